@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.entries import STAND_INS, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import STAND_INS, BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.model import (
     VERSION,
     ConsumerEntry,
@@ -280,6 +280,7 @@ _UNION_MEMBERS = frozenset({*EVENT_ENTRIES, "text", "entry"})
 _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("load_profiles", "*"): LoadProfileEntry,
     ("houses", "*"): HouseEntry,
+    ("houses", "*", "base_load"): BaseLoadEntry,
     ("houses", "*", "devices", "*"): ConsumerEntry,
     ("houses", "*", "devices", "*", "predictions", "*"): PredictionEntry,
     ("houses", "*", "devices", "*", "actual"): ProductionEntry,
@@ -293,7 +294,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`, the file's if there is no other."""
     if (
-        path[:1] == ("houses",)
+        path[2:3] == ("devices",)
         and len(path) == 4
         and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer"
     ):

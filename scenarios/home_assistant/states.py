@@ -52,6 +52,7 @@ def _neighbourhood(
 ) -> dict[str, Any]:
     produced_wh = float(settled.produced_wh[:, :until].sum())
     delivered_wh = float(settled.delivered_wh[:, :until].sum())
+    local_wh = float(settled.local_wh[:until].sum())
     consumed_wh = float(settled.consumed_wh[:until].sum())
     suppliers = [contract.producer for contract in contracts]
     return {
@@ -59,10 +60,10 @@ def _neighbourhood(
         "produced": _kwh(produced_wh),
         "consumed": _kwh(consumed_wh),
         "delivered": _kwh(delivered_wh),
-        "grid": _kwh(consumed_wh - delivered_wh),
-        "export": _kwh(produced_wh - delivered_wh),
-        "self_sufficiency": _percent(delivered_wh, consumed_wh),
-        "self_consumption": _percent(delivered_wh, produced_wh),
+        "grid": _kwh(consumed_wh - local_wh),
+        "export": _kwh(produced_wh - local_wh),
+        "self_sufficiency": _percent(local_wh, consumed_wh),
+        "self_consumption": _percent(local_wh, produced_wh),
         "jobs": len(suppliers),
         "jobs_on_grid": suppliers.count(GRID),
     }

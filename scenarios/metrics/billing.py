@@ -235,6 +235,15 @@ def _among_neighbours(
             sold_wh[index[seller]] += delivered_wh
             varying_eur[index[job.house]] += eur
             varying_eur[index[seller]] -= eur
+    base = settlement.base_load
+    if base is not None:
+        owner = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
+        house_sold_wh = np.zeros_like(base.bought_wh[:, part.minutes])
+        np.add.at(house_sold_wh, owner, base.sold_wh[:, part.minutes])
+        house_bought_wh = base.bought_wh[:, part.minutes]
+        bought_wh, sold_wh = bought_wh + house_bought_wh.sum(axis=1), sold_wh + house_sold_wh.sum(axis=1)
+        if not is_constant:
+            varying_eur += _eur(price, house_bought_wh - house_sold_wh, settlement.times_s[part.minutes], zone)
     if isinstance(price, float | int):
         return bought_wh, sold_wh, price / WH_PER_KWH * (bought_wh - sold_wh)
     return bought_wh, sold_wh, varying_eur

@@ -33,6 +33,18 @@ CREATE TABLE IF NOT EXISTS dropped_hosts ( -- whom the run ended without; files 
 ) WITHOUT ROWID;
 """
 
+BASE_LOADS_TABLE = """
+CREATE TABLE IF NOT EXISTS base_loads ( -- the part of the consumption that is base load; older files have no table
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  house_id    INTEGER NOT NULL REFERENCES houses (id),
+  minute_s    INTEGER NOT NULL,
+  consumed_wh REAL NOT NULL,
+  own_wh      REAL NOT NULL, -- from the house's own producers
+  bought_wh   REAL NOT NULL, -- from other houses' producers; the rest is grid power
+  PRIMARY KEY (run, house_id, minute_s)
+) WITHOUT ROWID;
+"""
+
 BILLS_TABLE = """
 CREATE TABLE IF NOT EXISTS bills ( -- of runs that ended, where the scenario has a tariff; older files have no table
   run                INTEGER NOT NULL REFERENCES runs (run),
@@ -181,4 +193,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BILLS_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BASE_LOADS_TABLE}{BILLS_TABLE}"""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
 from scenarios.scenario import Scenario, fingerprint
@@ -53,9 +54,23 @@ class _Content(BaseModel):
     starts: tuple[_Start, ...] = ()
 
 
-def run_key(scenario: Scenario, seed: int, algorithm: AlgorithmSettings, days: int | None, *, patient: bool) -> str:
-    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash."""
-    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient)
+def run_key(
+    scenario: Scenario,
+    seed: int,
+    algorithm: AlgorithmSettings,
+    days: int | None,
+    *,
+    patient: bool,
+    negotiating: NegotiationSettings | None = None,
+) -> str:
+    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash.
+
+    They do not depend on whether producers are left out that would decline.
+    """
+    plain = NegotiationSettings()
+    chosen = replace(plain if negotiating is None else negotiating, negotiation=plain.negotiation)
+    asking = () if chosen == plain else (astuple(chosen),)
+    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient, *asking)
 
 
 @dataclass(frozen=True, slots=True)

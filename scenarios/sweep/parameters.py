@@ -27,6 +27,8 @@ RUN_SETTINGS: Final[Mapping[str, Kind]] = {
     "tolerance": float,
     "node_limit": int,
     "days": int,
+    "negotiation": str,
+    "ask_at_once": int,
     "patient": bool,
     "hosts": int,
 }

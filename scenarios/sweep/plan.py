@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from agents import SettingsError
+from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import KeyPath, load_content as build_content
@@ -248,6 +248,7 @@ def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
     try:
+        _negotiation_settings(settings)
         _algorithm_settings(settings)
     except SettingsError as error:
         problems += error.problems
@@ -259,12 +260,19 @@ def _algorithm_settings(settings: Mapping[str, Value]) -> AlgorithmSettings:
     return AlgorithmSettings(str(settings["algorithm"]), **chosen)
 
 
+def _negotiation_settings(settings: Mapping[str, Value]) -> NegotiationSettings:
+    names = [field.name for field in fields(NegotiationSettings)]
+    chosen: dict[str, Any] = {name: settings[name] for name in names if name in settings}
+    return NegotiationSettings(**chosen)
+
+
 def _run_settings(run: int, seed: int, settings: Mapping[str, Value]) -> RunSettings:
     days, hosts = settings.get("days"), settings.get("hosts")
     return RunSettings(
         seed=seed,
         run_id=f"sweep-{run}",
         algorithm=_algorithm_settings(settings),
+        negotiating=_negotiation_settings(settings),
         patient=bool(settings.get("patient", True)),
         hosts=None if hosts is None else int(hosts),
         days=None if days is None else int(days),

@@ -66,8 +66,20 @@ def panel() -> Iterator[Stage]:
     """Put a panel with late promises on stage."""
     predictions = [Prediction(issued_s=START_S, production=sun(*ONE_KW))]
     scheduler = scheduler_for(AlgorithmSettings(), pushes_out=True)
-    with on_stage(Producer("pv", predictions, scheduler, promise="late"), START_S) as stage:
+    producer = Producer("pv", predictions, scheduler)
+    producer.promise_late()
+    with on_stage(producer, START_S) as stage:
         stage.say((MANAGER, JobsRegistered(digests=tuple(digest_of(of) for of in JOBS.values()))))
+        yield stage
+
+
+@contextmanager
+def machine(*, is_late: bool = True) -> Iterator[Stage]:
+    """Put a machine with the small job on stage."""
+    consumer = Consumer("a/machine", [JOBS["small"]], patient=True)
+    if is_late:
+        consumer.promise_late()
+    with on_stage(consumer, START_S) as stage:
         yield stage
 
 
@@ -111,7 +123,7 @@ def test_a_job_is_firm_shortly_before_its_start() -> None:
 
 def test_a_job_that_is_pushed_out_looks_for_another_producer() -> None:
     """Both ends of the contract are reported, and the next contract is its second."""
-    with on_stage(Consumer("a/machine", [JOBS["small"]], patient=True, promise="late"), START_S) as stage:
+    with machine() as stage:
         (asks,) = _named(stage, stage.first, "pv")
         agreed = stage.say(("pv", AcceptProvisionally(job_id="small", start_s=NOON_S)), re=asks)
         assert isinstance(to(MANAGER, agreed)[-1], ContractAgreed)
@@ -126,7 +138,7 @@ def test_a_job_that_is_pushed_out_looks_for_another_producer() -> None:
 @pytest.mark.parametrize("answer", [Accept(job_id="small", start_s=NOON_S), None])
 def test_a_push_that_comes_too_late_is_rejected(answer: Accept | None) -> None:
     """Of a job that was accepted for good, or that starts in a few minutes."""
-    with on_stage(Consumer("a/machine", [JOBS["small"]], patient=True, promise="late"), START_S) as stage:
+    with machine() as stage:
         (asks,) = _named(stage, stage.first, "pv")
         stage.say(("pv", answer or AcceptProvisionally(job_id="small", start_s=NOON_S)), re=asks)
         if answer is None:
@@ -136,8 +148,8 @@ def test_a_push_that_comes_too_late_is_rejected(answer: Accept | None) -> None:
 
 def test_a_job_without_a_yes_asks_all_producers_a_second_time() -> None:
     """They push others out only then; with early promises it asks once."""
-    for promise, rounds in (("late", 2), ("early", 1)):
-        with on_stage(Consumer("a/machine", [JOBS["small"]], patient=True, promise=promise), START_S) as stage:  # type: ignore[arg-type]  # both are promises
+    for is_late, rounds in ((True, 2), (False, 1)):
+        with machine(is_late=is_late) as stage:
             sent, asked = _named(stage, stage.first, "pv", "pv-2"), []
             while requests := [outgoing for outgoing in sent if isinstance(outgoing.message, Request)]:
                 asked.append(requests[0].to)

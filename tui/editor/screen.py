@@ -75,7 +75,8 @@ the order of lines stay as they are.
   out. They are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
 
-A bundled neighbourhood opens as a copy; saving asks for a file of your own.
+`+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a file of
+your own.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run this neighbourhood"),
@@ -134,7 +135,15 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic (a folder, XML, a pickle), or a meter's series"),
+        Binding(
+            "plus",
+            "generate",
+            "Generate",
+            show=False,
+            key_display="+",
+            tooltip="Generate a realistic neighbourhood of any size: houses, place, date, seed, flexibility",
+        ),
         Binding("q", "close", "Close", show=False, tooltip="Close this neighbourhood"),
         Binding("escape", "to_tree", "To the tree", show=False, tooltip="Go back to the tree"),
     ]
@@ -160,12 +169,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
+                "Begin a new one (Ctrl+N), copy a bundled one (b), open a file (Ctrl+O),\n"
+                "import from PySSMic (i), or generate one of any size (+).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),
                     ("Open", "screen.open"),
                     ("Import", "screen.import"),
+                    ("Generate", "screen.generate"),
                 ),
                 id="nothing",
             )
@@ -304,6 +315,10 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic."""
         self.workspace.begin(self.files.ask_and_import)
+
+    def action_generate(self) -> None:
+        """Generate a neighbourhood, and open it."""
+        self.workspace.begin(self.files.generate)
 
     def action_save(self) -> None:
         """Save."""

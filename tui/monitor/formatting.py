@@ -56,6 +56,13 @@ KINDS: dict[str, tuple[str, str]] = {
     "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
     "JobsRegistered": ("+", "muted"),
+    "Headroom": ("↥", "muted"),
+    "Scored": ("#", "muted"),
+    "DeviceSaid": ("»", "muted"),
+    "AddJob": ("+", "accent"),
+    "JobWithdrawn": ("↩", "muted"),
+    "JobExecuted": ("▶", "ok"),
+    "ProductionMeasured": ("☼", "muted"),
 }
 
 _WORDS = {

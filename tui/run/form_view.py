@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from agents.scheduling import ALGORITHMS, settings_of
+from agents.scheduling import known_algorithms, settings_of
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, SEARCH_WALL_S, FormValues, about
 from tui.run.scenario_choices import OPEN, Choice
@@ -102,7 +102,9 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("amounts")
         with Horizontal(classes="row"):
             yield Label("Algorithm", classes="first")
-            yield Select[str]([(a, a) for a in ALGORITHMS], prompt="from scenario", id="algorithm", compact=True)
+            yield Select[str](
+                [(a, a) for a in known_algorithms()], prompt="from scenario", id="algorithm", compact=True
+            )
             yield Button("Compare several...", action="screen.algorithms", id="several", compact=True)
         yield Static("", classes="compared", markup=False)
         with Horizontal(classes="row", id="settings"):
@@ -135,7 +137,7 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("buses")
         with Horizontal(classes="row"):
             yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
-            yield from self._field("hosts", "one per house", label="connections")
+            yield from self._field("hosts", "fastest", label="connections")
         with Horizontal(classes="row"):
             yield Label("Jobs", classes="first")
             yield Tick("wait for a better offer", value=True, id="patient", compact=True)

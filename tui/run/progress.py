@@ -16,6 +16,7 @@ from scenarios import planned_end_s
 from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
+from tui.run.expectations_panel import ExpectationsPanel, expectation_lines
 from tui.run.ipc import RunSummary, Seeking
 from tui.run.simulation_client import SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
@@ -191,13 +192,14 @@ class ProgressPanel(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        """Bar, status, what there is to say, runs."""
+        """Bar, status, what there is to say, runs, expectations."""
         yield Bar()
         yield StatusLine()
         yield Static("", classes="told", markup=False)
         yield VirtualTable[RunProgress](
             _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
+        yield ExpectationsPanel()
 
     def show(self, batch: Batch, watching: MonitoredRun) -> None:
         """Show the progress."""
@@ -211,6 +213,9 @@ class ProgressPanel(Vertical):
         told.update(text)
         told.display = bool(text)
         told.set_class(bool(running.problem), "wrong")
+        plan = running.plan
+        lines = expectation_lines(plan.scenario, len(plan.seeds), running.verdicts)
+        self.query_one(ExpectationsPanel).show(lines)
         rows = rows_of(batch)
         table: VirtualTable[RunProgress] = self.query_one("#runs-table", VirtualTable)
         if table.columns != columns_for(batch):

@@ -22,7 +22,7 @@ function drawTiles() {
       figureTile("Self-sufficiency", "self_sufficiency", "share"),
       figureTile("Self-consumption", "self_consumption", "share"),
       figureTile("Consumed", "consumed_wh", "wh"),
-      figureTile("From panels", "delivered_wh", "wh"),
+      panelsTile(),
       figureTile("From the grid", "grid_wh", "wh"),
       figureTile("Produced", "produced_wh", "wh"),
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
@@ -44,6 +44,11 @@ function drawTiles() {
     tile("Produced", producedBy(p => p.house === chosen.house), "wh"),
     tile("Jobs", over(e => e.jobs), "count"),
     DATA.tariff && tile("Bill", over(e => e.bill), "eur", `without neighbourhood ${written(over(e => e.alone), "eur")}`));
+}
+// What panels served: by contract, and of base loads.
+function panelsTile() {
+  const values = meantRuns().map(run => run.kpis.delivered_wh + (run.kpis.base_load_local_wh || 0));
+  return tile("From panels", mean(values), "wh", ofPart() || straying(deviation(values), "wh"));
 }
 function optimumTile(name, title) {
   const shares = meantRuns().map(run => run.comparison[name] && run.comparison[name].share)
@@ -98,7 +103,7 @@ function drawSplits() {
   const sold = all ? near : mean(meantDetailed().map(run => soldBy(run, chosen.house))) || 0;
   const place_ = all ? "the same house" : "this house";
   place("splits",
-    splitBar("Where the jobs' energy came from", [
+    splitBar("Where the energy came from", [
       ["own", "own panels", own], ["near", "panels of neighbours", near], ["grid", "grid", grid]]),
     produced > 0 && splitBar("Where the solar energy went", [
       ["own", `to ${place_}`, own], ["near", all ? "to neighbours" : "sold to neighbours", sold],

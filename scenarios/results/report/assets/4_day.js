@@ -124,13 +124,13 @@ function axes(x, y, limit, step, floor, firstInterval, count) {
       svg("text", { x: at, y: floor + 20, "text-anchor": anchor }, hourOf(t)));
     if (midnight || t === first) marks.push(svg("text", { x: at, y: floor + 36, "text-anchor": anchor }, dateOf(t)));
   }
-  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, OFFSET ? `times at ${zoneName()}` : "times in UTC"));
+  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, isUtc() ? "times in UTC" : `times ${inZone()}`));
   return svg("g", { class: "axis" }, marks);
 }
 function legend(average, runs) {
   const key = (kind, name) => el("li", {}, swatch(kind), name);
   return el("ul", { class: "keys", style: null },
-    key("sun", "production"), key("own", "local consumption: covered by the panel it has a contract with"),
+    key("sun", "production"), key("own", "local consumption: by contract, and base load from panels"),
     key("grid", "grid consumption"),
     average && el("li", {}, `mean of ${runs} runs; bands: one standard deviation to either side`));
 }
