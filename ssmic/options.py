@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import SettingsError
+from agents import Promise, SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
@@ -44,6 +45,9 @@ class RunOptions(TypedDict, total=False):
     """L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search."""
     node_limit: int | None
     """exact: search-tree nodes per decision."""
+    promise: Promise | None
+    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
+    scenario's."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
     bus: Literal["memory", "mqtt"]
@@ -92,6 +96,9 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
             raise TypeError(f"there is no option {name!r} of a run{suggest(name, RunOptions.__annotations__)}")
     _check(options)
     loaded = scenario if isinstance(scenario, Scenario) else _loaded(scenario, options)
+    promise = options.get("promise")
+    if promise is not None:
+        loaded = replace(loaded, promise=promise)
     broker = options.get("broker")
     bus = options.get("bus", "memory" if broker is None else "mqtt")
     of_access = {name: options.get(name) for name in _ACCESS}
@@ -142,6 +149,8 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    if values.get("promise") not in {None, "early", "late"}:
+        problems.append(f"promise {values['promise']!r}: 'early' or 'late' is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
