@@ -95,6 +95,9 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
+from .provisional import (
+    Promise as Promise,
+)
 from .rankings import (
     ABOUT_RANKING as ABOUT_RANKING,
     RANKINGS as RANKINGS,
@@ -204,6 +207,7 @@ __all__ = [
     "Producer",
     "Production",
     "ProductionMeasured",
+    "Promise",
     "Question",
     "Ranking",
     "Rejected",

@@ -7,7 +7,7 @@ manager -> consumer    Producers: the answer to ProducersFor; later on, producer
 producer -> manager    ProducerJoined, Headroom, Promised, PromiseWithdrawn, Declined
 manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
-producer -> consumer   Accept, Decline, Amend, Cancel, Opening
+producer -> consumer   Accept, AcceptProvisionally, Decline, Amend, Cancel, PushOut, Opening
 producer -> manager    ProducerLeft
 manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
@@ -191,6 +191,25 @@ class Accept(Message):
     kind: Literal["Accept"] = "Accept"
     job_id: Id
     start_s: TimeS
+
+
+class AcceptProvisionally(Message):
+    """The request is accepted, with this start, until the producer pushes the job out.
+
+    It does so for jobs that use its production better, up to a few minutes before the start (`agents.provisional`).
+    """
+
+    kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"
+    job_id: Id
+    start_s: TimeS
+
+
+class PushOut(Message):
+    """Other jobs use the production better than this one, which was accepted provisionally: it looks elsewhere."""
+
+    kind: Literal["PushOut"] = "PushOut"
+    job_id: Id
+    reason: Reason
 
 
 class Decline(Message):
@@ -592,6 +611,8 @@ AnyMessage = Annotated[
     | Producers
     | Request
     | Accept
+    | AcceptProvisionally
+    | PushOut
     | Decline
     | Withdraw
     | Hold

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import SupplyRule, SupplySettings
 from broker import canonical, identifier_problem
@@ -60,6 +60,9 @@ class RunOptions(TypedDict, total=False):
     """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
     prefer: Sequence[str] | None
     """With shared supply, what consumers prefer, most important first; None: as the scenario says."""
+    promise: Promise | None
+    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
+    scenario's."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
     negotiation: str
@@ -116,6 +119,9 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
             raise TypeError(f"there is no option {name!r} of a run{suggest(name, RunOptions.__annotations__)}")
     _check(options)
     loaded = _with_plugins(scenario if isinstance(scenario, Scenario) else _loaded(scenario, options), options)
+    promise = options.get("promise")
+    if promise is not None:
+        loaded = replace(loaded, promise=promise)
     broker = options.get("broker")
     bus = options.get("bus", "memory" if broker is None else "mqtt")
     of_access = {name: options.get(name) for name in _ACCESS}
@@ -170,8 +176,9 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
-    if values.get("messages", "all") not in ABOUT_KEPT:
-        problems.append(f"messages {values['messages']!r}: {', '.join(map(repr, ABOUT_KEPT))} is expected")
+    for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
+        if values.get(name) is not None and values[name] not in known:
+            problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")

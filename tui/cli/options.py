@@ -294,6 +294,18 @@ Impatient = Annotated[
     ),
 ]
 
+PromiseOption = Annotated[
+    Literal["early", "late"] | None,
+    typer.Option(
+        "--promise",
+        help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
+        "jobs that use the production better push others out, which look for another producer. "
+        "[default: the scenario's, or early]",
+        envvar="SSMIC_PROMISE",
+        show_default=False,
+    ),
+]
+
 Journal = Annotated[
     Path,
     typer.Option(

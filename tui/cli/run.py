@@ -23,6 +23,7 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     Prefer,
+    PromiseOption,
     RankingName,
     ScenarioArgument,
     SetVariables,
@@ -104,6 +105,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    promise: PromiseOption = None,
     messages: Annotated[
         Literal["all", "contracts", "none"],
         typer.Option(
@@ -246,6 +248,7 @@ def run(
         refuse_foreign_settings,
         scenario_algorithms,
         supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.cli.simulate import simulate
@@ -275,7 +278,7 @@ def run(
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
+    loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
     if record is not None and not loaded.gateways:

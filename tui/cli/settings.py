@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
@@ -172,6 +172,11 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 def _listed(names: tuple[str, ...]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def with_promise(scenario: Scenario, promise: Promise | None) -> Scenario:
+    """Return the scenario with the chosen promise; None: its own."""
+    return scenario if promise is None else replace(scenario, promise=promise)
 
 
 def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:

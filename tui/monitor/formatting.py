@@ -37,6 +37,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "Producers": ("…", "muted"),
     "Request": ("?", "accent"),
     "Accept": ("✓", "ok"),
+    "AcceptProvisionally": ("✓", "warn"),
+    "PushOut": ("✗", "warn"),
     "Decline": ("✗", "bad"),
     "Declined": ("-", "muted"),
     "Withdraw": ("↩", "muted"),
