@@ -14,11 +14,11 @@ COPY broker broker
 COPY scenarios scenarios
 COPY ssmic ssmic
 COPY tui tui
-# What libraries ship to test or to compile themselves is of no use here.
+# What libraries ship to test or to compile themselves is of no use here; the stubs of packages say what these export.
 RUN /build/bin/pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /wheel . \
  && /build/bin/pip --python /opt/ssmic/bin/python install --quiet --no-cache-dir --no-compile --no-deps /wheel/*.whl \
  && find /opt/ssmic -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} + \
- && find /opt/ssmic \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.c' \) -delete \
+ && find /opt/ssmic \( -name '*.pyi' ! -name __init__.pyi -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.c' \) -delete \
  && /opt/ssmic/bin/python -m compileall -q /opt/ssmic/lib
 
 FROM python:3.11-slim-bookworm

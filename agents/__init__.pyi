@@ -1,6 +1,20 @@
 from .consumer import (
     Consumer as Consumer,
 )
+from .device_events import (
+    Announced as Announced,
+    Availability as Availability,
+    CommandRefused as CommandRefused,
+    DeviceCommand as DeviceCommand,
+    DeviceEvent as DeviceEvent,
+    DeviceNotice as DeviceNotice,
+    Forecasted as Forecasted,
+    JobAsked as JobAsked,
+    JobTakenBack as JobTakenBack,
+    Left as Left,
+    Rejected as Rejected,
+    Reported as Reported,
+)
 from .energy import (
     CumulativeSeries as CumulativeSeries,
     FloatArray as FloatArray,
@@ -11,6 +25,19 @@ from .energy import (
 )
 from .errors import (
     SettingsError as SettingsError,
+)
+from .gateway import (
+    GatewaySettings as GatewaySettings,
+    Prices as Prices,
+    PricesAt as PricesAt,
+    Waiting as Waiting,
+)
+from .gateway_consumer import (
+    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
+    GatewayConsumer as GatewayConsumer,
+)
+from .gateway_producer import (
+    GatewayProducer as GatewayProducer,
 )
 from .ledger import (
     LedgerEntry as LedgerEntry,
@@ -24,18 +51,23 @@ from .manager import (
     Manager as Manager,
 )
 from .messages import (
+    MESSAGE_KINDS as MESSAGE_KINDS,
     MESSAGES as MESSAGES,
     AddJob as AddJob,
     AnyMessage as AnyMessage,
     ChangeAlgorithm as ChangeAlgorithm,
     ChangePatience as ChangePatience,
+    DeviceSaid as DeviceSaid,
     DropJob as DropJob,
     Follow as Follow,
     Followed as Followed,
     Happened as Happened,
+    JobExecuted as JobExecuted,
+    JobWithdrawn as JobWithdrawn,
     Join as Join,
     Leave as Leave,
     NewForecast as NewForecast,
+    ProductionMeasured as ProductionMeasured,
 )
 from .model import (
     GRID as GRID,
@@ -47,12 +79,25 @@ from .model import (
     Device as Device,
     House as House,
     Job as Job,
+    consumer_agent as consumer_agent,
+)
+from .negotiating import (
+    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
+    MAX_AT_ONCE as MAX_AT_ONCE,
+    NEGOTIATIONS as NEGOTIATIONS,
+    RANKED as RANKED,
+    NegotiationSettings as NegotiationSettings,
+)
+from .plugins import (
+    AGENTS as AGENTS,
+    load_plugin as load_plugin,
 )
 from .producer import (
     Producer as Producer,
 )
 from .register import (
     JobRegister as JobRegister,
+    addition_problem as addition_problem,
 )
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
@@ -86,41 +131,70 @@ from .shares import (
 )
 
 __all__ = [
+    "ABOUT_NEGOTIATION",
+    "AGENTS",
     "GRID",
     "MANAGER",
+    "MAX_AT_ONCE",
+    "MAX_OPEN_JOBS",
     "MESSAGES",
+    "MESSAGE_KINDS",
+    "NEGOTIATIONS",
     "NEW_PRODUCER",
+    "RANKED",
     "SHARED",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
+    "Announced",
     "AnyMessage",
+    "Availability",
     "Busy",
     "ChangeAlgorithm",
     "ChangePatience",
+    "CommandRefused",
     "Consumer",
     "Contract",
     "CumulativeSeries",
     "Device",
+    "DeviceCommand",
+    "DeviceEvent",
+    "DeviceNotice",
+    "DeviceSaid",
     "DropJob",
     "FloatArray",
     "Follow",
     "Followed",
+    "Forecasted",
+    "GatewayConsumer",
+    "GatewayProducer",
+    "GatewaySettings",
     "Happened",
     "House",
     "Job",
+    "JobAsked",
+    "JobExecuted",
     "JobRegister",
+    "JobTakenBack",
+    "JobWithdrawn",
     "Join",
     "Leave",
     "LedgerEntry",
     "LedgerEvent",
+    "Left",
     "LoadProfile",
     "Manager",
+    "NegotiationSettings",
     "NewForecast",
     "Outlook",
     "Prediction",
+    "Prices",
+    "PricesAt",
     "Producer",
     "Production",
+    "ProductionMeasured",
+    "Rejected",
+    "Reported",
     "Run",
     "SettingsError",
     "Share",
@@ -128,11 +202,15 @@ __all__ = [
     "SharedManager",
     "SharedProducer",
     "Starts",
+    "Waiting",
+    "addition_problem",
     "can_run_in_sequence",
+    "consumer_agent",
     "covers",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",
+    "load_plugin",
     "one_blas_thread",
     "open_starts",
     "packed",

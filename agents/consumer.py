@@ -1,10 +1,11 @@
 """A consumer device: finds a supplier for each of its jobs, and represents the job in the contract.
 
-A job asks producers in the order of their scores until one accepts. If none does, a patient job waits: the producers
-that declined inform it of openings, and the manager informs it of new producers. At its latest start it runs on grid
-power. The consumer reports everything that happens to a contract before its job starts to the manager, in chronological
-order. The producer reports the same; if the manager finds that it did not, it declares the contract void
-(`ContractVoid`), and the job looks for a supplier other than that one.
+A job asks the producers on the manager's list (`agents.asking`), in order, until one accepts. If none does, a patient
+job waits: the producers that declined inform it of openings, and the manager informs it of new producers and of others
+that have more to offer. At its latest start it runs on grid power. The consumer reports everything that happens to a
+contract before its job starts to the manager, in chronological order. The producer reports the same; if the manager
+finds that it did not, it declares the contract void (`ContractVoid`), and the job looks for a supplier other than that
+one.
 
 What other agents say counts only where it is their business: a contract is changed by its supplier alone, an opening is
 believed of producers that were asked, and a list of producers comes from the manager. All else is rejected.
@@ -18,12 +19,14 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Literal
 
 import structlog
 
+from agents.asking import ROUNDS_TO_ASK
 from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
@@ -50,6 +53,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
+from agents.negotiating import RANKED, NegotiationSettings
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
@@ -82,6 +86,8 @@ class _Returned:
     """Put into every job's channel when the device takes part in negotiations again."""
 
 
+Part = Literal["first", "next", "last"]
+"""See `ProducersFor.part`."""
 Event = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
 
 
@@ -97,7 +103,15 @@ class _Reservation:
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
 
-    def __init__(self, agent_id: str, jobs: Sequence[Job], *, patient: bool, is_there: bool = True) -> None:
+    def __init__(
+        self,
+        agent_id: str,
+        jobs: Sequence[Job],
+        *,
+        patient: bool,
+        is_there: bool = True,
+        negotiating: NegotiationSettings | None = None,
+    ) -> None:
         """Create a consumer.
 
         Args:
@@ -105,6 +119,7 @@ class Consumer(Agent[AnyMessage]):
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
+            negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(agent_id)
         self.jobs = tuple(jobs)
@@ -113,6 +128,7 @@ class Consumer(Agent[AnyMessage]):
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.patient = patient
         """Whether jobs that ask from now on wait where no producer can supply them."""
+        self.negotiating = negotiating or NegotiationSettings(RANKED)
         self.is_away = not is_there
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there
@@ -123,8 +139,8 @@ class Consumer(Agent[AnyMessage]):
         self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._premature: dict[str, list[Received[AnyMessage]]] = {}
-        self._asking: dict[str, str] = {}
-        """By job, the producer whose answer is awaited."""
+        self._asking: dict[str, frozenset[str]] = {}
+        """By job, the producers whose answers are awaited."""
         self._asked: dict[str, set[str]] = {job.job_id: set() for job in jobs}
         """By job, the producers that it has ever asked."""
         self._untrusted: dict[str, set[str]] = {job.job_id: set() for job in jobs}
@@ -139,7 +155,7 @@ class Consumer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Start all jobs, and pass each message to the job that it concerns."""
         for job in self.jobs:
-            self._start(job)
+            self._serve(job)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
@@ -166,7 +182,12 @@ class Consumer(Agent[AnyMessage]):
             case ContractVoid() if sender == MANAGER:
                 self._take_void(message)
             case _:
-                self.reject(sender, f"sends a {message.kind}, which is not for {self.id!r} or not from it")
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that is about no job; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
 
     def _follows(self, producer: str, job_id: str) -> bool:
         """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
@@ -177,7 +198,41 @@ class Consumer(Agent[AnyMessage]):
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
         return count <= MAX_OPENINGS
 
-    def _start(self, job: Job) -> None:
+    def contract_changed(self, job_id: str) -> None:
+        """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
+
+    def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return in which order a job asks producers; a plug-in with a strategy of its own overrides this.
+
+        Args:
+            job: The job.
+            producers: Ids of the producers that the manager names, lowest score first.
+        """
+        del job
+        return producers
+
+    def runs_itself(self, job: Job) -> bool:
+        """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.
+
+        Otherwise a job only lasts as long as its load profile.
+        """
+        del job
+        return False
+
+    async def execute(self, job: Job) -> None:
+        """Run a job at its contract's start, if it `runs_itself`."""
+
+    def add_job(self, job: Job) -> None:
+        """Take on a job that was not known at the beginning."""
+        self.jobs = (*self.jobs, job)
+        self._jobs[job.job_id] = job
+        self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
+        self._counts[job.job_id] = 0
+        self._channels[job.job_id] = self.channel()
+        self._calendar.add(job)
+        self._serve(job)
+
+    def _serve(self, job: Job) -> None:
         self.spawn(self._run_of(job).serve(), job.job_id)
 
     def _run_of(self, job: Job) -> JobRun:
@@ -188,13 +243,7 @@ class Consumer(Agent[AnyMessage]):
         """Carry out what the scenario's timeline says."""
         match received.message:
             case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
-                self.jobs = (*self.jobs, job)
-                self._jobs[job.job_id] = job
-                self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
-                self._counts[job.job_id] = 0
-                self._channels[job.job_id] = self.channel()
-                self._calendar.add(job)
-                self._start(job)
+                self.add_job(job)
             case DropJob(job_id=job_id) if job_id in self._channels:
                 self.drop(job_id)
             case ChangePatience(patient=patient):
@@ -260,6 +309,7 @@ class Consumer(Agent[AnyMessage]):
         self.contracts[job.job_id] = contract
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
+        self.contract_changed(job.job_id)
         for received in self._premature.pop(job.job_id, []):
             self._take(job.job_id, received)
 
@@ -268,7 +318,7 @@ class Consumer(Agent[AnyMessage]):
         contract = self.contracts.get(job_id)
         if contract is None:
             # It may concern a contract that an answer in this very round is about to establish.
-            if self._asking.get(job_id) == received.sender:
+            if received.sender in self._asking.get(job_id, ()):
                 self._premature.setdefault(job_id, []).append(received)
             return
         if received.sender != contract.producer or contract.start_s <= self.now_s:
@@ -281,6 +331,7 @@ class Consumer(Agent[AnyMessage]):
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
                 self._channels[job_id].put(_Changed())
+                self.contract_changed(job_id)
             case Cancel(reason=reason):
                 if contract.agreed_s == self.now_s:
                     self._untrusted[job_id].add(contract.producer)
@@ -296,10 +347,21 @@ class Consumer(Agent[AnyMessage]):
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
         if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
             return  # it has run
+        runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
         self._counts[void.job_id] = void.contracts
         self._untrusted[void.job_id].update(contract.producers)
         self._withdraw_from_suppliers(contract)
         self._free(contract)
+        if runs:  # its device draws power already: from the grid, whoever was to supply it
+            instead = contract.model_copy(
+                update={
+                    "contract_id": self.next_contract_id(void.job_id),
+                    "producer": GRID,
+                    "start_s": self.now_s,
+                    "agreed_s": self.now_s,
+                }
+            )
+            self.agree(self._jobs[void.job_id], instead, ((self.now_s, self.now_s),))
 
     def _cancel(self, contract: Contract, reason: str) -> None:
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
@@ -310,6 +372,7 @@ class Consumer(Agent[AnyMessage]):
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
         self._channels[contract.job_id].put(_Changed())
+        self.contract_changed(contract.job_id)
 
     def _reason(self, contract: Contract) -> str:
         return TOGETHER if self._calendar.meets_another(contract, self.now_s) else ""
@@ -383,13 +446,10 @@ class Consumer(Agent[AnyMessage]):
 
     # Producers.
 
-    def asks(self, job_id: str, producer: str | None) -> None:
-        """Record which producer a job asks; None: it has its answer."""
-        if producer is None:
-            self._asking.pop(job_id, None)
-        else:
-            self._asking[job_id] = producer
-            self._asked[job_id].add(producer)
+    def asks(self, job_id: str, producers: Iterable[str]) -> None:
+        """Record which producers a job asks; none: it has their answers."""
+        self._asking[job_id] = frozenset(producers)
+        self._asked[job_id] |= self._asking[job_id]
 
     def distrust(self, job_id: str, producer: str, why: str) -> None:
         """Reject a producer's answer, and let the job not ask it again."""
@@ -447,6 +507,10 @@ class JobRun:
         self._patient = agent.patient
         """As it was when the job looked for a supplier last."""
         self._asked: list[str] = []
+        """Producers that it has asked since it began to look for a supplier, and those that it does not ask."""
+        self._listeners: dict[str, None] = {}
+        """Those that may have it on their lists."""
+        self._has_requested = False
         self._reservation = _Reservation((), held=False)
         self._run_ends = False
 
@@ -471,6 +535,8 @@ class JobRun:
             if contract is not None:
                 self._agent.end_contract(contract, WITHDRAWN)
             self._withdraw()
+            if self._patient:
+                self._agent.send(MANAGER, Withdraw(job_id=self._job.job_id))
             self._agent.forget(self._job.job_id)
 
     async def _wait_for_return(self) -> bool:
@@ -492,6 +558,7 @@ class JobRun:
         if not await self._wait_for_return():
             return
         self._patient = self._agent.patient
+        self._listeners = dict.fromkeys(sorted(self._agent.untrusted(self._job.job_id)))
         async with self._agent.turns:
             self._reservation = await self._agent.reserve_time(self._job)
             if await self._negotiate():
@@ -504,53 +571,123 @@ class JobRun:
         self._agent.set_waiting(self._job.job_id, is_waiting=False)
 
     async def _negotiate(self) -> bool:
-        """Ask all producers, including those that join meanwhile; return whether one accepted."""
+        """Ask all producers on the manager's list, and those that join meanwhile; return whether one accepted."""
         self._asked = sorted(self._agent.untrusted(self._job.job_id))
+        part: Part = "first"
         while True:
-            question = ProducersFor(job_id=self._job.job_id, asked=tuple(self._asked))
-            answer = await self._agent.ask(MANAGER, question)
-            if not isinstance(answer, Producers) or not answer.producers:
+            answer = await self._agent.ask(MANAGER, self._question(part))
+            if not isinstance(answer, Producers) or not (answer.producers or any(answer.left_out)):
                 return False
-            if await self._ask_each(answer.producers):
+            if await self._ask_listed(answer):
                 return True
+            part = "last"
+
+    def _question(self, part: Part, about_to_ask: Sequence[str] = ()) -> ProducersFor:
+        starts = self._reservation.starts
+        return ProducersFor(
+            job_id=self._job.job_id,
+            asked=tuple(dict.fromkeys((*self._asked, *about_to_ask))),
+            part=part,
+            first_start_s=starts[0][0],
+            last_start_s=starts[-1][1],
+            job=self._job.as_sent if part == "last" and not self._has_requested else None,
+        )
+
+    async def _ask_listed(self, listed: Producers) -> bool:
+        """Ask the producers on a list, of which the manager tells a portion at a time; return whether one accepted."""
+        following: Producers | None = listed
+        while following is not None:
+            listed, following = following, None
+            producers, left_out = self._agent.rank(self._job, listed.producers), listed.left_out
+            for begin in range(0, len(producers), self._at_once):
+                if begin < len(left_out):
+                    await self._let_pass(left_out[begin])
+                batch = producers[begin : begin + self._at_once]
+                is_last = begin + len(batch) == len(producers)
+                has_more = is_last and len(left_out) == len(producers)
+                is_served, following = await self._ask_at_once(
+                    batch, self._question("next", batch) if has_more else None
+                )
+                if is_served:
+                    return True
+            if len(left_out) > len(producers):
+                await self._let_pass(left_out[-1])
+        return False
+
+    async def _let_pass(self, left_out: int) -> None:
+        """Let the rounds pass in which the job would have asked producers that were left out."""
+        if self._at_once == 1:
+            await self._agent.pass_rounds(ROUNDS_TO_ASK * left_out)
+
+    @property
+    def _at_once(self) -> int:
+        return self._agent.negotiating.ask_at_once
 
     async def _ask_each(self, producers: Sequence[str]) -> bool:
+        """Ask producers of which the job has been told one by one; return whether one accepted."""
+        for producer in self._agent.rank(self._job, producers):
+            if (await self._ask_at_once((producer,)))[0]:
+                return True
+        return False
+
+    async def _ask_at_once(
+        self, producers: Sequence[str], question: ProducersFor | None = None
+    ) -> tuple[bool, Producers | None]:
+        """Ask producers at the same time, and take the first one of them that accepts.
+
+        Args:
+            producers: The producers, best first.
+            question: Which more there are, asked of the manager at the same time; None: it is not asked.
+
+        Returns:
+            Whether one accepted, and the manager's answer.
+        """
         job = self._job
-        for producer in producers:
-            if producer in self._agent.untrusted(job.job_id):
-                continue
-            if producer not in self._asked:
-                self._asked.append(producer)
-            match await self._answer_of(producer):
+        asked = [producer for producer in producers if producer not in self._agent.untrusted(job.job_id)]
+        self._asked += [producer for producer in asked if producer not in self._asked]
+        self._listeners |= dict.fromkeys(asked)
+        self._has_requested |= bool(asked)
+        answers = await self._answers_of(asked, question)
+        more = answers.pop() if question is not None else None
+        supplier: tuple[str, int] | None = None
+        for producer, answer in zip(asked, answers, strict=True):
+            match answer:
                 case Accept(job_id=job.job_id, start_s=start_s) if self._is_possible(start_s):
-                    self._withdraw(but=producer)
-                    self._agree(producer, start_s)
-                    return True
-                case Decline() | None:
+                    if supplier is None:
+                        supplier = producer, start_s
+                    else:
+                        self._agent.send(producer, Withdraw(job_id=job.job_id))
+                        self._listeners.pop(producer)
+                case AskLapsedError():
+                    # It may have accepted without a word, or answer later: nothing must be left of this request.
+                    self._agent.send(producer, Withdraw(job_id=job.job_id))
+                case Decline() | AgentLostError():
                     pass
                 case reply:
                     self._agent.distrust(
                         job.job_id, producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}"
                     )
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
-        return False
+        if supplier is not None:
+            self._withdraw(but=supplier[0])
+            self._agree(*supplier)
+        return supplier is not None, more if isinstance(more, Producers) else None
 
-    async def _answer_of(self, producer: str) -> AnyMessage | None:
+    async def _answers_of(
+        self, producers: Sequence[str], question: ProducersFor | None
+    ) -> list[AnyMessage | AgentLostError]:
         self._agent.forget_premature(self._job.job_id)
         request = Request(
             job=self._job.as_sent, patient=self._patient, starts=self._reservation.starts, held=self._reservation.held
         )
-        self._agent.asks(self._job.job_id, producer)
+        questions: list[tuple[str, AnyMessage]] = [(producer, request) for producer in producers]
+        if question is not None:
+            questions.append((MANAGER, question))
+        self._agent.asks(self._job.job_id, producers)
         try:
-            return await self._agent.ask(producer, request)
-        except AskLapsedError:
-            # It may have accepted without a word, or answer later: nothing must be left of this request.
-            self._agent.send(producer, Withdraw(job_id=self._job.job_id))
-            return Decline(job_id=self._job.job_id, reason="no answer")
-        except AgentLostError:
-            return None
+            return await self._agent.ask_all(questions)
         finally:
-            self._agent.asks(self._job.job_id, None)
+            self._agent.asks(self._job.job_id, ())
 
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
@@ -564,25 +701,26 @@ class JobRun:
             if self._is_dropped:
                 return
             producers: Sequence[str] = ()
+            begins_again = False
             match event:
                 case _Returned():
-                    producers = tuple(self._asked)
+                    begins_again = True
                 case Received(message=Opening()):
                     producers = (event.sender,)
                 case Received(message=Producers(producers=joined)):
                     producers = joined
                 case _Changed(time_was_freed=True) if self._agent.has_more_time(self._job, self._reservation.starts):
-                    producers = tuple(self._asked)
+                    begins_again = True
                 case TimeUp() | _RunEnds():
                     async with self._agent.turns:
                         deadline_s = self._agent.deadline_s(self._job)
                         if isinstance(event, _RunEnds) or deadline_s <= self._agent.now_s:
                             self._take_grid_power(deadline_s)
                             return
-            if producers and not self._agent.is_away:
+            if (producers or begins_again) and not self._agent.is_away:
                 async with self._agent.turns:
                     self._reservation = await self._agent.reserve_time(self._job)
-                    if await self._ask_each(producers):
+                    if await (self._negotiate() if begins_again else self._ask_each(producers)):
                         return
 
     def _take_grid_power(self, start_s: int) -> None:
@@ -596,10 +734,14 @@ class JobRun:
             if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
-            until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
-            event = await self._channel.get(until_s=until_s)
+            runs_itself = self._agent.runs_itself(self._job)
+            waits_for_start = runs_itself or self._agent.now_s < start_s
+            event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
+            elif isinstance(event, TimeUp) and runs_itself:
+                await self._agent.execute(self._job)
+                return True
             elif isinstance(event, TimeUp) and self._agent.now_s >= start_s + self._job.duration_s:
                 return True
 
@@ -616,8 +758,8 @@ class JobRun:
         self._agent.agree(self._job, contract, ((start_s, start_s),) if stays else self._reservation.starts)
 
     def _withdraw(self, but: str | None = None) -> None:
-        """Inform the agents that have the job on their lists that it no longer needs a supplier."""
+        """Inform the producers that have the job on their lists that it no longer needs a supplier."""
         if self._patient:
-            for listener in (*self._asked, MANAGER):
+            for listener in self._listeners:
                 if listener != but:
                     self._agent.send(listener, Withdraw(job_id=self._job.job_id))

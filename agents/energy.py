@@ -150,6 +150,14 @@ class LoadProfile(CumulativeSeries):
         return kept
 
     @cached_property
+    def least_peak_wh(self) -> float:
+        """What a run draws in its strongest minute, Wh, at the second of a minute at which that is least."""
+        seconds_wh = self.energy_until_wh(np.arange(-_MINUTE_S, self.duration_s + 2 * _MINUTE_S, dtype=np.float64))
+        per_minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
+        whole = len(per_minute_wh) // _MINUTE_S * _MINUTE_S
+        return float(per_minute_wh[:whole].reshape(-1, _MINUTE_S).max(axis=0).min())
+
+    @cached_property
     def _per_minute_wh(self) -> dict[int, FloatArray]:
         return {}
 
@@ -166,6 +174,14 @@ class Production(CumulativeSeries):
         kept_wh = self.cumulative_array[: len(times_s)].tolist()
         newer_wh = (newer.cumulative_array + at_seam_wh).tolist()
         return Production(times_s=(*times_s, *newer.times_s), cumulative_wh=(*kept_wh, *newer_wh))
+
+    def less(self, load: CumulativeSeries) -> Production:
+        """Return what is left of it beside a load at UNIX seconds; where the load draws more, nothing."""
+        inside = load.times_array[(load.times_array > self.start_s) & (load.times_array < self.end_s)]
+        times_s = np.union1d(self.times_array, inside)
+        left_wh = np.maximum(self.energy_per_bin_wh(times_s) - load.energy_per_bin_wh(times_s), 0.0)
+        cumulative_wh = np.concatenate([[0.0], np.cumsum(left_wh)])
+        return Production(times_s=tuple(times_s.astype(np.int64).tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ class LedgerEvent(BaseModel):
 
     at_s: int
     """Virtual time, UNIX seconds."""
-    what: Literal["agreed", "amended", "cancelled", "lost"]
-    """`lost`: the run continued without the household."""
+    what: Literal["agreed", "amended", "cancelled", "lost", "started", "interrupted", "finished", "aborted"]
+    """`lost`: the run continued without the household. The last four: what a real device did."""
     start_s: int
     """The start from then on, UNIX seconds."""
     reason: str = ""
-    """Why the contract was cancelled or lost; `TOGETHER` if the job runs at the same time as another one of its
-    device."""
+    """Why the contract was cancelled or lost, or what came of it on a real device; `TOGETHER` if the job runs at the
+    same time as another one of its device."""
     producer: str = ""
     """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()

@@ -1,4 +1,4 @@
-"""The manager: registers producers, ranks them by score, and keeps the ledger, which two sign.
+"""The manager: registers producers, says whom jobs may ask, and keeps the ledger, which two sign.
 
 A contract stands when its consumer and its producer have reported the same: job, start and energy. The producer speaks
 first, with its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms it. Moves
@@ -13,11 +13,16 @@ told (`ContractVoid`, `PromiseVoid`), so that the other one can look further.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import structlog
 
+from agents.asking import FIRST_PORTION, Board, Negotiation, WaitingJobs
+from agents.device_events import JobState
+from agents.headroom import View
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -28,21 +33,28 @@ from agents.messages import (
     ContractCancelled,
     ContractVoid,
     Declined,
+    DeviceSaid,
     Follow,
     Followed,
     Happened,
+    Headroom,
+    JobExecuted,
     JobsRegistered,
+    JobWithdrawn,
     ProducerJoined,
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
+    Scored,
     SharePromised,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, TIMELINE, Contract
+from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
+from agents.negotiating import RANKED, NegotiationSettings
 from agents.register import JobRegister, RegisteredJob
 from agents.scores import Scores
 from broker.hosts import Agent, Received
@@ -51,7 +63,18 @@ log = structlog.get_logger(__name__)
 
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
+REPORT_SCORES_EVERY_S = 3_600
+"""How often watchers are told of scores that no other message shows, virtual seconds; also told at the run's end."""
+MAX_EXECUTIONS = 1_000
+"""Events of a contract's history that a device may cause: a plug that is switched to and fro fills no ledger."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
+_EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
+    "EXECUTING": "started",
+    "INTERRUPTED": "interrupted",
+    "FINISHED": "finished",
+    "ABORTED": "aborted",
+}
+"""How a contract's history says what a device did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +100,34 @@ class _Refusal:
 class Manager(Agent[AnyMessage]):
     """The agent that tells consumers which producers to ask, and keeps the ledger."""
 
-    def __init__(self, register: JobRegister, scores: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        register: JobRegister,
+        scores: Mapping[str, int] | None = None,
+        negotiating: NegotiationSettings | None = None,
+    ) -> None:
         """Create a manager.
 
         Args:
             register: The jobs and producers of the neighbourhood.
             scores: Scores from earlier simulations, by producer id.
+            negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(MANAGER)
         self.scores = Scores(scores or {})
         self.ledger: dict[str, LedgerEntry] = {}
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
-        self._waiting: dict[str, str] = {}
+        self._negotiating = negotiating or NegotiationSettings(RANKED)
+        self._board = Board()
+        self._negotiations: dict[str, Negotiation] = {}
+        """By job that looks for a supplier in this second."""
+        self._waiting = WaitingJobs()
+        self._informed: dict[str, set[int]] = {}
+        """By job, the producers that have its digest."""
+        self._scores_reported_s = 0
+        self._risen: set[int] = set()
+        """Producers that have published a view in this round."""
         self._followed: frozenset[str] = frozenset()
         """Jobs of whose contracts the timeline is told."""
         self._joined: set[str] = set()
@@ -108,12 +146,16 @@ class Manager(Agent[AnyMessage]):
             self._settle(self.now_s)
             for received in sorted(batch, key=lambda r: _rank(r.message)):
                 self._take(received)
+            self._tell_of_risen()
+            if self.now_s >= self._scores_reported_s + REPORT_SCORES_EVERY_S:
+                self._report_scores()
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Remove lost producers; mark the open contracts of lost consumers as lost."""
         self.scores.remove(agents)
         self._joined -= agents
-        self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
+        self._waiting.remove_of(agents)
+        self._negotiations = {job_id: n for job_id, n in self._negotiations.items() if n.consumer not in agents}
         self._statements = {key: said for key, said in self._statements.items() if key[1] not in agents}
         for entry in list(self.ledger.values()):
             is_open = entry.state == "standing" and entry.contract.start_s > self.now_s
@@ -122,25 +164,31 @@ class Manager(Agent[AnyMessage]):
                 event = LedgerEvent(at_s=self.now_s, what="lost", start_s=start_s, reason="its household is lost")
                 self._write(entry.model_copy(update={"state": "lost", "history": (*entry.history, event)}))
 
-    def _take(self, received: Received[AnyMessage]) -> None:
+    def _take(self, received: Received[AnyMessage]) -> None:  # noqa: C901 - one case for each message
         sender = received.sender
         match received.message:
             case ProducerJoined(producer=producer):
                 self._join(sender, producer)
             case ProducerLeft(producer=producer):
                 self._leave(sender, producer)
-            case AddJob() | Follow() | Happened() as of_timeline if sender == TIMELINE:
-                self._obey(of_timeline)
+            case AddJob() | Follow() | Happened() as event:
+                self._take_event(sender, event)
             case ProducersFor(job_id=job_id) | Withdraw(job_id=job_id) if not self._register.owns(sender, job_id):
                 self.reject(sender, _NOT_ITS_JOB)
             case ProducersFor() as question:
                 self._name_producers(received, question)
             case Withdraw(job_id=job_id):
-                self._waiting.pop(job_id, None)
+                self._waiting.remove(job_id)
+            case Headroom(view=view):
+                self._take_view(sender, view)
             case Promised() | PromiseWithdrawn() | Declined() as statement:
                 self._take_statement(received, statement)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
                 self._take_report(sender, report)
+            case Scored() if sender == MANAGER:
+                pass
+            case DeviceSaid() | JobWithdrawn() | JobExecuted() | ProductionMeasured() as report:
+                self._take_gateway(sender, report)
             case message:
                 self.reject(sender, f"sends the manager a {message.kind}, which is not for it")
 
@@ -150,9 +198,13 @@ class Manager(Agent[AnyMessage]):
         elif not self.scores.takes_part(producer):
             self.scores.add(producer)
             self._joined.add(producer)
-            for digests in self._register.digests():
+            number = self.scores.number_of[producer]
+            waiting = list(self._waiting)
+            for digests in self._register.digests([job_id for job_id, _ in waiting]):
                 self.send(producer, JobsRegistered(digests=digests))
-            for job_id, consumer in self._waiting.items():
+            self._waiting.learn_of(number)
+            for job_id, consumer in waiting:
+                self._informed.setdefault(job_id, set()).add(number)
                 self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
 
     def _leave(self, sender: str, producer: str) -> None:
@@ -161,24 +213,139 @@ class Manager(Agent[AnyMessage]):
         else:
             self.reject(sender, f"says that {producer!r} leaves; each producer speaks for itself")
 
-    def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        self._hear_refusals(received)
-        producers = tuple(p for p in self.scores.ranking() if p not in question.asked)
-        if not producers:
-            self._waiting[question.job_id] = received.sender
-        self.reply(received, Producers(job_id=question.job_id, producers=producers))
+    def _take_view(self, sender: str, view: View) -> None:
+        if sender not in self._joined:
+            self.reject(sender, "says what it has left and is no producer that has joined")
+        else:
+            number = self.scores.number_of[sender]
+            self._board.put(number, view)
+            self._risen.add(number)
 
-    def _obey(self, message: AddJob | Follow | Happened) -> None:
-        """Take what the scenario's timeline says."""
+    # Whom jobs may ask.
+
+    def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
+        known = self._negotiations.get(question.job_id)
+        if question.part != "next":
+            self._hear_refusals(received)
+            known = self._begin_negotiation(received, question, known)
+        if known is None:
+            self.reply(received, Producers(job_id=question.job_id, producers=()))
+            return
+        portion = known.next_portion()
+        self._inform(question.job_id, portion.producers)
+        producers = tuple(self.scores.ids[number] for number in portion.producers)
+        self.reply(received, Producers(job_id=question.job_id, producers=producers, left_out=portion.left_out))
+
+    def _begin_negotiation(
+        self, received: Received[AnyMessage], question: ProducersFor, known: Negotiation | None
+    ) -> Negotiation | None:
+        """Rank the producers that a job may ask; return None, and let it wait, if there are none."""
+        job = self._register.get(question.job_id)
+        assert job is not None  # noqa: S101 - the sender owns it
+        need = job.need(question.first_start_s, question.last_start_s, self.now_s)
+        asked = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
+        order = self.scores.ranked()
+        may_serve = np.ones(len(order), dtype=np.bool_)
+        if self._negotiating.leaves_out:
+            may_serve = self._board.may_serve(need, order)
+        is_new = np.isin(order, list(asked), invert=True) if asked else np.ones(len(order), dtype=np.bool_)
+        if question.part == "last" and known is not None:
+            known.score_places(len(known.order), self.scores)
+            # Those that were left out are asked if they have more to offer since.
+            is_new &= may_serve | ~np.isin(order, known.considered)
+        if not is_new.any():
+            self._negotiations.pop(question.job_id, None)
+            self._waiting.add(question.job_id, received.sender, need, asked)
+            return None
+        considered = order[is_new]
+        if question.part == "last" and known is not None:
+            considered = np.concatenate([known.considered, considered])
+        begun = Negotiation(
+            question.job_id,
+            received.sender,
+            self.now_s,
+            received.step,
+            order[is_new],
+            may_serve[is_new],
+            considered,
+            max(FIRST_PORTION, self._negotiating.ask_at_once),
+        )
+        self._negotiations[question.job_id] = begun
+        return begun
+
+    def _inform(self, job_id: str, producers: Iterable[int]) -> None:
+        """Give producers a job's digest, unless they have it."""
+        informed = self._informed.setdefault(job_id, set())
+        for number in producers:
+            if number not in informed:
+                informed.add(number)
+                for digests in self._register.digests([job_id]):
+                    self.send(self.scores.ids[number], JobsRegistered(digests=digests))
+
+    def _tell_of_risen(self) -> None:
+        """Tell waiting jobs of producers that have more to offer, in the order in which openings would come."""
+        risen = sorted(self._risen, key=self.scores.ids.__getitem__)
+        self._risen.clear()
+        there = [number for number in risen if self.scores.takes_part(self.scores.ids[number])]
+        for job_id, consumer, number in self._waiting.to_tell(there, self._board, self.now_s):
+            self._tell_of(job_id, consumer, number)
+
+    def _tell_of(self, job_id: str, consumer: str, number: int) -> None:
+        self._inform(job_id, (number,))
+        self.send(consumer, Producers(job_id=job_id, producers=(self.scores.ids[number],)))
+
+    def _take_refusal(self, received: Received[AnyMessage], job: RegisteredJob, job_id: str) -> None:
+        producer = received.sender
+        number = self.scores.number_of[producer]
+        if self._waiting.was_told(job_id, number, self.now_s):
+            order = np.array(sorted(self.scores.ranked().tolist(), key=self.scores.ids.__getitem__), dtype=np.int64)
+            if (told := self._waiting.tell_next(job_id, order, self._board, self.now_s)) is not None:
+                self._tell_of(*told)
+        elif self.scores.declined(producer, job_id, self.now_s):
+            self._refusals.append(_Refusal(received.step + 1, job.agent, producer))
+
+    def _end_negotiation(self, job_id: str, producer: str) -> None:
+        """Score the producers left out that the job would have asked before it came to a contract."""
+        ended = self._negotiations.pop(job_id, None)
+        if ended is not None:
+            number = self.scores.number_of.get(producer, -1)
+            ended.score_places(ended.place_of(number), self.scores)
+
+    def _take_event(self, sender: str, message: AddJob | Follow | Happened) -> None:
+        """Take what the scenario's timeline says; jobs are also added by gateways of real devices."""
         match message:
             case AddJob(job=job):
-                digest = self._register.add(job)
-                for producer in sorted(self._joined):
-                    self.send(producer, JobsRegistered(digests=(digest,)))
-            case Follow(job_ids=job_ids):
+                self._add_job(sender, job)
+            case Follow(job_ids=job_ids) if sender == TIMELINE:
                 self._followed |= frozenset(job_ids)
-            case Happened(n=n, event=event):
+            case Happened(n=n, event=event) if sender == TIMELINE:
                 log.info("event of the timeline", n=n, do=event.get("do"))
+            case _:
+                self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
+
+    def _add_job(self, sender: str, job: Job) -> None:
+        """Register a job that the timeline or a real device adds."""
+        problem = self._register.add(sender, job, self.now_s)
+        if problem:
+            self.reject(sender, problem)
+
+    # What gateways of real devices say.
+
+    def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
+        if not self._register.is_gateway(sender):
+            self.reject(sender, f"sends a {report.kind} and is no gateway of a real device")
+            return
+        match report:
+            case JobWithdrawn(job_id=job_id):
+                if not self._register.owns(sender, job_id):
+                    self.reject(sender, _NOT_ITS_JOB)
+            case JobExecuted():
+                self._record_execution(sender, report)
+            case ProductionMeasured(producer=producer):
+                if producer != sender:
+                    self.reject(sender, f"says what {producer!r} measured; each gateway speaks for its own device")
+            case DeviceSaid():
+                pass  # for the record only
 
     # What producers say.
 
@@ -200,8 +367,7 @@ class Manager(Agent[AnyMessage]):
                 case Declined(producer=named) if named != producer:
                     self.reject(producer, f"says that {named!r} declined a job; each producer speaks for itself")
                 case Declined(job_id=job_id):
-                    if self.scores.declined(producer, job_id, self.now_s):
-                        self._refusals.append(_Refusal(received.step + 1, job.agent, producer))
+                    self._take_refusal(received, job, job_id)
 
     def _take_promise(self, producer: str, job: RegisteredJob, promise: Promised) -> None:
         problem = ""
@@ -279,7 +445,8 @@ class Manager(Agent[AnyMessage]):
         else:
             for producer in contract.producers:
                 self.scores.accepted(producer, contract.job_id)
-            self._waiting.pop(contract.job_id, None)
+            self._end_negotiation(contract.job_id, contract.producer)
+            self._waiting.remove(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
@@ -322,6 +489,22 @@ class Manager(Agent[AnyMessage]):
         else:
             self._end(entry, reason, "producer")
 
+    def _record_execution(self, sender: str, report: JobExecuted) -> None:
+        """Enter what a device did of a job; its contract stands, whatever came of it."""
+        entry = self.ledger.get(report.contract_id)
+        what = _EXECUTIONS.get(report.state)
+        if not self._register.owns(sender, report.job_id) or what is None:
+            self.reject(sender, f"says what a device did of job {report.job_id!r}, which is not its own or has not run")
+        elif entry is None or entry.contract.job_id != report.job_id or entry.state != "standing":
+            # Its producer has ended the contract, which the gateway could not know.
+            log.warning("execution without a contract", agent=self.id, sender=sender, contract=report.contract_id)
+        elif sum(event.what in _EXECUTIONS.values() for event in entry.history) >= MAX_EXECUTIONS:
+            self.reject(sender, f"reports more than {MAX_EXECUTIONS} executions of contract {report.contract_id!r}")
+        else:
+            reason = f"{report.outcome}: {report.reason}" if report.reason else report.outcome
+            event = LedgerEvent(at_s=self.now_s, what=what, start_s=report.started_s, reason=reason)
+            self._write(entry.model_copy(update={"history": (*entry.history, event)}))
+
     # The end of the exchange.
 
     def _next_settlement_s(self) -> int | None:
@@ -331,9 +514,14 @@ class Manager(Agent[AnyMessage]):
     async def _settle_at_the_end(self) -> None:
         await self.closing()
         self._settle(self.now_s + 1)
+        self._report_scores()
 
     def _settle(self, before_s: int) -> None:
         """Settle what producers said before a time, UNIX seconds, and consumers have not confirmed."""
+        for job_id, begun in list(self._negotiations.items()):
+            if begun.at_s < before_s:
+                begun.score_places(len(begun.order), self.scores)
+                del self._negotiations[job_id]
         due = [key for key, said in self._statements.items() if said[0].said_s < before_s]
         for job_id, producer in due:
             last = self._statements.pop((job_id, producer))[-1]
@@ -402,12 +590,20 @@ class Manager(Agent[AnyMessage]):
 
     # Scores.
 
+    def _report_scores(self) -> None:
+        """Say for watchers how producers were scored that jobs were not told of: nobody else says anything of them."""
+        self._scores_reported_s = self.now_s
+        if left_out := self.scores.take_left_out():
+            self.send(MANAGER, Scored(left_out=left_out))
+
     def _hear_refusals(self, received: Received[AnyMessage]) -> None:
         """Let the refusals count that consumers have heard of before a message was sent.
 
         A producer reports a refusal in the step in which it answers; its consumer hears of it in the next one. Who asks
         in that very step is told by the old scores if it comes before the consumer in the order of messages.
         """
+        for begun in self._negotiations.values():
+            begun.score_until(received.step, received.sender, self.scores)
         still: list[_Refusal] = []
         for refusal in self._refusals:
             if (refusal.step, refusal.consumer) <= (received.step, received.sender):
@@ -418,11 +614,7 @@ class Manager(Agent[AnyMessage]):
 
 
 def _rank(message: AnyMessage) -> int:
-    """Return which messages of a round come first: who joins or leaves, what producers say, then the others."""
-    return (
-        0
-        if isinstance(message, ProducerJoined | ProducerLeft)
-        else 1
-        if isinstance(message, Promised | PromiseWithdrawn | SharePromised)
-        else 2
-    )
+    """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
+    if isinstance(message, ProducerJoined | ProducerLeft):
+        return 0
+    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn | SharePromised) else 2

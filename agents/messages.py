@@ -1,12 +1,15 @@
 """What agents say to each other, named for what is asked or what happened.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
-manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since; ContractVoid
-producer -> manager    ProducerJoined, Promised, PromiseWithdrawn, Declined
+gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
+manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined, or have more to offer
+                       since; ContractVoid
+producer -> manager    ProducerJoined, Headroom, Promised, PromiseWithdrawn, Declined
 manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
 producer -> consumer   Accept, Decline, Amend, Cancel, Opening
 producer -> manager    ProducerLeft
+manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
@@ -26,11 +29,13 @@ The timeline's agent carries out what a scenario's `timeline` says; agents obey 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from agents.energy import MAX_SENT_POINTS, Production
+from agents.device_events import DeviceEvent, JobState, Outcome
+from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
+from agents.headroom import View
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
@@ -46,6 +51,8 @@ MAX_REASON_CHARACTERS = 1_000
 
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
 EnergyWh = Annotated[float, Field(allow_inf_nan=False)]
+LeftOut = Annotated[int, Field(ge=0, le=MAX_PRODUCERS)]
+"""A number of producers that were left out of a list."""
 Digest = Annotated[str, Field(min_length=DIGEST_CHARACTERS, max_length=DIGEST_CHARACTERS)]
 
 
@@ -102,6 +109,13 @@ class ProducerJoined(Message):
     producer: AgentId
 
 
+class Headroom(Message):
+    """What the producer has left, at most. Sent when there is more of it, and when a job has asked in vain."""
+
+    kind: Literal["Headroom"] = "Headroom"
+    view: View
+
+
 class ProducersFor(Message):
     """Which producers should the job ask, best first? If there are none, the job may wait for one that joins."""
 
@@ -109,14 +123,29 @@ class ProducersFor(Message):
     job_id: Id
     asked: tuple[AgentId, ...] = Field(default=(), max_length=MAX_PRODUCERS)
     """Producers that it has asked already, which are left out of the answer."""
+    part: Literal["first", "next", "last"] = "first"
+    """`first`: the job begins to look for a supplier; `next`: the last one of those named is about to answer, and the
+    job wants to know more of the same list; `last`: it has asked all of them, so which ones are there since?"""
+    first_start_s: TimeS | None = None
+    """Its earliest start that its device has time for, UNIX seconds; None: that of its window."""
+    last_start_s: TimeS | None = None
+    """Its latest one."""
+    job: SentJob | None = None
+    """The job, for watchers, with `last` if no producer was sent a request for it."""
 
 
 class Producers(Message):
-    """Producers that a job can ask, best first; possibly none. Also sent when a producer joins while the job waits."""
+    """Producers that a job can ask, best first; possibly none.
+
+    Also sent when a producer joins, or has more to offer, while the job waits.
+    """
 
     kind: Literal["Producers"] = "Producers"
     job_id: Id
     producers: tuple[AgentId, ...] = Field(max_length=MAX_PRODUCERS)
+    left_out: tuple[LeftOut, ...] = Field(default=(), max_length=MAX_PRODUCERS + 1)
+    """How many producers were left out before each of these, because they cannot serve the job; and, if the list ends
+    with this message, after the last one. The job lets two rounds pass for each, as if it had asked. Empty: none."""
 
 
 class Request(Message):
@@ -269,7 +298,7 @@ class PromiseVoid(Message):
 
 
 class JobsRegistered(Message):
-    """Jobs of the neighbourhood, which may be requested by their own consumers; adds to those named before."""
+    """Jobs that are about to request this producer, each by its own consumer; adds to those named before."""
 
     kind: Literal["JobsRegistered"] = "JobsRegistered"
     digests: tuple[Digest, ...] = Field(max_length=MAX_DIGESTS)
@@ -282,6 +311,54 @@ class Declined(Message):
     kind: Literal["Declined"] = "Declined"
     job_id: Id
     producer: AgentId
+
+
+class Scored(Message):
+    """For the record, from the manager to itself: producers that jobs were not told of were scored."""
+
+    kind: Literal["Scored"] = "Scored"
+    left_out: Annotated[dict[AgentId, Annotated[int, Field(ge=1)]], Field(max_length=MAX_PRODUCERS)]
+    """By producer, how often, since the last such message: by so much its score rose."""
+
+
+class DeviceSaid(Message):
+    """A real device said something: taken by its gateway agent, and passed on for the record."""
+
+    kind: Literal["DeviceSaid"] = "DeviceSaid"
+    device: Id
+    """Its gateway id."""
+    said: DeviceEvent
+
+
+class JobWithdrawn(Message):
+    """For the record: the job of a real device was withdrawn before its start."""
+
+    kind: Literal["JobWithdrawn"] = "JobWithdrawn"
+    job_id: Id
+
+
+class JobExecuted(Message):
+    """For the ledger: what a real device did of a job."""
+
+    kind: Literal["JobExecuted"] = "JobExecuted"
+    contract_id: ContractId
+    job_id: Id
+    state: JobState
+    outcome: Outcome
+    reason: Reason = ""
+    """In words, for people; empty: the outcome says it all."""
+    started_s: TimeS
+    """When the device started, UNIX seconds; if it did not, when it was to start."""
+    measured: LoadProfile | None = None
+    """What it drew since then; None: not measured, or not ended."""
+
+
+class ProductionMeasured(Message):
+    """For the record: what a real producer gave, from the last point of the message before."""
+
+    kind: Literal["ProductionMeasured"] = "ProductionMeasured"
+    producer: AgentId
+    production: Production
 
 
 class ProducerLeft(Message):
@@ -358,10 +435,10 @@ class ChangePatience(Message):
 
 
 class AddJob(Message):
-    """The device has one more job, registered now or later."""
+    """The device has one more job, registered now: the timeline adds it, or the gateway of the real device itself."""
 
     kind: Literal["AddJob"] = "AddJob"
-    job: Job
+    job: SentJob
 
 
 class DropJob(Message):
@@ -510,6 +587,7 @@ class RoomNeeded(Message):
 
 AnyMessage = Annotated[
     ProducerJoined
+    | Headroom
     | ProducersFor
     | Producers
     | Request
@@ -541,6 +619,11 @@ AnyMessage = Annotated[
     | PromiseVoid
     | JobsRegistered
     | Declined
+    | Scored
+    | DeviceSaid
+    | JobWithdrawn
+    | JobExecuted
+    | ProductionMeasured
     | OfferRequest
     | Offer
     | Reserve
@@ -557,3 +640,8 @@ AnyMessage = Annotated[
 
 MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
 """Validates and builds any message from JSON."""
+
+MESSAGE_KINDS: tuple[str, ...] = tuple(
+    sorted(kind.model_fields["kind"].default for kind in get_args(get_args(AnyMessage)[0]))
+)
+"""Names of the kinds of messages, in alphabetical order."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agents.energy import Outlook, Prediction
+from agents.energy import CumulativeSeries, Outlook, Prediction
+from agents.headroom import Need, View, view_of
 from agents.messages import (
     Accept,
     Amend,
@@ -18,6 +19,7 @@ from agents.messages import (
     ChangeAlgorithm,
     Decline,
     Declined,
+    Headroom,
     Hold,
     JobsRegistered,
     Join,
@@ -34,6 +36,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
+from agents.negotiating import RANKED, NegotiationSettings
 from agents.register import digest_of
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
@@ -70,7 +73,14 @@ class Producer(Agent[AnyMessage]):
     """The agent of one producer device."""
 
     def __init__(
-        self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, is_there: bool = True
+        self,
+        agent_id: str,
+        predictions: Sequence[Prediction],
+        scheduler: Scheduler,
+        *,
+        is_there: bool = True,
+        negotiating: NegotiationSettings | None = None,
+        own_use: CumulativeSeries | None = None,
     ) -> None:
         """Create a producer.
 
@@ -79,11 +89,18 @@ class Producer(Agent[AnyMessage]):
             predictions: Forecasts in the order of issue; the producer joins the neighbourhood with the first one.
             scheduler: Decides on requests.
             is_there: Whether it takes part from the start; otherwise it waits for `Join`.
+            negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
+            own_use: The part of its house's base load that it serves before anything else, at UNIX seconds, so that it
+                promises only what it expects to have left; None: none.
         """
         super().__init__(agent_id)
+        self._own_use = own_use
         self._predictions = list(predictions)
         self._scheduler = scheduler
         self._is_there = is_there
+        self.negotiating = negotiating or NegotiationSettings(RANKED)
+        self._headroom: View | None = None
+        """What it last told the manager that it has left."""
         self._newest: Prediction | None = None
         self._production: Outlook | None = None
         self._adopted = 0
@@ -143,8 +160,17 @@ class Producer(Agent[AnyMessage]):
                 if commitment is not None and commitment.start_s == start_s:
                     del self._committed[job_id]
                     self._announce_openings()
-            case message:
-                self.reject(sender, f"sends a {message.kind}, which is not for a producer or not from it")
+            case _:
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
+
+    def adopt(self, prediction: Prediction) -> None:
+        """Take over a forecast that was not known at the beginning."""
+        self._adopt(prediction)
 
     def _is_registered(self, job: Job, consumer: str) -> bool:
         """Return whether a job is registered, as it is, as its consumer's own."""
@@ -226,6 +252,7 @@ class Producer(Agent[AnyMessage]):
         else:
             if request.patient:
                 self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
+            self._correct_headroom(state, task)
             self._decline(received, job.job_id, decision.reason)
 
     def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
@@ -293,7 +320,14 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
+    def _beside_own_use(self, prediction: Prediction) -> Prediction:
+        """Return what is left of a forecast beside the house's base load."""
+        if self._own_use is None:
+            return prediction
+        return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+
     def _adopt(self, prediction: Prediction) -> None:
+        prediction = self._beside_own_use(prediction)
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
@@ -305,7 +339,7 @@ class Producer(Agent[AnyMessage]):
         self._publish_forecast(prediction)
         state = self._state()
         if joins or state is None:
-            self.send(MANAGER, ProducerJoined(producer=self.id))
+            self._join_manager()
             return
         self._replan(state)
 
@@ -322,6 +356,28 @@ class Producer(Agent[AnyMessage]):
             self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
         self._announce_openings()
+
+    # What the manager is told that is left.
+
+    def _show_headroom(self, state: ProducerState) -> None:
+        """Tell the manager what is left, if that is more than it knows."""
+        if self.negotiating.leaves_out:
+            view = view_of(state)
+            if self._headroom is None or view.bounds.exceeds(self._headroom.bounds):
+                self._headroom = view
+                self.send(MANAGER, Headroom(view=view))
+
+    def _correct_headroom(self, state: ProducerState, task: Task) -> None:
+        """Tell the manager that less is left than it knows, if a job asked in vain because of that."""
+        if self._headroom is None:
+            return
+        first_s, end_s = max(task.earliest_start_s, self.now_s), task.latest_start_s + task.load.duration_s
+        need = Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh)
+        if self._headroom.bounds.may_serve(need):
+            view = view_of(state)
+            if not view.bounds.may_serve(need):
+                self._headroom = view
+                self.send(MANAGER, Headroom(view=view))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
         sent = prediction.model_copy(update={"production": prediction.production.as_sent})
@@ -353,7 +409,13 @@ class Producer(Agent[AnyMessage]):
         self._is_there = True
         if self._newest is not None:
             self._publish_forecast(self._newest)
-            self.send(MANAGER, ProducerJoined(producer=self.id))
+            self._join_manager()
+
+    def _join_manager(self) -> None:
+        self.send(MANAGER, ProducerJoined(producer=self.id))
+        self._headroom = None
+        if (state := self._state()) is not None:
+            self._show_headroom(state)
 
     def _announce_openings(self) -> None:
         """Inform each waiting job that would be accepted now.
@@ -368,6 +430,7 @@ class Producer(Agent[AnyMessage]):
         }
         if state is None:
             return
+        self._show_headroom(state)
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)

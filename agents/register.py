@@ -1,24 +1,27 @@
 """The register of jobs and producers: what the manager knows of a neighbourhood before anybody speaks.
 
-Reports are held against it: whose job it is, what it needs, when it may start, and who produces. Producers are given
-digests of the jobs, so that each can tell a request for a job of the neighbourhood from an invented one without knowing
-anybody's jobs.
+Reports are held against it: whose job it is, what it needs, when it may start, and who produces. A producer that a job
+is told of is given the job's digest, so that it can tell a request for a job of the neighbourhood from an invented one
+without knowing anybody's jobs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.energy import LoadProfile
-from agents.model import Job
+from agents.headroom import Need
+from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24
 """Length of a job's digest in hexadecimal digits."""
 MAX_DIGESTS = 10_000
 """Digests in one message, which keeps messages below the bus's `MAX_PAYLOAD_BYTES`."""
+MAX_ADDED_JOBS = 100_000
+"""Jobs that one device may ask for in a run: one every five minutes for a year."""
 
 
 def digest_of(job: Job) -> str:
@@ -37,20 +40,55 @@ def digest_of(job: Job) -> str:
     return hashlib.sha256(json.dumps(terms).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
+def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
+    """Return why an agent may not add a job, whatever other jobs there are; empty: it may.
+
+    Args:
+        sender: The agent that says so. The timeline may add any job.
+        job: The job.
+        is_gateway: Whether the agent stands for a real device.
+    """
+    if sender == TIMELINE:
+        return ""
+    if not is_gateway or job.agent != sender:
+        return f"adds job {job.job_id!r}, and is no gateway of its device"
+    if not job.job_id.startswith(f"{job.house}/"):
+        return f"adds job {job.job_id!r}; expected an id that begins with {job.house + '/'!r}"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredJob:
     """What the manager knows of a job. Times in UNIX seconds."""
 
     agent: str
     """Id of its consumer."""
+    house: str
     energy_wh: float
     sent_energy_wh: float
     """Energy of the load profile as it is sent in requests, which may differ by rounding."""
     earliest_start_s: int
     latest_start_s: int
-    digest: str
-    load: LoadProfile
-    """As it is sent."""
+    sent: Job
+    """The job as it is sent in requests."""
+
+    @property
+    def digest(self) -> str:
+        """See `digest_of`."""
+        return digest_of(self.sent)
+
+    def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> Need:
+        """Return what the job needs, if its device has time for it between two starts only.
+
+        Args:
+            first_start_s: The earlier one, UNIX seconds; None: its window begins it.
+            last_start_s: The later one; None: its window ends it.
+            now_s: Virtual time, UNIX seconds.
+        """
+        first_s = self.earliest_start_s if first_start_s is None else max(first_start_s, self.earliest_start_s)
+        last_s = self.latest_start_s if last_start_s is None else min(last_start_s, self.latest_start_s)
+        load = self.sent.load_profile
+        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh)
 
     def may_start_at(self, start_s: int, now_s: int) -> bool:
         """Return whether a start is within the job's window and not in the past."""
@@ -60,32 +98,57 @@ class RegisteredJob:
 class JobRegister:
     """The jobs and producers of a neighbourhood."""
 
-    def __init__(self, jobs: Iterable[Job] = (), producers: Iterable[str] = ()) -> None:
+    def __init__(self, jobs: Iterable[Job] = (), producers: Iterable[str] = (), gateways: Iterable[str] = ()) -> None:
         """Fill the register.
 
         Args:
-            jobs: All jobs of the scenario, those included that become known later.
+            jobs: All jobs that the scenario's houses name, those included that become known later.
             producers: The ids of all producers.
+            gateways: The ids of the agents that stand for real devices: consumers may add jobs.
         """
         self.producers = frozenset(producers)
+        self._gateways = frozenset(gateways)
         self._jobs: dict[str, RegisteredJob] = {}
+        self._added: Counter[str] = Counter()
+        """How many jobs each gateway has added."""
         for job in jobs:
-            self.add(job)
+            self._enter(job)
 
-    def add(self, job: Job) -> str:
-        """Register a job, and return its digest; one that the timeline adds becomes known when it is added."""
+    def add(self, sender: str, job: Job, now_s: int) -> str:
+        """Register a job that becomes known during the run; return why not, empty if it is registered.
+
+        Args:
+            sender: The agent that says so.
+            job: The job.
+            now_s: Virtual time, UNIX seconds.
+        """
+        problem = addition_problem(sender, job, is_gateway=self.is_gateway(sender))
+        if not problem and job.job_id in self._jobs:
+            problem = f"adds job {job.job_id!r}, which exists already"
+        if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
+            problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
+        if not problem and sender != TIMELINE and self._added[sender] >= MAX_ADDED_JOBS:
+            problem = f"adds more than {MAX_ADDED_JOBS} jobs"
+        if not problem:
+            self._added[sender] += 1
+            self._enter(job)
+        return problem
+
+    def _enter(self, job: Job) -> None:
         sent = job.as_sent
-        registered = RegisteredJob(
+        self._jobs[job.job_id] = RegisteredJob(
             job.agent,
+            job.house,
             job.energy_wh,
             sent.energy_wh,
             job.earliest_start_s,
             job.latest_start_s,
-            digest_of(sent),
-            sent.load_profile,
+            sent,
         )
-        self._jobs[job.job_id] = registered
-        return registered.digest
+
+    def is_gateway(self, agent: str) -> bool:
+        """Return whether an agent stands for a real device."""
+        return agent in self._gateways
 
     def get(self, job_id: str) -> RegisteredJob | None:
         """Return a job; None if there is no such job."""
@@ -96,8 +159,7 @@ class JobRegister:
         job = self._jobs.get(job_id)
         return job is not None and job.agent == agent
 
-    def digests(self) -> Iterator[tuple[str, ...]]:
-        """Return the digests of all jobs in portions fit for one message; at least one portion."""
-        every = [job.digest for job in self._jobs.values()]
-        for begin in range(0, max(1, len(every)), MAX_DIGESTS):
-            yield tuple(every[begin : begin + MAX_DIGESTS])
+    def digests(self, job_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the digests of jobs in portions fit for one message."""
+        digests = [self._jobs[job_id].digest for job_id in job_ids]
+        return [tuple(digests[begin : begin + MAX_DIGESTS]) for begin in range(0, len(digests), MAX_DIGESTS)]

@@ -49,7 +49,7 @@ from agents.model import GRID, MANAGER, SHARED, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing import Composition, Offers, SupplySettings, compose
-from broker.hosts import Channel, Received, TimeUp
+from broker.hosts import AgentLostError, Channel, Received, TimeUp
 
 ASKED_AT_ONCE = 8
 """Producers that a job asks for offers at the same time; more if these do not cover it."""
@@ -321,14 +321,22 @@ class _SharedJobRun(JobRun):
         for begin in range(0, len(ranked), ASKED_AT_ONCE):
             some = ranked[begin : begin + ASKED_AT_ONCE]
             supply.asked += some
-            for producer in some:
-                self._agent.asks(self._job.job_id, producer)
-            self._agent.asks(self._job.job_id, None)
+            self._agent.asks(self._job.job_id, some)
+            self._agent.asks(self._job.job_id, ())
             request = OfferRequest(job=self._job.as_sent, starts=starts)
-            for producer, reply in (await self._agent.ask_all(dict.fromkeys(some, request))).items():
+            for producer, reply in (await self._ask_all(dict.fromkeys(some, request))).items():
                 self._take_answer(producer, reply)
             if self._compose(starts).covered_mwh >= NEARLY_COVERED * self._energy_mwh:
                 return
+
+    async def _ask_all(self, messages: Mapping[str, AnyMessage]) -> dict[str, AnyMessage]:
+        """Ask several producers in the same round; return the answers of those that are not lost."""
+        answers = await self._agent.ask_all(list(messages.items()))
+        return {
+            producer: answer
+            for producer, answer in zip(messages, answers, strict=True)
+            if not isinstance(answer, AgentLostError)
+        }
 
     def _take_answer(self, producer: str, reply: AnyMessage | None) -> None:
         match reply:
@@ -431,7 +439,7 @@ class _SharedJobRun(JobRun):
                 keeps_earlier=producer in supply.held,
             )
             supply.reserved[producer] = (start_s, series)
-        answers = await self._agent.ask_all(requests)
+        answers = await self._ask_all(requests)
         refused = frozenset(p for p in changed if not isinstance(answers.get(p), Reserved))
         for producer in changed:
             if producer in refused:

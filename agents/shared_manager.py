@@ -20,6 +20,7 @@ from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,
     ContractAmended,
+    Producers,
     ProducersFor,
     Promised,
     PromiseWithdrawn,
@@ -77,15 +78,22 @@ class SharedManager(Manager):
                 super()._take(received)
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Name the producers, and later each one that joins, until the job's window is over."""
-        super()._name_producers(received, question)
-        self._waiting[question.job_id] = received.sender
+        """Name all producers, and later each one that joins, until the job's window is over."""
+        job = self._register.get(question.job_id)
+        assert job is not None  # noqa: S101 - the sender owns it
+        known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
+        order = [int(number) for number in self.scores.ranked() if number not in known]
+        self._inform(question.job_id, order)
+        names = tuple(self.scores.ids[number] for number in order)
+        self.reply(received, Producers(job_id=question.job_id, producers=names))
+        need = job.need(question.first_start_s, question.last_start_s, self.now_s)
+        self._waiting.add(question.job_id, received.sender, need, known | set(order))
 
     def _join(self, sender: str, producer: str) -> None:
-        for job_id in list(self._waiting):
+        for job_id, _ in list(self._waiting):
             job = self._register.get(job_id)
             if job is None or job.latest_start_s < self.now_s:
-                del self._waiting[job_id]
+                self._waiting.remove(job_id)
         super()._join(sender, producer)
 
     # What producers say.
@@ -123,7 +131,7 @@ class SharedManager(Manager):
         """See `Manager._unsigned`: the same for each share."""
         job = self._job_of(contract)
         shares = _shares_by_producer(contract, job)
-        drawn = load_mwh(job.load, contract.start_s)
+        drawn = load_mwh(job.sent.load_profile, contract.start_s)
         given = sum((unpacked(runs, len(drawn)) for runs in shares.values()), start=drawn * 0)
         if any(len(unpacked(runs)) > len(drawn) for runs in shares.values()) or (given > drawn).any():
             return "its shares give more than the job draws"
@@ -263,5 +271,5 @@ def _shares_by_producer(contract: Contract, job: RegisteredJob) -> dict[str, Run
         return {share.producer: share.minutes_mwh for share in contract.shares}
     if contract.producer == GRID:
         return {}
-    everything: IntArray = load_mwh(job.load, contract.start_s)
+    everything: IntArray = load_mwh(job.sent.load_profile, contract.start_s)
     return {contract.producer: packed(everything)}

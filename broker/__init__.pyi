@@ -11,6 +11,7 @@ from .errors import (
     ClockMissingError as ClockMissingError,
     HostsGoneError as HostsGoneError,
     HostsMissingError as HostsMissingError,
+    RunFailedError as RunFailedError,
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "HostsGoneError",
     "HostsMissingError",
     "JournalWriteError",
+    "RunFailedError",
     "RunSuspendedError",
     "SsmicError",
     "atomic_write",

@@ -2,7 +2,7 @@
 
 They are synthetic: built from the phases of an appliance, with the typical power of each phase (rating plates and
 energy labels of current European models; the shape of a washing cycle follows Pipattanasomporn et al., "Load Profiles
-of Selected Major Household Appliances", IEEE Trans. Power Systems 29 (2014)). None is a copy of a measured series.
+of Selected Major Household Appliances", IEEE Trans. Smart Grid 5 (2014) 742). None is a copy of a measured series.
 Power is a whole number of watts in every minute.
 """
 

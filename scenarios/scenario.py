@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
@@ -16,7 +16,9 @@ from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
+from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
+from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
 _LAST_S = 253_402_300_799
@@ -219,6 +221,8 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    strategy: str = ""
+    """The plug-in that the consumers are made by; empty: our own."""
     supply: SupplyRule = "whole"
     """Used unless the command line says otherwise."""
     prefer: tuple[Preference, ...] = PREFERENCES
@@ -226,6 +230,10 @@ class Scenario:
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    """The devices that are real, by agent id."""
+    load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
     zone_name: str = ""
     """IANA time zone; empty: the fixed offset of `start`."""
     timeline: tuple[Event, ...] = ()
@@ -236,6 +244,9 @@ class Scenario:
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
+    base_loads: Mapping[str, CumulativeSeries] = field(default_factory=dict)
+    """By house id, what the house draws beside its jobs and cannot shift, at UNIX seconds; houses without one are left
+    out."""
     community: Community | None = None
     """How bills are settled; None: minute by minute, as negotiated, by the tariff alone."""
 
@@ -255,13 +266,16 @@ class Scenario:
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return the part of the scenario that concerns these houses; name and times are kept."""
+        house_ids = frozenset(house_ids)
         houses = tuple(house for house in self.houses if house.id in house_ids)
         devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
         return replace(
             self,
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
+            base_loads={house: load for house, load in self.base_loads.items() if house in house_ids},
             producers={producer: series for producer, series in self.producers.items() if producer in devices},
+            gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
         )
 
 
@@ -285,6 +299,8 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         scenario: The scenario to run.
         end_s: End of the run; None: it lasts until the last job has run.
     """
+    if scenario.gateways:
+        return MAX_TIME_S  # a device may ask for a job at any time
     series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
     times_s = [
         scenario.start_s,

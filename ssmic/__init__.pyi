@@ -9,6 +9,9 @@ from .emulation import (
     ProducerHandle as ProducerHandle,
     Run as Run,
 )
+from .options import (
+    RunOptions as RunOptions,
+)
 from .running import (
     Outcome as Outcome,
     load_scenario as load_scenario,
@@ -24,6 +27,7 @@ __all__ = [
     "Outcome",
     "ProducerHandle",
     "Run",
+    "RunOptions",
     "load_scenario",
     "results",
     "run",

@@ -12,20 +12,21 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal, Unpack
 
 from agents import Contract, LedgerEntry
-from agents.scheduling import AlgorithmSettings
-from agents.sharing import SupplySettings
 from broker import SsmicError
 from broker.clock import Pace
+from broker.protocol import Control
 from scenarios import Event, Happening, Scenario
+from scenarios.expectations import Verdict
 from scenarios.files import duration_s, event_action, parse_moment, save_scenario
-from scenarios.load import load_scenario
 from scenarios.metrics import Kpis
 from scenarios.results import ResultsReader
 from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
 from scenarios.timeline import Script
+from ssmic.judging import compared, judged, write_junit
+from ssmic.options import RunOptions, plan_of
 
 TimeLike = str | int | datetime
 """`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""
@@ -48,67 +49,26 @@ class Emulation:
             print(run.kpis().self_sufficiency)
     """
 
-    def __init__(
-        self,
-        scenario: str | Path | Scenario,
-        *,
-        variables: Mapping[str, object] | None = None,
-        seed: int | None = None,
-        algorithm: str | AlgorithmSettings | None = None,
-        supply: Literal["whole", "shared"] | None = None,
-        days: int | None = None,
-        patient: bool = True,
-        bus: Literal["memory", "mqtt"] = "memory",
-        broker: str | None = None,
-        hosts: int | None = None,
-        pace: str = "max",
-        scores: Mapping[str, int] | None = None,
-        out: str | Path | None = None,
-    ) -> None:
+    def __init__(self, scenario: str | Path | Scenario, **options: Unpack[RunOptions]) -> None:
         """Prepare a run.
 
         Args:
             scenario: A file, the name of a bundled scenario, or one that was loaded.
-            variables: Replace variables of the file, as `--set` does.
-            seed: None: the scenario's.
-            algorithm: None: the scenario's.
-            supply: Whether one producer supplies a whole job, or several share it; None: as the scenario says.
-            days: None: as the scenario says.
-            patient: Whether jobs wait where no producer can supply them.
-            bus: `memory`, or `mqtt` for a real broker.
-            broker: A URL, `mosquitto` or `embedded`; `mqtt` only.
-            hosts: Number of hosts that agents are spread over; None: one a household.
-            pace: `max`, or a factor of real time such as `60x`.
-            scores: The producers' scores at the beginning; None: fresh ones.
-            out: The results file; None: a temporary one, which goes with this object.
+            **options: Those of `ssmic run`: seed, days, algorithm, bus, ...; see `RunOptions`.
 
         Raises:
             ScenarioError: The scenario cannot be used; carries all problems.
-            SettingsError: A setting is not valid.
+            SettingsError: An option is not valid, or does not go with another one.
+            BrokerUrlError: The broker cannot be reached in this way.
         """
-        chosen = {key: str(value) for key, value in (variables or {}).items()}
-        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, chosen)
-        if algorithm is None or isinstance(algorithm, str):
-            algorithm = AlgorithmSettings(algorithm or self.scenario.algorithm)
+        out = options.get("out")
         if out is None:
             folder = mkdtemp(prefix="ssmic-run-")
             weakref.finalize(self, rmtree, folder, ignore_errors=True)
             out = Path(folder) / "run.sqlite"
-        self._plan = Plan(
-            scenario=self.scenario,
-            seeds=(self.scenario.seed if seed is None else seed,),
-            algorithm=algorithm,
-            supply=SupplySettings(supply or self.scenario.supply, self.scenario.prefer),
-            bus=bus,
-            broker=broker,
-            hosts=hosts,
-            days=days,
-            pace=Pace.parse(pace),
-            patient=patient,
-            start_scores=dict(scores or {}),
-            out=Path(out),
-            has_script=True,
-        )
+        self._plan = plan_of(scenario, options, Path(out))
+        self.scenario = self._plan.scenario
+        """What is run."""
         self._stack = AsyncExitStack()
         self._run: Run | None = None
 
@@ -127,7 +87,7 @@ class Emulation:
 
         async def perform() -> RunOutcome:
             with record_run(self.scenario, order) as record:
-                return record.ended(
+                outcome = record.ended(
                     await run_scenario(
                         self.scenario,
                         order.settings,
@@ -138,9 +98,12 @@ class Emulation:
                         script=script,
                     )
                 )
+            if outcome.state == "done" and self._plan.start_scores is None:
+                self._plan.kept_scores().learn(order.settings.scores, outcome.scores)
+            return outcome
 
         task = asyncio.create_task(perform(), name="ssmic.emulation")
-        self._run = Run(self.scenario, simulation.results_file, task, script, self)
+        self._run = Run(self.scenario, simulation.results_file, task, script, self, self._plan)
         try:
             await self._run.wait_stopped()
         except BaseException:
@@ -177,6 +140,7 @@ class Run:
         task: asyncio.Task[RunOutcome],
         script: Script,
         emulation: Emulation,
+        plan: Plan,
     ) -> None:
         self.scenario = scenario
         """What is run."""
@@ -184,7 +148,8 @@ class Run:
         """Complete once the run has ended."""
         self.task = task
         self._script = script
-        self._emulation = emulation  # whose temporary results go with it
+        self._plan = plan
+        self._emulation = emulation  # its temporary results go with it
         self._acted: list[Event] = []
 
     # Time.
@@ -242,6 +207,27 @@ class Run:
         if not self.is_over:
             self._script.go_on(None)
         await asyncio.shield(self.task)
+
+    async def stop(self) -> None:
+        """End the run at the present moment; what was agreed until then stands.
+
+        The recording does not tell that it was stopped: run again, it goes on to its end.
+
+        Raises:
+            SsmicError: The run failed.
+        """
+        if not self.is_over:
+            self._script.command(Control(command="stop", by="script"))
+            self._script.go_on(None)
+        await asyncio.shield(self.task)
+
+    def set_pace(self, pace: str) -> None:
+        """Change the speed of virtual time: `max`, or a factor of real time such as `60x`.
+
+        Raises:
+            PaceError: It is none.
+        """
+        self._script.command(Control(command="pace", pace=str(Pace.parse(pace)), by="script"))
 
     async def wait_stopped(self) -> None:
         """Wait until the run stands still, or has ended."""
@@ -307,6 +293,41 @@ class Run:
         self.outcome  # noqa: B018 - raises where there is none
         with ResultsReader(self.results_file) as results:
             return results.kpis(1)
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return whether the scenario's expectations hold in a run that has ended, in the order of the file.
+
+        An expectation that compares with another algorithm has it run; one about the optimum has it computed.
+
+        Raises:
+            EmulationError: It has not ended.
+        """
+        self.outcome  # noqa: B018 - raises where there is none
+        return judged(self.results_file)
+
+    def optimum(
+        self, *, supply: Literal["whole", "shared", "both"] = "whole", time_limit_wall_s: float = 30.0
+    ) -> Mapping[str, Any]:
+        """Return how a run that has ended compares with the clairvoyant optimum, as `ssmic run --compare` does.
+
+        Args:
+            supply: For whole jobs, for supply shared by all panels, or both.
+            time_limit_wall_s: How long the optimum may be sought, real seconds.
+
+        Raises:
+            EmulationError: It has not ended.
+        """
+        self.outcome  # noqa: B018 - raises where there is none
+        return compared(self.results_file, supply, time_limit_wall_s)
+
+    def write_junit(self, file: str | Path) -> None:
+        """Write the verdicts on the scenario's expectations as JUnit XML.
+
+        Raises:
+            EmulationError: The run has not ended.
+            ResultsError: The file cannot be written.
+        """
+        write_junit(self.results_file, self.scenario.name, Path(file), self.outcome.wall_s)
 
     # What a script can do.
 
@@ -397,8 +418,19 @@ class Run:
 
     @property
     def recording(self) -> Scenario:
-        """The scenario with all that the script did as a timeline: run again, it comes to the same ledger."""
-        return replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
+        """The scenario with all that the script did as a timeline: run again, it comes to the same ledger.
+
+        It has the seed, the days and the algorithm that the run had. Other settings are no part of a scenario, and have
+        to be given again: those of an algorithm, `patient` and `scores`.
+        """
+        plan = self._plan
+        return replace(
+            self.scenario,
+            seed=plan.seeds[0],
+            algorithm=plan.algorithm.name,
+            days=self.scenario.days if plan.days is None else plan.days,
+            timeline=(*self.scenario.timeline, *self._acted),
+        )
 
     def save_recording(self, file: str | Path) -> None:
         """Write the recording as a scenario file, for `ssmic run`.

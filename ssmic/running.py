@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 from broker import new_loop
 from scenarios import Scenario
+from scenarios.expectations import Verdict
 from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
-from ssmic.emulation import Emulation
+from ssmic.emulation import Emulation, Run
+from ssmic.judging import beside_loop
+from ssmic.options import RunOptions
 
 ResultT = TypeVar("ResultT")
 
@@ -30,6 +32,17 @@ class Outcome:
     """By job id, the supplier (`grid` or a producer) and the start, UNIX seconds."""
     results_file: Path | None
     """None: it was not asked for."""
+    verdicts: tuple[Verdict, ...]
+    """On the scenario's expectations, in the order of the file."""
+    optimum: Mapping[str, Any] | None
+    """How it compares with the clairvoyant optimum; None: it was not asked for."""
+    scores: Mapping[str, int]
+    """The producers' scores at the end, which a next run can begin with."""
+
+    @property
+    def all_hold(self) -> bool:
+        """Whether all expectations hold."""
+        return all(verdict.holds for verdict in self.verdicts)
 
 
 def load_scenario(source: str | Path, **variables: object) -> Scenario:
@@ -48,43 +61,45 @@ def load_scenario(source: str | Path, **variables: object) -> Scenario:
 def run(
     scenario: str | Path | Scenario,
     *,
-    seed: int | None = None,
-    algorithm: str | None = None,
-    supply: Literal["whole", "shared"] | None = None,
-    days: int | None = None,
-    patient: bool = True,
-    bus: Literal["memory", "mqtt"] = "memory",
-    broker: str | None = None,
-    hosts: int | None = None,
-    out: str | Path | None = None,
+    compare: Literal["whole", "shared", "both"] | bool = False,
+    time_limit_wall_s: float = 30.0,
+    junit: str | Path | None = None,
+    **options: Unpack[RunOptions],
 ) -> Outcome:
     """Run a scenario from its start to its end; also inside notebooks, where an event loop runs already.
 
-    The arguments are those of `Emulation`.
+    Args:
+        scenario: A file, the name of a bundled scenario, or one that was loaded.
+        compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: whole jobs.
+        time_limit_wall_s: How long the optimum may be sought, real seconds.
+        junit: Where the verdicts on the scenario's expectations are written as JUnit XML.
+        **options: Those of `Emulation`.
 
     Raises:
-        SsmicError: The scenario cannot be used, or the run failed.
+        SsmicError: The scenario or an option cannot be used, or the run failed.
     """
-    emulation = Emulation(
-        scenario,
-        seed=seed,
-        algorithm=algorithm,
-        supply=supply,
-        days=days,
-        patient=patient,
-        bus=bus,
-        broker=broker,
-        hosts=hosts,
-        out=out,
-    )
+    emulation = Emulation(scenario, **options)
 
-    async def whole() -> Outcome:
+    async def whole() -> Run:
         async with emulation as going:
             await going.finish()
-        contracts = {job_id: (contract.producer, contract.start_s) for job_id, contract in going.contracts.items()}
-        return Outcome(going.ledger_sha256, going.kpis(), contracts, None if out is None else Path(out))
+        return going
 
-    return _complete(whole())
+    done = _complete(whole())
+    if junit is not None:
+        done.write_junit(junit)
+    out = options.get("out")
+    return Outcome(
+        ledger_sha256=done.ledger_sha256,
+        kpis=done.kpis(),
+        contracts={job_id: (contract.producer, contract.start_s) for job_id, contract in done.contracts.items()},
+        results_file=None if out is None else Path(out),
+        verdicts=done.verdicts(),
+        optimum=done.optimum(supply="whole" if compare is True else compare, time_limit_wall_s=time_limit_wall_s)
+        if compare
+        else None,
+        scores=dict(done.outcome.scores),
+    )
 
 
 def sweep(
@@ -93,6 +108,9 @@ def sweep(
     vary: Mapping[str, Sequence[object] | str] | None = None,
     fixed: Mapping[str, object] | None = None,
     seeds: int = 10,
+    first_seed: int | None = None,
+    sample: int | None = None,
+    sample_seed: int = 1,
     out: str | Path | None = None,
     workers: int | None = None,
     dask: str | None = None,
@@ -104,6 +122,9 @@ def sweep(
         vary: By parameter, its values, or `LOW:HIGH:COUNT`.
         fixed: The same in all runs.
         seeds: Runs of each combination.
+        first_seed: The others follow it; None: the scenario's.
+        sample: Combinations of a Latin hypercube sample, where ranges need no count; None: every combination.
+        sample_seed: Another one draws other combinations.
         out: The results file; None: named after the sweep.
         workers: Processes; None: one a core.
         dask: `local` or the URL of a Dask scheduler.
@@ -116,7 +137,7 @@ def sweep(
         for key, values in (vary or {}).items()
     )
     same = tuple(f"{key}={value}" for key, value in (fixed or {}).items())
-    plan = plan_sweep(SweepRequest(str(scenario), varied, same, seeds))
+    plan = plan_sweep(SweepRequest(str(scenario), varied, same, seeds, first_seed, sample, sample_seed))
     path = Path(out) if out is not None else default_file(plan)
     return _complete(run_sweep(plan, path, workers=workers, dask=dask))
 
@@ -128,9 +149,4 @@ def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             return runner.run(doing)
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return whole()
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(whole).result()
+    return beside_loop(whole)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -35,3 +38,16 @@ def test_every_file_that_is_not_code_ships() -> None:
                 assert any(path.match(pattern) for pattern in [*data["*"], *data.get(package, [])]), path.relative_to(
                     ROOT
                 )
+
+
+def test_the_image_keeps_the_stubs_that_packages_read(tmp_path: Path) -> None:
+    """A package without its stub cannot be imported, so what slims the image leaves it."""
+    shutil.copy(ROOT / "agents" / "__init__.pyi", tmp_path)
+    (tmp_path / "typing.pyi").touch()
+    commands = re.findall(r"find /opt/ssmic (.* -delete)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+
+    assert commands
+    for command in commands:
+        subprocess.run(f"find . {command}", shell=True, cwd=tmp_path, check=True)  # noqa: S602 - the project's own
+
+    assert [file.name for file in tmp_path.iterdir()] == ["__init__.pyi"]

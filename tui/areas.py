@@ -63,6 +63,7 @@ AREAS = (
             Way("Open a neighbourhood file", "open"),
             Way("Copy a bundled neighbourhood", "copy_bundled"),
             Way("Import from PySSMic: a folder, XML, a pickle", "import"),
+            Way("Generate a neighbourhood of any size", "generate"),
         ),
     ),
     Area(

@@ -93,7 +93,7 @@ def code_for(error: SsmicError) -> int:
         ResultsWriteError,
         SameSimulationError,
     )
-    from scenarios.simulation import ScoresFileError, ScoresWriteError
+    from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
 
     match error:
         case ScoresWriteError():
@@ -115,7 +115,7 @@ def code_for(error: SsmicError) -> int:
             return USAGE
         case ScenarioWriteError() | ResultsWriteError():
             return FAILED
-        case ScenarioError() | ScoresFileError() | ResultsError():
+        case ScenarioError() | ScoresFileError() | ResultsError() | RecordingError():
             return INVALID
         case BrokerUnreachableError() | BrokerLostError():
             return REFUSED if isinstance(error, BrokerRefusedError) else BROKER

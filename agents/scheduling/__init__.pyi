@@ -1,9 +1,14 @@
 from .algorithms import (
     scheduler_for as scheduler_for,
 )
+from .insertion import (
+    Insertion as Insertion,
+)
 from .problem import (
     Commitment as Commitment,
     ProducerState as ProducerState,
+    Rejection as Rejection,
+    Replanning as Replanning,
     Schedule as Schedule,
     Scheduler as Scheduler,
     Task as Task,
@@ -18,21 +23,32 @@ from .settings import (
     INSERTION as INSERTION,
     MAX_STEP_S as MAX_STEP_S,
     AlgorithmSettings as AlgorithmSettings,
+    known_algorithms as known_algorithms,
     settings_of as settings_of,
+)
+from .time_grid import (
+    BIN_S as BIN_S,
+    add as add,
 )
 
 __all__ = [
     "ABOUT_ALGORITHM",
     "ALGORITHMS",
     "ALGORITHMS_WITH",
+    "BIN_S",
     "INSERTION",
     "MAX_STEP_S",
     "AlgorithmSettings",
     "Commitment",
+    "Insertion",
     "ProducerState",
+    "Rejection",
+    "Replanning",
     "Schedule",
     "Scheduler",
     "Task",
+    "add",
+    "known_algorithms",
     "replan",
     "scheduler_for",
     "settings_of",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from agents.plugins import SCHEDULERS, load_plugin
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.milp import Exact
 from agents.scheduling.problem import Scheduler
-from agents.scheduling.settings import AlgorithmSettings
+from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 
 def scheduler_for(settings: AlgorithmSettings) -> Scheduler:
@@ -19,5 +20,8 @@ def scheduler_for(settings: AlgorithmSettings) -> Scheduler:
             return Exact(settings.node_limit)
         case "L-BFGS-B" | "SLSQP" | "TNC":
             return BasinHopping(settings.name, settings.penalty, settings.step_size, settings.tolerance)
-        case _:
+        case name if name in ALGORITHMS:
             return Insertion()
+        case name:
+            made: Scheduler = load_plugin(SCHEDULERS, name)()
+            return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.errors import SettingsError
+from agents.plugins import SCHEDULERS, plugins
 
 FIFTY_FIFTY: Final = "fifty_fifty"
 INSERTION: Final = "insertion"
@@ -54,8 +55,8 @@ class AlgorithmSettings:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.name not in ALGORITHMS:
-            problems.append(f"unknown algorithm {self.name!r}: allowed are {', '.join(ALGORITHMS)}")
+        if self.name not in known_algorithms():
+            problems.append(f"unknown algorithm {self.name!r}: allowed are {', '.join(known_algorithms())}")
         if not (math.isfinite(self.penalty) and self.penalty > 0):
             problems.append(f"penalty {self.penalty:g}: a finite number above 0 is allowed")
         if not 0 < self.step_size <= MAX_STEP_S:
@@ -66,6 +67,11 @@ class AlgorithmSettings:
             problems.append(f"node limit {self.node_limit}: a whole number from 1 on is allowed")
         if problems:
             raise SettingsError(tuple(problems))
+
+
+def known_algorithms() -> tuple[str, ...]:
+    """Return the names of all algorithms, those of plug-ins last."""
+    return (*ALGORITHMS, *(name for name in plugins(SCHEDULERS) if name not in ALGORITHMS))
 
 
 def settings_of(algorithm: str) -> tuple[str, ...]:

@@ -9,7 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
-from broker.protocol import MAX_BUFFERED_MESSAGES, Done, Envelope, ReorderBuffer
+from broker.protocol import (
+    MAX_BUFFERED_MESSAGES,
+    MAX_PASSED_ROUNDS,
+    MOST_ROUNDS_A_GRANT,
+    Done,
+    Envelope,
+    ReorderBuffer,
+)
 
 
 class RoundBarrier:
@@ -25,6 +32,10 @@ class RoundBarrier:
         self._buffer = ReorderBuffer()
         self._arrived: dict[str, Counter[str]] = {}
         """By sending host, by receiving host: how many messages of the step have arrived."""
+        self._is_over = False
+        """Whether the messages of the step have been taken: what arrives after that are duplicates."""
+        self._alone: str | None = None
+        """The host that may run further rounds by itself in this step; None: none may."""
         self.activity = asyncio.Event()
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
         self._last_sign_wall_s: dict[str, float] = {}
@@ -34,14 +45,17 @@ class RoundBarrier:
         self._away_wall_s: list[tuple[float, float]] = []
         """Times in which an awaited host was away in the step, loop time."""
 
-    def begin(self, step: int, hosts: Collection[str]) -> None:
+    def begin(self, step: int, hosts: Collection[str], *, is_alone: bool = False) -> None:
         """Reset for a new step.
 
         Args:
             step: The step's number.
             hosts: The hosts that are granted a round in it.
+            is_alone: Whether it is a single one that may run further rounds by itself.
         """
         self.step = step
+        self._is_over = False
+        self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
@@ -74,7 +88,7 @@ class RoundBarrier:
 
     def _check_surplus(self, host: str) -> None:
         done = self.dones.get(host)
-        if done is not None and any(done.sent.get(to, 0) < count for to, count in self._arrived[host].items()):
+        if done is not None and any(_count(done, host, to) < count for to, count in self._arrived[host].items()):
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
@@ -111,9 +125,10 @@ class RoundBarrier:
         """
         if envelope.step < self.step:
             return False
-        if envelope.step > self.step or from_host not in self._arrived:
+        most = MOST_ROUNDS_A_GRANT - 1 if from_host == self._alone else 0
+        if envelope.step > self.step + most or from_host not in self._arrived:
             raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
-        if not self._buffer.add(from_host, envelope, size_bytes):
+        if self._is_over or not self._buffer.add(from_host, envelope, size_bytes):
             return False
         self._arrived[from_host][to_host] += 1
         self.activity.set()
@@ -205,6 +220,8 @@ class RoundBarrier:
             for receiver, count in done.sent.items():
                 if count and receiver in hosts:
                     addressed.setdefault(receiver, {})[sender] = count
+            if done.pending and sender in hosts:
+                addressed.setdefault(sender, {})
         return addressed
 
     def missing_senders(self) -> list[str]:
@@ -212,16 +229,30 @@ class RoundBarrier:
         return [
             host
             for host, done in self.dones.items()
-            if any(self._arrived[host][to] < count for to, count in done.sent.items())
+            if self._arrived[host][host] < done.local
+            or any(self._arrived[host][to] < count for to, count in done.sent.items())
         ]
 
-    def pop_messages(self) -> tuple[Envelope, ...]:
-        """Remove and return the step's messages, sorted by (sender, sequence number)."""
-        return self._buffer.pop(self.step, self.dones)
+    def pop_messages(self) -> list[tuple[Envelope, ...]]:
+        """Remove and return the messages of each round of the step, sorted by (sender, sequence number)."""
+        self._is_over = True
+        more = max((done.more for done in self.dones.values()), default=0)
+        return [self._buffer.pop(step, self.dones) for step in range(self.step, self.step + more + 1)]
 
 
-def check_answer(
-    done: Done, host: str, step: ScheduledRound, known: Mapping[str, Collection[str]], latest_s: int
+def _count(done: Done, host: str, to: str) -> int:
+    """Return how many messages a host reports to have sent to another one, or between its own agents."""
+    return done.local if to == host else done.sent.get(to, 0)
+
+
+def check_answer(  # noqa: C901 - one case for each contradiction
+    done: Done,
+    host: str,
+    step: ScheduledRound,
+    known: Mapping[str, Collection[str]],
+    latest_s: int,
+    *,
+    is_alone: bool = False,
 ) -> None:
     """Reject an answer that contradicts the step, or promises what cannot be.
 
@@ -231,6 +262,7 @@ def check_answer(
         step: The current step.
         known: By host that takes part or took part, its agents.
         latest_s: Latest time at which anything happens in the run, UNIX seconds.
+        is_alone: Whether the host may run further rounds by itself in this step.
 
     Raises:
         MalformedError: The answer is rejected.
@@ -239,15 +271,26 @@ def check_answer(
         raise MalformedError(f"an answer to step {done.step}, which has not been granted")
     if done.busy or done.step < step.step:
         return
+    if done.more and not is_alone:
+        raise MalformedError(f"host {host!r} has run {done.more} rounds that it has not been granted")
+    if done.pending and not done.local:
+        raise MalformedError(f"host {host!r} has pending messages, but its agents have sent each other none")
     if done.sent.keys() - known.keys():
         raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
-    if (count := sum(done.sent.values())) > MAX_BUFFERED_MESSAGES:
+    if host in done.sent:
+        raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
+    if (count := sum(done.sent.values()) + done.local) > MAX_BUFFERED_MESSAGES:
         raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
     # What comes from outside is not taken before the first round of the phase `run`, and so may be due at the start.
     earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
         raise MalformedError(
             f"the earliest timer of host {host!r} is at {done.next}: expected within {earliest_s} and {latest_s}"
+        )
+    if done.resume is not None and not done.last_step < done.resume <= done.last_step + MAX_PASSED_ROUNDS:
+        raise MalformedError(
+            f"host {host!r} goes on in step {done.resume}: expected within {done.last_step + 1} and "
+            f"{done.last_step + MAX_PASSED_ROUNDS}"
         )
     if done.failure is not None and done.failure.agent not in known[host]:
         raise MalformedError(f"host {host!r} reports a failure of {done.failure.agent!r}, which does not live there")
@@ -271,7 +314,9 @@ def check_message(
     for agent, host in ((envelope.sender, from_host), (envelope.to, to_host)):
         if agent not in known.get(host, ()):
             raise MalformedError(f"agent {agent!r} does not live on host {host!r}")
-    if envelope.step == step.step and (envelope.time, envelope.round) != (step.time_s, step.round):
+    # Rounds that a host runs by itself follow the granted one within the same second.
+    round_ = step.round + envelope.step - step.step
+    if envelope.step >= step.step and (envelope.time, envelope.round) != (step.time_s, round_):
         raise MalformedError(
-            f"step {step.step} is round {step.round} at {step.time_s}, not round {envelope.round} at {envelope.time}"
+            f"step {envelope.step} is round {round_} at {step.time_s}, not round {envelope.round} at {envelope.time}"
         )

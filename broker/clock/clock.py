@@ -3,13 +3,16 @@
 It grants a round to the hosts that have messages or timers due, waits for their answers, and learns from the message
 counts in them which hosts are addressed in the next round. If none are, time advances to the earliest timer. Every
 grant is journaled before it is published, so a clock that crashed resumes and grants the same round again.
+
+A grant that concerns many hosts is published once for all of them. One that concerns a single host lets it run on by
+itself for as long as its agents have messages for each other only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -34,6 +37,7 @@ from broker.errors import (
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_TIME_S,
+    MOST_ROUNDS_A_GRANT,
     Announcement,
     Control,
     Done,
@@ -44,7 +48,6 @@ from broker.protocol import (
     Timeouts,
     TimeReport,
     Wake,
-    decode,
     first_problem,
     shown,
     too_large,
@@ -58,6 +61,8 @@ KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store what was observed while another process prevents it."""
 RETAINED_WALL_S = 0.5
 """How long a starting clock waits for what the broker has retained of another clock of its run."""
+MOST_HOSTS_OF_A_COMMON_GRANT = 100
+"""A grant to more hosts is published to each, since each would have to read through the others' part of it."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 MOST_LIMITS = 10
@@ -175,8 +180,12 @@ class Clock:
         self.rejected = RejectedMessages(topics.CLOCK)
         """Messages that violated the protocol."""
         self._barrier = RoundBarrier()
+        self._is_alone = False
+        """Whether the step is granted to a single host, which may run further rounds by itself."""
         self._conduct = Conduct()
         self._second = Second()
+        self._rounds_checked = (0, 0)
+        """Second and round in which it was checked last whether time moves."""
         self._lost_before_the_step: list[str] = []
         """Agents of hosts that were put out of the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
@@ -221,6 +230,15 @@ class Clock:
     def is_stopped(self) -> bool:
         """Whether someone asked to end the run early."""
         return self._run_control is not None and self._run_control.is_stopped
+
+    def command(self, control: Control) -> None:
+        """Carry out a command of this process, as one that comes over the broker.
+
+        Raises:
+            PaceError: It contains an invalid pace.
+        """
+        if self._run_control is not None:
+            self._run_control.apply(control, self.now)
 
     @property
     def earlier_wall_s(self) -> float:
@@ -281,7 +299,7 @@ class Clock:
                 try:
                     async with asyncio.timeout_at(until_wall_s):
                         event = await anext(messages)
-                    report = decode(TimeReport, event.payload) if isinstance(event, Delivery) else None
+                    report = event.read(TimeReport) if isinstance(event, Delivery) else None
                 except (TimeoutError, StopAsyncIteration):
                     return
                 except ProtocolError:
@@ -310,7 +328,7 @@ class Clock:
         await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
         await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
-            await bus.subscribe(topics.all_inboxes(run))
+            await bus.subscribe(topics.all_inboxes(run), topics.all_local(run))
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(self._read(bus, run_control), name="clock.read"),
@@ -392,8 +410,12 @@ class Clock:
         step = self._step
         before = {step.ran.get(host, -1)}
         if host in self._barrier.dones:
-            return frozenset({step.step})
-        return frozenset(before | {step.step} if host in step.counts else before)
+            return frozenset({self._barrier.dones[host].last_step})
+        if host not in step.counts:
+            return frozenset(before)
+        # One that may have been alone may have run on, and left no sign of it.
+        more = MOST_ROUNDS_A_GRANT if len(step.counts) == 1 else 1
+        return frozenset(before | set(range(step.step, step.step + more)))
 
     # Messages to the clock.
 
@@ -420,7 +442,7 @@ class Clock:
         """
         self.rejected.reject(topic, error)
         address = topics.parse(topic)
-        if address is None or address.kind not in {"hosts", "done", "inbox", "wake"} or is_stored:
+        if address is None or address.kind not in {"hosts", "done", "inbox", "local", "wake"} or is_stored:
             return
         host = address.ids[-1]
         if isinstance(error, MalformedError) and host in self._removable:
@@ -443,14 +465,15 @@ class Clock:
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
             case "done", (host,):
-                self._take_answer(host, decode(Done, delivery.payload))
-            case "inbox", (to_host, agent, from_host):
-                envelope = decode(Envelope, delivery.payload)
-                self._take_message(to_host, agent, from_host, envelope, len(delivery.payload))
+                self._take_answer(host, delivery.read(Done))
+            case "inbox", (to_host, from_host):
+                self._take_batch(to_host, from_host, delivery)
+            case "local", (host,):
+                self._take_batch(host, host, delivery)
             case "wake", (host,):
-                self._take_wake(host, decode(Wake, delivery.payload), run_control)
+                self._take_wake(host, delivery.read(Wake), run_control)
             case "control", ():
-                control = decode(Control, delivery.payload)
+                control = delivery.read(Control)
                 self._leave_out_absence()
                 run_control.apply(control, self.now)
                 self._store_progress(is_final=True)
@@ -464,15 +487,24 @@ class Clock:
         if host not in self.membership.expected:
             raise ProtocolError(f"host {host!r} is not expected in this run")
         self.membership.check_session(host, done.session)
-        check_answer(done, host, self._step, self._known_hosts, self.settings.latest_s)
+        latest_s = self.settings.latest_s
+        check_answer(done, host, self._step, self._known_hosts, latest_s, is_alone=self._is_alone)
         self._barrier.record_answer(host, done)
 
-    def _take_message(self, to_host: str, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
+    def _take_batch(self, to_host: str, from_host: str, delivery: Delivery) -> None:
+        """Take note of messages between agents; each that violates the protocol is rejected by itself."""
+        envelopes = delivery.envelopes
         if from_host not in self._known_hosts:
             raise ProtocolError(f"host {from_host!r} is not expected in this run")
-        if agent != envelope.to:
-            raise MalformedError(f"a message to {envelope.to!r} on a topic of {agent!r}")
-        self.membership.check_session(from_host, envelope.session)
+        self.membership.check_session(from_host, envelopes[0].session)
+        size_bytes = delivery.size_bytes // len(envelopes)
+        for envelope in envelopes:
+            try:
+                self._take_message(to_host, from_host, envelope, size_bytes)
+            except ProtocolError as error:
+                self._reject(delivery.topic, error)
+
+    def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         check_message(envelope, from_host, to_host, self._step, self._known_hosts)
         if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
             self._check_understood(envelope)
@@ -483,7 +515,7 @@ class Clock:
         Raises:
             MalformedError: No agent understands it.
         """
-        if self._messages is None:
+        if self._messages is None or envelope.message is not None:
             return
         try:
             self._messages.validate_python(envelope.body)
@@ -500,8 +532,8 @@ class Clock:
             run_control.interrupt()
 
     def _take_announcement(self, host: str, delivery: Delivery) -> None:
-        if delivery.payload:
-            announcement = decode(Announcement, delivery.payload)
+        if not delivery.is_empty:
+            announcement = delivery.read(Announcement)
             self._admission.handle_announcement(host, announcement, is_stored=delivery.retain)
         elif self._step.phase == "end":
             # A host that has left cannot repeat its last answer; its departure counts as the answer.
@@ -516,7 +548,10 @@ class Clock:
             timers_s |= {host: done.next for host, done in self._barrier.dones.items()}
             asking = set(self._step.asking) & self.membership.expected.keys() - self._barrier.dones.keys()
             asking |= {host for host, done in self._barrier.dones.items() if done.asking}
-            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)))
+            resumes = {h: s for h, s in self._step.resumes.items() if h in self.membership.expected}
+            resumes = {h: s for h, s in resumes.items() if h not in self._barrier.dones}
+            resumes |= {h: done.resume for h, done in self._barrier.dones.items() if done.resume is not None}
+            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
             self._step = following.model_copy(update=self._dropped)
@@ -538,6 +573,7 @@ class Clock:
         timers_s: dict[str, int | None],
         lost: tuple[str, ...],
         asking: tuple[str, ...],
+        resumes: Mapping[str, int],
     ) -> ScheduledRound | None:
         """Wait until the next round may run and return it; None if the run is over."""
         while True:
@@ -553,6 +589,7 @@ class Clock:
                 stop_after_s=self.settings.stop_after_s,
                 lost=lost,
                 asking=asking,
+                resumes=resumes,
             )
             if following is None or await self._wait_until_allowed(bus, run_control, following):
                 return following
@@ -598,10 +635,11 @@ class Clock:
         if step.round == 0 and step.phase == "run":
             self._woken -= step.counts.keys()  # they take what waits there in this round
             self._taking |= dict.fromkeys(step.counts, step.step)
-        self._barrier.begin(step.step, step.counts.keys() & self.membership.expected.keys())
+        hosts = step.counts.keys() & self.membership.expected.keys()
+        self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
+        self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
         self._conduct.begin_step()
-        for host in sorted(self._barrier.awaited):
-            await self._publish_grant(bus, host)
+        await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
         lost, self._lost_before_the_step = self._lost_before_the_step, []
         lost += await self._wait_for_answers(bus)
@@ -609,9 +647,14 @@ class Clock:
         lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-            sent = self._barrier.pop_messages()
-            self._check_that_time_moves(sent)
-            self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
+        if self._is_alone:
+            more = max((done.more for done in self._barrier.dones.values()), default=0)
+            self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
+        if self._observer is not None:
+            for number, sent in enumerate(self._barrier.pop_messages()):
+                moment = Moment(step.time_s, step.round + number, step.step + number)
+                self._check_that_time_moves(moment, sent)
+                self._observer.step_ran(moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
             self._void.clear()
             if isinstance(self._observer, StepKeeper):
                 await self._wait_until_kept(self._observer)
@@ -628,19 +671,32 @@ class Clock:
             self._run_control.leave_out(since_wall_s, loop.time())
         self._unkept_since_wall_s = None
 
-    async def _publish_grant(self, bus: Bus, host: str) -> None:
-        step = self._step
-        expected = {sender: n for sender, n in step.counts[host].items() if sender in self.membership.expected}
-        grant = Grant(
+    async def _publish_grants(self, bus: Bus, hosts: Collection[str]) -> None:
+        """Publish the step's grant to these hosts: once for all if they are many, else to each."""
+        run, order = self.settings.run, sorted(hosts)
+        members = len(self.membership.expected)
+        if len(order) > 1 and len(order) * 2 >= members and members <= MOST_HOSTS_OF_A_COMMON_GRANT:
+            await bus.publish(topics.grants(run), self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
+            return
+        for host in order:
+            await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
+
+    def _grant_of(self, hosts: Sequence[str]) -> Grant:
+        step, members = self._step, self.membership.expected
+        # A run that is paused goes on round by round, as whoever steps through it wants to see each.
+        is_paused = self._run_control is not None and self._run_control.is_paused
+        return Grant(
             step=step.step,
             time=step.time_s,
             round=step.round,
-            expected=expected,
+            expected={
+                host: {sender: n for sender, n in step.counts[host].items() if sender in members} for host in hosts
+            },
             phase=step.phase,
             lost=step.lost,
             lapse=step.lapse,
+            alone=self._is_alone and not is_paused,
         )
-        await bus.publish(topics.grant(self.settings.run, host), grant.encoded(), qos=topics.QOS_AT_MOST_ONCE)
 
     async def _wait_for_answers(self, bus: Bus) -> list[str]:
         """Wait for the answers to the step; return the agents of hosts that were dropped."""
@@ -661,9 +717,10 @@ class Clock:
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
             lost += self._put_out_offenders()
             lost += self._handle_timed_out()
-            for host in sorted(again & barrier.awaited):
-                barrier.mark_asked_again(host)
-                await self._publish_grant(bus, host)
+            if asked_again := again & barrier.awaited:
+                for host in asked_again:
+                    barrier.mark_asked_again(host)
+                await self._publish_grants(bus, asked_again)
         return lost
 
     def _handle_timed_out(self) -> list[str]:
@@ -699,7 +756,7 @@ class Clock:
         """
         lost: list[str] = []
         backoff = self.settings.timeouts.backoff()
-        request = ResendRequest(step=self._step.step).encoded()
+        request = ResendRequest(step=self._step.step)
         loop = asyncio.get_running_loop()
         self._missing_since_wall_s = self._begun_waiting_wall_s = loop.time()
         while senders := self._barrier.missing_senders():
@@ -759,14 +816,18 @@ class Clock:
         # The others are told after the step: some of them may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
 
-    def _check_that_time_moves(self, sent: tuple[Envelope, ...]) -> None:
+    def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """Have a host put out that keeps a second of virtual time from ending."""
-        self._second.hear(self._step.time_s, sent)
         most = self.settings.most_rounds_a_second
-        if self._step.round and self._step.round % most == 0:
-            host = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
-            if host is not None:
-                self._conduct.condemn(host, f"it has kept a second of virtual time going for {most} rounds")
+        self._second.hear(moment.time_s, sent)
+        for host, done in self._barrier.dones.items():
+            if done.resume is not None and moment.step == done.last_step:
+                self._second.let_pass(host, done.resume - done.last_step)
+        before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
+        if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
+            busiest = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            if busiest is not None:
+                self._conduct.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
 
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.

@@ -84,6 +84,7 @@ class Second:
     def __init__(self) -> None:
         self._time_s = 0
         self._initiatives: Counter[str] = Counter()
+        self._passed: Counter[str] = Counter()
         self._questions: set[tuple[str, int, str]] = set()
 
     def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
@@ -96,6 +97,7 @@ class Second:
         if time_s != self._time_s:
             self._time_s = time_s
             self._initiatives.clear()
+            self._passed.clear()
             self._questions.clear()
         for envelope in sent:
             # An answer to an answer is none.
@@ -106,13 +108,25 @@ class Second:
             self._initiatives[envelope.sender] += 1
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
 
+    def let_pass(self, host: str, rounds: int) -> None:
+        """Take note of rounds that a host lets pass: each is an initiative of its own.
+
+        Args:
+            host: The host.
+            rounds: How many.
+        """
+        self._passed[host] += rounds
+
     def most_active(self, hosts: Mapping[str, Collection[str]]) -> str | None:
         """Return the host whose agents have taken the initiative most often; None if none of them has.
 
         Args:
             hosts: By host that may be named, its agents.
         """
-        counts = {host: sum(self._initiatives[agent] for agent in agents) for host, agents in sorted(hosts.items())}
+        counts = {
+            host: sum(self._initiatives[agent] for agent in agents) + self._passed[host]
+            for host, agents in sorted(hosts.items())
+        }
         busiest = max(counts, key=lambda host: counts[host], default=None)
         return busiest if busiest is not None and counts[busiest] else None
 

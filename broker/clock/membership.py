@@ -194,7 +194,8 @@ class Membership:
             differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
             return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
         if announcement.ran not in ran:
-            steps = " or ".join(str(step) for step in sorted(ran))
+            in_order = sorted(ran)
+            steps = " or ".join(map(str, in_order)) if len(in_order) < 3 else f"{in_order[0]} to {in_order[-1]}"
             return (
                 f"the last step it ran is {announcement.ran}, expected {steps}: "
                 "its journal is missing, incomplete or from another run"

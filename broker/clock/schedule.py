@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +43,8 @@ class ScheduledRound(BaseModel):
     """Hosts with an agent that waited for an answer before this step."""
     lapse: bool = False
     """Whether requests without an answer lapse in this step."""
-
+    resumes: dict[str, int] = {}
+    """By host with an agent that lets rounds pass: the step in which it goes on, as known before this step."""
     all_left: bool = False
     """In the last step: whether all hosts have left in good order."""
 
@@ -72,13 +74,15 @@ def next_round(
     stop_after_s: int | None = None,
     lost: tuple[str, ...] = (),
     asking: tuple[str, ...] = (),
+    resumes: Mapping[str, int] | None = None,
 ) -> ScheduledRound | None:
     """Return the round that follows a step.
 
-    While messages are in flight, that is the next round of the same second. If none are, no request that is still
-    unanswered will be answered in this second: those lapse, in one more round. After that comes the round at the
-    earliest timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a last one
-    in which the hosts leave.
+    While messages are in flight, that is the next round of the same second. If none are, rounds in which nobody acts
+    are skipped, up to the one in which an agent goes on that lets rounds pass. If there is no such agent, no request
+    that is still unanswered will be answered in this second: those lapse, in one more round. After that comes the round
+    at the earliest timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a
+    last one in which the hosts leave.
 
     Args:
         last: The step that has run.
@@ -92,17 +96,19 @@ def next_round(
         stop_after_s: The run is stopped when it would go beyond this second, UNIX seconds; None: it is not.
         lost: Agents lost since the last step; all hosts are informed.
         asking: Hosts with an agent that waits for an answer.
+        resumes: By host with an agent that lets rounds pass: the step in which it goes on, after the last one.
 
     Returns:
         The next round; None if the run is over.
     """
+    waits = dict(resumes or {})
 
-    def step(time_s: int, phase: Phase, counts: Counts, *, lapse: bool = False) -> ScheduledRound:
+    def step(time_s: int, phase: Phase, counts: Counts, *, lapse: bool = False, skipped: int = 0) -> ScheduledRound:
         same = time_s == last.time_s
         return ScheduledRound(
             time_s=time_s,
-            round=last.round + 1 if same else 0,
-            step=last.step + 1,
+            round=last.round + 1 + skipped if same else 0,
+            step=last.step + 1 + skipped,
             phase=phase,
             counts=counts,
             timers_s=timers_s,
@@ -111,12 +117,16 @@ def next_round(
             lost=lost,
             asking=asking,
             lapse=lapse,
+            resumes=waits,
         )
 
     all_hosts: Counts = {host: {} for host in hosts}
     in_flight = (all_hosts if lost else {}) | addressed
-    if in_flight and last.phase != "end":
-        return step(last.time_s, "closing" if last.phase == "closing" else "run", in_flight)
+    if (in_flight or waits) and last.phase != "end":
+        skipped = 0 if in_flight else min(waits.values()) - last.step - 1
+        going_on: Counts = {host: {} for host, at_step in waits.items() if at_step == last.step + 1 + skipped}
+        phase: Phase = "closing" if last.phase == "closing" else "run"
+        return step(last.time_s, phase, going_on | in_flight, skipped=skipped)
     if asking and not last.lapse and last.phase != "end":
         unanswered: Counts = {host: {} for host in asking}
         return step(last.time_s, "closing" if last.phase == "closing" else "run", unanswered, lapse=True)

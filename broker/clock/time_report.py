@@ -118,7 +118,7 @@ class Reporter:
             self._on_report(reported)
         if reported.is_connected:
             # Otherwise it would be queued, and be out of date when it is published.
-            await bus.publish(topics.time(self._run), reported.report.encoded(), retain=True)
+            await bus.publish(topics.time(self._run), reported.report, retain=True)
 
     def _compose(self) -> TimeReport:
         now, run_control, awaited = self._now(), self._run_control, self._awaited()

@@ -3,6 +3,7 @@ from .agent import (
     AgentLostError as AgentLostError,
     AskLapsedError as AskLapsedError,
     Channel as Channel,
+    Instruction as Instruction,
     Received as Received,
     RetainedPublication as RetainedPublication,
     TimeUp as TimeUp,
@@ -17,6 +18,10 @@ from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
 )
+from .port import (
+    Incoming as Incoming,
+    Port as Port,
+)
 
 __all__ = [
     "Agent",
@@ -25,6 +30,9 @@ __all__ = [
     "Channel",
     "Host",
     "HostJournal",
+    "Incoming",
+    "Instruction",
+    "Port",
     "Received",
     "RetainedPublication",
     "RoundRecord",

@@ -13,10 +13,10 @@ import hashlib
 import heapq
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -46,8 +46,7 @@ class Rejection:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message as an agent hands it to its host."""
 
     seq: int
@@ -110,6 +109,14 @@ class _Asked:
     """With others that were made at once."""
 
 
+def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLostError:
+    """Return the answer that has come, or why there is none."""
+    error = reply.exception()
+    if isinstance(error, AgentLostError):
+        return error
+    return reply.result().message
+
+
 class TimeUp:
     """Returned by waiting with `until_s` if that time is reached first."""
 
@@ -161,8 +168,8 @@ class Channel(Generic[ItemT]):
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
-    Its methods are `ask`, `ask_all`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `compute`,
-    `publish`, `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
+    Its methods are `ask`, `ask_all`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `pass_rounds`,
+    `compute`, `publish`, `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -180,6 +187,10 @@ class Agent(Generic[MessageT]):
         self._lost: set[str] = set()
         self._timers: list[tuple[int, int, asyncio.Future[Any]]] = []
         self._timer_count = 0
+        self._step = 0
+        """The step of the round that runs."""
+        self._resumptions: list[tuple[int, int, asyncio.Future[None]]] = []
+        """When coroutines go on that let rounds pass: step, order, future."""
         self._busy = 0
         self._all_blocked: asyncio.Event = asyncio.Event()
         self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
@@ -252,28 +263,34 @@ class Agent(Generic[MessageT]):
         finally:
             del self._replies[seq]
 
-    async def ask_all(self, messages: Mapping[str, MessageT]) -> dict[str, MessageT]:
-        """Ask several agents at once, and return the answers of those that have answered, in the order of asking.
+    async def ask_all(self, questions: Sequence[tuple[str, MessageT]]) -> list[MessageT | AgentLostError]:
+        """Ask several agents in the same round, and return all answers.
 
         Args:
-            messages: By the id of the agent that is asked; see `ask`.
+            questions: Ids of agents, each with the message for it.
+
+        Returns:
+            For each question its answer, or the error that `ask` would raise.
         """
         group = _Group(self._future())
-        asked: dict[str, int] = {}
-        for to, message in messages.items():
-            if to not in self._lost:
-                asked[to] = seq = self.send(to, message)
-                self._replies[seq] = _Asked(to, self._future(), group)
-                group.unanswered += 1
-        if asked:
-            # The agent wakes up once, when the last answer has come: one that waits on is no activity.
-            await self._block(group.all_answered)
-        answers: dict[str, MessageT] = {}
-        for to, seq in asked.items():
-            reply = self._replies.pop(seq).reply
-            if reply.exception() is None:
-                answers[to] = reply.result().message
-        return answers
+        asked: list[tuple[int, _Asked]] = []
+        for to, message in questions:
+            seq = self.send(to, message)
+            asked.append((seq, _Asked(to, self._future(), group)))
+            group.unanswered += 1
+        for seq, one in asked:
+            if one.to in self._lost:
+                self._answer(one, AgentLostError(f"agent {one.to!r} is lost"))
+            else:
+                self._replies[seq] = one
+        try:
+            if asked:
+                # The agent wakes up once, when the last answer has come: one that waits on is no activity.
+                await self._block(group.all_answered)
+        finally:
+            for seq, _ in asked:
+                self._replies.pop(seq, None)
+        return [_answer_of(one.reply) for _, one in asked]
 
     async def receive(self) -> Received[MessageT]:
         """Return the next message that does not answer an `ask`."""
@@ -301,6 +318,20 @@ class Agent(Generic[MessageT]):
         if self.now_s < time_s:
             future: asyncio.Future[None] = self._future()
             self._set_timer(time_s, future)
+            await self._block(future)
+
+    async def pass_rounds(self, count: int) -> None:
+        """Wait until a number of rounds of the present second have passed, whether or not anybody acts in them.
+
+        Rounds in which nobody acts are not run, only counted: waiting for them takes no time.
+
+        Args:
+            count: How many rounds; with 1, the coroutine goes on in the next one.
+        """
+        if count > 0:
+            future: asyncio.Future[None] = self._future()
+            self._timer_count += 1
+            heapq.heappush(self._resumptions, (self._step + count, self._timer_count, future))
             await self._block(future)
 
     async def compute(self, function: Callable[..., ResultT], *args: object) -> ResultT:
@@ -381,10 +412,10 @@ class Agent(Generic[MessageT]):
         self.rng = Random(int.from_bytes(digest))
 
     async def live(self) -> None:
-        """Run all of the agent's coroutines, in a task that its host owns."""
+        """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            tasks.create_task(self._guard(self.run()), name=f"{self.id}.run")
+            await self._guard(self.run())
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Deliver a message.
@@ -399,12 +430,19 @@ class Agent(Generic[MessageT]):
         else:
             self._inbox.put(received)
 
-    def advance(self, now_s: int) -> None:
+    def advance(self, now_s: int, step: int = 0) -> None:
         """Set virtual time and wake the coroutines whose timers are due, in the order in which they were set.
 
         Once the run's end is reached, timers no longer fire.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            step: The step of the round; coroutines that let rounds pass until this step go on.
         """
         self.now_s = now_s
+        self._step = step
+        while self._resumptions and self._resumptions[0][0] <= step:
+            self._wake(heapq.heappop(self._resumptions)[2])
         while not self.is_closing and self._timers and self._timers[0][0] <= now_s:
             future = heapq.heappop(self._timers)[2]
             if not future.done():
@@ -454,18 +492,25 @@ class Agent(Generic[MessageT]):
 
     def collect(self) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Remove and return the messages and publications since the last call."""
-        outgoing, self._outgoing = self._outgoing, []
-        publications, self._publications = self._publications, []
+        outgoing, publications = self._outgoing, self._publications
+        if outgoing:
+            self._outgoing = []
+        if publications:
+            self._publications = []
         return outgoing, publications
 
     def take_rejections(self) -> list[Rejection]:
         """Remove and return the messages that the agent refused since the last call."""
-        rejections, self._rejections = self._rejections, []
+        rejections = self._rejections
+        if rejections:
+            self._rejections = []
         return rejections
 
     def take_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""
-        instructions, self._instructions = self._instructions, []
+        instructions = self._instructions
+        if instructions:
+            self._instructions = []
         return instructions
 
     @property
@@ -474,6 +519,11 @@ class Agent(Generic[MessageT]):
         while self._timers and self._timers[0][2].done():
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
+
+    @property
+    def next_step(self) -> int | None:
+        """The step in which a coroutine goes on that lets rounds pass; None: none does."""
+        return self._resumptions[0][0] if self._resumptions else None
 
     @property
     def failure(self) -> str | None:

@@ -1,9 +1,13 @@
-"""The agents of a host, run round by round. No I/O: the input alone determines the output, in a run and in a replay."""
+"""The agents of a host, run round by round. No I/O: the input alone determines the output, in a run and in a replay.
+
+A round costs what happens in it: only agents with a message, a due timer or a request that lapses are looked at.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -11,7 +15,8 @@ from pydantic import TypeAdapter
 
 from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, Grant, first_problem, shown
+from broker.hosts.round import Round
+from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shown
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +41,24 @@ class AgentGroup:
         self._seed = seed
         self._session = session
         self._lives: list[asyncio.Task[None]] = []
+        self._timers: list[tuple[int, str]] = []
+        """A heap of timers, UNIX seconds, by agent; those that differ from `_timer_of` are outdated."""
+        self._timer_of: dict[str, int | None] = {}
+        """By agent, its earliest timer."""
+        self._asking: set[str] = set()
+        """Agents with an unanswered request."""
+        self._resuming: dict[str, int] = {}
+        """By agent that lets rounds pass, the step in which it goes on."""
+        self._failed: dict[str, Failure] = {}
+        self._rejections: list[Rejection] = []
+        self._is_closing = False
+
+    def __contains__(self, agent: str) -> bool:
+        return agent in self._agents
 
     async def run_round(
         self,
-        grant: Grant,
+        grant: Round,
         envelopes: tuple[Envelope, ...],
         host_by_agent: Mapping[str, str],
         tasks: asyncio.TaskGroup,
@@ -58,44 +77,87 @@ class AgentGroup:
         Returns:
             What entered and left the host in the round.
         """
-        if grant.phase == "start":
-            for agent in self._agents.values():
+        acting = self._wake(grant, envelopes, tasks)
+        sent: list[tuple[str, Envelope]] = []
+        publications: list[RetainedPublication] = []
+        instructions: list[Instruction] = []
+        for agent in acting:
+            outgoing, published = await self._act(agent, host_by_agent)
+            publications += published
+            sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
+            instructions += agent.take_instructions()
+            self._rejections += agent.take_rejections()
+            self._note_state(agent)
+        return RoundRecord(
+            grant=grant,
+            delivered=envelopes,
+            sent=tuple(sent),
+            publications=tuple(publications),
+            next_s=self._next_s(next_s),
+            failure=self._failed[min(self._failed)] if self._failed else None,
+            is_asking=bool(self._asking),
+            instructions=tuple(instructions),
+            next_step=min(self._resuming.values(), default=None),
+        )
+
+    def _wake(self, grant: Round, envelopes: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> list[Agent[Any]]:
+        """Deliver everything that a round brings; return the agents that it concerns, in the order of their ids."""
+        agents = self._agents
+        acting: Iterable[Agent[Any]]
+        is_closing = grant.phase == "closing" and not self._is_closing
+        if grant.lost or is_closing or grant.phase == "start":
+            self._is_closing |= is_closing
+            acting = agents.values()
+        else:
+            ids = {envelope.to for envelope in envelopes}
+            timers = self._timers
+            while timers and timers[0][0] <= grant.time and not self._is_closing:
+                ids.add(heapq.heappop(timers)[1])
+            if grant.lapse:
+                ids |= self._asking
+            ids |= {agent_id for agent_id, step in self._resuming.items() if step <= grant.step}
+            acting = [agents[agent_id] for agent_id in (sorted(ids) if len(ids) > 1 else ids)]
+        for agent in acting:
+            if grant.phase == "start":
                 agent.prepare(self._seed, grant.time)
                 self._lives.append(tasks.create_task(agent.live(), name=f"agent[{agent.id}]"))
-        for agent in self._agents.values():
-            if grant.phase == "closing":
+            elif self._is_closing:
                 agent.close()
-            agent.advance(grant.time)
+            agent.advance(grant.time, grant.step)
             if grant.lost:
                 agent.mark_lost(grant.lost)
             if grant.lapse:
                 agent.lapse()
         for envelope in envelopes:
             self._deliver(envelope)
-        sent: list[tuple[str, Envelope]] = []
-        publications: list[RetainedPublication] = []
-        instructions: list[Instruction] = []
-        failures: list[Failure] = []
-        for agent in self._agents.values():
-            outgoing, published = await self._act(agent, host_by_agent)
-            publications += published
-            sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
-            instructions += agent.take_instructions()
-            if agent.failure is not None:
-                # The end of a traceback says what happened.
-                failures.append(Failure(agent=agent.id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:]))
-        timers_s = [] if next_s is None else [next_s]
-        timers_s += [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
-        return RoundRecord(
-            grant=grant,
-            delivered=envelopes,
-            sent=tuple(sent),
-            publications=tuple(publications),
-            next_s=min(timers_s, default=None),
-            failure=failures[0] if failures else None,
-            is_asking=any(agent.is_asking for agent in self._agents.values()),
-            instructions=tuple(instructions),
-        )
+        return list(acting)
+
+    def _note_state(self, agent: Agent[Any]) -> None:
+        """Take note of what an agent that has acted waits for."""
+        agent_id, timer_s = agent.id, agent.next_timer_s
+        if timer_s is not None and timer_s != self._timer_of.get(agent_id):
+            heapq.heappush(self._timers, (timer_s, agent_id))
+        self._timer_of[agent_id] = timer_s
+        if agent.next_step is not None:
+            self._resuming[agent_id] = agent.next_step
+        else:
+            self._resuming.pop(agent_id, None)
+        if agent.is_asking:
+            self._asking.add(agent_id)
+        else:
+            self._asking.discard(agent_id)
+        if agent.failure is not None and agent_id not in self._failed:
+            # The end of a traceback says what happened.
+            self._failed[agent_id] = Failure(agent=agent_id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:])
+
+    def _next_s(self, outside_s: int | None) -> int | None:
+        """Return the earliest timer of all agents, or of the world outside if that is earlier, UNIX seconds."""
+        timers = self._timers
+        while timers and self._timer_of[timers[0][1]] != timers[0][0]:
+            heapq.heappop(timers)
+        if not timers:
+            return outside_s
+        return timers[0][0] if outside_s is None else min(timers[0][0], outside_s)
 
     @staticmethod
     async def _act(
@@ -106,23 +168,27 @@ class AgentGroup:
         Messages to agents that do not exist, whose ids come from someone else's message, go nowhere; requests among
         them lapse at once.
         """
-        sent: list[Outgoing] = []
-        publications: list[RetainedPublication] = []
+        await agent.wait_all_blocked()
+        sent, publications = agent.collect()
+        if all(message.to in host_by_agent for message in sent):
+            return sent, publications
+        outgoing, sent, publications = sent, [], list(publications)
         while True:
-            await agent.wait_all_blocked()
-            outgoing, published = agent.collect()
             sent += [message for message in outgoing if message.to in host_by_agent]
-            publications += published
             undeliverable = [message for message in outgoing if message.to not in host_by_agent]
             if not undeliverable:
                 return sent, publications
             for message in undeliverable:
                 log.warning("dropped", sender=agent.id, to=shown(message.to), why="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
+            await agent.wait_all_blocked()
+            outgoing, published = agent.collect()
+            publications += published
 
     def take_rejections(self) -> list[Rejection]:
         """Remove and return the messages that the agents refused since the last call."""
-        return [rejection for agent in self._agents.values() for rejection in agent.take_rejections()]
+        rejections, self._rejections = self._rejections, []
+        return rejections
 
     def stop(self) -> None:
         """Cancel the agents' tasks."""
@@ -130,17 +196,18 @@ class AgentGroup:
             life.cancel()
 
     def _deliver(self, envelope: Envelope) -> None:
-        try:
-            message = self._messages.validate_python(envelope.body)
-        except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
-            self.dropped += 1
-            log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))
-            return
+        message: Any = envelope.message
+        if message is None:
+            try:
+                message = self._messages.validate_python(envelope.body)
+            except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
+                self.dropped += 1
+                log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))
+                return
         self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message, envelope.step), envelope.re)
 
-    def _envelope(self, grant: Grant, sender: str, message: Outgoing) -> Envelope:
-        # Not validated: it is our own, and its receivers do so.
-        return Envelope.model_construct(
+    def _envelope(self, grant: Round, sender: str, message: Outgoing) -> Envelope:
+        return Envelope(
             session=self._session,
             step=grant.step,
             time=grant.time,
@@ -149,5 +216,5 @@ class AgentGroup:
             seq=message.seq,
             to=message.to,
             re=message.re,
-            body=message.message.model_dump(mode="json"),
+            message=message.message,
         )

@@ -1,8 +1,10 @@
 """A host: one connection to the broker, and the agents behind it.
 
 It runs a round when the clock has granted it and all of its messages have arrived; then it publishes the agents'
-messages and its answer. Lost messages are detected by counting: the host asks the senders to retransmit, and keeps its
-own messages until their round is over. With a journal, it resumes after a crash by replaying what entered it.
+messages and its answer. What its own agents say to each other waits for no broker: it is delivered in the next round as
+it is, and published for whoever watches the run. While nobody else acts, the host runs such rounds by itself. Lost
+messages are detected by counting: the host asks the senders to retransmit, and keeps its own messages until their round
+is over. With a journal, it resumes after a crash by replaying what entered it.
 """
 
 from __future__ import annotations
@@ -31,8 +33,10 @@ from broker.hosts.directory import Directory
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
 from broker.hosts.port import Incoming, Port
+from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
+    MOST_ROUNDS_A_GRANT,
     Announcement,
     Done,
     Envelope,
@@ -43,7 +47,6 @@ from broker.protocol import (
     Roster,
     Timeouts,
     Wake,
-    decode,
     too_large,
     topics,
 )
@@ -116,13 +119,16 @@ class Host:
         self._in_roster = asyncio.Event()
         self._buffer = ReorderBuffer()
         self._arrived = asyncio.Event()
-        self._grants: asyncio.Queue[Grant | None] = asyncio.Queue()
+        self._grants: asyncio.Queue[Round | None] = asyncio.Queue()
         self._running: int | None = None
-        self._expecting: Grant | None = None
+        """The step of the grant whose rounds are running."""
+        self._expecting: Round | None = None
+        self._local: tuple[Envelope, ...] = ()
+        """What the host's own agents said to each other in the last round."""
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
         self._clock_limit_wall_s = clock_limit_wall_s
-        self._clock_topics = frozenset({topics.roster(run), topics.grant(run, host_id)})
+        self._clock_topics = frozenset({topics.roster(run), topics.grants(run), topics.grant(run, host_id)})
         self._clock_sign_wall_s = 0.0
         """When the clock gave its last sign of life, loop time."""
         self._keep_retained = False
@@ -156,6 +162,7 @@ class Host:
                 await bus.subscribe(
                     topics.inboxes(self.run_id, self.host_id),
                     topics.resends(self.run_id, self.host_id),
+                    topics.grants(self.run_id),
                     topics.grant(self.run_id, self.host_id),
                 )
                 await self._announce(bus)
@@ -203,7 +210,7 @@ class Host:
         """
         topic = topics.host(self.run_id, self.host_id)
         if gone is not None:
-            await bus.publish(topic, gone.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
+            await bus.publish(topic, gone, qos=topics.QOS_AT_LEAST_ONCE)
         if not self._keep_retained:
             await self._outbox.clear_retained(bus)
         await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
@@ -219,7 +226,7 @@ class Host:
             state="there",
         )
         topic = topics.host(self.run_id, self.host_id)
-        await bus.publish(topic, there.encoded(), qos=topics.QOS_AT_LEAST_ONCE, retain=True)
+        await bus.publish(topic, there, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     # Incoming messages.
 
@@ -246,18 +253,19 @@ class Host:
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
         match address.kind, address.ids:
-            case "roster", () if not delivery.payload:
+            case "roster", () if delivery.is_empty:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(decode(Roster, delivery.payload), is_stored=delivery.retain):
+                if not self._take_roster(delivery.read(Roster), is_stored=delivery.retain):
                     await self._announce(bus)
-            case "grant", (_,):
-                await self._take_grant(bus, decode(Grant, delivery.payload))
-            case "inbox", (_, agent, from_host):
-                self._take_envelope(agent, from_host, decode(Envelope, delivery.payload), len(delivery.payload))
+            case ("grants", ()) | ("grant", (_,)):
+                granted = Round.of(delivery.read(Grant), self.host_id)
+                if granted is not None:
+                    await self._take_grant(bus, granted)
+            case "inbox", (_, from_host):
+                self._take_batch(from_host, delivery)
             case "resend", (_, from_host):
-                request = decode(ResendRequest, delivery.payload)
-                await self._outbox.resend(bus, request.step, from_host)
+                await self._outbox.resend(bus, delivery.read(ResendRequest).step, from_host)
             case _:
                 raise ProtocolError("a host does not read this topic")
 
@@ -290,11 +298,9 @@ class Host:
         self._in_roster.set()
         return True
 
-    async def _take_grant(self, bus: Bus, grant: Grant) -> None:
-        if grant.step <= self._outbox.last_step:
-            if grant.step == self._outbox.last_step:
-                await self._outbox.answer(bus)
-        elif self._running == grant.step:
+    async def _take_grant(self, bus: Bus, grant: Round) -> None:
+        last = self._outbox.last
+        if self._running == grant.step:
             busy = Done(
                 session=self.session,
                 step=grant.step,
@@ -305,18 +311,31 @@ class Host:
                 busy=True,
             )
             await self._outbox.publish_answer(bus, busy)
+        elif last is not None and grant.step <= last.last_step:
+            if grant.step == last.step:
+                await self._outbox.answer(bus)
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
             self._grants.put_nowait(grant)
 
-    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
-        if agent != envelope.to or agent not in self._group.ids:
-            raise MalformedError(f"agent {agent!r} does not live on this host")
+    def _take_batch(self, from_host: str, delivery: Delivery) -> None:
+        """Buffer another host's messages; each that does not belong here is rejected by itself."""
+        envelopes = delivery.envelopes
+        size_bytes = delivery.size_bytes // len(envelopes)
+        for envelope in envelopes:
+            try:
+                self._take_envelope(from_host, envelope, size_bytes)
+            except ProtocolError as error:
+                self.rejected.reject(delivery.topic, error)
+        self._arrived.set()
+
+    def _take_envelope(self, from_host: str, envelope: Envelope, size_bytes: int) -> None:
+        if envelope.to not in self._group:
+            raise MalformedError(f"agent {envelope.to!r} does not live on this host")
         self._directory.check(envelope, from_host)
         if envelope.step < self._outbox.last_step:
             return  # a late duplicate
         self._buffer.add(from_host, envelope, size_bytes)
-        self._arrived.set()
 
     async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
         """Say when the clock is silent, and when it is back, until cancelled.
@@ -360,7 +379,7 @@ class Host:
                 await bus.subscribe(topics.time(self.run_id))
                 is_listening = True
                 async for event in bus.messages():
-                    if isinstance(event, Delivery) and event.payload and not event.retain:
+                    if isinstance(event, Delivery) and not event.is_empty and not event.retain:
                         return _GONE not in event.payload
         except (TimeoutError, BrokerLostError, BrokerUnreachableError):
             return not is_listening
@@ -369,40 +388,57 @@ class Host:
     # Rounds.
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
-        while (grant := await self._grants.get()) is not None:
-            await self._wait_for_messages(bus, grant)
-            self._running = grant.step
-            messages = self._buffer.pop(grant.step - 1, grant.expected)
-            if self._port is not None and grant.phase == "run" and grant.round == 0:
-                messages += self._from_outside(grant, self._port.take(grant.time))
-                self._taken_step = grant.step
-                self._taken.set()
-            record = await self._group.run_round(
-                grant, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
-            )
-            self._count_rejections()
-            if self._journal is not None:
-                self._journal.append(record)
-            self._record_round(record)
-            if self._port is not None and record.instructions:
-                await self._port.carry_out(record.instructions, grant.time)
+        while (granted := await self._grants.get()) is not None:
+            await self._wait_for_messages(bus, granted)
+            self._running = granted.step
+            messages = self._buffer.pop(granted.step - 1, granted.expected)
+            if self._local:
+                messages = _sorted((*messages, *self._local)) if messages else self._local
+            record = await self._run_round(granted, messages, tasks)
+            for _ in range(MOST_ROUNDS_A_GRANT - 1):
+                if not self._may_run_on(record):
+                    break
+                record = await self._run_round(record.grant.following, self._local, tasks)
             await self._outbox.publish_last(bus)
             self._running = None
-            if grant.phase == "end":
+            if granted.phase == "end":
                 return
+
+    async def _run_round(self, round_: Round, messages: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> RoundRecord:
+        if self._port is not None and round_.phase == "run" and round_.round == 0:
+            messages += self._from_outside(round_, self._port.take(round_.time))
+            self._taken_step = round_.step
+            self._taken.set()
+        record = await self._group.run_round(
+            round_, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
+        )
+        self._count_rejections()
+        if self._journal is not None:
+            self._journal.append(record)
+        self._record_round(record)
+        if self._port is not None and record.instructions:
+            await self._port.carry_out(record.instructions, round_.time)
+        return record
+
+    def _may_run_on(self, record: RoundRecord) -> bool:
+        """Return whether the next round is the host's own: nobody else acts, and only its own agents have messages."""
+        return (
+            record.grant.alone and record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
+        )
 
     def _count_rejections(self) -> None:
         """Count what the agents refused against the hosts that it came from."""
         for rejection in self._group.take_rejections():
             from_host = self._directory.host_by_agent.get(rejection.sender, "")
-            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
-            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
+            topic = topics.inbox(self.run_id, self.host_id, from_host)
+            why = f"agent {rejection.sender!r} {rejection.why} (refused by agent {rejection.agent!r})"
+            self.rejected.reject(topic, ProtocolError(why))
 
     @property
     def _next_outside_s(self) -> int | None:
         return None if self._port is None else self._port.next_s
 
-    def _from_outside(self, grant: Grant, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
+    def _from_outside(self, grant: Round, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
         """Return what came from outside as messages; each agent's come from itself, as no other one sends those."""
         return tuple(
             Envelope(
@@ -413,7 +449,7 @@ class Host:
                 sender=incoming.agent,
                 seq=number,
                 to=incoming.agent,
-                body=incoming.message.model_dump(mode="json"),
+                message=incoming.message,
             )
             for number, incoming in enumerate(taken)
         )
@@ -426,7 +462,7 @@ class Host:
         while True:
             await self._port.waiting.wait()
             self._taken.clear()
-            wake = Wake(session=self.session, taken=self._taken_step).encoded()
+            wake = Wake(session=self.session, taken=self._taken_step)
             await bus.publish(topics.wake(self.run_id, self.host_id), wake, qos=topics.QOS_AT_MOST_ONCE)
             try:
                 async with asyncio.timeout(backoff.pause_wall_s):
@@ -435,7 +471,7 @@ class Host:
             except TimeoutError:  # the request was lost, or the run is paused
                 backoff.double()
 
-    async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
+    async def _wait_for_messages(self, bus: Bus, grant: Round) -> None:
         backoff = self._timeouts.backoff()
         loop = asyncio.get_running_loop()
         since_wall_s: float | None = loop.time()
@@ -448,20 +484,20 @@ class Host:
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
-        if grant is None or self._running == grant.step or self._outbox.last_step >= grant.step:
+        if self._running is not None:
+            return  # the answer will follow; one for a part of the rounds must not reach the clock while others run
+        if grant is None or self._outbox.last_step >= grant.step:
             await self._outbox.answer(bus)  # it may be the message that was lost
             return
         step = grant.step - 1
         for host in self._buffer.missing(step, grant.expected):
             log.info("messages missing, requesting them again", host=self.host_id, sender_host=host, step=step)
             request = ResendRequest(step=step)
-            await bus.publish(
-                topics.resend(self.run_id, host, self.host_id), request.encoded(), qos=topics.QOS_AT_MOST_ONCE
-            )
+            await bus.publish(topics.resend(self.run_id, host, self.host_id), request, qos=topics.QOS_AT_MOST_ONCE)
 
-    async def _replay(self, tasks: asyncio.TaskGroup) -> Grant | None:
+    async def _replay(self, tasks: asyncio.TaskGroup) -> Round | None:
         """Run the journal's rounds again; return the last grant, whose results may not have been published."""
-        last: Grant | None = None
+        last: Round | None = None
         if self._journal is None:
             return None
         host_by_agent = self._journal.load_host_by_agent()
@@ -488,8 +524,14 @@ class Host:
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)
+        self._local = tuple(envelope for host, envelope in record.sent if host == self.host_id)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
+
+
+def _sorted(envelopes: tuple[Envelope, ...]) -> tuple[Envelope, ...]:
+    """Return messages in the order in which a host delivers them."""
+    return tuple(sorted(envelopes, key=lambda envelope: (envelope.sender, envelope.seq)))
 
 
 def _cancel(*tasks: asyncio.Task[None] | None) -> None:

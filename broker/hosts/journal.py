@@ -11,15 +11,16 @@ from typing import Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.agent import Instruction, RetainedPublication
+from broker.hosts.round import Round
 from broker.journal_file import JournalFile
-from broker.protocol import Envelope, Failure, Grant
+from broker.protocol import Envelope, Failure, decode_journaled, encode_journaled
 
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
     """A round that ran. The same grants and deliveries since the start always lead to the same records."""
 
-    grant: Grant
+    grant: Round
     delivered: tuple[Envelope, ...]
     """In the order in which the agents received them."""
     sent: tuple[tuple[str, Envelope], ...]
@@ -32,6 +33,8 @@ class RoundRecord:
     """Whether an agent waits for an answer."""
     instructions: tuple[Instruction, ...] = ()
     """For the world outside the run."""
+    next_step: int | None = None
+    """The step in which an agent goes on that lets rounds pass; None: none does."""
 
     @property
     def digest(self) -> str:
@@ -47,6 +50,8 @@ class RoundRecord:
         for instruction in self.instructions:
             digest.update(f"{instruction.agent}\0{instruction.content.model_dump_json()}\0".encode())
         digest.update(repr(self.next_s).encode())
+        if self.next_step is not None:
+            digest.update(f"\0{self.next_step}".encode())
         return digest.hexdigest()
 
 
@@ -67,7 +72,7 @@ class RoundObserver(Protocol):
 class JournaledRound:
     """Everything that entered a host in one round, and the digest of everything that left it."""
 
-    grant: Grant
+    grant: Round
     delivered: tuple[Envelope, ...]
     digest: str
 
@@ -81,7 +86,7 @@ class HostJournal(JournalFile):
         Raises:
             JournalError: The file cannot be written.
         """
-        delivered = b"[" + b",".join(envelope.encoded() for envelope in record.delivered) + b"]"
+        delivered = encode_journaled(record.delivered)
         self._append_round(record.grant.step, record.grant.encoded(), delivered, record.digest)
 
     def rounds(self) -> Iterator[JournaledRound]:
@@ -92,8 +97,7 @@ class HostJournal(JournalFile):
         """
         for grant, delivered, digest in self._load_rounds():
             try:
-                envelopes = tuple(Envelope.model_validate(item) for item in json.loads(delivered))
-                journaled = JournaledRound(Grant.model_validate_json(grant), envelopes, digest)
+                journaled = JournaledRound(Round.decoded(grant), decode_journaled(delivered), digest)
             except (ValueError, TypeError):  # of another release: the chain says that it is what was written
                 raise self._unreadable("a round") from None
             yield journaled

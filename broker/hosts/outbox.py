@@ -1,14 +1,26 @@
-"""What a host may have to send again: messages of the last two steps, its last answer, its retained publications."""
+"""What a host may have to send again: messages of its last two answers, its last answer, its retained publications."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from broker.hosts.agent import RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.protocol import Done, topics
-from broker.transport import Bus
+from broker.protocol import Done, Envelope, Envelopes, topics
+from broker.transport import Bus, Content
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The messages of the rounds that one answer covers."""
+
+    first_step: int
+    last_step: int
+    to_others: dict[str, Envelopes]
+    """By receiving host, what was sent to it in the last round."""
+    local: list[Envelope] = field(default_factory=list)
+    """What agents of the host said to each other."""
 
 
 class Outbox:
@@ -16,55 +28,69 @@ class Outbox:
 
     def __init__(self, run: str, host_id: str, session: str) -> None:
         self.last: Done | None = None
-        """The answer to the last round that ran."""
+        """The answer to the last grant whose rounds ran."""
         self._run = run
         self._host_id = host_id
         self._session = session
-        self._messages: dict[int, list[tuple[str, str, bytes]]] = {}
-        """By step: (receiving host, topic, payload) of each message."""
-        self._publications: dict[str, bytes] = {}
-        self._new_publications: tuple[str, ...] = ()
+        self._answers: list[_Answer] = []
+        """The last two."""
+        self._publications: dict[str, Content] = {}
+        self._new_publications: dict[str, None] = {}
 
     @property
     def last_step(self) -> int:
         """The last step that ran; -1 before the first one."""
-        return -1 if self.last is None else self.last.step
+        return -1 if self.last is None else self.last.last_step
 
     def add_round(self, record: RoundRecord) -> None:
         """Store everything that left a round."""
         grant = record.grant
-        # Once this step is granted, no host waits for messages from two steps ago.
-        self._messages = {step: kept for step, kept in self._messages.items() if step >= grant.step - 1}
-        self._messages[grant.step] = [
-            (host, topics.inbox(self._run, host, envelope.to, self._host_id), envelope.encoded())
-            for host, envelope in record.sent
-        ]
+        by_host: dict[str, list[Envelope]] = {}
+        for host, envelope in record.sent:
+            by_host.setdefault(host, []).append(envelope)
+        local = by_host.pop(self._host_id, [])
+        to_others = {host: Envelopes(envelopes) for host, envelopes in by_host.items()}
+        if grant.step == grant.granted_step:
+            # Once this step is granted, no host waits for messages of the answer before the last one.
+            self._answers = [*self._answers[-1:], _Answer(grant.step, grant.step, to_others, local)]
+            self._new_publications = {}
+        else:
+            answer = self._answers[-1]
+            answer.last_step, answer.to_others = grant.step, to_others
+            answer.local += local
+        first = self._answers[-1].first_step
+        more = grant.step - first
         self.last = Done(
             session=self._session,
-            step=grant.step,
+            step=first,
             time=grant.time,
-            round=grant.round,
-            sent=Counter(host for host, _ in record.sent),
+            round=grant.round - more,
+            sent=Counter({host: len(batch.envelopes) for host, batch in to_others.items()}),
             next=record.next_s,
+            more=more,
+            local=len(self._answers[-1].local),
+            pending=bool(local),
             failure=record.failure,
             asking=record.is_asking,
+            resume=record.next_step,
         )
         for fact in record.publications:
-            self._publications[self._publication_topic(fact)] = fact.content.model_dump_json().encode()
-        self._new_publications = tuple(dict.fromkeys(self._publication_topic(fact) for fact in record.publications))
+            topic = self._publication_topic(fact)
+            self._publications[topic] = _Fact(fact)
+            self._new_publications[topic] = None
 
     async def publish_last(self, bus: Bus) -> None:
-        """Publish everything that left the last round, the answer last."""
-        for _, topic, payload in self._messages.get(self.last_step, []):
-            await bus.publish(topic, payload, qos=topics.QOS_AT_MOST_ONCE)
+        """Publish everything that left the rounds of the last answer, the answer last."""
+        if self._answers:
+            await self._publish_messages(bus, self._answers[-1], topics.CLOCK)
         for topic in self._new_publications:
             await bus.publish(topic, self._publications[topic], qos=topics.QOS_AT_LEAST_ONCE, retain=True)
         await self.answer(bus)
 
     async def publish_retained(self, bus: Bus) -> None:
         """Publish all retained publications again, because the broker may have lost them."""
-        for topic, payload in self._publications.items():
-            await bus.publish(topic, payload, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
+        for topic, content in self._publications.items():
+            await bus.publish(topic, content, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     async def clear_retained(self, bus: Bus) -> None:
         """Remove all retained publications from the broker."""
@@ -77,26 +103,48 @@ class Outbox:
         Args:
             bus: The host's connection.
             step: The step.
-            to_host: The receiving host; the clock's id: send it the messages to all hosts.
+            to_host: The receiving host; the clock's id: send the messages of all rounds of the answer, to all hosts.
         """
-        for topic, payload in self._kept(step, to_host):
-            await bus.publish(topic, payload, qos=topics.QOS_AT_MOST_ONCE)
+        for answer in self._answers:
+            if answer.first_step <= step <= answer.last_step:
+                await self._publish_messages(bus, answer, to_host)
 
     async def answer(self, bus: Bus) -> None:
-        """Publish the answer to the last round that ran, if there is one."""
+        """Publish the answer to the last grant whose rounds ran, if there is one."""
         if self.last is not None:
             await self.publish_answer(bus, self.last)
 
     async def publish_answer(self, bus: Bus, done: Done) -> None:
         """Publish an answer."""
-        await bus.publish(topics.done(self._run, self._host_id), done.encoded(), qos=topics.QOS_AT_MOST_ONCE)
+        await bus.publish(topics.done(self._run, self._host_id), done, qos=topics.QOS_AT_MOST_ONCE)
 
-    def _kept(self, step: int, to_host: str) -> Iterator[tuple[str, bytes]]:
-        for host, topic, payload in self._messages.get(step, []):
+    async def _publish_messages(self, bus: Bus, answer: _Answer, to_host: str) -> None:
+        if answer.local and to_host == topics.CLOCK:
+            local = Envelopes(answer.local)
+            await bus.publish(topics.local(self._run, self._host_id), local, qos=topics.QOS_AT_MOST_ONCE)
+        for host, batch in answer.to_others.items():
             if to_host in {host, topics.CLOCK}:
-                yield topic, payload
+                topic = topics.inbox(self._run, host, self._host_id)
+                await bus.publish(topic, batch, qos=topics.QOS_AT_MOST_ONCE)
 
     def _publication_topic(self, fact: RetainedPublication) -> str:
         if fact.subject == "ledger":
             return topics.ledger(self._run, fact.name)
         return topics.forecast(self._run, self._host_id, fact.name)
+
+
+class _Fact:
+    """The payload of a retained publication, encoded when it leaves the process."""
+
+    __slots__ = ("_fact",)
+
+    def __init__(self, fact: RetainedPublication) -> None:
+        self._fact = fact
+
+    def encoded(self) -> bytes:
+        """Return it as JSON."""
+        return self._fact.content.model_dump_json().encode()
+
+    def payloads(self) -> tuple[bytes, ...]:
+        """Return what is published."""
+        return (self.encoded(),)

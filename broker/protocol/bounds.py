@@ -57,6 +57,8 @@ Session = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_CHARACTERS),
 HostId = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_is_id)]
 AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS), AfterValidator(_is_id)]
 AgentIds = Annotated[tuple[AgentId, ...], Field(max_length=MAX_MEMBERS)]
+MAX_PASSED_ROUNDS = 20_000
+"""Rounds of one second that an agent may let pass at once: two for each of 10,000 producers."""
 Counts = Annotated[dict[HostId, Count], Field(max_length=MAX_MEMBERS)]
 """By host, a number of messages."""
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from broker.errors import MalformedError, ProtocolError
-from broker.protocol.wire import Envelope
+from broker.protocol.envelope import Envelope
 
 MAX_BUFFERED_MESSAGES = 100_000
 """Limit per sending host. Further messages are dropped (genuine ones are requested again) and do not displace those of
@@ -16,8 +16,7 @@ MAX_BUFFERED_BYTES = 64 * 2**20
 """Likewise, in bytes of payload."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Buffered:
+class _Buffered(NamedTuple):
     from_host: str
     envelope: Envelope
     size_bytes: int
@@ -27,7 +26,9 @@ class ReorderBuffer:
     """Buffers messages by the step in which they were sent, each once, until their round."""
 
     def __init__(self) -> None:
-        self._by_step: dict[int, dict[tuple[str, int], _Buffered]] = defaultdict(dict)
+        self._by_step: dict[int, dict[tuple[str, int], _Buffered]] = {}
+        self._arrived: dict[tuple[int, str], int] = defaultdict(int)
+        """By step and sending host, how many messages are buffered."""
         self._counts: dict[str, int] = defaultdict(int)
         self._bytes: dict[str, int] = defaultdict(int)
 
@@ -47,7 +48,8 @@ class ReorderBuffer:
             ProtocolError: The host has too many messages in the buffer.
         """
         key = (envelope.sender, envelope.seq)
-        known = self._by_step[envelope.step].get(key) if envelope.step in self._by_step else None
+        of_step = self._by_step.get(envelope.step)
+        known = of_step.get(key) if of_step is not None else None
         if known is not None:
             if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():
                 raise MalformedError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
@@ -59,7 +61,10 @@ class ReorderBuffer:
                 f"more than {MAX_BUFFERED_MESSAGES} messages or {MAX_BUFFERED_BYTES} bytes of host {from_host!r} wait "
                 "for their round"
             )
-        self._by_step[envelope.step][key] = _Buffered(from_host, envelope, size_bytes)
+        if of_step is None:
+            of_step = self._by_step[envelope.step] = {}
+        of_step[key] = _Buffered(from_host, envelope, size_bytes)
+        self._arrived[envelope.step, from_host] += 1
         self._counts[from_host] += 1
         self._bytes[from_host] += size_bytes
         return True
@@ -71,10 +76,7 @@ class ReorderBuffer:
             step: The step in which they were sent.
             expected: By sending host, the number of messages.
         """
-        have: dict[str, int] = defaultdict(int)
-        for message in self._by_step.get(step, {}).values():
-            have[message.from_host] += 1
-        return [host for host, count in expected.items() if have[host] < count]
+        return [host for host, count in expected.items() if self._arrived.get((step, host), 0) < count]
 
     def pop(self, step: int, senders: Collection[str]) -> tuple[Envelope, ...]:
         """Remove a step and all earlier ones.
@@ -91,4 +93,5 @@ class ReorderBuffer:
             for message in self._by_step.pop(old).values():
                 self._counts[message.from_host] -= 1
                 self._bytes[message.from_host] -= message.size_bytes
+                self._arrived.pop((old, message.from_host), None)
         return tuple(messages[key].envelope for key in sorted(messages) if messages[key].from_host in senders)

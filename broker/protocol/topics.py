@@ -6,9 +6,11 @@
 | `time`                                 | clock        | anyone   | 0   | yes      |
 | `control`                              | anyone       | clock    | 1   | no       |
 | `hosts/<host>`                         | host, will   | clock    | 1   | yes      |
+| `grants`                               | clock        | hosts    | 0   | no       |
 | `grant/<host>`                         | clock        | host     | 0   | no       |
 | `done/<host>`                          | host         | clock    | 0   | no       |
-| `inbox/<host>/<agent>/<from-host>`     | host         | host     | 0   | no       |
+| `inbox/<host>/<from-host>`             | host         | host     | 0   | no       |
+| `local/<host>`                         | host         | anyone   | 0   | no       |
 | `resend/<host>/<from-host>`            | host         | host     | 0   | no       |
 | `ledger/<contract>`                    | manager      | anyone   | 1   | yes      |
 | `forecast/<host>/<producer>`           | host         | anyone   | 1   | yes      |
@@ -44,9 +46,11 @@ Kind = Literal[
     "time",
     "control",
     "hosts",
+    "grants",
     "grant",
     "done",
     "inbox",
+    "local",
     "resend",
     "ledger",
     "forecast",
@@ -64,9 +68,11 @@ _LEVELS: dict[str, int] = {
     "time": 0,
     "control": 0,
     "hosts": 1,
+    "grants": 0,
     "grant": 1,
     "done": 1,
-    "inbox": 3,
+    "inbox": 2,
+    "local": 1,
     "resend": 2,
     "ledger": 1,
     "forecast": 2,
@@ -183,8 +189,13 @@ def hosts(run: str) -> str:
     return _build(run, "hosts", "+")
 
 
+def grants(run: str) -> str:
+    """Return the topic on which the clock grants a round to many hosts at once."""
+    return _build(run, "grants")
+
+
 def grant(run: str, host_id: str) -> str:
-    """Return the topic on which the clock grants rounds to a host."""
+    """Return the topic on which the clock grants rounds to one host."""
     return _build(run, "grant", encode(host_id))
 
 
@@ -198,26 +209,36 @@ def dones(run: str) -> str:
     return _build(run, "done", "+")
 
 
-def inbox(run: str, host_id: str, agent: str, from_host: str) -> str:
-    """Return the topic of messages to an agent.
+@lru_cache(maxsize=65_536)
+def inbox(run: str, host_id: str, from_host: str) -> str:
+    """Return the topic of messages from the agents of one host to those of another.
 
     Args:
         run: The run's id.
-        host_id: The host that the agent lives on.
-        agent: The receiving agent.
+        host_id: The host that the receiving agents live on.
         from_host: The sending host.
     """
-    return _build(run, "inbox", encode(host_id), encode(agent), encode(from_host))
+    return _build(run, "inbox", encode(host_id), encode(from_host))
 
 
 def inboxes(run: str, host_id: str) -> str:
     """Return the filter for all messages to the agents of a host."""
-    return _build(run, "inbox", encode(host_id), "+", "+")
+    return _build(run, "inbox", encode(host_id), "+")
 
 
 def all_inboxes(run: str) -> str:
-    """Return the filter for all messages between agents."""
-    return _build(run, "inbox", "+", "+", "+")
+    """Return the filter for all messages between hosts."""
+    return _build(run, "inbox", "+", "+")
+
+
+def local(run: str, host_id: str) -> str:
+    """Return the topic on which a host publishes what its own agents say to each other."""
+    return _build(run, "local", encode(host_id))
+
+
+def all_local(run: str) -> str:
+    """Return the filter for what agents of the same host say to each other, at all hosts."""
+    return _build(run, "local", "+")
 
 
 def resend(run: str, host_id: str, from_host: str) -> str:
@@ -273,7 +294,7 @@ def device(run: str, device_id: str, part: str) -> str:
     Args:
         run: The run's id.
         device_id: The device's gateway id, unique in the run.
-        part: Last level, such as `request`.
+        part: Last level, such as `request`; see `docs/devices.md`.
     """
     return _build(run, "devices", encode(device_id), encode(part))
 
@@ -287,5 +308,5 @@ def watched(run: str) -> tuple[str, ...]:
     """Return the filters for everything that people look at: all topics but the grants, answers and resend requests."""
     return (
         *(_build(run, kind) for kind in ("roster", "time", "control")),
-        *(_build(run, kind, "#") for kind in ("hosts", "inbox", "ledger", "forecast", "devices")),
+        *(_build(run, kind, "#") for kind in ("hosts", "inbox", "local", "ledger", "forecast", "devices")),
     )

@@ -1,13 +1,14 @@
-"""The payloads exchanged between clock and hosts, as pydantic models: version 2 of the protocol in `docs/protocol.md`.
+"""The payloads exchanged between clock and hosts, as pydantic models: version 3 of the protocol in `docs/protocol.md`.
 
-The body of an agent's message (`Envelope.body`) is opaque to this package.
+The body of an agent's message is opaque to this package.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from broker.protocol.bounds import (
     MAX_INTEGER,
@@ -25,10 +26,12 @@ from broker.protocol.bounds import (
     Time,
 )
 
-Version = Literal[2]
-VERSION: Version = 2
+Version = Literal[3]
+VERSION: Version = 3
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
+MOST_ROUNDS_A_GRANT = 200
+"""How many rounds a host runs at most on one grant."""
 MOST_NAMED = 100
 """How many hosts a report on `time` names; the others are only counted."""
 MOST_CHARACTERS = 80
@@ -56,35 +59,55 @@ class Wire(BaseModel):
         """Return the payload as JSON, keys in the order of the model."""
         return self.model_dump_json(by_alias=True).encode()
 
+    def payloads(self) -> tuple[bytes, ...]:
+        """Return what is published for it."""
+        return (self.encoded(),)
 
-class Envelope(Wire):
-    """A message from one agent to another, on `inbox/<host>/<agent>/<from-host>`."""
 
-    session: Session
-    """The sending host's session, as in the roster: messages from other processes of that host are void."""
-    step: Count
-    """The step in which it was sent; it is delivered in the next one."""
-    time: Time
-    """Virtual time of sending, UNIX seconds."""
-    round: Count
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+class SentMessage(TypedDict):
+    """A message from one agent to another; (sender, seq) identifies it within a run."""
+
     sender: AgentId
     """An agent's id."""
     seq: Count
-    """Sequence number of the sender in this run; (sender, seq) identifies a message."""
+    """Sequence number of the sender in this run."""
     to: AgentId
     """An agent's id."""
-    re: Count | None = None
-    """`seq` of the recipient's message that this one answers."""
+    re: Count | None
+    """`seq` of the recipient's message that this one answers; null: it is not an answer."""
     body: Body
     """The message itself; `body["kind"]` is its type."""
 
-    def unsigned(self) -> bytes:
-        """Return the payload without the session: the same whichever process of the host sends it."""
-        return self.model_dump_json(by_alias=True, exclude={"session"}).encode()
+
+@with_config(ConfigDict(extra="forbid"))
+class RoundMessages(TypedDict):
+    """Messages that were sent in the same round."""
+
+    step: Count
+    """The step in which they were sent; they are delivered in the next one."""
+    time: Time
+    """Virtual time of sending, UNIX seconds."""
+    round: Count
+    messages: Annotated[list[SentMessage], Field(min_length=1)]
+    """Sorted by sender and sequence number."""
+
+
+class Batch(Wire):
+    """Messages between agents: from host to host, on `inbox/<host>/<from-host>`, or within one, on `local/<host>`.
+
+    A host sends another one a single batch a round, unless it would be too large. What its own agents say to each other
+    is published for whoever watches or records the run; the host itself does not wait for it.
+    """
+
+    session: Session
+    """The sending host's session, as in the roster: messages from other processes of that host are void."""
+    rounds: Annotated[list[RoundMessages], Field(min_length=1, max_length=MOST_ROUNDS_A_GRANT)]
+    """In the order of steps; between hosts, a single one."""
 
 
 class Grant(Wire):
-    """The clock grants a host one round, on `grant/<host>`."""
+    """The clock grants hosts one round: on `grants` if it concerns many of them, on `grant/<host>` if few."""
 
     step: Count
     """Number of the round within the run."""
@@ -92,8 +115,8 @@ class Grant(Wire):
     """Virtual time, UNIX seconds."""
     round: Count
     """Number of the round within this second."""
-    expected: Counts
-    """By sending host, how many messages it sent to this host in the previous step."""
+    expected: Annotated[dict[HostId, Counts], Field(max_length=MAX_MEMBERS)]
+    """By host that runs the round, by sending host, how many messages it sent to this host in the previous step."""
     lost: AgentIds = ()
     """Agents that the run continues without from this round on."""
     phase: Literal["start", "run", "closing", "end"] = "run"
@@ -101,11 +124,15 @@ class Grant(Wire):
     leave."""
     lapse: bool = False
     """Whether requests that have not been answered lapse in this round: nothing is in flight any more that could answer
-    them, and time is about to move. Omitted from the payload if false, for older peers."""
+    them, and time is about to move. Omitted from the payload if false."""
+    alone: bool = False
+    """Whether the host is the only one that runs this round and no message to another one is in flight: it then runs
+    the following rounds of the second too, as long as its agents send messages to each other only. Omitted from the
+    payload if false."""
 
     def encoded(self) -> bytes:
-        """See `Wire.encoded`."""
-        return self.model_dump_json(by_alias=True, exclude=None if self.lapse else {"lapse"}).encode()
+        """Return the payload without flags that are false."""
+        return self.model_dump_json(exclude={name for name in ("lapse", "alone") if not getattr(self, name)}).encode()
 
 
 class Failure(Wire):
@@ -117,26 +144,45 @@ class Failure(Wire):
 
 
 class Done(Wire):
-    """A host has run its round, on `done/<host>`."""
+    """A host has run its round, on `done/<host>`. Fields with their default value are omitted from the payload."""
 
     session: Session
     """The host's session, as in the roster."""
     step: Count
+    """The step that was granted."""
     time: Time
     round: Count
     sent: Counts
-    """By receiving host, the number of messages sent to it."""
+    """By receiving host, the number of messages sent to it. Only the last round of an answer has such messages."""
     next: Time | None
     """The host's earliest timer, UNIX seconds of virtual time, after the present moment; None: no timer."""
+    more: Annotated[int, Field(ge=0, lt=MOST_ROUNDS_A_GRANT)] = 0
+    """How many further rounds the host has run, because it was alone: their steps follow the granted one."""
+    local: Count = 0
+    """Number of messages between the host's own agents in all these rounds, for whoever records them."""
+    pending: bool = False
+    """Whether messages between its own agents wait for the next round."""
     busy: bool = False
     """True in answer to a repeated grant while the round is still running: a sign of life; other fields are void."""
     failure: Failure | None = None
     asking: bool = False
-    """Whether an agent waits for an answer to a request. Omitted from the payload if false, for older peers."""
+    """Whether an agent waits for an answer to a request."""
+    resume: Count | None = None
+    """The step in which an agent of the host goes on, whether or not anybody acts before: it lets rounds of this second
+    pass. None: none does."""
+
+    @property
+    def last_step(self) -> int:
+        """The last step that it covers."""
+        return self.step + self.more
 
     def encoded(self) -> bytes:
-        """See `Wire.encoded`."""
-        return self.model_dump_json(by_alias=True, exclude=None if self.asking else {"asking"}).encode()
+        """Return the payload without fields that have their default value."""
+        unsaid = {name for name in _UNSAID_OF_DONE if not getattr(self, name)}
+        return self.model_dump_json(exclude=unsaid).encode()
+
+
+_UNSAID_OF_DONE = ("more", "local", "pending", "busy", "failure", "asking", "resume")
 
 
 class Announcement(Wire):
@@ -238,8 +284,9 @@ _LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by
 
 
 class Control(Wire):
-    """A person's command to the clock, on `control`."""
+    """A person's command to the clock, on `control`. Controllers may go on to write version 2, which is the same."""
 
+    v: Literal[2, 3] = VERSION  # type: ignore[assignment]
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: Text | None = None
     """For `pace`: the new pace."""

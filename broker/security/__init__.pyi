@@ -1,7 +1,9 @@
 from .acl import (
     CLOCK as CLOCK,
+    DEVICE_PREFIX as DEVICE_PREFIX,
     SERVICE_LOGINS as SERVICE_LOGINS,
     WATCHER as WATCHER,
+    DeviceAccess as DeviceAccess,
 )
 from .mosquitto_conf import (
     HOST_FILE as HOST_FILE,
@@ -23,9 +25,11 @@ from .secret_files import (
 
 __all__ = [
     "CLOCK",
+    "DEVICE_PREFIX",
     "HOST_FILE",
     "SERVICE_LOGINS",
     "WATCHER",
+    "DeviceAccess",
     "Guard",
     "Owner",
     "SecretWriter",

@@ -33,16 +33,59 @@ def host_rights(host_id: str) -> Rights:
     """Return the rights of a host: to read its own inbox and grants, and to write under its own name."""
     host = encode(host_id)
     return Rights(
-        read=_in_any_run("roster", "time", f"grant/{host}", f"inbox/{host}/+/+", f"resend/{host}/+"),
+        read=_in_any_run("roster", "time", "grants", f"grant/{host}", f"inbox/{host}/+", f"resend/{host}/+"),
         write=_in_any_run(
             f"hosts/{host}",
             f"done/{host}",
-            f"inbox/+/+/{host}",
+            f"inbox/+/{host}",
+            f"local/{host}",
             f"resend/+/{host}",
             f"forecast/{host}/+",
             f"wake/{host}",
         ),
     )
+
+
+DEVICE_PREFIX = "device."
+"""Before a real device's id in its login; no household's id begins with it."""
+_TOLD = ("job", "set", "error", "state")
+"""Last levels of the topics on which a real device is told something."""
+_SAID = ("announce", "availability", "request", "withdraw", "report", "forecast")
+"""Last levels of the topics on which it says something."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAccess:
+    """A real device that a household's process speaks to."""
+
+    host: str
+    device: str
+    """Its gateway id; empty: any that joins during a run."""
+    read: tuple[str, ...] = ()
+    """Its maker's topics that are read, as filters."""
+    write: tuple[str, ...] = ()
+
+
+def device_rights(device: str) -> Rights:
+    """Return the rights of a real device: to say something on its own topics, and to read what it is told."""
+    own = f"devices/{encode(device)}"
+    return Rights(
+        read=_in_any_run("time", *(f"{own}/{part}" for part in _TOLD)),
+        write=_in_any_run(*(f"{own}/{part}" for part in _SAID)),
+    )
+
+
+def gateway_rights(devices: Iterable[DeviceAccess]) -> Rights:
+    """Return the rights of a household's process towards its real devices."""
+    read: list[str] = []
+    write: list[str] = []
+    for access in devices:
+        own = f"devices/{encode(access.device) if access.device else '+'}"
+        read += [*_in_any_run(f"{own}/+"), *access.read]
+        # What a device has left at the broker is removed when the run ends.
+        write += [*_in_any_run(*(f"{own}/{part}" for part in (*_TOLD, "announce", "availability", "forecast")))]
+        write += access.write
+    return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))
 
 
 def clock_rights(hosts: Iterable[str]) -> Rights:
@@ -53,11 +96,13 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
+        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+", "local/+", "ledger/+"),
+        *_in_any_run("forecast/+/+", "devices/+/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [
-        *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+", "forecast/+/+"),
+        *_in_any_run("roster", "time", "grants", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+"),
+        *_in_any_run("forecast/+/+", "devices/+/+"),
         *(topic for rights in own for topic in rights.write),
     ]
     read += [*_in_any_run("ha/+/+/set", "devices/+/state"), "homeassistant/status"]
@@ -71,20 +116,26 @@ def watcher_rights() -> Rights:
 
 
 def operator_rights() -> Rights:
-    """Return the rights to read everything and to command the clock."""
-    return Rights(read=(f"{ROOT}/#",), write=_in_any_run("control"))
+    """Return the rights to read everything, to command the clock, and to ask for jobs of real devices by hand."""
+    return Rights(read=(f"{ROOT}/#",), write=_in_any_run("control", "devices/+/request", "devices/+/withdraw"))
 
 
-def rights_of(login: str, hosts: Sequence[str], clock_hosts: Sequence[str]) -> Rights:
+def rights_of(
+    login: str, hosts: Sequence[str], clock_hosts: Sequence[str], devices: Sequence[DeviceAccess] = ()
+) -> Rights:
     """Return a login's rights.
 
     Args:
         login: The name of a service, or an id in `hosts`.
         hosts: Host ids of the households.
         clock_hosts: Host ids that the clock's process runs.
+        devices: The real devices of households.
     """
+    if login.startswith(DEVICE_PREFIX):
+        return device_rights(login.removeprefix(DEVICE_PREFIX))
     if login in hosts:
-        return host_rights(login)
+        own, outside = host_rights(login), gateway_rights(access for access in devices if access.host == login)
+        return Rights(own.read + outside.read, own.write + outside.write)
     return {CLOCK: clock_rights(clock_hosts), WATCHER: watcher_rights(), OPERATOR: operator_rights()}[login]
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from pydantic import TypeAdapter, ValidationError
+
 from broker.errors import GuardError
 from broker.filenames import file_name
 from broker.identifiers import identifier_problem
 from broker.protocol.topics import encode
 from broker.security import mosquitto_conf as conf
-from broker.security.acl import SERVICE_LOGINS, acl_text, rights_of
+from broker.security.acl import DEVICE_PREFIX, SERVICE_LOGINS, DeviceAccess, acl_text, rights_of
 from broker.security.certificates import (
     MOST_NAME_CHARACTERS,
     Credential,
@@ -68,10 +70,11 @@ folder's name: `Haus%201` for the household `Haus 1`.
 
 | login | reads | writes |
 | --- | --- | --- |
-| a household | its own inbox and grants, roster, time | messages, answers and forecasts under its own name |
+| a household | its own inbox, grants, roster, time | messages, answers and forecasts under its own name |
 | `clock` | announcements, answers, control, all inboxes | time, roster, grants, ledger; as the manager |
 | `watcher` | everything | nothing |
-| `operator` | everything | control: pause, pace, stop |
+| `operator` | everything | control: pause, pace, stop; requests on behalf of real devices |
+| `device.<id>`, a real device | what its gateway tells it, time | what it says on its own topics |
 
 To revoke a household's rights: remove `logins/<login>`, run `ssmic broker init` without it, and restart the broker.
 
@@ -110,6 +113,9 @@ AUTHORITY = "authority"
 BROKER = "broker"
 DATA = "data"
 LOGINS = "logins"
+DEVICES = "devices.json"
+"""File with the real devices of all scenarios that the folder was written for; it holds no secrets."""
+_ACCESSES: TypeAdapter[tuple[DeviceAccess, ...]] = TypeAdapter(tuple[DeviceAccess, ...])
 LOGIN = "login"
 """File with the login's name, if the folder's name had to be shortened."""
 PASSWORD = "password"  # noqa: S105 - a file's name
@@ -136,6 +142,8 @@ class Guard:
     days: float = 825
     """Validity of new certificates."""
     owner: Owner | None = None
+    devices: tuple[DeviceAccess, ...] = ()
+    """Real devices, each of which gets a login of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +218,8 @@ class _Folder:
         logins = (*SERVICE_LOGINS, *hosts)
         passwords = {login: self._login(login, authority, by_certificate=by_certificate) for login in logins}
         self._password_file(passwords)
-        rights = [(login, rights_of(login, hosts, self._guard.clock_hosts)) for login in logins]
+        devices = self._devices()
+        rights = [(login, rights_of(login, hosts, self._guard.clock_hosts, devices)) for login in logins]
         self._writer.write(self._broker / conf.ACL_FILE, acl_text(rights).encode())
         here = self._folder.resolve()
         places = {
@@ -226,15 +235,35 @@ class _Folder:
         return written
 
     def _hosts(self) -> tuple[str, ...]:
-        """Return all households, existing ones first in the order of their names."""
+        """Return all households and real devices, existing ones first in the order of their names."""
         kept = self._folder / LOGINS
         entries = sorted(kept.iterdir()) if kept.is_dir() else []
         found = [_login_of(entry) for entry in entries if (entry / PASSWORD).is_file()]
         for host in self._guard.hosts:
-            if host in SERVICE_LOGINS or host in self._guard.clock_hosts:
+            if host in SERVICE_LOGINS or host in self._guard.clock_hosts or host.startswith(DEVICE_PREFIX):
                 raise GuardError(f"a household cannot have the id {host!r}, which is reserved for a service")
-        all_logins = (*found, *self._guard.hosts)
+        devices = [f"{DEVICE_PREFIX}{access.device}" for access in self._guard.devices if access.device]
+        all_logins = (*found, *self._guard.hosts, *devices)
         return tuple(host for host in dict.fromkeys(all_logins) if host not in SERVICE_LOGINS)
+
+    def _devices(self) -> tuple[DeviceAccess, ...]:
+        """Return the real devices of this time and of earlier times, and keep them for later ones.
+
+        Raises:
+            GuardError: The file with the earlier ones is damaged.
+        """
+        file = self._folder / DEVICES
+        try:
+            kept = _ACCESSES.validate_json(file.read_bytes()) if file.exists() else ()
+        except ValidationError:
+            raise GuardError(
+                f"{file}: is damaged; restore it, or remove it and name the scenario again, whose devices it lists"
+            ) from None
+        known = {(access.host, access.device): access for access in (*kept, *self._guard.devices)}
+        devices = tuple(known.values())
+        if devices:
+            self._writer.write(file, _ACCESSES.dump_json(devices, indent=2) + b"\n")
+        return devices
 
     def _authority(self) -> Credential:
         folder = self._folder / AUTHORITY

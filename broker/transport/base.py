@@ -10,9 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from broker import protocol
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 LEAVE_WALL_S = 2.0
 """How long a leaving client may take to publish its final messages: an interrupted run must not hang on an unresponsive
@@ -53,14 +57,87 @@ class Will:
     retain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message as it was received."""
+class Content(Protocol):
+    """What a process publishes: a payload that is encoded when it leaves the process, and only then."""
 
-    topic: str
-    payload: bytes
-    retain: bool
-    """Whether the broker had retained it since before the subscription."""
+    def encoded(self) -> bytes:
+        """Return it as one payload."""
+        ...
+
+    def payloads(self) -> tuple[bytes, ...]:
+        """Return it as payloads that brokers accept: one, or several if it is large."""
+        ...
+
+
+class Delivery:
+    """A message as it was received. Immutable."""
+
+    __slots__ = ("_content", "_payload", "retain", "topic")
+
+    def __init__(self, topic: str, payload: bytes | Content, retain: bool) -> None:  # noqa: FBT001 - a field
+        """Create it.
+
+        Args:
+            topic: The topic.
+            payload: The content; not encoded if it has not left the process.
+            retain: Whether the broker had retained it since before the subscription.
+        """
+        self.topic = topic
+        self.retain = retain
+        self._payload: bytes | None = payload if isinstance(payload, bytes) else None
+        self._content: Content | None = None if isinstance(payload, bytes) else payload
+
+    @property
+    def payload(self) -> bytes:
+        """The content as bytes."""
+        if self._payload is None:
+            self._payload = b"" if self._content is None else self._content.encoded()
+        return self._payload
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of what came from another process; 0 for content of this one, which is not encoded to measure it."""
+        return 0 if self._payload is None else len(self._payload)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the content is empty, which removes what was retained."""
+        return self._content is None and not self._payload
+
+    @property
+    def envelopes(self) -> tuple[protocol.Envelope, ...]:
+        """The messages between agents that it contains.
+
+        Raises:
+            MalformedError: It is something else, or a value is out of range.
+        """
+        if isinstance(self._content, protocol.Envelopes):
+            return self._content.envelopes
+        return protocol.envelopes_of(self.read(protocol.Batch))
+
+    def read(self, model: type[ModelT]) -> ModelT:
+        """Return the content. What comes from another process is validated here.
+
+        Args:
+            model: What it must be.
+
+        Raises:
+            MalformedError: It is something else, or a value is out of range.
+        """
+        if isinstance(self._content, model):
+            return self._content
+        return protocol.decode(model, self.payload)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Delivery):
+            return False
+        return (self.topic, self.payload, self.retain) == (other.topic, other.payload, other.retain)
+
+    def __hash__(self) -> int:
+        return hash((self.topic, self.retain))
+
+    def __repr__(self) -> str:
+        return f"Delivery({self.topic!r}, {self.payload!r}, retain={self.retain})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +151,15 @@ class Bus(Protocol):
     on_oversized: Callable[[str, int], None] | None
     """Called with topic and size in bytes of each message that is dropped because it is too large; None: nobody is."""
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.
 
         Messages of one client on one topic arrive in order unless the connection breaks.
 
         Args:
             topic: The topic, without wildcards.
-            payload: The content; an empty retained payload removes the message that is retained under `topic`.
+            payload: The content, which is encoded only if it leaves the process; an empty retained payload removes the
+                message that is retained under `topic`.
             qos: 0 or 1.
             retain: Whether the broker keeps the message for later subscribers.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from paho.mqtt.matcher import MQTTMatcher
@@ -13,6 +14,7 @@ MAX_TEXT_BYTES = 65_535
 """Longest topic, filter or client id: MQTT encodes the length in two bytes."""
 
 
+@lru_cache(maxsize=65_536)  # a run has few topics, and publishes to each many times
 def check_topic(topic: str) -> None:
     """Check that a topic can be published to.
 

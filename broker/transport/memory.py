@@ -1,7 +1,8 @@
 """An in-process broker, for tests, ensembles and speed.
 
 It behaves like MQTT without a network: a message is in its readers' queues when `publish` returns, and neither
-`publish` nor a reader with queued messages yields to the event loop.
+`publish` nor a reader with queued messages yields to the event loop. What a client publishes is handed to the readers
+as it is: it is written as JSON only for a reader that looks at the payload.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from broker.errors import BrokerLostError
-from broker.transport.base import Delivery, Reconnected, Will
+from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.filters import Subscriptions, check_client_id, check_filter, check_qos, check_topic, matches
 from broker.transport.receive_queue import QUEUE_LIMIT, ReceiveQueue
 
@@ -43,7 +44,7 @@ class MemoryBus:
         """Number of messages dropped for their size."""
         return self.receive_queue.oversized
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`."""
         check_qos(qos)
         self._check_connected()
@@ -89,7 +90,7 @@ class MemoryBroker:
         self._clients: dict[str, MemoryBus] = {}
         self._subscriptions: Subscriptions[MemoryBus] = Subscriptions()
         self._routes: dict[str, tuple[MemoryBus, ...]] = {}
-        self._retained: dict[str, bytes] = {}
+        self._retained: dict[str, bytes | Content] = {}
 
     @asynccontextmanager
     async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[MemoryBus]:
@@ -143,7 +144,7 @@ class MemoryBroker:
             if matches(topic_filter, topic):
                 self._put(bus, Delivery(topic, payload, retain=True))
 
-    def deliver(self, topic: str, payload: bytes, *, retain: bool) -> None:
+    def deliver(self, topic: str, payload: bytes | Content, *, retain: bool) -> None:
         """Put a message into the queues of all subscribers of its topic.
 
         Args:

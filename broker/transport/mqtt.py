@@ -18,7 +18,7 @@ import structlog
 
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError, BrokerUrlError
 from broker.protocol import Backoff
-from broker.transport.base import Delivery, Reconnected, Will
+from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.connection import Connection, ConnectionBrokenError
 from broker.transport.disconnects import DisconnectHistory, describe
 from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
@@ -91,7 +91,7 @@ class MqttBus:
         """Number of messages dropped for their size."""
         return self._receive_queue.oversized
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`.
 
         Does not wait for the confirmation of a QoS 1 message: the bus keeps the message until it is confirmed,
@@ -99,6 +99,10 @@ class MqttBus:
         """
         check_qos(qos)
         check_topic(topic)
+        for piece in (payload,) if isinstance(payload, bytes) else payload.payloads():
+            await self._publish(topic, piece, qos, retain=retain)
+
+    async def _publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         ticket: int | None = None
         while True:
             connection = self._connection or await self._connected()
@@ -157,7 +161,7 @@ class MqttBus:
             if not self._broker.is_patient:
                 raise
             reason = str(error)
-            _log.warning("no connection yet, retrying", client=self.client_id, reason=reason)
+            _log.warning("no connection yet, retrying", client=self.client_id, reason=reason, limit_wall_s=limit_wall_s)
         while True:
             try:
                 async with asyncio.timeout_at(deadline):

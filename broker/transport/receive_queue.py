@@ -46,11 +46,11 @@ class ReceiveQueue:
         Raises:
             BrokerLostError: The queue is full: the reader is so far behind that the client must be disconnected.
         """
-        if isinstance(item, Delivery) and len(item.payload) > MAX_PAYLOAD_BYTES:
+        if isinstance(item, Delivery) and item.size_bytes > MAX_PAYLOAD_BYTES:
             self.oversized += 1
-            _log.warning("message dropped: too large", topic=item.topic, bytes=len(item.payload), client=self.client_id)
+            _log.warning("message dropped: too large", topic=item.topic, bytes=item.size_bytes, client=self.client_id)
             if self.on_oversized is not None:
-                self.on_oversized(item.topic, len(item.payload))
+                self.on_oversized(item.topic, item.size_bytes)
             return
         if len(self._queue) >= self._limit:
             raise BrokerLostError(f"client {self.client_id!r} does not read its messages: {self._limit} are waiting")

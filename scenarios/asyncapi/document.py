@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from scenarios.asyncapi.channels import AGENT_MESSAGES, CHANNELS, PARAMETERS, Channel
+from scenarios.asyncapi.channels import AGENT_MESSAGES, CHANNELS, DEVICE_CHANNELS, PARAMETERS, Channel
 
 ASYNCAPI = "3.0.0"
 """Version of the AsyncAPI specification."""
@@ -19,13 +19,14 @@ _PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, dict: {"type": "ob
 
 def asyncapi_document() -> dict[str, Any]:
     """Return the document, as JSON values."""
+    every = (*CHANNELS, *DEVICE_CHANNELS)
     schemas: dict[str, Any] = {}
-    for channel in CHANNELS:
+    for channel in every:
         if channel.model not in _PLAIN:
             schemas[channel.model.__name__] = _schema(channel.model, schemas)
     body = _with_components(AGENT_MESSAGES.json_schema(ref_template=_REFERENCES), schemas)
     schemas["AgentMessage"] = {"title": "AgentMessage", **body}
-    schemas["Envelope"]["properties"]["body"] = {"$ref": _REFERENCES.format(model="AgentMessage")}
+    schemas["SentMessage"]["properties"]["body"] = {"$ref": _REFERENCES.format(model="AgentMessage")}
     return {
         "asyncapi": ASYNCAPI,
         "info": {
@@ -45,11 +46,11 @@ def asyncapi_document() -> dict[str, Any]:
                 "variables": {"host": {"default": "127.0.0.1"}, "port": {"default": "1883"}},
             }
         },
-        "channels": {channel.name: _channel(channel) for channel in CHANNELS},
-        "operations": {name: operation for channel in CHANNELS for name, operation in _operations(channel).items()},
+        "channels": {channel.name: _channel(channel) for channel in every},
+        "operations": {name: operation for channel in every for name, operation in _operations(channel).items()},
         "components": {
             "schemas": schemas,
-            "messages": {channel.name: _message(channel) for channel in CHANNELS},
+            "messages": {channel.name: _message(channel) for channel in every},
         },
     }
 

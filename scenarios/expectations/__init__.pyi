@@ -10,7 +10,18 @@ from .language import (
 from .verdicts import (
     Verdict as Verdict,
     judge as judge,
+    judge_so_far as judge_so_far,
     verdict_json as verdict_json,
 )
 
-__all__ = ["COUNTS", "FIELDS", "KPIS", "Verdict", "condition_problems", "judge", "junit_xml", "verdict_json"]
+__all__ = [
+    "COUNTS",
+    "FIELDS",
+    "KPIS",
+    "Verdict",
+    "condition_problems",
+    "judge",
+    "judge_so_far",
+    "junit_xml",
+    "verdict_json",
+]

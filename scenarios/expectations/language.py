@@ -13,10 +13,11 @@ name        = word [ "(" "text" ")" ] [ "." word ]
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
+from agents import MESSAGE_KINDS
 from scenarios.metrics import Kpis
 
 Value = float | str | bool | None
@@ -38,6 +39,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 """By what stands before the dot, what may stand behind it; `messages.<kind>` counts messages of a kind."""
 WITH_NAME = ("job", "house", "producer", "algorithm")
 """Those that take a name in parentheses."""
+_TEXTS = frozenset({"producer", "house", "device"})
+"""Fields of a job that are texts; all others are numbers, or true or false."""
 UNITS: Mapping[str, float] = {
     "Wh": 1, "kWh": 1e3, "MWh": 1e6, "W": 1, "kW": 1e3, "%": 0.01, "s": 1, "min": 60, "h": 3600, "EUR": 1, "kg": 1,
 }  # fmt: skip
@@ -114,10 +117,36 @@ def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -
         known: Ids by `job`, `house`, `producer` and `algorithm`; None: ids are not checked.
     """
     try:
-        names = names_in(parse(text))
+        node = parse(text)
     except ConditionError as error:
         return [str(error)]
-    return [what for name in names if (what := _problem(name, known))]
+    problems = [what for name in names_in(node) if (what := _problem(name, known))]
+    return problems or list(dict.fromkeys(_kind_problems(node)))
+
+
+def _kind_problems(node: Node) -> Iterator[str]:
+    """Yield what is compared or calculated with although it is text."""
+    if not isinstance(node, Operation):
+        return
+    for operand in node.operands:
+        yield from _kind_problems(operand)
+    texts = [operand for operand in node.operands if _is_text(operand)]
+    if node.sign in {"==", "!="}:
+        others = [operand for operand in node.operands if operand not in texts]
+        if texts and others and not any(isinstance(operand, Operation) for operand in others):
+            yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is none; they are never equal"
+    elif texts and node.sign not in {"and", "or", "not"}:
+        yield f"{node.sign} needs numbers, and {_shown(texts[0])} is a text"
+
+
+def _is_text(node: Node) -> bool:
+    if isinstance(node, Literal):
+        return isinstance(node.value, str)
+    return isinstance(node, Name) and node.word == "job" and node.field in _TEXTS
+
+
+def _shown(node: Node) -> str:
+    return repr(node.value) if isinstance(node, Literal) else str(node)
 
 
 def compute(node: Node, value_of: Callable[[Name], Value]) -> Value:
@@ -182,7 +211,10 @@ def _numbers(*values: Value) -> bool:
 def _problem(name: Name, known: Mapping[str, Collection[str]] | None) -> str:  # noqa: PLR0911 - each problem in turn
     word = name.word
     if word == "messages":
-        return "" if name.of is None else "write messages.Cancel for the messages of a kind"
+        if name.of is not None:
+            return "write messages.Cancel for the messages of a kind"
+        is_known = name.field is None or name.field in MESSAGE_KINDS
+        return "" if is_known else f"there are no messages {name.field!r}{nearest(str(name.field), MESSAGE_KINDS)}"
     if word in KPIS or word in COUNTS:
         return "" if name.field is None and name.of is None else f"{word!r} is a number and has no parts"
     if word not in FIELDS:

@@ -11,7 +11,7 @@ from typing import Any
 from agents import GRID, LedgerEntry
 from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
-from scenarios.results import ResultsReader
+from scenarios.results import ResultsReader, is_kept
 from scenarios.scenario import Expectation, Scenario
 
 Figures = Callable[[str], dict[str, float | None]]
@@ -55,6 +55,36 @@ def judge(results: ResultsReader, run: int, figures_of: Figures) -> tuple[Verdic
     return tuple(_verdict(expectation, known(expectation.at_s)) for expectation in expectations)
 
 
+def judge_so_far(results: ResultsReader, run: int, now_s: int) -> tuple[Verdict | None, ...]:
+    """Return the verdicts on expectations with a time that a run, which goes on, has passed; in the order of the file.
+
+    Args:
+        results: The simulation's results so far.
+        run: Number of the run.
+        now_s: Virtual time that the run has reached, UNIX seconds.
+
+    Returns:
+        None for what cannot be judged yet: what is due later or at the end, and comparisons with another algorithm or
+        the optimum, which are computed at the end.
+    """
+
+    def is_due(expectation: Expectation) -> bool:
+        return expectation.at_s is not None and expectation.at_s < now_s and not _needs_others(expectation.text)
+
+    known = cache(lambda at_s: _Run(results, run, at_s, lambda _: {}, now_s))
+    return tuple(
+        _verdict(expectation, known(expectation.at_s)) if is_due(expectation) else None
+        for expectation in results.scenario.expectations
+    )
+
+
+def _needs_others(text: str) -> bool:
+    try:
+        return any(name.word in {"algorithm", "optimum"} for name in names_in(parse(text)))
+    except ConditionError:
+        return False
+
+
 def _verdict(expectation: Expectation, run: _Run) -> Verdict:
     try:
         node = parse(expectation.text)
@@ -78,7 +108,14 @@ def _shown(value: Value) -> str:
 class _Run:
     """A run, up to some moment."""
 
-    def __init__(self, results: ResultsReader, run: int, at_s: int | None, figures_of: Figures) -> None:
+    def __init__(
+        self,
+        results: ResultsReader,
+        run: int,
+        at_s: int | None,
+        figures_of: Figures,
+        reached_s: int | None = None,
+    ) -> None:
         self._results = results
         self._info = results.run(run)
         self._at_s = at_s
@@ -86,7 +123,8 @@ class _Run:
         self._scenario: Scenario = results.scenario_of(run)
         self._jobs = {job.job_id: job for job in self._scenario.jobs}
         self._ledger: Sequence[LedgerEntry] = results.ledger(run)
-        self._end_s = self._info.end_s
+        # The file of a run that goes on says when something was sent last, not what its clock shows.
+        self._end_s = self._info.end_s if reached_s is None else reached_s
         if at_s is not None:
             self._ledger = [before for entry in self._ledger if (before := _until(entry, at_s)) is not None]
             self._end_s = min(at_s, self._end_s)
@@ -122,6 +160,9 @@ class _Run:
     def _messages(self, kind: str | None) -> int:
         if kind is None and self._at_s is None:
             return self._info.messages
+        kept = self._results.info.settings.get("messages", "all")
+        if kept != "all" and (kind is None or not is_kept(kind, kept)):
+            raise ConditionError(f"the results keep no such messages (--messages {kept}): use --messages all")
         messages = self._results.messages(self._info.run, kind=kind)
         return sum(self._at_s is None or message.time_s <= self._at_s for message in messages)
 

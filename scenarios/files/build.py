@@ -8,19 +8,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, SHARED, TIMELINE, Device, House, Job, LoadProfile, Prediction
-from agents.scheduling import ALGORITHMS
+from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
+from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
+from scenarios.devices import guest_devices, guest_gateway, nothing_yet
+from scenarios.devices.adapters import adapter_problems
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
 from scenarios.files.faults import build_faults
-from scenarios.files.model import ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.price_build import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline_build import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
+from scenarios.gateways import Gateway
 from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Zone, zone_info
 
 MAX_DAYS = 3660
@@ -107,6 +110,10 @@ class _ScenarioBuilder:
     """By house and device."""
     agents: dict[str, KeyPath] = field(default_factory=dict)
     houses: dict[str, House] = field(default_factory=dict)
+    base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
+    gateways: dict[str, Gateway] = field(default_factory=dict)
+    """By agent id."""
+    gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
 
     def build(self) -> Scenario:
         file = self.file
@@ -116,8 +123,9 @@ class _ScenarioBuilder:
                 self.unresolved.profiles.add(name)
             else:
                 self.profiles[name] = profile
-        if file.algorithm not in ALGORITHMS:
-            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, ALGORITHMS)}"
+        algorithms = known_algorithms()
+        if file.algorithm not in algorithms:
+            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, algorithms)}"
             self.collector.at(("algorithm",), what)
         prefer = tuple(file.prefer or PREFERENCES)
         for name in sorted({name for name in prefer if prefer.count(name) > 1}):
@@ -154,9 +162,11 @@ class _ScenarioBuilder:
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
             producers=self.producers,
+            base_loads=self.base_loads,
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            strategy=file.strategy,
             supply=file.supply,
             prefer=prefer,
             tariff=build_tariff(file.tariff, self.series),
@@ -169,6 +179,8 @@ class _ScenarioBuilder:
             ),
             utc_offset_s=zone.offset_s,
             zone_name=zone.key,
+            gateways=self.gateways,
+            load_profiles=self.profiles if self.gateways else {},
             timeline=events,
             expectations=expectations,
             faults=self._faults(),
@@ -214,7 +226,58 @@ class _ScenarioBuilder:
                 self._producer(device_entry, device_path)
             else:
                 self._consumer(entry.id, device_entry, device_path)
+            if device_entry.gateway is not None:
+                self._gateway(device, device_entry, device_entry.gateway, (*device_path, "gateway"))
+        if entry.base_load is not None:
+            base_load = self.series.base_load(entry.base_load, (*path, "base_load"))
+            if base_load is not None:
+                self.base_loads.setdefault(entry.id, base_load)
+        devices += self._guests(entry.id, entry.guests, path)
         self.houses.setdefault(entry.id, House(id=entry.id, name=entry.name, devices=tuple(devices)))
+
+    def _gateway(
+        self, device: Device, entry: ConsumerEntry | ProducerEntry, gateway: GatewayEntry, path: KeyPath
+    ) -> None:
+        """Take note that a device is real."""
+        gateway_id = gateway.id or device.id
+        if gateway_id in self.gateway_ids:
+            other = self.collector.locate(self.gateway_ids[gateway_id])
+            what = f"{gateway_id!r} is the id of another real device ({other}); give one of them an id of its own"
+            self.collector.at((*path, "id"), what)
+        self.gateway_ids.setdefault(gateway_id, path)
+        if gateway.waiting is not None and isinstance(entry, ProducerEntry):
+            self.collector.at((*path, "waiting"), "a producer has no programme")
+        elif gateway.waiting is not None and gateway.waiting.load_profile:
+            self._profile(gateway.waiting.load_profile, (*path, "waiting", "load_profile"))
+        made = Gateway(
+            id=gateway_id,
+            house=device.house,
+            device=device.id,
+            type=device.type,
+            agent=device.agent,
+            name=device.name,
+            adapter=gateway.adapter,
+            options=gateway.model_extra or {},
+            load_profile=entry.load_profile or "" if isinstance(entry, ConsumerEntry) else "",
+            answer_s=gateway.answer_s,
+            tries=gateway.tries,
+            idle_w=gateway.idle_w,
+            learn=gateway.learn,
+            waiting=gateway.waiting,
+        )
+        for where, what in adapter_problems(made):
+            self.collector.at((*path, *where), what)
+        self.gateways[device.agent] = made
+
+    def _guests(self, house: str, guests: int, path: KeyPath) -> list[Device]:
+        """Return the places that a house has for real devices that join during a run."""
+        places = guest_devices(house, 1, guests)
+        for device in places:
+            self._unique(device, (*path, "guests"))
+            self.gateways[device.agent] = guest_gateway(device)
+            if device.type == "producer":
+                self.producers.setdefault(device.id, ProducerSeries((nothing_yet(self.series.start_s or 0),)))
+        return places
 
     def _unique(self, device: Device, path: KeyPath) -> None:
         kind = device.type
@@ -249,7 +312,7 @@ class _ScenarioBuilder:
     def _producer(self, entry: ProducerEntry, path: KeyPath) -> None:
         predictions: dict[int, Prediction] = {}
         start_s = self.series.start_s
-        for i, prediction_entry in enumerate(entry.predictions):
+        for i, prediction_entry in enumerate(entry.predictions or []):
             place = (*path, "predictions", i)
             issued_s = self._moment(prediction_entry.issued, (*place, "issued"))
             production = self.series.production(prediction_entry, place)
@@ -263,6 +326,11 @@ class _ScenarioBuilder:
                 self.collector.at((*place, "issued"), f'{what} from the beginning is issued at "00:00"')
             elif production is not None:
                 predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
+        if entry.predictions is None and entry.gateway is None:
+            self.collector.at((*path, "predictions"), "required (what it expects to give)")
+        elif entry.predictions is None:
+            nothing = nothing_yet(self.series.start_s or 0)
+            predictions[nothing.issued_s] = nothing
         actual = self.series.production(entry.actual, (*path, "actual")) if entry.actual else None
         in_order = tuple(predictions[issued_s] for issued_s in sorted(predictions))
         self.producers.setdefault(entry.id, ProducerSeries(in_order, actual))
@@ -270,7 +338,8 @@ class _ScenarioBuilder:
     def _jobs(self) -> list[Job]:
         job_ids = JobIds()
         ids = [job_ids.take(entry.id or f"{entry.house}/{entry.device}") for entry in self.file.jobs]
-        jobs = (self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs))
+        jobs = [self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs)]
+        self.unresolved.jobs.update(job_id for job_id, job in zip(ids, jobs, strict=True) if job is None)
         return [job for job in jobs if job is not None]
 
     def _job(self, entry: JobEntry, path: KeyPath, job_id: str) -> Job | None:

@@ -82,7 +82,13 @@ class _Coverage:
 
     def notes(self) -> tuple[Note, ...]:
         series, covered = self._production()
-        return (*self._start(), *series, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
+        return (
+            *self._start(),
+            *series,
+            *self._base_loads(),
+            *self._late_jobs(),
+            *(self._dark_jobs() if covered else ()),
+        )
 
     def _start(self) -> Iterable[Note]:
         """Note a run that starts long before anything happens, or near the UNIX epoch."""
@@ -131,6 +137,19 @@ class _Coverage:
         remedies = [] if late else remedies
         rest = f"; {self._in_words(remedies)}" if remedies else ""
         return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
+
+    def _base_loads(self) -> Iterable[Note]:
+        """Note base loads that do not cover the run: outside its series, a house draws nothing beside its jobs."""
+        end_s, loads = self._end_s, self._scenario.base_loads
+        if end_s is None:
+            return
+        short = [house for house, load in loads.items() if load.start_s > self._start_s or load.end_s < end_s]
+        if short:
+            first = loads[short[0]]
+            span = self._span(first.start_s, first.end_s)
+            what = f"the base load of {_listed(short)} does not cover the run: it is {span}, and {self._run()}"
+            houses = [house.id for house in self._scenario.houses]
+            yield Note(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
 
     def _late_jobs(self) -> Iterable[Note]:
         """Note jobs that start after the run is over."""

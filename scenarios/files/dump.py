@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
 from agents.sharing import PREFERENCES
 from broker import atomic_write
+from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.price_dump import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
+from scenarios.files.series import constant_w
 from scenarios.files.timeline_dump import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
@@ -48,15 +50,21 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        "strategy": scenario.strategy,
         **({"supply": scenario.supply} if scenario.supply != "whole" else {}),
         **({"prefer": list(scenario.prefer)} if scenario.prefer != PREFERENCES else {}),
-        "load_profiles": profile_entries(profiles),
+        "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {
                 "id": house.id,
                 "name": house.name,
+                "guests": sum(
+                    g.house == house.id and not g.id and g.type == "consumer" for g in scenario.gateways.values()
+                ),
                 "devices": [
-                    consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
+                    _with_gateway(scenario, device)
+                    if device.agent in scenario.gateways
+                    else consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
                     if device.type == "consumer"
                     else producer_entry(
                         device.id,
@@ -68,7 +76,11 @@ def describe(scenario: Scenario) -> ScenarioFile:
                         actual=scenario.producers[device.id].actual,
                     )
                     for device in house.devices
+                    if device.template != GUEST or device.agent not in scenario.gateways
                 ],
+                "base_load": base_load_entry(scenario.base_loads[house.id], start_s, zone)
+                if house.id in scenario.base_loads
+                else None,
             }
             for house in scenario.houses
         ],
@@ -81,6 +93,25 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
+
+
+def _with_gateway(scenario: Scenario, device: Device) -> dict[str, Any]:
+    """Return a real device as a file entry."""
+    gateway = scenario.gateways[device.agent]
+    said = gateway.model_dump(
+        exclude_defaults=True, include={"adapter", "answer_s", "tries", "idle_w", "learn", "waiting"}
+    )
+    content = {**said, **gateway.options, **({} if gateway.id == device.id else {"id": gateway.id})}
+    if device.type == "consumer":
+        entry = consumer_entry(device.id, device.name, device.template, gateway.load_profile or None)
+    else:
+        series = scenario.producers[device.id]
+        entry = producer_entry(
+            device.id, device.name, device.template, series.predictions, start_s=scenario.start_s, actual=series.actual
+        )
+        if not any(prediction.production.energy_wh for prediction in series.predictions):
+            entry["predictions"] = None
+    return {**entry, "gateway": content}
 
 
 def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:
@@ -140,7 +171,13 @@ def producer_entry(
     }
 
 
-def _points(production: Production, start_s: int, zone: ZoneInfo | None) -> list[tuple[str, float]]:
+def base_load_entry(base_load: CumulativeSeries, start_s: int, zone: ZoneInfo | None = None) -> dict[str, Any]:
+    """Return a house's base load as a file entry; arguments as those of `producer_entry`."""
+    power_w = constant_w(base_load, start_s)
+    return {"points": _points(base_load, start_s, zone)} if power_w is None else {"constant_w": power_w}
+
+
+def _points(production: CumulativeSeries, start_s: int, zone: ZoneInfo | None) -> list[tuple[str, float]]:
     times = (format_after_start(time_s, start_s, zone) for time_s in production.times_s)
     return list(zip(times, production.cumulative_wh, strict=True))
 

@@ -88,6 +88,17 @@ class ColumnsEntry(FileEntry):
     value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
 
 
+Columns = Annotated[ColumnsEntry | None, Field(description="Columns of the table")]
+Unit = Annotated[Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None, Field(description="Unit of its values")]
+Reading = Annotated[
+    Literal["power", "interval", "counter"] | None,
+    Field(description="What a value is: average power, energy of an interval, or the reading of a counter"),
+]
+ZoneOfTimes = Annotated[
+    str | None, Field(min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00")
+]
+
+
 class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
 
@@ -98,14 +109,16 @@ class ProductionEntry(FileEntry):
         description="A file, relative to this one: 'UNIX-seconds Wh' a line, cumulative; or a table of measurements "
         "(CSV, .csv.gz, .parquet), which the next keys describe as far as it does not say itself",
     )
-    columns: ColumnsEntry | None = Field(None, description="Columns of the table")
-    unit: Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None = Field(None, description="Unit of its values")
-    reading: Literal["power", "interval", "counter"] | None = Field(
-        None, description="What a value is: average power, energy of an interval, or the reading of a counter"
-    )
-    zone: str | None = Field(
-        None, min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00"
-    )
+    columns: Columns = None
+    unit: Unit = None
+    reading: Reading = None
+    zone: ZoneOfTimes = None
     start: Time | None = Field(None, description="When the first step of power_w begins")
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
+
+
+class BaseLoadEntry(ProductionEntry):
+    """What a house draws beside its jobs: `constant_w`, or a series in one of the forms of `actual`."""
+
+    constant_w: Power | None = Field(None, description="The same power at all times, W")

@@ -6,40 +6,55 @@ whether values are powers, energies of each interval or readings of a counter. A
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import re
 import zoneinfo
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.moments import (
+    EXPECTED,
+    Order,
+    clock_s,
+    excel_moment,
+    is_clock,
+    is_date_only,
+    is_excel_column,
+    moment,
+    moment_s,
+    order_of,
+    unix_s,
+)
 from scenarios.files.problems import suggest
-from scenarios.files.read import MAX_BYTES, decode, read_bytes
+from scenarios.files.tables import UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of, read_table
 from scenarios.scenario import zone_info
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
 
-UNITS: Final[dict[str, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
+UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
 """By unit, the factor to W or Wh."""
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _MAX_PROBLEMS = 10
-_TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "moment")
+_TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "moment", "last_changed")
+_RELATIVE_NAMES = ("second", "sekunde", "minute", "hour", "stunde", "elapsed", "sec", "min", "s", "h", "t")
+_TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
 _UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_GERMAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?")
+_WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
+"""Beginnings of a last row that is no measurement."""
+_NOISE = 0.01
+"""Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
+_LOOKED_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ class Measured:
     """A series that was read: cumulative energy, from the beginning of its first interval to the end of its last."""
 
     times_s: tuple[int, ...]
-    """UNIX seconds, ascending."""
+    """UNIX seconds, ascending; of a run of a device, seconds from any moment on."""
     cumulative_wh: tuple[float, ...]
     columns: tuple[str, ...]
     format: MeasuredFormat
@@ -69,46 +84,52 @@ class Measured:
     """What was guessed and what was found, one sentence each."""
 
 
-@dataclass(slots=True)
-class _Table:
-    where: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[int, Sequence[Any]]]
-    """Number of the line or row in the file, and the cells."""
-    has_header: bool
-    notes: list[str] = field(default_factory=list)
-
-
 def is_measured(name: str) -> bool:
     """Return whether a file's name says that it is a table of measurements."""
     return name.lower().endswith(MEASURED_SUFFIXES)
 
 
-def read_measured(path: Path, where: str, wanted: MeasuredFormat) -> Measured:
+def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: bool = False) -> Measured:
     """Return the series in a file of measurements.
 
     Args:
         path: CSV, gzip or Parquet.
         where: Its name, for messages.
         wanted: What is known about it.
+        is_run: Whether it is one run of a device: then its times may count from its start, or be times of day.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
     """
-    table = _table(path, where)
-    notes: list[str] = []
-    time_column = _time_column(table, wanted.time)
+    table = read_table(path, where)
+    notes = list(table.notes)
+    time_column = _time_column(table, wanted.time, is_run=is_run)
     value_column = _value_column(table, wanted.value, time_column, notes)
-    zone_name = wanted.zone
-    zone = None if zone_name is None else zone_of(zone_name, where)
+    zone = None if wanted.zone is None else zone_of(wanted.zone, where)
     unit = wanted.unit or _unit(table, value_column, wanted.reading, notes)
-    times, values = _parsed(table, time_column, value_column, zone)
+    times, values = _parsed(table, _Times(table, time_column, zone, is_run=is_run), value_column, unit, notes)
     reading = wanted.reading or _reading(unit, values, notes)
     if (reading == "power") != (unit in {"W", "kW", "MW"}):
         raise ScenarioError([Problem(where, f"{unit} is no unit of {_READINGS[reading]}")])
     times_s, energy_wh = _cumulated(table, times, [value * UNITS[unit] for value in values], reading, notes)
-    done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, zone_name)
+    done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, wanted.zone)
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
+
+
+def head_of(path: Path, where: str, count: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the names of a table's columns, and the texts of its first rows.
+
+    Args:
+        path: CSV, gzip or Parquet.
+        where: Its name, for messages.
+        count: Number of rows.
+
+    Raises:
+        ScenarioError: It is no table.
+    """
+    table = read_table(path, where)
+    rows = tuple(tuple("" if cell is None else str(cell) for cell in cells) for _, cells in table.rows[:count])
+    return table.columns, rows
 
 
 PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh": 0.001}
@@ -132,9 +153,9 @@ def read_prices(
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
     """
-    table = _table(path, where)
-    notes: list[str] = []
-    time_column = _time_column(table, time)
+    table = read_table(path, where)
+    notes = list(table.notes)
+    time_column = _time_column(table, time, is_run=False)
     value_column = _value_column(table, value, time_column, notes)
     zone = None if zone_name is None else zone_of(zone_name, where)
     named = unit or _price_unit(table.columns[value_column])
@@ -142,7 +163,7 @@ def read_prices(
         units = ", ".join(PRICE_UNITS)
         what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
         raise ScenarioError([Problem(where, what)])
-    times, values = _parsed(table, time_column, value_column, zone)
+    times, values = _parsed(table, _Times(table, time_column, zone, is_run=False), value_column, None, notes)
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
     return tuple(times), prices, tuple(f"{where}: {note}" for note in notes)
 
@@ -173,134 +194,48 @@ def zone_of(name: str, where: str) -> tzinfo:
         return UTC
     zone = zone_info(name)
     if zone is None:
-        what = f"there is no time zone {name!r}{suggest(name, zoneinfo.available_timezones())}"
+        nearest = suggest(name, zoneinfo.available_timezones())
+        known = nearest if "did you mean" in nearest else "; known are Europe/Berlin, UTC, +02:00, ..."
+        what = f"there is no time zone {name!r}{known}"
         raise ScenarioError([Problem(where, what)])
     return zone
 
 
-def _table(path: Path, where: str) -> _Table:
-    stat = path.stat() if path.is_file() else None
-    return _read_table(path, where, None if stat is None else (stat.st_mtime_ns, stat.st_size))
-
-
-@lru_cache(maxsize=8)
-def _read_table(path: Path, where: str, stamp: tuple[int, int] | None) -> _Table:
-    """Return a file's rows; the series of many panels may be columns of one file, which is read once."""
-    del stamp  # a changed file is another one
-    content = read_bytes(path, where)
-    name = path.name.lower()
-    if name.endswith(".gz"):
-        content, name = _unpacked(content, where), name.removesuffix(".gz")
-    if name.endswith(".parquet") or content[:4] == b"PAR1":
-        return _parquet(content, where)
-    return _csv(decode(content, where), where)
-
-
-def _unpacked(content: bytes, where: str) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(content)) as file:
-            unpacked = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError) as error:
-        raise ScenarioError([Problem(where, f"cannot be unpacked: {error}")]) from None
-    if len(unpacked) > MAX_BYTES:
-        raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB when unpacked")])
-    return unpacked
-
-
-def _parquet(content: bytes, where: str) -> _Table:
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
-    except ImportError:
-        what = "is Parquet, which needs pyarrow: pip install 'ssmic[parquet]'"
-        raise ScenarioError([Problem(where, what)]) from None
-    try:
-        table = pq.read_table(io.BytesIO(content))
-    except (pa.ArrowException, OSError) as error:
-        raise ScenarioError([Problem(where, f"is no Parquet file: {error}")]) from None
-    columns = [column.to_pylist() for column in table.columns]
-    rows = [(n, row) for n, row in enumerate(zip(*columns, strict=True), start=1)]
-    return _checked(_Table(where, tuple(table.column_names), rows, has_header=True))
-
-
-def _csv(text: str, where: str) -> _Table:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
-    delimiter = next((mark for mark in (";", "\t", ",") if mark in lines[0]), None)
-    if delimiter is None:
-        rows = [(n, line.split()) for n, line in enumerate(text.splitlines(), start=1) if _counts(line)]
-    else:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        rows = [
-            (reader.line_num, [cell.strip() for cell in row])
-            for row in reader
-            if any(row) and not row[0].startswith("#")
-        ]
-    if delimiter == ";":  # beside it, a comma is a decimal comma
-        rows = [(n, [_with_point(cell) for cell in row]) for n, row in rows]
-    first = rows[0][1]
-    has_header = not any(_is_number(cell) or _moment(cell) is not None for cell in first)
-    if has_header:
-        columns = tuple(name.lstrip("\ufeff") for name in first)
-        rows = rows[1:]
-    else:
-        columns = tuple(f"column {n}" for n in range(1, len(first) + 1))
-    return _checked(_Table(where, columns, rows, has_header))
-
-
-def _counts(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith("#")
-
-
-def _with_point(cell: str) -> str:
-    return cell.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", cell) else cell
-
-
-def _checked(table: _Table) -> _Table:
-    if len(table.rows) < 2:
-        raise ScenarioError([Problem(table.where, f"at least two rows are needed, found {len(table.rows)}")])
-    if len(table.columns) < 2:
-        raise ScenarioError([Problem(table.where, "has one column; a column of times and one of values are needed")])
-    return table
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell) is not None)
-
-
-def _named(table: _Table, wanted: str | int) -> int:
-    if isinstance(wanted, int):
-        if 1 <= wanted <= len(table.columns):
-            return wanted - 1
-        what = f"there is no column {wanted}; it has {len(table.columns)} columns"
-        raise ScenarioError([Problem(table.where, what)])
-    if wanted in table.columns:
-        return table.columns.index(wanted)
-    raise ScenarioError([Problem(table.where, f"there is no column {wanted!r}{suggest(wanted, table.columns)}")])
-
-
-def _time_column(table: _Table, wanted: str | int | None) -> int:
+def _time_column(table: Table, wanted: str | int | None, *, is_run: bool) -> int:
     if wanted is not None:
-        return _named(table, wanted)
+        return table.named(wanted)
+    samples = [next(iter(table.cells(i, _LOOKED_AT)), None) for i in range(len(table.columns))]
+    with_moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
     if table.has_header:
-        for i, name in enumerate(table.columns):
-            if any(word in name.casefold() for word in _TIME_NAMES):
+        names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
+        named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
+        for i in named:
+            if i in with_moments or is_number(samples[i]):
                 return i
-    cells = table.rows[0][1]
-    return next((i for i, cell in enumerate(cells) if not _is_number(cell) and _moment(cell) is not None), 0)
+        if named and not with_moments:
+            return named[0]
+    return with_moments[0] if with_moments else 0
 
 
-def _value_column(table: _Table, wanted: str | int | None, time_column: int, notes: list[str]) -> int:
+def _has_name(column: str, names: Sequence[str]) -> bool:
+    words = re.split(r"[^a-z]+", column.casefold())
+    return any(name in words if len(name) <= 3 and name != "utc" else name in column.casefold() for name in names)
+
+
+def _is_time(cell: object) -> bool:
+    return moment(cell) is not None or (isinstance(cell, str) and is_clock(cell))
+
+
+def _value_column(table: Table, wanted: str | int | None, time_column: int, notes: list[str]) -> int:
     if wanted is not None:
-        found = _named(table, wanted)
+        found = table.named(wanted)
         if found == time_column:
             what = f"column {table.columns[found]!r} cannot hold both times and values"
             raise ScenarioError([Problem(table.where, what)])
         return found
-    cells = table.rows[0][1]
-    numeric = [i for i, cell in enumerate(cells) if i != time_column and _is_number(cell)]
-    with_unit = [i for i in numeric if i < len(table.columns) and _UNIT_IN_NAME.search(table.columns[i])]
+    samples = {i: table.cells(i, _LOOKED_AT) for i in range(len(table.columns)) if i != time_column}
+    numeric = [i for i, cells in samples.items() if cells and is_number(cells[0])]
+    with_unit = [i for i in numeric if _unit_said(table, i) is not None]
     choice = with_unit if len(with_unit) == 1 else numeric
     if len(choice) == 1:
         if len(numeric) > 1:
@@ -313,10 +248,30 @@ def _value_column(table: _Table, wanted: str | int | None, time_column: int, not
     raise ScenarioError([Problem(table.where, what)])
 
 
-def _unit(table: _Table, column: int, reading: Reading | None, notes: list[str]) -> Unit:
-    found = _UNIT_IN_NAME.search(table.columns[column].replace("_", " ")) if table.has_header else None
+def _unit_said(table: Table, column: int) -> Unit | None:
+    """Return the unit that a column's name, the row of units or its first value says."""
+    texts = [table.columns[column], table.units[column]] if table.has_header else []
+    first = next(iter(table.cells(column, 1)), None)
+    in_cell = UNIT_IN_CELL.fullmatch(first) if isinstance(first, str) else None
+    for text in texts:
+        found = _UNIT_IN_NAME.search(text.replace("_", " "))
+        watts = _WATTS.search(text.replace("_", " "))
+        if found is not None:
+            return _unit_named(found[1])
+        if watts is not None:
+            prefix = {"kilo": "k", "mega": "M"}.get((watts[1] or "").lower(), "")
+            return _unit_named(f"{prefix}W{'h' if watts[2] else ''}")
+    return None if in_cell is None else _unit_named(in_cell[2])
+
+
+def _unit_named(text: str) -> Unit:
+    return next(unit for unit in UNITS if unit.casefold() == text.casefold())
+
+
+def _unit(table: Table, column: int, reading: Reading | None, notes: list[str]) -> Unit:
+    found = _unit_said(table, column)
     if found is not None:
-        return next(unit for unit in _units() if unit.casefold() == found[1].casefold())
+        return found
     if reading == "power":
         what = "does not say its unit; add unit: W or unit: kW"
         raise ScenarioError([Problem(table.where, what)])
@@ -327,52 +282,126 @@ def _unit(table: _Table, column: int, reading: Reading | None, notes: list[str])
     return "Wh"
 
 
-def _units() -> tuple[Unit, ...]:
-    return ("W", "kW", "MW", "Wh", "kWh", "MWh")
+class _Times:
+    """The times of a table's rows."""
 
+    def __init__(self, table: Table, column: int, zone: tzinfo | None, *, is_run: bool) -> None:
+        self.column = column
+        self._table = table
+        self._zone = zone
+        self._is_run = is_run
+        cells = table.cells(column, _LOOKED_AT)
+        self._clock = self._beside(column, cells)
+        self._numbers = numbers_of(table, column)
+        self.is_excel = all(map(is_number, cells)) and is_excel_column(list(map(self._numbers.parse, cells)))
+        self._order = self._order_of_dates()
+        self._factor = 1
+        if is_run and table.has_header:
+            words = re.split(r"[^a-z]+", table.columns[column].casefold())
+            self._factor = next((factor for name, factor in _TIME_UNITS.items() if name in words), 1)
 
-def _moment(cell: object) -> datetime | None:
-    """Return the date and time that a cell holds, without a zone if it says none; None if it is none."""
-    if isinstance(cell, datetime):
-        return cell
-    if not isinstance(cell, str) or len(cell) < 8:
+    def _beside(self, column: int, cells: Sequence[Any]) -> int | None:
+        """Return the column of the time of day, where dates are in one of their own; where it is this, of the dates."""
+        if not cells or is_number(cells[0]):
+            return None
+        is_date = is_date_only(cells[0])
+        if not is_date and not (is_clock(str(cells[0])) and not self._is_run):
+            return None
+        for i in range(len(self._table.columns)):
+            other = next(iter(self._table.cells(i, 1)), None)
+            if i != column and isinstance(other, str) and (is_clock(other) if is_date else is_date_only(other)):
+                return i
         return None
-    german = _GERMAN.fullmatch(cell)
-    try:
-        if german is not None:
-            day, month, year, hour, minute, second = (int(part or 0) for part in german.groups())
-            return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone is added by the caller
-        return None if _is_number(cell) else datetime.fromisoformat(cell)
-    except ValueError:
-        return None
+
+    def _order_of_dates(self) -> Order:
+        column = self.column
+        cells = self._table.cells(column)
+        if self._clock is not None and cells and is_clock(str(cells[0])):
+            cells = self._table.cells(self._clock)
+        try:
+            order = order_of(cells)
+        except ValueError as error:
+            raise ScenarioError([Problem(self._table.where, str(error))]) from None
+        if order is None:
+            what = f"the date {str(cells[0])!r} may be in two orders, day or month first; write dates as 2026-06-21"
+            raise ScenarioError([Problem(self._table.where, what)])
+        return order
+
+    def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
+        """Return what a row says of its time."""
+        cell = cells[self.column]
+        if self._clock is None or self._clock >= len(cells) or not isinstance(cell, str):
+            return cell
+        beside = str(cells[self._clock])
+        return f"{beside} {cell}" if is_clock(cell) else f"{cell} {beside}"
+
+    def rough(self, cells: Sequence[Any]) -> float | None:
+        """Return a time for comparisons within the table; None: there is none."""
+        text = self.text(cells)
+        if is_number(text):
+            return self._numbers.parse(text)
+        found = moment(text, self._order)
+        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+
+    def time_s(self, cells: Sequence[Any], before_s: int | None) -> int:
+        """Return the time of a row, UNIX seconds.
+
+        Raises:
+            ValueError: It says none, or one that does not exist.
+        """
+        text = self.text(cells)
+        if is_number(text):
+            number = self._numbers.parse(text)
+            if self.is_excel:
+                return self._zoned_s(excel_moment(number), before_s, excel_moment(number))
+            return unix_s(number * self._factor, text)
+        found = moment(text, self._order)
+        if found is not None:
+            if found.tzinfo is None and self._zone is None and self._is_run:
+                return int(found.replace(tzinfo=UTC).timestamp())  # of a run, only differences count
+            return self._zoned_s(found, before_s, text)
+        seconds = clock_s(text) if isinstance(text, str) else None
+        if seconds is not None and self._is_run:
+            days_s = 0 if before_s is None else before_s // 86_400 * 86_400
+            is_next_day = before_s is not None and days_s + seconds <= before_s
+            return days_s + seconds + (86_400 if is_next_day else 0)
+        if seconds is not None:
+            raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
+        raise ValueError(f"{text!r} is not a time; {EXPECTED}")
+
+    def _zoned_s(self, found: datetime, before_s: int | None, text: object) -> int:
+        try:
+            return moment_s(found, self._zone, before_s, text)
+        finally:
+            if self._zone is None and found.tzinfo is None:
+                self._zone = UTC  # a stand-in: that the zone is missing is said once, and the rest is checked too
 
 
-def _parsed(table: _Table, time_column: int, value_column: int, zone: tzinfo | None) -> tuple[list[int], list[float]]:
+def _parsed(
+    table: Table, of_time: _Times, value_column: int, unit: Unit | None, notes: list[str]
+) -> tuple[list[int], list[float]]:
     """Return times and values of all rows; empty values are left out."""
     problems: list[Problem] = []
     times: list[int] = []
     values: list[float] = []
-    most = max(time_column, value_column)
-    for line, cells in table.rows:
-        at = f"{table.where}:{line}"
-        if len(cells) <= most:
-            problems.append(Problem(at, f"has {len(cells)} columns, {most + 1} are expected"))
-            continue
-        cell = cells[value_column]
-        if cell is None or cell in {"", "-", "NaN", "nan", "null", "None"} or cell != cell:  # noqa: PLR0124 - NaN
+    repeated = 0
+    numbers = numbers_of(table, value_column)
+    most = max(of_time.column, value_column)
+    if of_time.is_excel:
+        notes.append("times are numbers of a spreadsheet, taken as days since 1899-12-30.")
+    for line, cells in _in_order(table, of_time, notes):
+        if len(cells) > most and is_nothing(cells[value_column]):
             continue
         try:
-            time_s = _time_s(cells[time_column], zone, times[-1] if times else None)
-            value = float(cell)
-            if not math.isfinite(value):
-                raise ValueError(f"a finite number is expected, not {cell!r}")  # noqa: TRY301 - told like the others
-        except (ValueError, TypeError) as error:
-            said = str(error)
-            what = f"a number is expected, not {cell!r}" if said.startswith("could not convert") else said
-            problems.append(Problem(at, what))
-            continue
-        if times and time_s <= times[-1]:
-            problems.append(Problem(at, f"the time {cells[time_column]} is not after the one before"))
+            if len(cells) <= most:
+                raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - told as others
+            time_s = of_time.time_s(cells, times[-1] if times else None)
+            value = _value(cells[value_column], numbers, unit)
+            if _is_repeated(time_s, value, times, values, of_time.text(cells)):
+                repeated += 1
+                continue
+        except ValueError as error:
+            problems.append(Problem(f"{table.where}:{line}", str(error)))
             continue
         times.append(time_s)
         values.append(value)
@@ -382,29 +411,49 @@ def _parsed(table: _Table, time_column: int, value_column: int, zone: tzinfo | N
         raise ScenarioError([*problems[:_MAX_PROBLEMS], *more])
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
+    if repeated:
+        notes.append(f"{_count(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
     return times, values
 
 
-def _time_s(cell: object, zone: tzinfo | None, before_s: int | None) -> int:
-    if _is_number(cell):
-        number = float(cell)  # type: ignore[arg-type]  # checked above
-        if number > 1e11:  # milliseconds: as seconds it would be after the year 5000
-            number /= 1000
-        if not number.is_integer():
-            raise ValueError(f"whole seconds are expected, not {cell}")
-        return int(number)
-    moment = _moment(cell)
-    if moment is None:
-        raise ValueError(f"{cell!r} is not a time; expected is ISO 8601, 21.06.2026 12:00 or UNIX seconds")
-    if moment.tzinfo is None:
-        if zone is None:
-            raise ValueError(f"the time {cell} says no offset from UTC; add for example zone: Europe/Berlin")
-        moment = moment.replace(tzinfo=zone)
-        if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
-            raise ValueError(f"the time {cell} does not exist on that day: clocks are put forward over it")
-        if before_s is not None and moment.timestamp() <= before_s:
-            moment = moment.replace(fold=1)  # the hour that clocks show twice, for the second time
-    return int(moment.timestamp())
+def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequence[float], text: object) -> bool:
+    """Return whether a row says what the one before says; raise ValueError where its time is not after that one."""
+    if not times or time_s > times[-1]:
+        return False
+    if (time_s, value) == (times[-1], values[-1]):
+        return True
+    raise ValueError(f"the time {text} is not after the one before")
+
+
+def _in_order(table: Table, of_time: _Times, notes: list[str]) -> Sequence[tuple[int, Sequence[Any]]]:
+    """Return the rows from old to new, without a last one that sums them up."""
+    rows = table.rows
+    last = rows[-1][1]
+    if str(last[0]).casefold().startswith(_SUMS) or (len(last) > of_time.column and is_nothing(last[of_time.column])):
+        notes.append(f"line {rows[-1][0]} has no time and was left out.")
+        rows = rows[:-1]
+    whole = [row for row in rows if len(row[1]) > of_time.column]
+    found = [rough for row in (*whole[:3], *whole[-1:]) if (rough := of_time.rough(row[1])) is not None]
+    if len(whole) > 2 and len(found) == 4 and found[0] > found[-1] and found[0] >= found[1] >= found[2]:
+        notes.append("rows run from new to old and are read in reverse.")
+        return rows[::-1]
+    return rows
+
+
+def _value(cell: object, numbers: Numbers, unit: Unit | None) -> float:
+    said = UNIT_IN_CELL.fullmatch(cell) if isinstance(cell, str) else None
+    if not isinstance(cell, str) and not is_number(cell):
+        raise ValueError(f"a number is expected, not {cell!r}")
+    value = numbers.parse(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is expected, not {cell!r}")
+    if said is not None and (own := _unit_named(said[2])) != unit:
+        if unit is None:
+            raise ValueError(f"a number is expected, not {cell!r}")
+        if own.endswith("h") != unit.endswith("h"):
+            raise ValueError(f"{cell!r} is not in {unit}, as others are")
+        return value * UNITS[own] / UNITS[unit]
+    return value
 
 
 def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
@@ -412,18 +461,38 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
         return "power"
     steps = [after - before for before, after in pairwise(values)]
     rises = sorted(step for step in steps if step > 0)
-    falls = sum(step < 0 for step in steps)
-    # A counter that resets falls seldom, and rises by little of what it shows.
-    is_reset = falls <= max(1, len(steps) // 100) and rises and rises[len(rises) // 2] < 0.1 * max(values)
-    if rises and (not falls or is_reset):
+    falls = [after for before, after in pairwise(values) if after < before]
+    # A counter that resets falls seldom, and rises by little of what it shows; one that begins anew each day falls to
+    # about 0 each time, and in between only rises.
+    is_reset = len(falls) <= max(1, len(steps) // 100) and rises and rises[len(rises) // 2] < 0.1 * max(values)
+    is_daily = len(falls) <= 0.15 * len(rises) and all(after <= 0.05 * max(values) for after in falls)
+    if rises and (not falls or is_reset or is_daily):
         notes.append("values rise from row to row, so they are taken for readings of a counter.")
         return "counter"
     notes.append("values rise and fall, so they are taken for the energy of each interval.")
     return "interval"
 
 
+def _without_noise(where: str, values: Sequence[float], notes: list[str]) -> list[float]:
+    """Return values with the small negative ones, of which a note tells, as 0.
+
+    Raises:
+        ScenarioError: Others are negative, too.
+    """
+    negative = [value for value in values if value < 0]
+    if not negative:
+        return list(values)
+    if min(negative) < -_NOISE * max(values):
+        what = f"has {_count(len(negative), 'negative value')}; energy cannot be negative"
+        raise ScenarioError([Problem(where, what)])
+    notes.append(
+        f"{_count(len(negative), 'value')} slightly below 0 {'counts' if len(negative) == 1 else 'count'} as 0."
+    )
+    return [max(0.0, value) for value in values]
+
+
 def _cumulated(
-    table: _Table, times: Sequence[int], values: Sequence[float], reading: Reading, notes: list[str]
+    table: Table, times: Sequence[int], values: Sequence[float], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
     steps_s = [after - before for before, after in pairwise(times)]
@@ -438,9 +507,7 @@ def _cumulated(
             notes.append(f"the counter resets {_count(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
         energies = [max(0.0, energy) for energy in energies]
         return tuple(times), _summed(energies)
-    if any(value < 0 for value in values):
-        n = sum(value < 0 for value in values)
-        raise ScenarioError([Problem(table.where, f"has {_count(n, 'negative value')}; energy cannot be negative")])
+    values = _without_noise(table.where, values, notes)
     points_s: list[int] = []
     energies = []
     for i, (time_s, value) in enumerate(zip(times, values, strict=True)):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
 from agents.sharing import PREFERENCES, Preference, SupplyRule
 from scenarios.files.entries import (
+    BaseLoadEntry,
+    Columns,
     FileEntry,
     Finite,
     Id,
@@ -19,10 +21,14 @@ from scenarios.files.entries import (
     Power,
     ProductionEntry,
     ProfileName,
+    Reading,
     Time,
+    Unit,
+    ZoneOfTimes,
 )
 from scenarios.files.price_model import CommunityEntry, PriceEntry
 from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
+from scenarios.gateways import WaitingEntry
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
@@ -32,7 +38,16 @@ class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
-    file: str | None = Field(None, min_length=1, description="A text file, relative to this one: 'seconds Wh' a line")
+    file: str | None = Field(
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'seconds Wh' a line, cumulative; or a table of measurements (CSV, "
+        ".csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: Columns = None
+    unit: Unit = None
+    reading: Reading = None
+    zone: ZoneOfTimes = None
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
@@ -47,6 +62,20 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
     """A forecast; it replaces older ones from its first point on."""
 
 
+class GatewayEntry(FileEntry):
+    """The device is real: how it is spoken to; see docs/devices.md. Keys that are not here are the adapter's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adapter: str = Field("ssmic", description="Whose topics it speaks: ours, or its maker's")
+    id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
+    answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
+    tries: int = Field(3, ge=1, le=100, description="How often it is commanded")
+    idle_w: Power = Field(5.0, description="It draws at most so much when its programme is over, W")
+    learn: bool = Field(default=True, description="Whether what it measured replaces the next job's load profile")
+    waiting: WaitingEntry | None = Field(None, description="How a plug shows that its appliance waits")
+
+
 class ConsumerEntry(FileEntry):
     """A device that draws energy."""
 
@@ -57,6 +86,7 @@ class ConsumerEntry(FileEntry):
     load_profile: Id | None = Field(
         None, description="Name of the load profile of its jobs, unless a job names another"
     )
+    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
 
 
 class ProducerEntry(FileEntry):
@@ -66,10 +96,13 @@ class ProducerEntry(FileEntry):
     type: Literal["producer"]
     name: str = Field("", description="For people")
     template: str = Field("", description="What kind of panel it is")
-    predictions: list[PredictionEntry] = Field(min_length=1, description="What it expects to give")
+    predictions: list[PredictionEntry] | None = Field(
+        None, min_length=1, description="What it expects to give; only a real device may have none"
+    )
     actual: ProductionEntry | None = Field(
         None, description="What it really gives; without it, the newest prediction for each moment"
     )
+    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
 
 
 DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
@@ -80,7 +113,11 @@ class HouseEntry(FileEntry):
 
     id: Id = Field(description="Unique in the neighbourhood")
     name: str = Field("", description="For people")
+    guests: int = Field(0, ge=0, le=100, description="How many real devices of each type may join during a run")
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
+    base_load: BaseLoadEntry | None = Field(
+        None, description="What it draws beside its jobs and cannot shift: from its own roof, neighbours, the grid"
+    )
 
 
 class JobEntry(FileEntry):
@@ -139,8 +176,9 @@ class ScenarioFile(FileEntry):
     )
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
-        INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+        INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
     )
+    strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
     supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
     prefer: list[Preference] | None = Field(
         None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"

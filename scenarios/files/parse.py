@@ -40,7 +40,7 @@ def load_text(
         ScenarioError: It cannot be used; carries all problems.
     """
     tree = parse_yaml(text, where)
-    included, problems = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
+    included, of_variables = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
 
     def locate(path: KeyPath) -> str:
         if path and path[0] in included.chosen_keys:
@@ -51,7 +51,7 @@ def load_text(
         file, part, own = place
         return f"{file}:{line_of(part, own)}: {in_words(own)}"
 
-    collector = ProblemCollector(locate, partial(origin, tree), problems)
+    collector = ProblemCollector(locate, partial(origin, tree), [*of_variables])
     try:
         collector.stop_if_too_many()
         file, unresolved = validate(tree, collector)
@@ -65,7 +65,10 @@ def load_text(
     except ScenarioError:
         # The collector already holds the problems that it carries.
         pass
-    raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
+    # What is not replaced, because there is no such variable, is wrong for no other reason.
+    unfilled = {problem.path for problem in of_variables if problem.path}
+    told = (problem for problem in collector.problems if problem in of_variables or problem.path not in unfilled)
+    raise ScenarioError(sorted(dict.fromkeys(told), key=partial(_line, where)))
 
 
 def plain_content(

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.files.entries import UNKNOWN
-from scenarios.files.model import VERSION
+from scenarios.files.model import VERSION, TariffEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
+from scenarios.files.timeline_model import MAX_SPAN_S
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
@@ -24,6 +25,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "name"),
     ("houses", "*", "devices", "*", "template"),
     ("houses", "*", "devices", "*"),
+    ("houses", "*", "base_load"),
     ("houses", "*", "name"),
     ("houses", "*"),
     ("jobs", "*", "id"),
@@ -31,12 +33,32 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("jobs",),
     ("load_profiles", "*"),
     ("load_profiles",),
+    *(
+        ("timeline", "*", key)
+        for key in (
+            "ramp",
+            "travel",
+            "announced",
+            "growth_per_h",
+            "most",
+            "every",
+            "seed",
+            "loss",
+            "delay_ms",
+            "repeat",
+            "penalty",
+            "node_limit",
+            "id",
+        )
+    ),
+    ("timeline", "*", "when", "after"),
     ("timeline", "*"),
     ("timeline",),
     ("expect", "*"),
     ("expect",),
     ("zone",),
     ("tariff",),
+    ("community", "*"),
     ("community",),
     ("faults", "*"),
     ("faults",),
@@ -54,8 +76,16 @@ _STAND_INS: dict[KeyPath, Any] = {
     ("version",): VERSION,
     ("start",): UNKNOWN,
     ("houses",): [{"id": UNKNOWN}],
+    **dict.fromkeys((("tariff", name) for name in TariffEntry.model_fields), 0.0),
     ("houses", "*", "devices", "*", "load_profile"): UNKNOWN,
     ("houses", "*", "devices", "*", "predictions", "*", "issued"): UNKNOWN,
+    ("timeline", "*", "factor"): 1.0,
+    ("timeline", "*", "duration"): 3600,
+    ("timeline", "*", "earliest_start"): 0,
+    ("timeline", "*", "latest_start"): MAX_SPAN_S,
+    ("timeline", "*", "text"): "",
+    ("timeline", "*", "patient"): True,
+    ("timeline", "*", "when", "turn"): "starts",
     **dict.fromkeys(
         (
             ("jobs", "*", key)
@@ -70,6 +100,7 @@ _SERIES: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
     ("houses", "*", "devices", "*", "predictions", "*"),
     ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "base_load"),
 )
 
 
@@ -80,10 +111,13 @@ class UnresolvedNames:
     houses: set[str] = field(default_factory=set)
     devices: set[tuple[str, str]] = field(default_factory=set)
     profiles: set[str] = field(default_factory=set)
+    jobs: set[str] = field(default_factory=set)
     every_house: bool = False
     """Houses with unknown names were lost."""
     every_profile: bool = False
     """Load profiles with unknown names were lost."""
+    every_job: bool = False
+    """Jobs with unknown ids were lost."""
 
 
 def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
@@ -95,6 +129,8 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     """
     if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
         return path
+    if path[:1] == ("tariff",) and _pattern_of(path[:2], _STAND_INS) is not None:
+        return path[:2]  # within a price that varies
     for pattern in _REMOVABLE:
         if len(path) >= len(pattern) and _fits(pattern, path[: len(pattern)]):
             return path[: len(pattern)]
@@ -160,7 +196,11 @@ def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -
 
 
 def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
-    if path == ("load_profiles",):
+    if path[0] == "jobs":
+        _remember_job(path, gone, unresolved)
+    elif path[0] == "timeline" and len(path) == 2 and isinstance(gone, dict) and gone.get("do") == "add_job":
+        _remember_job(("jobs", 0), gone, unresolved)
+    elif path == ("load_profiles",):
         unresolved.every_profile = True
     elif path[0] == "load_profiles" and len(path) == 2:
         unresolved.profiles.add(str(path[1]))
@@ -173,6 +213,18 @@ def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: Unresolved
             unresolved.houses.add(str(house))
         else:
             unresolved.devices.add((str(house), str(name)))
+
+
+def _remember_job(path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
+    """Remember the id of a job; where it has none of its own, it is made of house and device."""
+    if len(path) != 2 or not isinstance(gone, dict):
+        unresolved.every_job = True
+    elif gone.get("id") is not None:
+        unresolved.jobs.add(str(gone["id"]))
+    elif "house" in gone and "device" in gone:
+        unresolved.jobs.add(f"{gone['house']}/{gone['device']}")
+    else:
+        unresolved.every_job = True
 
 
 def _pattern_of(path: KeyPath, patterns: dict[KeyPath, Any]) -> KeyPath | None:

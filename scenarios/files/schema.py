@@ -14,6 +14,7 @@ from scenarios.files.model import ScenarioFile
 SCHEMA_FILE = Path(__file__).with_name("scenario.schema.json")
 _FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "LoadProfileEntry": (("points",), ("file",), ("step_s", "power_w")),
+    "BaseLoadEntry": (("constant_w",), ("points",), ("file",), ("start", "step_s", "power_w")),
     "ProductionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
     "PredictionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
 }

@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from agents import LoadProfile, Production
+from agents import CumulativeSeries, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.entries import UNKNOWN, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import UNKNOWN, BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.measured import MeasuredFormat, is_measured, read_measured, read_prices
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
+from scenarios.files.tables import is_number, read_table
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_PROBLEMS = 10
@@ -169,15 +170,21 @@ class SeriesReader:
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
+    _tables: dict[tuple[type[LoadProfile | Production], str, MeasuredFormat], LoadProfile | Production | None] = field(
+        default_factory=dict
+    )
+    _base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes; None after reporting its problems."""
         form = self._form(entry, path, ("step_s", "power_w"))
+        if form != "file":
+            self._tell_of_file_keys(entry, path)
         if form == "points" and entry.points is not None:
             times_s, energies_wh = zip(*entry.points, strict=True) if entry.points else ((), ())
             return self._checked(LoadProfile, times_s, energies_wh, self._at_points(path))
         if form == "file" and entry.file is not None:
-            return self._from_file(LoadProfile, entry.file, path)
+            return self._from_any_file(LoadProfile, entry, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None:
             return self._from_power(LoadProfile, 0, entry.step_s, entry.power_w, path)
         return None
@@ -194,18 +201,25 @@ class SeriesReader:
             )
             return self._checked(Production, times_s, tuple(wh for _, wh in entry.points), self._at_points(path))
         if form == "file" and entry.file is not None:
-            columns = entry.columns or ColumnsEntry()
-            wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
-            if wanted != MeasuredFormat() or (is_measured(entry.file) and not self._is_plain(entry.file)):
-                if wanted.zone is None and self.zone is not None:
-                    wanted = replace(wanted, zone=self.zone.key)
-                return self._measured(entry.file, wanted, path)
-            return self._from_file(Production, entry.file, path)
+            return self._from_any_file(Production, entry, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None and entry.start is not None:
             first_s = self.time((*path, "start"), entry.start)
             if first_s is not None:
                 return self._from_power(Production, first_s, entry.step_s, entry.power_w, path)
         return None
+
+    def base_load(self, entry: BaseLoadEntry, path: KeyPath) -> CumulativeSeries | None:
+        """Return the base load that an entry describes; None after reporting its problems."""
+        if entry.constant_w is None:
+            found = self.production(entry, path)
+            if found is None:
+                return None
+            # Many houses may have the same one.
+            return self._base_loads.setdefault(found.digest, CumulativeSeries(**found.model_dump()))
+        if self._form(entry, path, ("start", "step_s", "power_w")) is None:
+            return None
+        self._tell_of_file_keys(entry, path)
+        return None if self.start_s is None else constant_series(self.start_s, entry.constant_w)
 
     def time(self, path: KeyPath, value: int | str) -> int | None:
         """Return a time in UNIX seconds; None after reporting a problem, or where one has been reported already."""
@@ -221,12 +235,13 @@ class SeriesReader:
         self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath, power_keys: tuple[str, ...]
     ) -> str | None:
         """Return which of the three forms an entry has; None after reporting if it is not exactly one, and complete."""
-        given = {key for key in ("points", "file", *power_keys) if getattr(entry, key) is not None}
-        forms: list[str] = [form for form in ("points", "file") if form in given]
+        whole = ("constant_w", "points", "file") if isinstance(entry, BaseLoadEntry) else ("points", "file")
+        given = {key for key in (*whole, *power_keys) if getattr(entry, key) is not None}
+        forms: list[str] = [form for form in whole if form in given]
         if given.intersection(power_keys):
             forms.append("power_w")
         if len(forms) != 1:
-            choice = f"'points', 'file', or {' with '.join(repr(key) for key in reversed(power_keys))}"
+            choice = f"{', '.join(map(repr, whole))}, or {' with '.join(repr(key) for key in reversed(power_keys))}"
             found = " and ".join(map(repr, forms)) or "none"
             self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
@@ -242,6 +257,18 @@ class SeriesReader:
         times_s = tuple(range(first_s, first_s + step_s * len(power_w) + 1, step_s))
         energies_wh = tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
         return self._checked(kind, times_s, energies_wh, lambda _, what: self.collector.at((*path, "power_w"), what))
+
+    def _from_any_file(
+        self, kind: type[_Series], entry: LoadProfileEntry | ProductionEntry, name: str, path: KeyPath
+    ) -> _Series | None:
+        """Return the series in a file: lines of 'seconds Wh', or a table of measurements."""
+        columns = entry.columns or ColumnsEntry()
+        wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
+        if wanted == MeasuredFormat() and not (is_measured(name) and self._is_table(name, kind)):
+            return self._from_file(kind, name, path)
+        if wanted.zone is None and self.zone is not None:
+            wanted = replace(wanted, zone=self.zone.key)
+        return self._measured(kind, name, wanted, path)
 
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:
@@ -263,6 +290,28 @@ class SeriesReader:
         try:
             self._is_outside(self.folder, name)
             return read_columns(read_text(self.folder / name, name)) is not None
+        except ScenarioError:
+            return False
+
+    def _is_table(self, name: str, kind: type[LoadProfile | Production]) -> bool:
+        """Return whether a file is no list of 'seconds Wh', but a table that says by itself how it is read.
+
+        A load profile counts as such a list, mistakes included, unless its table has a header or times of the clock.
+        """
+        if self._is_plain(name):
+            return False
+        if kind is Production or self.folder is None or name.lower().endswith((".gz", ".parquet")):
+            return True
+        try:
+            self._is_outside(self.folder, name)
+            table = read_table(self.folder / name, name)
+        except ScenarioError:
+            return False
+        has_two_numbers = len(table.columns) == 2 and all(is_number(cell) for cell in table.rows[0][1])
+        if not has_two_numbers:
+            return table.has_header or not any(is_number(cell) for cell in table.rows[0][1][:1])
+        try:
+            return table.has_header and bool(read_measured(self.folder / name, name, MeasuredFormat(), is_run=True))
         except ScenarioError:
             return False
 
@@ -288,19 +337,30 @@ class SeriesReader:
             name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
         )
 
-    def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
+    def _measured(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
+        """Return the series in a table; each is read, and its problems are reported, once."""
+        key = (kind, name, wanted)
+        if key not in self._tables:
+            self._tables[key] = self._measured_once(kind, name, wanted, path)
+        return cast("_Series | None", self._tables[key])
+
+    def _measured_once(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
+        is_run = kind is LoadProfile
+
         def read(file: Path) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
-            found = read_measured(file, str(file), wanted)
+            found = read_measured(file, str(file), wanted, is_run=is_run)
             return found.times_s, found.cumulative_wh, found.notes
 
         found = self._of_table(name, path, read)
         if found is None or self.folder is None:
             return None
-        problems = series_problems(*found, from_zero=False)
+        first_s = found[0][0] if is_run else 0
+        times_s = tuple(time_s - first_s for time_s in found[0])
+        problems = series_problems(times_s, found[1], from_zero=is_run)
         if problems:
             self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
             return None
-        return Production(times_s=found[0], cumulative_wh=found[1])
+        return kind(times_s=times_s, cumulative_wh=found[1])
 
     def _of_table(
         self,
@@ -327,7 +387,7 @@ class SeriesReader:
         self.collector.notes += [note for note in notes if note not in self.collector.notes]
         return times_s, values
 
-    def _tell_of_file_keys(self, entry: ProductionEntry, path: KeyPath) -> None:
+    def _tell_of_file_keys(self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath) -> None:
         """Report keys that describe a file where there is none."""
         for key in ("columns", "unit", "reading", "zone"):
             if getattr(entry, key) is not None:
@@ -359,6 +419,25 @@ class SeriesReader:
         if len(problems) > MAX_TOLD:
             tell(None, f"and {len(problems) - MAX_TOLD} more problems")
         return None if problems or None in times_s else kind(times_s=known(times_s), cumulative_wh=tuple(energies_wh))
+
+
+CONSTANT_S = 3700 * 86_400
+"""How long a constant load lasts from the start of a run on, seconds: longer than any run."""
+
+
+def constant_series(start_s: int, power_w: float) -> CumulativeSeries:
+    """Return a constant power from the start of a run on, until after the end of any run."""
+    times_s = (start_s, start_s + CONSTANT_S)
+    return CumulativeSeries(times_s=times_s, cumulative_wh=(0.0, power_w * CONSTANT_S / 3600))
+
+
+def constant_w(series: CumulativeSeries, start_s: int) -> float | None:
+    """Return the power of a series from `constant_series`, W; None where it is another one."""
+    if series.times_s != (start_s, start_s + CONSTANT_S):
+        return None
+    power_w = series.energy_wh * 3600 / CONSTANT_S
+    # As it was written: the product of the other direction decides, rounding of this one does not.
+    return next((near for near in (round(power_w, 9), power_w) if constant_series(start_s, near) == series), None)
 
 
 def read_referred(folder: Path, name: str, kind: type[_Series], *, allow_outside: bool = False) -> _Series:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from agents import House, Job, LoadProfile
-from agents.scheduling import ALGORITHMS, AlgorithmSettings
+from agents.scheduling import AlgorithmSettings, known_algorithms
 from scenarios.errors import ScenarioError
 from scenarios.events import (
     Action,
@@ -116,12 +116,13 @@ def build_expectations(
     """
     found = []
     names = {
-        "job": list(jobs),
+        "job": [*jobs, *known.unresolved.jobs],
         "house": list(known.houses),
         "producer": list(known.producers),
-        "algorithm": list(ALGORITHMS),
+        "algorithm": list(known_algorithms()),
     }
-    whole = not (known.unresolved.every_house or known.unresolved.houses or known.unresolved.devices)
+    lost = known.unresolved
+    whole = not (lost.every_house or lost.houses or lost.devices or lost.every_job)
     for i, entry in enumerate(entries):
         path: KeyPath = ("expect", i)
         condition = entry if isinstance(entry, ConditionEntry) else ConditionEntry(that=entry)
@@ -131,10 +132,19 @@ def build_expectations(
                 at_s = parse_moment(condition.at, known.start_s, known.zone)
             except ValueError as error:
                 collector.at((*path, "at"), str(error))
+            else:
+                _note_too_late(at_s, known, (*path, "at"), collector)
         for what in condition_problems(condition.that, names if whole else None):
             collector.at((*path, "that") if isinstance(entry, ConditionEntry) else path, what)
         found.append(Expectation(condition.that, at_s, condition.name))
     return tuple(found)
+
+
+def _note_too_late(time_s: int, known: Known, path: KeyPath, collector: ProblemCollector) -> None:
+    """Note a time after the end of a run whose length the file says."""
+    if known.days is not None and time_s > known.end_s:
+        what = f"{known.zone.iso(time_s)} is after the run ends ({known.zone.iso(known.end_s)}, days: {known.days})"
+        collector.notes.append(f"{collector.locate(path)}: {what}")
 
 
 class _TimelineBuilder:
@@ -142,7 +152,7 @@ class _TimelineBuilder:
         self._known = known
         self._series = series
         self._collector = series.collector
-        self._jobs = {job.job_id for job in known.jobs}
+        self._jobs = {job.job_id for job in known.jobs} | known.unresolved.jobs
         self._count = 0
         self.added: list[str] = []
 
@@ -206,10 +216,12 @@ class _TimelineBuilder:
         if value is None:
             return None
         try:
-            return parse_moment(value, self._known.start_s, self._known.zone)
+            time_s = parse_moment(value, self._known.start_s, self._known.zone)
         except ValueError as error:
             self._collector.at(path, str(error))
             return None
+        _note_too_late(time_s, self._known, path, self._collector)
+        return time_s
 
     # What.
 
@@ -291,6 +303,8 @@ class _TimelineBuilder:
     def _added_job(self, entry: AddJobEntry, path: KeyPath) -> Action | None:
         key = (entry.house, entry.device)
         self._device(entry.house, entry.device, path)
+        if entry.latest_start < entry.earliest_start:
+            self._collector.at((*path, "latest_start"), "is before the earliest start")
         if key not in self._known.consumers:
             if not self._is_lost(entry.house) and self._has(key):
                 self._collector.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
@@ -303,9 +317,6 @@ class _TimelineBuilder:
         profile = profiles.get(name)
         if profile is None:
             self._one_of(name, {*profiles, *self._known.unresolved.profiles}, "load profile", (*path, "load_profile"))
-            return None
-        if entry.latest_start < entry.earliest_start:
-            self._collector.at((*path, "latest_start"), "is before the earliest start")
             return None
         source = entry.id or f"{entry.house}/{entry.device}"
         job_id, n = source, 1
@@ -326,8 +337,8 @@ class _TimelineBuilder:
         )
 
     def _algorithm(self, entry: AlgorithmEntry, path: KeyPath) -> Action | None:
-        if entry.algorithm not in ALGORITHMS:
-            what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, ALGORITHMS)}"
+        if entry.algorithm not in known_algorithms():
+            what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, known_algorithms())}"
             self._collector.at((*path, "algorithm"), what)
             return None
         given = {"penalty": entry.penalty, "node_limit": entry.node_limit}
@@ -361,7 +372,12 @@ class _TimelineBuilder:
 
     def _one_of(self, name: str, known: Iterable[str], kind: str, path: KeyPath) -> None:
         unresolved = self._known.unresolved
-        lost = unresolved.every_house or unresolved.houses or unresolved.devices
+        lost = (
+            unresolved.every_house
+            or unresolved.houses
+            or unresolved.devices
+            or (kind == "job" and unresolved.every_job)
+        )
         if name not in set(known) and not lost:
             self._collector.at(path, f"there is no {kind} {name!r}{suggest(name, known)}")
 

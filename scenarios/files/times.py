@@ -61,6 +61,8 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
     """
     info = zone.tzinfo if isinstance(zone.tzinfo, ZoneInfo) else None
     text = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"-\s*\d+\s*[dhms].*", text):
+        raise ValueError(f"{value!r} is in the past: before the run starts ({zone.iso(start_s)}); +2h is after it")
     if text.startswith("+"):
         after_s = after_start_s(text)
         if after_s is None:

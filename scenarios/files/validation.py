@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.entries import STAND_INS, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import STAND_INS, BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.model import (
     VERSION,
     ConsumerEntry,
@@ -280,6 +280,7 @@ _UNION_MEMBERS = frozenset({*EVENT_ENTRIES, "text", "entry"})
 _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("load_profiles", "*"): LoadProfileEntry,
     ("houses", "*"): HouseEntry,
+    ("houses", "*", "base_load"): BaseLoadEntry,
     ("houses", "*", "devices", "*"): ConsumerEntry,
     ("houses", "*", "devices", "*", "predictions", "*"): PredictionEntry,
     ("houses", "*", "devices", "*", "actual"): ProductionEntry,
@@ -293,7 +294,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`, the file's if there is no other."""
     if (
-        path[:1] == ("houses",)
+        path[2:3] == ("devices",)
         and len(path) == 4
         and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer"
     ):
@@ -391,7 +392,8 @@ def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:
         case "greater_than_equal":
             return f"at least {limits['ge']:g} is expected"
         case "less_than_equal":
-            return f"at most {limits['le']} is expected"
+            most = limits["le"]
+            return f"at most {most if isinstance(most, int) else f'{most:g}'} is expected"
         case "string_too_long":
             return f"at most {limits['max_length']} characters are expected"
         case "literal_error":

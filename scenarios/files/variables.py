@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import MOST_PROBLEMS, suggest
+from scenarios.files.problems import MOST_PROBLEMS, in_words, suggest
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
 
@@ -197,12 +197,12 @@ def _substitute(
             place = included.find((*path, key))
             file = where if place is None else place[0]
             is_within = included.filled <= 20 * MAX_NODES
-            filled = _filled(value, values, f"{file}:{line}: {key}", (*path, key), problems)
+            filled = _filled(value, values, f"{file}:{line}: {in_words((*path, key))}", (*path, key), problems)
             if included.fill(filled):
                 node[key] = filled
             elif is_within:
                 what = "the variables make the file too large; the rest of them is not replaced"
-                problems.append(Problem(f"{file}:{line}: {key}", what, (*path, key)))
+                problems.append(Problem(f"{file}:{line}: {in_words((*path, key))}", what, (*path, key)))
         elif isinstance(value, dict | list):
             _substitute(value, values, where, (*path, key), problems, included)
 

@@ -5,6 +5,7 @@ from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
 from .generated_file import (
+    INLINE_HOUSE_DAYS as INLINE_HOUSE_DAYS,
     INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
     generated_yaml as generated_yaml,
     write_series as write_series,
@@ -19,8 +20,12 @@ from .solar import (
     Site as Site,
     clear_irradiance as clear_irradiance,
 )
+from .zone_of_place import (
+    usual_zone as usual_zone,
+)
 
 __all__ = [
+    "INLINE_HOUSE_DAYS",
     "INLINE_ROOF_DAYS",
     "Generated",
     "GeneratorSpec",
@@ -31,5 +36,6 @@ __all__ = [
     "generate",
     "generated_yaml",
     "pvlib_irradiance",
+    "usual_zone",
     "write_series",
 ]

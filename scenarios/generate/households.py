@@ -30,14 +30,16 @@ from scenarios.generate.solar import Site, clear_irradiance
 
 MOST_HOUSES = 10_000
 MOST_DAYS = 366
-BACKGROUND = "background"
+BASE_LOAD = "base_load"
+"""Stands for light, cooking, cold and standby among the devices of a household."""
+BASE_LOAD_STEP_S = 3600
 _HABITS = {habit.device: habit for habit in (*HABITS, HEATING)}
 _CAR_PROFILES = (("car-6a-4kwh", 1), ("car-16a-5kwh", 3), ("car-16a-10kwh", 3), ("car-3x16a-15kwh", 1))
 _STEP_MIN = 5
 _LEAST_WAIT_MIN = 5
 _COLD_MONTHS = (1, 2, 3, 4, 10, 11, 12)
-_BACKGROUND_LEVELS_W = (60, 90, 120, 160, 200, 250, 300, 360, 430, 520)
-"""Mean background loads; each household has the nearest one, so that few profiles serve all."""
+_BASE_LOAD_LEVELS_W = (60, 90, 120, 160, 200, 250, 300, 360, 430, 520)
+"""Mean base loads; each household has the nearest one, so that few series serve all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +129,8 @@ class DrawnHouse:
     devices: Mapping[str, str]
     """Names of its consumers, by id."""
     roof: DrawnRoof | None
-    background_w: int
-    """Mean background load over the year."""
+    base_load_w: int
+    """Mean base load over the year, a key of `Generated.base_loads`."""
     jobs: tuple[DrawnJob, ...]
 
 
@@ -140,6 +142,8 @@ class Generated:
     houses: tuple[DrawnHouse, ...]
     profiles: Mapping[str, tuple[int, tuple[float, ...]]]
     """Load profiles by name: length of a step in seconds, and mean power of each step, W."""
+    base_loads: Mapping[int, tuple[float, ...]]
+    """Base loads by their mean over the year: power of each hour of the run, W."""
     roofs: Roofs
 
     def producers(self) -> Iterator[tuple[DrawnHouse, DrawnRoof]]:
@@ -159,8 +163,8 @@ class Generated:
         return ((day, hour) for day in range(self.spec.days) for hour in ISSUE_HOURS)
 
     def energy_wh(self, house: DrawnHouse) -> dict[str, float]:
-        """Return the energy of a household's jobs, Wh, by device."""
-        found: dict[str, float] = {}
+        """Return the energy of a household's jobs, Wh, by device, and of its base load under `BASE_LOAD`."""
+        found = {BASE_LOAD: sum(self.base_loads[house.base_load_w]) * BASE_LOAD_STEP_S / 3600}
         for job in house.jobs:
             step_s, power_w = self.profiles[job.profile]
             found[job.device] = found.get(job.device, 0.0) + sum(power_w) * step_s / 3600
@@ -173,7 +177,8 @@ def generate(spec: GeneratorSpec) -> Generated:
     sky = draw_sky(spec.site, spec.start_s, spec.days, spec.seed, spec.weather)
     width = len(str(spec.houses))
     houses = tuple(_house(spec, place, f"house-{place + 1:0{width}}", profiles) for place in range(spec.houses))
-    return Generated(spec, houses, dict(sorted(profiles.items())), Roofs(sky, spec.sun))
+    base_loads = {level_w: _base_load(spec, level_w) for level_w in sorted({house.base_load_w for house in houses})}
+    return Generated(spec, houses, dict(sorted(profiles.items())), base_loads, Roofs(sky, spec.sun))
 
 
 def _house(
@@ -187,14 +192,13 @@ def _house(
     is_away = rng.chance(COMMUTES)
     yearly_kwh = YEARLY_KWH[persons] * math.exp(0.25 * rng.normal())
     shiftable_kwh = sum(_weekly(use, persons) * 52 * _mean_kwh(_HABITS[use.habit]) for use in owned)
-    background_w = max(40.0, (yearly_kwh - shiftable_kwh) * 1000 / 8766)
-    level_w = min(_BACKGROUND_LEVELS_W, key=lambda one: abs(math.log(one / background_w)))
+    base_load_w = max(40.0, (yearly_kwh - shiftable_kwh) * 1000 / 8766)
+    level_w = min(_BASE_LOAD_LEVELS_W, key=lambda one: abs(math.log(one / base_load_w)))
     draw = _Draw(spec, rng, house)
     jobs = draw.jobs
     for day in range(spec.days):
         at = spec.first_day + timedelta(days=day)
         is_off = is_day_off(at, spec.days_off)
-        jobs.append(_background(spec, house, day, at, level_w, is_off=is_off, profiles=profiles))
         for use in owned:
             share = (use.weekend if is_off else 1.0) * 7 / (5 + 2 * use.weekend)
             draw.habit(_HABITS[use.habit], day, _weekly(use, persons) / 7 * share)
@@ -206,7 +210,6 @@ def _house(
     devices = {use.habit: _HABITS[use.habit].name for use in owned}
     devices |= {"car": "Car"} if has_car else {}
     devices |= {"hot-water": "Heat pump, hot water", HEATING.device: HEATING.name} if has_heat_pump else {}
-    devices[BACKGROUND] = "Light, cooking, cold, standby"
     for profile in {job.profile for job in jobs} - profiles.keys():
         profiles[profile] = (60, tuple(float(power) for power in APPLIANCES[profile].power_w))
     roof = _roof(rng, place, spec.houses) if has_roof else None
@@ -236,23 +239,15 @@ def _roof(rng: Rng, place: int, count: int) -> DrawnRoof:
     return DrawnRoof(5 * rng.integer(3, 9), azimuth_deg, peak_kw, cloud_delay_min(place, count))
 
 
-def _background(
-    spec: GeneratorSpec,
-    house: str,
-    day: int,
-    at: date,
-    level_w: int,
-    *,
-    is_off: bool,
-    profiles: dict[str, tuple[int, tuple[float, ...]]],
-) -> DrawnJob:
-    month = date(at.year, at.month, 15)
-    name = f"background-{level_w}w-{'off' if is_off else 'work'}-{at.month:02}"
-    if name not in profiles:
-        hours = (round(level_w * season(month) * hour, 0) for hour in background_hours(is_off=is_off))
-        profiles[name] = (3600, tuple(hours))
-    begin_s = spec.midnight_s(day) - spec.start_s
-    return DrawnJob(f"{house}-background-{day + 1}", house, BACKGROUND, name, begin_s, begin_s, begin_s)
+def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
+    """Return a base load by the hours of the run, mean W: the shape of a working day or a day off, more in winter."""
+    hours = (spec.midnight_s(spec.days) - spec.start_s) // 3600
+    found = []
+    for hour in range(hours):
+        at = datetime.fromtimestamp(spec.start_s + 3600 * hour, spec.zone)
+        shape = background_hours(is_off=is_day_off(at.date(), spec.days_off))
+        found.append(float(round(level_w * season(date(at.year, at.month, 15)) * shape[at.hour])))
+    return tuple(found)
 
 
 class _Draw:

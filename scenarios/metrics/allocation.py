@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.settlement import IntArray, Settlement
+from scenarios.metrics.settlement import BaseLoadEnergy, IntArray, Settlement
 from scenarios.scenario import AllocationKey
 
 ALLOCATION_KEYS: tuple[AllocationKey, ...] = get_args(AllocationKey)
@@ -89,8 +89,8 @@ def allocate(
         key: `static`: each house may use a fixed share of all production. `proportional`: each house gets all
             production in proportion to its consumption. `hierarchical`: each house uses its own production first;
             what is left is shared in proportion to what the others still lack. `negotiated`: as contracts delivered it
-            minute by minute; what a house still lacks, its own remaining production covers. In every key, what is not
-            used by a member is fed in by the houses that produced it.
+            minute by minute, and base loads took it; what a house still lacks, its own remaining production covers.
+            In every key, what is not used by a member is fed in by the houses that produced it.
         interval_s: Length of an interval, seconds, whole minutes; intervals begin at whole multiples of UNIX time.
         coefficients: `static`: share of each house, by house id; houses that are left out have none. None: all alike.
         supply: `negotiated`: who supplied whom; None: what the settlement's contracts delivered.
@@ -120,7 +120,7 @@ def allocate(
             bought, sold = apportion(lacking, traded, lacking), apportion(left, traded, left)
         case "negotiated":
             delivered = local_supply(settlement) if supply is None else supply
-            own, bought, sold = _negotiated(delivered, owner, interval, consumed.shape)
+            own, bought, sold = _negotiated(delivered, settlement.base_load, owner, interval, consumed.shape)
             # Rounded shares can exceed a rounded meter reading by a thousandth of a Wh; the reading gives way.
             consumed, produced = np.maximum(consumed, own + bought), np.maximum(produced, own + sold)
             own = own + np.minimum(consumed - own - bought, produced - own - sold)
@@ -188,9 +188,9 @@ def _pooled(used: IntArray, produced: IntArray) -> tuple[IntArray, IntArray, Int
 
 
 def _negotiated(
-    supply: LocalSupply, owner: IntArray, interval: IntArray, shape: tuple[int, int]
+    supply: LocalSupply, base: BaseLoadEnergy | None, owner: IntArray, interval: IntArray, shape: tuple[int, int]
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Return own, bought and sold energy as it was negotiated, shape (H, T) each."""
+    """Return own, bought and sold energy as it was negotiated and as base loads took it, shape (H, T) each."""
     seller = owner[supply.producer] if len(supply.producer) else supply.producer
     at = interval[supply.minute] if len(supply.minute) else supply.minute
     is_own = seller == supply.consumer
@@ -198,6 +198,11 @@ def _negotiated(
     traded = ~is_own
     bought_wh = _summed(supply.consumer[traded], at[traded], supply.energy_wh[traded], shape)
     sold_wh = _summed(seller[traded], at[traded], supply.energy_wh[traded], shape)
+    if base is not None:
+        start = np.searchsorted(interval, np.arange(shape[1]))
+        own_wh += np.add.reduceat(base.own_wh, start, axis=1)
+        bought_wh += np.add.reduceat(base.bought_wh, start, axis=1)
+        np.add.at(sold_wh, owner, np.add.reduceat(base.sold_wh, start, axis=1))
     totals = np.rint(bought_wh.sum(axis=0) * MILLI).astype(np.int64)
     bought = apportion(bought_wh, totals, np.ceil(bought_wh * MILLI).astype(np.int64) + 1)
     sold = apportion(sold_wh, totals, np.ceil(sold_wh * MILLI).astype(np.int64) + 1)

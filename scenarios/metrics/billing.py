@@ -209,7 +209,17 @@ def _among_neighbours(
         return np.bincount(houses[traded], weights=values[traded], minlength=len(index)).astype(np.float64)
 
     bought_wh, sold_wh = by_house(buyers, given.delivered_wh), by_house(sellers, given.delivered_wh)
+    base_eur: FloatArray = np.zeros(len(index))
+    base = settlement.base_load
+    if base is not None:
+        owner = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
+        house_sold_wh = np.zeros_like(base.bought_wh[:, part.minutes])
+        np.add.at(house_sold_wh, owner, base.sold_wh[:, part.minutes])
+        house_bought_wh = base.bought_wh[:, part.minutes]
+        bought_wh, sold_wh = bought_wh + house_bought_wh.sum(axis=1), sold_wh + house_sold_wh.sum(axis=1)
+        if not isinstance(price, float | int):
+            base_eur = _eur(price, house_bought_wh - house_sold_wh, settlement.times_s[part.minutes], zone)
     if isinstance(price, float | int):
         return bought_wh, sold_wh, price / WH_PER_KWH * (bought_wh - sold_wh)
     worth_eur = given.delivered_wh * (prices_at(price, settlement.times_s, zone) / WH_PER_KWH)[given.minute]
-    return bought_wh, sold_wh, by_house(buyers, worth_eur) - by_house(sellers, worth_eur)
+    return bought_wh, sold_wh, base_eur + by_house(buyers, worth_eur) - by_house(sellers, worth_eur)

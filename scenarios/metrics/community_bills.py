@@ -32,6 +32,19 @@ _PER_CENT = 10**10
 _EXACT_BELOW = 2**62
 
 
+LINE_TITLES = {
+    "import_eur": "grid energy",
+    "feed_in_eur": "fed in",
+    "local_bought_eur": "bought from members",
+    "local_sold_eur": "sold to members",
+    "grid_fee_eur": "grid fee",
+    "local_grid_fee_eur": "grid fee, local energy",
+    "fixed_eur": "fixed fees",
+    "vat_eur": "VAT",
+}
+"""Names of the lines of a bill for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class BillLines:
     """The lines of a bill, whole cents. Every line counts as an expense; what is earned is negative."""
@@ -91,6 +104,11 @@ class MemberBill:
     def saving_cents(self) -> int:
         """What the member saves by the community; negative if it pays more."""
         return self.without_community.total_cents - self.with_community.total_cents
+
+    def named_lines(self) -> list[tuple[str, float]]:
+        """Return the lines of the bill that are not zero, EUR, with their names for people."""
+        eur = self.with_community.eur()
+        return [(title, eur[name]) for name, title in LINE_TITLES.items() if eur[name]]
 
     def as_dict(self) -> dict[str, float]:
         """Return energies and amounts by name, in EUR."""

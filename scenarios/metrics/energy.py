@@ -12,6 +12,8 @@ from broker import SsmicError
 from scenarios.metrics.settlement import MINUTE_S, Settlement
 
 HOUR_S = 3600
+BASE_LOAD = "base_load"
+"""Stands for a house's base load among its devices."""
 
 
 class IntervalError(SsmicError):
@@ -86,6 +88,8 @@ class Split:
     """Delivered by panels of other houses."""
     grid_wh: float
     jobs: int
+    base_load_wh: float = 0.0
+    """The part of the consumption that is base load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,12 @@ class ProducerEnergy:
     contracted_wh: float
     delivered_wh: float
     export_wh: float
-    """Produced beyond its own contracts."""
+    """Produced beyond its own contracts and base loads."""
     jobs: int
+    base_load_wh: float = 0.0
+    """Given to base loads, of its own house and of others."""
+    base_load_sold_wh: float = 0.0
+    """The part of it that other houses got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class HourEnergy:
     """Beginning of the hour, UNIX seconds."""
     consumed_wh: float
     delivered_wh: float
+    """Served by producers, by contract and of base loads."""
     grid_wh: float
     produced_wh: float
     export_wh: float
@@ -120,7 +129,7 @@ class EnergySplit:
 
     by_house: dict[str, Split]
     by_device: dict[tuple[str, str], Split]
-    """By house and device; devices that ran."""
+    """By house and device; devices that ran, and `BASE_LOAD` of houses that have one."""
     by_producer: dict[str, ProducerEnergy]
     by_hour: tuple[HourEnergy, ...]
 
@@ -148,6 +157,14 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             total.add(float(consumed_wh), float(own_wh), float(delivered_wh) - float(own_wh))
         for producer in contract.producers:
             jobs_of[producer] += 1
+    base = settlement.base_load
+    if base is not None:
+        for i, house in enumerate(settlement.houses):
+            energy_wh = [float(of[i].sum()) for of in (base.consumed_wh, base.own_wh, base.bought_wh)]
+            if energy_wh[0] > 0:
+                by_house[house].add_base_load(*energy_wh)
+                by_device.setdefault((house, BASE_LOAD), _Sum()).add_base_load(*energy_wh)
+    given_wh = settlement.base_load_supplied_wh
     by_producer = {
         producer: ProducerEnergy(
             house=producer_house[producer],
@@ -156,6 +173,8 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             delivered_wh=float(settlement.delivered_wh[i].sum()),
             export_wh=float(settlement.export_wh[i].sum()),
             jobs=jobs_of[producer],
+            base_load_wh=float(given_wh[i].sum()),
+            base_load_sold_wh=0.0 if base is None else float(base.sold_wh[i].sum()),
         )
         for i, producer in enumerate(settlement.producers)
     }
@@ -172,7 +191,14 @@ class _Sum:
     consumed_wh: float = 0.0
     own_wh: float = 0.0
     neighbours_wh: float = 0.0
+    base_load_wh: float = 0.0
     jobs: int = 0
+
+    def add_base_load(self, consumed_wh: float, own_wh: float, neighbours_wh: float) -> None:
+        self.consumed_wh += consumed_wh
+        self.base_load_wh += consumed_wh
+        self.own_wh += own_wh
+        self.neighbours_wh += neighbours_wh
 
     def add(self, consumed_wh: float, own_wh: float, neighbours_wh: float) -> None:
         self.consumed_wh += consumed_wh
@@ -182,7 +208,7 @@ class _Sum:
 
     def split(self) -> Split:
         grid_wh = self.consumed_wh - self.own_wh - self.neighbours_wh
-        return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs)
+        return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh)
 
 
 def _own_wh(settlement: Settlement, producer_house: Mapping[str, str]) -> FloatArray:
@@ -200,10 +226,9 @@ def _by_hour(settlement: Settlement) -> tuple[HourEnergy, ...]:
     times_s = settlement.times_s
     hours = times_s // HOUR_S
     first = int(hours[0])
-    delivered_wh = settlement.delivered_wh.sum(axis=0)
     columns = (
         settlement.consumed_wh,
-        delivered_wh,
+        settlement.local_wh,
         settlement.grid_wh,
         settlement.produced_wh.sum(axis=0),
         settlement.export_wh.sum(axis=0),

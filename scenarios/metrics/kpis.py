@@ -103,22 +103,28 @@ class Kpis:
     """
 
     consumed_wh: float
-    """Energy that all jobs drew; a job with a standing contract counts in full."""
+    """Energy that all jobs and base loads drew; a job with a standing contract counts in full."""
     contracted_wh: float
     """Energy promised by producers."""
     delivered_wh: float
     """The part of it that their panels covered, minute by minute, each for its own jobs."""
     shortfall_wh: float
     """Promised but not delivered; supplied by the grid."""
+    base_load_wh: float
+    """The part of the consumption that is base load."""
+    base_load_local_wh: float
+    """The part of the base load that producers served: the own roof first, then what neighbours had left."""
+    local_wh: float
+    """Consumption that producers served: delivered by contract, and base load."""
     grid_wh: float
-    """Grid import by contract: consumed less delivered."""
+    """Grid import: consumed less local."""
     produced_wh: float
     export_wh: float
-    """Surplus by contract: produced less delivered."""
+    """Surplus: produced less local."""
     self_consumption: float | None
-    """Delivered over produced, by contract."""
+    """Local over produced."""
     self_sufficiency: float | None
-    """Delivered over consumed, by contract."""
+    """Local over consumed."""
     pooled_covered_wh: float
     """What all panels together covered of the consumption in the same minute."""
     pooled_grid_wh: float
@@ -187,6 +193,10 @@ def compute_kpis(
     consumption_wh, production_wh = settlement.consumed_wh, settlement.produced_wh.sum(axis=0)
     consumed_wh, produced_wh = float(consumption_wh.sum()), float(production_wh.sum())
     contracted_wh, delivered_wh = float(settlement.drawn_wh.sum()), float(settlement.delivered_wh.sum())
+    base = settlement.base_load
+    base_load_wh = 0.0 if base is None else float(base.consumed_wh.sum())
+    base_local_wh = float(settlement.base_load_supplied_wh.sum())
+    local_wh = delivered_wh + base_local_wh
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     net_wh = consumption_wh - production_wh
     counts = count_jobs(scenario, entries, end_s, not_registered)
@@ -198,11 +208,14 @@ def compute_kpis(
         contracted_wh=contracted_wh,
         delivered_wh=delivered_wh,
         shortfall_wh=_rest(contracted_wh, delivered_wh),
-        grid_wh=_rest(consumed_wh, delivered_wh),
+        base_load_wh=base_load_wh,
+        base_load_local_wh=base_local_wh,
+        local_wh=local_wh,
+        grid_wh=_rest(consumed_wh, local_wh),
         produced_wh=produced_wh,
-        export_wh=_rest(produced_wh, delivered_wh),
-        self_consumption=_ratio(delivered_wh, produced_wh),
-        self_sufficiency=_ratio(delivered_wh, consumed_wh),
+        export_wh=_rest(produced_wh, local_wh),
+        self_consumption=_ratio(local_wh, produced_wh),
+        self_sufficiency=_ratio(local_wh, consumed_wh),
         pooled_covered_wh=covered_wh,
         pooled_grid_wh=_rest(consumed_wh, covered_wh),
         pooled_export_wh=_rest(produced_wh, covered_wh),

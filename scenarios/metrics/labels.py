@@ -19,15 +19,28 @@ class Figure:
 
 
 FIGURES = (
-    Figure("consumed_wh", "Consumed", "wh", "What all jobs drew."),
+    Figure("consumed_wh", "Consumed", "wh", "What all jobs and base loads drew."),
     Figure("contracted_wh", "Contracted", "wh", "Promised by producers."),
     Figure("delivered_wh", "Delivered", "wh", "What panels covered of their own contracts, minute by minute."),
     Figure("shortfall_wh", "Shortfall", "wh", "Promised by panels but not delivered; the grid supplied it."),
-    Figure("grid_wh", "From the grid", "wh", "Consumed minus delivered."),
+    Figure("base_load_wh", "Base load", "wh", "What houses drew beside their jobs."),
+    Figure("base_load_local_wh", "Base load from panels", "wh", "The own roof first, then what neighbours had left."),
+    Figure("local_wh", "From panels", "wh", "Delivered by contract, and base load from panels."),
+    Figure("grid_wh", "From the grid", "wh", "What no panel served."),
     Figure("produced_wh", "Produced", "wh", "What all panels gave."),
-    Figure("export_wh", "Surplus", "wh", "Produced minus delivered."),
-    Figure("self_sufficiency", "Self-sufficiency", "share", "Delivered divided by consumed, by contract."),
-    Figure("self_consumption", "Self-consumption", "share", "Delivered divided by produced, by contract."),
+    Figure("export_wh", "Surplus", "wh", "What no house used."),
+    Figure(
+        "self_sufficiency",
+        "Self-sufficiency",
+        "share",
+        "What panels served, by contract and of base loads, divided by consumed.",
+    ),
+    Figure(
+        "self_consumption",
+        "Self-consumption",
+        "share",
+        "What panels served, by contract and of base loads, divided by produced.",
+    ),
     Figure("pooled_self_sufficiency", "Self-sufficiency, pooled", "share", "As if all houses shared one meter."),
     Figure("pooled_self_consumption", "Self-consumption, pooled", "share", "As if all houses shared one meter."),
     Figure("pooled_grid_wh", "Grid import, pooled", "wh", "At the neighbourhood's one meter."),

@@ -6,13 +6,18 @@ Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a produc
 production
 and the draw of the jobs it has contracts with; the rest of what it had promised is grid power. Delivered energy is
 shared among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh:
-contracted = delivered + shortfall, and consumed = delivered + grid.
+contracted = delivered + shortfall, and consumed = delivered + base load supplied + grid.
+
+A house's base load comes first: in each minute its own producers serve it before anything else, in proportion to what
+they produce then, because that energy never leaves the house. Contracts get what is left, so a promise that the roof
+cannot keep beside its own house's base load is grid power. What base loads still lack, they share of what all producers
+have left after their contracts, in proportion; the rest is grid power.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +61,22 @@ class ShareMinutes:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseLoadEnergy:
+    """Energy of the houses' base loads in every minute. H houses, P producers, M minutes."""
+
+    consumed_wh: FloatArray
+    """Base load of each house, shape (H, M)."""
+    own_wh: FloatArray
+    """The part that its own producers served, shape (H, M)."""
+    bought_wh: FloatArray
+    """The part that other houses' producers served, shape (H, M)."""
+    given_wh: FloatArray
+    """What each producer gave to its own house's base load, shape (P, M)."""
+    sold_wh: FloatArray
+    """What each producer gave to other houses' base loads, shape (P, M)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """A run's settled energy. P producers, H houses, J jobs, M minutes."""
 
@@ -75,11 +96,13 @@ class Settlement:
     delivered_wh: FloatArray
     """The part of it that production covered, shape (P, M)."""
     house_consumed_wh: FloatArray
-    """Draw of each house's jobs, shape (H, M)."""
+    """Draw of each house's jobs and base load, shape (H, M)."""
     house_delivered_wh: FloatArray
-    """The part of it that any producer delivered, shape (H, M)."""
+    """The part of it that any producer served, shape (H, M)."""
     job_minutes: JobMinutes
     share_minutes: ShareMinutes
+    base_load: BaseLoadEnergy | None = None
+    """None: no house has a base load."""
 
     @property
     def minutes(self) -> int:
@@ -98,18 +121,33 @@ class Settlement:
 
     @property
     def consumed_wh(self) -> FloatArray:
-        """Draw of all jobs, shape (M,)."""
+        """Draw of all jobs and base loads, shape (M,)."""
         return np.asarray(self.house_consumed_wh.sum(axis=0), dtype=np.float64)
 
     @property
+    def base_load_supplied_wh(self) -> FloatArray:
+        """What each producer gave to base loads, shape (P, M)."""
+        base = self.base_load
+        return np.zeros_like(self.delivered_wh) if base is None else base.given_wh + base.sold_wh
+
+    @property
+    def local_wh(self) -> FloatArray:
+        """Consumption served by producers, by contract and of base loads, shape (M,)."""
+        delivered_wh = np.asarray(self.delivered_wh.sum(axis=0), dtype=np.float64)
+        if self.base_load is None:
+            return delivered_wh
+        return np.asarray(delivered_wh + self.base_load_supplied_wh.sum(axis=0), dtype=np.float64)
+
+    @property
     def grid_wh(self) -> FloatArray:
-        """Grid import by contract: draw that no producer delivered, shape (M,)."""
-        return self.consumed_wh - np.asarray(self.delivered_wh.sum(axis=0), dtype=np.float64)
+        """Grid import: consumption that no producer served, shape (M,)."""
+        return self.consumed_wh - self.local_wh
 
     @property
     def export_wh(self) -> FloatArray:
-        """Surplus by contract: production of each producer beyond its own contracts, shape (P, M)."""
-        return self.produced_wh - self.delivered_wh
+        """Surplus: production of each producer beyond its own contracts and base loads, shape (P, M)."""
+        rest_wh = self.produced_wh - self.delivered_wh
+        return rest_wh if self.base_load is None else rest_wh - self.base_load_supplied_wh
 
     @property
     def job_consumed_wh(self) -> FloatArray:
@@ -129,7 +167,7 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
     """Settle a run's energy.
 
     Args:
-        scenario: Houses, jobs and production.
+        scenario: Houses, base loads, jobs and production.
         contracts: The standing contracts, one per job.
         start_s: Start of the run, UNIX seconds.
         end_s: End of the run, UNIX seconds. Forecasts issued later do not count.
@@ -150,19 +188,30 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
     for i, producer in enumerate(producers):
         produced_wh[i] = real_production_wh(scenario.producers[producer], edges_s, end_s)
 
+    house_of = {house: i for i, house in enumerate(houses)}
+    owner = np.array([house_of[h.id] for h in scenario.houses for d in h.devices if d.type == "producer"], np.int64)
+    own_base = _own_base_load(scenario, houses, owner, produced_wh, edges_s)
+    available_wh = produced_wh if own_base is None else np.maximum(produced_wh - own_base.given_wh, 0.0)
+
     job, minute, consumed_wh = _stretches(jobs, contracts, first_s)
     row_of = {producer: i for i, producer in enumerate(producers)}
     entry, supplier, contracted_wh = _split(jobs, contracts, row_of, job, consumed_wh)
     drawn_wh = _summed(supplier, minute[entry], contracted_wh, (len(producers), minutes))
-    delivered_wh = np.minimum(produced_wh, drawn_wh)
+    delivered_wh = np.minimum(available_wh, drawn_wh)
     with np.errstate(invalid="ignore", divide="ignore"):
         covered = np.where(drawn_wh > 0, np.minimum(delivered_wh / drawn_wh, 1.0), 0.0)
     given_wh = contracted_wh * covered[supplier, minute[entry]]
     covered_wh = np.bincount(entry, weights=given_wh, minlength=len(job)).astype(np.float64)
 
-    house_of = {house: i for i, house in enumerate(houses)}
     at_house = np.array([house_of[j.house] for j in jobs], dtype=np.int64)[job]
     in_houses = (len(houses), minutes)
+    house_consumed_wh = _summed(at_house, minute, consumed_wh, in_houses)
+    house_delivered_wh = _summed(at_house, minute, covered_wh, in_houses)
+    base = None
+    if own_base is not None:
+        base = _with_neighbours(own_base, available_wh - delivered_wh)
+        house_consumed_wh += base.consumed_wh
+        house_delivered_wh += base.own_wh + base.bought_wh
     return Settlement(
         start_s=first_s,
         producers=producers,
@@ -172,11 +221,55 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
         produced_wh=produced_wh,
         drawn_wh=drawn_wh,
         delivered_wh=delivered_wh,
-        house_consumed_wh=_summed(at_house, minute, consumed_wh, in_houses),
-        house_delivered_wh=_summed(at_house, minute, covered_wh, in_houses),
+        house_consumed_wh=house_consumed_wh,
+        house_delivered_wh=house_delivered_wh,
         job_minutes=JobMinutes(job, minute, consumed_wh, covered_wh),
         share_minutes=ShareMinutes(job[entry], supplier, minute[entry], contracted_wh, given_wh),
+        base_load=base,
     )
+
+
+def _own_base_load(
+    scenario: Scenario, houses: Sequence[str], owner: IntArray, produced_wh: FloatArray, edges_s: FloatArray
+) -> BaseLoadEnergy | None:
+    """Return the houses' base loads as far as their own producers serve them; None where no house has one.
+
+    Args:
+        scenario: The base loads.
+        houses: House ids in the order of the rows.
+        owner: Row of the house of each producer, shape (P,).
+        produced_wh: Actual production, shape (P, M).
+        edges_s: Edges of the minutes, UNIX seconds, shape (M + 1,).
+    """
+    if not scenario.base_loads:
+        return None
+    consumed_wh = np.zeros((len(houses), produced_wh.shape[1]))
+    for i, house in enumerate(houses):
+        if house in scenario.base_loads:
+            consumed_wh[i] = scenario.base_loads[house].energy_per_bin_wh(edges_s)
+    roof_wh = np.zeros_like(consumed_wh)
+    np.add.at(roof_wh, owner, produced_wh)
+    own_wh = np.minimum(consumed_wh, roof_wh)
+    given_wh = produced_wh * _share(own_wh, roof_wh)[owner]
+    return BaseLoadEnergy(consumed_wh, own_wh, np.zeros_like(own_wh), given_wh, np.zeros_like(given_wh))
+
+
+def _with_neighbours(base: BaseLoadEnergy, left_wh: FloatArray) -> BaseLoadEnergy:
+    """Return base loads that also share what producers have left, Wh, shape (P, M), in proportion."""
+    lacking_wh = base.consumed_wh - base.own_wh
+    all_lacking_wh, all_left_wh = lacking_wh.sum(axis=0), left_wh.sum(axis=0)
+    traded_wh = np.minimum(all_lacking_wh, all_left_wh)
+    return replace(
+        base,
+        bought_wh=lacking_wh * _share(traded_wh, all_lacking_wh),
+        sold_wh=left_wh * _share(traded_wh, all_left_wh),
+    )
+
+
+def _share(part_wh: FloatArray, whole_wh: FloatArray) -> FloatArray:
+    """Return parts as shares from 0 to 1; 0 of nothing."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole_wh > 0, np.minimum(part_wh / whole_wh, 1.0), 0.0)
 
 
 def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:

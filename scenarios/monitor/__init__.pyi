@@ -1,3 +1,7 @@
+from .devices import (
+    DeviceMessage as DeviceMessage,
+    ObservedDevice as ObservedDevice,
+)
 from .feed import (
     BusFeed as BusFeed,
     Feed as Feed,
@@ -46,6 +50,7 @@ __all__ = [
     "KINDS",
     "SIGNS",
     "BusFeed",
+    "DeviceMessage",
     "Feed",
     "FoundRun",
     "LinkStatus",
@@ -53,6 +58,7 @@ __all__ = [
     "MessageSummary",
     "Negotiation",
     "NotConnectedError",
+    "ObservedDevice",
     "ObservedHost",
     "ObservedProducer",
     "ObservedRun",

@@ -56,6 +56,18 @@ class Feed(Protocol):
         """
         ...
 
+    async def ask_for_job(self, device: str, request: bytes) -> None:
+        """Ask for a job of a real device, on its behalf.
+
+        Args:
+            device: Its gateway id.
+            request: The payload, see `docs/devices.md`.
+
+        Raises:
+            NotConnectedError: There is no connection at the moment.
+        """
+        ...
+
 
 class Listener(ABC):
     """A client that reconnects for as long as the broker may come back."""
@@ -151,6 +163,14 @@ class BusFeed(Listener):
         if bus is None or self.status != "connected":
             raise NotConnectedError(f"no connection to {self.title}: {self.problem or 'trying again'}")
         await bus.publish(topics.control(self.watched.run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
+
+    async def ask_for_job(self, device: str, request: bytes) -> None:
+        """See `Feed.ask_for_job`."""
+        bus = self._bus
+        if bus is None or self.status != "connected":
+            raise NotConnectedError(f"no connection to {self.title}: {self.problem or 'trying again'}")
+        topic = topics.device(self.watched.run_id, device, "request")
+        await bus.publish(topic, request, qos=topics.QOS_AT_LEAST_ONCE)
 
 
 @dataclass(frozen=True, slots=True)

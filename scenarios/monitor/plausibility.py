@@ -7,6 +7,8 @@ lies outside these bounds is counted as refused where it arrives, not found out 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from agents import LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Envelope, Roster, TimeReport
@@ -89,6 +91,19 @@ def check_moment(time_s: float) -> None:
     """Raise ValueError if a time cannot be shown as a date."""
     if not FIRST_S <= time_s <= LAST_S:
         raise ValueError("a time outside the years 1 to 9999")
+
+
+def checked_counts(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Return counts by id.
+
+    Raises:
+        ValueError: An id or a count is out of bounds.
+    """
+    found = {str(name): int(count) for name, count in counts.items()}
+    if found:
+        _check_ids(*found)
+        _check_counts(*found.values())
+    return found
 
 
 def _check_counts(*counts: int) -> None:

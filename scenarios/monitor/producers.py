@@ -43,13 +43,15 @@ class ObservedProducer:
     forecasts: int = 0
     accepted: int = 0
     declined: int = 0
+    left_out: int = 0
+    """How often it was scored as if it had declined, for a job that was not told of it."""
     contracts: dict[str, int] = field(default_factory=dict)
     """Start (UNIX seconds) of each standing contract, by job id."""
 
     @property
     def score(self) -> int:
         """Its score according to the observed messages, computed as the manager does; the lowest is asked first."""
-        return self.first_score + self.declined - self.accepted
+        return self.first_score + self.declined + self.left_out - self.accepted
 
     def learn(self, prediction: Prediction) -> None:
         """Add a new prediction; one that is known already changes nothing."""

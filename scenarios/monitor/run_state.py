@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents import NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
-from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
+from agents import MANAGER, NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
+from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
+from scenarios.events import in_words
 from scenarios.monitor import plausibility
+from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
+from scenarios.timeline import happening_of
+
+_REFUSED = (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a stranger's payload may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class ScenarioContext:
     """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
     """Zone in which times are shown; None: that of the run's roster."""
+    planned: tuple[tuple[int, str], ...] = ()
+    """Events of the timeline whose time is known before the run: UNIX seconds, in words."""
 
 
 def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> ScenarioContext:
@@ -57,6 +65,7 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
+        planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
     )
 
 
@@ -135,6 +144,7 @@ KEPT_PARTIES = 5_000
 """Maximum number of hosts, and of producers: far more than a neighbourhood has, as a stranger could announce any
 number."""
 _KEPT_ADDRESSES = 20_000
+_KEPT_EVENTS = 10_000
 
 
 @dataclass(slots=True)
@@ -186,6 +196,8 @@ class ObservedRun:
         self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
+        self.devices: dict[str, ObservedDevice] = {}
+        """The real devices, by gateway id."""
         self.contracts_dropped = 0
         """Number of contracts that are no longer kept."""
         self.refused = 0
@@ -194,6 +206,8 @@ class ObservedRun:
         """Number of duplicate messages."""
         self.changes = 0
         """Increases with every update."""
+        self.events: deque[tuple[int, str]] = deque(maxlen=_KEPT_EVENTS)
+        """Events of the timeline that took place: UNIX seconds, in words."""
         self.last_control: Control | None = None
         """The latest control request."""
         self._seen = Deduplicator(from_the_start=from_the_start)
@@ -218,23 +232,28 @@ class ObservedRun:
             return
         self.changes += 1
         try:
-            match address.kind:
-                case "inbox":
-                    self._message(address, Envelope.model_validate_json(payload))
-                case "time":
-                    self._reported(TimeReport.model_validate_json(payload))
-                case "ledger":
-                    self._entry(LedgerEntry.model_validate_json(payload))
-                case "forecast":
-                    self._forecast(address, Prediction.model_validate_json(payload))
-                case "hosts":
-                    self._announced(Announcement.model_validate_json(payload))
-                case "roster":
-                    self._roster(Roster.model_validate_json(payload))
-                case "control":
-                    self.last_control = Control.model_validate_json(payload)
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            self._dispatch(address, payload)
+        except _REFUSED:
             self.refused += 1
+
+    def _dispatch(self, address: Address, payload: bytes) -> None:
+        match address.kind:
+            case "inbox" | "local":
+                self._messages(address.ids[-1], Batch.model_validate_json(payload))
+            case "time":
+                self._reported(TimeReport.model_validate_json(payload))
+            case "ledger":
+                self._entry(LedgerEntry.model_validate_json(payload))
+            case "forecast":
+                self._forecast(address, Prediction.model_validate_json(payload))
+            case "hosts":
+                self._announced(Announcement.model_validate_json(payload))
+            case "roster":
+                self._roster(Roster.model_validate_json(payload))
+            case "devices":
+                self._device(address, payload)
+            case "control":
+                self.last_control = Control.model_validate_json(payload)
 
     def _address(self, topic: str) -> Address | None:
         try:
@@ -245,6 +264,13 @@ class ObservedRun:
             address = self._addresses[topic] = topics.parse(topic)
             return address
 
+    def _device(self, address: Address, payload: bytes) -> None:
+        device_id, part = address.ids
+        if device_id not in self.devices and len(self.devices) >= MOST_DEVICES:
+            return
+        device = self.devices.setdefault(device_id, ObservedDevice(device_id))
+        device.take(part, payload, None if self.time is None else self.time.time)
+
     def _reported(self, report: TimeReport) -> None:
         plausibility.check_time(report)
         self.time = _merged(self.time, report)
@@ -252,9 +278,16 @@ class ObservedRun:
 
     # Messages between agents.
 
-    def _message(self, address: Address, envelope: Envelope) -> None:
+    def _messages(self, host_id: str, batch: Batch) -> None:
+        """Take the messages of a host; each that is implausible is refused by itself."""
+        for envelope in envelopes_of(batch):
+            try:
+                self._message(host_id, envelope)
+            except _REFUSED:
+                self.refused += 1
+
+    def _message(self, host_id: str, envelope: Envelope) -> None:
         plausibility.check_envelope(envelope)
-        host_id = address.ids[2]
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
@@ -282,14 +315,17 @@ class ObservedRun:
             host.last_s = envelope.time
         if job_id:
             self._about_job(line, body)
-        if kind in _SCORED:
+        if kind in _SCORED and (kind != "Scored" or envelope.sender == MANAGER):
             self._score(kind, body)
+        elif kind == "Happened":
+            happening = happening_of(envelope.time, body)
+            self.events.append((happening.at_s, in_words(happening.action)[: plausibility.MOST_TEXT]))
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
-        if line.kind in {"Request", "OfferRequest"} and negotiation.load_profile is None:
-            job = body["job"]
+        job = body.get("job") if line.kind in {"Request", "ProducersFor", "OfferRequest"} else None
+        if job is not None and negotiation.load_profile is None:
             profile = LoadProfile.model_validate(job["load_profile"])
             earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])
             plausibility.check_job_of_request(str(job["house"]), str(job["device"]), (earliest_s, latest_s), profile)
@@ -301,6 +337,10 @@ class ObservedRun:
             negotiation.consumer, negotiation.house = line.sender, house
 
     def _score(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "Scored":
+            for producer_id, count in plausibility.checked_counts(body["left_out"]).items():
+                self._producer(producer_id).left_out += count
+            return
         match kind:
             case "ContractAgreed":
                 for producer_id in Contract.model_validate(body["contract"]).producers:
@@ -384,6 +424,25 @@ class ObservedRun:
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
         return producer.day(start_s, end_s, bins, profiles)
 
+    def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:
+        """Return the events of a period, those to come included: UNIX seconds, in words; in order of time.
+
+        Args:
+            start_s: Beginning, UNIX seconds.
+            end_s: End, UNIX seconds.
+        """
+        now_s = start_s - 1 if self.time is None else self.time.time
+        told = list(self.events)
+        known = set(told)
+        # An observer who joined late did not hear what was before.
+        first_s = None if self.from_the_start else min((at_s for at_s, _ in told), default=now_s)
+        planned = (
+            (at_s, text)
+            for at_s, text in self.scenario_context.planned
+            if (at_s >= now_s or (first_s is not None and at_s < first_s)) and (at_s, text) not in known
+        )
+        return sorted(event for event in (*told, *planned) if start_s <= event[0] < end_s)
+
     @property
     def first_s(self) -> int | None:
         """Start of the run, UNIX seconds: the scenario's, else the first forecast or contract; None if unknown."""
@@ -436,7 +495,7 @@ class ObservedRun:
         return self.jobs.all()
 
 
-_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined"})
+_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined", "Scored"})
 _DIGITS = re.compile("([0-9]+)")
 
 

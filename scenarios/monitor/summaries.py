@@ -17,6 +17,12 @@ def _whom(body: Body, _: Zone) -> str:
     return f"Who else can supply? {asked} asked already" if asked else "Who can supply?"
 
 
+def _listed(body: Body) -> str:
+    left_out = sum(body.get("left_out", ()))
+    named = ", ".join(body["producers"]) or ("Nobody else" if left_out else NOBODY)
+    return f"{named}; {left_out} left out: they have too little left" if left_out else named
+
+
 def _request(body: Body, zone: Zone) -> str:
     job = body["job"]
     wh = job["load_profile"]["cumulative_wh"]
@@ -59,10 +65,16 @@ def _total(series: Body) -> str:
     return energy(wh[-1] - wh[0])
 
 
+def _executed(body: Body, zone: Zone) -> str:
+    at = f"{str(body['state']).lower()}, started {zone.clock(body['started_s'])}"
+    return f"{at}: {body['outcome']}" if body["outcome"] else at
+
+
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
-    "Producers": lambda body, _: ", ".join(body["producers"]) or NOBODY,
+    "Producers": lambda body, _: _listed(body),
+    "Headroom": lambda body, _: f"At most {energy(sum(body['view']['free_wh']))} left",
     "Request": _request,
     "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
     "Decline": lambda body, _: f"No: {body['reason']}",
@@ -82,6 +94,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
     "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
+    "Scored": lambda body, _: f"{len(body['left_out'])} producers scored for jobs that were not told of them",
     "Declined": lambda body, _: f"{body['producer']} declined",
     "ProducerLeft": lambda body, _: f"{body['producer']} takes no more requests",
     "Happened": lambda body, _: _event(body),
@@ -94,6 +107,10 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
+    "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
+    "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
+    "JobExecuted": _executed,
+    "ProductionMeasured": lambda body, _: f"{body['producer']} gave {_total(body['production'])}",
     "OfferRequest": lambda body, zone: _request(body, zone).replace("?", ": what is left?"),
     "Offer": lambda body, _: f"{_of_runs(body)} left",
     "Reserve": lambda body, zone: (
@@ -139,9 +156,18 @@ def _job_of(kind: str, body: Body) -> str:
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]
-        case "ProducerJoined" | "JobsRegistered" | "ProducerLeft" | "Happened" | "Follow" | "NewForecast":
+        case (
+            "ProducerJoined"
+            | "Headroom"
+            | "Scored"
+            | "JobsRegistered"
+            | "ProducerLeft"
+            | "Happened"
+            | "Follow"
+            | "NewForecast"
+        ):
             return ""
-        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience":
+        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience" | "DeviceSaid" | "ProductionMeasured":
             return ""
     return str(body["job_id"])
 

@@ -27,6 +27,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, Run, Starts, open_starts
+from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.metrics import MINUTE_S, real_production_wh, settle
 from scenarios.scenario import ProducerSeries, Scenario
@@ -66,7 +67,7 @@ def baselines(
         draws: Number of draws of each random strategy.
         end_s: End of the run, UNIX seconds; None: the scenario's own. Jobs registered later are left out.
     """
-    street = _Street(scenario, end_s)
+    street = _Street(net_of_base_loads(scenario), end_s)
     rng = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
         Baseline("earliest start", (street.delivered_wh(street.first_fit(street.earliest_starts())),)),

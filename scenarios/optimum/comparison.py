@@ -93,8 +93,9 @@ def compare(
 
 def _scenario_of(results: ResultsReader, run: int) -> Scenario:
     """Return the scenario as a run came to know it, without jobs that were never to run."""
-    scenario = results.scenario_of(run)
-    optional = optional_jobs(scenario, results.happenings(run))
+    realised = results.realised(run)
+    scenario = realised.scenario
+    optional = optional_jobs(scenario, results.happenings(run)) | realised.withdrawn
     if not optional:
         return scenario
     ran = {entry.contract.job_id for entry in results.ledger(run) if entry.state == "standing"}

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from agents import Busy, FloatArray, Job, LoadProfile, Run
+from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.metrics import real_production_wh
 from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
@@ -92,6 +93,7 @@ def instance_of(
             way always may.
         busy: When devices are busy with jobs outside the scenario, UNIX seconds, by the agent id of the consumer.
     """
+    scenario = net_of_base_loads(scenario)
     if end_s is None and scenario.days is not None:
         end_s = scenario.end_s(scenario.days)
     jobs = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]

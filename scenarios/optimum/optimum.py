@@ -32,6 +32,7 @@ from random import Random
 import numpy as np
 
 from agents import GRID, one_blas_thread
+from scenarios.base_load import net_of_base_loads
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems, together_in
 from scenarios.optimum.instance import Instance, instance_of
@@ -116,6 +117,7 @@ def clairvoyant_optimum(
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
+    scenario = net_of_base_loads(scenario)
     together = together_in(scenario, {job: start_s for job, (_, start_s) in (start_plan or {}).items()})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)

@@ -34,6 +34,11 @@ from .files import (
 from .frames import (
     load_frames as load_frames,
 )
+from .kept_messages import (
+    ABOUT_KEPT as ABOUT_KEPT,
+    KeptMessages as KeptMessages,
+    is_kept as is_kept,
+)
 from .paper import (
     check_paper as check_paper,
     write_day_figure as write_day_figure,
@@ -76,6 +81,7 @@ from .writer import (
 )
 
 __all__ = [
+    "ABOUT_KEPT",
     "DEFAULT_FOLDER",
     "FORMATS",
     "SUFFIX",
@@ -88,6 +94,7 @@ __all__ = [
     "Format",
     "HouseView",
     "HouseholdRow",
+    "KeptMessages",
     "NeighbourhoodView",
     "PowerProfile",
     "RecordedMessage",
@@ -108,6 +115,7 @@ __all__ = [
     "export_results",
     "glance",
     "household_rows",
+    "is_kept",
     "is_sweep_file",
     "load_frames",
     "load_run",

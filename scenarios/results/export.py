@@ -55,6 +55,7 @@ def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
         ExportTable("minutes", MINUTES, lambda: _minutes(results)),
         ExportTable("production", PRODUCTION, lambda: _production(results)),
         ExportTable("consumption", CONSUMPTION, lambda: _consumption(results)),
+        ExportTable("base_loads", BASE_LOADS, lambda: _base_loads(results)),
         ExportTable("bills", BILLS, lambda: _bills(results)),
     )
 
@@ -126,6 +127,8 @@ MINUTES = _columns(
     delivered_wh="float",
     grid_wh="float",
     export_wh="float",
+    base_load_wh="float",
+    base_load_local_wh="float",
 )
 PRODUCTION = _columns(
     run="int",
@@ -137,6 +140,9 @@ PRODUCTION = _columns(
 )
 CONSUMPTION = _columns(run="int", house="text", minute_s="instant", consumed_wh="float", delivered_wh="float")
 
+BASE_LOADS = _columns(
+    run="int", house="text", minute_s="instant", consumed_wh="float", own_wh="float", bought_wh="float"
+)
 BILLS = (
     *_columns(run="int", house="text", allocation_key="text"),
     *(ExportColumn(field.name, "float") for field in fields(BillRow)[2:]),
@@ -218,6 +224,8 @@ def _minutes(results: ResultsReader) -> Iterator[Row]:
             settled.delivered_wh.sum(axis=0),
             settled.grid_wh,
             settled.export_wh.sum(axis=0),
+            np.zeros(settled.minutes) if settled.base_load is None else settled.base_load.consumed_wh.sum(axis=0),
+            settled.base_load_supplied_wh.sum(axis=0),
         )
         for row in zip(settled.times_s.tolist(), *(column.tolist() for column in columns), strict=True):
             yield (run.run, *row)
@@ -237,6 +245,17 @@ def _consumption(results: ResultsReader) -> Iterator[Row]:
         settled = results.settlement(run.run)
         for i, house in enumerate(settled.houses):
             for row in _non_zero_minutes(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
+                yield (run.run, house, *row)
+
+
+def _base_loads(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        settled = results.settlement(run.run)
+        base = settled.base_load
+        if base is None:
+            continue
+        for i, house in enumerate(settled.houses):
+            for row in _non_zero_minutes(settled, (base.consumed_wh[i], base.own_wh[i], base.bought_wh[i])):
                 yield (run.run, house, *row)
 
 

@@ -94,7 +94,7 @@ class SimulationSpec:
     broker: str
     """`memory`, `mosquitto`, `embedded` or a URL; credentials in it are not stored."""
     hosts: int | None = None
-    """Number of connections that the agents are distributed over; None: one per household."""
+    """Number of hosts that the agents are spread over; None: one per household."""
     settings: Mapping[str, Any] | None = None
     """All other choices as JSON values: the algorithm's settings, pace, patience, ..."""
 

@@ -1,13 +1,13 @@
 """Results as pandas frames: `load_frames(file).contracts`, `.production`, `.consumption`, `.messages`, `.kpis`.
 
 Tidy: one row an observation. Units are in the names of columns (`energy_wh`, `mean_delay_s`; `load_factor` has none);
-moments (`start`, `minute`) are timestamps at the scenario's own UTC offset. All runs of the file are there, told apart
+moments (`start`, `minute`) are timestamps in the scenario's zone. All runs of the file are there, told apart
 by the column `run`.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,8 +72,13 @@ class ResultFrames:
 
     @cached_property
     def consumption(self) -> pd.DataFrame:
-        """One row for each house and minute in which it drew energy."""
+        """One row for each house and minute in which it drew energy, base load included."""
         return self._frame("consumption")
+
+    @cached_property
+    def base_loads(self) -> pd.DataFrame:
+        """One row for each house and minute with base load: consumed, from the own roof, from other houses."""
+        return self._frame("base_loads")
 
     @cached_property
     def bills(self) -> pd.DataFrame:
@@ -91,7 +96,7 @@ class ResultFrames:
     def _frame(self, name: str) -> pd.DataFrame:
         with self._reader() as results:
             table = next(table for table in tables(results) if table.name == name)
-            return _frame_of(table, results.scenario.utc_offset_s)
+            return _frame_of(table, results.scenario.zone.tzinfo)
 
 
 def load_frames(file: str | Path) -> ResultFrames:
@@ -106,10 +111,9 @@ def load_frames(file: str | Path) -> ResultFrames:
     return ResultFrames(named_results(str(file)))
 
 
-def _frame_of(table: ExportTable, utc_offset_s: int) -> pd.DataFrame:
+def _frame_of(table: ExportTable, zone: tzinfo) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - takes half a second, and only frames need it
 
-    zone = timezone(timedelta(seconds=utc_offset_s))
     frame = pd.DataFrame(list(table.rows()), columns=[column.name for column in table.columns], dtype=object)
     for column in table.columns:
         if column.kind == "instant":

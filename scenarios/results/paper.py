@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import timedelta, timezone
+from datetime import datetime, tzinfo
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -65,7 +65,7 @@ def write_day_figure(
     profile = view_neighbourhood(results, run, DEFAULT_INTERVAL_S).day
     if not 1 <= day <= profile.days:
         raise ResultsError(f"{results.path}: run {run} has no day {day}; there are days 1 to {profile.days}")
-    _save(_day(profile.of_day(day - 1), results.scenario.utc_offset_s), path)
+    _save(_day(profile.of_day(day - 1), results.scenario.zone.tzinfo), path)
 
 
 def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, overwrite: bool = False) -> None:
@@ -91,7 +91,7 @@ def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, over
     if len(standing) > _MOST_JOBS:
         raise ResultsError(f"{results.path}: run {run} has {len(standing)} contracts; a chart holds {_MOST_JOBS}")
     rows = sorted(standing, key=lambda contract: (jobs[contract.job_id].house, contract.start_s, contract.job_id))
-    _save(_gantt([(jobs[one.job_id], one) for one in rows], results.scenario.utc_offset_s), path)
+    _save(_gantt([(jobs[one.job_id], one) for one in rows], results.scenario.zone.tzinfo), path)
 
 
 def _canvas(height_inch: float) -> tuple[Canvas, Any]:
@@ -105,22 +105,19 @@ def _canvas(height_inch: float) -> tuple[Canvas, Any]:
     return canvas, axes
 
 
-def _hours(axes: Any, utc_offset_s: int) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's axes
-    """Show times at the scenario's offset; return the function from UNIX seconds to what the axis counts in."""
-    from datetime import datetime  # noqa: PLC0415 - beside it
-
+def _hours(axes: Any, zone: tzinfo) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's axes
+    """Show times in the scenario's zone; return the function from UNIX seconds to what the axis counts in."""
     import matplotlib.dates as mdates  # noqa: PLC0415 - an extra
 
-    zone = timezone(timedelta(seconds=utc_offset_s))
     locator = mdates.AutoDateLocator(tz=zone)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))
     return lambda time_s: mdates.date2num(datetime.fromtimestamp(time_s, zone))
 
 
-def _day(profile: PowerProfile, utc_offset_s: int) -> Canvas:
+def _day(profile: PowerProfile, zone: tzinfo) -> Canvas:
     canvas, axes = _canvas(3.2)
-    at = _hours(axes, utc_offset_s)
+    at = _hours(axes, zone)
     edges = [at(int(time_s)) for time_s in (*profile.times_s, profile.times_s[-1] + profile.interval_s)]
     kilo = 1e-3
     local, total = profile.local_w * kilo, profile.consumption_w * kilo
@@ -137,11 +134,11 @@ def _day(profile: PowerProfile, utc_offset_s: int) -> Canvas:
     return canvas
 
 
-def _gantt(rows: list[tuple[Any, Any]], utc_offset_s: int) -> Canvas:
+def _gantt(rows: list[tuple[Any, Any]], zone: tzinfo) -> Canvas:
     from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
     canvas, axes = _canvas(max(2.0, 0.17 * len(rows) + 1.0))
-    at = _hours(axes, utc_offset_s)
+    at = _hours(axes, zone)
     shares = [share_series(job, contract) for job, contract in rows]
     producers = sorted({series.producer for given in shares for series in given} - {GRID})
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(producers)} | {GRID: _GRID_COLOUR}

@@ -27,6 +27,7 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
+from scenarios.realised import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import (
@@ -36,6 +37,7 @@ from scenarios.results.rows import (
     SimulationInfo,
     read_happenings,
     read_ledger,
+    read_realised,
 )
 from scenarios.results.verdict_rows import read_verdicts
 from scenarios.scenario import Community, Scenario, planned_end_s, scenario_of
@@ -110,9 +112,17 @@ class ResultsReader:
             return read_verdicts(self._connection, run)
 
     def scenario_of(self, run: int) -> Scenario:
-        """Return the scenario as a run came to know it: production, prices and jobs after all its events."""
-        with self._translate_damage():
-            return as_happened(self.scenario, self.happenings(run))
+        """Return the scenario as a run came to know it: production, prices and jobs as they came about."""
+        return self.realised(run).scenario
+
+    def realised(self, run: int) -> Realised:
+        """Return what a run made of the scenario: by its events, and by what real devices asked for and measured."""
+        happenings = self.happenings(run)
+        with self._translate_damage(), translate_read_errors(self.path):
+            happened = as_happened(self.scenario, happenings)
+            if not self.scenario.gateways:
+                return Realised(happened, happened)
+            return realise(happened, read_realised(self._connection, run))
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""
@@ -179,8 +189,9 @@ class ResultsReader:
         info = self.run(run)
         entries = self.ledger(run) if ledger is None else ledger
         standing = [entry.contract for entry in entries if entry.state == "standing"]
+        realised = self.realised(run)
         with self._translate_damage():
-            return settle(self.scenario_of(run), standing, info.start_s, info.end_s)
+            return settle(realised.scenario, realised.settled(standing), info.start_s, info.end_s)
 
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.

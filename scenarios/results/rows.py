@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
+from scenarios.realised import KINDS, Said
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
@@ -26,7 +27,7 @@ class SimulationInfo:
     settings: dict[str, Any]
     broker: str
     hosts: int | None
-    """None: one per household."""
+    """Hosts that the agents were spread over; None: one per household."""
     seeds: tuple[int, ...]
     """Seeds of the planned runs."""
     versions: dict[str, str]
@@ -187,6 +188,17 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
     )
 
 
+def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
+    """Return senders and bodies of a run's messages that say what real devices made of the scenario, in order.
+
+    Raises:
+        ValueError: A row is no message.
+        sqlite3.Error: The rows cannot be read.
+    """
+    query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
+    return [(sender, json.loads(body)) for sender, body in connection.execute(query, (run, *sorted(KINDS)))]
+
+
 CURRENT = 0
 """In place of an event's number: the contract as it is now."""
 
@@ -229,7 +241,7 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry) 
 
 
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
-    """Write jobs that are not there yet.
+    """Write those jobs that are not there yet.
 
     Args:
         connection: Open for writing, within a transaction.

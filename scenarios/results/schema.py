@@ -33,6 +33,17 @@ CREATE TABLE IF NOT EXISTS dropped_hosts ( -- whom the run ended without; files 
 ) WITHOUT ROWID;
 """
 
+BASE_LOADS_TABLE = """
+CREATE TABLE IF NOT EXISTS base_loads ( -- the part of the consumption that is base load; older files have no table
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  house_id    INTEGER NOT NULL REFERENCES houses (id),
+  minute_s    INTEGER NOT NULL,
+  consumed_wh REAL NOT NULL,
+  own_wh      REAL NOT NULL, -- from the house's own producers
+  bought_wh   REAL NOT NULL, -- from other houses' producers; the rest is grid power
+  PRIMARY KEY (run, house_id, minute_s)
+) WITHOUT ROWID;
+"""
 SHARES_TABLE = """
 CREATE TABLE IF NOT EXISTS shares ( -- with shared supply: who gives what since an event of a contract's history
   run          INTEGER NOT NULL,
@@ -205,4 +216,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BILLS_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BASE_LOADS_TABLE}{BILLS_TABLE}"""

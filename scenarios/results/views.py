@@ -11,10 +11,10 @@ from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     MINUTE_S,
     Bill,
-    CommunityAccount,
     EnergySplit,
     IntArray,
     Kpis,
+    MemberBill,
     SampleStatistics,
     Settlement,
     Split,
@@ -100,7 +100,7 @@ class PowerProfile:
     """Beginning of each interval, UNIX seconds."""
     production_w: FloatArray
     local_w: FloatArray
-    """Consumption delivered by contract."""
+    """Consumption that producers served, by contract and of base loads."""
     grid_w: FloatArray
     """Consumption supplied by the grid."""
 
@@ -161,8 +161,6 @@ class NeighbourhoodView:
     day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
-    account: CommunityAccount | None = None
-    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +203,8 @@ class HouseView:
     day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
-    account: CommunityAccount | None = None
-    """Of the energy community; None where the scenario has none."""
+    member: MemberBill | None = None
+    """The lines of the bill; None without an energy community."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +278,8 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         ),
         split=loaded.split,
         contracts=loaded.contracts,
-        day=_day(
-            settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
-        ),
+        day=_day(settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh, interval_s),
         bills=bills_of(scenario, settled, loaded.producer_houses),
-        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 
@@ -297,6 +292,8 @@ def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
     for row in view.contracts:
         if row.producer_house is not None and row.producer_house != row.house:
             sold_wh[row.producer_house] += row.delivered_wh
+    for producer in view.split.by_producer.values():
+        sold_wh[producer.house] += producer.base_load_sold_wh
     return tuple(
         HouseholdRow(house, split, produced_wh[house], sold_wh[house], view.bills.get(house))
         for house, split in view.split.by_house.items()
@@ -324,6 +321,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
     produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
+    account = account_of(scenario, settled, loaded.producer_houses)
     supplied = tuple(c for c in loaded.contracts if c.producer_house == house and c.house != house)
     split = loaded.split.by_house[house]
     return HouseView(
@@ -333,7 +331,8 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         name=next(h.name for h in results.scenario.houses if h.id == house),
         split=split,
         produced_wh=float(produced_wh.sum()),
-        sold_wh=sum(c.delivered_wh for c in supplied),
+        sold_wh=sum(c.delivered_wh for c in supplied)
+        + sum(of.base_load_sold_wh for of in loaded.split.by_producer.values() if of.house == house),
         self_sufficiency=(split.own_wh + split.neighbours_wh) / split.consumed_wh if split.consumed_wh > 0 else None,
         consumption_peak_to_average=peak_to_average(consumed_wh, interval_s),
         production_peak_to_average=peak_to_average(produced_wh, interval_s),
@@ -342,7 +341,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
         bill=bills_of(scenario, settled, loaded.producer_houses).get(house),
-        account=account_of(scenario, settled, loaded.producer_houses),
+        member=None if account is None else account.members[house],
     )
 
 
@@ -504,7 +503,8 @@ def average_power_profile(
     powers_w = []
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
-        settled = settle(results.scenario_of(run.run), standing, start_s, end_s)
+        realised = results.realised(run.run)
+        settled = settle(realised.scenario, realised.settled(standing), start_s, end_s)
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
     production, local, grid = (_power_statistics(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
@@ -516,7 +516,7 @@ def _columns_wh(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return production, local and grid consumption of each minute, Wh, shape (M,) each."""
     if house is None or own is None:
-        return settled.produced_wh.sum(axis=0), settled.delivered_wh.sum(axis=0), np.maximum(settled.grid_wh, 0.0)
+        return settled.produced_wh.sum(axis=0), settled.local_wh, np.maximum(settled.grid_wh, 0.0)
     row = settled.houses.index(house)
     delivered_wh = settled.house_delivered_wh[row]
     produced_wh = settled.produced_wh[[producer in own for producer in settled.producers]].sum(axis=0)

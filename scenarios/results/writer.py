@@ -20,6 +20,7 @@ from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
+from scenarios.realised import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -30,16 +31,18 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.kept_messages import KeptMessages, is_kept
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
     job_of,
     read_happenings,
     read_ledger,
+    read_realised,
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import BASE_LOADS_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -68,6 +71,7 @@ class RunWriter:
         seed: int,
         start_s: int,
         resume: bool = False,
+        kept: KeptMessages = "all",
     ) -> None:
         """Start recording a run, in the state `running`.
 
@@ -78,7 +82,8 @@ class RunWriter:
             run_id: Id of the run on the broker.
             seed: Seed of the run.
             start_s: Start of the run, UNIX seconds.
-            resume: Continue this run where the file has it: its clock is back after a crash.
+            resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
+            kept: Which messages are kept; all are counted.
 
         Raises:
             ResultsError: The file cannot be written, or has this run already and `resume` is false.
@@ -89,6 +94,7 @@ class RunWriter:
         self._start_s = start_s
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
+        self._kept: KeptMessages = kept
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -98,6 +104,8 @@ class RunWriter:
         self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
         """Number of the last recorded message, by sender."""
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
@@ -132,8 +140,10 @@ class RunWriter:
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
+        self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True
@@ -152,6 +162,19 @@ class RunWriter:
         finally:
             self.close()
 
+    def keeps(self, kind: str) -> bool:
+        """Return whether messages of a kind are kept; others are only counted, by `pass_over`."""
+        return is_kept(kind, self._kept)
+
+    def pass_over(self, time_s: int) -> None:
+        """Count a message that is not kept.
+
+        Args:
+            time_s: Virtual time of sending, UNIX seconds.
+        """
+        self._message_count += 1
+        self._reached_s = max(self._reached_s, time_s)
+
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
     ) -> None:
@@ -166,6 +189,8 @@ class RunWriter:
             kind: Kind of the message.
             body: Its body, as JSON values.
         """
+        if kind in KINDS:
+            self.realised.append((sender, body))
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         if sender == TIMELINE and kind == "Happened":
@@ -281,10 +306,11 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        scenario = as_happened(self._scenario, self._happenings)
+        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
-        settled = settle(scenario, standing, self._start_s, end_s)
+        settled = settle(scenario, realised.settled(standing), self._start_s, end_s)
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered))
         bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
@@ -349,6 +375,16 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
                 self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+            )
+
+        self._connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
+        base = settled.base_load
+        if base is None:
+            return
+        for i, house in enumerate(settled.houses):
+            columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
+            self._connection.executemany(
+                "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:

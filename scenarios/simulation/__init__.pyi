@@ -1,4 +1,5 @@
 from .agents import (
+    fastest_spread as fastest_spread,
     homes_of as homes_of,
 )
 from .brokers import (
@@ -13,7 +14,13 @@ from .recorded_run import (
     RunRecord as RunRecord,
     record_run as record_run,
 )
+from .replay import (
+    Recording as Recording,
+    RecordingError as RecordingError,
+    read_recording as read_recording,
+)
 from .run import (
+    Replay as Replay,
     RunOutcome as RunOutcome,
     run_hosts as run_hosts,
     run_scenario as run_scenario,
@@ -38,6 +45,9 @@ __all__ = [
     "OpenBroker",
     "Order",
     "Plan",
+    "Recording",
+    "RecordingError",
+    "Replay",
     "RunOutcome",
     "RunRecord",
     "RunSettings",
@@ -47,9 +57,11 @@ __all__ = [
     "Simulation",
     "cores",
     "described",
+    "fastest_spread",
     "from_equal_scores",
     "homes_of",
     "open_simulation",
+    "read_recording",
     "record_run",
     "run_hosts",
     "run_key",

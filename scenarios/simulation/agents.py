@@ -7,20 +7,37 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents import (
+    AGENTS,
     MANAGER,
+    RANKED,
     TIMELINE,
     Consumer,
+    Device,
+    GatewayConsumer,
+    GatewayProducer,
+    GatewaySettings,
     Job,
     JobRegister,
     Manager,
+    NegotiationSettings,
+    Prices,
+    PricesAt,
     Producer,
+    SettingsError,
     SharedConsumer,
     SharedManager,
     SharedProducer,
+    Waiting,
+    load_plugin,
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.base_load import own_uses
+from scenarios.devices import adapters_of
+from scenarios.events import DisturbLink
+from scenarios.gateways import Gateway
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Director, Script, absent_at_start
 
@@ -38,15 +55,43 @@ def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool =
         has_script: Whether a script acts on the run; as for a timeline, an agent beside the manager does so.
     """
     beside = [TIMELINE] if scenario.timeline or has_script else []
-    households: dict[str, list[str]] = {MANAGER: [MANAGER, *beside]}
-    for house in scenario.houses:
-        households[house.id] = [device.agent for device in house.devices]
+    agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
+    agents_of[MANAGER] = [MANAGER, *beside]
+    homes = {
+        host: tuple(sorted(agent for place in places for agent in agents_of[place]))
+        for host, places in places_of(scenario, hosts).items()
+    }
+    return {host: agents for host, agents in homes.items() if agents}
+
+
+def places_of(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Return what shares a host: by host id, houses and, by its own id, the manager, which is on the first one.
+
+    Args:
+        scenario: The neighbourhood.
+        hosts: As in `homes_of`.
+    """
+    places = [MANAGER, *(house.id for house in scenario.houses)]
     if hosts is None:
-        return {host: tuple(sorted(agents)) for host, agents in households.items() if agents}
+        return {place: (place,) for place in places}
     spread: dict[str, list[str]] = defaultdict(list)
-    for index, agents in enumerate(households.values()):
-        spread[f"host-{index % hosts + 1}"] += agents
-    return {host: tuple(sorted(agents)) for host, agents in spread.items() if agents}
+    for index, place in enumerate(places):
+        spread[f"host-{index % hosts + 1}"].append(place)
+    return {host: tuple(shared) for host, shared in spread.items()}
+
+
+def fastest_spread(scenario: Scenario, *, has_script: bool = False) -> int | None:
+    """Return how many hosts make a run in one process fastest: one, as messages within a host wait for no broker.
+
+    None, so one for each household, where real devices take part, or where a fault of a household's link is part of
+    what is run, or may be.
+
+    Args:
+        scenario: The neighbourhood.
+        has_script: Whether a script acts on the run.
+    """
+    disturbs = has_script or any(isinstance(event.action, DisturbLink) for event in scenario.timeline)
+    return None if disturbs or scenario.gateways else 1
 
 
 class Cast:
@@ -63,49 +108,135 @@ class Cast:
             agents: Ids of those that live here.
             script: What acts on the run besides the scenario's timeline.
         """
-        register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
+        register = (
+            JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
+        )
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
-        self.manager = (SharedManager if self.is_shared else Manager)(register, settings.scores)
+        self.manager = (
+            SharedManager(register, settings.scores)
+            if self.is_shared
+            else Manager(register, settings.scores, settings.negotiating)
+        )
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
-        absent = absent_at_start(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
-        jobs: dict[str, list[Job]] = defaultdict(list)
-        for job in scenario.jobs:
-            if job.agent in agents:
-                jobs[job.agent].append(job)
-        devices = [device for house in scenario.houses for device in house.devices]
-        producers = [device for device in devices if device.type == "producer"]
-        for device in devices:
-            if device.agent not in agents:
-                continue
-            if device.type == "producer":
-                predictions = scenario.producers[device.id].predictions
-                self.producers[device.agent] = (SharedProducer if self.is_shared else Producer)(
-                    device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
-                )
-            elif self.is_shared:
-                self.consumers[device.agent] = SharedConsumer(
-                    device.agent,
-                    jobs[device.agent],
-                    patient=settings.patient,
-                    supply=settings.supply,
-                    own=frozenset(d.id for d in producers if d.house == device.house),
-                    is_there=device.agent not in absent,
-                )
-            else:
-                self.consumers[device.agent] = Consumer(
-                    device.agent, jobs[device.agent], patient=settings.patient, is_there=device.agent not in absent
-                )
+        making = _Making(scenario, settings, agents)
+        for device in (device for house in scenario.houses for device in house.devices):
+            if device.agent in agents and device.type == "producer":
+                self.producers[device.agent] = making.producer(device)
+            elif device.agent in agents:
+                self.consumers[device.agent] = making.consumer(device)
+
+        members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
+        for member in members:
+            # Shares are composed of what all producers offer.
+            member.negotiating = NegotiationSettings(RANKED) if self.is_shared else settings.negotiating
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
-        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
-        if self.director is not None:
-            everybody[TIMELINE] = self.director
-        return [everybody[agent] for agent in agents]
+        return [self._agent(agent) for agent in agents]
+
+    def _agent(self, agent: str) -> Agent[Any]:
+        if agent == MANAGER:
+            return self.manager
+        if agent == TIMELINE and self.director is not None:
+            return self.director
+        return self.consumers.get(agent) or self.producers[agent]
+
+
+class _Making:
+    """What the agents of devices are made from."""
+
+    def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
+        if settings.supply.is_shared and scenario.gateways:
+            raise SettingsError(("supply: jobs of real devices are supplied whole: 'whole' is expected, not 'shared'",))
+        self._scenario = scenario
+        self._settings = settings
+        self._absent = absent_at_start(scenario)
+        self._own_use_of = own_uses(scenario)
+        self._gateways = _gateways(scenario, agents)
+        self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
+        self._jobs: dict[str, list[Job]] = defaultdict(list)
+        for job in scenario.jobs:
+            if job.agent in agents:
+                self._jobs[job.agent].append(job)
+
+    def producer(self, device: Device) -> Producer:
+        """Make the agent of a producer."""
+        gateway, own_use = self._gateways.get(device.agent), self._own_use_of.get(device.id)
+        predictions = self._scenario.producers[device.id].predictions
+        if gateway is not None and not any(p.production.energy_wh for p in predictions):
+            predictions = ()  # it joins with the first forecast of its device
+        scheduler, is_there = scheduler_for(self._settings.algorithm), device.agent not in self._absent
+        if gateway is not None:
+            return GatewayProducer(
+                device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+            )
+        kind = SharedProducer if self._settings.supply.is_shared else Producer
+        return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
+
+    def consumer(self, device: Device) -> Consumer:
+        """Make the agent of a consumer."""
+        jobs, patient, is_there = self._jobs[device.agent], self._settings.patient, device.agent not in self._absent
+        gateway = self._gateways.get(device.agent)
+        if gateway is not None:
+            return GatewayConsumer(device.agent, jobs, patient=patient, gateway=gateway, is_there=is_there)
+        if self._settings.supply.is_shared:
+            own = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
+            return SharedConsumer(
+                device.agent,
+                jobs,
+                patient=patient,
+                supply=self._settings.supply,
+                own=frozenset(d.id for d in own if d.type == "producer"),
+                is_there=is_there,
+            )
+        return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+
+
+def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
+    """Return what the gateway agents among these are started with, by agent id."""
+    here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
+    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
+    prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
+    return {
+        gateway.agent: GatewaySettings(
+            id=gateway.id,
+            house=gateway.house,
+            device=gateway.device,
+            name=gateway.name,
+            adapter=gateway.adapter,
+            is_switched=gateway.agent in switched,
+            profiles=scenario.load_profiles,
+            profile=gateway.load_profile,
+            answer_s=gateway.answer_s,
+            tries=gateway.tries,
+            idle_w=gateway.idle_w,
+            learns=gateway.learn,
+            waiting=_waiting(gateway),
+            prices=prices,
+            producer_houses=houses,
+            utc_offset_s=scenario.utc_offset_s,
+        )
+        for gateway in here
+    }
+
+
+def _prices(tariff: Tariff, zone: Zone) -> Prices:
+    def at(price: Price) -> PricesAt:
+        return lambda times_s: prices_at(price, times_s, zone)
+
+    return Prices(at(tariff.import_eur_per_kwh), at(tariff.neighbour_eur_per_kwh))
+
+
+def _waiting(gateway: Gateway) -> Waiting | None:
+    entry = gateway.waiting
+    if entry is None:
+        return None
+    return Waiting(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, MANAGER, SHARED, TIMELINE, TOGETHER, Job, LedgerEntry
+from agents import GRID, MANAGER, SHARED, TIMELINE, TOGETHER, Job, LedgerEntry, consumer_agent
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
@@ -53,7 +53,7 @@ def consumer_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
-        optional: Jobs that may have none either: the timeline withdrew them, or their device was not there.
+        optional: Jobs that may have none either: they were withdrawn, or their device was not there.
     """
     entries = list(ledger)
     have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
@@ -71,7 +71,10 @@ def consumer_problems(
 def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
     """Return which jobs run at the same time on one device without a word of their consumer that it must be so."""
     standing = [entry for entry in entries if entry.state == "standing"]
-    said = {entry.contract.contract_id: entry.history[-1].reason for entry in standing}
+    said = {
+        entry.contract.contract_id: [e.reason for e in entry.history if e.what in {"agreed", "amended"}][-1]
+        for entry in standing
+    }
     return [
         f"contract {later.contract_id!r} starts while {earlier.contract_id!r} runs on the same device"
         for earlier, later in overlapping(jobs, (entry.contract for entry in standing))
@@ -105,10 +108,9 @@ _OF_CONTRACTS = frozenset(
         "ContractAgreed",
         "ContractAmended",
         "ContractCancelled",
-        "AddJob",
     }
 )
-"""Kinds of messages from which the sides follow, and whose job is whose."""
+"""Kinds of messages from which the sides follow."""
 
 
 class HeardSides:
@@ -125,6 +127,7 @@ class HeardSides:
         """
         self.sides = Sides()
         self._owners = {job.job_id: job.agent for job in scenario.jobs}
+        self._gateways = frozenset(scenario.gateways)
         self._reported: dict[str, tuple[str, str]] = {}
         """Job and producer by contract id."""
         self._said: set[tuple[str, str, int]] = set()
@@ -134,10 +137,23 @@ class HeardSides:
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        if str(envelope.body.get("kind")) in _OF_CONTRACTS:
-            self._hear(envelope)
+        match envelope.kind:
+            case "AddJob":
+                self._hear_added(envelope)
+            case kind if kind in _OF_CONTRACTS:
+                self._hear(envelope)
 
-    def _hear(self, envelope: Envelope) -> None:  # noqa: C901 - one case for each kind of message
+    def _hear_added(self, envelope: Envelope) -> None:
+        """Take note whose a job is that the timeline, or the gateway of a real device, adds."""
+        sender = envelope.sender
+        match envelope.body:
+            case {"job": {"job_id": str(job_id), "house": str(house), "device": str(device)}}:
+                owner = consumer_agent(house, device)
+                is_own = sender in self._gateways and sender == owner and job_id.startswith(f"{house}/")
+                if sender == TIMELINE or is_own:
+                    self._owners.setdefault(job_id, owner)
+
+    def _hear(self, envelope: Envelope) -> None:
         contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
         match envelope.body:
             case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
@@ -148,8 +164,6 @@ class HeardSides:
             case {"kind": "PromiseVoid", "job_id": str(job_id), "start_s": int(start_s)} if sender == MANAGER:
                 if promised_s[envelope.to].get(job_id) == start_s:
                     del promised_s[envelope.to][job_id]
-            case {"kind": "AddJob", "job": {"job_id": str(job_id)}} if sender == TIMELINE and envelope.to != MANAGER:
-                self._owners.setdefault(job_id, envelope.to)
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
                 contracts.pop(job_id, None)
             case {"kind": "ContractAgreed", "contract": {"contract_id": str(id_), "job_id": str(job_id)} as contract}:
@@ -204,13 +218,16 @@ def disagreements(
         for job_id in sorted(known.keys() & (in_ledger.keys() | sides.contracts.keys()))
         if in_ledger.get(job_id) != sides.contracts.get(job_id)
     ]
+    supplied_by: dict[str, dict[str, int]] = defaultdict(dict)
+    for job_id, (supplier, start_s) in in_ledger.items():
+        supplied_by[supplier][job_id] = start_s
     for producer in producers:
         promised_s = sides.promised_s.get(producer, {})
-        supplied_s = {job_id: start_s for job_id, (supplier, start_s) in in_ledger.items() if supplier == producer}
+        supplied_s = supplied_by.get(producer, {})
         problems += [
             f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "
             f"the ledger has {_told_start(supplied_s.get(job_id))} with it"
-            for job_id in sorted(known.keys() & (supplied_s.keys() | promised_s.keys()))
+            for job_id in sorted(job_id for job_id in supplied_s.keys() | promised_s.keys() if job_id in known)
             if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems

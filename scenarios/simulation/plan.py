@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
-from scenarios.results import DEFAULT_FOLDER
+from scenarios.results import DEFAULT_FOLDER, KeptMessages
 from scenarios.scenario import Scenario
+from scenarios.simulation.agents import fastest_spread
+from scenarios.simulation.run import Replay
 from scenarios.simulation.scores import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
 
@@ -35,12 +38,17 @@ class Plan:
     """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded where there is none."""
     tls: Tls | None = None
     """The certificates for a broker with an `mqtts` URL; None: the system's."""
-    hosts: int | None = None
-    """Connections that the agents are spread over; None: one a household."""
+    hosts: int | Literal["houses"] | None = None
+    """Hosts, each with a connection of its own, that the agents are spread over; `houses`: one for each household;
+    None: as fast as possible, see `spread`."""
+    processes: int | None = None
+    """`mqtt` only: processes that the households of a run are spread over; None: a run has one."""
     days: int | None = None
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     patient: bool = True
+    negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
+    """How jobs find a supplier."""
     limit_wall_s: float = LIMIT_WALL_S
     """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
     keep: bool = False
@@ -57,13 +65,28 @@ class Plan:
     start_scores: Mapping[str, int] | None = None
     """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
     Empty: fresh scores, as for the first run ever."""
+    replay: Replay | None = None
+    """What real devices said in an earlier session, which is repeated without them; None: they take part."""
+    run_id: str | None = None
+    """The run's id on the broker, of a single run; None: one unlike any other."""
     has_script: bool = False
     """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
+    kept_messages: KeptMessages = "all"
+    """Which messages the results file keeps."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
     supply: SupplySettings | None = None
     """How jobs are supplied; None: as the scenario says."""
+
+    @property
+    def spread(self) -> int | None:
+        """Number of hosts that the agents are spread over; None: one for each household."""
+        if self.hosts == "houses":
+            return None
+        if self.hosts is None and self.processes is not None:
+            return self.processes
+        return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""
@@ -84,7 +107,13 @@ class Plan:
 
     def _key(self, seed: int) -> str:
         return run_key(
-            self.scenario, seed, self.algorithm, self.days, patient=self.patient, supply=self.supply_settings
+            self.scenario,
+            seed,
+            self.algorithm,
+            self.days,
+            patient=self.patient,
+            negotiating=self.negotiating,
+            supply=self.supply_settings,
         )
 
     @property
@@ -104,12 +133,13 @@ class Plan:
         return [
             RunSettings(
                 seed=seed,
-                run_id=f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
+                run_id=self.run_id or f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
                 supply=self.supply_settings,
                 patient=self.patient,
+                negotiating=self.negotiating,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
-                hosts=self.hosts,
+                hosts=self.spread,
                 days=self.days,
                 pace=self.pace,
                 keep=self.keep,

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from broker.clock import Moment
-from scenarios.results import RunWriter
+from scenarios.results import KeptMessages, RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome
 from scenarios.simulation.settings import RunSettings
@@ -30,6 +30,8 @@ class Order:
     """Counts from 1."""
     settings: RunSettings
     results_file: Path
+    kept_messages: KeptMessages = "all"
+    """Which messages the results file keeps."""
 
     @property
     def run_id(self) -> str:
@@ -106,6 +108,7 @@ def record_run(
                 seed=settings.seed,
                 start_s=scenario.start_s,
                 resume=resume,
+                kept=order.kept_messages,
             ) as record.writer:
                 yield record
         except asyncio.CancelledError:

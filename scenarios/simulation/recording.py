@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agents import TIMELINE, LedgerEntry
 from broker import SsmicError
@@ -12,6 +12,7 @@ from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
+from scenarios.realised import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
@@ -57,6 +58,11 @@ class Recorder(Protocol):
         """By sender, the last message that was recorded before the clock came back from a crash."""
         ...
 
+    @property
+    def realised(self) -> Sequence[Said]:
+        """Senders and bodies of those recorded messages that say what real devices made of the scenario."""
+        ...
+
     def finish(
         self,
         state: EndState,
@@ -73,8 +79,29 @@ class Recorder(Protocol):
         ...
 
 
+@runtime_checkable
+class SelectiveRecorder(Recorder, Protocol):
+    """A recorder that does not record all messages."""
+
+    def keeps(self, kind: str) -> bool:
+        """Return whether messages of a kind are recorded; others are only counted, by `pass_over`."""
+        ...
+
+    def pass_over(self, time_s: int) -> None:
+        """An agent sent a message of a kind that is not recorded."""
+        ...
+
+
 class UnsignedContractError(SsmicError):
     """A contract entered the ledger that its parties have not both agreed to: a defect of the manager."""
+
+
+def _begins_negotiation(envelope: Envelope) -> bool:
+    """Return whether with this question for producers a job begins to look for a supplier."""
+    question = envelope.message
+    if question is None:
+        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+    return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
 class Watch:
@@ -105,7 +132,10 @@ class Watch:
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
+        self._selective = recorder if isinstance(recorder, SelectiveRecorder) else None
         self._committed_wall_s = time.monotonic()
 
     def _listener(self) -> HeardSides | HeardShares:
@@ -122,17 +152,23 @@ class Watch:
 
     def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
         for envelope in envelopes if self._on_event is not None else ():
-            if envelope.sender == TIMELINE and envelope.body["kind"] == "Happened" and self._on_event is not None:
+            if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
                 self._on_event(happening_of(envelope.time, envelope.body))
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
-            kind = e.body.get("kind")
+            kind = e.kind
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
-            self.negotiations += kind == "ProducersFor" and not e.body.get("asked")
-            if self._recorder is not None:
+            if kind in KINDS:
+                self.realised.append((e.sender, e.body))
+            self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
+            if self._recorder is None:
+                continue
+            if self._selective is not None and not self._selective.keeps(kind):
+                self._selective.pass_over(e.time)
+            else:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
     def _take_facts(self, facts: Iterable[RetainedPublication]) -> None:
@@ -183,9 +219,17 @@ class WireWatch(Watch):
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
+            self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.hosts.journal.RoundObserver`."""
+        """See `broker.hosts.journal.RoundObserver`.
+
+        What agents of this process say is heard at once, since the manager may act on it before the clock has read it;
+        it is heard again in its order among the messages of the step, which alone decides in the end.
+        """
+        if self._heard is not None:
+            for _, envelope in record.sent:
+                self._heard.hear(envelope)
         self._take_facts(record.publications)
         self._tell_events(envelope for _, envelope in record.sent)
 

@@ -17,17 +17,19 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
-from broker.hosts import Host, HostJournal
+from broker.hosts import Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S
 from broker.transport import Broker
+from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import AddJobs, DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
+from scenarios.realised import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
-from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.agents import Cast, homes_of, places_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
@@ -129,8 +131,10 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_report: Callable[[Reported], None] | None = None,
+    replay: Replay | None = None,
     restart_broker: Callable[[], None] | None = None,
     script: Script | None = None,
+    is_spread: bool = False,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -143,8 +147,11 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         on_moment: Is called at every step.
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
+        replay: What devices said in an earlier run; they are left alone then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
         script: What acts on the run besides the scenario's timeline.
+        is_spread: Whether the hosts that are not local are in processes that were started for this run alone: then
+            what they send needs no second validation, and the record is that of a run in one process.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -159,6 +166,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     homes = homes_of(scenario, settings.hosts, has_script=script is not None)
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
+    places = places_of(scenario, settings.hosts)
     cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
     host_of = {agent: host for host, agents in homes.items() for agent in agents}
     host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
@@ -169,6 +177,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     wire = WireWatch(scenario, recorder, on_event, is_shared=is_shared) if remote else None
     watch = wire or Watch(scenario, recorder, on_event, is_shared=is_shared)
     end_s = settings.end_s(scenario)
+    ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
@@ -187,18 +196,25 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 # What a script will do is not known; it steers runs all of whose hosts are its own.
                 latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
                 most_rounds_a_second=_most_rounds_a_second(scenario) + (ROUNDS_OF_SCRIPT if script is not None else 0),
-                setups={house: settings.fingerprint(scenario, [house]) for house in remote},
+                setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
+                is_open=bool(scenario.gateways) and replay is None,
+                stop_after_s=None if replay is None else replay.stop_after_s,
             ),
             disturbances.with_time(on_moment) if cast.director is not None else on_moment,
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
             journal=clock_journal,
-            messages=MESSAGES,
+            messages=None if is_spread else MESSAGES,
         )
-        hosts = [_host(host, cast, agents, settings, managers[host], watch=watch) for host, agents in local.items()]
+        if script is not None:
+            script.command = clock.command
+        hosts = [
+            _host(host, cast, agents, settings, managers[host], watch=watch, port=ports.of(host))
+            for host, agents in local.items()
+        ]
         files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
         if isinstance(recorder, RunWriter):
             files.append(recorder)
@@ -227,7 +243,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 recorder.finish(
                     state,
                     # Without an end of its own, the record of a deployment ends with the last job.
-                    None if remote and end_s is None and state == "done" else outcome.end_s,
+                    None if remote and not is_spread and end_s is None and state == "done" else outcome.end_s,
                     negotiations=outcome.negotiations,
                     wall_s=outcome.wall_s,
                     not_registered=outcome.not_registered,
@@ -238,7 +254,11 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             return outcome
 
         try:
-            async with _shown(scenario, settings, broker, clock, cast), asyncio.TaskGroup() as tasks:
+            async with (
+                _shown(scenario, settings, broker, clock, cast, watch),
+                ports.link.connected(),
+                asyncio.TaskGroup() as tasks,
+            ):
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 members = [tasks.create_task(clock.run(broker), name="clock")]
                 for host in hosts:
@@ -258,19 +278,75 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             raise error from group
         finally:
             await disturbances.end()
-        defects, disputes = _violations(scenario, cast, clock, wire)
+        defects, disputes = _violations(scenario, cast, clock, watch)
         if defects:
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
         for dispute in disputes:
             log.warning("dispute", what=dispute)
-        return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
+        was_stopped = replay is not None and replay.stop_after_s is not None
+        return finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is needed to repeat a run with real devices without them."""
+
+    sayings: Sequence[Saying]
+    """What devices said, in the order in which it was taken."""
+    stop_after_s: int | None = None
+    """The last second of a run that was stopped, UNIX seconds; None: it came to its end."""
+
+
+class _Ports:
+    """The ports of the hosts of this process: to real devices, or to a record of what they said."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: RunSettings,
+        broker: Broker,
+        homes: Mapping[str, Sequence[str]],
+        replay: Replay | None = None,
+        *,
+        is_whole: bool = True,
+    ) -> None:
+        """Make the ports.
+
+        Args:
+            scenario: What is run.
+            settings: How.
+            broker: Where the devices are.
+            homes: By host of this process, the agents that live there.
+            replay: What devices said in an earlier run; they are left alone then.
+            is_whole: Whether all agents of the run live here.
+        """
+        here = {
+            host: [scenario.gateways[agent] for agent in agents if agent in scenario.gateways]
+            for host, agents in homes.items()
+        }
+        real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
+        adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
+        self.link = DeviceLink(
+            settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep, is_only_one=is_whole
+        )
+        self._replayed: dict[str, ReplayPort] = {}
+        if replay is not None:
+            home_of = {agent: host for host, agents in homes.items() for agent in agents}
+            said: dict[str, list[Saying]] = {}
+            for saying in replay.sayings:
+                said.setdefault(home_of.get(saying.agent, ""), []).append(saying)
+            self._replayed = {host: ReplayPort(sayings) for host, sayings in said.items()}
+
+    def of(self, host: str) -> Port | None:
+        """Return the port of a host; None: nothing comes from outside to it."""
+        return self._replayed.get(host) or self.link.port(host)
 
 
 @asynccontextmanager
 async def _shown(
-    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast, watch: Watch
 ) -> AsyncIterator[None]:
     """Show the run in Home Assistant for the time of the context, if it is to be shown."""
     if not settings.home_assistant:
@@ -279,7 +355,9 @@ async def _shown(
 
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
-        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+        happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
+        realised = realise(happened, watch.realised)
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
         yield
@@ -291,11 +369,14 @@ def _most_rounds_a_second(scenario: Scenario) -> int:
     devices = [*((job.house, job.device) for job in scenario.jobs), *((job.house, job.device) for job in added)]
     on_one_device = max(Counter(devices).values(), default=0)
     jobs = len(scenario.jobs) + len(added)
+    if scenario.gateways:
+        on_one_device += MAX_OPEN_JOBS
+        jobs += MAX_OPEN_JOBS * len(scenario.gateways)
     # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
     return 1_000 + 20 * jobs * (1 + on_one_device + len(scenario.producers))
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> tuple[list[str], list[str]]:
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
     """Return how the ledger and the agents violate the invariants of a run that has ended.
 
     What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
@@ -305,17 +386,22 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | 
         Defects, and disputes.
     """
     ledger = list(cast.manager.ledger.values())
-    optional: Collection[str] = ()
+    optional: frozenset[str] = frozenset()
     if cast.director is not None:
         scenario = as_happened(scenario, cast.director.happenings)
         optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
+    # With the jobs as they were agreed: what was measured since changes no contract.
+    realised = realise(scenario, watch.realised)
+    scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
+    optional |= realised.withdrawn
     open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
-    if wire is None:
+    if not isinstance(watch, WireWatch):
         defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
         local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
         return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
+    wire = watch
     if wire.sides is None:
         return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
@@ -330,14 +416,20 @@ def _differences(
     return disagreements(ledger, sides, jobs, producers)
 
 
-async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
-    """Run the agents of some houses, each house a host, until the clock in another process ends the run.
+async def run_hosts(
+    scenario: Scenario,
+    settings: RunSettings,
+    broker: Broker,
+    house_ids: Collection[str] | Mapping[str, Collection[str]],
+) -> None:
+    """Run the agents of some houses until the clock in another process ends the run.
 
     Args:
         scenario: The neighbourhood; only the part of these houses is read.
         settings: As the clock has them.
         broker: Where the clock connects to as well.
-        house_ids: Houses of the scenario with at least one device.
+        house_ids: Houses of the scenario with at least one device, each a host; or, by host id, the houses that share
+            the host.
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
@@ -346,25 +438,29 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
-    homes = homes_of(scenario)
-    cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
+    shared = house_ids if isinstance(house_ids, Mapping) else {house: (house,) for house in house_ids}
+    agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
+    homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
+    cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
+    ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
-            setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}
-            journals = {house: _open(settings.host_journal(house, setups[house]), opened) for house in house_ids}
-            async with asyncio.TaskGroup() as tasks:
+            setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
+            journals = {host: _open(settings.host_journal(host, setups[host]), opened) for host in shared}
+            async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members = []
-                for house in house_ids:
+                for host_id in shared:
                     host = _host(
-                        house,
+                        host_id,
                         cast,
-                        homes[house],
+                        homes[host_id],
                         settings,
-                        journals[house],
-                        setup=setups[house],
+                        journals[host_id],
+                        setup=setups[host_id],
+                        port=ports.of(host_id),
                         clock_limit_wall_s=settings.patience.limit_wall_s,
                     )
-                    members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
+                    members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
                 looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
                 await asyncio.wait(members)
                 looking.cancel()
@@ -385,6 +481,7 @@ def _host(
     *,
     watch: Watch | None = None,
     setup: str = "",
+    port: Port | None = None,
     clock_limit_wall_s: float | None = None,
 ) -> Host:
     return Host(
@@ -397,6 +494,7 @@ def _host(
         observer=watch,
         journal=journal,
         setup=setup,
+        port=port,
         clock_limit_wall_s=clock_limit_wall_s,
     )
 

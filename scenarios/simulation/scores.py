@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
@@ -61,11 +62,19 @@ def run_key(
     days: int | None,
     *,
     patient: bool,
+    negotiating: NegotiationSettings | None = None,
     supply: SupplySettings | None = None,
 ) -> str:
-    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash."""
+    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash.
+
+    They do not depend on whether producers are left out that would decline.
+    """
+    plain = NegotiationSettings()
+    chosen = replace(plain if negotiating is None else negotiating, negotiation=plain.negotiation)
+    asking = () if chosen == plain else (astuple(chosen),)
     shared = (supply.prefer,) if supply is not None and supply.is_shared else ()
-    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient, *shared)
+    days = scenario.days if days is None else days
+    return fingerprint(scenario, seed, astuple(algorithm), days, patient, *asking, *shared)
 
 
 @dataclass(frozen=True, slots=True)

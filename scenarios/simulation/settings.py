@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents import Job, Prediction
+from agents import Job, NegotiationSettings, Prediction
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import file_name, setup_parts
@@ -35,8 +35,8 @@ _MAX_BYTES_OF_PART = 100
 class RunSettings:
     """How a scenario is run once, in one process or in several.
 
-    `seed`, `algorithm`, `supply` and `patient` must be the same in all processes of a run. What is marked "clock only"
-    does not concern a process that only runs households.
+    `seed`, `algorithm`, `supply`, `patient` and `negotiating` must be the same in all processes of a run. What is
+    marked "clock only" does not concern a process that only runs households.
     """
 
     seed: int
@@ -47,6 +47,8 @@ class RunSettings:
     """Whether a job is supplied whole or by several producers together."""
     patient: bool = True
     """Whether jobs that no producer can serve wait for an opening."""
+    negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
+    """How jobs find a supplier."""
     patience: Timeouts = field(default_factory=Timeouts)
     hosts: int | None = None
     """Number of hosts that the agents are spread over; None: one for each household, and one for the manager."""
@@ -102,12 +104,17 @@ class RunSettings:
         predictions = {producer: series.predictions for producer, series in sorted(scenario.producers.items())}
         there = {device.agent for house in scenario.houses for device in house.devices}
         absent = sorted(absent_at_start(scenario) & there)
+        base_loads = {house: load.digest for house, load in sorted(scenario.base_loads.items())}
         return {
+            **({"base_loads": _hash_of(json.dumps(base_loads).encode())} if base_loads else {}),
             **({"absent": _hash_of(json.dumps(absent).encode())} if absent else {}),
             "algorithm": "/".join([str(name), *(f"{number:g}" for number in numbers)]),
             "devices": _hash_of(json.dumps(devices).encode()),
+            **({"gateways": _hash_of(_gateways_json(scenario))} if scenario.gateways else {}),
+            **({"strategy": scenario.strategy} if scenario.strategy else {}),
             "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
+            **({"negotiation": _shown(self.negotiating)} if self.negotiating != NegotiationSettings() else {}),
             "patient": "yes" if self.patient else "no",
             "seed": str(self.seed),
             "start": str(scenario.start_s),
@@ -144,6 +151,17 @@ class RunSettings:
         return folder / f"{run}.{process}.journal.sqlite"
 
 
+def _shown(negotiating: NegotiationSettings) -> str:
+    return "/".join(str(value) for value in astuple(negotiating))
+
+
+def _gateways_json(scenario: Scenario) -> bytes:
+    """Return the real devices of a part of a scenario, and the load profiles that they may ask for by name."""
+    gateways = {agent: gateway.model_dump(mode="json") for agent, gateway in sorted(scenario.gateways.items())}
+    profiles = {name: profile.digest for name, profile in sorted(scenario.load_profiles.items())}
+    return json.dumps([gateways, profiles]).encode()
+
+
 def _hash_of(content: bytes) -> str:
     return f"#{hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -161,7 +179,8 @@ def described(
     """
     algorithm = asdict(settings.algorithm)
     del algorithm["name"]
-    chosen = {**algorithm, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
+    asking = {} if settings.negotiating == NegotiationSettings() else asdict(settings.negotiating)
+    chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
     if settings.supply.is_shared:
         chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
     if any(scores.values()):

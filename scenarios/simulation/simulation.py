@@ -12,8 +12,9 @@ from pathlib import Path
 from broker.clock import Reported
 from scenarios.results import SimulationSpec as Record, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
+from scenarios.simulation.household_processes import household_processes, shares_of
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.recorded_run import Order, record_run
+from scenarios.simulation.recorded_run import Order, RunRecord, record_run
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import described
 from scenarios.simulation.workers import perform_all
@@ -49,21 +50,14 @@ class Simulation:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
             SsmicError: a run failed; see `scenarios.simulation.run.run_scenario`. Other runs are interrupted.
         """
-        workers = self.plan.workers or min(len(self.orders), cores())
+        processes = 1 if self.plan.replay is not None else self.plan.processes or 1
+        workers = 1 if processes > 1 else self.plan.workers or min(len(self.orders), cores())
         tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
             outcomes = []
             for order in self.orders:
                 with record_run(self.plan.scenario, order, partial(tell, order.run)) as record:
-                    outcome = await run_scenario(
-                        self.plan.scenario,
-                        order.settings,
-                        self.broker.for_run(),
-                        recorder=record.writer,
-                        on_moment=record.moment,
-                        on_report=partial(report, order.run),
-                        restart_broker=self.broker.restart,
-                    )
+                    outcome = await self._run_once(order, record, processes, in_worker, partial(report, order.run))
                     outcomes.append(record.ended(outcome))
         else:
             outcomes = await perform_all(
@@ -72,6 +66,31 @@ class Simulation:
         if outcomes[0].state == "done" and self.plan.start_scores is None:
             self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
+
+    async def _run_once(
+        self,
+        order: Order,
+        record: RunRecord,
+        processes: int,
+        in_worker: Callable[[], None] | None,
+        on_report: Callable[[Reported], None],
+    ) -> RunOutcome:
+        """Do a run: in this process alone, or with further ones for its share of the households each."""
+        scenario = self.plan.scenario
+        own, *others = shares_of(scenario, order.settings.hosts, processes)
+        async with household_processes(scenario, order.settings, self.broker, others, in_worker):
+            return await run_scenario(
+                scenario,
+                order.settings,
+                self.broker.for_run(),
+                None if processes == 1 else own,
+                recorder=record.writer,
+                on_moment=record.moment,
+                on_report=on_report,
+                replay=self.plan.replay,
+                restart_broker=self.broker.restart,
+                is_spread=processes > 1,
+            )
 
 
 @asynccontextmanager
@@ -92,9 +111,11 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         chosen = described(runs[0], plan.bus, runs[0].days_of(scenario), scores)
         if plan.has_script:
             chosen["script"] = True
-        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, chosen)
+        if plan.kept_messages != "all":
+            chosen["messages"] = plan.kept_messages
+        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
         results_file = create_results(record, plan.out, plan.folder)
-        orders = [Order(run, settings, results_file) for run, settings in enumerate(runs, start=1)]
+        orders = [Order(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)]
         try:
             yield Simulation(plan, broker, results_file, orders)
         finally:

@@ -145,7 +145,7 @@ class _Worker:
         """Have a run done."""
         self._pipe.send(order)
         while True:
-            await _wait_readable(self._pipe.fileno())
+            await wait_readable(self._pipe.fileno())
             try:
                 answer: _Answer = self._pipe.recv()
             except (EOFError, ConnectionError):
@@ -173,7 +173,8 @@ class _Worker:
             self._process.join()
 
 
-async def _wait_readable(descriptor: int) -> None:
+async def wait_readable(descriptor: int) -> None:
+    """Wait until something can be read from a file descriptor."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(descriptor, readable.set)
@@ -199,7 +200,7 @@ async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> No
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         while True:
-            await _wait_readable(pipe.fileno())
+            await wait_readable(pipe.fileno())
             order: Order = pipe.recv()
             pipe.send(await _perform(pipe, scenario, order, broker))
     except (EOFError, ConnectionError, asyncio.CancelledError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from broker import SsmicError, new_loop
 from broker.transport import MemoryBroker
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
-from scenarios.simulation import RunSettings, run_scenario
+from scenarios.simulation import RunSettings, fastest_spread, run_scenario
 from scenarios.sweep.plan import SweepRun
 
 FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
@@ -49,6 +49,8 @@ def perform(scenario: Scenario, order: SweepRun) -> SweepRow:
 
 
 async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, float | None], str]:
+    if settings.hosts is None:
+        settings = replace(settings, hosts=fastest_spread(scenario))
     outcome = await run_scenario(scenario, settings, MemoryBroker())
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]

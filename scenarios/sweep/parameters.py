@@ -28,6 +28,8 @@ RUN_SETTINGS: Final[Mapping[str, Kind]] = {
     "node_limit": int,
     "supply": str,
     "days": int,
+    "negotiation": str,
+    "ask_at_once": int,
     "patient": bool,
     "hosts": int,
 }

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents import SettingsError
+from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
@@ -255,7 +255,7 @@ def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
-    for chosen in (_algorithm_settings, _supply_settings):
+    for chosen in (_negotiation_settings, _algorithm_settings, _supply_settings):
         try:
             chosen(settings)
         except SettingsError as error:
@@ -266,6 +266,12 @@ def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
 def _algorithm_settings(settings: Mapping[str, Value]) -> AlgorithmSettings:
     chosen: dict[str, Any] = {key: settings[key] for key in _ALGORITHM if key in settings}
     return AlgorithmSettings(str(settings["algorithm"]), **chosen)
+
+
+def _negotiation_settings(settings: Mapping[str, Value]) -> NegotiationSettings:
+    names = [field.name for field in fields(NegotiationSettings)]
+    chosen: dict[str, Any] = {name: settings[name] for name in names if name in settings}
+    return NegotiationSettings(**chosen)
 
 
 def _supply_settings(settings: Mapping[str, Value]) -> SupplySettings:
@@ -279,6 +285,7 @@ def _run_settings(run: int, seed: int, settings: Mapping[str, Value], prefer: tu
         seed=seed,
         run_id=f"sweep-{run}",
         algorithm=_algorithm_settings(settings),
+        negotiating=_negotiation_settings(settings),
         supply=replace(_supply_settings(settings), prefer=prefer),
         patient=bool(settings.get("patient", True)),
         hosts=None if hosts is None else int(hosts),

@@ -29,6 +29,7 @@ from agents import (
     Production,
 )
 from broker.hosts import Agent
+from broker.protocol import Control
 from scenarios.events import (
     ACTION,
     Action,
@@ -71,6 +72,8 @@ class Script:
         self.stop_s: int | None = None
         """When the run stops next, UNIX seconds; None: it runs to its end."""
         self.director: Director
+        self.command: Callable[[Control], None] = lambda _control: None
+        """Has the clock carry out a command: `stop`, or another pace."""
         self.ledger: Callable[[], Mapping[str, LedgerEntry]] = dict
         """Returns the ledger as it is, by contract id."""
         self._arrived = asyncio.Event()

@@ -15,7 +15,7 @@ import structlog
 
 from broker import BrokerLostError
 from broker.clock import Moment
-from broker.transport import Broker, Bus, Delivery, MemoryBroker, Reconnected, Will
+from broker.transport import Broker, Bus, Content, Delivery, MemoryBroker, Reconnected, Will
 from scenarios.events import Action, DisturbLink, Happening, RestartBroker
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,7 @@ class _DisturbedBus:
     def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
         self._bus.on_oversized = listener
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         link = self._disturbances.link_of(self._host) if qos == 0 else None
         if link is None:
             await self._bus.publish(topic, payload, qos=qos, retain=retain)
@@ -183,4 +183,4 @@ class _DisturbedBus:
 
 def _may_be_lost(delivery: Delivery) -> bool:
     """Return whether a message goes over the link at QoS 0: grants, messages between agents, and requests for them."""
-    return not delivery.retain and delivery.topic.split("/")[2:3] in (["grant"], ["inbox"], ["resend"])
+    return not delivery.retain and delivery.topic.split("/")[2:3] in (["grants"], ["grant"], ["inbox"], ["resend"])

@@ -66,6 +66,11 @@ def promised(start_s: int = LATER_S, **changed: Any) -> Promised:
     return Promised(job_id="wash", consumer=WASHER, start_s=start_s, energy_wh=800.0).model_copy(update=changed)
 
 
+def listed(consumer: Correspondent) -> list[str]:
+    """Return the producers that a consumer is told of, in order."""
+    return [producer for m in consumer.messages() if isinstance(m, Producers) for producer in m.producers]
+
+
 @pytest.fixture
 def stage() -> Any:
     """The manager, ten seconds after the start, with the producers `roof` and `shed`."""
@@ -90,25 +95,26 @@ def rejected(stage: Stage) -> list[str]:
 
 
 async def test_producers_are_listed_lowest_score_first_and_equals_by_id() -> None:
-    """Earlier scores count from the first question on."""
-    consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
+    """Earlier scores count from the first question on. A job is told of some, and of more when it asks for them."""
+    more = ProducersFor(job_id="wash", asked=("south", "east"), part="next")
+    consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")), (5, MANAGER, more))
     keeper = manager({"north": 12, "south": 8})
     await correspond([keeper, consumer, joining("north"), joining("south"), joining("west"), joining("east")])
-    assert consumer.messages() == [Producers(job_id="wash", producers=("south", "east", "west", "north"))]
+    assert listed(consumer) == ["south", "east", "west", "north"]
 
 
 async def test_producers_that_a_job_has_asked_are_left_out() -> None:
     """A job goes through the list once."""
     consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash", asked=("north",))))
     await correspond([manager(), consumer, joining("north"), joining("south")])
-    assert consumer.messages() == [Producers(job_id="wash", producers=("south",))]
+    assert listed(consumer) == ["south"]
 
 
 async def test_producers_that_join_in_a_round_can_be_asked_in_that_round() -> None:
     """The order of messages within a round does not decide who is known."""
     consumer = Correspondent(WASHER, (0, MANAGER, ProducersFor(job_id="wash")))
     await correspond([manager(), consumer, joining("z roof")])
-    assert consumer.messages() == [Producers(job_id="wash", producers=("z roof",))]
+    assert listed(consumer) == ["z roof"]
 
 
 async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
@@ -138,11 +144,15 @@ async def test_only_a_producer_of_the_neighbourhood_can_join_and_only_itself() -
     assert keeper.scores.ranking() == []
 
 
-async def test_a_producer_that_joins_is_told_which_jobs_are_registered() -> None:
-    """By digests, which tell it nothing about jobs that it is not asked for."""
-    roof = joining("roof")
-    await correspond([manager(), roof])
-    assert roof.messages() == [JobsRegistered(digests=(digest_of(WASH), digest_of(DRY)))]
+async def test_only_producers_that_a_job_is_told_of_can_recognise_it() -> None:
+    """By its digest, which tells them nothing; a producer that joins is told of the jobs that wait."""
+    roof, shed, late = joining("roof"), joining("shed"), joining("z roof", 60)
+    washer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash", asked=("shed",))))
+    dryer = Correspondent(DRYER, (5, MANAGER, ProducersFor(job_id="dry", asked=("roof", "shed"))))
+    await correspond([manager(), roof, shed, late, washer, dryer])
+    assert roof.messages() == [JobsRegistered(digests=(digest_of(WASH),))]
+    assert shed.messages() == []
+    assert late.messages() == [JobsRegistered(digests=(digest_of(DRY),))]
 
 
 def test_nobody_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:

@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from agents.device_events import Reported
 from agents.energy import LoadProfile, Production
+from agents.headroom import View
 from agents.messages import (
     MESSAGES,
     Accept,
@@ -24,12 +26,16 @@ from agents.messages import (
     ContractVoid,
     Decline,
     Declined,
+    DeviceSaid,
     DropJob,
     Follow,
     Followed,
     Happened,
+    Headroom,
     Hold,
+    JobExecuted,
     JobsRegistered,
+    JobWithdrawn,
     Join,
     Leave,
     Message,
@@ -41,6 +47,7 @@ from agents.messages import (
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -50,6 +57,7 @@ from agents.messages import (
     Reserved,
     RoomNeeded,
     RoomWanted,
+    Scored,
     SharePromised,
     SharesAmended,
     ShareVoid,
@@ -85,7 +93,8 @@ SHARED_CONTRACT = Contract(
 EXAMPLES: list[Message] = [
     ProducerJoined(producer="roof"),
     ProducersFor(job_id="wash", asked=("roof",)),
-    Producers(job_id="wash", producers=("roof", "shed")),
+    Producers(job_id="wash", producers=("roof", "shed"), left_out=(0, 3)),
+    Headroom(view=View(from_s=0, block_s=3600, free_wh=(5.0,), peak_wh=(0.5,), promised=((0, 1, 2.0),))),
     Request(job=JOB, patient=True, starts=((60, 7200),), held=False),
     Hold(job_id="wash"),
     Release(job_id="wash", starts=((60, 600), (900, 7200))),
@@ -102,8 +111,13 @@ EXAMPLES: list[Message] = [
     Promised(job_id="wash", consumer="1/washer", start_s=60, energy_wh=800.0),
     PromiseWithdrawn(job_id="wash", reason="clouds"),
     PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
+    Scored(left_out={"roof": 2}),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
+    DeviceSaid(device="washer", said=Reported(power_w=5.0)),
+    JobWithdrawn(job_id="wash"),
+    JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),
+    ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0))),
     ProducerLeft(producer="roof"),
     Happened(n=1, event={"do": "note", "text": "noon"}),
     Follow(job_ids=("wash",)),

@@ -64,9 +64,10 @@ def test_letters_with_marks_have_one_form() -> None:
 
 @given(valid_ids(MAX_CHARACTERS), valid_ids(MAX_CHARACTERS), valid_ids(MAX_CHARACTERS))
 def test_every_id_fits_in_every_topic_and_client_id(run: str, house: str, device: str) -> None:
-    """However long it becomes: an agent's id is percent-encoded twice."""
+    """However long it becomes: an agent's id, as that of a producer is, is percent-encoded twice."""
     agent = f"{topics.encode(house)}/{topics.encode(device)}"
-    check_topic(topics.inbox(run, house, agent, house))
+    check_topic(topics.forecast(run, house, agent))
+    check_topic(topics.inbox(run, house, house))
     check_client_id(f"{run}-{house}")
 
 
@@ -74,7 +75,7 @@ def test_the_longest_ids_fit_in_a_topic() -> None:
     """Two hundred characters of four bytes each."""
     longest = "\U0001f3e0" * MAX_CHARACTERS
     agent = f"{topics.encode(longest)}/{topics.encode(longest)}"
-    topic = topics.inbox(longest, longest, agent, longest)
+    topic = topics.forecast(longest, longest, agent)
     check_topic(topic)
     assert len(topic) < MAX_TEXT_BYTES
 

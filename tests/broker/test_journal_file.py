@@ -12,15 +12,16 @@ import pytest
 
 from broker.clock.journal import ClockJournal
 from broker.hosts.journal import HostJournal, RoundRecord
+from broker.hosts.round import Round
 from broker.journal_file import JournalError
-from broker.protocol.wire import Envelope, Grant
+from broker.protocol.envelope import Envelope
 
 IDENTITY = {"run": "r", "host": "adler", "seed": "1"}
 
 
 def record(step: int) -> RoundRecord:
     """Return a round in which one message arrived."""
-    grant = Grant(step=step, time=60 * step, round=0, expected={"brandt": 1})
+    grant = Round(step=step, time=60 * step, round=0, granted_step=step, expected={"brandt": 1})
     body = {"kind": "Decline", "job_id": "j", "reason": "no sun"}
     envelope = Envelope(session="s", step=step, time=60 * step, round=0, sender="b", seq=step, to="a", body=body)
     return RoundRecord(grant, (envelope,), (("brandt", envelope),), (), None, None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.protocol.topics import encode
+from broker.security.acl import DeviceAccess
 from broker.security.provision import Guard, login_folder, write_guard
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
@@ -71,20 +72,26 @@ class GuardedBroker:
 
 @asynccontextmanager
 async def guarded_mosquitto(
-    folder: Path, hosts: tuple[str, ...], *, by_certificate: bool = False, changed: Mapping[str, int] | None = None
+    folder: Path,
+    hosts: tuple[str, ...],
+    *,
+    devices: tuple[DeviceAccess, ...] = (),
+    by_certificate: bool = False,
+    changed: Mapping[str, int] | None = None,
 ) -> AsyncIterator[GuardedBroker]:
     """Write a guard into `folder` and run a Mosquitto with it.
 
     Args:
         folder: Where to write.
         hosts: Households, each of which gets a login.
+        devices: Real devices, each of which gets a login.
         by_certificate: How clients log in.
         changed: Other figures for limits of the written configuration, by name, so that a test reaches them soon.
     """
     program = find_mosquitto()
     assert program is not None
     port = free_port()
-    write_guard(folder, Guard(hosts, ("manager",), port=port, client_certificates=by_certificate))
+    write_guard(folder, Guard(hosts, ("manager",), port=port, client_certificates=by_certificate, devices=devices))
     configuration = folder / "broker" / "mosquitto-host.conf"
     written = configuration.read_text(encoding="utf-8")
     for name, value in (changed or {}).items():

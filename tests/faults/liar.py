@@ -10,7 +10,6 @@ finds contradictory is the liar's.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import tempfile
 import traceback
@@ -32,7 +31,7 @@ from scenarios.simulation.invariants import manager_problems
 from tests.deployment.guarded import guarded_mosquitto
 from tests.faults.seeds import seeds_wanted
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, unsigned
-from tests.redteam.member import Member, Sent, Turn
+from tests.redteam.member import Member, Sent, Turn, batch_with, fields_of
 
 LIMIT_WALL_S = 4.0
 RUN = "liar"
@@ -139,7 +138,7 @@ class Liar:
 
     def _shuffles(self, turn: Turn) -> str:
         self.random.shuffle(turn.sent)
-        seqs = [json.loads(message.payload)["seq"] for message in turn.sent]
+        seqs = [fields_of(message.payload)["seq"] for message in turn.sent]
         turn.sent[:] = [_with(m, seq=seq) for m, seq in zip(turn.sent, sorted(seqs), strict=True)]
         return "changes the order"
 
@@ -183,7 +182,11 @@ class Liar:
 
     def _lies_to_the_clock(self, turn: Turn) -> str:
         now_s = turn.grant.time
-        match self.random.randrange(8):
+        match self.random.randrange(10):
+            case 8:
+                turn.done["more"] = self.random.choice([1, 5, 500, -1])
+            case 9:
+                turn.done |= {"local": self.random.choice([0, 1, 10**6, -1]), "pending": self.random.random() < 0.5}
             case 0:
                 turn.done["next"] = self.random.choice([None, now_s + 1, now_s + 3600, now_s - 3600, 0])
             case 1:
@@ -191,7 +194,7 @@ class Liar:
             case 2:
                 turn.done["sent"] = {self.random.choice([MANAGER, "adler", "nowhere"]): self.random.choice([1, 5, -1])}
             case 3:
-                turn.done["failure"] = {"v": 2, "agent": self.random.choice(self._agents), "traceback": "x"}
+                turn.done["failure"] = {"v": 3, "agent": self.random.choice(self._agents), "traceback": "x"}
             case 4:
                 turn.done["step"] = self.random.choice([0, turn.grant.step + 1, 2**40])
             case 5:
@@ -291,7 +294,7 @@ class Liar:
 
 
 def _with(message: Sent, **fields: Any) -> Sent:
-    payload = json.dumps(json.loads(message.payload) | fields).encode()
+    payload = batch_with(fields_of(message.payload) | fields)
     return Sent(message.home, message.to, payload, message.is_counted)
 
 

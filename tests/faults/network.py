@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
-from broker.transport.base import Broker, Bus, Delivery, Reconnected, Will
+from broker.transport.base import Broker, Bus, Content, Delivery, Reconnected, Will
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class FaultyBus:
         self.on_oversized: Callable[[str, int], None] | None = None
         self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         if self.is_dead:
             await asyncio.Future()
         await self._bus.publish(topic, payload, qos=qos, retain=retain)
@@ -56,7 +56,14 @@ class FaultyBus:
         loop = asyncio.get_running_loop()
         async for event in self._bus.messages():
             # Only these topics go at QoS 0; the rest arrives as it should.
-            is_lossy = isinstance(event, Delivery) and event.topic.split("/")[2] in {"grant", "done", "inbox", "resend"}
+            is_lossy = isinstance(event, Delivery) and event.topic.split("/")[2] in {
+                "grants",
+                "grant",
+                "done",
+                "inbox",
+                "local",
+                "resend",
+            }
             if not is_lossy:
                 self._arrived.put_nowait(event)
                 continue

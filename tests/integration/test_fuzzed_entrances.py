@@ -14,16 +14,18 @@ from pydantic import BaseModel
 from agents.ledger import LedgerEntry
 from agents.messages import MESSAGES
 from broker.hosts.host import Host
-from broker.protocol import topics
+from broker.protocol import envelopes_of, topics
 from broker.protocol.wire import (
     Announcement,
+    Batch,
     Control,
     Done,
-    Envelope,
     Grant,
     Member as RosterMember,
     ResendRequest,
     Roster,
+    RoundMessages,
+    SentMessage,
     TimeReport,
 )
 from broker.transport.memory import MemoryBroker
@@ -90,15 +92,20 @@ def payloads(*models: BaseModel) -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(max_size=60), *(mutations_of(model) for model in models))
 
 
-ENVELOPE = Envelope(
-    session="b's", step=0, time=0, round=0, sender="bee", seq=1, to="asker", re=3, body=Ping(n=1).model_dump()
-)
+def batch_of(to: str, body: dict[str, Any]) -> Batch:
+    """Return a message of the member as it is sent."""
+    message = SentMessage(sender="bee", seq=1, to=to, re=3, body=body)
+    return Batch(session="b's", rounds=[RoundMessages(step=0, time=0, round=0, messages=[message])])
+
+
+BATCH = batch_of("asker", Ping(n=1).model_dump())
 DONE = Done(session="b's", step=0, time=0, round=0, sent={"a": 1}, next=3)
 THERE = Announcement(host="b", session="b's", agents=("bee",), state="there")
 CONTROL = Control(command="pace", pace="60x", by="anna")
 AT_THE_CLOCK = st.one_of(
     st.tuples(st.just(topics.done(RUN, "b")), payloads(DONE)),
-    st.tuples(st.just(topics.inbox(RUN, "a", "asker", "b")), payloads(ENVELOPE)),
+    st.tuples(st.just(topics.inbox(RUN, "a", "b")), payloads(BATCH)),
+    st.tuples(st.just(topics.local(RUN, "b")), payloads(BATCH)),
     st.tuples(st.just(topics.host(RUN, "b")), payloads(THERE)),
     st.tuples(st.just(topics.control(RUN)), payloads(CONTROL).filter(lambda payload: b'"p' not in payload[:40])),
 )
@@ -119,9 +126,9 @@ def test_nothing_that_a_member_sends_ends_a_run(sent: list[tuple[str, bytes]]) -
 
 
 MEMBERS = {"b": RosterMember(session="b's", agents=("bee",)), "a": RosterMember(session="", agents=("echo",))}
-TO_ECHO = ENVELOPE.model_copy(update={"to": "echo"})
+TO_ECHO = batch_of("echo", Ping(n=1).model_dump())
 AT_A_HOST = st.one_of(
-    st.tuples(st.just(topics.inbox(RUN, "a", "echo", "b")), payloads(TO_ECHO)),
+    st.tuples(st.just(topics.inbox(RUN, "a", "b")), payloads(TO_ECHO)),
     st.tuples(st.just(topics.resend(RUN, "a", "b")), payloads(ResendRequest(step=3))),
     st.tuples(st.just(topics.roster(RUN)), st.binary(min_size=1, max_size=60)),
     st.tuples(st.just(topics.grant(RUN, "a")), st.binary(max_size=60)),
@@ -142,12 +149,12 @@ def test_nothing_that_a_member_sends_ends_another_host(sent: list[tuple[str, byt
             present = RosterMember(session=host.session, agents=("echo",))
             await bus.publish(topics.roster(RUN), Roster(hosts=MEMBERS | {"a": present}).encoded(), retain=True)
             await heard(bus)
-            start = Grant(step=0, time=0, round=0, expected={}, phase="start")
+            start = Grant(step=0, time=0, round=0, expected={"a": {}}, phase="start")
             await bus.publish(topics.grant(RUN, "a"), start.encoded())
             for topic, payload in sent:
                 await bus.publish(topic, payload)
             await heard(bus)
-            await bus.publish(topics.grant(RUN, "a"), Grant(step=1, time=1, round=0, expected={}).encoded())
+            await bus.publish(topics.grant(RUN, "a"), Grant(step=1, time=1, round=0, expected={"a": {}}).encoded())
             answers = [Done.model_validate_json(delivery.payload) for delivery in await heard(bus)]
             life.cancel()
             return [done.step for done in answers]
@@ -172,9 +179,9 @@ BODIES: list[dict[str, Any]] = [
     {"kind": "ContractAmended", "contract_id": "j/1", "start_s": 5, "reason": ""},
     {"kind": "Declined", "job_id": "j", "producer": "pv"},
 ]
-SAID = [ENVELOPE.model_copy(update={"body": body}) for body in BODIES]
+SAID = [batch_of("asker", body) for body in BODIES]
 AT_A_WATCHER = st.one_of(
-    st.tuples(st.just(topics.inbox(RUN, "a", "asker", "b")), payloads(*SAID)),
+    st.tuples(st.just(topics.inbox(RUN, "a", "b")), payloads(*SAID)),
     st.tuples(st.just(topics.host(RUN, "b")), payloads(THERE)),
     st.tuples(st.just(topics.ledger(RUN, "j/1")), payloads(ENTRY)),
     st.tuples(st.just(topics.forecast(RUN, "b", "pv")), payloads(PREDICTION)),
@@ -202,11 +209,11 @@ def test_nothing_that_arrives_ends_a_watcher(sent: list[tuple[str, bytes]]) -> N
 
 
 @settings(max_examples=60)
-@given(st.one_of([mutations_of(envelope) for envelope in SAID]))
+@given(st.one_of([mutations_of(batch) for batch in SAID]))
 def test_the_body_of_a_message_is_understood_or_refused(payload: bytes) -> None:
     """A job that is understood can be calculated with: it is within the limits of scenarios."""
     try:
-        message = MESSAGES.validate_python(Envelope.model_validate_json(payload).body)
+        message = MESSAGES.validate_python(envelopes_of(Batch.model_validate_json(payload))[0].body)
     except ValueError:
         return
     if message.kind == "Request":

@@ -10,6 +10,8 @@ import pytest
 
 from agents.model import GRID, MANAGER, Contract
 from broker.errors import SsmicError
+from broker.protocol import Envelopes
+from broker.transport.base import Content
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
@@ -27,14 +29,16 @@ class FalsifyingBroker(MemoryBroker):
         self._job_id = job_id
         self._once = once
 
-    def deliver(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Deliver a message, or the falsified one."""
-        if b'"ContractAgreed"' in payload and not retain:
-            message = json.loads(payload)
-            if (contract := message["body"]["contract"])["job_id"] == self._job_id:
-                contract["start_s"] += 1
-                self._job_id = None if self._once else self._job_id
-                payload = json.dumps(message).encode()
+    def deliver(self, topic: str, payload: bytes | Content, *, retain: bool) -> None:
+        """Deliver a batch, or a falsified one, as another process would have sent it."""
+        if isinstance(payload, Envelopes) and any(e.kind == "ContractAgreed" for e in payload.envelopes):
+            batch = json.loads(payload.encoded())
+            for message in (message for round_ in batch["rounds"] for message in round_["messages"]):
+                contract = message["body"].get("contract")
+                if contract is not None and contract["job_id"] == self._job_id:
+                    contract["start_s"] += 1
+                    self._job_id = None if self._once else self._job_id
+            payload = json.dumps(batch).encode()
         super().deliver(topic, payload, retain=retain)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import pytest
 import structlog
@@ -29,19 +30,18 @@ AGENT = "adler/dishwasher"
 
 def _envelope(**changed: object) -> bytes:
     """A message that follows the protocol in all but what is changed."""
-    envelope = {
-        "v": 2,
-        "session": "of a process that is no more",
-        "step": 5,
-        "time": 0,
-        "round": 0,
+    message = {
         "sender": "pv-adler",
         "seq": 10_000,
         "to": AGENT,
         "re": None,
         "body": {"kind": "Amend", "job_id": "x", "start_s": 1},
     }
-    return json.dumps(envelope | changed).encode()
+    round_: dict[str, Any] = {"step": 5, "time": 0, "round": 0, "messages": [message]}
+    batch: dict[str, Any] = {"v": 3, "session": "of a process that is no more", "rounds": [round_]}
+    for holder in (message, round_, batch):
+        holder.update((key, value) for key, value in changed.items() if key in holder)
+    return json.dumps(batch).encode()
 
 
 MALFORMED = (
@@ -51,8 +51,8 @@ MALFORMED = (
     b"null",
     b"[" * 10_000,
     b'{"v": 1}',
-    b'{"v": 2, "step": -1, "time": "x"}',
-    b'{"v": 2, "surprise": true}',
+    b'{"v": 3, "step": -1, "time": "x"}',
+    b'{"v": 3, "surprise": true}',
     b"x" * (MAX_PAYLOAD_BYTES + 1),
     _envelope(v=1),
     _envelope(session=None),
@@ -74,8 +74,10 @@ def _topics(scenario: Scenario) -> list[str]:
         topics.grant(RUN, host),
         topics.done(RUN, host),
         topics.done(RUN, "nobody"),
-        topics.inbox(RUN, host, AGENT, "dahl"),
-        topics.inbox(RUN, host, "nobody", "nobody"),
+        topics.grants(RUN),
+        topics.inbox(RUN, host, "dahl"),
+        topics.inbox(RUN, host, "nobody"),
+        topics.local(RUN, host),
         topics.resend(RUN, host, "nobody"),
         topics.ledger(RUN, "nothing"),
         f"ssmic/{RUN}/no/such/topic",

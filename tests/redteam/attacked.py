@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,6 +58,7 @@ class _Heard:
     messages = 0
     negotiations = 0
     seen: Mapping[str, int] = {}
+    realised: Sequence[tuple[str, dict[str, Any]]] = ()
 
     def __init__(self) -> None:
         self.said: list[tuple[str, dict[str, Any]]] = []

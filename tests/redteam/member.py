@@ -21,10 +21,12 @@ import aiomqtt
 from agents.messages import MESSAGES
 from agents.model import MANAGER
 from broker.hosts.agent_group import AgentGroup
+from broker.hosts.round import Round
 from broker.protocol import topics
-from broker.protocol.wire import Announcement, Envelope, Grant, ResendRequest, Roster
+from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
+from broker.protocol.wire import Announcement, Batch, Grant, ResendRequest, Roster
 from broker.security.provision import login_folder
-from broker.transport.base import Bus, Delivery
+from broker.transport.base import Bus, Content, Delivery
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.settings import RunSettings
@@ -36,7 +38,7 @@ Body = Mapping[str, Any]
 class Wire(Protocol):
     """What a member needs of a connection; the project's own buses have it too."""
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message."""
         ...
 
@@ -55,9 +57,10 @@ class PlainMqtt:
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message."""
-        await self._client.publish(topic, payload, qos=qos, retain=retain)
+        encoded = payload if isinstance(payload, bytes) else payload.encoded()
+        await self._client.publish(topic, encoded, qos=qos, retain=retain)
 
     async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
         """Receive messages on topics."""
@@ -96,14 +99,36 @@ class Sent:
     to: str
     """The receiving agent, as the topic names it."""
     payload: bytes
+    """A batch of its own, so that what is wrong with it concerns no other message."""
     is_counted: bool = True
-    """Whether `Done.sent` counts it."""
+    """Whether the answer counts it."""
 
     @property
     def body(self) -> dict[str, Any]:
         """The message's body."""
-        body: dict[str, Any] = json.loads(self.payload)["body"]
+        body: dict[str, Any] = fields_of(self.payload)["body"]
         return body
+
+
+def batch_with(fields: Mapping[str, Any]) -> bytes:
+    """Return a batch of one message.
+
+    Args:
+        fields: Of the batch, its round and its message; what none of them has goes to the message.
+    """
+    batch = {"v": fields["v"], "session": fields["session"]}
+    round_ = {name: fields[name] for name in ("step", "time", "round")}
+    message = {name: value for name, value in fields.items() if name not in batch and name not in round_}
+    return json.dumps(batch | {"rounds": [round_ | {"messages": [message]}]}).encode()
+
+
+def fields_of(payload: bytes) -> dict[str, Any]:
+    """Return the fields of a batch of one message; inverse of `batch_with`."""
+    batch = json.loads(payload)
+    (round_,) = batch.pop("rounds")
+    (message,) = round_.pop("messages")
+    fields: dict[str, Any] = {**batch, **round_, **message}
+    return fields
 
 
 @dataclass(slots=True)
@@ -117,7 +142,7 @@ class Turn:
     sent: list[Sent]
     """What they say."""
     done: dict[str, Any]
-    """The answer to the clock, without `sent`, which is counted in the end unless the attack sets it."""
+    """The answer to the clock, without the counts of messages, which are added unless the attack sets them."""
     raw: list[tuple[str, bytes]] = field(default_factory=list)
     """Further payloads to publish, by topic."""
 
@@ -133,13 +158,13 @@ class Turn:
             to: The receiving agent.
             body: Its body.
             sender: The agent that it claims to be from; None: the household's first one.
-            is_counted: Whether `Done.sent` counts it.
+            is_counted: Whether the answer counts it.
             fields: Fields of the envelope that differ from what a host would write.
         """
         member = self.member
         member.seq += 1
         envelope = {
-            "v": 2,
+            "v": 3,
             "session": member.session,
             "step": self.grant.step,
             "time": self.grant.time,
@@ -150,16 +175,16 @@ class Turn:
             "re": None,
             "body": body,
         }
-        payload = json.dumps(envelope | fields).encode()
+        payload = batch_with(envelope | fields)
         self.sent.append(Sent(member.home_of(to), to, payload, is_counted))
 
     def change(self, kind: str, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the bodies of all messages of a kind."""
         for i, message in enumerate(self.sent):
-            envelope = json.loads(message.payload)
-            if envelope["body"].get("kind") == kind:
-                change(envelope["body"])
-                self.sent[i] = Sent(message.home, message.to, json.dumps(envelope).encode(), message.is_counted)
+            fields = fields_of(message.payload)
+            if fields["body"].get("kind") == kind:
+                change(fields["body"])
+                self.sent[i] = Sent(message.home, message.to, batch_with(fields), message.is_counted)
 
     def keep_silent(self, *kinds: str) -> None:
         """Leave out all messages of these kinds."""
@@ -231,7 +256,8 @@ class Member:
         """Take part until the run has ended or the member is put out of it."""
         run, house = self.run, self.house
         await wire.subscribe(topics.roster(run), qos=1)
-        await wire.subscribe(topics.inboxes(run, house), topics.resends(run, house), topics.grant(run, house))
+        await wire.subscribe(topics.inboxes(run, house), topics.resends(run, house))
+        await wire.subscribe(topics.grants(run), topics.grant(run, house))
         await self._announce(wire)
 
         async with asyncio.TaskGroup() as tasks:
@@ -256,13 +282,12 @@ class Member:
         match address.kind:
             case "roster":
                 await self._read_roster(wire, Roster.model_validate_json(delivery.payload), is_stored=delivery.retain)
-            case "grant":
+            case "grants" | "grant":
                 grant = Grant.model_validate_json(delivery.payload)
-                await self._take_grant(wire, grant)
+                if self.house in grant.expected:
+                    await self._take_grant(wire, grant)
             case "inbox":
-                envelope = Envelope.model_validate_json(delivery.payload)
-                key = (envelope.sender, envelope.seq)
-                self._held.setdefault(envelope.step, {})[key] = (address.ids[2], envelope)
+                self._hold(address.ids[1], Batch.model_validate_json(delivery.payload))
             case "resend":
                 step = ResendRequest.model_validate_json(delivery.payload).step
                 for message in self._published.get(step, []):
@@ -271,6 +296,12 @@ class Member:
         if self._grant is not None and not self._missing(self._grant):
             grant, self._grant = self._grant, None
             await self._run_round(wire, grant, tasks)
+
+    def _hold(self, from_host: str, batch: Batch) -> None:
+        for envelope in envelopes_of(batch):
+            if envelope.to not in self.agents:
+                continue
+            self._held.setdefault(envelope.step, {})[envelope.sender, envelope.seq] = (from_host, envelope)
 
     async def _take_grant(self, wire: Wire | Bus, grant: Grant) -> None:
         if grant.step <= self._last:
@@ -293,7 +324,7 @@ class Member:
 
     def _missing(self, grant: Grant) -> list[str]:
         have = Counter(host for host, _ in self._held.get(grant.step - 1, {}).values())
-        return [host for host, count in grant.expected.items() if have[host] < count]
+        return [host for host, count in grant.expected[self.house].items() if have[host] < count]
 
     async def _request_missing(self, wire: Wire | Bus, grant: Grant) -> None:
         for host in self._missing(grant):
@@ -302,13 +333,16 @@ class Member:
 
     async def _run_round(self, wire: Wire | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
         held = self._held.pop(grant.step - 1, {})
-        envelopes = tuple(held[key][1] for key in sorted(held) if held[key][0] in grant.expected)
-        record = await self._group.run_round(grant, envelopes, self._homes, tasks)
+        expected = {self.house, *grant.expected[self.house]}
+        envelopes = tuple(held[key][1] for key in sorted(held) if held[key][0] in expected)
+        round_ = Round.of(grant, self.house)
+        assert round_ is not None
+        record = await self._group.run_round(round_, envelopes, self._homes, tasks)
         self.granted.append(grant)
         self.runs += grant.phase == "run"
-        sent = [Sent(home, envelope.to, envelope.encoded()) for home, envelope in record.sent]
+        sent = [Sent(home, envelope.to, Envelopes([envelope]).encoded()) for home, envelope in record.sent]
         done: dict[str, Any] = {
-            "v": 2,
+            "v": 3,
             "session": self.session,
             "step": grant.step,
             "time": grant.time,
@@ -321,7 +355,8 @@ class Member:
         if self._attack is not None:
             self._attack(turn)
         counted = Counter(message.home for message in turn.sent if message.is_counted)
-        self._answer = json.dumps({"sent": counted} | turn.done).encode()
+        local = counted.pop(self.house, 0)
+        self._answer = json.dumps({"sent": counted, "local": local, "pending": local > 0} | turn.done).encode()
         self._last = grant.step
         self._published = {grant.step - 1: self._published.get(grant.step - 1, []), grant.step: turn.sent}
         for message in turn.sent:
@@ -333,4 +368,9 @@ class Member:
             self.ending = "left"
 
     async def _publish(self, wire: Wire | Bus, message: Sent) -> None:
-        await wire.publish(topics.inbox(self.run, message.home, message.to, self.house), message.payload)
+        if message.home == self.house:
+            with suppress(ValueError):  # what it says to itself may be anything, too
+                self._hold(self.house, Batch.model_validate_json(message.payload))
+            await wire.publish(topics.local(self.run, self.house), message.payload)
+        else:
+            await wire.publish(topics.inbox(self.run, message.home, self.house), message.payload)

@@ -24,9 +24,9 @@ RUN = "probe"
 MEMBER, VICTIM, OTHER = "brandt", "adler", "celik"
 END = b"this is the last message"
 SECRETS = {
-    "clock": [topics.grant(RUN, VICTIM), topics.inbox(RUN, VICTIM, "pv-adler", "manager")],
+    "clock": [topics.grant(RUN, VICTIM), topics.inbox(RUN, VICTIM, "manager")],
     VICTIM: [topics.host(RUN, VICTIM), topics.done(RUN, VICTIM), topics.resend(RUN, OTHER, VICTIM)],
-    OTHER: [topics.inbox(RUN, VICTIM, "pv-adler", OTHER), topics.forecast(RUN, OTHER, "pv-celik")],
+    OTHER: [topics.inbox(RUN, VICTIM, OTHER), topics.local(RUN, OTHER), topics.forecast(RUN, OTHER, "pv-celik")],
 }
 """What others publish that is none of the member's business, by login."""
 
@@ -101,10 +101,11 @@ TRICKS = [
     topics.done(RUN, VICTIM),
     *(topics.done(RUN, MEMBER).replace(MEMBER, name) for name in ("%61dler", "adler/", "brandt/../adler", "adler%00")),
     *(topics.done(RUN, MEMBER).replace(MEMBER, name) for name in ("Adler", "ADLER", "\x1b[31m", "\x9b", "\ufffe")),
-    topics.inbox(RUN, VICTIM, "pv-adler", MEMBER) + "/x",
-    topics.inbox(RUN, VICTIM, "pv-adler", MEMBER).replace("pv-adler", ""),
-    topics.inbox(RUN, VICTIM, "pv-adler", MEMBER).replace("pv-adler", "\x1b[31m"),
-    topics.inbox("%70robe", VICTIM, "pv-adler", MEMBER).replace("%25", "%"),
+    topics.inbox(RUN, VICTIM, MEMBER) + "/x",
+    topics.inbox(RUN, VICTIM, MEMBER).replace(VICTIM, ""),
+    topics.inbox(RUN, VICTIM, MEMBER).replace(VICTIM, "\x1b[31m"),
+    topics.inbox("%70robe", VICTIM, MEMBER).replace("%25", "%"),
+    topics.local(RUN, VICTIM),
     topics.done("z" * 65_000, MEMBER),
     topics.roster(RUN),
     topics.control(RUN),
@@ -177,7 +178,7 @@ async def test_50_who_takes_over_a_session_hears_nothing_of_it(
     lasting: dict[str, Any] = {"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
     taken = lasting if version is aiomqtt.ProtocolVersion.V311 else {"clean_start": False}
     identifier = f"fixed-{secrets.token_hex(4)}"
-    inbox = topics.inbox(RUN, VICTIM, "x", "manager")
+    inbox = topics.inbox(RUN, VICTIM, "manager")
     async with client(guarded, VICTIM, identifier=identifier, **lasting) as victim:
         await victim.subscribe(topics.inboxes(RUN, VICTIM), qos=1)
     async with client(guarded, "clock") as clock:

@@ -8,12 +8,14 @@ from pathlib import Path
 from subprocess import run as run_process
 
 import pytest
+from typer.main import get_command
 
 import ssmic
 from broker.errors import SsmicError
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
+from tui.cli.run import app as run_app
 
 
 async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording(tmp_path: Path) -> None:
@@ -47,6 +49,7 @@ async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording
     async with ssmic.Emulation(tmp_path / "recording.yaml", algorithm="fifty_fifty", seed=5, hosts=1) as from_file:
         pass
 
+    assert ssmic.run(tmp_path / "recording.yaml").ledger_sha256 == going.ledger_sha256
     assert len(going.events) > 14
     assert again.ledger_sha256 == going.ledger_sha256 == from_file.ledger_sha256
     assert again.kpis() == going.kpis() == from_file.kpis()
@@ -108,6 +111,47 @@ def test_a_whole_run_and_its_scenario(tmp_path: Path) -> None:
 
     assert set(outcome.contracts) == {"wash-a", "wash-b"}
     assert outcome.ledger_sha256 == run(load_scenario(tmp_path / "two.yaml")).ledger_sha256
+
+
+def test_python_has_every_option_of_the_command_line() -> None:
+    """Each by its name, or named in the docs with what takes its place."""
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "scripts.md").read_text(encoding="utf-8")
+    command = get_command(run_app)
+    flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
+    assert len(flags) > 30
+    for flag in flags:
+        if flag != "--help":
+            name = flag.removeprefix("--").replace("-", "_")
+            assert name in ssmic.RunOptions.__annotations__ or f"`{flag}" in docs, flag
+    with pytest.raises(TypeError, match="did you mean 'algorithm'"):
+        ssmic.run("night", algoritm="exact")  # type: ignore[call-arg]  # as a user mistypes it
+    with pytest.raises(SsmicError, match=r"(?s)days 0.*keep goes with bus='mqtt' only"):
+        ssmic.run("night", days=0, keep=True)
+
+
+def test_a_run_has_verdicts_and_the_distance_to_the_optimum(tmp_path: Path) -> None:
+    """As `--junit` and `--compare` have them; scores go on from run to run."""
+    kept = tmp_path / "scores.json"
+    first = ssmic.run("sunny", compare=True, junit=tmp_path / "report.xml", scores=kept)
+    second = ssmic.run("sunny", scores=first.scores)
+
+    assert first.all_hold
+    assert [verdict.holds for verdict in first.verdicts] == [True] * len(first.verdicts) != []
+    assert first.optimum is not None
+    assert 0 < first.optimum["optimum"]["share"] <= 1
+    assert 'failures="0"' in (tmp_path / "report.xml").read_text()
+    assert second.scores == ssmic.run("sunny", scores=kept).scores
+
+
+async def test_a_script_ends_a_run_before_its_end() -> None:
+    """What was agreed until then stands, and figures cover it."""
+    async with ssmic.Emulation(scripted()) as going:
+        await going.until("06:30")
+        going.set_pace("60x")
+        await going.stop()
+    assert going.outcome.state == "interrupted"
+    assert f"{going.now:%H:%M}" == "06:30"
+    assert set(going.contracts) == {"wash-a", "wash-b"}
 
 
 async def test_a_whole_run_inside_a_running_loop() -> None:

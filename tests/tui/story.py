@@ -9,7 +9,8 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import Contract, Job
 from broker.protocol import topics
-from broker.protocol.wire import Announcement, Envelope, Member, Roster, TimeReport
+from broker.protocol.envelope import Envelope, Envelopes
+from broker.protocol.wire import Announcement, Member, Roster, TimeReport
 
 RUN = "story"
 DAY_S = 1_782_000_000 // 86_400 * 86_400
@@ -72,7 +73,9 @@ class _Teller:
         seq = self._seq.get(sender, 0)
         self._seq[sender] = seq + 1
         envelope = Envelope(session="s", step=seq, time=time_s, round=round_, sender=sender, seq=seq, to=to, body=body)
-        return topics.inbox(RUN, self._home[to], to, self._home[sender]), envelope.encoded()
+        home, from_home = self._home[to], self._home[sender]
+        topic = topics.local(RUN, home) if home == from_home else topics.inbox(RUN, home, from_home)
+        return topic, Envelopes([envelope]).encoded()
 
 
 def _forecast(producer: str, host: str, peak_w: float) -> Told:

@@ -33,7 +33,8 @@ from typer.testing import CliRunner, Result
 from broker.errors import AgentFailedError
 from broker.plain_text import printable
 from broker.protocol import topics
-from broker.protocol.wire import Announcement, Envelope, Member, Roster, TimeReport
+from broker.protocol.envelope import Envelope, Envelopes
+from broker.protocol.wire import Announcement, Member, Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.mqtt import MqttBroker
@@ -80,7 +81,7 @@ def message(seq: int, **body: Any) -> tuple[str, bytes]:
     envelope = Envelope(
         session="s", step=1, time=1_782_012_600, round=0, sender=f"{NAME}/d", seq=seq, to=NAME, body=body
     )
-    return topics.inbox(RUN, "adler", "x", "brandt"), envelope.encoded()
+    return topics.inbox(RUN, "adler", "brandt"), Envelopes([envelope]).encoded()
 
 
 def hostile_run() -> ObservedRun:
@@ -135,8 +136,8 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
 def impossible() -> tuple[tuple[str, bytes], ...]:
     """Return what once ended every watcher at its start."""
     huge = 10**400
-    digits = {"v": 2, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
-    escapes = {"v": 2, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
+    digits = {"v": 3, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
+    escapes = {"v": 3, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
     forecast = {"issued_s": huge, "production": {"times_s": [1_782_012_600, huge], "cumulative_wh": [0, 1e308]}}
     contract = json.loads(deliveries()[-2][1])
     contract["contract"] |= {"start_s": 2**70, "agreed_s": -(2**70)}

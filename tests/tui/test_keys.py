@@ -140,6 +140,10 @@ async def test_the_areas_show_the_keys_that_work_while_somebody_types(opened: Op
         await until(pilot, lambda: pilot.app.screen.AREA == "negotiations")
 
 
+TABS = ("Messages", "Jobs", "Producers", "Ledger", "Hosts", "Devices")
+"""The last one is hidden until a real device takes part."""
+
+
 async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None:
     """In the field for a text they are letters; no placeholder names a key that it would take as text."""
     async with opened(first_area="negotiations") as pilot:
@@ -148,12 +152,12 @@ async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None
         def labels() -> list[str]:
             return [str(tab.label) for tab in screen.query(Tab)]
 
-        assert labels() == ["M Messages", "J Jobs", "P Producers", "L Ledger", "H Hosts"]
+        assert labels() == ["M Messages", "J Jobs", "P Producers", "L Ledger", "H Hosts", "E Devices"]
         pilot.app.watching.begin(Silent())
         await until(pilot, lambda: isinstance(screen.focused, VirtualTable))  # as a run's messages come in sight
         field = screen.query_one("#text", Input)
         await focus(pilot, field)
-        await until(pilot, lambda: labels() == ["  Messages", "  Jobs", "  Producers", "  Ledger", "  Hosts"])
+        await until(pilot, lambda: labels() == [f"  {name}" for name in TABS])
         assert not any(line.placeholder.startswith("/") for line in screen.query(Input))
         await pilot.press("escape")
         await until(pilot, lambda: labels()[0] == "M Messages")

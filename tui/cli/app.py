@@ -83,6 +83,7 @@ COMMANDS: dict[str, Command] = {
     "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
     "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
+    "replay": Command("tui.cli.replay", "Repeat a session with real devices, without them."),
     "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command(
@@ -95,6 +96,7 @@ COMMANDS: dict[str, Command] = {
     "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
+    "devices": Command("tui.cli.devices", "List the real devices at a broker."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
     "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),

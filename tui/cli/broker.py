@@ -51,6 +51,15 @@ def init(
         list[str] | None,
         typer.Option("--house", metavar="ID", help="Household that gets a login; repeatable.", parser=parse_id),
     ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device",
+            metavar="ID",
+            help="Real device that joins as a guest, and gets a login; repeatable. Those of SCENARIO get one anyway.",
+            parser=parse_id,
+        ),
+    ] = None,
     set_: SetVariables = None,
     name: Annotated[
         list[str] | None,
@@ -82,22 +91,28 @@ def init(
 ) -> None:
     """Create the files of a secured Mosquitto: CA, certificates, logins with random passwords, access rules.
 
-    Running it again adds new logins and keeps existing ones. Logins: each household, clock, watcher, operator.
+    Running it again adds new logins and keeps existing ones. Logins: each household, each real device, clock,
+    watcher, operator.
     """
     from agents import MANAGER
-    from broker.security import Guard, write_guard
+    from broker.security import DeviceAccess, Guard, write_guard
+    from scenarios.devices import access_of
     from scenarios.load import load_scenario
 
     chosen = chosen_values(set_)
     if chosen and scenario is None:
         raise typer.BadParameter("goes with a SCENARIO only", param_hint="--set")
     houses = list(house or ())
+    devices = tuple(DeviceAccess("", guest) for guest in device or ())
     if scenario is not None:
-        houses += [known.id for known in load_scenario(scenario, chosen).houses]
+        loaded = load_scenario(scenario, chosen)
+        houses += [known.id for known in loaded.houses]
+        devices += access_of(loaded)
     written = write_guard(
         folder,
         Guard(
             hosts=tuple(dict.fromkeys(houses)),
+            devices=devices,
             clock_hosts=(MANAGER,),
             names=tuple(name or ()),
             port=port,

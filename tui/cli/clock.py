@@ -13,6 +13,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AskAtOnce,
     Broker,
     CaFile,
     CertFile,
@@ -22,6 +23,7 @@ from tui.cli.options import (
     Keep,
     KeyFile,
     Limit,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -31,6 +33,7 @@ from tui.cli.options import (
     Seed,
     SetVariables,
     StepSize,
+    Strategy,
     Supply,
     Tolerance,
     User,
@@ -71,10 +74,13 @@ def clock(
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
     impatient: Impatient = False,
@@ -152,9 +158,11 @@ def clock(
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
+        with_strategy,
     )
     from tui.logs import configure_logs, log_file_of
 
@@ -162,7 +170,7 @@ def clock(
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = found.scenario
+    loaded = with_strategy(found.scenario, strategy)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
@@ -172,6 +180,7 @@ def clock(
         seed,
         chosen,
         supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,
@@ -188,7 +197,15 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient, supply=settings.supply)
+    key = run_key(
+        loaded,
+        settings.seed,
+        chosen,
+        days,
+        patient=settings.patient,
+        negotiating=settings.negotiating,
+        supply=settings.supply,
+    )
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
         key = f"{key}/{settings.run_id}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,8 +18,6 @@ Examples:
   ssmic generate --houses 1000 --days 7 --date 2026-12-01 --seed 7 --out winter.yaml
   ssmic generate --houses 50 --place 59.9,10.8 --zone Europe/Oslo --cars 0.8 --flexibility 2 > oslo.yaml
 """
-_GERMANY = (47.0, 55.2, 5.5, 15.2)
-"""Latitudes and longitudes between which German time is assumed."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -84,6 +82,7 @@ def generate(
     """
     from scenarios.files import write_text
     from scenarios.generate import (
+        INLINE_HOUSE_DAYS,
         INLINE_ROOF_DAYS,
         GeneratorSpec,
         Site,
@@ -124,8 +123,9 @@ def generate(
     roof_days = days * sum(1 for _ in made.producers())
     kind = series
     if series == "auto":
-        kind = "csv" if target is not None and roof_days > INLINE_ROOF_DAYS else "inline"
-    if kind == "inline" or not roof_days:
+        is_long = roof_days > INLINE_ROOF_DAYS or houses * days > INLINE_HOUSE_DAYS
+        kind = "csv" if target is not None and is_long else "inline"
+    if kind == "inline":
         text = generated_yaml(made)
     elif target is None:
         raise typer.BadParameter("tables lie beside a file: add --out FILE", param_hint="--series")
@@ -152,13 +152,9 @@ def _place(text: str) -> tuple[float, float]:
 
 def _zone(name: str | None, latitude: float, longitude: float) -> tzinfo:
     from scenarios.files import zone_of
+    from scenarios.generate import Site, usual_zone
 
-    if name is not None:
-        return zone_of(name, "--zone")
-    south, north, west, east = _GERMANY
-    if south <= latitude <= north and west <= longitude <= east:
-        return zone_of("Europe/Berlin", "--zone")
-    return timezone(timedelta(hours=round(longitude / 15)))
+    return usual_zone(Site(latitude, longitude)) if name is None else zone_of(name, "--zone")
 
 
 def _name(name: str | None) -> str:

@@ -11,6 +11,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AskAtOnce,
     Broker,
     CaFile,
     CertFile,
@@ -18,6 +19,7 @@ from tui.cli.options import (
     Journal,
     KeyFile,
     Limit,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -27,6 +29,7 @@ from tui.cli.options import (
     Seed,
     SetVariables,
     StepSize,
+    Strategy,
     Supply,
     Tolerance,
     User,
@@ -73,10 +76,13 @@ def host(
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
     impatient: Impatient = False,
@@ -99,15 +105,17 @@ def host(
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
+        with_strategy,
     )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
@@ -116,6 +124,7 @@ def host(
         seed,
         chosen,
         supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,

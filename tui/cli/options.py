@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+from agents import MAX_AT_ONCE
+from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
 
@@ -46,7 +47,7 @@ ScenarioArgument = Annotated[
 def complete_algorithm(incomplete: str) -> list[str]:
     """Complete algorithm names; after a comma, the remaining ones."""
     before, comma, begun = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
+    return [f"{before}{comma}{name}" for name in known_algorithms() if name.casefold().startswith(begun.casefold())]
 
 
 _HOW_PRODUCERS_SCHEDULE = "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
@@ -72,6 +73,16 @@ Algorithms = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
+    ),
+]
+
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
+        envvar="SSMIC_STRATEGY",
         show_envvar=False,
     ),
 ]
@@ -238,6 +249,29 @@ Run = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
+]
+
+Negotiation = Annotated[
+    Literal["short-list", "ranked"] | None,
+    typer.Option(
+        "--negotiation",
+        help="Whom jobs ask: short-list leaves out producers that have too little left; ranked asks all in order, as in"
+        " PySSMic. [default: short-list]",
+        envvar="SSMIC_NEGOTIATION",
+        show_default=False,
+    ),
+]
+
+AskAtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--ask-at-once",
+        metavar="N",
+        help=f"Producers that a job asks at the same time; the best-ranked one that accepts gets the job. From 1 to "
+        f"{MAX_AT_ONCE}. [default: 1]",
+        envvar="SSMIC_ASK_AT_ONCE",
+        show_default=False,
+    ),
 ]
 
 Impatient = Annotated[

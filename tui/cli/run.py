@@ -11,12 +11,14 @@ from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
     AllowOutside,
+    AskAtOnce,
     CaFile,
     CertFile,
     CompareTo,
     HomeAssistant,
     Keep,
     KeyFile,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -24,11 +26,13 @@ from tui.cli.options import (
     ScenarioArgument,
     SetVariables,
     StepSize,
+    Strategy,
     Supply,
     Tolerance,
     User,
     chosen_values,
     given,
+    parse_id,
 )
 from tui.log_level import LogLevel
 
@@ -43,6 +47,7 @@ Examples:
   ssmic run scarce --supply shared
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
+  ssmic run large.yaml --processes 2
   ssmic run my-street.yaml --set houses_at_home=3 --junit report.xml
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
@@ -50,6 +55,27 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 5 an expectation of the scenario does not hold, 6 broker refuses the login or is not trusted,
 130 or 143 ended by Ctrl-C or SIGTERM.
 """
+
+
+def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Literal["houses"] | None:
+    """Return what `--hosts` says.
+
+    Raises:
+        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
+    """
+    spread: int | Literal["houses"] | None = None
+    if hosts == "houses":
+        spread = "houses"
+    elif hosts is not None:
+        spread = int(hosts) if hosts.isdecimal() else 0
+        if not spread:
+            raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
+    if processes is not None and processes > 1:
+        if bus == "memory":
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
+        if isinstance(spread, int) and spread < processes:
+            raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
+    return spread
 
 
 @app.command(epilog=_EXAMPLES)
@@ -62,6 +88,7 @@ def run(
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
     ] = None,
     algorithm: Algorithms = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -76,6 +103,15 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    messages: Annotated[
+        Literal["all", "contracts", "none"],
+        typer.Option(
+            help="Which messages the results file keeps: all; contracts, those that contracts are made of; or none,"
+            " which is fastest. Contracts and figures are the same."
+        ),
+    ] = "all",
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -99,8 +135,20 @@ def run(
     keep: Keep = False,
     home_assistant: HomeAssistant = False,
     hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|houses",
+            help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
+            "household. [default: the fastest, which is one; houses where the timeline disturbs links]",
+        ),
+    ] = None,
+    processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
+        typer.Option(
+            min=1,
+            help="Number of processes that each run's households are spread over, on one broker; runs then follow one "
+            "another. [default: one a run]",
+        ),
     ] = None,
     limit: Annotated[
         float,
@@ -112,8 +160,25 @@ def run(
     ] = LIMIT_WALL_S,
     pace: Annotated[
         str,
-        typer.Option(metavar="max|1x|60x...", help="Speed of virtual time: max, or a factor of real time such as 60x."),
-    ] = "max",
+        typer.Option(
+            metavar="max|1x|60x...",
+            help="Speed of virtual time: max, or a factor of real time such as 60x. "
+            "[default: max; 1x with real devices]",
+        ),
+    ] = "",
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="Id of the run at the broker, by which devices and watchers find it. [default: one of its own]",
+            parser=parse_id,
+        ),
+    ] = None,
+    guests: Annotated[
+        int,
+        typer.Option(min=0, max=100, help="Real devices of each type that may join each house during the run."),
+    ] = 0,
     scores: Annotated[
         Path | None,
         typer.Option(
@@ -130,6 +195,13 @@ def run(
             metavar="FILE",
             help="The results file, of one algorithm. "
             "[default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite, one for each algorithm]",
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With real devices: record what they said there, for `ssmic replay`, as the results file does.",
         ),
     ] = None,
     compare: Annotated[
@@ -158,17 +230,21 @@ def run(
     """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
     from broker.transport import AccessOptions
+    from scenarios.devices import with_guests
     from scenarios.files import coverage_notes
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan, from_equal_scores
+    from tui.cli.devices import refuse_what_devices_cannot
     from tui.cli.settings import (
         algorithm_names,
         algorithm_settings,
         chosen_access,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithms,
         supply_settings,
+        with_strategy,
     )
     from tui.cli.simulate import simulate
     from tui.exit_codes import tell_notes
@@ -185,23 +261,31 @@ def run(
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
-    virtual_pace = Pace.parse(pace)
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
+    negotiating = negotiation_settings(negotiation, ask_at_once)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = found.scenario
+    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
+    if run_id is not None and (runs > 1 or len(names) > 1):
+        raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
+    if record is not None and not loaded.gateways:
+        raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
+    if loaded.gateways:
+        refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     supplied = supply_settings(loaded, supply, prefer)
     first = loaded.seed if seed is None else seed
+    chosen_pace = Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace()
     plans = [
         Plan(
             scenario=loaded,
@@ -211,16 +295,20 @@ def run(
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
-            hosts=hosts,
+            hosts=spread,
+            processes=processes,
             days=days,
-            pace=virtual_pace,
+            pace=chosen_pace,
             patient=not impatient,
+            negotiating=negotiating,
             limit_wall_s=limit,
             keep=keep,
+            run_id=run_id,
             home_assistant=home_assistant,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,
+            kept_messages=messages,
             out=out,
         )
         for chosen in algorithms
@@ -233,5 +321,6 @@ def run(
         compare_supply=compare_supply or "whole",
         to=targets,
         overwrite=force,
+        record=record,
         junit=junit,
     )

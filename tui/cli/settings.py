@@ -13,8 +13,8 @@ from typing import Any
 
 import typer
 
-from agents import SettingsError
-from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
@@ -25,7 +25,7 @@ from scenarios.simulation import RunSettings
 from tui.cli.options import given
 from tui.safe_output import echo
 
-_BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
+_BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
 
 
 def algorithm_settings(
@@ -120,6 +120,22 @@ def scenario_algorithm(
     return chosen if name is not None else replace(chosen, name=scenario.algorithm)
 
 
+def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
+    """Return a scenario whose consumers are made by a plug-in, which is loaded to see that it can be.
+
+    Args:
+        scenario: The scenario.
+        strategy: Name of the plug-in; None: the scenario's.
+
+    Raises:
+        SettingsError: There is no such plug-in, or it cannot be loaded.
+    """
+    chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
+    if chosen.strategy:
+        load_plugin(AGENTS, chosen.strategy)
+    return chosen
+
+
 def supply_settings(scenario: Scenario, supply: SupplyRule | None, prefer: str | None) -> SupplySettings:
     """Return how jobs are supplied; None keeps what the scenario says.
 
@@ -183,6 +199,23 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     return access
 
 
+def negotiation_settings(negotiation: str | None, ask_at_once: int | None) -> NegotiationSettings:
+    """Return how jobs find a supplier; None takes the default.
+
+    Args:
+        negotiation: Whom they ask.
+        ask_at_once: How many at the same time.
+
+    Raises:
+        BadParameter: A value is out of range.
+    """
+    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once}
+    try:
+        return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise typer.BadParameter("; ".join(error.problems)) from None
+
+
 def deployment_settings(
     scenario: Scenario,
     run: str | None,
@@ -190,6 +223,7 @@ def deployment_settings(
     algorithm: AlgorithmSettings,
     supply: SupplySettings,
     *,
+    negotiating: NegotiationSettings,
     impatient: bool,
     limit_wall_s: float,
     journal: Path,
@@ -206,6 +240,7 @@ def deployment_settings(
         seed: Seed; None: the scenario's.
         algorithm: Scheduling algorithm of the producers.
         supply: How jobs are supplied.
+        negotiating: How jobs find a supplier.
         impatient: Whether a job that no producer can serve takes grid power at once.
         limit_wall_s: Seconds without contact before the run fails.
         journal: Folder of the journals.
@@ -220,6 +255,7 @@ def deployment_settings(
         algorithm=algorithm,
         supply=supply,
         patient=not impatient,
+        negotiating=negotiating,
         patience=Timeouts(limit_wall_s=limit_wall_s),
         journals=journal,
         days=days,

@@ -19,6 +19,7 @@ from scenarios.results.comparison import SimulationComparison, compare_simulatio
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
+from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
@@ -40,6 +41,7 @@ def simulate(  # noqa: C901 - each step in turn
     compare_supply: SupplyRules = "whole",
     to: Sequence[Path] = (),
     overwrite: bool = False,
+    record: Path | None = None,
     junit: Path | None = None,
 ) -> None:
     """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
@@ -52,6 +54,7 @@ def simulate(  # noqa: C901 - each step in turn
         compare_supply: For which rules of supply the optimum is sought.
         to: Files for the comparison.
         overwrite: Whether these may exist already.
+        record: Where to record what real devices said; None: in the results file only.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML; None: nowhere.
     """
     began_wall_s = time.monotonic()
@@ -77,7 +80,7 @@ def simulate(  # noqa: C901 - each step in turn
         with after_failing(code):
             if len(plans) == 1:
                 for file in files:
-                    show_results(file, as_json=as_json)
+                    show_results(file, as_json=as_json, record=record)
                 comparison = _comparison(files) if to and not code else None
             else:
                 comparison = _comparison(files)
@@ -172,8 +175,10 @@ def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules) 
         compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 
-def show_results(results_file: Path, *, as_json: bool) -> None:
-    """Print what is in a results file: a table, or one JSON object."""
+def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
+    """Print what is in a results file: a table, or one JSON object; record what real devices said if asked to."""
+    if record is not None:
+        save_recording(results_file, record)
     with ResultsReader(results_file) as results:
         summary = simulation_json(results)
     if as_json:

@@ -64,13 +64,8 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    consumed_wh = kpis["consumed_wh"]
-    table.add_row("Energy consumed", kwh(consumed_wh), "")
-    for name, wh in _suppliers(run):
-        table.add_row(f"  from {name}", kwh(wh), percent(wh / consumed_wh if consumed_wh else None))
-    table.add_row(
-        "  from the grid", kwh(kpis["grid_wh"]), percent(kpis["grid_wh"] / consumed_wh if consumed_wh else None)
-    )
+    for row in (*_consumed(run), *_base_load(kpis)):
+        table.add_row(*row)
     table.add_row("Energy produced", kwh(kpis["produced_wh"]), "")
     table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
     table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
@@ -184,10 +179,29 @@ _HAPPENED = (
 """Counts of jobs, shown where not zero."""
 
 
+def _consumed(run: Json) -> list[tuple[str, str, str]]:
+    """Return rows on where the consumed energy came from."""
+    whole_wh = run["kpis"]["consumed_wh"]
+    parts = [*_suppliers(run), ("the grid", run["kpis"]["grid_wh"])]
+    rows = [(f"  from {name}", kwh(wh), percent(wh / whole_wh if whole_wh else None)) for name, wh in parts]
+    return [("Energy consumed", kwh(whole_wh), ""), *rows]
+
+
+def _base_load(kpis: Json) -> list[tuple[str, str, str]]:
+    """Return rows on the base load; empty where there is none."""
+    base_wh, local_wh = kpis["base_load_wh"], kpis["base_load_local_wh"]
+    if not base_wh:
+        return []
+    return [
+        ("Base load, of the energy consumed", kwh(base_wh), percent(base_wh / kpis["consumed_wh"])),
+        ("  from panels", kwh(local_wh), percent(local_wh / base_wh)),
+    ]
+
+
 def _suppliers(run: Json) -> list[tuple[str, float]]:
     """Return producers with delivered Wh, in descending order; small ones are combined."""
     delivered = sorted(
-        ((producer, of["delivered_wh"]) for producer, of in run["by_producer"].items()),
+        ((producer, of["delivered_wh"] + of["base_load_wh"]) for producer, of in run["by_producer"].items()),
         key=lambda item: (-item[1], item[0]),
     )
     if len(delivered) <= MAX_PRODUCERS:
@@ -198,7 +212,7 @@ def _suppliers(run: Json) -> list[tuple[str, float]]:
 
 _COLUMNS = (
     ("consumed", "consumed_wh"),
-    ("local", "delivered_wh"),
+    ("local", "local_wh"),
     ("grid", "grid_wh"),
     ("self-\ncons.", "self_consumption"),
     ("self-\nsuff.", "self_sufficiency"),
@@ -365,6 +379,8 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     table.add_row("Load factor", ratio(view.load_factor))
     if view.bill is not None:
         table.add_row("Bill", f"{view.bill.with_eur:.2f} EUR")
+        for title, eur in view.member.named_lines() if view.member else ():
+            table.add_row(f"  {title}", f"{eur:.2f} EUR")
         table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:.2f} EUR")
     console.print(table)
     _show_contracts(console, "Jobs of this house", view.contracts, zone)
@@ -390,6 +406,7 @@ def house_json(view: HouseView) -> dict[str, Any]:
         "production_peak_to_average": view.production_peak_to_average,
         "load_factor": view.load_factor,
         "bill": None if view.bill is None else {**asdict(view.bill), "saving_eur": view.bill.saving_eur},
+        "community": None if view.member is None else view.member.as_dict(),
         "contracts": [asdict(row) for row in view.contracts],
         "supplied": [asdict(row) for row in view.supplied],
     }

@@ -10,22 +10,24 @@ from typing import Any, Literal, Protocol, TypeVar
 from textual.screen import ModalScreen
 
 from scenarios import APPLIANCES
-from scenarios.files import KeyPath, Remedy
+from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy
 from scenarios.importers import read_jobs
 from tui.editor import commands, picker, script_commands, tree_model
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
 from tui.editor.edits import Change, Insert, Put, Remove
 from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Item, Picker
+from tui.editor.series_dialog import SeriesDialog
+from tui.editor.series_model import entry_of, is_plain
 from tui.editor.session import EditSession, Work, file_reference
 from tui.editor.time_fields import Origin, in_form_of, seconds
 from tui.editor.time_repairs import change_for
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import AdviceError, AskText, PickPath
 
-SERIES_SUFFIXES = (".csv", ".txt", ".dat")
-SERIES_OF_SECONDS = 'one "seconds Wh" pair per line, cumulative'
-SERIES_OF_UNIX = 'one "UNIX-seconds Wh" pair per line, cumulative'
+SERIES_SUFFIXES = (*MEASURED_SUFFIXES, ".txt", ".dat")
+SERIES_OF_SECONDS = "of a meter or portal (CSV, gzip, Parquet), or seconds and cumulative Wh in each line"
+SERIES_OF_UNIX = "of a meter or portal (CSV, gzip, Parquet), or UNIX seconds and cumulative Wh in each line"
 
 
 AnswerT = TypeVar("AnswerT")
@@ -145,13 +147,11 @@ class FieldActions:
 
     async def profile_from_file(self) -> tuple[str, dict[str, Any]] | None:
         """Ask for a file; return the name and the YAML entry of a load profile that reads it, or None."""
-        file = await self._pick_series_file(
-            "Load profile from a file", f"{SERIES_OF_SECONDS[0].upper()}{SERIES_OF_SECONDS[1:]}, starting at 0 s."
-        )
-        if file is None:
+        file = await self._pick_series_file("Load profile from a file", f"A series {SERIES_OF_SECONDS}.")
+        entry = None if file is None else await self.entry_of_file(file, is_run=True)
+        if file is None or entry is None:
             return None
         work = self.open_work()
-        entry = {"file": file_reference(file, work)}
         profiles = tree_model.profiles(work.tree)
         name = file.stem
         if profiles.get(name) != entry:
@@ -224,17 +224,41 @@ class FieldActions:
             return None
         if picked != FILE:
             return picker.sky_named(picked, tree)
-        details = f"{SERIES_OF_UNIX[0].upper()}{SERIES_OF_UNIX[1:]}."
-        file = await self._pick_series_file("Production from a file", details)
-        return None if file is None else {"file": file_reference(file, self.open_work())}
+        file = await self._pick_series_file("Production from a file", f"A series {SERIES_OF_UNIX}.")
+        return None if file is None else await self.entry_of_file(file)
+
+    async def entry_of_file(self, file: Path, *, is_run: bool = False) -> dict[str, Any] | None:
+        """Return the YAML entry that reads a series from a file; None if the user went back.
+
+        What a file of measurements does not say is guessed, shown, and may be changed.
+
+        Args:
+            file: The file.
+            is_run: Whether it is one run of a device.
+        """
+        work = self.open_work()
+        reference = file_reference(file, work)
+        if await asyncio.to_thread(is_plain, file, is_run=is_run):
+            return {"file": reference}
+        measured = await self._user.ask(SeriesDialog(file, text(work.tree.get("zone")), is_run=is_run))
+        return None if measured is None else entry_of(reference, measured)
 
     async def add_forecast(self, ref: Ref) -> None:
         """Let the user pick a forecast, and add it to a producer."""
         tree = self.open_work().tree
         items = [*picker.sky_items(), picker.file_item(SERIES_OF_UNIX)]
         entry = await self.production_of(await self.pick("Add a forecast", items), tree)
-        if entry is None:
-            return
+        if entry is not None:
+            self.add_prediction(ref, entry)
+
+    def add_prediction(self, ref: Ref, entry: dict[str, Any]) -> None:
+        """Add a forecast to a producer, issued six hours after its last one.
+
+        Args:
+            ref: The producer.
+            entry: The YAML entry of the forecast, without the time of issue.
+        """
+        tree = self.open_work().tree
         origin = Origin.of(tree.get("start"), tree.get("zone"))
         old = [prediction.get("issued") for _, prediction in tree_model.items(at(tree, (*ref, "predictions")))]
         known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
@@ -282,18 +306,30 @@ class EditActions:
         """Add a house, and let the user fill in its fields."""
         self._session.apply(commands.add_house, fill_in=True)
 
+    async def pick_house(self, title: str) -> Ref | None:
+        """Return the selected house, or else let the user pick one; None if the user went back.
+
+        Args:
+            title: What is asked.
+
+        Raises:
+            NothingChosenError: There is no house.
+        """
+        house = self._house_ref()
+        if house is not None:
+            return house
+        houses = picker.house_items(self.fields.open_work().tree)
+        if not houses:
+            raise NothingChosenError("Add a house first.")
+        picked = await self.fields.pick(title, houses)
+        return None if picked is None else ("houses", int(picked))
+
     async def add_device(self) -> None:
         """Let the user pick a device, and the house too where none is selected, and add it."""
         tree = self.fields.open_work().tree
-        house = self._house_ref()
+        house = await self.pick_house("Which house gets the device?")
         if house is None:
-            houses = picker.house_items(tree)
-            if not houses:
-                raise NothingChosenError("Add a house first.")
-            picked = await self.fields.pick("Which house gets the device?", houses)
-            if picked is None:
-                return
-            house = ("houses", int(picked))
+            return
         items = [
             *picker.profile_items(tree, own=False),
             Item(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),

@@ -374,6 +374,8 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
     if path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}:
         return script_commands.set_value(tree, path, value)
     label = f"change {path[-1]}".replace("_", " ")
+    if path[-2:] == ("base_load", "constant_w"):
+        return _set_base_load(tree, path[:-1], value)
     if value in (None, "") and _may_be_empty(path):
         steps: list[Step] = [Remove(path)]
         if path[0] == "tariff" and len(at(tree, ("tariff",)) or {}) <= 1:
@@ -382,6 +384,14 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
     if path[0] == "tariff" and not isinstance(tree.get("tariff"), dict):
         return Change(label, (Put(("tariff",), {str(path[-1]): value}),))
     return Change(label, (*_followers(tree, path, value), Put(path, value)))
+
+
+def _set_base_load(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+    """Set the constant base load of a house, which replaces a series; an empty field clears a constant one only."""
+    label, load = "change base load", at(tree, path)
+    if value not in (None, ""):
+        return Change(label, (Put(path, {"constant_w": value}),))
+    return Change(label, (Remove(path),)) if isinstance(load, dict) and "constant_w" in load else None
 
 
 def _may_be_empty(path: KeyPath) -> bool:

@@ -15,6 +15,7 @@ from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from scenarios.files import MEASURED_SUFFIXES
 from tui.shell import Footer, Guarded, PickPath
 from tui.widgets import PathInput
 
@@ -45,10 +46,10 @@ _LINES = (
     _Line(
         "source",
         "from",
-        "a PySSMic folder, XML or pickle",
-        "PySSMic's folder, XML or pickle; or a YAML file",
+        "PySSMic folder, XML, pickle; a meter's CSV, gzip, Parquet",
+        "PySSMic's folder, XML or pickle; a YAML file; or a series of a meter or portal",
         "either",
-        IMPORTABLE,
+        (*IMPORTABLE, *MEASURED_SUFFIXES),
     ),
     _Line(
         "jobs",
@@ -84,6 +85,9 @@ or a pickle. The type is detected from the content. `Tab` completes a path, `Ctr
 
 A neighbourhood in XML or a pickle may lack jobs and load profiles: choose them in the second and third
 field. Missing values are filled in and listed after the import. The input is not changed.
+
+A **series** of a meter or portal (CSV, gzip, Parquet) goes to panels or a device of the open neighbourhood, or into a
+new one. What was guessed of it is shown, and can be changed.
 """
     DEFAULT_CSS = """
     ImportDialog { align: center middle; }

@@ -14,12 +14,14 @@ from scenarios.files import Document, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
-from tui.editor.actions import User
+from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
+from tui.editor.generate_dialog import GenerateDialog
 from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
+from tui.editor.series_import import SeriesImport, is_series
 from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
@@ -154,6 +156,13 @@ class FileActions:
         if path is not None:
             await self.open_source(str(path))
 
+    async def generate(self) -> None:
+        """Let the user generate a neighbourhood, and open it."""
+        folder = self._session.work.folder if self._session.work is not None else Path.cwd()
+        path = await self._user.ask(GenerateDialog(folder))
+        if path is not None:
+            await self.open_source(str(path))
+
     async def open_source(self, source: str) -> None:
         """Open a file, import an input of PySSMic, or copy a bundled scenario."""
         if not await self._may_leave():
@@ -202,6 +211,9 @@ class FileActions:
             return
         if source.path.suffix.lower() in YAML:
             await self.open_source(str(source.path))
+        elif await asyncio.to_thread(is_series, source.path):
+            fields = FieldActions(self._session, self._user)
+            await SeriesImport(self._session, self._user, fields).import_file(source.path)
         elif await self._may_leave():
             await self._import(source.path, source.jobs, source.loads)
 

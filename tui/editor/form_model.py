@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
+from agents.scheduling import ABOUT_ALGORITHM, INSERTION, known_algorithms
 from tui.editor import script_forms, tree_model
 from tui.editor.form_parts import Field, PartForm
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -100,7 +100,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
             "algorithm",
             ("algorithm",),
             algorithm,
-            options=ALGORITHMS,
+            options=known_algorithms(),
             help=f"{text(algorithm)} {ABOUT_ALGORITHM[text(algorithm)]}."
             if text(algorithm) in ABOUT_ALGORITHM
             else "How producers schedule jobs.",
@@ -111,7 +111,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
                 label,
                 ("tariff", key),
                 at(tree, ("tariff", key)),
-                hint,
+                "varies in time; a number replaces it" if isinstance(at(tree, ("tariff", key)), dict) else hint,
                 heading="" if i else "Tariff (optional)",
                 help=about,
             )
@@ -143,6 +143,7 @@ def _house(tree: Tree, ref: Ref) -> PartForm:
             help="Unique in the neighbourhood; jobs name the house by it and follow when it changes.",
         ),
         Field("text", "name", (*ref, "name"), house.get("name"), "for people", help=_NAME_HELP),
+        _base_load(house, ref),
     )
     found = [device for _, device in tree_model.devices(house)]
     producers = sum(device.get("type") == "producer" for device in found)
@@ -153,6 +154,21 @@ def _house(tree: Tree, ref: Ref) -> PartForm:
         note = "No devices yet: add one with the button below."
     buttons = (("Add device", "screen.add_device"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
     return PartForm(ref, _house_heading(house), fields, buttons, note)
+
+
+def _base_load(house: dict[str, Any], ref: Ref) -> Field:
+    load = house.get("base_load")
+    is_series = isinstance(load, dict) and "constant_w" not in load
+    file = load.get("file") if isinstance(load, dict) else None
+    return Field(
+        "number",
+        "base load",
+        (*ref, "base_load", "constant_w"),
+        load.get("constant_w") if isinstance(load, dict) else None,
+        f"a series{f' in {file}' if file else ''}; a number replaces it" if is_series else "W, such as 150",
+        covers=((*ref, "base_load"),),
+        help="What the house draws beside its jobs at all times, W: from its own roof, then neighbours, the grid.",
+    )
 
 
 def _house_heading(house: dict[str, Any]) -> str:

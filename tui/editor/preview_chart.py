@@ -205,12 +205,19 @@ class Artist:
         for earliest_s, profile in loads:
             if earliest_s < end_s and earliest_s + profile.duration_s > start_s:
                 load_w += _load_w(profile, earliest_s, start_s, end_s)
+        base_w = self._base_load_w(start_s, end_s, house)
+        load_w += base_w
         if not load_w.any() and not produced_w.any():
             return Picture(title, days=days)
-        series = (drawn(FORECAST, produced_w, "produced"), drawn(DEMAND, load_w, "jobs at their earliest start"))
+        series = (
+            drawn(FORECAST, produced_w, "produced"),
+            drawn(DEMAND, load_w, "demand" if base_w.any() else "jobs at their earliest start"),
+        )
         energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
         produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
         said = f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh{self._waiting()}"
+        if base_w.any():
+            said += f", base load {float(base_w.mean()) * (end_s - start_s) / 3_600_000:.1f} kWh"
         marks = self.marks(start_s, end_s)
         if marks:
             said += "\n╎ " + ", ".join(f"{self._zone.clock(int(at_s))} {what}" for at_s, what in marks[:_MOST_SAID])
@@ -300,6 +307,19 @@ class Artist:
             for _, device in tree_model.devices(found):
                 if producer := self._producer(device):
                     total += real_production_wh(producer, edges_s) / np.diff(edges_s) * 3600
+        return total
+
+    def _base_load_w(self, start_s: int, end_s: int, house: str | None) -> FloatArray:
+        """Return the mean power of base loads in W per step, of a house or of all."""
+        total = np.zeros(STEPS)
+        for _, found in tree_model.houses(self.tree):
+            entry = found.get("base_load")
+            if house not in (None, text(found.get("id"))) or not isinstance(entry, dict):
+                continue
+            if isinstance(entry.get("constant_w"), int | float):
+                total += float(entry["constant_w"])
+            elif (series := self.production(entry)) is not None:
+                total += power_w(series, start_s, end_s)
         return total
 
     def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:

@@ -18,6 +18,7 @@ from tui.editor.actions import AnswerT, EditActions
 from tui.editor.file_actions import FileActions
 from tui.editor.form_view import FieldRow
 from tui.editor.problems_panel import CoveragePanel
+from tui.editor.scan_actions import ScanActions
 from tui.editor.script_actions import ScriptActions
 from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
 from tui.editor.time_repairs import is_possible, label_of
@@ -75,7 +76,8 @@ the order of lines stay as they are.
   out. They are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
 
-A bundled neighbourhood opens as a copy; saving asks for a file of your own.
+`+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a file of
+your own.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run this neighbourhood"),
@@ -134,7 +136,15 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic (a folder, XML, a pickle), or a meter's series"),
+        Binding(
+            "plus",
+            "generate",
+            "Generate",
+            show=False,
+            key_display="+",
+            tooltip="Generate a realistic neighbourhood of any size: houses, place, date, seed, flexibility",
+        ),
         Binding("q", "close", "Close", show=False, tooltip="Close this neighbourhood"),
         Binding("escape", "to_tree", "To the tree", show=False, tooltip="Go back to the tree"),
     ]
@@ -152,6 +162,7 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         user = ScreenUser(self)
         self.edits = EditActions(self.session, user)
         self.script = ScriptActions(self.session, user, self.edits.fields)
+        self.real = ScanActions(self.session, user, self.edits)
         self.files = FileActions(self.session, user, self._remember)
         self._offered: object = None
 
@@ -160,12 +171,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
+                "Begin a new one (Ctrl+N), copy a bundled one (b), open a file (Ctrl+O),\n"
+                "import from PySSMic (i), or generate one of any size (+).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),
                     ("Open", "screen.open"),
                     ("Import", "screen.import"),
+                    ("Generate", "screen.generate"),
                 ),
                 id="nothing",
             )
@@ -259,8 +272,13 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         return possible.get(action, True)
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Offer the ways out of notes: what to move so that parts meet in time."""
+        """Offer to find real devices, and the ways out of notes: what to move so that parts meet in time."""
         work = self.work
+        if work is not None:
+            find = partial(self.workspace.begin, self.real.add_found)
+            yield PaletteEntry(
+                "Find real devices at a broker", "Add plugs and inverters that announce themselves", find
+            )
         for note in work.notes if work is not None else ():
             for way in note.remedies:
                 if work is not None and is_possible(way, work.tree):
@@ -304,6 +322,10 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic."""
         self.workspace.begin(self.files.ask_and_import)
+
+    def action_generate(self) -> None:
+        """Generate a neighbourhood, and open it."""
+        self.workspace.begin(self.files.generate)
 
     def action_save(self) -> None:
         """Save."""

@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.css.query import NoMatches
+from textual.dom import NoScreen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
@@ -114,6 +115,8 @@ class Workspace(Guarded, Vertical):
     async def _guarded(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
         try:
             await task(*args)
+        except NoScreen:
+            pass  # the screen closes
         except NoMatches as error:
             if self._is_whole:
                 complain(self.app, error)

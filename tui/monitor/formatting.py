@@ -65,6 +65,13 @@ KINDS: dict[str, tuple[str, str]] = {
     "ShareVoid": ("§", "bad"),
     "RoomWanted": ("↔", "warn"),
     "RoomNeeded": ("↔", "warn"),
+    "Headroom": ("↥", "muted"),
+    "Scored": ("#", "muted"),
+    "DeviceSaid": ("»", "muted"),
+    "AddJob": ("+", "accent"),
+    "JobWithdrawn": ("↩", "muted"),
+    "JobExecuted": ("▶", "ok"),
+    "ProductionMeasured": ("☼", "muted"),
 }
 
 _WORDS = {

@@ -107,6 +107,7 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
         ),
         TimeAxis(*bounds, zone),
         now_s=watched.time.time,
+        marks=watched.events_between(*bounds),
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
     share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""

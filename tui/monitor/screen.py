@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.transport import Access
 from scenarios import Zone
-from scenarios.monitor import Feed, ScenarioContext
+from scenarios.monitor import Feed, NotConnectedError, ScenarioContext
+from tui.monitor.devices import DevicesPane, JobAskedFor
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
 from tui.monitor.jobs import JobsPane
@@ -31,6 +33,7 @@ _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
     ("P", "producers-tab", "Producers", ProducersPane),
     ("L", "ledger-tab", "Ledger", LedgerPane),
     ("H", "hosts-tab", "Hosts", HostsPane),
+    ("E", "devices-tab", "Devices", DevicesPane),
 )
 
 
@@ -61,6 +64,7 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
 - **Hosts**: which hosts are online, and what each device is doing.
+- **Devices**: real devices with their power, commands and raw messages; `Q` asks for a job. Shown once one takes part.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.
@@ -112,6 +116,7 @@ The newest million messages are here; the results file has all of them.
 
     def on_mount(self) -> None:
         """Start the redraw timer."""
+        self.query_one(TabbedContent).hide_tab("devices-tab")
         self.set_interval(REFRESH_WALL_S, self._draw_again)
 
     def on_screen_resume(self) -> None:
@@ -153,7 +158,10 @@ The newest million messages are here; the results file has all of them.
         if feed is None:
             return
         self.query_one(StatusLine).show(watching)
-        active = self.query_one(TabbedContent).active_pane
+        tabs = self.query_one(TabbedContent)
+        if bool(feed.watched.devices) != tabs.get_tab("devices-tab").display:
+            (tabs.show_tab if feed.watched.devices else tabs.hide_tab)("devices-tab")
+        active = tabs.active_pane
         if active is not None:
             active.query_one(Pane).show(feed.watched)
             if self.focused is None:
@@ -166,13 +174,16 @@ The newest million messages are here; the results file has all of them.
     # Panes.
 
     def action_pane(self, pane: str) -> None:
-        """Show a pane."""
+        """Show a pane; that of real devices only where one takes part."""
+        if not self.query_one(TabbedContent).get_tab(pane).display:
+            return
         self.query_one(TabbedContent).active = pane
         self._focus_pane()  # immediately: the next keys are meant for it
 
     def action_next_pane(self, by: int) -> None:
         """Show the pane beside."""
-        ids = [id_ for _, id_, _, _ in _PANES]
+        tabs = self.query_one(TabbedContent)
+        ids = [id_ for _, id_, _, _ in _PANES if tabs.get_tab(id_).display]
         active = self.query_one(TabbedContent).active
         self.action_pane(ids[(ids.index(active) + by) % len(ids)])
 
@@ -199,6 +210,16 @@ The newest million messages are here; the results file has all of them.
     def _show_job(self, event: JobChosen) -> None:
         self.action_pane("jobs-tab")
         self.query_one(JobsPane).open(event.job_id)
+
+    @on(JobAskedFor)
+    async def _ask_for_job(self, event: JobAskedFor) -> None:
+        feed = self.ssmic.watching.feed
+        if feed is None:
+            return
+        try:
+            await feed.ask_for_job(event.device, json.dumps({"ready_by": event.ready_by}).encode())
+        except NotConnectedError as error:
+            self.notify(str(error), severity="error")
 
     # Joining.
 

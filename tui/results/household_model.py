@@ -177,6 +177,8 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
         ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
         ("Shortfall", f"{figure_text('wh', kpis.shortfall_wh)} (promised but not delivered)"),
     ]
+    if kpis.base_load_wh:
+        figures.append(("Base load", _base_load(kpis.base_load_wh, kpis.base_load_local_wh)))
     if kpis.bill_eur is not None:
         figures.append(("Total bill", _with_and_without(kpis.bill_eur, kpis.bill_without_eur, "EUR")))
     if kpis.kg_co2 is not None:
@@ -216,9 +218,17 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
         ("Jobs of others served", f"{len(view.supplied):,}"),
         ("Load factor", ratio(view.load_factor)),
     ]
+    if view.split.base_load_wh:
+        figures.append(("Base load", figure_text("wh", view.split.base_load_wh)))
     if view.bill is not None:
         figures.append(("Bill", _with_and_without(view.bill.with_eur, view.bill.without_eur, "EUR")))
+    if view.member is not None:
+        figures += [(f"  {title}", figure_text("eur", eur)) for title, eur in view.member.named_lines()]
     return tuple(figures)
+
+
+def _base_load(base_load_wh: float, local_wh: float) -> str:
+    return f"{figure_text('wh', base_load_wh)}, {local_wh / base_load_wh:.0%} from panels"
 
 
 def _unfinished(run: RunInfo, covered_share: float) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from agents.scheduling import ALGORITHMS, settings_of
+from agents.scheduling import known_algorithms, settings_of
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, SEARCH_WALL_S, FormValues, about
 from tui.run.scenario_choices import OPEN, Choice
@@ -65,7 +65,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .problem.shown { display: block; }
     RunForm .gone { display: none; }
     RunForm .buttons { height: 1; margin-top: 1; padding-left: 13; }
-    RunForm .buttons Button { margin-right: 2; }
+    RunForm .buttons Button { margin-right: 2; min-width: 13; }
     """
 
     class Changed(Message):
@@ -102,7 +102,9 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("amounts")
         with Horizontal(classes="row"):
             yield Label("Algorithm", classes="first")
-            yield Select[str]([(a, a) for a in ALGORITHMS], prompt="from scenario", id="algorithm", compact=True)
+            yield Select[str](
+                [(a, a) for a in known_algorithms()], prompt="from scenario", id="algorithm", compact=True
+            )
             yield Button("Compare several...", action="screen.algorithms", id="several", compact=True)
         yield Static("", classes="compared", markup=False)
         with Horizontal(classes="row", id="settings"):
@@ -125,6 +127,7 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Start", variant="primary", id="start", action="screen.start", compact=True)
             yield Button("Watch", action="app.open_area('negotiations')", id="watch", compact=True)
             yield Button("Results", action="screen.results", id="results", compact=True)
+            yield Button("Sweep...", action="screen.sweep", id="sweep", compact=True)
 
     def _transport_and_scores(self) -> ComposeResult:
         with Horizontal(classes="row"):
@@ -135,7 +138,7 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("buses")
         with Horizontal(classes="row"):
             yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
-            yield from self._field("hosts", "one per house", label="connections")
+            yield from self._field("hosts", "fastest", label="connections")
         with Horizontal(classes="row"):
             yield Label("Jobs", classes="first")
             yield Tick("wait for a better offer", value=True, id="patient", compact=True)

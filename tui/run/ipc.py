@@ -9,6 +9,7 @@ from pathlib import Path
 from broker.clock import Reported
 from broker.protocol import Control
 from broker.transport import BrokerUrl, Tls
+from scenarios.expectations import Verdict
 from scenarios.simulation import Plan
 
 
@@ -53,6 +54,15 @@ class Stands:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """How the expectations of a run stand that goes on."""
+
+    run: int
+    verdicts: tuple[Verdict | None, ...]
+    """In the order of the file; None: not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seeking:
     """All runs are done; the clairvoyant optimum is sought."""
 
@@ -82,6 +92,8 @@ class RunSummary:
     kpis: dict[str, float | None]
     share_of_best: float | None = None
     """Of the best plan known; None where that was not sought."""
+    verdicts: tuple[Verdict, ...] = ()
+    """On the scenario's expectations, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +116,5 @@ class Interrupt:
     """To the process: end all runs, keep what was agreed."""
 
 
-Event = Began | Progress | Stands | Seeking | Heard | Ended
+Event = Began | Progress | Stands | Judged | Seeking | Heard | Ended
 Command = Go | Interrupt | Control

@@ -1,4 +1,4 @@
-"""Preview of a scenario: its production, and its demand with every job at its earliest start."""
+"""Preview of a scenario: its production, and its demand: every job at its earliest start, and base loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents import FloatArray
-from scenarios import Scenario, Zone
+from scenarios import Scenario, Zone, in_words
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
 from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
@@ -28,6 +28,8 @@ class FirstDay:
     sun_wh: FloatArray
     """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
+    events: tuple[tuple[int, str], ...] = ()
+    """Events of the timeline on that day whose time is known: UNIX seconds, in words."""
 
 
 def first_day(scenario: Scenario) -> FirstDay:
@@ -39,7 +41,14 @@ def first_day(scenario: Scenario) -> FirstDay:
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
-    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh)
+    for base_load in scenario.base_loads.values():
+        demand_wh += base_load.energy_per_bin_wh(edges_s)
+    events = tuple(
+        (event.at_s, in_words(event.action))
+        for event in scenario.timeline
+        if event.at_s is not None and event.at_s < edges_s[-1]
+    )
+    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, events)
 
 
 class Preview(Vertical):
@@ -73,4 +82,5 @@ class Preview(Vertical):
                 drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
             ),
             TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
+            marks=seen.events,
         )

@@ -6,7 +6,7 @@ import asyncio
 import time
 from asyncio.subprocess import Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from broker import SsmicError
 from broker.protocol import Control
 from broker.transport import MqttBroker
 from scenarios import planned_end_s
+from scenarios.expectations import Verdict
 from scenarios.monitor import (
     BusFeed,
     Feed,
@@ -30,7 +31,7 @@ from scenarios.monitor import (
 )
 from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
-from tui.run.ipc import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
+from tui.run.ipc import Began, Command, Ended, Event, Go, Heard, Interrupt, Judged, Progress, Seeking, Stands, Task
 from tui.shell import whoami
 
 State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
@@ -71,6 +72,11 @@ class PipeFeed:
         """See `Feed.control`."""
         await self._running.send(control)
 
+    async def ask_for_job(self, device: str, request: bytes) -> None:
+        """See `Feed.ask_for_job`: real devices take part on a broker only."""
+        del device, request
+        raise NotConnectedError("this run is not on a broker; join it there to ask for jobs")
+
 
 class SimulationClient:
     """One simulation, from start to end. `on_change` is called when its state changes."""
@@ -100,6 +106,8 @@ class SimulationClient:
         self.problem = ""
         self.times_s: dict[int, int] = {}
         """Progress by run number."""
+        self.judged: dict[int, tuple[Verdict | None, ...]] = {}
+        """Verdicts on expectations by run number, so far."""
         self.standings: dict[int, RunStatus] = {}
         """Status by run number, from its clock's reports."""
         self.feeds: list[Feed] = []
@@ -118,6 +126,17 @@ class SimulationClient:
     def is_over(self) -> bool:
         """Whether it has ended, for whatever reason."""
         return self.state in {"done", "interrupted", "failed"}
+
+    @property
+    def said(self) -> str:
+        """What its process said last, such as that it cannot reach the broker yet; empty if nothing."""
+        return self._words[-1].removeprefix("ssmic: ").removesuffix(" (Ctrl-C stops)") if self._words else ""
+
+    @property
+    def verdicts(self) -> dict[int, tuple[Verdict | None, ...]]:
+        """Verdicts on the scenario's expectations, by run number; None where one is not judged yet."""
+        final = () if self.ended is None else self.ended.runs
+        return {**self.judged, **{run.run: run.verdicts for run in final if run.verdicts}}
 
     def share_done(self) -> float:
         """Return the share of all runs' virtual time that has passed, 0 to 1."""
@@ -225,18 +244,23 @@ class SimulationClient:
                 self.times_s[run] = time_s
             case Stands(run, reported):
                 self._note(run, status_of_reported(reported, me=whoami()))
+            case Judged(run, verdicts):
+                self.judged[run] = verdicts
             case Seeking():
                 self.sought = event
                 if self.state == "running":
                     self._become("seeking")
             case Heard(deliveries):
-                watched = self.feeds[0].watched
-                for number, (topic, payload) in enumerate(deliveries):
-                    watched.take(topic, payload)
-                    if number % 100 == 99:
-                        await asyncio.sleep(0)  # keep the screen responsive
+                await self._hear(deliveries)
             case Ended():
                 self.ended = event
+
+    async def _hear(self, deliveries: Iterable[tuple[str, bytes]]) -> None:
+        watched = self.feeds[0].watched
+        for number, (topic, payload) in enumerate(deliveries):
+            watched.take(topic, payload)
+            if number % 100 == 99:
+                await asyncio.sleep(0)  # keep the screen responsive
 
     def _make_feeds(self, began: Began) -> list[Feed]:
         plan = self.plan

@@ -20,11 +20,13 @@ from broker import SsmicError, new_loop
 from broker.protocol import Control, topics
 from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
 from scenarios import judge_simulation
+from scenarios.expectations import Verdict
 from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
+from tui.run.judging import Judging
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -97,11 +99,18 @@ async def _simulate(wanted: Task, parent: _Parent) -> None:
             async with _watched(simulation, parent, controls):
                 parent.tell(_began(simulation))
                 await go.wait()
+                judging = Judging(wanted.plan.scenario, simulation.results_file, parent.tell)
+
+                def reached(run: int, time_s: int) -> None:
+                    parent.tell(Progress(run, time_s))
+                    judging.reached(run, time_s)
+
                 outcomes = await simulation.run(
-                    lambda run, time_s: parent.tell(Progress(run, time_s)),
+                    reached,
                     logs_in_workers(None, log_file),
                     lambda run, reported: parent.tell(Stands(run, reported)),
                 )
+                await judging.finish()
             interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
         if wanted.optimum_wall_s is not None and not interrupted:
             await _seek(simulation.results_file, wanted.optimum_wall_s, parent)
@@ -239,6 +248,7 @@ async def _steer(memory: MemoryBroker, run_id: str, controls: asyncio.Queue[Cont
 def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
     with ResultsReader(simulation.results_file) as results:
         runs = simulation_json(results)["runs"]
+        verdicts = {run["run"]: tuple(Verdict(**one) for one in results.verdicts(run["run"])) for run in runs}
     return tuple(
         RunSummary(
             run["run"],
@@ -250,6 +260,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
             run["wall_s"] or 0.0,
             {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
             run["optimum"]["share"] if "optimum" in run else None,
+            verdicts[run["run"]],
         )
         for run in runs
     )

@@ -51,6 +51,7 @@ WAYS = (
     StartEntry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
     StartEntry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
     StartEntry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
+    StartEntry("way", "generate", "Generate a neighbourhood ...", "realistic, 1 to 10,000 houses, from a seed", "plus"),
     StartEntry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
 )
 

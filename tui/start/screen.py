@@ -45,6 +45,14 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding(
+            "plus",
+            "generate",
+            "Generate",
+            show=False,
+            key_display="+",
+            tooltip="Generate a realistic neighbourhood of any size",
+        ),
         Binding("b", "copy_bundled", "Bundled", show=False, tooltip="Copy a bundled neighbourhood"),
         Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
         Binding(
@@ -162,6 +170,10 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
     async def action_import(self) -> None:
         """Import from PySSMic."""
         await self.ssmic.take_way("neighbourhoods", "import")
+
+    async def action_generate(self) -> None:
+        """Generate a neighbourhood."""
+        await self.ssmic.take_way("neighbourhoods", "generate")
 
     async def action_copy_bundled(self) -> None:
         """Copy a bundled neighbourhood."""

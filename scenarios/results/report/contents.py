@@ -34,6 +34,7 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
+from scenarios.scenario import Zone
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -102,7 +103,9 @@ class _Contents:
     ) -> None:
         self._results = results
         self._utc = utc
-        self._scenario = results.scenario
+        first = next(iter(results.runs()), None)
+        # Real devices take part in a single run, so what they asked for is the same for all runs.
+        self._scenario = results.scenario if first is None else results.realised(first.run).scenario
         self._infos = infos
         self._interval_s = interval_s
         self._texts: dict[str, int] = {}
@@ -135,7 +138,7 @@ class _Contents:
             "created": re.sub(r"\.\d+", "", info.created_utc),
             "file": self._results.path.name,
             "planned": len(info.seeds),
-            "utc_offset_s": self._scenario.utc_offset_s,
+            "offsets": _offsets(self._scenario.zone, self._start_s, self._end_s),
             "zone": self._scenario.zone.name,
             "knows_offset": self._results.knows_offset,
             "utc": self._utc,
@@ -242,6 +245,13 @@ class _Contents:
             "houses": self._house_rows(run),
             "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
             "peaks": _peaks(run.settlement),
+            "base": self._base(run.settlement),
+            "given": None
+            if run.settlement.base_load is None
+            else [
+                [round(of.base_load_wh - of.base_load_sold_wh, 1), round(of.base_load_sold_wh, 1)]
+                for of in run.split.by_producer.values()
+            ],
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
             "said": said,
@@ -257,6 +267,31 @@ class _Contents:
             money = self._money(billed[house]) if billed else []
             rows.append([*(round(wh, 1) for wh in energies), split.jobs, *(round(eur, 4) for eur in money)])
         return rows
+
+    def _base(self, settled: Settlement) -> dict[str, Any] | None:
+        """Return the power of base loads, W, local and from the grid, by interval: of all houses, and of each.
+
+        Houses are left out where there are too many values for a page.
+        """
+        base = settled.base_load
+        if base is None:
+            return None
+        local_wh = base.own_wh + base.bought_wh
+        grid_wh = np.maximum(base.consumed_wh - local_wh, 0.0)
+        interval_s = self._interval_s
+        shift = (settled.start_s - self._start_s) % interval_s // MINUTE_S
+        pad = np.zeros((len(settled.houses), shift))
+        local_wh, grid_wh = np.hstack([pad, local_wh]), np.hstack([pad, grid_wh])
+        size = 2 * len(settled.houses) * -(-local_wh.shape[1] * MINUTE_S // interval_s)
+        each = [
+            [_rounded(mean_power_w(local_wh[i], interval_s)), _rounded(mean_power_w(grid_wh[i], interval_s))]
+            for i in range(len(settled.houses))
+        ]
+        return {
+            "first": (settled.start_s - self._start_s) // interval_s,
+            "all": [_rounded(mean_power_w(of.sum(axis=0), interval_s)) for of in (local_wh, grid_wh)],
+            "houses": each if size <= self._powers else None,
+        }
 
     @staticmethod
     def _money(bill: BillRow) -> list[float]:
@@ -377,3 +412,14 @@ def _rounded(power_w: npt.NDArray[np.floating[Any]]) -> list[int]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"
+
+
+def _offsets(zone: Zone, start_s: int, end_s: int) -> list[tuple[int, int]]:
+    """Return the zone's offsets from UTC between two times, seconds, each with the time from which it holds."""
+    found: list[tuple[int, int]] = []
+    for time_s in range(start_s, max(end_s, start_s) + 1, 3600 if zone.key else max(1, end_s - start_s)):
+        offset = zone.at(time_s).utcoffset()
+        offset_s = 0 if offset is None else int(offset.total_seconds())
+        if not found or found[-1][1] != offset_s:
+            found.append((time_s, offset_s))
+    return found

@@ -74,6 +74,33 @@ async def test_a_reply_comes_two_rounds_after_its_request_and_takes_no_time() ->
     assert [(m.time_s, m.round) for m in moments[:7]] == [(0, 0), (5, 0), (5, 1), (5, 2), (70, 0), (70, 1), (70, 2)]
 
 
+class Passer(Agent[Ping]):
+    """Lets rounds pass at second 5, then asks an echo."""
+
+    def __init__(self, agent_id: str, rounds: int, log: Log) -> None:
+        super().__init__(agent_id)
+        self.rounds = rounds
+        self.log = log
+
+    async def run(self) -> None:
+        await self.until(5)
+        await self.pass_rounds(self.rounds)
+        answer = await self.ask("echo", Ping(n=self.rounds))
+        self.log.append((self.now_s, f"{self.id} {answer.n}"))
+
+
+async def test_rounds_that_an_agent_lets_pass_are_counted_and_not_run() -> None:
+    """Who acts in fewer rounds is heard first; where nobody acts, the clock goes on at once."""
+    log: Log = []
+    slow, quick = Passer("a slow one", 1000, log), Passer("quick", 3, log)
+    moments = await run(MemoryBroker(), {"a": [slow], "b": [quick, Asker("asker", [5], log)], "c": [Echo("echo")]})
+    assert log == [(5, "asker 6"), (5, "quick 4"), (5, "a slow one 1001")]
+    rounds = [m.round for m in moments if m.time_s == 5]
+    assert rounds[:9] == [0, 1, 2, 3, 4, 5, 1000, 1001, 1002]
+    steps = {m.round: m.step for m in moments if m.time_s == 5}
+    assert steps[1000] - steps[0] == 1000
+
+
 async def test_the_run_stops_before_its_end() -> None:
     """A timer at the end does not fire."""
     log: Log = []

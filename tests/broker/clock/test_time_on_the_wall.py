@@ -24,7 +24,7 @@ from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.timeouts import Timeouts
 from broker.protocol.wire import Control, TimeReport
-from broker.transport.base import Bus, Delivery
+from broker.transport.base import Bus, Content, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping
 from tests.broker.hosts.test_sessions import quickly
@@ -322,10 +322,10 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
         street = Street(tmp_path, [600, *range(1200, 20_000, 600)], "60x", catch_up)
         async with street.open() as street:
             host_bus = street._broker._clients[next(name for name in street._broker._clients if name.startswith("r-a"))]
-            held: list[tuple[str, bytes]] = []
+            held: list[tuple[str, bytes | Content]] = []
             publish = host_bus.publish
 
-            async def hold(topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+            async def hold(topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
                 del qos, retain
                 held.append((topic, payload))
 

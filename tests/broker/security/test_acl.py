@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from broker.protocol import topics
-from broker.security.acl import Rights, acl_text, rights_of
+from broker.security.acl import DeviceAccess, Rights, acl_text, rights_of
 from broker.transport.filters import matches
 
 HOUSES = ("adler", "b/+#")
@@ -52,15 +52,18 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda _: topics.time(RUN), anyone_here, only("clock")),
     (lambda _: topics.control(RUN), watching(only("clock")), only("operator")),
     (lambda host: topics.host(RUN, host), watching(only("clock")), recording(owner)),
+    (lambda _: topics.grants(RUN), anyone_here, only("clock")),
     (lambda host: topics.grant(RUN, host), watching(owner), only("clock")),
     (lambda host: topics.done(RUN, host), watching(only("clock")), owner),
-    (lambda host: topics.inbox(RUN, host, "a/b", OTHER), watching(recording(owner)), only()),
-    (lambda host: topics.inbox(RUN, OTHER, "a/b", host), watching(recording(only())), owner),
+    (lambda host: topics.inbox(RUN, host, OTHER), watching(recording(owner)), only()),
+    (lambda host: topics.inbox(RUN, OTHER, host), watching(recording(only())), owner),
+    (lambda host: topics.local(RUN, host), watching(only("clock")), owner),
     (lambda host: topics.resend(RUN, host, OTHER), watching(owner), only()),
     (lambda host: topics.resend(RUN, OTHER, host), watching(only()), owner),
     (lambda _: topics.resend(RUN, OTHER, topics.CLOCK), watching(only()), only("clock")),
     (lambda host: topics.wake(RUN, host), watching(only("clock")), owner),
-    (lambda _: topics.device(RUN, "washer", "job"), watching(only()), only()),
+    (lambda _: topics.device(RUN, "washer", "job"), watching(only("clock")), only("clock")),
+    (lambda _: topics.device(RUN, "washer", "request"), watching(only("clock")), only("clock", "operator")),
     (lambda _: topics.ledger(RUN, "contract"), watching(only("clock")), only("clock")),
     (lambda host: topics.forecast(RUN, host, "pv"), watching(only("clock")), recording(owner)),
     (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),
@@ -97,3 +100,20 @@ def test_what_stands_before_the_first_user_grants_nothing() -> None:
 def covers(filters: tuple[str, ...], topic: str) -> bool:
     """Whether one of the filters covers a topic."""
     return any(matches(topic_filter, topic) for topic_filter in filters)
+
+
+def test_a_device_writes_its_own_topics_only_and_its_household_those_that_it_is_told_on() -> None:
+    """Neither can pose as another device, nor as another household."""
+    devices = [DeviceAccess("adler", "washer", ("tele/x/+",), ("cmnd/x/+",)), DeviceAccess("b/+#", "pump")]
+    washer = rights_of("device.washer", HOUSES, CLOCK_HOSTS, devices)
+    house = rights_of("adler", HOUSES, CLOCK_HOSTS, devices)
+    may = [(device, part) for device in ("washer", "pump") for part in ("announce", "request", "report", "job", "set")]
+    written = {(device, part) for device, part in may if covers(washer.write, topics.device(RUN, device, part))}
+    assert written == {("washer", "announce"), ("washer", "request"), ("washer", "report")}
+    told = {(device, part) for device, part in may if covers(house.write, topics.device(RUN, device, part))}
+    assert told == {("washer", "announce"), ("washer", "job"), ("washer", "set")}
+    assert covers(washer.read, topics.device(RUN, "washer", "set"))
+    assert not covers(washer.read, topics.device(RUN, "pump", "set"))
+    assert covers(house.read, "tele/x/LWT")
+    assert covers(house.write, "cmnd/x/POWER")
+    assert not covers(house.write, "cmnd/y/POWER")

@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from broker.errors import GuardError
+from broker.security.acl import DeviceAccess
 from broker.security.certificates import names_of
 from broker.security.passwords import is_line_of
 from broker.security.provision import Guard, login_folder, write_guard
@@ -29,14 +30,24 @@ def certificate(file: Path) -> x509.Certificate:
 
 
 def test_written_again_nothing_changes(tmp_path: Path) -> None:
-    """Passwords, certificates and hashes stay to the byte."""
-    first = write_guard(tmp_path, Guard(HOUSES, ("manager",), names=("broker.example", "192.0.2.7"), port=9883))
+    """Passwords, certificates, hashes and the rights of households to their devices stay to the byte."""
+    washer = DeviceAccess("adler", "washer", ("tele/washer/+",), ("cmnd/washer/+",))
+    names = ("broker.example", "192.0.2.7")
+    first = write_guard(tmp_path, Guard(HOUSES, ("manager",), names=names, port=9883, devices=(washer,)))
     before = files_of(tmp_path)
     second = write_guard(tmp_path, Guard((), ("manager",)))
     assert files_of(tmp_path) == before
-    assert set(first.new_logins) == {*HOUSES, "clock", "watcher", "operator"}
+    assert set(first.new_logins) == {*HOUSES, "device.washer", "clock", "watcher", "operator"}
     assert not second.new_logins
     assert (second.port, set(second.names)) == (9883, {"broker.example", "192.0.2.7"})
+
+
+def test_a_damaged_list_of_devices_is_not_taken_for_none(tmp_path: Path) -> None:
+    """Households would lose their rights to their devices without a word."""
+    write_guard(tmp_path, Guard(HOUSES, ("manager",), devices=(DeviceAccess("adler", "washer"),)))
+    (tmp_path / "devices.json").write_text("[{")
+    with pytest.raises(GuardError, match=r"devices\.json: is damaged"):
+        write_guard(tmp_path, Guard((), ("manager",)))
 
 
 def test_a_household_more_changes_nothing_for_the_others(tmp_path: Path) -> None:

@@ -62,6 +62,58 @@ def test_headers_units_and_times_of_every_kind_give_the_same_energy(text: str, k
     assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
 
 
+BERLIN = "zone: Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501
+        ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501
+        ('Date,Energy (Wh)\n6/21/2026 10:00 AM,500\n6/21/2026 10:30 AM,"1,000"\n6/21/2026 11:00 AM,250\n', BERLIN),
+        ("Date,Energy (kWh)\n21/06/2026 10:00,0.5\n21/06/2026 10:30,1\n21/06/2026 11:00,0.25\nTotal,1.75\n", BERLIN),
+        ("Period;kWh\n21.06.26 10:00 - 10:30;0,5\n21.06.26 10:30 - 11:00;1,0\n21.06.26 11:00 - 11:30;0,25\n", BERLIN),
+        ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501
+        ("time,kW\n2026-06-21T09:00Z,0.5\n2026-06-21T08:30Z,2\n2026-06-21T08:00Z,1\n", ""),
+        ("Time;kWh\n46194,4166666667;0,5\n46194,4375;1\n46194,4583333333;0,25\n", BERLIN),
+        ("time,power\n2026-06-21 10:00 CEST,1000 W\n2026-06-21 10:30 CEST,2 kW\n2026-06-21 11:00 CEST,500 W\n", ""),
+        ("2026-06-21 10:00 1,0\n2026-06-21 10:30 2,0\n2026-06-21 11:00 0,5\n", f"{BERLIN}\nunit: kW"),
+        ("time,Wh\n2026-06-21T08:00Z,500\n2026-06-21T08:30Z,1000\n2026-06-21T08:30Z,1000\n2026-06-21T09:00Z,250\n", ""),
+    ],
+)  # fmt: skip
+def test_exports_of_spreadsheets_portals_and_smart_homes_are_read_as_they_come(
+    text: str, keys: str, tmp_path: Path
+) -> None:
+    """Lines before the table, rows of units and sums, separate dates, AM and PM, thousands, intervals, newest first."""
+    steps = _steps(_load(tmp_path, text, keys).scenario)
+    assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_texts_of_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    """As spreadsheets save them."""
+    text = "Zeit\tZählerstand kWh\r\n21.06.2026 10:00\t1,5\r\n21.06.2026 11:00\t2,5\r\n"
+    loaded = _load(tmp_path, text.encode(encoding), BERLIN)
+    assert _steps(loaded.scenario) == [("08:00", 1000.0)]
+    assert any("Windows-1252" in note for note in loaded.notes) == (encoding == "cp1252")
+
+
+def test_a_counter_that_begins_anew_each_day_is_a_counter(tmp_path: Path) -> None:
+    """And panels that give more and less through the day are not."""
+    hours = [(20 + i // 24, i % 24) for i in range(72)]
+    daily = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, min(hour - 5, 12)) * 300}\n" for day, hour in hours)
+    panels = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, 6 - abs(hour - 12)) * 300}\n" for day, hour in hours)
+    assert any("resets 2 times" in note for note in _load(tmp_path, f"time,Wh\n{daily}").notes)
+    assert any("energy of each interval" in note for note in _load(tmp_path, f"time,Wh\n{panels}").notes)
+
+
+def test_a_few_watts_below_zero_at_night_count_as_nothing(tmp_path: Path) -> None:
+    """With a note."""
+    loaded = _load(tmp_path, "time,kW\n2026-06-21T08:00Z,-0.003\n2026-06-21T08:30Z,1.2\n")
+    assert [wh for _, wh in _steps(loaded.scenario)] == [0.0, 600.0]
+    assert any("1 value slightly below 0 counts as 0" in note for note in loaded.notes)
+
+
 def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> None:
     """A reset is no error and no energy."""
     rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
@@ -115,6 +167,10 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "columns: {value: kWx}", "did you mean 'kW'?"),
         ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
         ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501
+        ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "may be in two orders, day or month first"),
+        ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
+        ("PK\x03\x04", "", "save the table as CSV"),
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
         ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is no unit of a counter"),
     ],
@@ -123,4 +179,70 @@ def test_what_is_wrong_is_said_with_the_line(text: str, keys: str, said: str, tm
     """Never a traceback, never a guess about a zone."""
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, text, keys)
+    assert said in str(raised.value)
+
+
+def test_a_missing_zone_is_said_once_and_hides_no_other_problem(tmp_path: Path) -> None:
+    """For the first time that needs it."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, "time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,x\n2026-06-21 12:00,1\n", "unit: kW")
+    assert [str(problem).split("meter.csv")[1] for problem in raised.value.problems] == [
+        ":2: the time 2026-06-21 10:00 says no offset from UTC; add for example zone: Europe/Berlin",
+        ":3: a number is expected, not 'x'",
+    ]
+
+
+_PROFILE = """\
+version: 1
+name: measured
+start: "2026-06-21T00:00:00+02:00"
+seed: 1
+load_profiles:
+  wash:
+PROFILE
+houses:
+  - {id: a, devices: [{id: washer, type: consumer, load_profile: wash}]}
+jobs:
+  - {house: a, device: washer, registered: "00:00", earliest_start: "08:00", latest_start: "14:00"}
+"""
+
+
+def _profile(folder: Path, text: str, keys: str = "") -> list[tuple[int, float]]:
+    (folder / "wash.csv").write_text(text)
+    lines = "\n".join(f"    {line}" for line in ("file: wash.csv", *keys.splitlines()))
+    (folder / "scenario.yaml").write_text(_PROFILE.replace("PROFILE", lines), encoding="utf-8")
+    profile = load(folder / "scenario.yaml").scenario.jobs[0].load_profile
+    return [(at, round(wh, 6)) for at, wh in zip(profile.times_s, profile.cumulative_wh, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("seconds,power_w\n0,2000\n900,400\n1800,100\n", ""),
+        ("minute;power_kw\n0;2,0\n15;0,4\n30;0,1\n", ""),
+        ("clock,W\n23:50:00,2000\n00:05:00,400\n00:20:00,100\n", ""),
+        ("time,kW\n2025-03-01 10:00,2\n2025-03-01 10:15,0.4\n2025-03-01 10:30,0.1\n", ""),
+        ("0,2000\n900,400\n1800,100\n", "unit: W"),
+        ("t,total kWh\n100,7\n1000,7.5\n1900,7.6\n2800,7.625\n", ""),
+        ("t,a,b\n0,1,500\n900,1,100\n1800,1,25\n", "unit: Wh\nreading: interval\ncolumns: {value: b}"),
+    ],
+)
+def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_path: Path) -> None:
+    """With the keys that a production has; times count from the first row on."""
+    assert _profile(tmp_path, text, keys) == [(0, 0.0), (900, 500.0), (1800, 600.0), (2700, 625.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "said"),
+    [
+        ("seconds,power\n0,2\n60,3\n", "columns: {value: power}", "does not say its unit; add unit: W, kW, Wh or kWh"),
+        ("seconds,kW\n0,2\n60,x\n", "unit: kW", "wash.csv:3: a number is expected, not 'x'"),
+        ("t,a,b\n0,1,2\n60,1,2\n", "", "name one under columns.value: 'a', 'b'"),
+        ("0 0\n60 5\n", "unit: V", "load_profiles.wash.unit"),
+    ],
+)
+def test_what_is_wrong_with_a_measured_load_profile_is_said(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """As of a production."""
+    with pytest.raises(ScenarioError) as raised:
+        _profile(tmp_path, text, keys)
     assert said in str(raised.value)

@@ -23,9 +23,12 @@ HUGE = 10**400
 
 def message(**wrong: Any) -> bytes:
     """Return a message between agents with values of one's own."""
-    said = {"v": 2, "session": "s", "step": 1, "time": NOW_S, "round": 0, "sender": "brandt/d", "seq": 0, "to": "x"}
     body = {"kind": "Decline", "job_id": "j", "reason": "r"}
-    return json.dumps(said | {"body": body} | wrong).encode()
+    said: dict[str, Any] = {"sender": "brandt/d", "seq": 0, "to": "x", "re": None, "body": body}
+    round_ = {"step": 1, "time": NOW_S, "round": 0, "messages": [said]}
+    for holder in (said, round_):
+        holder.update((key, value) for key, value in wrong.items() if key in holder)
+    return json.dumps({"v": 3, "session": "s", "rounds": [round_]}).encode()
 
 
 def job(**wrong: Any) -> bytes:
@@ -54,7 +57,7 @@ def job(**wrong: Any) -> bytes:
 def test_impossible_messages_are_refused(payload: bytes) -> None:
     """Numbers no database takes, times no calendar has, ids as long as books, bodies of another kind."""
     watched = ObservedRun(RUN)
-    watched.take(topics.inbox(RUN, "adler", "x", "brandt"), payload)
+    watched.take(topics.inbox(RUN, "adler", "brandt"), payload)
     assert (watched.refused, watched.lines.total) == (1, 0)
 
 
@@ -69,7 +72,7 @@ def test_impossible_messages_are_refused(payload: bytes) -> None:
 def test_an_impossible_job_is_not_drawn(payload: bytes) -> None:
     """Its producers' day is still computed."""
     watched = ObservedRun(RUN)
-    watched.take(topics.inbox(RUN, "adler", "x", "brandt"), payload)
+    watched.take(topics.inbox(RUN, "adler", "brandt"), payload)
     assert watched.refused == 1
     negotiation = watched.jobs.get("j")
     assert negotiation is None or negotiation.load_profile is None
@@ -78,12 +81,12 @@ def test_an_impossible_job_is_not_drawn(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("topic", "content"),
     [
-        ("hosts/brandt", {"v": 2, "host": "b", "session": "x", "agents": ["9" * 5000 + "/x"], "state": "there"}),
+        ("hosts/brandt", {"v": 3, "host": "b", "session": "x", "agents": ["9" * 5000 + "/x"], "state": "there"}),
         ("forecast/brandt/x", {"issued_s": HUGE, "production": {"times_s": [0, 1], "cumulative_wh": [0, 1]}}),
         ("forecast/brandt/x", {"issued_s": 0, "production": {"times_s": [0, HUGE], "cumulative_wh": [0, 1]}}),
         ("forecast/brandt/x", {"issued_s": 0, "production": {"times_s": [0, 1], "cumulative_wh": [0, 1e308]}}),
-        ("time", {"v": 2, "time": HUGE, "round": 0, "step": 1, "pace": "max", "lag_wall_s": 0, "state": "running"}),
-        ("roster", {"v": 2, "hosts": {"9" * 5000: {"session": "x", "agents": []}}}),
+        ("time", {"v": 3, "time": HUGE, "round": 0, "step": 1, "pace": "max", "lag_wall_s": 0, "state": "running"}),
+        ("roster", {"v": 3, "hosts": {"9" * 5000: {"session": "x", "agents": []}}}),
     ],
 )
 def test_impossible_retained_messages_are_refused(topic: str, content: dict[str, Any]) -> None:
@@ -100,7 +103,7 @@ def test_the_archive_takes_what_the_watcher_takes() -> None:
     """Messages at the bounds are moved to the temporary file and read from it."""
     watched = ObservedRun(RUN)
     for seq in range(IN_MEMORY + 600):
-        watched.take(topics.inbox(RUN, "adler", "x", "brandt"), message(seq=seq, round=2**53 - 1, time=253_402_214_400))
+        watched.take(topics.inbox(RUN, "adler", "brandt"), message(seq=seq, round=2**53 - 1, time=253_402_214_400))
     assert watched.refused == 0
     assert watched.lines.get(0).round == 2**53 - 1
     assert watched.lines.get(0).said(Zone(86_399))

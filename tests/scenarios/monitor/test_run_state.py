@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -16,7 +16,8 @@ from agents.ledger import canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
-from broker.protocol.wire import Control, Envelope
+from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
+from broker.protocol.wire import Batch, Control
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
@@ -120,12 +121,16 @@ def test_a_gap_is_counted(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
     kept = []
     for delivery in heard:
         address = topics.parse(delivery.topic)
-        if address is not None and address.kind == "inbox":
-            sender = Envelope.model_validate_json(delivery.payload).sender
-            by_sender[sender] += 1
-            if sender == "manager" and 5 <= by_sender[sender] < 15:
-                continue
-        kept.append(delivery)
+        if address is None or address.kind not in {"inbox", "local"}:
+            kept.append(delivery)
+            continue
+        envelopes = []
+        for envelope in envelopes_of(Batch.model_validate_json(delivery.payload)):
+            by_sender[envelope.sender] += 1
+            if envelope.sender != "manager" or not 5 <= by_sender["manager"] < 15:
+                envelopes.append(envelope)
+        if envelopes:
+            kept.append(Delivery(delivery.topic, Envelopes(envelopes), delivery.retain))
     assert by_sender["manager"] > 15
 
     state = watched(kept, from_the_start=True)
@@ -138,7 +143,7 @@ def test_who_joins_late_misses_nothing_it_could_know(recorded: tuple[RunOutcome,
     """The ledger and the forecasts are kept at the broker; what was said before is not counted as missing."""
     outcome, heard = recorded
     half = len(heard) // 2
-    retained = {d.topic: d for d in heard[:half] if "/inbox/" not in d.topic}
+    retained = {d.topic: d for d in heard[:half] if not {"inbox", "local"} & set(d.topic.split("/"))}
 
     state = watched([*retained.values(), *heard[half:]])
 
@@ -191,18 +196,21 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
     """They are counted."""
     outcome, heard = recorded
     state = watched(heard, from_the_start=True)
-    inbox = topics.inbox(RUN, "manager", "manager", "1")
-    envelope = {"v": 2, "step": 1, "time": 0, "round": 0, "sender": "x", "seq": 0, "to": "manager"}
-    envelope |= {"session": "s"}
+    inbox = topics.inbox(RUN, "manager", "1")
+
+    def batch(**fields: Any) -> bytes:
+        said = {"sender": "x", "seq": 0, "to": "manager", "re": None} | fields
+        round_ = {"step": 1, "time": 0, "round": 0, "messages": [said]}
+        return json.dumps({"v": 3, "session": "s", "rounds": [round_]}).encode()
 
     for payload in (
         b"\xff\xfe",
         b"[]",
-        json.dumps(envelope | {"body": {}}).encode(),
-        json.dumps(envelope | {"body": {"kind": "Unheard"}}).encode(),
-        json.dumps(envelope | {"body": {"kind": "Accept", "job_id": "j", "start_s": 10**30}}).encode(),
-        json.dumps(envelope | {"body": {"kind": "Request", "job": "no"}}).encode(),
-        json.dumps(envelope | {"sender": "manager", "body": {"kind": "Opening", "job_id": "j"}}).encode(),
+        batch(body={}),
+        batch(body={"kind": "Unheard"}),
+        batch(body={"kind": "Accept", "job_id": "j", "start_s": 10**30}),
+        batch(body={"kind": "Request", "job": "no"}),
+        batch(sender="manager", body={"kind": "Opening", "job_id": "j"}),
     ):
         state.take(inbox, payload)
     for topic in ("time", "roster", "ledger/x", "hosts/x", "forecast/a/b", "control"):
@@ -216,11 +224,11 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
 def test_memory_has_a_bound() -> None:
     """The oldest lines go and are counted; the newest stay."""
     state = ObservedRun(RUN, kept_lines=100)
-    topic = topics.inbox(RUN, "manager", "manager", "1")
+    topic = topics.inbox(RUN, "manager", "1")
     for seq in range(1000):
         body = {"kind": "Declined", "job_id": f"job-{seq}", "producer": "pv"}
         envelope = Envelope(session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
-        state.take(topic, envelope.encoded())
+        state.take(topic, Envelopes([envelope]).encoded())
 
     assert (state.lines.total, len(state.lines), state.lines.dropped) == (1000, 100, 900)
     assert [line.number for line in state.lines.since(995)] == [995, 996, 997, 998, 999]

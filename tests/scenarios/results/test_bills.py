@@ -16,6 +16,7 @@ from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.summary import simulation_json
+from scenarios.results.views import view_house
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Community
 from tests.scenarios.neighbourhoods import START_S
@@ -48,6 +49,7 @@ def test_the_same_bills_are_everywhere(community_file: Path, tmp_path: Path) -> 
         kpis = results.kpis(1)
         (run,) = simulation_json(results)["runs"]
         page = report_contents(results)
+        one = view_house(results, 1, "b")
         export_results(results, "csv", tmp_path / "tables")
     with sqlite3.connect(community_file) as connection:
         query = "SELECT house, with_eur, vat_eur, saving_eur FROM bills JOIN houses ON id = house_id WHERE run = 1"
@@ -60,6 +62,8 @@ def test_the_same_bills_are_everywhere(community_file: Path, tmp_path: Path) -> 
     assert [run["bills"][row.house]["with_eur"] for row in rows] == [row.with_eur for row in rows]
     assert run["community"]["outside"]["total_eur"] == kpis.bill_eur == total_row(rows).with_eur
     assert run["community"]["bill_without_eur"] == kpis.bill_without_eur == total_row(rows).without_eur
+    assert one.member is not None
+    assert sum(eur for _, eur in one.member.named_lines()) == pytest.approx(rows[1].with_eur)
     assert frame.with_eur.tolist() == [row.with_eur for row in rows]
     assert frame.allocation_key.tolist() == ["proportional"] * len(rows)
     assert [house[5] for house in page["runs"][0]["houses"]] == [row.with_eur for row in rows]

@@ -21,7 +21,18 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from tests.scenarios.neighbourhoods import START_S
 
-TABLES = {"runs", "kpis", "contracts", "history", "messages", "minutes", "production", "consumption", "bills"}
+TABLES = {
+    "runs",
+    "kpis",
+    "contracts",
+    "history",
+    "messages",
+    "minutes",
+    "production",
+    "consumption",
+    "base_loads",
+    "bills",
+}
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from scenarios.results import (
     write_day_figure,
     write_gantt_figure,
 )
+from ssmic import run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,14 @@ def test_frames_are_tidy_with_units_and_zoned_times(results_file: Path) -> None:
         column for table in tables.values() for column in table if str(column).endswith(("start_s", "minute_s", "at_s"))
     ]
     assert tables["kpis"].run.tolist() == [1, 2]
+
+
+def test_times_are_in_the_scenarios_zone_where_the_clock_changes(tmp_path: Path) -> None:
+    """Half past two comes twice: the second time at another offset."""
+    file = tmp_path / "autumn.sqlite"
+    run("daylight-saving", out=file)
+    starts = load_frames(file).contracts.set_index("job_id").start
+    assert str(starts["second-half-past-two"]) == "2026-10-25 02:30:00+01:00"
 
 
 def test_frames_say_what_the_results_say(results_file: Path) -> None:

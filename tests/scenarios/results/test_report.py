@@ -19,7 +19,7 @@ import pytest
 from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import Limits, report_contents
+from scenarios.results.report.contents import Limits, _offsets, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone
@@ -371,6 +371,14 @@ def test_a_report_of_several_simulations_compares_them_and_shows_each(results_fi
         "address": "#simulation=B",
     }
     assert "other.sqlite" in re.sub(r"(?s)<script.*?</script>", "", in_browser(page, "#simulation=B"))
+
+
+def test_a_page_knows_when_its_zone_changes_the_clock() -> None:
+    """At the whole hour; a zone that is an offset never does."""
+    midnight_s = 1_792_879_200  # 2026-10-25T00:00:00+02:00
+    berlin = Zone(7200, "Europe/Berlin")
+    assert _offsets(berlin, midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
+    assert _offsets(Zone(20_700), midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]
 
 
 @pytest.mark.long

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -95,6 +99,29 @@ def test_dask_local_gives_the_same_content(plan: SweepPlan, undisturbed: Path, t
     path = tmp_path / "dask.sqlite"
     sweep(plan, path, workers=1, dask="local")
     assert content(path) == content(undisturbed)
+
+
+@pytest.mark.long
+def test_a_scheduler_and_workers_elsewhere_give_the_same_content(
+    plan: SweepPlan, undisturbed: Path, tmp_path: Path
+) -> None:
+    """Processes of their own, as `dask scheduler` and `dask worker` begin them."""
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")
+    with ExitStack() as processes:
+
+        def begin(*arguments: str) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+            process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)  # noqa: S603 - Dask's own
+            processes.enter_context(process)
+            processes.callback(process.terminate)
+            return process
+
+        scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", "0")
+        assert scheduler.stderr is not None
+        address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://127\S+", line)))
+        begin("worker", address, "--nworkers", "2", "--nthreads", "1")
+        sweep(plan, tmp_path / "dask.sqlite", dask=address)
+    assert content(tmp_path / "dask.sqlite") == content(undisturbed)
 
 
 def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.files import load_text
+from scenarios.load import load
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, scripted
 
 
@@ -27,6 +28,7 @@ LINE = TWO_ROOFS.count("\n") + 2
     [
         ("{at: '2026-06-20T12:00:00+02:00', do: note, text: x}", "at", "in the past"),
         ("{at: '25:00', do: note, text: x}", "at", "no clock time"),
+        ("{at: -2h, do: note, text: x}", "at", "'-2h' is in the past: before the run starts"),
         ("{at: +soon, do: note, text: x}", "at", "not a time after the start"),
         ("{at: '12:00', do: clud, factor: 0.1, duration: 1h}", "do", "did you mean 'cloud'?"),
         ("{at: '12:00', do: cloud, factr: 0.1, factor: 1, duration: 1h}", "factr", "did you mean 'factor'?"),
@@ -62,6 +64,39 @@ def test_all_mistakes_are_said_at_once() -> None:
         "timeline[0].do", "timeline[1].at", "expect[0]", "expect[1]", "expect[2].at", "expect[2].that",
     ]  # fmt: skip
     assert "did you mean 'self_sufficiency'?" in found[2]
+
+
+def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
+    """What is wrong with a key of an event, with a job that it names, or with a variable, is said once."""
+    found = problems(
+        "{at: '12:00', do: cloud, factor: 0.1, duration: soon, producers: [pv-c]}\n"
+        "{when: {job: wash-q, turn: strts}, do: note, text: '${who}'}\n"
+        "{when: {job: wash-a, turn: ends}, do: note, text: x}",
+        "vars: {whom: x}\nexpect:\n  - messages.Cancl == 0\n  - 'job(\"wash-a\").moves == 0'\n"
+        "  - grid_wh > 'much'\n  - 'job(\"wash-b\").start == \"9:00\"'\n",
+        text=TWO_ROOFS.replace(
+            'registered: "06:00", earliest_start: "10:00"', 'registered: soon, earliest_start: "10:00"'
+        ),
+    )
+
+    assert [(text.split(": ")[1], text.split(": ")[2][:24]) for text in found] == [
+        ("jobs[0].registered", "'soon' is not a time; ex"),
+        ("timeline[0].duration", "a duration is expected, "),
+        ("timeline[0].producers[0]", "there is no producer 'pv"),
+        ("timeline[1].text", "there is no variable 'wh"),
+        ("timeline[1].when.turn", "'agreed', 'starts', 'end"),
+        ("timeline[1].when.job", "there is no job 'wash-q'"),
+        ("expect[0]", "there are no messages 'C"),
+        ("expect[2]", "> needs numbers, and 'mu"),
+        ("expect[3]", "'9:00' is a text and job"),
+    ]
+
+
+def test_an_event_after_the_end_of_the_run_is_noted(tmp_path: Path) -> None:
+    """It is no mistake: a shorter run of the same file leaves it out."""
+    (tmp_path / "two.yaml").write_text(f"{TWO_ROOFS}timeline:\n  - {{at: 2d 12:00, do: note, text: x}}\n")
+    (note,) = load(tmp_path / "two.yaml").notes
+    assert "timeline[0].at: 2026-06-22T12:00:00+02:00 is after the run ends" in note
 
 
 def test_a_zone_that_does_not_exist_is_an_error() -> None:

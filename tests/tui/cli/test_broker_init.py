@@ -11,15 +11,17 @@ from tests.ended import Ssmic
 
 def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) -> None:
     """What was made, where it is, and where the rest is explained; no password is shown."""
-    ended = ssmic("broker", "init", "guard", "street", "--house", "gerber", "--name", "broker.example")
+    ended = ssmic(
+        "broker", "init", "guard", "street", "--house", "gerber", "--device", "kettle", "--name", "broker.example"
+    )
     assert ended.code == 0, ended.err
     logins = {folder.name for folder in (tmp_path / "guard" / "logins").iterdir()}
     houses = {"adler", "brandt", "celik", "dahl", "ebert", "fuchs", "gerber"}
-    assert logins == {"clock", "watcher", "operator"} | houses
+    assert logins == {"clock", "watcher", "operator", "device.kettle"} | houses
     assert "mqtts://broker.example:8883" in ended.out
     assert "guard/README.md" in ended.out
     passwords = [file.read_text().strip() for file in (tmp_path / "guard" / "logins").glob("*/password")]
-    assert len(set(passwords)) == 10
+    assert len(set(passwords)) == 11
     assert not [password for password in passwords if password in ended.out + ended.err]
     again = ssmic("broker", "init", "guard", "--house", "haas")
     assert "New logins: haas\n" in again.out

@@ -44,6 +44,9 @@ def _any_change(data: st.DataObject, tree: Tree) -> Change | None:
             lambda: commands.add_consumer(tree, ref, APPLIANCES["kettle"]),
             lambda: commands.add_producer(tree, ref, [DEFAULT_SKY.prediction(tree)]),
             lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: commands.set_field(
+                tree, (*ref, "base_load", "constant_w"), data.draw(st.sampled_from(["", 0, 120]))
+            ),
             lambda: commands.duplicate(tree, ref),
         ],
         "device": [
@@ -147,3 +150,19 @@ def test_removing_a_house_takes_its_jobs_along(ours: str) -> None:
     history.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
     assert history.tree["jobs"] == []
     assert history.current.document().problems("x", None) == []
+
+
+def test_a_number_replaces_a_base_load_and_an_empty_field_clears_a_constant_one() -> None:
+    """A series is not lost by leaving its field empty."""
+    path = ("houses", 0, "base_load", "constant_w")
+    document = Document("houses:\n  - {id: a, base_load: {file: meter.csv}}\n")
+    history = History(document, saved=True)
+
+    assert commands.set_field(parse_yaml(document.text, ""), path, "") is None
+    history.apply(partial(commands.set_field, path=path, value=150), merge_key=None)
+    assert history.tree["houses"][0]["base_load"] == {"constant_w": 150}
+    history.apply(partial(commands.set_field, path=path, value=""), merge_key=None)
+    assert "base_load" not in history.tree["houses"][0]
+    history.undo()
+    history.undo()
+    assert history.tree["houses"][0]["base_load"] == {"file": "meter.csv"}

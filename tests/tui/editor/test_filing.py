@@ -54,6 +54,7 @@ async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
             "From a bundled one",
             "Open",
             "Import",
+            "Generate",
         ]
         await click(person.pilot, person.screen.query("#nothing Button").first())
         await person.until(lambda: person.screen.work is not None)

@@ -65,6 +65,7 @@ def test_every_change_of_kind_keeps_an_event_valid_and_the_comments_of_the_file(
     assert history.current.document().text == text
 
 
+@pytest.mark.long
 async def test_an_event_is_added_filled_in_checked_and_saved(editing: Editing, file: Path) -> None:
     """By keys alone; what is wrong is said at its field in the words of `ssmic check`, and goes when it is mended."""
     async with editing(file, size=(140, 45)) as person:

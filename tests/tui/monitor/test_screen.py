@@ -14,7 +14,8 @@ from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 from agents.ledger import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
-from broker.protocol.wire import Announcement, Envelope, Roster, TimeReport
+from broker.protocol.envelope import Envelope, Envelopes
+from broker.protocol.wire import Announcement, Roster, TimeReport
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
@@ -281,11 +282,11 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
     async with opened(first_area="negotiations", size=WIDE) as pilot:
         watched = ObservedRun("w", from_the_start=True)
         the_app(pilot).watching.begin(BusFeed(MemoryBroker(), watched, "memory"))
-        topic = topics.inbox("w", "manager", "manager", "1")
+        topic = topics.inbox("w", "manager", "1")
         for seq in range(count):
             body = {"kind": "Declined", "job_id": f"job-{seq % 40}", "producer": f"pv-{seq}"}
             told = Envelope(session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
-            watched.take(topic, told.encoded())
+            watched.take(topic, Envelopes([told]).encoded())
         messages = table(pilot, "messages")
         await until(pilot, lambda: len(messages.rows) == count and messages.has_focus)
         await pilot.press("home")

@@ -55,9 +55,10 @@ function written(value, unit) {
 const kwh = wh => (wh === null || wh === undefined ? NONE : number(wh / 1000, 2));
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = n => String(n).padStart(2, "0");
-// Times are shown at this offset from UTC, in seconds: the scenario's own, or 0.
-let OFFSET = 0;
-const zoned = t => new Date((t + OFFSET) * 1000);
+// Times are shown at these offsets from UTC, in seconds, each from a time on: the scenario's own, or 0.
+let OFFSETS = [[0, 0]];
+const offsetAt = t => OFFSETS.reduce((found, [from, offset]) => (from <= t ? offset : found), OFFSETS[0][1]);
+const zoned = t => new Date((t + offsetAt(t)) * 1000);
 const dateOf = t => { const d = zoned(t); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`; };
 function hourOf(t) {
   const d = zoned(t);
@@ -67,8 +68,11 @@ const secondsOf = t => (zoned(t).getUTCSeconds() ? `:${two(zoned(t).getUTCSecond
 const momentOf = t => `${dateOf(t)} ${hourOf(t)}`;
 const yearOf = t => zoned(t).getUTCFullYear();
 // The first time at or after t that is a multiple of so many seconds on the shown clock.
-const roundTime = (t, every) => Math.ceil((t + OFFSET) / every) * every - OFFSET;
-const isMidnight = t => (t + OFFSET) % 86400 === 0;
+const roundTime = (t, every) => Math.ceil((t + offsetAt(t)) / every) * every - offsetAt(t);
+// The distance of ticks, in seconds: round on the clock, from a minute on, with at most so many of them.
+const roundGap = (span, most) => [60, 120, 300, 600, 900, 1800, ...[1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * 3600)]
+  .find(gap => span / gap <= most) || Math.ceil(span / 86400 / 6) * 86400;
+const isMidnight = t => (t + offsetAt(t)) % 86400 === 0;
 const plural = (n, one, many = `${one}s`) => `${number(n, 0)} ${n === 1 ? one : many}`;
 const sum = values => values.reduce((total, value) => total + value, 0);
 const mean = values => (values.length ? sum(values) / values.length : null);

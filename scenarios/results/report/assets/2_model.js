@@ -11,9 +11,11 @@ const DAY = 86400;
 const chosen = { simulation: 0, run: null, house: null, day: 0, jobs: new Set(), utc: SIMULATIONS[0].utc };
 // A time inside a text stands between two marks.
 const text = index => DATA.texts[index].replace(/\ue000([0-9]{1,11})\ue001/g, (_, t) => momentOf(Number(t)));
-const zoneName = () => (OFFSET ? `UTC${DATA.zone}` : "UTC");
+const isUtc = () => OFFSETS.every(([, offset]) => offset === 0);
+const zoneName = () => (isUtc() ? "UTC" : /^[+-]/.test(DATA.zone) ? `UTC${DATA.zone}` : DATA.zone);
+const inZone = () => `${/^[A-Z][a-z]/.test(zoneName()) ? "in" : "at"} ${zoneName()}`;
 function useTimes() {
-  OFFSET = chosen.utc ? 0 : DATA.utc_offset_s;
+  OFFSETS = chosen.utc ? [[0, 0]] : DATA.offsets;
 }
 const nameOf = ([id, name]) => {
   const shared = DATA.houses.filter(other => other[1] === name).length > 1;
@@ -80,6 +82,11 @@ function courseOf(run) {
     add(course.local, contract.local, contract.first);
     add(course.grid, contract.grid, contract.first);
   }
+  const base = run.base && (chosen.house === null ? run.base.all : run.base.houses && run.base.houses[chosen.house]);
+  if (base) {
+    add(course.local, base[0], run.base.first);
+    add(course.grid, base[1], run.base.first);
+  }
   return course;
 }
 function sunCourse() {
@@ -115,4 +122,7 @@ function energyOf(run, house) {
 }
 // What a household's panels gave to other households, Wh.
 const soldBy = (run, house) => sum(run.contracts.filter(c => c.job.house !== house)
-  .flatMap(c => c.shares.filter(share => share.producer.house === house).map(share => share.delivered)));
+  .flatMap(c => c.shares.filter(share => share.producer.house === house).map(share => share.delivered))) +
+  sum(PRODUCERS.filter(p => p.house === house).map(p => givenBy(run, p)[1]));
+// What a producer gave to base loads, Wh: of its own house, of others.
+const givenBy = (run, producer) => (run.given ? run.given[producer.index] : [0, 0]);

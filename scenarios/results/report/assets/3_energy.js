@@ -22,7 +22,7 @@ function drawTiles() {
       figureTile("Self-sufficiency", "self_sufficiency", "share"),
       figureTile("Self-consumption", "self_consumption", "share"),
       figureTile("Consumed", "consumed_wh", "wh"),
-      figureTile("From panels", "delivered_wh", "wh"),
+      figureTile("From panels", "local_wh", "wh"),
       figureTile("From the grid", "grid_wh", "wh"),
       figureTile("Produced", "produced_wh", "wh"),
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
@@ -98,7 +98,7 @@ function drawSplits() {
   const sold = all ? near : mean(meantDetailed().map(run => soldBy(run, chosen.house))) || 0;
   const place_ = all ? "the same house" : "this house";
   place("splits",
-    splitBar("Where the jobs' energy came from", [
+    splitBar("Where the energy came from", [
       ["own", "own panels", own], ["near", "panels of neighbours", near], ["grid", "grid", grid]]),
     produced > 0 && splitBar("Where the solar energy went", [
       ["own", `to ${place_}`, own], ["near", all ? "to neighbours" : "sold to neighbours", sold],

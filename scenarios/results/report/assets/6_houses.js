@@ -27,7 +27,7 @@ function drawHouses() {
   const bars = row => stack([["own", row.own], ["near", row.near], ["grid", row.grid]], widest,
     `${row.house.label}: own panels ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, grid ${written(row.grid, "wh")}`);
   const table = sortableTable({
-    caption: runs.length > 1 ? `Mean of ${runs.length} runs; of grid energy the standard deviation too` : "Energy of each household's jobs",
+    caption: runs.length > 1 ? `Mean of ${runs.length} runs; of grid energy the standard deviation too` : "Energy of each household",
     page: 25,
     columns: [
       { name: "Household", value: row => row.house.label, cell: row => houseLink(row.index), kind: "text" },
@@ -41,7 +41,7 @@ function drawHouses() {
   });
   place("houses", el("ul", { class: "keys" }, el("li", {}, swatch("own"), "own panels"),
     el("li", {}, swatch("near"), "panels of neighbours"), el("li", {}, swatch("grid"), "grid")), table.node,
-  saveButtons("households", () => barsPicture("Energy of each household's jobs, kWh",
+  saveButtons("households", () => barsPicture("Energy of each household, kWh",
     [["own", "own panels"], ["near", "panels of neighbours"], ["grid", "grid"]],
     rows.map(row => [row.house.label, bars(row), kwh(row.consumed)]))),
   DATA.tariff && el("p", { class: "note" },
@@ -57,8 +57,9 @@ function drawProducers() {
     const served = runs.map(run => run.contracts.flatMap(({ job, shares }) =>
       shares.filter(share => share.producer === row.producer).map(share => ({ job, ...share }))));
     const over = pick => mean(served.map(contracts => sum(contracts.map(pick)))) || 0;
-    row.own = over(c => (c.job.house === row.producer.house ? c.delivered : 0));
-    row.near = over(c => (c.job.house === row.producer.house ? 0 : c.delivered));
+    const base = part => mean(runs.map(run => givenBy(run, row.producer)[part])) || 0;
+    row.own = over(c => (c.job.house === row.producer.house ? c.delivered : 0)) + base(0);
+    row.near = over(c => (c.job.house === row.producer.house ? 0 : c.delivered)) + base(1);
     row.promised = over(c => c.promised);
     row.jobs = over(() => 1);
     row.rest = Math.max(0, row.produced - row.own - row.near);

@@ -89,5 +89,5 @@ function drawMade() {
     line("Versions", Object.entries(DATA.versions).map(([name, version]) => `${name} ${version}`).join(" · "))),
   el("p", { class: "note" }, "Energy is settled minute by minute. In a minute a panel delivers what it gives, at most what the jobs " +
     "with its contracts draw; what it promised and did not give is grid power. So consumed = delivered + grid, and " +
-    `contracted = delivered + shortfall. Times are shown at ${zoneName()}${DATA.knows_offset ? "" : ", because this file was written before results kept the scenario's offset"}.`));
+    `contracted = delivered + shortfall. Times are shown ${inZone()}${DATA.knows_offset ? "" : ", because this file was written before results kept the scenario's offset"}.`));
 }

@@ -27,7 +27,7 @@ function drawControls() {
   simulation.replaceChildren(...SIMULATIONS.map((_, i) => el("option", { value: i }, simulationName(i))));
   simulation.parentElement.hidden = SIMULATIONS.length < 2;
   simulation.addEventListener("change", () => { openSimulation(Number(simulation.value)); drawAll(); });
-  times.hidden = SIMULATIONS.every(one => one.utc_offset_s === 0);
+  times.hidden = SIMULATIONS.every(one => one.offsets.every(([, offset]) => offset === 0));
   times.addEventListener("click", () => { chosen.utc = !chosen.utc; useTimes(); drawHead(); drawMade(); drawAll(); });
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; drawDay(); drawSeveral(); } });

@@ -1,0 +1,157 @@
+"""What a real device says, and what it is told, as its gateway agent deals with it.
+
+The adapter of the device (`scenarios.devices`) translates between these events and what goes over its wire. All times
+are virtual UNIX seconds, all power is in W and all energy in Wh.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.energy import LoadProfile, Production
+from agents.model import DeviceType
+
+JobState = Literal["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"]
+"""States of a job, as in S2 (EN 50491-12-2, power profile based control)."""
+
+Outcome = Literal[
+    "",
+    "on_time",
+    "late",
+    "no_answer",
+    "started_by_hand",
+    "stopped_by_hand",
+    "power_lost",
+    "vanished",
+    "refused",
+    "withdrawn",
+    "run_ended",
+]
+"""What came of a job on its device; see `docs/devices.md`."""
+
+
+class Event(BaseModel):
+    """Base of all events."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Announced(Event):
+    """The device says what it is."""
+
+    what: Literal["announced"] = "announced"
+    type: DeviceType
+    name: str = ""
+    profiles: dict[str, LoadProfile] = {}
+    """Load profiles that its requests may name."""
+
+
+class Left(Event):
+    """The device took its announcement back."""
+
+    what: Literal["left"] = "left"
+
+
+class Availability(Event):
+    """The device is connected, or its last will says that it is not."""
+
+    what: Literal["availability"] = "availability"
+    online: bool
+
+
+class JobAsked(Event):
+    """Someone asks for a job of the device."""
+
+    what: Literal["job_asked"] = "job_asked"
+    id: str = ""
+    """Empty: the agent numbers it."""
+    load: LoadProfile | None = None
+    profile: str = ""
+    """Name of a stored profile, where `load` is None; empty: the device's own."""
+    earliest_start_s: int | None = None
+    """None: now."""
+    latest_start_s: int | None = None
+    ready_by_s: int | None = None
+    """Instead of `latest_start_s`."""
+
+
+class JobTakenBack(Event):
+    """Someone withdraws a job of the device."""
+
+    what: Literal["job_taken_back"] = "job_taken_back"
+    id: str
+
+
+class Reported(Event):
+    """The device says what it does; None: it does not say."""
+
+    what: Literal["reported"] = "reported"
+    job: str | None = None
+    state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
+    is_on: bool | None = None
+    """Whether the switch in front of it is closed."""
+    power_w: float | None = None
+    """Drawn by a consumer, given by a producer."""
+    counter_wh: float | None = None
+    """Its energy counter, which rises except when it is reset."""
+    restarted: bool = False
+    """Whether the device has just started."""
+
+
+class Forecasted(Event):
+    """A producer device says what it expects to give."""
+
+    what: Literal["forecasted"] = "forecasted"
+    production: Production
+
+
+class CommandRefused(Event):
+    """The device answered a command with an error."""
+
+    what: Literal["command_refused"] = "command_refused"
+    problem: str
+
+
+class Rejected(Event):
+    """A message of the device was not understood."""
+
+    what: Literal["rejected"] = "rejected"
+    topic: str
+    """Last level of a topic of ours, or the device's own topic."""
+    problem: str
+    expected: str
+    payload: str = ""
+    """Its beginning."""
+
+
+DeviceEvent = Annotated[
+    Announced | Left | Availability | JobAsked | JobTakenBack | Reported | Forecasted | CommandRefused | Rejected,
+    Field(discriminator="what"),
+]
+
+
+class DeviceCommand(Event):
+    """Tells a device to act."""
+
+    command: Literal["start", "stop"]
+    """`stop` is never given while a programme runs."""
+    device: str
+    """Its gateway id."""
+    job: str = ""
+    """The job's id, as the device knows it."""
+    time_s: int
+    attempt: int = 1
+    run_s: int | None = None
+    """How long the device may run on its own if it hears nothing more, seconds; None: no limit."""
+
+
+class DeviceNotice(Event):
+    """Is published for a device and everyone who looks at it, on a topic of ours."""
+
+    part: Literal["job", "state", "error"]
+    """Last level of the topic."""
+    device: str
+    content: dict[str, Any]
+    """The payload, without the version."""

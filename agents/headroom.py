@@ -1,0 +1,205 @@
+"""Headroom: a coarse view of what a producer has left, by which the manager leaves out who cannot serve a job.
+
+A view is an upper bound. Whatever schedule a producer finds, in any stretch of time the jobs that must run within it
+draw no more than it produces there; so a job that needs more than is left beside them in some stretch that holds all of
+its possible runs cannot be accepted, and neither can one that needs more power than any minute of the stretch has. All
+schedulers keep to this, because it follows from what they promise, not from how they search.
+
+Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
+down, and a promise counts only where it has to run. What a producer has left falls as it promises and as time passes,
+so an old view still is an upper bound; it rises with a new forecast and when a promise ends or may move again, and then
+the producer publishes a new view in the same round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agents.energy import FloatArray
+from agents.model import TimeS
+from agents.scheduling import BIN_S, Commitment, ProducerState, add
+
+MIN_BLOCK_S = 3_600
+"""Shortest block of a view, seconds."""
+MAX_BLOCKS = 30
+"""Blocks of a view; a longer forecast has longer blocks."""
+MARGIN_WH = 0.05
+"""By how much a job may need more than is left, Wh: far more than schedulers tolerate over all minutes of a run."""
+_DIGITS = 10.0
+"""Views are in tenths of a watt-hour."""
+
+IntArray = npt.NDArray[np.int64]
+EnergyWh = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+_Energies = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS)]
+_Block = Annotated[int, Field(ge=0, le=MAX_BLOCKS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a job needs. Times in UNIX seconds."""
+
+    begin_s: int
+    """Its earliest possible start."""
+    end_s: int
+    """The end of its run from its latest possible start."""
+    energy_wh: float
+    peak_wh: float
+    """What it draws in its strongest minute, at least, Wh."""
+
+
+class View(BaseModel):
+    """What a producer has left, block by block. Times in UNIX seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_s: TimeS
+    """Begin of the first block."""
+    block_s: Annotated[int, Field(ge=MIN_BLOCK_S, le=10**9)]
+    """Length of a block, seconds. After the last one nothing is produced."""
+    free_wh: _Energies = ()
+    """Production in each block without what running and fixed jobs draw, Wh, shape (blocks,)."""
+    peak_wh: _Energies = ()
+    """The same in its best minute, Wh, shape (blocks,)."""
+    promised: Annotated[tuple[tuple[_Block, _Block, EnergyWh], ...], Field(max_length=MAX_BLOCKS**2)] = ()
+    """What jobs that may still move draw: the first block that they may run in, the one after the last, Wh."""
+
+    @model_validator(mode="after")
+    def _has_as_many_peaks(self) -> Self:
+        if len(self.free_wh) != len(self.peak_wh):
+            raise ValueError(f"{len(self.free_wh)} blocks have energy, {len(self.peak_wh)} have a peak")
+        return self
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """The view as it is calculated with."""
+        return Bounds.of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """By stretch of blocks, the most that a job which runs within it can get."""
+
+    from_s: int
+    block_s: int
+    blocks: int
+    energy_wh: FloatArray
+    """Shape (blocks + 1, blocks + 1): row, the first block of the stretch; column, the one after its last."""
+    peak_wh: FloatArray
+    """In one minute; the same shape."""
+
+    @classmethod
+    def of(cls, view: View) -> Bounds:
+        """Return the bounds of a view."""
+        blocks = len(view.free_wh)
+        until_wh = np.concatenate([[0.0], np.cumsum(view.free_wh)])
+        within_wh = np.zeros((blocks + 1, blocks + 1))
+        for first, end, energy_wh in view.promised:
+            within_wh[min(first, blocks), min(end, blocks)] += energy_wh
+        within_wh = np.cumsum(np.cumsum(within_wh[::-1], axis=0)[::-1], axis=1)
+        left_wh = until_wh[np.newaxis, :] - until_wh[:, np.newaxis] - within_wh
+        is_stretch = np.triu(np.ones((blocks + 1, blocks + 1), dtype=bool), k=1)
+        left_wh[~is_stretch] = np.inf
+        # A job that runs within a stretch also runs within each longer one around it.
+        left_wh = np.minimum.accumulate(left_wh, axis=0)
+        left_wh = np.minimum.accumulate(left_wh[:, ::-1], axis=1)[:, ::-1]
+        left_wh[~is_stretch] = 0.0
+        peak_wh = np.zeros((blocks + 1, blocks + 1))
+        peak_wh[:, 1:] = view.peak_wh
+        peak_wh[~is_stretch] = 0.0
+        return cls(view.from_s, view.block_s, blocks, left_wh, np.maximum.accumulate(peak_wh, axis=1))
+
+    def stretch(self, need: Need) -> tuple[int, int]:
+        """Return the smallest stretch that holds all possible runs of a job, as row and column."""
+        return stretch(need, self.from_s, self.block_s, self.blocks)
+
+    def may_serve(self, need: Need) -> bool:
+        """Return whether a producer with this view could accept a job."""
+        at = self.stretch(need)
+        return bool(self.energy_wh[at] + MARGIN_WH >= need.energy_wh and self.peak_wh[at] + MARGIN_WH >= need.peak_wh)
+
+    def exceeds(self, older: Bounds) -> bool:
+        """Return whether anything is left, somewhere, that an older view does not show."""
+        edges_s = self.from_s + self.block_s * np.arange(self.blocks + 1)
+        rows = np.clip((edges_s - older.from_s) // older.block_s, 0, older.blocks)
+        columns = np.clip(-(-(edges_s - older.from_s) // older.block_s), 0, older.blocks)
+        shown = np.ix_(rows, columns)
+        return bool(
+            (self.energy_wh > older.energy_wh[shown] + 1e-6).any() or (self.peak_wh > older.peak_wh[shown] + 1e-6).any()
+        )
+
+
+def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, int]:
+    """Return the smallest stretch of blocks that holds all possible runs of a job: its first block, and the one after.
+
+    Args:
+        need: What the job needs.
+        from_s: Begin of the first block, UNIX seconds.
+        block_s: Length of a block, seconds.
+        blocks: How many there are.
+    """
+    row = min(max((need.begin_s - from_s) // block_s, 0), blocks)
+    column = min(max(-(-(need.end_s - from_s) // block_s), 0), blocks)
+    return row, column
+
+
+def view_of(state: ProducerState) -> View:
+    """Return a producer's view.
+
+    Args:
+        state: What the producer decides by.
+    """
+    begin_s, end_s = state.now_s - state.now_s % BIN_S, state.production.end_s
+    hours = max(0, -(-(end_s - begin_s) // MIN_BLOCK_S) + 1)
+    block_s = MIN_BLOCK_S * max(1, -(-hours // MAX_BLOCKS))
+    from_s = begin_s // block_s * block_s
+    blocks = min(MAX_BLOCKS, max(0, -(-(end_s - from_s) // block_s)))
+    if not blocks:
+        return View(from_s=from_s, block_s=block_s)
+    fixed: list[Commitment] = []
+    movable: list[Commitment] = []
+    for commitment in state.committed:
+        (fixed if _is_fixed(commitment, state.now_s) else movable).append(commitment)
+    bins = (from_s + blocks * block_s - begin_s) // BIN_S
+    drawn_wh = np.zeros(bins)
+    for commitment in fixed:
+        add(drawn_wh, begin_s, commitment.task.load, commitment.start_s)
+    edges_s = begin_s + BIN_S * np.arange(bins + 1, dtype=np.float64)
+    minutes_wh = np.zeros(blocks * block_s // BIN_S)
+    minutes_wh[-bins:] = np.maximum(state.production.energy_per_bin_wh(edges_s) - drawn_wh, 0.0)
+    by_block = minutes_wh.reshape(blocks, -1)
+    return View(
+        from_s=from_s,
+        block_s=block_s,
+        free_wh=_up(by_block.sum(axis=1)),
+        peak_wh=_up(by_block.max(axis=1)),
+        promised=_promised(movable, from_s, block_s, blocks),
+    )
+
+
+def _is_fixed(commitment: Commitment, now_s: int) -> bool:
+    return commitment.start_s <= now_s or not commitment.task.has_choice(now_s)
+
+
+def _promised(
+    movable: Iterable[Commitment], from_s: int, block_s: int, blocks: int
+) -> tuple[tuple[int, int, float], ...]:
+    """Return what movable jobs draw, by the stretch of blocks that holds all of their possible runs."""
+    found: dict[tuple[int, int], float] = {}
+    for commitment in movable:
+        task = commitment.task
+        first_s, last_s = task.open_starts[0][0], task.open_starts[-1][1]
+        need = Need(first_s, last_s + task.load.duration_s, task.load.energy_wh, 0.0)
+        at = stretch(need, from_s, block_s, blocks)
+        found[at] = found.get(at, 0.0) + need.energy_wh
+    return tuple((*at, float(np.floor(wh * _DIGITS) / _DIGITS)) for at, wh in sorted(found.items()))
+
+
+def _up(energies_wh: FloatArray) -> tuple[float, ...]:
+    return tuple((np.ceil(energies_wh * _DIGITS) / _DIGITS).tolist())

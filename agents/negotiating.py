@@ -1,0 +1,47 @@
+"""How jobs find a supplier: whom they may ask, in which order, and how many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from agents.errors import SettingsError
+
+SHORT_LIST: Final = "short-list"
+RANKED: Final = "ranked"
+NEGOTIATIONS: Final = (SHORT_LIST, RANKED)
+ABOUT_NEGOTIATION: Final = {
+    SHORT_LIST: "asks only producers that may have enough left; the same contracts as ranked, with fewer messages",
+    RANKED: "asks all producers in order until one accepts, as in PySSMic",
+}
+"""One-sentence descriptions."""
+MAX_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationSettings:
+    """How jobs find a supplier. The same for all agents of a run.
+
+    Raises:
+        SettingsError: Values are out of range; lists all of them.
+    """
+
+    negotiation: str = SHORT_LIST
+    ask_at_once: int = 1
+    """How many producers a job asks at the same time; of those that accept, it takes the one that ranks first."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.negotiation not in NEGOTIATIONS:
+            problems.append(f"unknown negotiation {self.negotiation!r}: allowed are {', '.join(NEGOTIATIONS)}")
+        if not 1 <= self.ask_at_once <= MAX_AT_ONCE:
+            problems.append(
+                f"{self.ask_at_once} producers asked at once: a whole number from 1 to {MAX_AT_ONCE} is allowed"
+            )
+        if problems:
+            raise SettingsError(tuple(problems))
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether producers that cannot serve a job are left out."""
+        return self.negotiation == SHORT_LIST

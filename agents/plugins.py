@@ -1,0 +1,39 @@
+"""Schedulers and consumers that other packages bring along, as entry points `ssmic.schedulers` and `ssmic.agents`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from agents.errors import SettingsError
+
+SCHEDULERS = "ssmic.schedulers"
+AGENTS = "ssmic.agents"
+
+
+@cache
+def plugins(group: str) -> dict[str, EntryPoint]:
+    """Return the plug-ins of a group that are installed, by name.
+
+    Args:
+        group: `SCHEDULERS` or `AGENTS`.
+    """
+    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
+
+
+def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another package made
+    """Return what a plug-in brings along: a class, or a function that makes an object.
+
+    Raises:
+        SettingsError: There is no such plug-in, or it cannot be loaded.
+    """
+    point = plugins(group).get(name)
+    if point is None:
+        known = ", ".join(plugins(group)) or "none is installed"
+        raise SettingsError((f"there is no plug-in {name!r} of {group}: {known}",))
+    try:
+        return point.load()
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise SettingsError((f"plug-in {name!r} ({point.value}) cannot be loaded: {what}",)) from error

@@ -1,0 +1,5 @@
+"""Real devices: what they say over MQTT, in our topics or their maker's, and the link between them and their agents."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,45 @@
+from .adapter import (
+    Adapter as Adapter,
+    Message as Message,
+    MessageError as MessageError,
+)
+from .guests import (
+    GUEST as GUEST,
+    guest_devices as guest_devices,
+    guest_gateway as guest_gateway,
+    nothing_yet as nothing_yet,
+    with_guests as with_guests,
+)
+from .link import (
+    DeviceLink as DeviceLink,
+    access_of as access_of,
+    adapters_of as adapters_of,
+)
+from .recording import (
+    ReplayPort as ReplayPort,
+    Saying as Saying,
+)
+from .scan import (
+    Found as Found,
+    found_in as found_in,
+    scan_broker as scan_broker,
+)
+
+__all__ = [
+    "GUEST",
+    "Adapter",
+    "DeviceLink",
+    "Found",
+    "Message",
+    "MessageError",
+    "ReplayPort",
+    "Saying",
+    "access_of",
+    "adapters_of",
+    "found_in",
+    "guest_devices",
+    "guest_gateway",
+    "nothing_yet",
+    "scan_broker",
+    "with_guests",
+]

@@ -1,0 +1,70 @@
+"""What an adapter does: it translates between a device's own topics and the events of its gateway agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agents import DeviceCommand, DeviceEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is published for a device."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+
+
+class MessageError(Exception):
+    """A device's message is not as it should be."""
+
+    def __init__(self, problem: str, expected: str) -> None:
+        super().__init__(f"{problem}; expected: {expected}")
+        self.problem = problem
+        self.expected = expected
+
+
+class Adapter(Protocol):
+    """The adapter of one device. It knows no agent and no clock; commands are never retained."""
+
+    is_switched: bool
+    """Whether it is a switch in front of the device, whose power says what the device does."""
+
+    def filters(self) -> Sequence[str]:
+        """Return the topics that it reads."""
+        ...
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """Return whether a message on a topic that `filters` match is about this device.
+
+        Is asked about each message when it arrives, before `take` is given those that concern the device.
+        """
+        ...
+
+    def writes(self) -> Sequence[str]:
+        """Return filters for the topics that it writes."""
+        ...
+
+    def on_connect(self) -> Sequence[Message]:
+        """Return what asks the device for its state, as most of it is not retained."""
+        ...
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """Return what a message says.
+
+        Args:
+            topic: One that `filters` match.
+            payload: Its content.
+            retained: Whether the broker had kept it.
+
+        Raises:
+            MessageError: It is not as it should be.
+        """
+        ...
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """Return what makes the device do something."""
+        ...

@@ -1,0 +1,202 @@
+"""Any other device: its own topics, JSON paths, units and templates, as the scenario file says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.values import Unit, dig, number_of, text_of
+from scenarios.gateways import Gateway
+
+_TEMPLATES = SandboxedEnvironment()
+MAX_TEMPLATE_CHARACTERS = 1_000
+
+
+class Source(BaseModel):
+    """Where a value is read: a topic, and in JSON a path (`a.b[0]`) or a template (`{{ value_json.a * 10 }}`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str = Field(min_length=1)
+    path: str = ""
+    template: str = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
+    retained: bool = False
+    """Whether what the broker kept counts."""
+
+    @field_validator("template")
+    @classmethod
+    def _is_a_template(cls, text: str) -> str:
+        try:
+            _TEMPLATES.parse(text)
+        except TemplateError as error:
+            raise ValueError(f"is no template: {error}") from None
+        return text
+
+    def read(self, payload: bytes) -> Any:  # noqa: ANN401 - whatever is there
+        """Return the value in a payload; None where there is none.
+
+        Raises:
+            MessageError: It cannot be read.
+        """
+        text = text_of(payload)
+        if not self.path and not self.template:
+            return text
+        try:
+            value = json.loads(payload)
+        except (ValueError, RecursionError):
+            value = None
+        if self.path:
+            if value is None:
+                raise MessageError("no JSON", f"JSON with {self.path}")
+            return dig(value, self.path)
+        try:
+            return _TEMPLATES.from_string(self.template).render(value=text, value_json=value).strip()
+        except Exception as error:  # noqa: BLE001 - a template can fail in any way
+            raise MessageError(f"the template fails: {error}", self.template) from None
+
+
+class NumberSource(Source):
+    """Where a number is read."""
+
+    unit: Unit
+
+
+class SwitchSource(Source):
+    """Where the state of a switch is read."""
+
+    on: str = "ON"
+    off: str = "OFF"
+
+
+class PresenceSource(Source):
+    """Where it is read whether the device is there."""
+
+    online: str = "online"
+    offline: str = "offline"
+    retained: bool = True
+
+
+class CommandTarget(BaseModel):
+    """What starts and stops it; templates may use `run_s`, the longest time that it may run, and `job`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str = Field(min_length=1)
+    on: str = Field("ON", max_length=MAX_TEMPLATE_CHARACTERS)
+    off: str = Field("OFF", max_length=MAX_TEMPLATE_CHARACTERS)
+
+
+class Ask(BaseModel):
+    """What is published after connecting, so that it says its state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str = Field(min_length=1)
+    payload: str = ""
+
+
+class GenericOptions(BaseModel):
+    """Keys of any other device in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    switch: SwitchSource | None = None
+    power: NumberSource | None = None
+    energy: NumberSource | None = None
+    availability: PresenceSource | None = None
+    command: CommandTarget | None = None
+    timer: Ask | None = None
+    """Published before it is switched on, to set its own timer; a template as in `command`."""
+    ask: tuple[Ask, ...] = ()
+
+
+class Generic:
+    """See `Adapter`."""
+
+    is_switched = True
+
+    def __init__(self, gateway: Gateway, options: GenericOptions) -> None:
+        """Create the adapter of a device."""
+        self.is_switched = gateway.type == "consumer"
+        self._options = options
+
+    def filters(self) -> Sequence[str]:
+        """See `Adapter.filters`."""
+        options = self._options
+        sources = (options.switch, options.power, options.energy, options.availability)
+        return list(dict.fromkeys(source.topic for source in sources if source is not None))
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`."""
+        del payload
+        return topic in self.filters()
+
+    def writes(self) -> Sequence[str]:
+        """See `Adapter.writes`."""
+        options = self._options
+        targets = [target.topic for target in (options.command, options.timer) if target is not None]
+        return list(dict.fromkeys([*targets, *(ask.topic for ask in options.ask)]))
+
+    def on_connect(self) -> Sequence[Message]:
+        """See `Adapter.on_connect`."""
+        return [Message(ask.topic, ask.payload.encode()) for ask in self._options.ask]
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """See `Adapter.take`."""
+        options = self._options
+        events: list[DeviceEvent] = []
+        presence = options.availability
+        if presence is not None and topic == presence.topic and (presence.retained or not retained):
+            events.append(Availability(online=_either(presence.read(payload), presence.online, presence.offline)))
+        report = Reported(
+            is_on=self._switch(topic, payload, retained=retained),
+            power_w=_number(options.power, topic, payload, "power", retained=retained),
+            counter_wh=_number(options.energy, topic, payload, "energy", retained=retained),
+        )
+        return events if report == Reported() else [*events, report]
+
+    def _switch(self, topic: str, payload: bytes, *, retained: bool) -> bool | None:
+        source = self._options.switch
+        if source is None or topic != source.topic or (retained and not source.retained):
+            return None
+        value = source.read(payload)
+        return None if value is None else _either(value, source.on, source.off)
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """See `Adapter.command`."""
+        options = self._options
+        if options.command is None:
+            return []
+        known = {"run_s": command.run_s or 0, "job": command.job}
+        is_start = command.command == "start"
+        text = options.command.on if is_start else options.command.off
+        messages = [Message(options.command.topic, _rendered(text, known))]
+        if is_start and options.timer is not None:
+            messages.insert(0, Message(options.timer.topic, _rendered(options.timer.payload, known)))
+        return messages
+
+
+def _rendered(text: str, known: dict[str, object]) -> bytes:
+    return _TEMPLATES.from_string(text).render(known).encode()
+
+
+def _number(source: NumberSource | None, topic: str, payload: bytes, what: str, *, retained: bool) -> float | None:
+    if source is None or topic != source.topic or (retained and not source.retained):
+        return None
+    return number_of(source.read(payload), source.unit, what)
+
+
+def _either(value: object, yes: str, no: str) -> bool:
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    if text.casefold() == yes.casefold():
+        return True
+    if text.casefold() == no.casefold():
+        return False
+    raise MessageError(f"{text[:40]!r}", f"{yes} or {no}")

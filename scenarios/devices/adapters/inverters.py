@@ -1,0 +1,101 @@
+"""Inverters behind OpenDTU or AhoyDTU: production only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from scenarios.devices.adapter import Message
+from scenarios.devices.adapters.values import number_of, text_of
+from scenarios.gateways import Gateway
+
+
+class OpenDtuOptions(BaseModel):
+    """Keys of an inverter behind OpenDTU in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field("solar", min_length=1)
+    serial: str = Field(min_length=1)
+
+
+class AhoyDtuOptions(BaseModel):
+    """Keys of an inverter behind AhoyDTU in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field("inverter", min_length=1)
+    name: str = Field(min_length=1)
+
+
+class Inverter:
+    """See `Adapter`: power, an energy counter that restarts each day, and who of inverter and bridge is there."""
+
+    is_switched = False
+
+    def __init__(self, power: str, counter: str, inverter: str, bridge: str, offline: frozenset[str]) -> None:
+        """Create an adapter.
+
+        Args:
+            power: Topic of the power, W.
+            counter: Topic of the day's energy, Wh.
+            inverter: Topic that says whether the inverter is there.
+            bridge: Topic that says whether the bridge is there.
+            offline: What these say when it is not.
+        """
+        self._power, self._counter, self._inverter, self._bridge = power, counter, inverter, bridge
+        self._offline = offline
+        self._is_there: dict[str, bool] = {}
+        self._was_online: bool | None = None
+
+    @classmethod
+    def open_dtu(cls, _gateway: Gateway, options: OpenDtuOptions) -> Inverter:
+        """Return the adapter of an inverter behind OpenDTU."""
+        own = f"{options.base}/{options.serial}"
+        topics = (f"{own}/0/power", f"{own}/0/yieldday", f"{own}/status/reachable", f"{options.base}/dtu/status")
+        return cls(*topics, frozenset({"0", "offline"}))
+
+    @classmethod
+    def ahoy_dtu(cls, _gateway: Gateway, options: AhoyDtuOptions) -> Inverter:
+        """Return the adapter of an inverter behind AhoyDTU."""
+        own = f"{options.base}/{options.name}"
+        topics = (f"{own}/ch0/P_AC", f"{own}/ch0/YieldDay", f"{own}/available", f"{options.base}/status")
+        return cls(*topics, frozenset({"0", "offline"}))
+
+    def filters(self) -> Sequence[str]:
+        """See `Adapter.filters`."""
+        return [self._power, self._counter, self._inverter, self._bridge]
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`."""
+        del payload
+        return topic in self.filters()
+
+    def writes(self) -> Sequence[str]:
+        """See `Adapter.writes`."""
+        return []
+
+    def on_connect(self) -> Sequence[Message]:
+        """See `Adapter.on_connect`: inverters report by themselves."""
+        return []
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """See `Adapter.take`; retained power is an old one, a retained counter is not."""
+        text = text_of(payload)
+        if topic in {self._inverter, self._bridge}:
+            self._is_there[topic] = text.lower() not in self._offline
+            is_online = all(self._is_there.values())
+            if is_online == self._was_online:
+                return []
+            self._was_online = is_online
+            return [Availability(online=is_online)]
+        if topic == self._power:
+            return [] if retained else [Reported(power_w=number_of(text, "W", "power"))]
+        return [Reported(counter_wh=number_of(text, "Wh", "the day's energy"))]
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """See `Adapter.command`: an inverter is not commanded."""
+        del command
+        return []

@@ -1,0 +1,61 @@
+"""Which adapters there are, and how one is made of what the scenario file says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from scenarios.devices.adapter import Adapter
+from scenarios.devices.adapters.generic import Generic, GenericOptions
+from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
+from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
+from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
+from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
+from scenarios.gateways import SSMIC, Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of adapter."""
+
+    options: type[BaseModel]
+    """What the scenario file may say of it."""
+    make: Callable[[Gateway, Any], Adapter]
+    types: frozenset[str] = frozenset({"consumer", "producer"})
+    """Types of devices that it is for."""
+
+
+ADAPTERS: Mapping[str, Kind] = {
+    "tasmota": Kind(TasmotaOptions, Tasmota),
+    "shelly": Kind(ShellyOptions, Shelly),
+    "zigbee2mqtt": Kind(Zigbee2MqttOptions, Zigbee2Mqtt),
+    "opendtu": Kind(OpenDtuOptions, Inverter.open_dtu, frozenset({"producer"})),
+    "ahoydtu": Kind(AhoyDtuOptions, Inverter.ahoy_dtu, frozenset({"producer"})),
+    "generic": Kind(GenericOptions, Generic),
+}
+"""By the name in the scenario file."""
+
+
+def adapter_for(gateway: Gateway) -> Adapter:
+    """Return the adapter of a device that does not speak our topics; its options are valid."""
+    kind = ADAPTERS[gateway.adapter]
+    return kind.make(gateway, kind.options.model_validate(gateway.options))
+
+
+def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
+    """Return what is wrong with what the scenario file says of a device's adapter: key path, and problem."""
+    if gateway.adapter == SSMIC:
+        return [((key,), "unknown key; devices that speak our topics have no options") for key in gateway.options]
+    kind = ADAPTERS.get(gateway.adapter)
+    if kind is None:
+        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; there are {', '.join((SSMIC, *ADAPTERS))}")]
+    if gateway.type not in kind.types:
+        return [(("adapter",), f"{gateway.adapter!r} is for a {' or '.join(sorted(kind.types))}, not a {gateway.type}")]
+    try:
+        kind.options.model_validate(gateway.options)
+    except ValidationError as error:
+        return [(tuple(problem["loc"]), problem["msg"]) for problem in error.errors()]
+    return []

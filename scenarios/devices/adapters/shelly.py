@@ -1,0 +1,118 @@
+"""Shelly devices of generation 2 and later: RPC, notifications and status topics under the device's prefix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
+from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.gateways import Gateway
+
+
+class ShellyOptions(BaseModel):
+    """Keys of a Shelly in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: str = Field(min_length=1)
+    """Its topic prefix; by default of the device, its id."""
+    channel: int = Field(0, ge=0, le=15)
+
+
+class Shelly:
+    """See `Adapter`."""
+
+    is_switched = True
+
+    def __init__(self, gateway: Gateway, options: ShellyOptions) -> None:
+        """Create the adapter of a device."""
+        self.is_switched = gateway.type == "consumer"
+        self._prefix = options.prefix
+        self._channel = options.channel
+        self._component = f"switch:{options.channel}"
+        self._source = f"ssmic-{gateway.id}".replace("/", "-").replace("+", "-").replace("#", "-")
+        self._calls = 0
+        self._asked: dict[int, bool | None] = {}
+        """By call, what the switch is once it is answered; None: it was asked for its status."""
+
+    def filters(self) -> Sequence[str]:
+        """See `Adapter.filters`."""
+        own = ("online", "events/rpc", f"status/{self._component}")
+        return [*(f"{self._prefix}/{name}" for name in own), f"{self._source}/rpc"]
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`."""
+        del payload
+        return topic in self.filters()
+
+    def writes(self) -> Sequence[str]:
+        """See `Adapter.writes`."""
+        return [f"{self._prefix}/rpc", f"{self._prefix}/command"]
+
+    def on_connect(self) -> Sequence[Message]:
+        """See `Adapter.on_connect`."""
+        return [
+            self._call("Switch.GetStatus", {"id": self._channel}, None),
+            Message(f"{self._prefix}/command", b"status_update"),
+        ]
+
+    def _call(self, method: str, params: dict[str, Any], is_on: bool | None) -> Message:  # noqa: FBT001 - a state
+        self._calls += 1
+        self._asked[self._calls] = is_on
+        call = {"id": self._calls, "src": self._source, "method": method, "params": params}
+        return Message(f"{self._prefix}/rpc", json.dumps(call).encode())
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """See `Adapter.take`."""
+        if topic == f"{self._prefix}/online":
+            return [Availability(online=text_of(payload).lower() == "true")]
+        if retained:
+            return []
+        said = json_of(payload)
+        if topic == f"{self._source}/rpc":
+            return self._answered(said)
+        if topic == f"{self._prefix}/events/rpc":
+            params = said.get("params")
+            status = params.get(self._component) if isinstance(params, dict) else None
+            return self._status(status) if isinstance(status, dict) else []
+        return self._status(said)
+
+    def _answered(self, said: dict[str, Any]) -> Sequence[DeviceEvent]:
+        number = said.get("id")
+        if not isinstance(number, int) or number not in self._asked:
+            return []
+        is_on = self._asked.pop(number)
+        error = said.get("error")
+        if isinstance(error, dict):
+            problem = f"{error.get('code')}: {error.get('message')}"
+            if is_on is None:
+                raise MessageError(problem, "the status of the switch")
+            return [CommandRefused(problem=problem)]
+        if is_on is not None:
+            return [Reported(is_on=is_on)]
+        result = said.get("result")
+        return self._status(result) if isinstance(result, dict) else []
+
+    def _status(self, status: dict[str, Any]) -> Sequence[DeviceEvent]:
+        output, energy = status.get("output"), status.get("aenergy")
+        power_w = number_of(status.get("apower"), "W", "apower")
+        total = energy.get("total") if isinstance(energy, dict) else None
+        report = Reported(
+            is_on=output if isinstance(output, bool) else None,
+            power_w=None if power_w is None else abs(power_w),
+            counter_wh=number_of(total, "Wh", "aenergy.total"),
+        )
+        return [] if report == Reported() else [report]
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """See `Adapter.command`; `toggle_after` ends a run that nobody ends."""
+        is_on = command.command == "start"
+        params: dict[str, Any] = {"id": self._channel, "on": is_on}
+        if is_on and command.run_s:
+            params["toggle_after"] = command.run_s
+        return [self._call("Switch.Set", params, is_on)]

@@ -1,0 +1,112 @@
+"""Tasmota plugs: `cmnd`, `stat` and `tele` topics in the order of the user's FullTopic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from scenarios.devices.adapter import Message
+from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.gateways import Gateway
+
+MAX_PULSE_S = 64_800
+"""Longest time after which a plug switches itself off; PulseTime adds 100 to it."""
+
+
+_ANSWERS = ("StatusSNS", "StatusSTS")
+"""Keys under which an answer to `Status` holds what `tele` messages say."""
+
+
+class TasmotaOptions(BaseModel):
+    """Keys of a Tasmota plug in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str = Field(min_length=1)
+    full_topic: str = "%prefix%/%topic%/"
+    prefixes: tuple[str, str, str] = ("cmnd", "stat", "tele")
+    relay: int | None = Field(None, ge=1, le=32)
+    """Of a device with several; None: the only one."""
+    tele_period_s: int = Field(10, ge=10, le=3600)
+
+
+class Tasmota:
+    """See `Adapter`."""
+
+    is_switched = True
+
+    def __init__(self, gateway: Gateway, options: TasmotaOptions) -> None:
+        """Create the adapter of a plug."""
+        self.is_switched = gateway.type == "consumer"
+        self._options = options
+        self._power = "POWER" if options.relay is None else f"POWER{options.relay}"
+        self._uptime_s: float | None = None
+        self._availability = self._topic(2, "LWT")
+
+    def _topic(self, prefix: int, command: str) -> str:
+        options = self._options
+        full = options.full_topic.replace("%prefix%", options.prefixes[prefix]).replace("%topic%", options.topic)
+        return f"{full.rstrip('/')}/{command}"
+
+    def filters(self) -> Sequence[str]:
+        """See `Adapter.filters`."""
+        stat = [self._topic(1, name) for name in ("RESULT", self._power, "STATUS8", "STATUS10", "STATUS11")]
+        return [self._availability, self._topic(2, "STATE"), self._topic(2, "SENSOR"), *stat]
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`."""
+        del payload
+        return topic in self.filters()
+
+    def writes(self) -> Sequence[str]:
+        """See `Adapter.writes`."""
+        return [self._topic(0, "+")]
+
+    def on_connect(self) -> Sequence[Message]:
+        """See `Adapter.on_connect`."""
+        return [
+            Message(self._topic(0, "TelePeriod"), str(self._options.tele_period_s).encode()),
+            Message(self._topic(0, "STATE"), b""),
+            Message(self._topic(0, "STATUS"), b"10"),
+        ]
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """See `Adapter.take`; only the last will is worth something when it is retained."""
+        if topic == self._availability:
+            return [Availability(online=text_of(payload).lower() == "online")]
+        if retained:
+            return []
+        if topic == self._topic(1, self._power) and not payload.lstrip().startswith(b"{"):
+            return [Reported(is_on=text_of(payload).upper() == "ON")]
+        said = json_of(payload)
+        said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
+        energy = said.get("ENERGY")
+        energy = energy if isinstance(energy, dict) else {}
+        uptime_s = said.get("UptimeSec")
+        restarted = False
+        if isinstance(uptime_s, int | float):
+            restarted = self._uptime_s is not None and uptime_s < self._uptime_s
+            self._uptime_s = uptime_s
+        report = Reported(
+            is_on=self._switch(said),
+            power_w=number_of(energy.get("Power"), "W", "Power"),
+            counter_wh=number_of(energy.get("Total"), "kWh", "Total"),
+            restarted=restarted,
+        )
+        return [] if report == Reported() else [report]
+
+    def _switch(self, said: dict[str, Any]) -> bool | None:
+        value = said.get(self._power, said.get("POWER1") if self._options.relay is None else None)
+        return None if value is None else str(value).upper() == "ON"
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """See `Adapter.command`; the plug's own timer ends a run that nobody ends."""
+        pulse = self._topic(0, f"PulseTime{self._options.relay or 1}")
+        switch = self._topic(0, self._power)
+        if command.command == "stop":
+            return [Message(pulse, b"0"), Message(switch, b"OFF")]
+        run_s = min(command.run_s or 0, MAX_PULSE_S)
+        return [Message(pulse, str(run_s + 100 if run_s else 0).encode()), Message(switch, b"ON")]

@@ -1,0 +1,76 @@
+"""Values in devices' messages: numbers in whatever unit, switches, and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Literal
+
+from scenarios.devices.adapter import MessageError
+
+Unit = Literal["W", "kW", "mW", "0.1 W", "Wh", "kWh", "mWh", "0.1 kWh", "J", "MJ"]
+SCALE: dict[Unit, float] = {
+    "W": 1.0,
+    "kW": 1000.0,
+    "mW": 0.001,
+    "0.1 W": 0.1,
+    "Wh": 1.0,
+    "kWh": 1000.0,
+    "mWh": 0.001,
+    "0.1 kWh": 100.0,
+    "J": 1 / 3600,
+    "MJ": 1e6 / 3600,
+}
+"""What a unit of power is in W, or one of energy in Wh."""
+
+
+def text_of(payload: bytes) -> str:
+    """Return a payload as text."""
+    return payload.decode(errors="replace").strip()
+
+
+def json_of(payload: bytes) -> dict[str, Any]:
+    """Return a payload that is a JSON object.
+
+    Raises:
+        MessageError: It is none.
+    """
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise MessageError("no JSON", "a JSON object") from None
+    if not isinstance(value, dict):
+        raise MessageError(f"JSON {type(value).__name__}", "a JSON object")
+    return value
+
+
+def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN401 - whatever a device sent
+    """Return power in W or energy in Wh; None for null. Several phases are added up.
+
+    Raises:
+        MessageError: It is no number.
+    """
+    if value is None or value == "":
+        return None
+    parts = value if isinstance(value, list) else [value]
+    try:
+        number = sum(float(part) for part in parts if part is not None) * SCALE[unit]
+    except (TypeError, ValueError, OverflowError):
+        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}") from None
+    if any(isinstance(part, bool) for part in parts) or not math.isfinite(number):
+        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}")
+    return number
+
+
+def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return what is at a path such as `a.b[0].c` in JSON; None where there is nothing."""
+    for part in path.replace("[", ".").replace("]", "").split("."):
+        if not part:
+            continue
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value

@@ -1,0 +1,189 @@
+"""Plugs behind Zigbee2MQTT: a device is up only while its bridge is up too, and may be renamed at any time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
+from broker import MAX_CHARACTERS
+from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.gateways import Gateway
+
+MAX_TIMER_S = 6_553
+"""Longest time of a radio's own timer."""
+
+
+class Zigbee2MqttOptions(BaseModel):
+    """Keys of a Zigbee device in the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field("zigbee2mqtt", min_length=1)
+    ieee_address: str = ""
+    """Names the device for good; its friendly name is found by it."""
+    name: str = ""
+    """Its friendly name, where there is no address."""
+    endpoint: str = ""
+    """Of a device with several switches: `l1` for `state_l1`."""
+    timer: bool = True
+    """Whether the radio's own timer is set, which some plugs do not have."""
+
+    @model_validator(mode="after")
+    def _names_a_device(self) -> Self:
+        if not self.ieee_address and not self.name:
+            raise ValueError("ieee_address or name is required")
+        return self
+
+
+class Zigbee2Mqtt:
+    """See `Adapter`."""
+
+    is_switched = True
+
+    def __init__(self, gateway: Gateway, options: Zigbee2MqttOptions) -> None:
+        """Create the adapter of a device."""
+        self.is_switched = gateway.type == "consumer"
+        self._options = options
+        self._base = options.base
+        self._name = options.name
+        self._name_before = ""
+        suffix = f"_{options.endpoint}" if options.endpoint else ""
+        self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
+        self._is_bridge_online: bool | None = None
+        self._is_device_online: bool | None = None
+        self._was_online: bool | None = None
+
+    def filters(self) -> Sequence[str]:
+        """See `Adapter.filters`; a device that may be renamed can turn up on any topic of the bridge."""
+        if self._options.ieee_address:
+            return [f"{self._base}/#"]
+        bridge = [f"{self._base}/bridge/{name}" for name in ("state", "devices", "logging")]
+        return [*bridge, f"{self._base}/{self._name}", f"{self._base}/{self._name}/availability"]
+
+    def writes(self) -> Sequence[str]:
+        """See `Adapter.writes`."""
+        return [f"{self._base}/#"] if self._options.ieee_address else [f"{self._base}/{self._name}/+"]
+
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`; a new name counts for what comes right after the list that has it."""
+        bridge = topic.removeprefix(f"{self._base}/bridge/")
+        if bridge == "devices":
+            self._learn_name(payload)
+        own = [f"{self._base}/{name}" for name in self._names if name]
+        return bridge in {"state", "devices", "logging"} or topic.removesuffix("/availability") in own or topic in own
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """Its name, and the one before: what came before a rename is taken after it."""
+        return self._name, self._name_before
+
+    def _learn_name(self, payload: bytes) -> None:
+        try:
+            name = _named(payload).get(self._options.ieee_address)
+            if name is not None and _friendly(name) != self._name:
+                self._name, self._name_before = _friendly(name), self._name
+        except MessageError:
+            pass  # `take` says so
+
+    def on_connect(self) -> Sequence[Message]:
+        """See `Adapter.on_connect`."""
+        if not self._name:
+            return []
+        return [Message(f"{self._base}/{self._name}/get", json.dumps({self._state: "", self._power: ""}).encode())]
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
+        """See `Adapter.take`."""
+        own = {f"{self._base}/{name}" for name in self._names if name}
+        if topic == f"{self._base}/bridge/state":
+            self._is_bridge_online = _is_online(payload)
+            return self._availability()
+        if topic == f"{self._base}/bridge/devices":
+            return self._found(payload)
+        if topic == f"{self._base}/bridge/logging":
+            return self._logged(payload)
+        if topic not in own and topic.removesuffix("/availability") in own and payload:
+            self._is_device_online = _is_online(payload)
+            return self._availability()
+        if topic not in own or not payload:
+            return []
+        said = json_of(payload)
+        state = said.get(self._state)
+        report = Reported(
+            # What the broker kept may be old; the state asked for after connecting is not.
+            is_on=None if retained or state is None else str(state).upper() == "ON",
+            power_w=number_of(said.get(self._power), "W", "power"),
+            counter_wh=number_of(said.get(self._energy), "kWh", "energy"),
+        )
+        return [] if report == Reported() else [report]
+
+    def _availability(self) -> Sequence[DeviceEvent]:
+        is_online = self._is_bridge_online is not False and self._is_device_online is not False
+        if is_online == self._was_online:
+            return []
+        self._was_online = is_online
+        return [Availability(online=is_online)]
+
+    def _found(self, payload: bytes) -> Sequence[DeviceEvent]:
+        named = _named(payload)
+        wanted = self._options.ieee_address
+        if wanted and wanted in named:
+            _friendly(named[wanted])
+            self._learn_name(payload)
+            return []
+        if (wanted and wanted not in named) or (not wanted and self._name not in named.values()):
+            self._is_device_online = False
+            return self._availability()
+        return []
+
+    def _logged(self, payload: bytes) -> Sequence[DeviceEvent]:
+        said = json_of(payload)
+        text = str(said.get("message", ""))
+        if said.get("level") != "error" or f"to '{self._name}' failed" not in text:
+            return []
+        return [Rejected(topic=f"{self._base}/bridge/logging", problem=text[:500], expected="the new state")]
+
+    def command(self, command: DeviceCommand) -> Sequence[Message]:
+        """See `Adapter.command`; the radio's own timer, where it is long enough, ends a run that nobody ends."""
+        if not self._name:
+            return []
+        content: dict[str, Any] = {self._state: "ON" if command.command == "start" else "OFF"}
+        if command.command == "start" and self._options.timer and command.run_s and command.run_s <= MAX_TIMER_S:
+            content |= {"on_time": command.run_s, "off_wait_time": 0}
+        return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
+
+
+@lru_cache(maxsize=4)
+def _named(payload: bytes) -> Mapping[str, object]:
+    """Return the names of a bridge's devices, by address; all devices of a bridge read the same list.
+
+    Raises:
+        MessageError: It is no list of devices.
+    """
+    try:
+        devices: list[dict[str, Any]] = json.loads(payload)
+        return {device["ieee_address"]: device["friendly_name"] for device in devices}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name") from None
+
+
+def _friendly(name: object) -> str:
+    """Return the name of a device that its topics begin with.
+
+    Raises:
+        MessageError: It makes no topic.
+    """
+    is_topic = isinstance(name, str) and 0 < len(name) <= MAX_CHARACTERS and not set(name) & set("+#\0")
+    if not is_topic:
+        raise MessageError(f"friendly_name {str(name)[:40]!r}", f"1 to {MAX_CHARACTERS} characters without + and #")
+    return str(name)
+
+
+def _is_online(payload: bytes) -> bool:
+    text = text_of(payload)
+    return "online" in text.lower() and "offline" not in text.lower()

@@ -1,0 +1,55 @@
+"""Places for real devices that join during a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents import Device, House, Prediction, Production
+from scenarios.gateways import Gateway
+from scenarios.scenario import ProducerSeries, Scenario
+
+GUEST = "guest"
+"""Template of a place for a guest."""
+
+
+def nothing_yet(start_s: int) -> Prediction:
+    """Return the forecast of a real producer that has not said anything yet."""
+    return Prediction(issued_s=start_s, production=Production(times_s=(start_s, start_s + 1), cumulative_wh=(0.0, 0.0)))
+
+
+def guest_devices(house: str, first: int, guests: int) -> list[Device]:
+    """Return places for guests in a house: as many consumers and as many producers.
+
+    Args:
+        house: The house's id.
+        first: Number of the first place.
+        guests: How many of each.
+    """
+    places = []
+    for number in range(first, first + guests):
+        places.append(Device(id=f"guest-{number}", house=house, type="consumer", template=GUEST))
+        places.append(Device(id=f"{house}/guest-{number}/out", house=house, type="producer", template=GUEST))
+    return places
+
+
+def guest_gateway(device: Device) -> Gateway:
+    """Return the gateway of a place for a guest."""
+    return Gateway(id="", house=device.house, device=device.id, type=device.type, agent=device.agent)
+
+
+def with_guests(scenario: Scenario, guests: int) -> Scenario:
+    """Return a scenario in which every house has at least so many places for guests, of each type."""
+    houses: list[House] = []
+    gateways = dict(scenario.gateways)
+    producers = dict(scenario.producers)
+    for house in scenario.houses:
+        there = sum(g.house == house.id and not g.id and g.type == "consumer" for g in scenario.gateways.values())
+        places = guest_devices(house.id, there + 1, max(0, guests - there))
+        houses.append(house.model_copy(update={"devices": (*house.devices, *places)}) if places else house)
+        for place in places:
+            gateways[place.agent] = guest_gateway(place)
+            if place.type == "producer":
+                producers[place.id] = ProducerSeries((nothing_yet(scenario.start_s),))
+    if len(gateways) == len(scenario.gateways):
+        return scenario
+    return replace(scenario, houses=tuple(houses), gateways=gateways, producers=producers)

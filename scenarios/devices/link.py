@@ -1,0 +1,439 @@
+"""The link of a process to its real devices: one connection to the broker, and a port for each host with devices.
+
+It is never waited for. What a device says is kept until its host's next round; what a device is told leaves by a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from agents import DeviceCommand, DeviceEvent, DeviceNotice, DeviceSaid, Rejected
+from broker.hosts import Incoming, Instruction
+from broker.protocol import topics
+from broker.security import DeviceAccess
+from broker.transport import Broker, Bus, Delivery
+from scenarios.devices.adapter import Adapter, Message, MessageError
+from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of
+from scenarios.gateways import SSMIC, Gateway
+from scenarios.scenario import Scenario, Zone
+
+log = structlog.get_logger(__name__)
+
+MAX_WAITING = 32
+"""Messages of one device on one topic that are taken in one second of the run; more are dropped and counted."""
+MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
+"""The same on all its topics."""
+MAX_STRANGERS = 1_000
+"""How many devices that are nobody's are remembered, so that each is answered once."""
+MAX_TOPIC_SHOWN = 200
+"""Characters of a topic that are shown."""
+SHOWN_BYTES = 200
+"""So much of a payload is shown where it was wrong."""
+RETAINED_NOTICES = frozenset({"job", "state"})
+RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
+
+
+_COMMAND, _NOTICE, _LAST = range(3)
+"""What leaves first: commands do not wait for what is only looked at."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Outgoing:
+    """A message that leaves."""
+
+    rank: int
+    number: int
+    """In the order in which it was told."""
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A message of a device that waits for a round."""
+
+    gateway: Gateway
+    device: str
+    topic: str
+    """Last level of a topic of ours; the whole topic of another one."""
+    payload: bytes
+    is_ours: bool
+    retained: bool
+
+
+@dataclass(slots=True)
+class DevicePort:
+    """The port of one host (`broker.hosts.Port`)."""
+
+    link: DeviceLink
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    _messages: deque[_Waiting] = field(default_factory=deque)
+    _count: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By device and topic, the messages since the last round; by device and "", those on all its topics."""
+    _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """By device and topic, its agent, and how many of these messages are not taken."""
+
+    @property
+    def next_s(self) -> int | None:
+        """See `Port.next_s`: what comes from outside wakes the host."""
+        return None
+
+    def put(self, message: _Waiting) -> None:
+        """Keep a message until the next round, unless there are too many of its device.
+
+        A meter that reports without a pause loses no request, which has a topic of its own.
+        """
+        of_topic, of_device = (message.device, message.topic), (message.device, "")
+        if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE:
+            self._messages.append(message)
+            self._count[of_topic] += 1
+            self._count[of_device] += 1
+        elif of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS:
+            _, dropped = self._dropped.get(of_topic, ("", 0))
+            self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
+        self.waiting.set()
+
+    def take(self, now_s: int) -> Sequence[Incoming]:
+        """See `Port.take`."""
+        taken: list[Incoming] = []
+        while self._messages:
+            message = self._messages.popleft()
+            said = self.link.translate(message, now_s)
+            taken += [Incoming(message.gateway.agent, DeviceSaid(device=message.device, said=each)) for each in said]
+        for (device, topic), (agent, dropped) in self._dropped.items():
+            flood = Rejected(
+                topic=topic[:MAX_TOPIC_SHOWN],
+                problem=f"{self._count[device, topic] + dropped} messages at once, of which {dropped} are dropped",
+                expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all",
+            )
+            taken.append(Incoming(agent, DeviceSaid(device=device, said=flood)))
+        self._count.clear()
+        self._dropped.clear()
+        self.waiting.clear()
+        return taken
+
+    def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
+        """See `Port.restore`."""
+        self.link.restore(taken, instructions, now_s)
+
+    async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
+        """See `Port.carry_out`."""
+        self.link.carry_out(instructions, now_s)
+
+
+class DeviceLink:
+    """See the module."""
+
+    def __init__(
+        self,
+        run: str,
+        broker: Broker,
+        hosts: Mapping[str, Iterable[Gateway]],
+        adapters: Mapping[str, Adapter],
+        zone: Zone,
+        *,
+        keep: bool = False,
+        is_only_one: bool = True,
+    ) -> None:
+        """Create a link.
+
+        Args:
+            run: The run's id.
+            broker: Where the devices are.
+            hosts: By host of this process, the gateways of the agents that live there.
+            adapters: By agent id, the adapter of each device that does not speak our topics.
+            zone: In which `HH:MM` counts.
+            keep: Whether retained messages stay when the run has ended.
+            is_only_one: Whether no other process of the run has devices: then a device that is not known here has no
+                place at all, and is told so.
+        """
+        self._run = run
+        self._is_only_one = is_only_one
+        self._broker = broker
+        self._zone = zone
+        self._keep = keep
+        self._adapters = dict(adapters)
+        self._ports: dict[str, DevicePort] = {}
+        self._port_of: dict[str, DevicePort] = {}
+        self._devices: dict[str, Gateway] = {}
+        self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
+        self._houses: set[str] = set()
+        for host, gateways in hosts.items():
+            port = self._ports[host] = DevicePort(self)
+            for gateway in gateways:
+                self._port_of[gateway.agent] = port
+                self._houses.add(gateway.house)
+                if gateway.id:
+                    self._devices[gateway.id] = gateway
+                else:
+                    self._free[gateway.house, gateway.type].append(gateway)
+        self._readers: dict[str, list[Gateway]] = defaultdict(list)
+        for gateway in self._devices.values():
+            if (adapter := self._adapters.get(gateway.agent)) is not None:
+                for topic in adapter.filters():
+                    self._readers[topic].append(gateway)
+        self._wild = [topic for topic in self._readers if "+" in topic or topic.endswith("#")]
+        self._retained: dict[str, bytes] = {}
+        self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
+        self._count = 0
+        self._strangers: set[str] = set()
+        self._now_s = 0
+
+    def port(self, host: str) -> DevicePort | None:
+        """Return the port of a host; None: no device belongs to it."""
+        return self._ports.get(host)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Be connected to the devices for the time of the context.
+
+        Raises:
+            BrokerUnreachableError, BrokerLostError: See `broker.transport`.
+        """
+        if not self._ports:
+            yield
+            return
+        async with self._broker.connect(f"{self._run}-devices-{secrets.token_hex(8)}") as bus:
+            async with asyncio.TaskGroup() as tasks:
+                await self._subscribe(bus)
+                reading = tasks.create_task(self._read(bus), name="devices.read")
+                writing = tasks.create_task(self._write(bus), name="devices.write")
+                try:
+                    yield
+                    self._queue(_LAST)
+                    await writing
+                finally:
+                    reading.cancel()
+                    writing.cancel()
+            await self._tidy_up(bus)
+
+    async def _subscribe(self, bus: Bus) -> None:
+        if any(self._free.values()):
+            await bus.subscribe(*(topics.devices(self._run, part) for part in PARTS), qos=1)
+        else:
+            ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
+            await bus.subscribe(*ours, qos=1)
+        if self._readers:
+            await bus.subscribe(*dict.fromkeys(self._readers), qos=1)
+        self._ask_devices()
+
+    def _ask_devices(self) -> None:
+        for adapter in self._adapters.values():
+            self._send(adapter.on_connect())
+
+    async def _tidy_up(self, bus: Bus) -> None:
+        if not self._keep:
+            for device in self._devices:
+                for part in RETAINED_PARTS:
+                    await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
+        await bus.flush()
+
+    # What devices say.
+
+    async def _read(self, bus: Bus) -> None:
+        async for event in bus.messages():
+            if isinstance(event, Delivery):
+                self._take(event)
+                continue
+            for topic, payload in self._retained.items():
+                self._queue(_NOTICE, topic, payload, retain=True)
+            self._ask_devices()
+
+    def _take(self, delivery: Delivery) -> None:
+        address = topics.parse(delivery.topic)
+        if address is not None and address.kind == "devices":
+            device, part = address.ids
+            gateway = self._devices.get(device) or self._welcome(device, part, delivery.payload)
+            if gateway is not None:
+                self._put(_Waiting(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain))
+            return
+        for gateway in self._read_by(delivery.topic, delivery.payload):
+            self._put(
+                _Waiting(gateway, gateway.id, delivery.topic, delivery.payload, is_ours=False, retained=delivery.retain)
+            )
+
+    def _read_by(self, topic: str, payload: bytes) -> list[Gateway]:
+        """Return the devices whose adapters read a topic; bridges have topics that concern all of theirs."""
+        readers = list(self._readers.get(topic, ()))
+        for topic_filter in self._wild:
+            if _matches(topic_filter, topic):
+                readers += self._readers[topic_filter]
+        return [gateway for gateway in readers if self._adapters[gateway.agent].concerns(topic, payload)]
+
+    def _put(self, message: _Waiting) -> None:
+        self._port_of[message.gateway.agent].put(message)
+
+    def _welcome(self, device: str, part: str, payload: bytes) -> Gateway | None:
+        """Give a device that is not in the scenario a place, if it announces itself and its house has one."""
+        problem, expected = "the device has not announced itself", "its announcement first"
+        if part == "announce" and payload:
+            try:
+                said = announcement(payload)
+            except MessageError as error:
+                problem, expected = error.problem, error.expected
+            else:
+                free = self._free.get((said.house or "", said.type), [])
+                if free:
+                    gateway = self._devices[device] = free.pop(0)
+                    log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
+                    return gateway
+                if said.house in self._houses:
+                    problem, expected = f"house {said.house!r} has no room for another {said.type}", "one that has left"
+                else:
+                    problem, expected = (
+                        f"house {said.house!r} takes no guests",
+                        "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places})),
+                    )
+                    if not self._is_only_one:
+                        return None  # its house's own process welcomes it
+        elif part in {"announce", "availability"} or not self._is_only_one:
+            return None  # it has left, or is a leftover of one that has, or belongs to another process
+        self._refuse_stranger(device, part, problem, expected, payload)
+        return None
+
+    def _refuse_stranger(self, device: str, part: str, problem: str, expected: str, payload: bytes) -> None:
+        if device in self._strangers or len(self._strangers) >= MAX_STRANGERS:
+            return
+        self._strangers.add(device)
+        log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
+        content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
+        notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
+        self._publish(notice)
+
+    def translate(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
+        """Return what a message says, at the virtual time at which it is taken."""
+        self._now_s = now_s
+        try:
+            if message.is_ours:
+                return [self._ours(message, now_s)]
+            return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
+        except MessageError as error:
+            problem, expected = error.problem[:500], error.expected[:500]
+        except Exception as error:
+            # Whatever a device sends, the run of everybody else goes on.
+            log.exception("device message not understood", device=message.device, topic=message.topic)
+            problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
+        topic = message.topic[:MAX_TOPIC_SHOWN]
+        return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
+
+    def _ours(self, message: _Waiting, now_s: int) -> DeviceEvent:
+        if message.topic not in PARTS:
+            raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
+        if message.retained and message.topic not in MAY_BE_RETAINED:
+            raise MessageError("a retained message, which is a leftover", "a message that is not retained")
+        event = event_of(message.topic, message.payload, now_s, self._zone)
+        gateway = message.gateway
+        if message.topic == "announce" and message.payload:
+            said = announcement(message.payload)
+            if said.type != gateway.type:
+                raise MessageError(f"type {said.type!r}", f"{gateway.type!r}, as it was declared")
+            if said.house not in {None, gateway.house}:
+                raise MessageError(f"house {said.house!r}", f"{gateway.house!r}, to which the device belongs")
+        elif message.topic == "announce" and not gateway.id:
+            del self._devices[message.device]
+            self._free[gateway.house, gateway.type].append(gateway)
+            self._strangers.clear()
+        return event
+
+    # What devices are told.
+
+    def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
+        """Take note of what was said before this process was restarted; see `Port.restore`."""
+        self._now_s = now_s
+        guests = {place.agent: place for places in self._free.values() for place in places}
+        for incoming in taken:
+            message = incoming.message
+            if isinstance(message, DeviceSaid) and message.device not in self._devices and incoming.agent in guests:
+                place = self._devices[message.device] = guests.pop(incoming.agent)
+                self._free[place.house, place.type].remove(place)
+        for instruction in instructions:
+            if isinstance(instruction.content, DeviceNotice) and instruction.content.part in RETAINED_NOTICES:
+                self._publish(instruction.content)
+
+    def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
+        """See `Port.carry_out`."""
+        self._now_s = now_s
+        for instruction in instructions:
+            match instruction.content:
+                case DeviceNotice() as notice:
+                    self._publish(notice)
+                case DeviceCommand() as command:
+                    self._command(instruction.agent, command)
+
+    def _command(self, agent: str, command: DeviceCommand) -> None:
+        adapter = self._adapters.get(agent)
+        log.debug("device commanded", device=command.device, command=command.command, job=command.job)
+        if adapter is not None:
+            self._send(adapter.command(command))
+        if adapter is None and command.command == "start":
+            content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
+            topic = topics.device(self._run, command.device, "set")
+            self._queue(_COMMAND, topic, _json(content))
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._queue(_COMMAND, message.topic, message.payload, qos=message.qos)
+
+    def _publish(self, notice: DeviceNotice) -> None:
+        topic = topics.device(self._run, notice.device, notice.part)
+        payload = _json({"v": 1, **notice.content})
+        retain = notice.part in RETAINED_NOTICES
+        if retain:
+            self._retained[topic] = payload
+        self._queue(_NOTICE, topic, payload, retain=retain)
+
+    def _queue(self, rank: int, topic: str = "", payload: bytes = b"", *, qos: int = 1, retain: bool = False) -> None:
+        self._count += 1
+        self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain))
+
+    async def _write(self, bus: Bus) -> None:
+        while (message := await self._outgoing.get()).rank != _LAST:
+            await bus.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+
+
+def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
+    """Return the adapters of devices that do not speak our topics, by agent id."""
+    from scenarios.devices.adapters import adapter_for  # noqa: PLC0415 - an adapter knows no link
+
+    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter != SSMIC}
+
+
+def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
+    """Return which topics the households' processes need for their real devices."""
+    adapters = adapters_of(scenario.gateways.values())
+    accesses = []
+    for agent, gateway in scenario.gateways.items():
+        adapter = adapters.get(agent)
+        read = () if adapter is None else tuple(adapter.filters())
+        write = () if adapter is None else tuple(adapter.writes())
+        accesses.append(DeviceAccess(gateway.house, gateway.id, read, write))
+    return tuple(accesses)
+
+
+def _matches(topic_filter: str, topic: str) -> bool:
+    wanted, found = topic_filter.split("/"), topic.split("/")
+    for i, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if i >= len(found) or level not in {"+", found[i]}:
+            return False
+    return len(wanted) == len(found)
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _shown(payload: bytes) -> str:
+    text = payload[:SHOWN_BYTES].decode(errors="replace")
+    return text + ("..." if len(payload) > SHOWN_BYTES else "")

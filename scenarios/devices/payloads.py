@@ -1,0 +1,301 @@
+"""The payloads of our own device topics, and what they say; see `docs/devices.md`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents import (
+    Announced,
+    Availability,
+    DeviceEvent,
+    Forecasted,
+    JobAsked,
+    JobTakenBack,
+    Left,
+    LoadProfile,
+    Production,
+    Reported,
+)
+from broker import MAX_CHARACTERS, character_problem
+from broker.protocol import first_problem
+from scenarios.devices.adapter import MessageError
+from scenarios.devices.moments import EXPECTED, moment_of
+from scenarios.scenario import Zone
+
+PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
+"""Last levels of the topics that a device writes."""
+MAY_BE_RETAINED = frozenset({"announce", "availability", "forecast"})
+_LOAD_FORMS = "power_w with step_s, points, or energy_wh with duration_s"
+DAY_S = 86_400
+MAX_BYTES = 64 * 1024
+MAX_STEPS = 10_000
+MAX_DURATION_S = 7 * 86_400
+MAX_AHEAD_S = 31 * 86_400
+"""A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
+MAX_FORECAST_S = 366 * 86_400
+"""A forecast ends at most so far ahead: producers calculate with every minute of it."""
+
+Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+Power = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Text
+StepS = Annotated[int, Field(ge=1, le=86_400)]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Payload(BaseModel):
+    """A JSON object; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(Payload):
+    """A load in one of its forms."""
+
+    step_s: StepS | None = None
+    power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
+    points: Annotated[list[tuple[int, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+    energy_wh: Energy | None = None
+    duration_s: Annotated[int, Field(ge=1, le=MAX_DURATION_S)] | None = None
+
+    def as_profile(self) -> LoadProfile | None:
+        """Return the load profile; None if it has none of the forms.
+
+        Raises:
+            ValueError: It has none in full, or more than one.
+        """
+        forms = [
+            self.power_w is not None or self.step_s is not None,
+            self.points is not None,
+            self.energy_wh is not None or self.duration_s is not None,
+        ]
+        if sum(forms) > 1:
+            raise ValueError("the load is given in more than one form")
+        if self.points is not None:
+            if self.points[-1][0] > MAX_DURATION_S:
+                raise ValueError(f"the load lasts longer than {MAX_DURATION_S} s")
+            return LoadProfile(
+                times_s=tuple(s for s, _ in self.points), cumulative_wh=tuple(wh for _, wh in self.points)
+            )
+        if self.power_w is not None and self.step_s is not None:
+            if self.step_s * len(self.power_w) > MAX_DURATION_S:
+                raise ValueError(f"the load lasts longer than {MAX_DURATION_S} s")
+            return LoadProfile(**_stepped(0, self.step_s, self.power_w))
+        if self.energy_wh is not None and self.duration_s is not None:
+            return LoadProfile(times_s=(0, self.duration_s), cumulative_wh=(0.0, self.energy_wh))
+        if any(forms):
+            raise ValueError("power_w needs step_s, and energy_wh needs duration_s")
+        return None
+
+
+class AnnouncePayload(Payload):
+    """`announce`."""
+
+    type: Literal["consumer", "producer"]
+    house: Text | None = None
+    name: Text = ""
+    profiles: Annotated[dict[Text, Load], Field(max_length=100)] = {}
+
+
+class RequestPayload(Load):
+    """`request`."""
+
+    id: Text | None = None
+    profile: Text | None = None
+    earliest_start: Moment | None = None
+    latest_start: Moment | None = None
+    ready_by: Moment | None = None
+
+
+class WithdrawPayload(Payload):
+    """`withdraw`."""
+
+    id: Text
+
+
+class ReportPayload(Payload):
+    """`report`."""
+
+    id: Text | None = None
+    state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
+    power_w: Power | None = None
+    energy_wh: Energy | None = None
+    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class ForecastPayload(Payload):
+    """`forecast`."""
+
+    start: Moment | None = None
+    step_s: StepS | None = None
+    power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
+    points: Annotated[list[tuple[Moment, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+
+
+def announcement(payload: bytes) -> AnnouncePayload:
+    """Return what a device announces; raise `MessageError` where it is none."""
+    return _read(AnnouncePayload, payload)
+
+
+def event_of(part: str, payload: bytes, now_s: int, zone: Zone) -> DeviceEvent:
+    """Return what a message on one of our topics says.
+
+    Args:
+        part: Last level of the topic, one of `PARTS`.
+        payload: Its content.
+        now_s: Virtual time, UNIX seconds, from which times such as `in 2 h` count.
+        zone: In which `HH:MM` counts.
+
+    Raises:
+        MessageError: It is not as it should be.
+    """
+    if len(payload) > MAX_BYTES:
+        raise MessageError(f"{len(payload)} bytes", f"at most {MAX_BYTES}")
+    try:
+        match part:
+            case "announce":
+                return _announced(payload)
+            case "availability":
+                return _availability(payload)
+            case "request":
+                return _asked(_read(RequestPayload, payload), now_s, zone)
+            case "withdraw":
+                return JobTakenBack(id=_read(WithdrawPayload, payload).id)
+            case "report":
+                return _reported(_read(ReportPayload, payload), now_s)
+            case "forecast":
+                return _forecasted(_read(ForecastPayload, payload), now_s, zone)
+    except ValidationError as error:
+        raise MessageError(first_problem(error), "see docs/devices.md") from None
+    raise MessageError(f"topic {part!r}", f"one of: {', '.join(PARTS)}")
+
+
+def _read(model: type[ModelT], payload: bytes) -> ModelT:
+    try:
+        return model.model_validate_json(payload)
+    except ValidationError as error:
+        expected = f"a JSON object with some of: {', '.join(model.model_fields)}"
+        raise MessageError(first_problem(error), expected) from None
+
+
+def _announced(payload: bytes) -> DeviceEvent:
+    if not payload:
+        return Left()
+    said = _read(AnnouncePayload, payload)
+    profiles = {}
+    for name, load in said.profiles.items():
+        try:
+            profile = load.as_profile()
+        except ValueError as error:
+            raise MessageError(f"profile {name!r}: {error}", _LOAD_FORMS) from None
+        if profile is not None:
+            profiles[name] = profile
+    return Announced(type=said.type, name=said.name, profiles=profiles)
+
+
+def _availability(payload: bytes) -> DeviceEvent:
+    text = payload.decode(errors="replace").strip().strip('"').lower()
+    if text not in {"online", "offline"}:
+        raise MessageError(f"{text[:40]!r}", "online or offline")
+    return Availability(online=text == "online")
+
+
+def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
+    if said.id is not None and (problem := character_problem(said.id)) is not None:
+        raise MessageError(f"id {said.id!r} {problem}", "an id of visible characters")
+    try:
+        load = said.as_profile()
+    except ValueError as error:
+        raise MessageError(_plain(error), _LOAD_FORMS) from None
+    if load is not None and said.profile is not None:
+        raise MessageError("a profile and a load", "one of them")
+    if said.latest_start is not None and said.ready_by is not None:
+        raise MessageError("latest_start and ready_by", "one of them")
+    times_s: dict[str, int | None] = {}
+    for key in ("earliest_start", "latest_start", "ready_by"):
+        value = getattr(said, key)
+        times_s[key] = None if value is None else _moment(value, key, now_s, zone)
+        if (times_s[key] or 0) - now_s > MAX_AHEAD_S:
+            raise MessageError(
+                f"{key} is {_days(times_s[key] or 0, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days"
+            )
+    return JobAsked(
+        id=said.id or "",
+        load=load,
+        profile=said.profile or "",
+        earliest_start_s=times_s["earliest_start"],
+        latest_start_s=times_s["latest_start"],
+        ready_by_s=times_s["ready_by"],
+    )
+
+
+def _moment(value: float | str, key: str, now_s: int, zone: Zone) -> int:
+    try:
+        return moment_of(value, now_s, zone)
+    except ValueError as error:
+        raise MessageError(f"{key}: {error}", EXPECTED) from None
+
+
+WRONG_CLOCK_S = DAY_S
+"""A device whose clock is further from the run's is told so."""
+
+
+def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
+    if said.model_dump(exclude_none=True).keys() <= {"id", "time"}:
+        raise MessageError("nothing is reported", "state, power_w or energy_wh")
+    if said.time is not None and abs(said.time - now_s) > WRONG_CLOCK_S:
+        raise MessageError(f"time {said.time:.0f} is not the run's", f"about {now_s}, or no time")
+    return Reported(job=said.id, state=said.state, power_w=said.power_w, counter_wh=said.energy_wh)
+
+
+def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
+    expected = "start, step_s and power_w; or points"
+    try:
+        if said.points is not None and said.power_w is None:
+            times_s = tuple(_moment(at, "points", now_s, zone) for at, _ in said.points)
+            production = Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points))
+            return Forecasted(production=_plausible(production, now_s))
+        if said.power_w is not None and said.points is None and said.start is not None and said.step_s is not None:
+            start_s = _moment(said.start, "start", now_s, zone)
+            production = Production(**_stepped(start_s, said.step_s, said.power_w))
+            return Forecasted(production=_plausible(production, now_s))
+    except ValueError as error:
+        raise MessageError(_plain(error), expected) from None
+    raise MessageError("no forecast in one of its forms", expected)
+
+
+def _plausible(production: Production, now_s: int) -> Production:
+    """Return a forecast that is about the present.
+
+    Raises:
+        MessageError: It is over, or is of another time: of a clock in 1970, or of an old run.
+    """
+    if abs(production.start_s - now_s) > MAX_AHEAD_S:
+        problem = f"the forecast begins {_days(production.start_s, now_s)} days away from now"
+        raise MessageError(problem, f"at most {MAX_AHEAD_S // DAY_S} days; now is {now_s}")
+    if production.end_s <= now_s:
+        raise MessageError(f"the forecast ends at {production.end_s}", f"after now, which is {now_s}")
+    if production.end_s - now_s > MAX_FORECAST_S:
+        problem = f"the forecast ends {_days(production.end_s, now_s)} days from now"
+        raise MessageError(problem, f"at most {MAX_FORECAST_S // DAY_S} days")
+    return production
+
+
+def _days(time_s: int, now_s: int) -> int:
+    return abs(time_s - now_s) // DAY_S
+
+
+def _stepped(start_s: int, step_s: int, power_w: list[float]) -> dict[str, Any]:
+    energies_wh = [0.0]
+    for power in power_w:
+        energies_wh.append(energies_wh[-1] + power * step_s / 3600)
+    return {
+        "times_s": tuple(start_s + step_s * i for i in range(len(power_w) + 1)),
+        "cumulative_wh": tuple(energies_wh),
+    }
+
+
+def _plain(error: ValueError) -> str:
+    return first_problem(error) if isinstance(error, ValidationError) else str(error)

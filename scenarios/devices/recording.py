@@ -1,0 +1,56 @@
+"""What devices said in a run, second by second: enough to repeat the run without them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents import DeviceSaid
+from broker.hosts import Incoming, Instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a device said, as its agent took it."""
+
+    time_s: int
+    """Virtual time, UNIX seconds."""
+    agent: str
+    message: DeviceSaid
+
+
+class ReplayPort:
+    """A port that gives out what was recorded (`broker.hosts.Port`)."""
+
+    def __init__(self, sayings: Iterable[Saying]) -> None:
+        """Create a port.
+
+        Args:
+            sayings: What was said to the agents of one host, in the order in which it was taken.
+        """
+        self.waiting = asyncio.Event()
+        self._due: dict[int, list[Incoming]] = defaultdict(list)
+        for saying in sayings:
+            self._due[saying.time_s].append(Incoming(saying.agent, saying.message))
+        self._times_s = sorted(self._due, reverse=True)
+
+    @property
+    def next_s(self) -> int | None:
+        """See `Port.next_s`."""
+        return self._times_s[-1] if self._times_s else None
+
+    def take(self, now_s: int) -> Sequence[Incoming]:
+        """See `Port.take`."""
+        while self._times_s and self._times_s[-1] <= now_s:
+            self._times_s.pop()
+        return self._due.pop(now_s, [])
+
+    def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
+        """See `Port.restore`."""
+        del taken, instructions
+        self.take(now_s)
+
+    async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
+        """See `Port.carry_out`: there is nobody to tell."""

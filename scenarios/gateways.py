@@ -1,0 +1,46 @@
+"""Real devices as a scenario declares them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SSMIC = "ssmic"
+"""Name of the adapter of devices that speak our own topics."""
+
+
+class WaitingEntry(BaseModel):
+    """When the appliance behind a plug waits for its programme, and by when it has to be done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    above_w: float = Field(ge=0, allow_inf_nan=False, description="It draws more than this ...")
+    below_w: float = Field(gt=0, allow_inf_nan=False, description="... and less than this ...")
+    for_s: int = Field(60, ge=0, description="... for so many seconds: then it waits for its programme")
+    within_s: int = Field(ge=1, description="Its programme has to be over so many seconds later")
+    load_profile: str = Field("", description="Name of its load profile; default: the device's")
+
+
+class Gateway(BaseModel):
+    """A real device, and how it is spoken to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    """Its id in topics, unique in the run; empty: a place for a guest."""
+    house: str
+    device: str
+    """Its id in the scenario."""
+    type: Literal["consumer", "producer"]
+    agent: str
+    name: str = ""
+    adapter: str = SSMIC
+    options: dict[str, Any] = {}
+    """Of the adapter."""
+    load_profile: str = ""
+    answer_s: int = 60
+    tries: int = 3
+    idle_w: float = 5.0
+    learn: bool = True
+    waiting: WaitingEntry | None = None

@@ -1,0 +1,48 @@
+"""Real devices as a monitor sees them: their state, and the raw messages on their topics."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT_MESSAGES = 200
+"""Raw messages kept of each device."""
+MOST_DEVICES = 2_000
+_SHOWN = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMessage:
+    """A message on one of a device's topics."""
+
+    number: int
+    """Counts the device's messages."""
+    time_s: int | None
+    """Virtual time when it was heard, UNIX seconds; None: not known yet."""
+    part: str
+    """Last level of the topic."""
+    text: str
+    """Its payload."""
+
+
+@dataclass(slots=True)
+class ObservedDevice:
+    """What is known of a real device."""
+
+    id: str
+    state: dict[str, Any] = field(default_factory=dict)
+    """The newest `state`, see `docs/devices.md`."""
+    messages: deque[DeviceMessage] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
+    heard: int = 0
+
+    def take(self, part: str, payload: bytes, time_s: int | None) -> None:
+        """Take note of a message; one that is no JSON is shown as it is."""
+        self.heard += 1
+        text = payload[:_SHOWN].decode(errors="replace")
+        self.messages.append(DeviceMessage(self.heard, time_s, part, text))
+        if part == "state":
+            state = json.loads(payload)
+            if isinstance(state, dict):
+                self.state = state

@@ -1,0 +1,132 @@
+"""What a run made of its scenario: the jobs that real devices asked for, and what was measured instead of assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from agents import (
+    MESSAGES,
+    AddJob,
+    Contract,
+    Job,
+    JobExecuted,
+    JobWithdrawn,
+    Outlook,
+    Production,
+    ProductionMeasured,
+    addition_problem,
+)
+from scenarios.scenario import ProducerSeries, Scenario
+
+KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
+"""Kinds of messages that say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """A scenario as it came about in one run."""
+
+    scenario: Scenario
+    """With the jobs that were added, the loads and the production that were measured."""
+    agreed: Scenario
+    """With the jobs that were added, as contracts were made on them."""
+    withdrawn: frozenset[str] = frozenset()
+    """Ids of jobs that were withdrawn."""
+    started_s: tuple[tuple[str, int], ...] = ()
+    """Job ids, and when their devices started, UNIX seconds, where it is known."""
+
+    def settled(self, contracts: Sequence[Contract]) -> list[Contract]:
+        """Return contracts with the starts of jobs as they came about."""
+        started_s = dict(self.started_s)
+        return [
+            contract.model_copy(update={"start_s": started_s[contract.job_id]})
+            if contract.job_id in started_s
+            else contract
+            for contract in contracts
+        ]
+
+
+Said = tuple[str, dict[str, Any]]
+"""A message's sender and body."""
+
+
+def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
+    """Return what came about of a scenario. Each gateway is heard on its own device only.
+
+    Args:
+        scenario: As it was before the run.
+        messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
+    """
+    owners = {job.job_id: job.agent for job in scenario.jobs}
+    added: dict[str, Job] = {}
+    withdrawn: set[str] = set()
+    executed: dict[str, JobExecuted] = {}
+    given: dict[str, list[Production]] = {}
+    for sender, body in messages:
+        if sender not in scenario.gateways or body.get("kind") not in KINDS:
+            continue
+        if body["kind"] == "AddJob" and body["job"]["job_id"] in owners:
+            continue
+        match MESSAGES.validate_python(body):
+            case AddJob(job=job):
+                if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
+                    added[job.job_id] = job
+                    owners[job.job_id] = sender
+            case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
+                withdrawn.add(job_id)
+            case JobExecuted() as execution if owners.get(execution.job_id) == sender:
+                executed[execution.job_id] = execution
+            case ProductionMeasured() as measured if measured.producer == sender:
+                given.setdefault(measured.producer, []).append(measured.production)
+    if not (added or executed or given):
+        return Realised(scenario, scenario, frozenset(withdrawn))
+    known = (*scenario.jobs, *added.values())
+    loads = {job_id: e.measured for job_id, e in executed.items() if e.measured is not None}
+    jobs = tuple(
+        job.model_copy(update={"load_profile": loads[job.job_id]}) if job.job_id in loads else job for job in known
+    )
+    producers = {
+        producer: replace(series, actual=_measured(series, given[producer])) if producer in given else series
+        for producer, series in scenario.producers.items()
+    }
+    return Realised(
+        replace(scenario, jobs=_ordered(jobs), producers=producers),
+        replace(scenario, jobs=_ordered(known)),
+        frozenset(withdrawn),
+        tuple((job_id, e.started_s) for job_id, e in executed.items()),
+    )
+
+
+def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    return tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id)))
+
+
+def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production:
+    """Return production as it was measured; what was assumed stands before, after, and between measurements."""
+    outlook: Outlook | None = None
+    if series.actual is not None:
+        outlook = Outlook.of(series.actual)
+    else:
+        for prediction in series.predictions:
+            newer = prediction.production
+            outlook = Outlook.of(newer) if outlook is None else outlook.continued_by(newer)
+    times_s = sorted({time_s for part in parts for time_s in part.times_s})
+    if outlook is not None:
+        first_s, last_s = times_s[0], times_s[-1]
+        assumed_s = [int(s) for s in outlook.times_s if not first_s <= s <= last_s]
+        times_s = sorted({*times_s, *assumed_s})
+    energies_wh = [0.0]
+    for begin_s, end_s in pairwise(times_s):
+        part = next((part for part in parts if part.start_s <= begin_s and end_s <= part.end_s), None)
+        edges_s = [begin_s, end_s]
+        if part is not None:
+            step_wh = float(part.energy_per_bin_wh(edges_s)[0])
+        else:
+            step_wh = 0.0 if outlook is None else float(outlook.energy_per_bin_wh(edges_s)[0])
+        energies_wh.append(energies_wh[-1] + max(0.0, step_wh))
+    return Production(times_s=tuple(times_s), cumulative_wh=tuple(np.asarray(energies_wh).tolist()))

@@ -1,0 +1,177 @@
+"""Sessions with real devices, from their record: repeated without the devices, to the same ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents import DeviceSaid
+from agents.scheduling import AlgorithmSettings
+from broker import SsmicError, atomic_write
+from broker.protocol import first_problem
+from scenarios.devices import Saying
+from scenarios.results import ResultsReader, RunInfo
+from scenarios.scenario import SCENARIO, Scenario, scenario_of
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.run import Replay
+
+VERSION = 1
+_MAGIC = "ssmic_recording"
+_SQLITE = b"SQLite format 3\0"
+
+
+class RecordingError(SsmicError):
+    """A file is no record of a session; the message names it and says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A session with real devices: what was run, and what devices said, second by second."""
+
+    scenario: Scenario
+    seed: int
+    algorithm: AlgorithmSettings
+    patient: bool
+    days: int | None
+    scores: dict[str, int]
+    """The producers' scores at the beginning, by producer id."""
+    stop_after_s: int | None
+    """The last second of a session that was stopped, UNIX seconds; None: it came to its end."""
+    ledger_sha256: str | None
+    """What it came to; None: it has not ended."""
+    sayings: tuple[Saying, ...]
+
+    def plan(self, **more: Any) -> Plan:  # noqa: ANN401 - whatever a plan has
+        """Return the plan that repeats the session, with further settings that do not change its result."""
+        return Plan(
+            scenario=self.scenario,
+            seeds=(self.seed,),
+            algorithm=self.algorithm,
+            days=self.days,
+            patient=self.patient,
+            start_scores=self.scores,
+            replay=Replay(self.sayings, self.stop_after_s),
+            **more,
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of its file: what was run, then one line for each thing that a device said."""
+        head = {
+            _MAGIC: VERSION,
+            "seed": self.seed,
+            "algorithm": asdict(self.algorithm),
+            "patient": self.patient,
+            "days": self.days,
+            "scores": self.scores,
+            "stop_after_s": self.stop_after_s,
+            "ledger_sha256": self.ledger_sha256,
+            "scenario": json.loads(SCENARIO.dump_json(self.scenario)),
+        }
+        yield _line(head)
+        for saying in self.sayings:
+            said = saying.message.said.model_dump(mode="json")
+            yield _line({"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device, "said": said})
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, as a whole or not at all.
+
+        Raises:
+            RecordingError: The file cannot be written.
+        """
+        try:
+            with atomic_write(path) as draft:
+                draft.write_text("".join(self.lines()), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def read_recording(path: Path, run: int = 1) -> Recording:
+    """Return the session in a results file, or in a file that `Recording.save` wrote.
+
+    Args:
+        path: The file.
+        run: Number of the run, in a results file.
+
+    Raises:
+        RecordingError: It is neither.
+        ResultsError: See `ResultsReader`.
+    """
+    try:
+        with path.open("rb") as file:
+            is_results = file.read(len(_SQLITE)) == _SQLITE
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return _from_results(path, run) if is_results else _from_lines(path)
+
+
+def _from_results(path: Path, run: int) -> Recording:
+    with ResultsReader(path) as results:
+        info, settings = results.run(run), results.info.settings
+        chosen = {key: settings[key] for key in asdict(AlgorithmSettings()) if key in settings}
+        return Recording(
+            scenario=results.scenario,
+            seed=info.seed,
+            algorithm=AlgorithmSettings(**{**chosen, "name": results.info.algorithm}),
+            patient=bool(settings.get("patient", True)),
+            days=settings.get("days"),
+            scores=dict(settings.get("scores", {}).get(str(info.seed), {})),
+            stop_after_s=_stopped_s(info),
+            ledger_sha256=info.ledger_sha256,
+            sayings=tuple(
+                Saying(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
+                for message in results.messages(run, kind="DeviceSaid")
+            ),
+        )
+
+
+def _stopped_s(info: RunInfo) -> int | None:
+    return None if info.is_complete else info.end_s
+
+
+def _from_lines(path: Path) -> Recording:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        head = json.loads(lines[0])
+        if not isinstance(head, dict) or head.get(_MAGIC) != VERSION:
+            raise RecordingError(f"{path}: is no record of a session; expected a results file, or what --record wrote")
+    except (OSError, UnicodeDecodeError, ValueError, IndexError):
+        raise RecordingError(
+            f"{path}: is no record of a session; expected a results file, or what --record wrote"
+        ) from None
+    try:
+        return Recording(
+            scenario=scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":"))),
+            seed=int(head["seed"]),
+            algorithm=AlgorithmSettings(**head["algorithm"]),
+            patient=bool(head["patient"]),
+            days=head["days"],
+            scores=head["scores"],
+            stop_after_s=head["stop_after_s"],
+            ledger_sha256=head["ledger_sha256"],
+            sayings=tuple(_saying(path, number, line) for number, line in enumerate(lines[1:], start=2)),
+        )
+    except ValidationError as error:
+        raise RecordingError(f"{path}: line 1: {first_problem(error)}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
+
+
+def _saying(path: Path, number: int, line: str) -> Saying:
+    try:
+        said = json.loads(line)
+        message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"]})
+        return Saying(int(said["time_s"]), str(said["agent"]), message)
+    except ValidationError as error:
+        raise RecordingError(f"{path}: line {number}: {first_problem(error)}") from None
+    except (ValueError, KeyError, TypeError):
+        what = "expected an object with time_s, agent, device and said"
+        raise RecordingError(f"{path}: line {number}: {what}") from None
+
+
+def _line(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"

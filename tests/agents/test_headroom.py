@@ -1,0 +1,110 @@
+"""What a producer shows of what it has left: never less than a scheduler can still give."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from agents.asking import Board, Negotiation
+from agents.energy import LoadProfile, Production
+from agents.headroom import Need, View, view_of
+from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
+from agents.scores import Scores
+
+HOUR_S = 3600
+NOW_S = 1_466_460_000
+
+
+def random_task(random: Random, number: int, now_s: int) -> Task:
+    """Return a task that may start within some hours."""
+    first_s = now_s + random.randrange(6 * HOUR_S)
+    duration_s = random.choice([300, 1800, 5400])
+    load = LoadProfile(times_s=(0, duration_s), cumulative_wh=(0.0, random.choice([50.0, 300.0, 900.0])))
+    return Task(f"job-{number}", load, first_s, first_s + random.choice([0, 60, 1234, 4 * HOUR_S]))
+
+
+def random_state(random: Random) -> ProducerState:
+    """Return a producer that has promised as much as its scheduler found room for."""
+    cumulative_wh = np.cumsum([0.0, *(random.choice([0.0, 30.0, 400.0]) for _ in range(23))])
+    times_s = tuple(NOW_S - HOUR_S + i * HOUR_S // 2 for i in range(24))
+    production = Production(times_s=times_s, cumulative_wh=tuple(cumulative_wh.tolist()))
+    state = ProducerState(production, (), NOW_S)
+    for number in range(random.randrange(8)):
+        task = random_task(random, number, NOW_S)
+        decision = scheduler_for(AlgorithmSettings()).place(state, task, random)
+        if isinstance(decision, Schedule):
+            tasks = [*(c.task for c in state.committed), task]
+            committed = tuple(Commitment(t, decision.starts_s[t.job_id]) for t in tasks)
+            state = ProducerState(production, committed, NOW_S)
+    return state
+
+
+def need_of(task: Task, now_s: int) -> Need:
+    """Return what a task needs."""
+    first_s = max(task.earliest_start_s, now_s)
+    end_s = max(task.latest_start_s, now_s) + task.load.duration_s
+    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh)
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
+    """Neither at once nor later, while no new view is published."""
+    random = Random(seed)
+    state = random_state(random)
+    bounds = view_of(state).bounds
+    board = Board()
+    board.put(0, view_of(state))
+    later = ProducerState(state.production, state.committed, NOW_S + random.randrange(3 * HOUR_S))
+    for now in (state, later):
+        for number in range(6):
+            task = random_task(random, 100 + number, now.now_s)
+            if isinstance(scheduler_for(AlgorithmSettings()).place(now, task, random), Schedule):
+                assert bounds.may_serve(need_of(task, now.now_s))
+                assert board.may_serve(need_of(task, now.now_s), np.array([0]))[0]
+
+
+@pytest.mark.parametrize(
+    ("free_wh", "promised", "needed_wh", "peak_wh"),
+    [
+        pytest.param((0.0, 0.0, 900.0), (), 10.0, 0.1, id="dark in its window"),
+        pytest.param((500.0, 500.0, 900.0), ((0, 2, 950.0),), 100.0, 1.0, id="full"),
+        pytest.param((500.0, 500.0, 900.0), (), 100.0, 20.0, id="too weak"),
+    ],
+)
+def test_who_cannot_serve_a_job_is_left_out(
+    free_wh: tuple[float, ...], promised: tuple[tuple[int, int, float], ...], needed_wh: float, peak_wh: float
+) -> None:
+    """The job may run in the first two hours; the third would do."""
+    peaks = tuple(wh / 60 for wh in free_wh)
+    bounds = View(from_s=0, block_s=HOUR_S, free_wh=free_wh, peak_wh=peaks, promised=promised).bounds
+    assert not bounds.may_serve(Need(0, 2 * HOUR_S, needed_wh, peak_wh))
+    assert bounds.may_serve(Need(0, 3 * HOUR_S, needed_wh, 1.0))
+
+
+def test_a_view_is_newer_only_if_more_is_left_somewhere() -> None:
+    """A fall, and the passing of time, publish nothing."""
+    before = View(from_s=0, block_s=HOUR_S, free_wh=(500.0, 500.0), peak_wh=(9.0, 9.0)).bounds
+    after = View(from_s=HOUR_S, block_s=HOUR_S, free_wh=(500.0,), peak_wh=(9.0,)).bounds
+    risen = View(from_s=HOUR_S, block_s=HOUR_S, free_wh=(500.0, 1.0), peak_wh=(9.0, 1.0)).bounds
+    assert not after.exceeds(before)
+    assert risen.exceeds(before)
+
+
+def test_who_is_left_out_is_scored_when_the_job_would_have_heard() -> None:
+    """In the round of its place in the order, and not beyond the producer that accepts."""
+    scores = Scores({})
+    for producer in ("a", "b", "c", "d"):
+        scores.add(producer)
+    is_listed = np.array([False, True, False, False])
+    begun = Negotiation("job", "m", 0, 10, scores.ranked(), is_listed, scores.ranked(), 2)
+    assert begun.next_portion().left_out == (1, 2)
+    begun.score_until(13, "z", scores)
+    assert scores.by_producer()["a"] == 10
+    begun.score_until(14, "z", scores)
+    assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}
+    begun.score_places(begun.place_of(1), scores)
+    assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}

@@ -1,0 +1,425 @@
+"""Devices on their makers' topics: from discovery to the end of a job, and what was metered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.protocol.wire import Control
+from broker.servers.mosquitto import find_mosquitto
+from scenarios.devices.scan import found_in
+from scenarios.files.dump import block_lines, to_yaml
+from scenarios.files.parse import load_text
+from tests.scenarios.devices.session import RUN, STREET, Device, Session, session
+from tests.scenarios.devices.test_gateway import WASHER, job_state
+
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+Say = Callable[..., None]
+"""Publishes a topic and a payload; with `retain=True`, retained."""
+
+
+@dataclass(frozen=True)
+class Plug:
+    """An emulated plug: what it says at power-on, when it is switched, and of its meter."""
+
+    gateway: str
+    filters: tuple[str, ...]
+    hello: Callable[[Say], None]
+    on_message: Callable[[Say, str, str], bool | None]
+    """Answers a message; returns whether the plug is on from now on, None: as it was."""
+    meter: Callable[..., None]
+    """Says power in W, the counter in Wh, and whether it is on."""
+    goodbye: tuple[str, Any]
+    """Topic and payload that say that it is gone."""
+
+
+def tasmota() -> Plug:
+    """A Tasmota plug."""
+
+    def hello(say: Say) -> None:
+        say("tele/tasmota_A1B2C3/LWT", "Online", retain=True)
+
+    def on_message(say: Say, topic: str, payload: str) -> bool | None:
+        command = topic.rpartition("/")[2].upper()
+        if command == "PULSETIME1":
+            say("stat/tasmota_A1B2C3/RESULT", {"PulseTime1": {"Set": int(payload), "Remaining": 0}})
+        if command != "POWER" or not payload:
+            return None
+        say("stat/tasmota_A1B2C3/RESULT", {"POWER": payload})
+        say("stat/tasmota_A1B2C3/POWER", payload)
+        return payload == "ON"
+
+    def meter(say: Say, power_w: float, counter_wh: float, *, is_on: bool) -> None:
+        energy = {"TotalStartTime": "2026-01-01T00:00:00", "Total": counter_wh / 1000, "Power": power_w, "Voltage": 230}
+        say("tele/tasmota_A1B2C3/STATE", {"UptimeSec": 5, "POWER": "ON" if is_on else "OFF"})
+        say("tele/tasmota_A1B2C3/SENSOR", {"Time": "2026-11-26T02:50:00", "ENERGY": energy})
+
+    gone = ("tele/tasmota_A1B2C3/LWT", "Offline")
+    return Plug(
+        "{adapter: tasmota, topic: tasmota_A1B2C3, answer_s: 3600}", ("cmnd/#",), hello, on_message, meter, gone
+    )
+
+
+def shelly() -> Plug:
+    """A Shelly Plug M of generation 3."""
+    prefix = "shellyplugmg3-aabbccddeeff"
+
+    def hello(say: Say) -> None:
+        say(f"{prefix}/online", "true")
+
+    def on_message(say: Say, topic: str, payload: str) -> bool | None:
+        if not topic.endswith("/rpc"):
+            return None
+        call = json.loads(payload)
+        answer = {"id": call["id"], "src": prefix, "dst": call["src"]}
+        if call["method"] != "Switch.Set":
+            say(f"{call['src']}/rpc", {**answer, "result": {"id": 0, "output": False, "apower": 0.0}})
+            return None
+        assert call["params"]["id"] == 0
+        assert not call["params"]["on"] or call["params"]["toggle_after"] > 1800
+        say(f"{call['src']}/rpc", {**answer, "result": {"was_on": not call["params"]["on"]}})
+        return bool(call["params"]["on"])
+
+    def meter(say: Say, power_w: float, counter_wh: float, *, is_on: bool) -> None:
+        changed = {
+            "id": 0,
+            "output": is_on,
+            "apower": power_w,
+            "aenergy": {"total": counter_wh, "by_minute": [0, 0, 0]},
+        }
+        notice = {
+            "src": prefix,
+            "dst": f"{prefix}/events",
+            "method": "NotifyStatus",
+            "params": {"ts": 1, "switch:0": changed},
+        }
+        say(f"{prefix}/events/rpc", notice)
+
+    gateway = f"{{adapter: shelly, prefix: {prefix}, answer_s: 3600}}"
+    return Plug(
+        gateway, (f"{prefix}/rpc", f"{prefix}/command"), hello, on_message, meter, (f"{prefix}/online", "false")
+    )
+
+
+def zigbee() -> Plug:
+    """A plug behind Zigbee2MQTT, with a slash in its name."""
+    name, address = "wash/er", "0x00158d0001020304"
+
+    def hello(say: Say) -> None:
+        device = {"ieee_address": address, "friendly_name": name, "type": "Router", "definition": None}
+        say("zigbee2mqtt/bridge/state", {"state": "online"}, retain=True)
+        say("zigbee2mqtt/bridge/devices", [device], retain=True)
+        say(f"zigbee2mqtt/{name}/availability", {"state": "online"}, retain=True)
+
+    def on_message(say: Say, topic: str, payload: str) -> bool | None:
+        if topic != f"zigbee2mqtt/{name}/set":
+            return None
+        is_on = bool(json.loads(payload)["state"] == "ON")
+        state = {"state": "ON" if is_on else "OFF", "power": None, "energy": None, "linkquality": 120}
+        say(f"zigbee2mqtt/{name}", state)
+        return is_on
+
+    def meter(say: Say, power_w: float, counter_wh: float, *, is_on: bool) -> None:
+        state = {"state": "ON" if is_on else "OFF", "power": power_w, "energy": counter_wh / 1000}
+        say(f"zigbee2mqtt/{name}", state)
+
+    gone = (f"zigbee2mqtt/{name}/availability", {"state": "offline"})
+    gateway = f'{{adapter: zigbee2mqtt, ieee_address: "{address}", answer_s: 3600}}'
+    return Plug(gateway, (f"zigbee2mqtt/{name}/set",), hello, on_message, meter, gone)
+
+
+def generic() -> Plug:
+    """A plug that somebody made."""
+
+    def hello(say: Say) -> None:
+        say("my/plug/alive", "yes", retain=True)
+
+    def on_message(_say: Say, topic: str, payload: str) -> bool | None:
+        if topic != "my/plug/cmd":
+            return None
+        assert payload in {"off", "on"} or payload.startswith("on for ")
+        return payload != "off"
+
+    def meter(say: Say, power_w: float, counter_wh: float, *, is_on: bool) -> None:
+        said = {"meters": [{"p": power_w * 10, "e": counter_wh / 1000}], "on": is_on}
+        say("my/plug/data", said)
+
+    gateway = (
+        "{adapter: generic, answer_s: 3600, switch: {topic: my/plug/data, path: on, on: 'true', off: 'false'}, "
+        "power: {topic: my/plug/data, path: 'meters[0].p', unit: 0.1 W}, "
+        "energy: {topic: my/plug/data, template: '{{ value_json.meters[0].e * 1000 }}', unit: Wh}, "
+        "availability: {topic: my/plug/alive, online: 'yes', offline: 'no'}, "
+        "command: {topic: my/plug/cmd, on: 'on for {{ run_s }}', off: 'off'}}"
+    )
+    return Plug(gateway, ("my/plug/cmd",), hello, on_message, meter, ("my/plug/alive", "no"))
+
+
+@needs_mosquitto
+@pytest.mark.long
+@pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
+async def test_a_plug_is_switched_on_at_the_start_metered_and_switched_off_when_its_programme_is_over(
+    make: Callable[[], Plug], tmp_path: Path
+) -> None:
+    """Topics, units and answers are its maker's; its own timer is set; the job ends when it draws no more."""
+    plug = make()
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
+        is_on = [False]
+
+        def say(topic: str, payload: Any, *, retain: bool = False) -> None:
+            device.say(topic, payload, retain=retain)
+
+        def answer(topic: str, payload: str) -> None:
+            switched = None if topic.startswith("ssmic") else plug.on_message(say, topic, payload)
+            if switched is not None:
+                is_on[0] = switched
+                plug.meter(say, 2000.0 if switched else 0.0, 5000.0 if switched else 5410.0, is_on=switched)
+
+        device.answers.append(answer)
+        plug.hello(say)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["available"] is True)
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING" and device.on("state")[-1]["power_w"] == 2000.0)
+        plug.meter(say, 1.0, 5410.0, is_on=True)
+        await device.until(lambda: job_state(device) == "FINISHED" and not is_on[0])
+        last = device.on("job")[-1]
+        assert (last["outcome"], last["measured_wh"]) == ("on_time", pytest.approx(410.0))
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
+@asynccontextmanager
+async def plugged_in(
+    make: Callable[[], Plug], folder: Path, *, pace: float = 60.0, is_dead: bool = False
+) -> AsyncIterator[tuple[Session, Device, Plug]]:
+    """Have a washer behind a plug that is there, switched off; a dead one answers nothing."""
+    plug = make()
+    gateway = plug.gateway.replace("answer_s: 3600", "answer_s: 60") if is_dead else plug.gateway
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
+    async with session(folder, text, pace=pace) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
+
+        def answer(topic: str, payload: str) -> None:
+            switched = None if topic.startswith("ssmic") or is_dead else plug.on_message(device.say, topic, payload)
+            if switched is not None:
+                plug.meter(device.say, 2000.0 if switched else 0.0, 5000.0, is_on=switched)
+
+        plug.hello(device.say)
+        plug.meter(device.say, 0.0, 5000.0, is_on=False)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["power_w"] == 0.0)
+        await device.until(lambda: device.on("state")[-1]["available"] is True)
+        device.answers.append(answer)
+        yield run, device, plug
+
+
+PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_plug_that_is_switched_by_hand_leaves_a_contract_that_says_so(
+    make: Callable[[], Plug], tmp_path: Path
+) -> None:
+    """On before its time, off in the middle, and on again: each is a state of the job, and nobody is commanded."""
+    async with plugged_in(make, tmp_path) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "earliest_start": "in 10 h", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "SCHEDULED")
+        heard = len(device.heard)
+        plug.meter(device.say, 2000.0, 5010.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        assert device.on("job")[-1]["outcome"] == "started_by_hand"
+        plug.meter(device.say, 0.0, 5020.0, is_on=False)
+        await device.until(lambda: job_state(device) == "INTERRUPTED")
+        assert device.on("job")[-1]["outcome"] == "stopped_by_hand"
+        plug.meter(device.say, 2000.0, 5020.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        assert not [topic for topic, _, _ in device.heard[heard:] if not topic.startswith("ssmic")]
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert ("interrupted", "stopped_by_hand") in [(event.what, event.reason) for event in entry.history]
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_plug_that_vanishes_leaves_a_contract_that_says_so(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """It is waited for until its programme would have been over for a while."""
+    async with plugged_in(make, tmp_path) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        device.say(*plug.goodbye)
+        await device.until(lambda: device.on("state")[-1]["available"] is False)
+        device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="6000x", by="test").encoded())
+        await device.until(lambda: job_state(device) == "ABORTED")
+        assert device.on("job")[-1]["outcome"] == "vanished"
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert (entry.history[-1].what, entry.history[-1].reason) == ("aborted", "vanished")
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_dead_plug_is_commanded_three_times(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """It is there, and answers nothing; its job is aborted and drew nothing."""
+    async with plugged_in(make, tmp_path, pace=600.0, is_dead=True) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "ABORTED")
+        last = device.on("job")[-1]
+        assert (last["outcome"], last["measured_wh"]) == ("no_answer", 0.0)
+        on: list[bool] = []
+        for topic, payload, _ in device.heard:
+            switched = None if topic.startswith("ssmic") else plug.on_message(lambda *_, **__: None, topic, payload)
+            on += [switched] if switched is not None else []
+        assert on.count(True) == 3
+        await run.stop()
+
+
+@needs_mosquitto
+@pytest.mark.long
+async def test_a_plug_that_loses_power_is_switched_on_again_and_its_contract_says_so(tmp_path: Path) -> None:
+    """Its last will, its return with the switch open, and a counter that starts again at 0."""
+    plug = tasmota()
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
+        commands: list[str] = []
+
+        def say(topic: str, payload: Any, *, retain: bool = False) -> None:
+            device.say(topic, payload, retain=retain)
+
+        def answer(topic: str, payload: str) -> None:
+            if not topic.startswith("ssmic") and plug.on_message(say, topic, payload):
+                commands.append(payload)
+                plug.meter(say, 2000.0, 100.0 * len(commands), is_on=True)
+
+        device.answers.append(answer)
+        plug.hello(say)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["available"] is True)
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        say("tele/tasmota_A1B2C3/LWT", "Offline", retain=True)
+        await device.until(lambda: device.on("state")[-1]["available"] is False)
+        say("tele/tasmota_A1B2C3/LWT", "Online", retain=True)
+        say("tele/tasmota_A1B2C3/STATE", {"UptimeSec": 1, "POWER": "OFF"})
+        await device.until(lambda: [job for job in device.on("job") if job["outcome"] == "power_lost"])
+        await device.until(lambda: len(commands) == 2 and job_state(device) == "EXECUTING")
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert ("interrupted", "power_lost") in [(event.what, event.reason) for event in entry.history]
+
+
+@needs_mosquitto
+@pytest.mark.long
+async def test_a_plug_shows_that_its_appliance_waits_and_a_job_begins(tmp_path: Path) -> None:
+    """A few watts for a while: the plug is switched off, and on again when the contract starts."""
+    plug = tasmota()
+    waiting = "waiting: {above_w: 1, below_w: 9, for_s: 0, within_s: 72000}, answer_s"
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}".replace("answer_s", waiting))
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
+
+        def say(topic: str, payload: Any, *, retain: bool = False) -> None:
+            device.say(topic, payload, retain=retain)
+
+        def answer(topic: str, payload: str) -> None:
+            if topic.startswith("cmnd"):
+                plug.on_message(say, topic, payload)
+
+        device.answers.append(answer)
+        plug.hello(say)
+        plug.meter(say, 3.0, 100.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        powers = [payload for topic, payload, _ in device.heard if topic == "cmnd/tasmota_A1B2C3/POWER" and payload]
+        assert powers == ["OFF", "ON"]
+
+
+INVERTERS = {
+    "{adapter: opendtu, serial: '116180'}": (
+        "solar/116180/status/reachable",
+        "solar/116180/0/power",
+        "solar/116180/0/yieldday",
+    ),
+    "{adapter: ahoydtu, name: roof}": (
+        "inverter/roof/available",
+        "inverter/roof/ch0/P_AC",
+        "inverter/roof/ch0/YieldDay",
+    ),
+}
+
+
+@needs_mosquitto
+@pytest.mark.long
+@pytest.mark.parametrize("gateway", INVERTERS)
+async def test_an_inverter_is_metered_over_the_restart_of_its_counter_at_midnight(gateway: str, tmp_path: Path) -> None:
+    """Power, and energy that goes on where the day's counter begins again."""
+    reachable, power, counter = INVERTERS[gateway]
+    text = STREET.replace("        predictions:\n", f"        gateway: {gateway}\n        predictions:\n")
+    pv = f"ssmic/{RUN}/devices/pv"
+    async with session(tmp_path, text) as run, run.device(f"{pv}/state") as device:
+        device.say(reachable, "1", retain=True)
+        device.say(power, "512.3")
+        for reading in ("900", "1000", "5"):
+            device.say(counter, reading)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["energy_wh"] == 105.0)
+        last = device.on("state")[-1]
+        assert (last["available"], last["power_w"], last["type"]) == (True, 512.3, "producer")
+
+
+TASMOTA_CONFIG = {
+    "ip": "192.0.2.7", "dn": "Washer", "fn": ["Miele", None], "hn": "tasmota-A1B2C3", "mac": "AABBCCA1B2C3",
+    "t": "tasmota_A1B2C3", "ft": "%prefix%/%topic%/", "tp": ["cmnd", "stat", "tele"], "rl": [1, 0, 0], "ver": 1,
+}  # fmt: skip
+
+
+def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:
+    """Every kind of discovery, once each; nonsense is passed over; the YAML can be read back."""
+    zigbee = [
+        {"ieee_address": "0x01", "friend": 1},
+        {"ieee_address": "0x02", "friendly_name": "wash/er", "definition": {"exposes": [{"type": "switch"}]}},
+        {"ieee_address": "0x03", "friendly_name": "sensor", "definition": {"exposes": [{"name": "temperature"}]}},
+    ]
+    heard = {
+        "tasmota/discovery/AABBCCA1B2C3/config": json.dumps(TASMOTA_CONFIG).encode(),
+        "tasmota/discovery/FF/config": b"garbage",
+        "zigbee2mqtt/bridge/devices": json.dumps(zigbee).encode(),
+        "shellyplugmg3-aabb/online": b"true",
+        "solar/116180/status/reachable": b"1",
+        "inverter/roof/ch0/P_AC": b"12.5",
+        "ssmic/r/devices/heater/announce": b'{"type": "consumer", "house": "adler", "name": "Heater"}',
+    }
+    found = found_in(heard)
+    assert [(device.adapter, device.id) for device in found] == [
+        ("ahoydtu", "pv-roof"),
+        ("opendtu", "pv-116180"),
+        ("shelly", "shellyplugmg3-aabb"),
+        ("ssmic", "heater"),
+        ("tasmota", "tasmota_A1B2C3"),
+        ("zigbee2mqtt", "wash-er"),
+    ]
+    devices = "\n".join(block_lines({"devices": [device.entry() for device in found]}, 4))
+    scenario = load_text(
+        f"version: 1\nname: s\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses:\n  - id: adler\n{devices}\n", "scan", None
+    )
+    assert {gateway.adapter for gateway in scenario.gateways.values()} == {device.adapter for device in found}
+    assert load_text(to_yaml(scenario), "again", None).gateways == scenario.gateways
+
+
+def test_a_mistake_in_a_gateway_is_named_with_its_key() -> None:
+    """An adapter that does not exist, a key that it does not have, a key that is missing."""
+    for gateway, where in (
+        ("{adapter: tasmoda, topic: x}", "gateway.adapter"),
+        ("{adapter: tasmota}", "gateway.topic"),
+        ("{adapter: shelly, prefix: x, chanel: 1}", "gateway.chanel"),
+        ("{topic: x}", "gateway.topic"),
+        ("{adapter: opendtu, serial: '1'}", "gateway.adapter"),
+    ):
+        text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
+        with pytest.raises(Exception, match=where):
+            load_text(text, "test", None)

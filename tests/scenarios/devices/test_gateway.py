@@ -1,0 +1,225 @@
+"""A real device on our own topics, from its announcement to the end of its job, and everything that can go wrong."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.servers.mosquitto import find_mosquitto
+from scenarios.results.reader import ResultsReader
+from scenarios.simulation.replay import read_recording
+from scenarios.simulation.simulation import open_simulation
+from tests.scenarios.devices.session import RUN, STREET, Device, session
+
+pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+WASHER = f"ssmic/{RUN}/devices/washer"
+
+
+def ask(device: Device, **more: Any) -> None:
+    """Announce the washer, and ask for a job of it."""
+    device.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler", "name": "Miele"}, retain=True)
+    device.say(f"{WASHER}/availability", "online", retain=True)
+    device.say(f"{WASHER}/request", {"id": "wash-1", "profile": "eco40", "ready_by": "in 20 h", **more})
+
+
+async def run_washer(device: Device) -> None:
+    """Answer the command to start, with a counter, and end."""
+    await device.until(lambda: device.on("set"))
+    device.say(f"{WASHER}/report", {"id": "wash-1", "state": "EXECUTING", "power_w": 2000, "energy_wh": 1000})
+    await device.until(lambda: job_state(device) == "EXECUTING")
+    device.say(f"{WASHER}/report", {"id": "wash-1", "state": "FINISHED", "power_w": 0, "energy_wh": 1400})
+    await device.until(lambda: job_state(device) == "FINISHED")
+
+
+def has_errors(device: Device, number: int) -> bool:
+    """Return whether so many errors came."""
+    return len(device.on("error")) >= number
+
+
+def job_state(device: Device) -> str:
+    """Return the state of the job that changed last."""
+    jobs = device.on("job")
+    return jobs[-1]["state"] if jobs else ""
+
+
+async def test_a_washer_asks_is_told_its_supplier_starts_and_ends(tmp_path: Path) -> None:
+    """Every state comes once, in order; the command comes at the contract's start, and what was measured is settled."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        ask(device)
+        await run_washer(device)
+        states = [job["state"] for job in device.on("job")]
+        assert list(dict.fromkeys(states)) == ["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "FINISHED"]
+        last, command = device.on("job")[-1], device.on("set")[0]
+        assert last["suppliers"] == [{"producer": "pv", "house": "adler", "share": 1.0}]
+        assert (last["outcome"], last["measured_wh"], last["price_eur"]) == ("on_time", 400.0, 0.0)
+        assert command == {"v": 1, "command": "start", "id": "wash-1", "time": last["start"]}
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert [(event.what, event.reason) for event in entry.history] == [
+        ("agreed", ""),
+        ("started", "on_time"),
+        ("finished", "on_time"),
+    ]
+    with ResultsReader(run.results) as results:
+        settled = results.settlement(1)
+        drawn_wh = dict(zip((job.job_id for job in settled.jobs), settled.job_consumed_wh.tolist(), strict=True))
+    assert drawn_wh["adler/washer/wash-1"] == pytest.approx(400.0)
+    assert drawn_wh["brandt/dryer"] == pytest.approx(375.0)
+
+
+async def test_a_session_replays_to_the_same_ledger_and_to_the_same_recording(tmp_path: Path) -> None:
+    """Without the devices, on other hosts, from the results file and from a file of its own."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        ask(device)
+        await run_washer(device)
+        outcome = await run.stop()
+    recording = read_recording(run.results)
+    assert recording.ledger_sha256 == outcome.ledger_sha256
+    recording.save(tmp_path / "first.jsonl")
+    for number, hosts in enumerate((None, 2)):
+        again = read_recording(tmp_path / "first.jsonl")
+        plan = again.plan(bus="memory", out=tmp_path / f"{number}.sqlite", hosts=hosts)
+        async with open_simulation(plan) as repeated:
+            assert (await repeated.run())[0].ledger_sha256 == outcome.ledger_sha256
+        read_recording(tmp_path / f"{number}.sqlite").save(tmp_path / "second.jsonl")
+        assert (tmp_path / "second.jsonl").read_bytes() == (tmp_path / "first.jsonl").read_bytes()
+
+
+@pytest.mark.long
+async def test_the_next_job_is_planned_with_what_the_last_one_drew(tmp_path: Path) -> None:
+    """The profile of a programme is learned from the device's own readings."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        ask(device)
+        await run_washer(device)
+        device.say(f"{WASHER}/request", {"id": "wash-2", "profile": "eco40", "ready_by": "in 20 h"})
+        await device.until(lambda: device.on("job")[-1]["id"] == "wash-2")
+        assert device.on("job")[-1]["energy_wh"] == 400.0
+
+
+@pytest.mark.long
+async def test_a_job_is_withdrawn_before_its_start(tmp_path: Path) -> None:
+    """Its contract is cancelled, and the ledger has no other one; the run still agrees with itself."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        ask(device, earliest_start="in 15 h")
+        await device.until(lambda: job_state(device) == "SCHEDULED")
+        device.say(f"{WASHER}/withdraw", {"id": "wash-1"})
+        await device.until(lambda: job_state(device) == "ABORTED")
+        assert device.on("job")[-1]["outcome"] == "withdrawn"
+        outcome = await run.stop()
+    states = {entry.contract.job_id: entry.state for entry in outcome.ledger}
+    assert states["adler/washer/wash-1"] == "cancelled"
+
+
+@pytest.mark.long
+async def test_a_device_that_never_answers_is_commanded_three_times_and_the_contract_says_so(tmp_path: Path) -> None:
+    """Its job is aborted, and drew nothing."""
+    text = STREET.replace("answer_s: 3600", "answer_s: 60")
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#") as device:
+        ask(device)
+        await device.until(lambda: job_state(device) == "ABORTED")
+        assert len(device.on("set")) == 3
+        assert (device.on("job")[-1]["outcome"], device.on("job")[-1]["measured_wh"]) == ("no_answer", 0.0)
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert (entry.history[-1].what, entry.history[-1].reason) == ("aborted", "no_answer")
+
+
+@pytest.mark.long
+async def test_a_guest_joins_and_gives_its_place_to_another(tmp_path: Path) -> None:
+    """A device that is not in the scenario announces itself, with a profile of its own; a second one finds no room."""
+    fridge, oven = (f"ssmic/{RUN}/devices/{name}" for name in ("fridge", "oven"))
+    profiles = {"cool": {"energy_wh": 100, "duration_s": 600}}
+    async with session(tmp_path) as run, run.device(f"ssmic/{RUN}/devices/+/+") as device:
+        device.say(f"{fridge}/announce", {"type": "consumer", "house": "adler", "profiles": profiles}, retain=True)
+        device.say(f"{fridge}/request", {"id": "1", "ready_by": "in 20 h"})
+        await device.until(lambda: [job for job in device.on("job") if job["state"] == "SCHEDULED"])
+        device.say(f"{oven}/announce", {"type": "consumer", "house": "adler"})
+        error = (await device.until(lambda: device.on("error")))[0]
+        assert error["problem"] == "house 'adler' has no room for another consumer"
+        device.say(f"{fridge}/announce", "", retain=True)
+        await device.until(
+            lambda: [s for s in device.on("state") if (s["device"], s["available"]) == ("fridge", False)]
+        )
+        device.say(f"{oven}/announce", {"type": "consumer", "house": "adler"})
+        await device.until(lambda: [state for state in device.on("state") if state["device"] == "oven"])
+        await run.stop()
+
+
+@pytest.mark.long
+async def test_a_producer_joins_forecasts_and_what_it_gave_is_settled(tmp_path: Path) -> None:
+    """Its forecast serves a job; its meter says less, and the settlement goes by the meter."""
+    text = STREET.replace('          - {issued: "00:00", points: [["00:00", 0], ["200:00", 2000000]]}\n', "").replace(
+        "        predictions:\n", "        gateway: {}\n"
+    )
+    pv = f"ssmic/{RUN}/devices/pv"
+    async with session(tmp_path, text) as run, run.device(f"ssmic/{RUN}/devices/+/+") as device:
+        device.say(f"{pv}/announce", {"type": "producer", "house": "adler"}, retain=True)
+        start = device.on("state")[-1]["time"] if device.on("state") else 1782021600
+        device.say(f"{pv}/forecast", {"start": start, "step_s": 86_400, "power_w": [5000, 5000, 5000]})
+        device.say(f"{pv}/report", {"energy_wh": 0})
+        ask(device)
+        job = await device.until(lambda: [job for job in device.on("job") if job["state"] == "SCHEDULED"])
+        assert job[-1]["suppliers"][0]["producer"] == "pv"
+        device.say(f"{pv}/report", {"energy_wh": 7})
+        await device.until(lambda: device.on("state")[-1]["energy_wh"] == 7.0)
+        await run.stop()
+    with ResultsReader(run.results) as results:
+        actual = results.realised(1).scenario.producers["pv"].actual
+    assert actual is not None
+    assert any(wh == pytest.approx(7.0) for wh in actual.cumulative_wh)
+
+
+HOSTILE: list[tuple[str, Any, bool, str]] = [
+    ("request", "}{ garbage", False, "a JSON object"),
+    ("request", "x" * 70_000, False, "at most 65536"),
+    ("request", {"id": "a", "profile": "eco60", "ready_by": "in 9 h"}, False, "one of: eco40"),
+    ("request", {"id": "b", "profile": "eco40", "ready_by": "1970-01-01T00:00:00Z"}, False, "latest_start or ready_by"),
+    ("request", {"id": "c", "profile": "eco40", "ready_by": "soon"}, False, "ISO 8601"),
+    ("request", {"id": "d", "profile": "eco40"}, False, "latest_start or ready_by"),
+    ("report", {"power_w": 5, "time": 12}, False, "no time"),
+    ("report", {"energy_wh": 990, "power_w": 5}, False, "rise"),
+    ("report", {"id": "nobody", "state": "FINISHED"}, False, "there is none open"),
+    ("announce", {"type": "consumer", "house": "brandt"}, False, "'adler'"),
+    ("announce", {"type": "producer", "house": "adler"}, False, "'consumer'"),
+    ("availability", "perhaps", False, "online or offline"),
+    ("forecast", {"start": "in 1 h", "step_s": 60, "power_w": [1]}, False, "consumer"),
+    ("withdraw", {"id": "nobody"}, False, "there is none open"),
+]
+
+
+async def test_what_is_wrong_with_a_message_is_said_on_the_error_topic(tmp_path: Path) -> None:
+    """Each kind of nonsense is answered with what was expected, and nobody's contract changes."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        device.say(f"{WASHER}/report", {"energy_wh": 1000})
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
+        for number, (part, payload, retain, expected) in enumerate(HOSTILE, start=1):
+            device.say(f"{WASHER}/{part}", payload, retain=retain)
+            await device.until(partial(has_errors, device, number))
+            error = device.on("error")[-1]
+            assert (error["topic"], expected in error["expected"]) == (part, True), error
+        await device.until(lambda: device.on("state")[-1]["errors"] == len(HOSTILE))
+        guest = f"ssmic/{RUN}/devices/{'g' * 200}"
+        async with run.device(f"{guest}/#") as other:
+            other.say(f"{guest}/announce", {"type": "consumer", "house": "adler"})
+            other.say(f"{guest}/request", {"id": "j" * 200, "profile": "eco40", "ready_by": "in 9 h"})
+            error = (await other.until(lambda: other.on("error")))[0]
+            assert error["problem"] == "the ids of house, device and job have 407 characters together"
+        outcome = await run.stop()
+    assert {entry.contract.job_id: entry.state for entry in outcome.ledger} == {"brandt/dryer": "standing"}
+
+
+@pytest.mark.long
+async def test_a_flood_is_cut_short_and_leftovers_are_refused(tmp_path: Path) -> None:
+    """A thousand announcements and goodbyes in a burst cost some of them, and neither a request nor a contract."""
+    async with session(tmp_path, pace=1.0) as run, run.device(f"{WASHER}/#") as device:
+        for _ in range(500):
+            device.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"})
+            device.say(f"{WASHER}/announce", "")
+        await device.until(lambda: [error for error in device.on("error") if "at once" in error["problem"]])
+        ask(device)
+        await device.until(lambda: job_state(device) in {"SCHEDULED", "NOT_SCHEDULED"})
+        await run.stop()

@@ -1,0 +1,159 @@
+"""What no message of a device can do, whatever it holds: each is understood, or refused with what was expected."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from agents.device_events import Forecasted, JobAsked, Reported
+from agents.meter import Meter
+from scenarios.devices.adapter import MessageError
+from scenarios.devices.adapters.registry import adapter_for
+from scenarios.devices.payloads import event_of
+from scenarios.devices.scan import found_in
+from scenarios.gateways import Gateway
+from scenarios.scenario import Zone
+
+NOW_S = 1_782_021_600
+DEEP = b"[" * 900 + b"1" + b"]" * 900
+NONSENSE = [
+    b"",
+    b"\xff\xfe\x00",
+    b"}{",
+    b"null",
+    b"[]",
+    b"-1e999",
+    b"NaN",
+    b'"\\u0000"',
+    b"9" * 400,
+    DEEP,
+    b'{"a":' * 5000,
+]
+VALUES: list[Any] = [None, [], {}, "x", True, [[[[1]]]], 10**400, -(10**400), math.nan, math.inf, [1e308, 1e308, 1e308]]
+
+
+def gateway(adapter: str, **options: Any) -> Gateway:
+    """Return a plug, or an inverter."""
+    kind: Any = "producer" if adapter in {"opendtu", "ahoydtu"} else "consumer"
+    return Gateway(
+        id="d", house="adler", device="d", type=kind, agent="adler/d", adapter=adapter, options=options, load_profile=""
+    )
+
+
+DEVICES = {
+    "tasmota": (gateway("tasmota", topic="t"), ["ENERGY", "POWER", "StatusSNS", "StatusSTS", "UptimeSec"]),
+    "shelly": (gateway("shelly", prefix="s"), ["id", "result", "error", "params", "apower", "aenergy", "output"]),
+    "zigbee2mqtt": (gateway("zigbee2mqtt", name="z"), ["state", "power", "energy", "level", "message"]),
+    "opendtu": (gateway("opendtu", serial="1"), ["v"]),
+    "ahoydtu": (gateway("ahoydtu", name="n"), ["v"]),
+    "generic": (
+        gateway(
+            "generic",
+            switch={"topic": "g/s", "path": "a.b[0]"},
+            power={"topic": "g/p", "path": "power", "unit": "W"},
+            energy={"topic": "g/e", "template": "{{ value_json.power * 10 }}", "unit": "Wh"},
+            availability={"topic": "g/a"},
+        ),
+        ["a", "power"],
+    ),
+}
+
+
+def payloads(keys: list[str]) -> list[bytes]:
+    """Return nonsense, and objects that hold wrong things where the adapter looks."""
+    objects: list[dict[str, Any]] = [{key: value} for key in keys for value in VALUES]
+    objects += [{outer: {inner: value}} for outer in keys for inner in keys for value in VALUES]
+    objects += [{"ENERGY": {"Power": value, "Total": value}} for value in VALUES]
+    objects += [{"params": {"switch:0": {"apower": value, "aenergy": {"total": value}}}} for value in VALUES]
+    return NONSENSE + [json.dumps(content).encode() for content in objects]
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_an_adapter_reads_or_refuses_whatever_comes(name: str) -> None:
+    """No payload on any of its topics raises anything else, and no number is infinite or none."""
+    device, keys = DEVICES[name]
+    adapter = adapter_for(device)
+    adapter.on_connect()
+    for topic in adapter.filters():
+        for payload in payloads(keys):
+            for retained in (False, True):
+                try:
+                    events = adapter.take(topic, payload, retained=retained)
+                except MessageError:
+                    continue
+                numbers = [n for e in events if isinstance(e, Reported) for n in (e.power_w, e.counter_wh)]
+                assert all(number is None or math.isfinite(number) for number in numbers), (topic, payload)
+
+
+@pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "n" * 300, "", ["z"]])
+def test_a_bridge_cannot_rename_a_device_to_what_is_no_topic(name: Any) -> None:
+    """A command would be published to a name that no broker takes, and end the connection of all devices."""
+    adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x1"))
+    listed = json.dumps([{"ieee_address": "0x1", "friendly_name": name}]).encode()
+    with pytest.raises(MessageError):
+        adapter.take("zigbee2mqtt/bridge/devices", listed, retained=True)
+    assert not adapter.on_connect()
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "expected"),
+    [
+        ("request", {"energy_wh": 1, "duration_s": 60, "ready_by": "in " + "9" * 190 + " h"}, "in 2 h"),
+        ("request", {"energy_wh": 1, "duration_s": 60, "ready_by": 253402300799}, "at most 31 days"),
+        ("request", {"energy_wh": 1, "duration_s": 60, "latest_start": "9999-12-31T00:00:00Z"}, "at most 31 days"),
+        ("request", {"points": [[0, 0], [10**11, 5]], "ready_by": "in 2 h"}, "longer than 604800 s"),
+        ("request", {"points": [[0, 0], [10**40, 5]], "ready_by": "in 2 h"}, "power_w with step_s"),
+        (
+            "announce",
+            {"type": "consumer", "profiles": {"p": {"points": [[0, 0], [10**11, 5]]}}},
+            "longer than 604800 s",
+        ),
+        ("report", '{"power_w": 5, "time": NaN}', "a JSON object"),
+        ("report", '{"power_w": 5, "time": 1e308}', "no time"),
+        ("forecast", {"points": [[0, 0], [86400, 500]]}, "at most 31 days"),
+        ("forecast", {"points": [[NOW_S, 0], ["9999-12-31T00:00:00Z", 500]]}, "at most 366 days"),
+        ("forecast", {"points": [[NOW_S - 7200, 0], [NOW_S - 3600, 500]]}, "after now"),
+        ("forecast", {"start": 12, "step_s": 900, "power_w": [1, 2]}, "at most 31 days"),
+        ("forecast", {"start": NOW_S, "step_s": 86400, "power_w": [1] * 400}, "at most 366 days"),
+        ("forecast", {"points": [[NOW_S + 60, 0], [NOW_S, 5]]}, "points"),
+    ],
+)
+def test_a_time_that_no_device_can_mean_is_refused(part: str, content: Any, expected: str) -> None:
+    """A clock in 1970, the year 9999, a programme of a thousand years: the run calculates with every minute."""
+    payload = (content if isinstance(content, str) else json.dumps(content)).encode()
+    with pytest.raises(MessageError) as refused:
+        event_of(part, payload, NOW_S, Zone(0))
+    assert expected in str(refused.value)
+
+
+def test_what_is_just_possible_is_taken() -> None:
+    """A month ahead, and a forecast of a year."""
+    month = {"energy_wh": 1, "duration_s": 60, "latest_start": NOW_S + 31 * 86_400}
+    assert isinstance(event_of("request", json.dumps(month).encode(), NOW_S, Zone(0)), JobAsked)
+    year = {"points": [[NOW_S - 3600, 0], [NOW_S + 366 * 86_400, 500]]}
+    assert isinstance(event_of("forecast", json.dumps(year).encode(), NOW_S, Zone(0)), Forecasted)
+
+
+def test_a_meter_takes_no_reading_that_is_no_number() -> None:
+    """It would count no energy any more."""
+    meter = Meter()
+    assert not meter.take(0, 5.0, 1000.0)
+    for reading in (math.nan, math.inf, 1e300):
+        assert "expected" in meter.take(60, None, reading)
+    assert not meter.take(120, 5.0, 1010.0)
+    assert meter.energy_wh == 10.0
+
+
+def test_a_scan_passes_over_announcements_that_are_none() -> None:
+    """One that is whole is still found."""
+    keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]
+    wrong = [json.dumps({"t": "x", "id": "x", key: value}).encode() for key in keys for value in VALUES]
+    listed = [b"[" + payload + b"]" for payload in wrong]
+    announced = ("tasmota/discovery/1/config", "zigbee2mqtt/bridge/devices", "x/announce", "ssmic/r/devices/d/announce")
+    for payload in [*NONSENSE, *wrong, *listed]:
+        found_in(dict.fromkeys(announced, payload))
+    whole = {"tasmota/discovery/1/config": b"[1]", "tasmota/discovery/2/config": b'{"t": "plug", "rl": [1]}'}
+    assert [device.id for device in found_in(whole)] == ["plug"]

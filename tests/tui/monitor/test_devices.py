@@ -1,0 +1,46 @@
+"""Real devices in the live view: what they are doing, what was said, and a job that is asked for by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from textual.widgets import Input, TabbedContent
+
+from broker.transport import MemoryBroker
+from scenarios.monitor import BusFeed, ObservedRun
+from tests.tui.driving import dialog, until
+from tests.tui.monitor.test_screen import table, the_app
+from tui.shell import AskText
+
+STATE = {
+    "v": 1, "device": "washer", "house": "adler", "type": "consumer", "agent": "adler/washer", "name": "Miele",
+    "adapter": "tasmota", "available": True, "state": "EXECUTING", "job": "wash-1", "next_start": 1782036000,
+    "supplier": "pv", "power_w": 1987.0, "energy_wh": 12.0, "last_heard": 1782036060, "commands_sent": 2,
+    "commands_answered": 1, "errors": 0, "time": 1782036060,
+}  # fmt: skip
+
+
+async def test_a_device_is_shown_with_its_messages_and_a_job_is_asked_for(opened: Any) -> None:
+    """The pane is there once a device takes part; `Q` publishes a request on its behalf."""
+    broker = MemoryBroker()
+    async with opened(first_area="negotiations") as pilot, broker.connect("device") as bus:
+        feed = BusFeed(broker, ObservedRun("w"), "memory")
+        the_app(pilot).watching.begin(feed)
+        await until(pilot, lambda: feed.status == "connected")
+        tabs = pilot.app.screen.query_one(TabbedContent)
+        assert not tabs.get_tab("devices-tab").display
+        await bus.subscribe("ssmic/w/devices/washer/request")
+        await bus.publish("ssmic/w/devices/washer/state", json.dumps(STATE).encode(), retain=True)
+        await bus.publish("ssmic/w/devices/washer/set", b'{"v":1,"command":"start","id":"wash-1"}')
+        await until(pilot, lambda: tabs.get_tab("devices-tab").display)
+        await pilot.press("E")
+        await until(pilot, lambda: len(table(pilot, "device-messages").rows) == 2)
+        assert len(table(pilot, "devices").rows) == 1
+        await pilot.press("Q")
+        asking = await dialog(pilot, AskText)
+        asking.query_one(Input).value = "18:30"
+        await pilot.press("enter")
+        async for event in bus.messages():
+            assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]
+            break

@@ -1,0 +1,154 @@
+"""Real devices: their state above, the raw messages of the chosen one below."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from scenarios import Zone
+from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
+from tui.monitor.formatting import Pane, clock, moment
+from tui.shell import AskText
+from tui.widgets import Cell, Column, VirtualTable
+
+_STATES: dict[str | None, Cell] = {
+    "NOT_SCHEDULED": ("… looking", "muted"),
+    "SCHEDULED": ("◷ scheduled", "accent"),
+    "EXECUTING": ("▶ executing", "ok"),
+    "INTERRUPTED": ("‖ interrupted", "warn"),
+    "FINISHED": ("✓ finished", "ok"),
+    "ABORTED": ("✗ aborted", "bad"),
+    None: ("· no job", "muted"),
+}
+
+
+def _state(device: ObservedDevice) -> Cell:
+    if device.state.get("available") is False:
+        return "○ offline", "bad"
+    if device.state.get("type") == "producer":
+        return "☼ producer", "warn"
+    return _STATES.get(device.state.get("state"), str(device.state.get("state")))
+
+
+def _power(device: ObservedDevice) -> str:
+    power_w = device.state.get("power_w")
+    return f"{power_w:,.0f} W" if isinstance(power_w, int | float) else ""
+
+
+def _commands(device: ObservedDevice) -> str:
+    sent = device.state.get("commands_sent")
+    return f"{sent} / {device.state.get('commands_answered')}" if sent else ""
+
+
+def _columns(zone: Zone) -> tuple[Column[ObservedDevice], ...]:
+    def at(device: ObservedDevice, key: str) -> str:
+        time_s = device.state.get(key)
+        return clock(zone, time_s) if isinstance(time_s, int) else ""
+
+    return (
+        Column("device", lambda device: device.id, 18, wide=30, is_id=True),
+        Column("state", _state, 13),
+        Column("power", _power, 9, right=True),
+        Column("last heard", lambda device: at(device, "last_heard"), 10),
+        Column("next start", lambda device: at(device, "next_start"), 10),
+        Column("sent / answered", _commands, 15, from_width=80),
+        Column("errors", lambda device: str(device.state.get("errors") or ""), 6, right=True),
+        Column("adapter", lambda device: (str(device.state.get("adapter") or ""), "muted"), 11, from_width=110),
+    )
+
+
+def _message_columns(zone: Zone) -> tuple[Column[DeviceMessage], ...]:
+    return (
+        Column("heard", lambda message: ("" if message.time_s is None else moment(zone, message.time_s), "muted"), 15),
+        Column("topic", lambda message: message.part, 12),
+        Column("payload", lambda message: message.text),
+    )
+
+
+class JobAskedFor(Message):
+    """A job of a real device is asked for by hand."""
+
+    def __init__(self, device: str, ready_by: str) -> None:
+        super().__init__()
+        self.device = device
+        self.ready_by = ready_by
+
+
+class DevicesPane(Pane):
+    """Real devices, and what is said on their topics."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("Q", "ask", "Ask for a job", tooltip="Ask for a job of the device")
+    ]
+    DEFAULT_CSS = """
+    DevicesPane #devices { height: 1fr; }
+    DevicesPane #device-messages { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes = -1
+        self._chosen = ""
+        self._watched: ObservedRun | None = None
+
+    def compose(self) -> ComposeResult:
+        """Two tables."""
+        yield VirtualTable[ObservedDevice](
+            _columns(Zone()), key=lambda device: device.id, empty="No real device takes part in this run", id="devices"
+        )
+        yield VirtualTable[DeviceMessage](
+            _message_columns(Zone()),
+            key=lambda message: str(message.number),
+            empty="Nothing has been said on its topics",
+            follow=True,
+            id="device-messages",
+        )
+
+    def show(self, watched: ObservedRun) -> None:
+        """Redraw if something changed."""
+        self._watched = watched
+        if watched.changes != self._changes:
+            self._changes = watched.changes
+            self.query_one("#devices", VirtualTable).show_rows(sorted(watched.devices.values(), key=lambda d: d.id))
+            self._show_messages()
+
+    def forget(self) -> None:
+        """Clear the pane."""
+        self._changes, self._chosen, self._watched = -1, "", None
+        self.query_one("#devices", VirtualTable).show_rows([])
+        self._show_messages()
+
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        super().show_times(zone)
+        self.query_one("#devices", VirtualTable).columns = _columns(zone)
+        self.query_one("#device-messages", VirtualTable).columns = _message_columns(zone)
+
+    def _show_messages(self) -> None:
+        device = None if self._watched is None else self._watched.devices.get(self._chosen)
+        messages = [] if device is None else list(device.messages)
+        self.query_one("#device-messages", VirtualTable).show_rows(messages)
+
+    @on(VirtualTable.Highlighted, "#devices")
+    def _choose(self, event: VirtualTable.Highlighted) -> None:
+        device: ObservedDevice = event.row
+        self._chosen = device.id
+        self._show_messages()
+
+    def action_ask(self) -> None:
+        """Ask until when the chosen device is to have run, and ask for the job on its behalf."""
+        device = None if self._watched is None else self._watched.devices.get(self._chosen)
+        if device is None or device.state.get("type") != "consumer":
+            self.notify("Choose a device that runs jobs first.", severity="warning")
+            return
+
+        def asked(ready_by: str | None) -> None:
+            if ready_by:
+                self.post_message(JobAskedFor(device.id, ready_by))
+
+        details = "By when is it to have run? HH:MM, 'in 8 h', or a date and time with its offset."
+        self.app.push_screen(AskText(f"A job of {device.id}", details, "in 8 h"), asked)
