@@ -182,13 +182,20 @@ def _check(options: RunOptions) -> None:
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
+    problems += _broker_problems(values, bus)
+    if problems:
+        raise SettingsError(tuple(problems))
+
+
+def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
+    """Return which options do not go with the bus, or with the broker."""
+    problems = []
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} goes with bus='mqtt' only")
         elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} goes with the URL of a broker only")
-    if problems:
-        raise SettingsError(tuple(problems))
+    return problems
 
 
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:
