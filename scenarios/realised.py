@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from agents import (
     MESSAGES,
     AddJob,
+    AnyMessage,
     Contract,
     Job,
     JobExecuted,
@@ -70,9 +72,7 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
     for sender, body in messages:
         if sender not in scenario.gateways or body.get("kind") not in KINDS:
             continue
-        if body["kind"] == "AddJob" and body["job"]["job_id"] in owners:
-            continue
-        match MESSAGES.validate_python(body):
+        match _understood(body):
             case AddJob(job=job):
                 if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
                     added[job.job_id] = job
@@ -100,6 +100,17 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         frozenset(withdrawn),
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
     )
+
+
+def _understood(body: dict[str, Any]) -> AnyMessage | None:
+    """Return a message; None if a household's process sent nonsense, which the manager has refused as well.
+
+    Jobs that the scenario knows are recorded without their load profile, and are no additions either.
+    """
+    try:
+        return MESSAGES.validate_python(body)
+    except ValidationError:
+        return None
 
 
 def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
