@@ -38,6 +38,17 @@ soak: $(VENV)/.installed-dev
 operate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
 
+# What messages, rounds and whole runs cost, see benchmarks/README.md; the quick one takes under two minutes.
+.PHONY: bench bench-quick
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/round_trips.py
+	$(BIN)/python -m benchmarks.messages
+	$(BIN)/python benchmarks/runs.py street village
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.messages --quick
+	$(BIN)/python benchmarks/runs.py street
+
 # Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
 # environment that was whole before stays, whatever happens.
 define set_up

@@ -72,6 +72,7 @@ from .messages import (
 from .model import (
     GRID as GRID,
     MANAGER as MANAGER,
+    SHARED as SHARED,
     TIMELINE as TIMELINE,
     TOGETHER as TOGETHER,
     Contract as Contract,
@@ -84,6 +85,7 @@ from .negotiating import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
+    RANKED as RANKED,
     NegotiationSettings as NegotiationSettings,
 )
 from .plugins import (
@@ -109,6 +111,24 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
+from .shared_consumer import (
+    SharedConsumer as SharedConsumer,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
+from .shares import (
+    Share as Share,
+    load_mwh as load_mwh,
+    packed as packed,
+    produced_mwh as produced_mwh,
+    shares_of as shares_of,
+    unpacked as unpacked,
+)
 
 __all__ = [
     "ABOUT_NEGOTIATION",
@@ -121,6 +141,8 @@ __all__ = [
     "MESSAGE_KINDS",
     "NEGOTIATIONS",
     "NEW_PRODUCER",
+    "RANKED",
+    "SHARED",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
@@ -175,6 +197,10 @@ __all__ = [
     "Reported",
     "Run",
     "SettingsError",
+    "Share",
+    "SharedConsumer",
+    "SharedManager",
+    "SharedProducer",
     "Starts",
     "Waiting",
     "addition_problem",
@@ -183,7 +209,13 @@ __all__ = [
     "covers",
     "largest_sequence",
     "ledger_sha256",
+    "load_mwh",
     "load_plugin",
     "one_blas_thread",
     "open_starts",
+    "packed",
+    "produced_mwh",
+    "shares_of",
+    "supplier_of",
+    "unpacked",
 ]

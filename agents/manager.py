@@ -50,6 +50,7 @@ from agents.messages import (
     PromiseVoid,
     PromiseWithdrawn,
     Scored,
+    SharePromised,
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
@@ -438,18 +439,23 @@ class Manager(Agent[AnyMessage]):
         if problem := self._problem_with(contract, job):
             self.reject(job.agent, problem)
             self._tell_void(job, contract, problem)
-        elif contract.producer != GRID and not self._confirm(contract.producer, contract.job_id, contract.start_s):
-            reason = f"{contract.producer!r} has not promised it"
+        elif reason := self._unsigned(contract):
             log.warning("contract not confirmed", contract=contract.contract_id, consumer=job.agent, why=reason)
             self._tell_void(job, contract, reason)
         else:
-            if contract.producer != GRID:
-                self.scores.accepted(contract.producer, contract.job_id)
+            for producer in contract.producers:
+                self.scores.accepted(producer, contract.job_id)
             self._end_negotiation(contract.job_id, contract.producer)
             self._waiting.remove(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
+
+    def _unsigned(self, contract: Contract) -> str:
+        """Confirm what a contract's producer has said; return why that cannot be, or nothing."""
+        if contract.producer == GRID or self._confirm(contract.producer, contract.job_id, contract.start_s):
+            return ""
+        return f"{contract.producer!r} has not promised it"
 
     def _problem_with(self, contract: Contract, job: RegisteredJob) -> str:
         """Return what is wrong with a contract whatever its producer says; empty: nothing."""
@@ -559,8 +565,11 @@ class Manager(Agent[AnyMessage]):
         if "consumer" in told:
             self._tell_void(self._job_of(contract), contract, reason)
         if "producer" in told:
-            void = PromiseVoid(job_id=contract.job_id, start_s=contract.start_s, reason=reason)
-            self.send(contract.producer, void)
+            self._tell_producers_void(contract, reason)
+
+    def _tell_producers_void(self, contract: Contract, reason: str) -> None:
+        void = PromiseVoid(job_id=contract.job_id, start_s=contract.start_s, reason=reason)
+        self.send(contract.producer, void)
 
     def _tell_void(self, job: RegisteredJob, contract: Contract, reason: str) -> None:
         count = self._counts[contract.job_id]
@@ -608,4 +617,4 @@ def _rank(message: AnyMessage) -> int:
     """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
     if isinstance(message, ProducerJoined | ProducerLeft):
         return 0
-    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn) else 2
+    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn | SharePromised) else 2

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast, get_args
 
-from agents import SettingsError
-from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from broker import canonical, identifier_problem
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
 from scenarios import Scenario
+from scenarios.devices import with_guests
 from scenarios.files import suggest
 from scenarios.load import load_scenario
+from scenarios.results import KeptMessages
 from scenarios.simulation import Plan
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
@@ -44,6 +48,16 @@ class RunOptions(TypedDict, total=False):
     """L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search."""
     node_limit: int | None
     """exact: search-tree nodes per decision."""
+    strategy: str | None
+    """Strategy of the consumers, from a plug-in; None: the scenario's, else our own."""
+    negotiation: Literal["short-list", "ranked"] | None
+    """Whom jobs ask; None: a short list."""
+    ask_at_once: int | None
+    """Producers that a job asks at the same time; None: one."""
+    guests: int
+    """Real devices of each type that may join each house during the run."""
+    run_id: str | None
+    """Of the run at the broker, by which devices and watchers find it: `--run`; None: one of its own."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
     bus: Literal["memory", "mqtt"]
@@ -69,6 +83,8 @@ class RunOptions(TypedDict, total=False):
     """The producers' scores at the beginning, or the file that keeps them between runs; None: fresh ones."""
     reset_scores: bool
     """Begin with fresh scores whatever is in that file."""
+    messages: KeptMessages
+    """Which messages the results file keeps: `all`, `contracts` (those that contracts are made of) or `none`."""
     out: str | Path | None
     """The results file; None: a temporary one."""
 
@@ -91,7 +107,7 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         if name not in RunOptions.__annotations__:
             raise TypeError(f"there is no option {name!r} of a run{suggest(name, RunOptions.__annotations__)}")
     _check(options)
-    loaded = scenario if isinstance(scenario, Scenario) else _loaded(scenario, options)
+    loaded = _with_plugins(scenario if isinstance(scenario, Scenario) else _loaded(scenario, options), options)
     broker = options.get("broker")
     bus = options.get("bus", "memory" if broker is None else "mqtt")
     of_access = {name: options.get(name) for name in _ACCESS}
@@ -114,14 +130,17 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         tls=None if access is None else access.tls,
         hosts=options.get("hosts"),
         days=options.get("days"),
-        pace=Pace.parse(options.get("pace", "max")),
+        pace=_pace(loaded, bus, options),
         patient=options.get("patient", True),
+        negotiating=_negotiating(options),
+        run_id=_run_id(options),
         limit_wall_s=options.get("limit_wall_s", LIMIT_WALL_S),
         keep=options.get("keep", False),
         home_assistant=options.get("home_assistant", False),
         scores_file=Path(cast("str", scores)) if is_file else None,
         reset_scores=options.get("reset_scores", False) and is_file,
         start_scores=None if is_file else dict(cast("Mapping[str, int] | None", scores) or {}),
+        kept_messages=options.get("messages", "all"),
         has_script=True,
         out=out,
     )
@@ -135,13 +154,15 @@ def _check(options: RunOptions) -> None:
     """
     values: dict[str, Any] = dict(options)
     problems = []
-    for name, least in (("seed", 0), ("days", 1), ("hosts", 1)):
+    for name, least in (("seed", 0), ("days", 1), ("hosts", 1), ("guests", 0)):
         value = values.get(name)
         if value is not None and (name, value) != ("hosts", "houses") and (not isinstance(value, int) or value < least):
             problems.append(f"{name} {value!r}: a whole number from {least} on is expected")
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    if values.get("messages", "all") not in get_args(KeptMessages):
+        problems.append(f"messages {values['messages']!r}: one of {', '.join(get_args(KeptMessages))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
@@ -159,6 +180,40 @@ def _loaded(source: str | Path, options: RunOptions) -> Scenario:
     return load_scenario(source, chosen, allow_outside=options.get("allow_outside", False))
 
 
+def _with_plugins(scenario: Scenario, options: RunOptions) -> Scenario:
+    strategy = options.get("strategy")
+    chosen = with_guests(
+        scenario if strategy is None else replace(scenario, strategy=strategy), options.get("guests", 0)
+    )
+    if chosen.strategy:
+        load_plugin(AGENTS, chosen.strategy)
+    return chosen
+
+
+def _run_id(options: RunOptions) -> str | None:
+    run_id = options.get("run_id")
+    problem = None if run_id is None else identifier_problem(run_id)
+    if problem is not None:
+        raise SettingsError((f"run_id {run_id!r} {problem}",))
+    return None if run_id is None else canonical(run_id)
+
+
+def _negotiating(options: RunOptions) -> NegotiationSettings:
+    wanted: dict[str, Any] = {"negotiation": options.get("negotiation"), "ask_at_once": options.get("ask_at_once")}
+    return NegotiationSettings(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:
+    pace = options.get("pace")
+    if not scenario.gateways:
+        return Pace.parse(pace or "max")
+    if bus == "memory":
+        raise SettingsError(("real devices meet a run on MQTT: bus='mqtt'",))
+    if pace == "max":
+        raise SettingsError(("real devices need a pace, such as 1x or 60x",))
+    return Pace.parse(pace or "1x")
+
+
 def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
     algorithm = options.get("algorithm")
     given: dict[str, Any] = {name: options[name] for name in _ALGORITHM if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
@@ -167,11 +222,11 @@ def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
             raise SettingsError(tuple(f"{name} is in the algorithm's settings already" for name in given))
         return algorithm
     name = algorithm or scenario.algorithm
-    name = {known.casefold(): known for known in ALGORITHMS}.get(name.casefold(), name)
+    name = {known.casefold(): known for known in known_algorithms()}.get(name.casefold(), name)
     foreign = [
         f"{setting} belongs to {', '.join(ALGORITHMS_WITH[setting])}, and {name} has no such setting"
         for setting in given
-        if name in ALGORITHMS and name not in ALGORITHMS_WITH[setting]
+        if name in known_algorithms() and name not in ALGORITHMS_WITH[setting]
     ]
     if foreign:
         raise SettingsError(tuple(foreign))

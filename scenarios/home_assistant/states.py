@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import GRID, Contract, FloatArray, Job, LedgerEntry
+from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
 from scenarios.realised import Realised
 from scenarios.scenario import ProducerSeries, Scenario
@@ -84,7 +84,10 @@ def _producers(
 ) -> dict[str, dict[str, Any]]:
     committed_wh: dict[str, float] = defaultdict(float)
     for contract in contracts:
-        committed_wh[contract.producer] += contract.energy_wh
+        if contract.producer != SHARED:
+            committed_wh[contract.producer] += contract.energy_wh
+        for share in contract.shares:
+            committed_wh[share.producer] += share.energy_wh
     minute_s = standing.now_s // MINUTE_S * MINUTE_S
     edges_s: FloatArray = np.asarray([minute_s, minute_s + MINUTE_S], dtype=np.float64)
     found = {}

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import structlog
 
+from agents.sharing import SUPPLY_RULES, SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
@@ -105,12 +106,15 @@ def _enter(arguments: list[str], log: str) -> None:
 class _Neighbourhood:
     """The processes of one run."""
 
-    def __init__(self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...]) -> None:
+    def __init__(
+        self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...], supply: SupplyRule
+    ) -> None:
         self.folder = folder
         self.links = links
         self.houses = tuple(name for name in links if name != CLOCK)
         self._scenario = scenario
         self._options = options
+        self._supply = supply
         self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
@@ -138,6 +142,7 @@ class _Neighbourhood:
     def start(self, name: str, copy: str = "") -> BaseProcess:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
+        common += ["--supply", self._supply]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
@@ -305,7 +310,12 @@ class _Disturbed:
 
 
 async def run_disturbed(
-    scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int, options: tuple[str, ...] = ()
+    scenario: str,
+    houses: tuple[str, ...],
+    disturbance: Disturbance,
+    seed: int,
+    options: tuple[str, ...] = (),
+    supply: SupplyRule = "whole",
 ) -> Result:
     """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
@@ -315,7 +325,7 @@ async def run_disturbed(
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
             for i, name in enumerate([CLOCK, *houses])
         }
-        neighbourhood = _Neighbourhood(scenario, folder, links, options)
+        neighbourhood = _Neighbourhood(scenario, folder, links, options, supply)
         stack.callback(neighbourhood.stop)
         run = _Disturbed(neighbourhood, mosquitto, disturbance)
         watching = asyncio.ensure_future(run.watch())
@@ -354,12 +364,18 @@ def main() -> int:
     # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
-    calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0))
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n", flush=True)
+    undisturbed: dict[SupplyRule, Result] = {}
+    for supply in SUPPLY_RULES:
+        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply))
+        print(f"undisturbed, {supply}: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n", flush=True)
+        undisturbed[supply] = calm
 
     def problems_of(seed: int) -> tuple[str, ...]:
+        # Kinds of faults come in turn, so that the rule of supply is drawn.
+        supply = Random(f"supply {seed}").choice(SUPPLY_RULES)
+        calm = undisturbed[supply]
         disturbance = Disturbance.draw(seed, houses, calm.steps)
-        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed))
+        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply))
         came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"
         is_same = (result.ledger_sha256, result.messages) == (calm.ledger_sha256, calm.messages)
         return (came_to, *result.problems) if result.problems or not is_same else ()

@@ -27,12 +27,14 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     Run,
     ScenarioArgument,
     Seed,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -79,6 +81,8 @@ def clock(
     node_limit: NodeLimit = None,
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     impatient: Impatient = False,
     days: Annotated[
         int | None,
@@ -157,6 +161,7 @@ def clock(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
+        supply_settings,
         with_strategy,
     )
     from tui.logs import configure_logs, log_file_of
@@ -174,6 +179,7 @@ def clock(
         run,
         seed,
         chosen,
+        supply_settings(loaded, supply, prefer),
         negotiating=negotiation_settings(negotiation, ask_at_once),
         impatient=impatient,
         limit_wall_s=limit,
@@ -191,7 +197,15 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient, negotiating=settings.negotiating)
+    key = run_key(
+        loaded,
+        settings.seed,
+        chosen,
+        days,
+        patient=settings.patient,
+        negotiating=settings.negotiating,
+        supply=settings.supply,
+    )
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
         key = f"{key}/{settings.run_id}"

@@ -23,12 +23,14 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     Run,
     ScenarioArgument,
     Seed,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -81,6 +83,8 @@ def host(
     node_limit: NodeLimit = None,
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     impatient: Impatient = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
@@ -93,7 +97,7 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, scenario and its variables must be the clock's; it refuses a household with others.
+    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
@@ -104,6 +108,7 @@ def host(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
+        supply_settings,
         with_strategy,
     )
     from tui.logs import configure_logs
@@ -118,6 +123,7 @@ def host(
         run,
         seed,
         chosen,
+        supply_settings(loaded, supply, prefer),
         negotiating=negotiation_settings(negotiation, ask_at_once),
         impatient=impatient,
         limit_wall_s=limit,

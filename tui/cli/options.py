@@ -10,6 +10,7 @@ import typer
 
 from agents import MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
+from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -82,6 +83,28 @@ Strategy = Annotated[
         metavar="NAME",
         help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
         envvar="SSMIC_STRATEGY",
+        show_envvar=False,
+    ),
+]
+
+Supply = Annotated[
+    SupplyRule | None,
+    typer.Option(
+        help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
+        "[default: from the scenario, else whole]",
+        envvar="SSMIC_SUPPLY",
+        show_envvar=False,
+    ),
+]
+
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME...]",
+        help="With shared supply: what consumers prefer, most important first: "
+        f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
+        f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
+        envvar="SSMIC_PREFER",
         show_envvar=False,
     ),
 ]

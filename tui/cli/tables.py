@@ -208,7 +208,7 @@ def _suppliers(run: Json) -> list[tuple[str, float]]:
 
 _COLUMNS = (
     ("consumed", "consumed_wh"),
-    ("local", "delivered_wh"),
+    ("local", "local_wh"),
     ("grid", "grid_wh"),
     ("self-\ncons.", "self_consumption"),
     ("self-\nsuff.", "self_sufficiency"),
