@@ -25,6 +25,8 @@ from agents import (
 )
 from scenarios.scenario import ProducerSeries, Scenario
 
+MAX_LATE_S = 366 * 86_400
+"""A job starts at most so long after its latest start: a run may stand still, and a device be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
 """Kinds of messages that say so."""
 
@@ -65,6 +67,7 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
+    of_scenario = {job.job_id: job for job in scenario.jobs}
     added: dict[str, Job] = {}
     withdrawn: set[str] = set()
     executed: dict[str, JobExecuted] = {}
@@ -79,8 +82,9 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
                     owners[job.job_id] = sender
             case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
                 withdrawn.add(job_id)
-            case JobExecuted() as execution if owners.get(execution.job_id) == sender:
-                executed[execution.job_id] = execution
+            case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
+                if _is_plausible(execution, added.get(job_id) or of_scenario[job_id]):
+                    executed[job_id] = execution
             case ProductionMeasured() as measured if measured.producer == sender:
                 given.setdefault(measured.producer, []).append(measured.production)
     if not (added or executed or given):
@@ -100,6 +104,11 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         frozenset(withdrawn),
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
     )
+
+
+def _is_plausible(execution: JobExecuted, job: Job) -> bool:
+    """Return whether a job can have started when its gateway says: results are settled from then on."""
+    return job.registered_s <= execution.started_s <= job.latest_start_s + MAX_LATE_S
 
 
 def _understood(body: dict[str, Any]) -> AnyMessage | None:

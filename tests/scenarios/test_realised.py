@@ -49,3 +49,20 @@ def test_nonsense_of_a_household_adds_nothing_and_ends_nothing(nonsense: dict[st
     realised = realise(street, [(WASHER, nonsense), (WASHER, added())])
     assert [job.job_id for job in realised.agreed.jobs] == ["adler/washer/1", "brandt/dryer"]
     assert realised.scenario.producers == street.producers
+
+
+@pytest.mark.parametrize(
+    ("started_s", "expected_s"), [(1782021660, {"adler/washer/1": 1782021660}), (0, {}), (10**12, {}), (-(10**12), {})]
+)
+def test_a_start_that_no_device_can_have_had_is_passed_over(started_s: int, expected_s: dict[str, int]) -> None:
+    """Results are settled from there on, in minutes: a clock in 1970 would fill the memory."""
+    executed = {
+        "kind": "JobExecuted",
+        "contract_id": "adler/washer/1/1",
+        "job_id": "adler/washer/1",
+        "state": "FINISHED",
+        "outcome": "on_time",
+        "started_s": started_s,
+    }
+    realised = realise(load_text(STREET, "street", None), [(WASHER, added()), (WASHER, executed)])
+    assert dict(realised.started_s) == expected_s
