@@ -47,7 +47,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, SHARED, Contract, Job
 from agents.sequencing import Starts
-from agents.shares import MINUTE_S, IntArray, Share, add_at, load_mwh, packed, shares_of, unpacked
+from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing import Composition, Offers, SupplySettings, compose
 from broker.hosts import AgentLostError, Channel, Received, TimeUp
 
@@ -184,7 +184,7 @@ class SharedConsumer(Consumer):
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
-        if contract is not None and contract.start_s > self.now_s:
+        if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
             super()._take_void(void)
 
     # Contracts.
@@ -388,7 +388,7 @@ class _SharedJobRun(JobRun):
         known = supply.reserved.get(producer)
         if known is None and producer in supply.held:
             known = (supply.start_s, supply.held[producer])
-        return known is not None and known[0] == start_s and packed(known[1]) == packed(series)
+        return known is not None and known[0] == start_s and is_same(known[1], series)
 
     async def _reserve(self, starts: Starts, least_mwh: int) -> tuple[int, dict[str, IntArray]] | None:
         """Compose, and reserve each share; compose again where a producer has less.

@@ -238,7 +238,7 @@ class SharedManager(Manager):
             if entry is None or signed is None:
                 if last.runs:
                     self._tell_share_void(producer, job_id, "its consumer has not confirmed it")
-            elif (last.start_s, last.runs) != signed and entry.contract.start_s > last.said_s:
+            elif (last.start_s, last.runs) != signed and entry.contract.start_s > self.now_s:
                 self._end(
                     entry, f"its consumer has not confirmed the new share of {producer!r}", "consumer", "producer"
                 )

@@ -113,6 +113,13 @@ def add_at(series_mwh: IntArray, more_mwh: IntArray, begin: int) -> None:
         series_mwh[first:last] += more_mwh[first - begin : last - begin]
 
 
+def is_same(series_mwh: IntArray, other_mwh: IntArray) -> bool:
+    """Return whether two series are the same apart from zeros at the end."""
+    both = min(len(series_mwh), len(other_mwh))
+    rest = series_mwh[both:].any() or other_mwh[both:].any()
+    return not rest and bool((series_mwh[:both] == other_mwh[:both]).all())
+
+
 class Share(BaseModel):
     """What a producer gives to a job."""
 
@@ -133,6 +140,16 @@ class Share(BaseModel):
     def energy_wh(self) -> float:
         """Its energy, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
+
+    def period_s(self, start_s: int) -> tuple[int, int]:
+        """Return from when until when it gives something, UNIX seconds, whole minutes.
+
+        Args:
+            start_s: The job's start.
+        """
+        given = np.flatnonzero(self.minutes())
+        first = start_s // MINUTE_S
+        return (first + int(given[0])) * MINUTE_S, (first + int(given[-1]) + 1) * MINUTE_S
 
     def minutes(self, count: int | None = None) -> IntArray:
         """Return its energy by the minute, mWh, shape (count,); None: up to its last minute."""

@@ -9,6 +9,7 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
+    MINUTE_S,
     Bill,
     EnergySplit,
     IntArray,
@@ -84,6 +85,10 @@ class SupplierShare:
     """Energy that it was to give by the contract."""
     delivered_wh: float
     """The part of it that its production covered."""
+    first_s: int
+    """Beginning of the first minute in which it gives something, UNIX seconds."""
+    last_s: int
+    """End of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +410,20 @@ def _supplier_shares(settled: Settlement) -> list[tuple[SupplierShare, ...]]:
     pairs, index = np.unique(pair, return_inverse=True)
     contracted_wh = np.bincount(index, weights=given.contracted_wh, minlength=len(pairs))
     delivered_wh = np.bincount(index, weights=given.delivered_wh, minlength=len(pairs))
+    first = np.full(len(pairs), settled.minutes, dtype=np.int64)
+    last = np.zeros(len(pairs), dtype=np.int64)
+    np.minimum.at(first, index, given.minute)
+    np.maximum.at(last, index, given.minute + 1)
     shares: list[list[SupplierShare]] = [[] for _ in settled.jobs]
     for i, one in enumerate(pairs.tolist()):
         job, producer = divmod(one, max(1, producers))
-        share = SupplierShare(settled.producers[producer], float(contracted_wh[i]), float(delivered_wh[i]))
+        share = SupplierShare(
+            settled.producers[producer],
+            float(contracted_wh[i]),
+            float(delivered_wh[i]),
+            settled.start_s + MINUTE_S * int(first[i]),
+            settled.start_s + MINUTE_S * int(last[i]),
+        )
         shares[job].append(share)
     return [tuple(of) for of in shares]
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from agents import (
     AGENTS,
     MANAGER,
@@ -20,6 +22,7 @@ from agents import (
     JobRegister,
     Manager,
     NegotiationSettings,
+    Places,
     Prices,
     PricesAt,
     Producer,
@@ -116,7 +119,7 @@ class Cast:
         self.manager = (
             SharedManager(register, settings.scores)
             if self.is_shared
-            else Manager(register, settings.scores, settings.negotiating)
+            else Manager(register, settings.scores, settings.negotiating, _places(scenario))
         )
         self.director: Director | None = None
         if script is not None:
@@ -197,6 +200,25 @@ class _Making:
                 is_there=is_there,
             )
         return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+
+
+def _places(scenario: Scenario) -> Places:
+    """Return where consumers and producers are, and what energy costs between them."""
+    tariff, zone = scenario.tariff, scenario.zone
+
+    def prices(time_s: int) -> tuple[float, float]:
+        assert tariff is not None  # noqa: S101 - only called if there is one
+        times_s = np.array([time_s], dtype=np.int64)
+        return (
+            float(prices_at(tariff.feed_in_eur_per_kwh, times_s, zone)[0]),
+            float(prices_at(tariff.neighbour_eur_per_kwh, times_s, zone)[0]),
+        )
+
+    return Places(
+        houses={house.id: number for number, house in enumerate(scenario.houses)},
+        house_of={d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"},
+        prices=None if tariff is None else prices,
+    )
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:

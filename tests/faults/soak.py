@@ -1,7 +1,8 @@
 """Simulated crashes on a simulated network, thousands of seeds in one process: `make soak`.
 
-Every seed draws a network that misbehaves and processes that die, at any step and anywhere inside it, and come
-back later; every other one shares the supply. The ledger must equal the undisturbed one; the seed of any difference is printed, and repeats it.
+Every seed draws a network that misbehaves and processes that die, at any step and anywhere inside it, and come back
+later; every other one shares the supply. The ledger must equal the undisturbed one; the seed of any difference is
+printed, and repeats it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents import MAX_AT_ONCE
+from agents import ABOUT_RANKING, MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
@@ -270,6 +270,19 @@ AskAtOnce = Annotated[
         help=f"Producers that a job asks at the same time; the best-ranked one that accepts gets the job. From 1 to "
         f"{MAX_AT_ONCE}. [default: 1]",
         envvar="SSMIC_ASK_AT_ONCE",
+        show_default=False,
+    ),
+]
+
+RankingName = Annotated[
+    str | None,
+    typer.Option(
+        "--ranking",
+        metavar="NAME",
+        help="In which order jobs ask producers: "
+        + "; ".join(f"{name}: {about}" for name, about in ABOUT_RANKING.items())
+        + "; or a plug-in's. [default: scores]",
+        envvar="SSMIC_RANKING",
         show_default=False,
     ),
 ]

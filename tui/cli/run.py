@@ -23,6 +23,7 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     Prefer,
+    RankingName,
     ScenarioArgument,
     SetVariables,
     StepSize,
@@ -112,6 +113,7 @@ def run(
     ] = "all",
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    ranking: RankingName = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -271,7 +273,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    negotiating = negotiation_settings(negotiation, ask_at_once)
+    negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_strategy(with_guests(found.scenario, guests), strategy)
     if run_id is not None and (runs > 1 or len(names) > 1):

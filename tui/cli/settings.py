@@ -199,17 +199,18 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     return access
 
 
-def negotiation_settings(negotiation: str | None, ask_at_once: int | None) -> NegotiationSettings:
+def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranking: str | None) -> NegotiationSettings:
     """Return how jobs find a supplier; None takes the default.
 
     Args:
         negotiation: Whom they ask.
         ask_at_once: How many at the same time.
+        ranking: In which order.
 
     Raises:
         BadParameter: A value is out of range.
     """
-    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once}
+    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     try:
         return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
     except SettingsError as error:
