@@ -266,7 +266,7 @@ def _pressed(seed: int, jobs: int) -> Scenario:
 
 def test_where_agents_live_and_what_is_lost_changes_no_ledger() -> None:
     """One host, and three with a bad network; early promises give another one."""
-    scenario = _pressed(3, 12)
+    scenario = _pressed(2, 9)
     outcomes = [_run(scenario), _run(scenario, FaultyBroker(MemoryBroker(), BAD_NETWORK, 1), 3)]
     assert len({outcome.ledger_sha256 for outcome in outcomes}) == 1
     assert outcomes[0].ledger_sha256 != _run(replace(scenario, promise="early")).ledger_sha256
