@@ -65,6 +65,9 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("description",),
     ("days",),
     ("algorithm",),
+    ("supply",),
+    ("prefer",),
+    ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 
