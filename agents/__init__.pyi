@@ -95,6 +95,17 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
+from .provisional import (
+    Promise as Promise,
+)
+from .rankings import (
+    ABOUT_RANKING as ABOUT_RANKING,
+    RANKINGS as RANKINGS,
+    Places as Places,
+    Question as Question,
+    Ranking as Ranking,
+    known_rankings as known_rankings,
+)
 from .register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
@@ -132,6 +143,7 @@ from .shares import (
 
 __all__ = [
     "ABOUT_NEGOTIATION",
+    "ABOUT_RANKING",
     "AGENTS",
     "GRID",
     "MANAGER",
@@ -142,6 +154,7 @@ __all__ = [
     "NEGOTIATIONS",
     "NEW_PRODUCER",
     "RANKED",
+    "RANKINGS",
     "SHARED",
     "TIMELINE",
     "TOGETHER",
@@ -187,12 +200,16 @@ __all__ = [
     "NegotiationSettings",
     "NewForecast",
     "Outlook",
+    "Places",
     "Prediction",
     "Prices",
     "PricesAt",
     "Producer",
     "Production",
     "ProductionMeasured",
+    "Promise",
+    "Question",
+    "Ranking",
     "Rejected",
     "Reported",
     "Run",
@@ -207,6 +224,7 @@ __all__ = [
     "can_run_in_sequence",
     "consumer_agent",
     "covers",
+    "known_rankings",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",

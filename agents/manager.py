@@ -55,6 +55,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
 from agents.negotiating import RANKED, NegotiationSettings
+from agents.rankings import Places, Question, ranking_for
 from agents.register import JobRegister, RegisteredJob
 from agents.scores import Scores
 from broker.hosts import Agent, Received
@@ -105,6 +106,7 @@ class Manager(Agent[AnyMessage]):
         register: JobRegister,
         scores: Mapping[str, int] | None = None,
         negotiating: NegotiationSettings | None = None,
+        places: Places | None = None,
     ) -> None:
         """Create a manager.
 
@@ -112,6 +114,7 @@ class Manager(Agent[AnyMessage]):
             register: The jobs and producers of the neighbourhood.
             scores: Scores from earlier simulations, by producer id.
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
+            places: Where consumers and producers are; None: unknown.
         """
         super().__init__(MANAGER)
         self.scores = Scores(scores or {})
@@ -119,6 +122,8 @@ class Manager(Agent[AnyMessage]):
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
         self._negotiating = negotiating or NegotiationSettings(RANKED)
+        self._ranking = ranking_for(self._negotiating.ranking)
+        self._places = places or Places()
         self._board = Board()
         self._negotiations: dict[str, Negotiation] = {}
         """By job that looks for a supplier in this second."""
@@ -244,7 +249,9 @@ class Manager(Agent[AnyMessage]):
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         asked = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
-        order = self.scores.ranked()
+        ids = self.scores.ids
+        keys = self._ranking.keys(Question(received.sender, job.house, need.begin_s, ids, self._places, self.rng))
+        order = self.scores.ranked(keys)
         may_serve = np.ones(len(order), dtype=np.bool_)
         if self._negotiating.leaves_out:
             may_serve = self._board.may_serve(need, order)
@@ -445,6 +452,7 @@ class Manager(Agent[AnyMessage]):
         else:
             for producer in contract.producers:
                 self.scores.accepted(producer, contract.job_id)
+                self._ranking.learn(job.agent, producer)
             self._end_negotiation(contract.job_id, contract.producer)
             self._waiting.remove(contract.job_id)
             self._counts[contract.job_id] += 1
@@ -495,6 +503,8 @@ class Manager(Agent[AnyMessage]):
         what = _EXECUTIONS.get(report.state)
         if not self._register.owns(sender, report.job_id) or what is None:
             self.reject(sender, f"says what a device did of job {report.job_id!r}, which is not its own or has not run")
+        elif report.started_s > self.now_s:
+            self.reject(sender, f"says at {self.now_s} that job {report.job_id!r} started at {report.started_s}")
         elif entry is None or entry.contract.job_id != report.job_id or entry.state != "standing":
             # Its producer has ended the contract, which the gateway could not know.
             log.warning("execution without a contract", agent=self.id, sender=sender, contract=report.contract_id)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
@@ -221,6 +221,8 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    promise: Promise = "early"
+    """When producers' promises are firm: with their yes, or shortly before the job starts."""
     strategy: str = ""
     """The plug-in that the consumers are made by; empty: our own."""
     supply: SupplyRule = "whole"
@@ -379,7 +381,12 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
     return scenario
 
 
+def _apart(scenario: Scenario) -> set[str]:
+    """Return the fields that a hash leaves out: what no run depends on, and what is as it always was."""
+    return {"faults", "promise"} if scenario.promise == "early" else {"faults"}
+
+
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    content = SCENARIO.dump_json(scenario, exclude={"faults", "supply", "prefer"})
+    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer"} | _apart(scenario))
     return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

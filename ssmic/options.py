@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast, get_args
+from typing import Any, Literal, TypedDict, cast
 
-from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from agents.sharing import SupplyRule, SupplySettings
 from broker import canonical, identifier_problem
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
@@ -19,11 +20,12 @@ from scenarios import Scenario
 from scenarios.devices import with_guests
 from scenarios.files import suggest
 from scenarios.load import load_scenario
-from scenarios.results import KeptMessages
+from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
+_NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _ACCESS = ("user", "password_file", "ca_file", "cert_file", "key_file")
 
 
@@ -50,16 +52,25 @@ class RunOptions(TypedDict, total=False):
     """exact: search-tree nodes per decision."""
     strategy: str | None
     """Strategy of the consumers, from a plug-in; None: the scenario's, else our own."""
-    negotiation: Literal["short-list", "ranked"] | None
-    """Whom jobs ask; None: a short list."""
-    ask_at_once: int | None
-    """Producers that a job asks at the same time; None: one."""
     guests: int
     """Real devices of each type that may join each house during the run."""
     run_id: str | None
     """Of the run at the broker, by which devices and watchers find it: `--run`; None: one of its own."""
+    supply: SupplyRule | None
+    """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
+    prefer: Sequence[str] | None
+    """With shared supply, what consumers prefer, most important first; None: as the scenario says."""
+    promise: Promise | None
+    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
+    scenario's."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
+    negotiation: str
+    """Whom jobs ask: `short-list`, or `ranked` as in PySSMic."""
+    ask_at_once: int
+    """Producers that a job asks at the same time."""
+    ranking: str
+    """In which order: `scores`, `own-roof`, `price`, `nearest`, `learning`, or a plug-in's."""
     bus: Literal["memory", "mqtt"]
     """Default: `mqtt` where a broker is named, else `memory`."""
     broker: str | None
@@ -108,6 +119,9 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
             raise TypeError(f"there is no option {name!r} of a run{suggest(name, RunOptions.__annotations__)}")
     _check(options)
     loaded = _with_plugins(scenario if isinstance(scenario, Scenario) else _loaded(scenario, options), options)
+    promise = options.get("promise")
+    if promise is not None:
+        loaded = replace(loaded, promise=promise)
     broker = options.get("broker")
     bus = options.get("bus", "memory" if broker is None else "mqtt")
     of_access = {name: options.get(name) for name in _ACCESS}
@@ -133,6 +147,7 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         pace=_pace(loaded, bus, options),
         patient=options.get("patient", True),
         negotiating=_negotiating(options),
+        supply=_supply(loaded, options),
         run_id=_run_id(options),
         limit_wall_s=options.get("limit_wall_s", LIMIT_WALL_S),
         keep=options.get("keep", False),
@@ -161,18 +176,26 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
-    if values.get("messages", "all") not in get_args(KeptMessages):
-        problems.append(f"messages {values['messages']!r}: one of {', '.join(get_args(KeptMessages))} is expected")
+    for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
+        if values.get(name) is not None and values[name] not in known:
+            problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
+    problems += _broker_problems(values, bus)
+    if problems:
+        raise SettingsError(tuple(problems))
+
+
+def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
+    """Return which options do not go with the bus, or with the broker."""
+    problems = []
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} goes with bus='mqtt' only")
         elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} goes with the URL of a broker only")
-    if problems:
-        raise SettingsError(tuple(problems))
+    return problems
 
 
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:
@@ -199,8 +222,13 @@ def _run_id(options: RunOptions) -> str | None:
 
 
 def _negotiating(options: RunOptions) -> NegotiationSettings:
-    wanted: dict[str, Any] = {"negotiation": options.get("negotiation"), "ask_at_once": options.get("ask_at_once")}
-    return NegotiationSettings(**{name: value for name, value in wanted.items() if value is not None})
+    given: dict[str, Any] = {name: options[name] for name in _NEGOTIATION if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
+    return NegotiationSettings(**given)
+
+
+def _supply(scenario: Scenario, options: RunOptions) -> SupplySettings:
+    prefer: Any = tuple(options.get("prefer") or scenario.prefer)
+    return SupplySettings(options.get("supply") or scenario.supply, prefer)
 
 
 def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:

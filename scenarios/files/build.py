@@ -166,6 +166,7 @@ class _ScenarioBuilder:
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            promise=file.promise,
             strategy=file.strategy,
             supply=file.supply,
             prefer=prefer,

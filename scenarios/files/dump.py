@@ -50,6 +50,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        **({"promise": scenario.promise} if scenario.promise != "early" else {}),
         "strategy": scenario.strategy,
         **({"supply": scenario.supply} if scenario.supply != "whole" else {}),
         **({"prefer": list(scenario.prefer)} if scenario.prefer != PREFERENCES else {}),

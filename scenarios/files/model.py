@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from agents import Promise
 from agents.scheduling import ALGORITHMS, INSERTION
 from agents.sharing import PREFERENCES, Preference, SupplyRule
 from scenarios.files.entries import (
@@ -177,6 +178,11 @@ class ScenarioFile(FileEntry):
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
+    )
+    promise: Promise = Field(
+        "early",
+        description="When promises are firm: early, with the yes; late, shortly before the start, until then better "
+        "jobs push a job out",
     )
     strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
     supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")

@@ -67,6 +67,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("algorithm",),
     ("supply",),
     ("prefer",),
+    ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 

@@ -77,6 +77,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Headroom": lambda body, _: f"At most {energy(sum(body['view']['free_wh']))} left",
     "Request": _request,
     "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
+    "AcceptProvisionally": lambda body, zone: f"Provisionally yes, from {zone.clock(body['start_s'])}",
+    "PushOut": lambda body, _: f"Pushed out: {body['reason']}",
     "Decline": lambda body, _: f"No: {body['reason']}",
     "Withdraw": lambda _body, _zone: "Request withdrawn",
     "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from agents import (
     AGENTS,
@@ -20,6 +23,7 @@ from agents import (
     JobRegister,
     Manager,
     NegotiationSettings,
+    Places,
     Prices,
     PricesAt,
     Producer,
@@ -111,12 +115,13 @@ class Cast:
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
+        negotiating = _negotiating(scenario, settings)
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
         self.manager = (
             SharedManager(register, settings.scores)
             if self.is_shared
-            else Manager(register, settings.scores, settings.negotiating)
+            else Manager(register, settings.scores, negotiating, _places(scenario))
         )
         self.director: Director | None = None
         if script is not None:
@@ -132,10 +137,12 @@ class Cast:
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
 
+        is_late = scenario.promise == "late" and not self.is_shared
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
-            # Shares are composed of what all producers offer.
-            member.negotiating = NegotiationSettings(RANKED) if self.is_shared else settings.negotiating
+            member.negotiating = negotiating
+            if is_late:
+                member.promise_late()
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
@@ -172,7 +179,9 @@ class _Making:
         predictions = self._scenario.producers[device.id].predictions
         if gateway is not None and not any(p.production.energy_wh for p in predictions):
             predictions = ()  # it joins with the first forecast of its device
-        scheduler, is_there = scheduler_for(self._settings.algorithm), device.agent not in self._absent
+        is_late = self._scenario.promise == "late" and not self._settings.supply.is_shared
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=is_late)
+        is_there = device.agent not in self._absent
         if gateway is not None:
             return GatewayProducer(
                 device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
@@ -197,6 +206,34 @@ class _Making:
                 is_there=is_there,
             )
         return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+
+
+def _places(scenario: Scenario) -> Places:
+    """Return where consumers and producers are, and what energy costs between them."""
+    tariff, zone = scenario.tariff, scenario.zone
+
+    def prices(time_s: int) -> tuple[float, float]:
+        assert tariff is not None  # noqa: S101 - only called if there is one
+        times_s = np.array([time_s], dtype=np.int64)
+        return (
+            float(prices_at(tariff.feed_in_eur_per_kwh, times_s, zone)[0]),
+            float(prices_at(tariff.neighbour_eur_per_kwh, times_s, zone)[0]),
+        )
+
+    return Places(
+        houses={house.id: number for number, house in enumerate(scenario.houses)},
+        house_of={d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"},
+        prices=None if tariff is None else prices,
+    )
+
+
+def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettings:
+    """Return how jobs find a supplier; where they need all producers, none is left out.
+
+    With late promises a producer that has nothing left may push other jobs out; shares are composed of what all offer.
+    """
+    asks_all = scenario.promise == "late" or settings.supply.is_shared
+    return replace(settings.negotiating, negotiation=RANKED) if asks_all else settings.negotiating
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:

@@ -116,6 +116,7 @@ class RunSettings:
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
             **({"negotiation": _shown(self.negotiating)} if self.negotiating != NegotiationSettings() else {}),
             "patient": "yes" if self.patient else "no",
+            **({"promise": scenario.promise} if scenario.promise != "early" else {}),
             "seed": str(self.seed),
             "start": str(scenario.start_s),
             **({"supply": "/".join(["shared", *self.supply.prefer])} if self.supply.is_shared else {}),
@@ -167,11 +168,12 @@ def _hash_of(content: bytes) -> str:
 
 
 def described(
-    settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
+    scenario: Scenario, settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
 ) -> dict[str, Any]:
     """Return the settings as a results file records them, fit for JSON.
 
     Args:
+        scenario: What is run.
         settings: Of the run, or of all runs of a simulation.
         bus: `memory` or `mqtt`.
         days: As the results file is to say it; None: no end was set.
@@ -183,6 +185,8 @@ def described(
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
     if settings.supply.is_shared:
         chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
+    if scenario.promise != "early":
+        chosen["promise"] = scenario.promise
     if any(scores.values()):
         chosen["scores"] = {str(seed): dict(earlier) for seed, earlier in scores.items()}
     return chosen

@@ -30,6 +30,7 @@ RUN_SETTINGS: Final[Mapping[str, Kind]] = {
     "days": int,
     "negotiation": str,
     "ask_at_once": int,
+    "ranking": str,
     "patient": bool,
     "hosts": int,
 }

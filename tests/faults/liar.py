@@ -258,6 +258,8 @@ class Liar:
             "Request": {"kind": kind, "job": job, "patient": True, "starts": [window], "held": False},
             "Release": own | {"starts": [[start_s, start_s + random.choice([0, 600, 10**9])]]},
             "Accept": own | {"start_s": start_s},
+            "AcceptProvisionally": own | {"start_s": start_s},
+            "PushOut": own | {"reason": "no"},
             "Amend": own | {"start_s": start_s},
             "Decline": own | {"reason": "no"},
             "Cancel": own | {"reason": "no"},

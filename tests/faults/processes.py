@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import structlog
 
-from agents.sharing import SUPPLY_RULES, SupplyRule
+from agents.sharing import SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
@@ -103,11 +103,21 @@ def _enter(arguments: list[str], log: str) -> None:
     ssmic()
 
 
+RULES: tuple[tuple[SupplyRule, str], ...] = (("whole", "early"), ("whole", "late"), ("shared", "early"))
+"""Rules of supply and of promises, one of which each seed draws."""
+
+
 class _Neighbourhood:
     """The processes of one run."""
 
     def __init__(
-        self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...], supply: SupplyRule
+        self,
+        scenario: str,
+        folder: Path,
+        links: dict[str, Link],
+        options: tuple[str, ...],
+        supply: SupplyRule,
+        promise: str,
     ) -> None:
         self.folder = folder
         self.links = links
@@ -115,6 +125,7 @@ class _Neighbourhood:
         self._scenario = scenario
         self._options = options
         self._supply = supply
+        self._promise = promise
         self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
@@ -143,6 +154,7 @@ class _Neighbourhood:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
         common += ["--supply", self._supply]
+        common += ["--promise", self._promise]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
@@ -316,6 +328,7 @@ async def run_disturbed(
     seed: int,
     options: tuple[str, ...] = (),
     supply: SupplyRule = "whole",
+    promise: str = "early",
 ) -> Result:
     """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
@@ -325,7 +338,7 @@ async def run_disturbed(
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
             for i, name in enumerate([CLOCK, *houses])
         }
-        neighbourhood = _Neighbourhood(scenario, folder, links, options, supply)
+        neighbourhood = _Neighbourhood(scenario, folder, links, options, supply, promise)
         stack.callback(neighbourhood.stop)
         run = _Disturbed(neighbourhood, mosquitto, disturbance)
         watching = asyncio.ensure_future(run.watch())
@@ -364,18 +377,19 @@ def main() -> int:
     # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
-    undisturbed: dict[SupplyRule, Result] = {}
-    for supply in SUPPLY_RULES:
-        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply))
-        print(f"undisturbed, {supply}: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n", flush=True)
-        undisturbed[supply] = calm
+    undisturbed: dict[tuple[SupplyRule, str], Result] = {}
+    for supply, promise in RULES:
+        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply, promise=promise))
+        what = f"undisturbed, {supply}, promises {promise}: {calm.ledger_sha256}, {calm.steps} steps"
+        print(what, *calm.problems, sep="\n", flush=True)
+        undisturbed[supply, promise] = calm
 
     def problems_of(seed: int) -> tuple[str, ...]:
         # Kinds of faults come in turn, so that the rule of supply is drawn.
-        supply = Random(f"supply {seed}").choice(SUPPLY_RULES)
-        calm = undisturbed[supply]
+        supply, promise = Random(f"supply {seed}").choice(RULES)
+        calm = undisturbed[supply, promise]
         disturbance = Disturbance.draw(seed, houses, calm.steps)
-        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply))
+        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply, promise=promise))
         came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"
         is_same = (result.ledger_sha256, result.messages) == (calm.ledger_sha256, calm.messages)
         return (came_to, *result.problems) if result.problems or not is_same else ()

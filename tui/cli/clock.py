@@ -28,6 +28,8 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     Prefer,
+    PromiseOption,
+    RankingName,
     Run,
     ScenarioArgument,
     Seed,
@@ -83,7 +85,9 @@ def clock(
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
+    ranking: RankingName = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     days: Annotated[
         int | None,
         typer.Option(
@@ -162,6 +166,7 @@ def clock(
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.logs import configure_logs, log_file_of
@@ -170,7 +175,7 @@ def clock(
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = with_strategy(found.scenario, strategy)
+    loaded = with_promise(with_strategy(found.scenario, strategy), promise)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
@@ -180,7 +185,7 @@ def clock(
         seed,
         chosen,
         supply_settings(loaded, supply, prefer),
-        negotiating=negotiation_settings(negotiation, ask_at_once),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,

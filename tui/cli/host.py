@@ -24,6 +24,8 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     Prefer,
+    PromiseOption,
+    RankingName,
     Run,
     ScenarioArgument,
     Seed,
@@ -85,7 +87,9 @@ def host(
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
+    ranking: RankingName = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     user: User = None,
@@ -109,13 +113,15 @@ def host(
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
+    part = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(with_strategy(part, strategy), promise)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
@@ -124,7 +130,7 @@ def host(
         seed,
         chosen,
         supply_settings(loaded, supply, prefer),
-        negotiating=negotiation_settings(negotiation, ask_at_once),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,

@@ -23,6 +23,8 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     Prefer,
+    PromiseOption,
+    RankingName,
     ScenarioArgument,
     SetVariables,
     StepSize,
@@ -103,6 +105,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    promise: PromiseOption = None,
     messages: Annotated[
         Literal["all", "contracts", "none"],
         typer.Option(
@@ -112,6 +115,7 @@ def run(
     ] = "all",
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    ranking: RankingName = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -244,6 +248,7 @@ def run(
         refuse_foreign_settings,
         scenario_algorithms,
         supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.cli.simulate import simulate
@@ -271,9 +276,9 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    negotiating = negotiation_settings(negotiation, ask_at_once)
+    negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
+    loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
     if record is not None and not loaded.gateways:

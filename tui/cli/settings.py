@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
@@ -174,6 +174,11 @@ def _listed(names: tuple[str, ...]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def with_promise(scenario: Scenario, promise: Promise | None) -> Scenario:
+    """Return the scenario with the chosen promise; None: its own."""
+    return scenario if promise is None else replace(scenario, promise=promise)
+
+
 def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:
     """Return how to reach the chosen broker; None if the command starts one itself.
 
@@ -199,17 +204,18 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     return access
 
 
-def negotiation_settings(negotiation: str | None, ask_at_once: int | None) -> NegotiationSettings:
+def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranking: str | None) -> NegotiationSettings:
     """Return how jobs find a supplier; None takes the default.
 
     Args:
         negotiation: Whom they ask.
         ask_at_once: How many at the same time.
+        ranking: In which order.
 
     Raises:
         BadParameter: A value is out of range.
     """
-    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once}
+    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     try:
         return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
     except SettingsError as error:
