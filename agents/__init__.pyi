@@ -72,6 +72,7 @@ from .messages import (
 from .model import (
     GRID as GRID,
     MANAGER as MANAGER,
+    SHARED as SHARED,
     TIMELINE as TIMELINE,
     TOGETHER as TOGETHER,
     Contract as Contract,
@@ -97,6 +98,14 @@ from .producer import (
 from .provisional import (
     Promise as Promise,
 )
+from .rankings import (
+    ABOUT_RANKING as ABOUT_RANKING,
+    RANKINGS as RANKINGS,
+    Places as Places,
+    Question as Question,
+    Ranking as Ranking,
+    known_rankings as known_rankings,
+)
 from .register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
@@ -113,9 +122,28 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
+from .shared_consumer import (
+    SharedConsumer as SharedConsumer,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
+from .shares import (
+    Share as Share,
+    load_mwh as load_mwh,
+    packed as packed,
+    produced_mwh as produced_mwh,
+    shares_of as shares_of,
+    unpacked as unpacked,
+)
 
 __all__ = [
     "ABOUT_NEGOTIATION",
+    "ABOUT_RANKING",
     "AGENTS",
     "GRID",
     "MANAGER",
@@ -126,6 +154,8 @@ __all__ = [
     "NEGOTIATIONS",
     "NEW_PRODUCER",
     "RANKED",
+    "RANKINGS",
+    "SHARED",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
@@ -170,6 +200,7 @@ __all__ = [
     "NegotiationSettings",
     "NewForecast",
     "Outlook",
+    "Places",
     "Prediction",
     "Prices",
     "PricesAt",
@@ -177,19 +208,32 @@ __all__ = [
     "Production",
     "ProductionMeasured",
     "Promise",
+    "Question",
+    "Ranking",
     "Rejected",
     "Reported",
     "Run",
     "SettingsError",
+    "Share",
+    "SharedConsumer",
+    "SharedManager",
+    "SharedProducer",
     "Starts",
     "Waiting",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",
     "covers",
+    "known_rankings",
     "largest_sequence",
     "ledger_sha256",
+    "load_mwh",
     "load_plugin",
     "one_blas_thread",
     "open_starts",
+    "packed",
+    "produced_mwh",
+    "shares_of",
+    "supplier_of",
+    "unpacked",
 ]

@@ -240,7 +240,11 @@ class Consumer(Agent[AnyMessage]):
         self._serve(job)
 
     def _serve(self, job: Job) -> None:
-        self.spawn(_JobRun(self, job, self._channels[job.job_id]).serve(), job.job_id)
+        self.spawn(self._run_of(job).serve(), job.job_id)
+
+    def _run_of(self, job: Job) -> JobRun:
+        """Return what finds suppliers for a job until it has run."""
+        return JobRun(self, job, self._channels[job.job_id])
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out what the scenario's timeline says."""
@@ -275,9 +279,13 @@ class Consumer(Agent[AnyMessage]):
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
-        if contract.producer != GRID:
-            self.send(contract.producer, Withdraw(job_id=contract.job_id))
+        self._withdraw_from_suppliers(contract)
         self._cancel(contract, reason)
+
+    def _withdraw_from_suppliers(self, contract: Contract) -> None:
+        """Inform the suppliers of a contract that it ends."""
+        for producer in contract.producers:
+            self.send(producer, Withdraw(job_id=contract.job_id))
 
     def forget(self, job_id: str) -> None:
         """Free the device's time that a dropped job would have taken."""
@@ -353,8 +361,8 @@ class Consumer(Agent[AnyMessage]):
             return  # it has run
         runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
         self._counts[void.job_id] = void.contracts
-        self._untrusted[void.job_id].add(contract.producer)
-        self.send(contract.producer, Withdraw(job_id=void.job_id))
+        self._untrusted[void.job_id].update(contract.producers)
+        self._withdraw_from_suppliers(contract)
         self._free(contract)
         if runs:  # its device draws power already: from the grid, whoever was to supply it
             instead = contract.model_copy(
@@ -408,8 +416,7 @@ class Consumer(Agent[AnyMessage]):
         starts, displaced = self._calendar.find_starts(job, self.now_s)
         for job_id in displaced:
             contract = self.contracts[job_id]
-            if contract.producer != GRID:
-                self.send(contract.producer, Withdraw(job_id=job_id))
+            self._withdraw_from_suppliers(contract)
             self._cancel(contract, "its device needs the time for another job")
         self._affected |= {job.job_id, *self._calendar.near(job, self.now_s)}
         return _Reservation(starts[:MAX_STRETCHES], held=bool(self._calendar.near(job, self.now_s)))
@@ -513,7 +520,7 @@ class _TurnLock:
             self._consumer.release_held()
 
 
-class _JobRun:
+class JobRun:
     """One job from its registration to its end."""
 
     def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:

@@ -15,6 +15,14 @@ manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
 timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience
 
+With shared supply, instead of Request, Accept, Promised and what follows from them:
+
+consumer -> producer   OfferRequest, Reserve, Conclude, RoomWanted, Withdraw
+producer -> consumer   Offer, Reserved, Shrink, RoomNeeded
+producer -> manager    SharePromised
+manager -> producer    ShareVoid
+consumer -> manager    ContractAgreed, SharesAmended, ContractCancelled
+
 The timeline's agent carries out what a scenario's `timeline` says; agents obey these messages from no other sender.
 """
 
@@ -32,6 +40,7 @@ from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
+from agents.shares import MAX_SHARES, Runs, Share
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
 MAX_STRETCHES = 1_000
@@ -458,6 +467,143 @@ class DropJob(Message):
     job_id: Id
 
 
+class OfferRequest(Message):
+    """What could you give to this job, if it started at one of these times?"""
+
+    kind: Literal["OfferRequest"] = "OfferRequest"
+    job: SentJob
+    starts: OpenStarts
+
+    @model_validator(mode="after")
+    def _starts_are_in_the_window(self) -> Self:
+        if self.starts[0][0] < self.job.earliest_start_s or self.starts[-1][1] > self.job.latest_start_s:
+            raise ValueError(f"starts of job {self.job.job_id!r} lie outside its window")
+        return self
+
+
+Minute = Annotated[int, Field(ge=0, le=MAX_TIME_S // 60)]
+"""A UNIX minute."""
+
+
+class Offer(Message):
+    """What the producer could give to the job, its own share included: the answer to `OfferRequest`.
+
+    Also the answer to `Reserve` if that is more than the producer has left, and sent unasked when it has more again.
+    """
+
+    kind: Literal["Offer"] = "Offer"
+    job_id: Id
+    first_minute: Minute
+    """The minute with which `minutes_mwh` begins, in UNIX minutes."""
+    minutes_mwh: Runs
+    """Energy left in each minute, mWh, run-length encoded."""
+    movable_mwh: Runs
+    """Energy that other jobs hold which have not started and could move."""
+
+
+class Reserve(Message):
+    """Give this to the job. The answer is `Reserved`, or `Offer` if there is less; to an empty one there is none."""
+
+    kind: Literal["Reserve"] = "Reserve"
+    job_id: Id
+    start_s: TimeS
+    """The job's start."""
+    minutes_mwh: Runs
+    """Energy by the minute, from the minute of the start, mWh, run-length encoded. Empty: nothing any more."""
+    keeps_earlier: bool
+    """Whether an earlier reservation for the job holds as well, until `Conclude` says which of the two remains."""
+
+
+class Reserved(Message):
+    """The reservation is made."""
+
+    kind: Literal["Reserved"] = "Reserved"
+    job_id: Id
+
+
+class Conclude(Message):
+    """Of the two reservations of the job, one remains: the newer one if it is agreed, else the earlier one."""
+
+    kind: Literal["Conclude"] = "Conclude"
+    job_id: Id
+    is_agreed: bool
+
+
+class Shrink(Message):
+    """The producer can give the job only this from now on, because its forecast fell or it leaves."""
+
+    kind: Literal["Shrink"] = "Shrink"
+    job_id: Id
+    start_s: TimeS
+    """The job's start, as it was reserved."""
+    before_mwh: Runs
+    """What was reserved until now, as in `Reserve`: so no earlier or later reservation is meant."""
+    minutes_mwh: Runs
+    """As in `Reserve`."""
+    reason: Reason
+
+
+class SharePromised(Message):
+    """For the ledger: what the producer gives to the job; said with each `Reserved`, `Shrink` and withdrawal."""
+
+    kind: Literal["SharePromised"] = "SharePromised"
+    job_id: Id
+    consumer: AgentId
+    start_s: TimeS
+    minutes_mwh: Runs
+    """As in `Reserve`; empty: nothing any more."""
+
+
+class SharesAmended(Message):
+    """For the ledger: the contract's start or shares have changed. It counts if each producer has promised its share.
+
+    Once a job has started, its start and the minutes that have passed stay.
+    """
+
+    kind: Literal["SharesAmended"] = "SharesAmended"
+    contract: Contract
+    reason: Reason
+
+
+class ShareVoid(Message):
+    """The ledger has no contract with this share: nothing binds the producer."""
+
+    kind: Literal["ShareVoid"] = "ShareVoid"
+    job_id: Id
+    reason: Reason
+
+
+Shares = Annotated[tuple[Share, ...], Field(min_length=1, max_length=MAX_SHARES)]
+
+
+class RoomWanted(Message):
+    """The job would be covered better with these shares, parts of which producers give to other jobs."""
+
+    kind: Literal["RoomWanted"] = "RoomWanted"
+    job_id: Id
+    start_s: TimeS
+    """The start that the job would have."""
+    shares: Shares
+    """Of all producers, that of the receiver among them."""
+
+
+class RoomNeeded(Message):
+    """Another job would be covered better with shares of which this one, which has not started, has a part.
+
+    Its consumer composes again without them, and changes its contract if the job is covered no less.
+    """
+
+    kind: Literal["RoomNeeded"] = "RoomNeeded"
+    job_id: Id
+    first_minute: Minute
+    minutes_mwh: Runs
+    """As in `Offer`: what is left at the producer for this job."""
+    start_s: TimeS
+    """The start that the other job would have."""
+    shares: Shares
+    """What the other job wants, from its start on."""
+
+
 AnyMessage = Annotated[
     ProducerJoined
     | Headroom
@@ -498,7 +644,18 @@ AnyMessage = Annotated[
     | DeviceSaid
     | JobWithdrawn
     | JobExecuted
-    | ProductionMeasured,
+    | ProductionMeasured
+    | OfferRequest
+    | Offer
+    | Reserve
+    | Reserved
+    | Conclude
+    | Shrink
+    | SharePromised
+    | SharesAmended
+    | ShareVoid
+    | RoomWanted
+    | RoomNeeded,
     Field(discriminator="kind"),
 ]
 

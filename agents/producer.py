@@ -361,16 +361,20 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
+    def _beside_own_use(self, prediction: Prediction) -> Prediction:
+        """Return what is left of a forecast beside the house's base load."""
+        if self._own_use is None:
+            return prediction
+        return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+
     def _adopt(self, prediction: Prediction) -> None:
-        if self._own_use is not None:
-            left = prediction.production.less(self._own_use)
-            prediction = prediction.model_copy(update={"production": left})
+        prediction = self._beside_own_use(prediction)
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
         self._newest = prediction
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
-        self._production = known.since(self.now_s - PAST_KEPT_S)
+        self._remember(known.since(self.now_s - PAST_KEPT_S))
         if not self._is_there:
             return
         self._publish_forecast(prediction)
@@ -378,6 +382,14 @@ class Producer(Agent[AnyMessage]):
         if joins or state is None:
             self._join_manager()
             return
+        self._replan(state)
+
+    def _remember(self, production: Outlook) -> None:
+        """Decide by this forecast from now on."""
+        self._production = production
+
+    def _replan(self, state: ProducerState) -> None:
+        """Keep as many promises as a new forecast allows."""
         replanning = self._scheduler.replan(state)
         for job_id, reason in replanning.cancelled.items():
             del self._committed[job_id]
@@ -419,14 +431,18 @@ class Producer(Agent[AnyMessage]):
         if not self._is_there:
             return
         self._is_there = False
+        self._break_promises(reason)
+        if self._production is not None:
+            self.send(MANAGER, ProducerLeft(producer=self.id))
+
+    def _break_promises(self, reason: str) -> None:
+        """Cancel all promises for jobs that have not started."""
         self._waiting.clear()
         for job_id, commitment in list(self._committed.items()):
             if commitment.start_s > self.now_s:
                 del self._committed[job_id]
                 self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
                 self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
-        if self._production is not None:
-            self.send(MANAGER, ProducerLeft(producer=self.id))
 
     def _join(self) -> None:
         if self._is_there:

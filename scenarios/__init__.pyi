@@ -4,6 +4,7 @@ from .appliances import (
 )
 from .device_notes import (
     overlap_notes as overlap_notes,
+    repeated_id_notes as repeated_id_notes,
 )
 from .errors import (
     Problem as Problem,
@@ -41,5 +42,6 @@ __all__ = [
     "judge_simulation",
     "overlap_notes",
     "planned_end_s",
+    "repeated_id_notes",
     "zone_info",
 ]

@@ -1,4 +1,4 @@
-"""Notes on jobs that have to overlap another job of their device, with their location in the source."""
+"""Notes on jobs: those that have to overlap another job of their device, and ids that several jobs have."""
 
 from __future__ import annotations
 
@@ -30,6 +30,21 @@ def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
         return ()
     place_of = _places(source)
     return tuple(f"{place_of(job.job_id)}: {_note(job, scenario)}" for job in without)
+
+
+def repeated_id_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return a note for each id that several jobs have, which says how the others are called."""
+    names: dict[str, list[str]] = {}
+    for job in scenario.jobs:
+        if job.source_id != f"{job.house}/{job.device}":  # the default, which is numbered on purpose
+            names.setdefault(job.source_id, []).append(job.job_id)
+    notes = []
+    for id_, found in names.items():
+        if len(found) > 1:
+            others = sorted((name for name in found if name != id_), key=lambda name: (len(name), name))
+            named = ", ".join(map(repr, others[:SHOWN])) + (f" and {len(others) - SHOWN} more" * (len(others) > SHOWN))
+            notes.append(f"job id {id_!r} is used {len(found)} times; the further jobs are called {named}")
+    return tuple(notes)
 
 
 def _note(job: Job, scenario: Scenario) -> str:

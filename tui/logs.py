@@ -30,6 +30,8 @@ SUFFIX = ".log.jsonl"
 
 _SAID_ANYWAY = {"run failed"}
 """Events whose error the command prints anyway: logged to the file only."""
+RETRYING = "no connection yet, retrying"
+"""The event of a first connection that fails for now."""
 _OURS = ("agents", "broker", "scenarios", "tui")
 
 
@@ -130,7 +132,19 @@ def _shared() -> list[Any]:
 def _console(level: LogLevelName | None) -> list[Any]:
     colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback)
-    return [_make_printable, renderer] if level == "debug" else [_leave_out_traceback, _make_printable, renderer]
+    if level is not None:
+        return [_make_printable, renderer] if level == "debug" else [_leave_out_traceback, _make_printable, renderer]
+    return [_leave_out_traceback, _make_printable, partial(_as_sentence, renderer)]
+
+
+def _as_sentence(
+    render: Callable[[WrappedLogger, str, EventDict], str], logger: WrappedLogger, method: str, event: EventDict
+) -> str:
+    """Return a line for people who did not ask for a log: a sentence for what they wait for, otherwise the record."""
+    limit_wall_s = event.get("limit_wall_s")
+    if event.get("event") == RETRYING and isinstance(limit_wall_s, int | float):
+        return f"ssmic: {event.get('reason')}; trying again for up to {limit_wall_s:g} s (Ctrl-C stops)"
+    return render(logger, method, event)
 
 
 def _make_printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

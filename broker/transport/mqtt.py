@@ -161,7 +161,7 @@ class MqttBus:
             if not self._broker.is_patient:
                 raise
             reason = str(error)
-            _log.warning("no connection yet, retrying", client=self.client_id, reason=reason)
+            _log.warning("no connection yet, retrying", client=self.client_id, reason=reason, limit_wall_s=limit_wall_s)
         while True:
             try:
                 async with asyncio.timeout_at(deadline):

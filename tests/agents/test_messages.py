@@ -20,6 +20,7 @@ from agents.messages import (
     Cancel,
     ChangeAlgorithm,
     ChangePatience,
+    Conclude,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
@@ -40,6 +41,8 @@ from agents.messages import (
     Leave,
     Message,
     NewForecast,
+    Offer,
+    OfferRequest,
     Opening,
     ProducerJoined,
     ProducerLeft,
@@ -52,12 +55,21 @@ from agents.messages import (
     PushOut,
     Release,
     Request,
+    Reserve,
+    Reserved,
+    RoomNeeded,
+    RoomWanted,
     Scored,
+    SharePromised,
+    SharesAmended,
+    ShareVoid,
+    Shrink,
     Withdraw,
 )
-from agents.model import Contract, Job
+from agents.model import SHARED, Contract, Job
 from agents.register import digest_of
 from agents.scheduling import AlgorithmSettings
+from agents.shares import Share
 
 JOB = Job(
     job_id="wash",
@@ -71,6 +83,15 @@ JOB = Job(
     latest_start_s=7200,
 )
 CONTRACT = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_s=60, agreed_s=0, energy_wh=800.0)
+SHARED_CONTRACT = Contract(
+    contract_id="wash/1",
+    job_id="wash",
+    producer=SHARED,
+    start_s=60,
+    agreed_s=0,
+    energy_wh=800.0,
+    shares=(Share(producer="roof", minutes_mwh=((30, 13_333), (30, 0), (1, 5))),),
+)
 EXAMPLES: list[Message] = [
     ProducerJoined(producer="roof"),
     ProducersFor(job_id="wash", asked=("roof",)),
@@ -112,6 +133,17 @@ EXAMPLES: list[Message] = [
     ChangePatience(patient=False),
     AddJob(job=JOB),
     DropJob(job_id="wash"),
+    OfferRequest(job=JOB, starts=((60, 7200),)),
+    Offer(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),), movable_mwh=((10, 5),)),
+    Reserve(job_id="wash", start_s=60, minutes_mwh=((60, 13_333),), keeps_earlier=False),
+    Reserved(job_id="wash"),
+    Conclude(job_id="wash", is_agreed=True),
+    Shrink(job_id="wash", start_s=60, before_mwh=((60, 13_333),), minutes_mwh=((60, 9),), reason="clouds"),
+    SharePromised(job_id="wash", consumer="1/washer", start_s=60, minutes_mwh=((60, 13_333),)),
+    SharesAmended(contract=SHARED_CONTRACT, reason="more of it is covered"),
+    ShareVoid(job_id="wash", reason="not confirmed"),
+    RoomWanted(job_id="wash", start_s=60, shares=SHARED_CONTRACT.shares),
+    RoomNeeded(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),), start_s=60, shares=SHARED_CONTRACT.shares),
 ]
 
 

@@ -22,6 +22,8 @@ from typing import Any, Literal
 
 import structlog
 
+from agents.provisional import Promise
+from agents.sharing import SUPPLY_RULES, SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
@@ -106,7 +108,13 @@ class _Neighbourhood:
     """The processes of one run."""
 
     def __init__(
-        self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...], promise: str
+        self,
+        scenario: str,
+        folder: Path,
+        links: dict[str, Link],
+        options: tuple[str, ...],
+        supply: SupplyRule,
+        promise: Promise,
     ) -> None:
         self.folder = folder
         self.links = links
@@ -114,6 +122,7 @@ class _Neighbourhood:
         self._scenario = scenario
         self._options = options
         self._promise = promise
+        self._supply = supply
         self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
@@ -142,6 +151,7 @@ class _Neighbourhood:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
         common += ["--promise", self._promise]
+        common += ["--supply", self._supply]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
@@ -314,7 +324,8 @@ async def run_disturbed(
     disturbance: Disturbance,
     seed: int,
     options: tuple[str, ...] = (),
-    promise: str = "early",
+    promise: Promise = "early",
+    supply: SupplyRule = "whole",
 ) -> Result:
     """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
@@ -324,7 +335,7 @@ async def run_disturbed(
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
             for i, name in enumerate([CLOCK, *houses])
         }
-        neighbourhood = _Neighbourhood(scenario, folder, links, options, promise)
+        neighbourhood = _Neighbourhood(scenario, folder, links, options, supply, promise)
         stack.callback(neighbourhood.stop)
         run = _Disturbed(neighbourhood, mosquitto, disturbance)
         watching = asyncio.ensure_future(run.watch())
@@ -363,18 +374,20 @@ def main() -> int:
     # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
-    calms: dict[str, Result] = {}
-    for promise in ("early", "late"):
-        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, promise=promise))
-        calms[promise] = calm
-        what = f"undisturbed, promises {promise}: {calm.ledger_sha256}, {calm.steps} steps"
+    rules: list[tuple[SupplyRule, Promise]] = [*((supply, "early") for supply in SUPPLY_RULES), ("whole", "late")]
+    undisturbed: list[Result] = []
+    for supply, promise in rules:
+        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply, promise=promise))
+        what = f"undisturbed, {supply}, {promise}: {calm.ledger_sha256}, {calm.steps} steps"
         print(what, *calm.problems, sep="\n", flush=True)
+        undisturbed.append(calm)
 
     def problems_of(seed: int) -> tuple[str, ...]:
-        promise = "late" if seed % 2 else "early"
-        calm = calms[promise]
+        # Kinds of faults come in turn, so that the rules of supply and of promises are drawn.
+        drawn = Random(f"supply {seed}").randrange(len(rules))
+        (supply, promise), calm = rules[drawn], undisturbed[drawn]
         disturbance = Disturbance.draw(seed, houses, calm.steps)
-        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, promise=promise))
+        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply, promise=promise))
         came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"
         is_same = (result.ledger_sha256, result.messages) == (calm.ledger_sha256, calm.messages)
         return (came_to, *result.problems) if result.problems or not is_same else ()

@@ -23,10 +23,10 @@ def check(
 ) -> None:
     """Validate a scenario: list all its problems at once.
 
-    Exit code 3 if there are any. Notes list assumptions, times that do not overlap, and jobs that must run at the
-    same time as another job of their device.
+    Exit code 3 if there are any. Notes list assumptions, times that do not overlap, jobs that must run at the same
+    time as another job of their device, and ids that several jobs have.
     """
-    from scenarios import Problem, ScenarioError, overlap_notes
+    from scenarios import Problem, ScenarioError, overlap_notes, repeated_id_notes
     from scenarios.files import coverage_notes
     from scenarios.load import load
 
@@ -44,6 +44,7 @@ def check(
             *loaded.notes,
             *(note.what for note in coverage_notes(found)),
             *overlap_notes(scenario, found),
+            *repeated_id_notes(found),
         )
         if not as_json:
             tell_notes(notes)

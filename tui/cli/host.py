@@ -23,13 +23,16 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     PromiseOption,
+    RankingName,
     Run,
     ScenarioArgument,
     Seed,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -82,6 +85,9 @@ def host(
     node_limit: NodeLimit = None,
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    ranking: RankingName = None,
     impatient: Impatient = False,
     promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
@@ -95,7 +101,7 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, scenario and its variables must be the clock's; it refuses a household with others.
+    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
@@ -106,6 +112,7 @@ def host(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
+        supply_settings,
         with_promise,
         with_strategy,
     )
@@ -122,7 +129,8 @@ def host(
         run,
         seed,
         chosen,
-        negotiating=negotiation_settings(negotiation, ask_at_once),
+        supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents import MAX_AT_ONCE
+from agents import ABOUT_RANKING, MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
+from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -82,6 +83,28 @@ Strategy = Annotated[
         metavar="NAME",
         help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
         envvar="SSMIC_STRATEGY",
+        show_envvar=False,
+    ),
+]
+
+Supply = Annotated[
+    SupplyRule | None,
+    typer.Option(
+        help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
+        "[default: from the scenario, else whole]",
+        envvar="SSMIC_SUPPLY",
+        show_envvar=False,
+    ),
+]
+
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME...]",
+        help="With shared supply: what consumers prefer, most important first: "
+        f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
+        f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
+        envvar="SSMIC_PREFER",
         show_envvar=False,
     ),
 ]
@@ -247,6 +270,19 @@ AskAtOnce = Annotated[
         help=f"Producers that a job asks at the same time; the best-ranked one that accepts gets the job. From 1 to "
         f"{MAX_AT_ONCE}. [default: 1]",
         envvar="SSMIC_ASK_AT_ONCE",
+        show_default=False,
+    ),
+]
+
+RankingName = Annotated[
+    str | None,
+    typer.Option(
+        "--ranking",
+        metavar="NAME",
+        help="In which order jobs ask producers: "
+        + "; ".join(f"{name}: {about}" for name, about in ABOUT_RANKING.items())
+        + "; or a plug-in's. [default: scores]",
+        envvar="SSMIC_RANKING",
         show_default=False,
     ),
 ]

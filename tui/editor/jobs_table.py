@@ -33,18 +33,17 @@ class JobRow:
 def rows_of(tree: Tree) -> list[JobRow]:
     """Return the jobs in the order of the file."""
     origin = Origin.of(tree.get("start"), tree.get("zone"))
-    titles: dict[tuple[str, str], str] = {}
+    titles = tree_model.job_device_titles(tree)
     rows = []
     for index, job in tree_model.jobs(tree):
         key = tree_model.key_of_job(job)
-        if key not in titles:
-            titles[key] = tree_model.job_device_title(tree, job)
+        device = titles.get(key) or tree_model.job_device_title(tree, job)
         times = [job.get(key) for key in ("registered", "earliest_start", "latest_start")]
         registered, earliest, latest = (in_words(time, origin) for time in times)
         first_s, second_s, third_s = (seconds(time, origin) or 0 for time in times)
         profile = text(job.get("load_profile"))
         order = (first_s, second_s, third_s)
-        rows.append(JobRow(("jobs", index), titles[key], registered, earliest, latest, profile, order))
+        rows.append(JobRow(("jobs", index), device, registered, earliest, latest, profile, order))
     return rows
 
 

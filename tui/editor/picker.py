@@ -257,8 +257,9 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
         for j, device in tree_model.devices(house):
             details = f"{text(device.get('type'))} {text(device.get('id'))} of {tree_model.house_title(house)}"
             add(("houses", i, "devices", j), tree_model.device_title(device), details)
+    titles = tree_model.job_device_titles(tree)
     for i, job in tree_model.jobs(tree):
-        title = tree_model.job_device_title(tree, job)
+        title = titles.get(tree_model.key_of_job(job)) or tree_model.job_device_title(tree, job)
         add(("jobs", i), title, f"job {text(job.get('id'))} {text(job.get('earliest_start'))}")
     for name in tree_model.profiles(tree):
         add(("load_profiles", name), name, "load profile")

@@ -164,6 +164,17 @@ def job_device_title(tree: Tree, job: dict[str, Any]) -> str:
     return f"{house_id or '?'} / {device_id or '?'}"
 
 
+def job_device_titles(tree: Tree) -> dict[tuple[str, str], str]:
+    """Return the devices in words, by ids of house and device; as `job_device_title`, for all at once."""
+    found: dict[tuple[str, str], str] = {}
+    for _, house in houses(tree):
+        house_id = text(house.get("id"))
+        owner = text(house.get("name")) or house_id
+        for _, device in devices(house):
+            found.setdefault((house_id, text(device.get("id"))), f"{owner} / {device_title(device)}")
+    return found
+
+
 def title_of(tree: Tree, ref: Ref) -> str:
     """Return the title of a part."""
     found = at(tree, ref)

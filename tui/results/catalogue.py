@@ -96,6 +96,7 @@ class Catalogue(Reads):
                 7,
                 right=True,
                 sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
+                full="self-sufficiency",
             ),
             Column("broker", lambda book: (book.listed.broker, "muted"), 10, from_width=140),
             Column("file / problem", _about, from_width=90),

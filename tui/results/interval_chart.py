@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -84,6 +85,11 @@ class Intervals(Widget):
         return [*lines, axis]
 
 
+_SAME = 1e-9
+"""Values that differ by this share at most are the same, computed in different orders."""
+_MOST_DECIMALS = 6
+
+
 class Scale:
     """A horizontal scale, in cells."""
 
@@ -99,8 +105,11 @@ class Scale:
         if with_zero:
             ends.append(0.0)
         low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+        if high - low <= max(abs(low), abs(high)) * _SAME:
+            low = high = (low + high) / 2
         room = (high - low) * 0.04 or max(abs(high) * 0.02, 0.05)
         self._low, self._high = low - room, high + room
+        self._decimals = max(2, min(_MOST_DECIMALS, 1 - math.floor(math.log10(self._high - self._low))))
 
     def cell(self, value: float) -> int:
         """Return the cell of a value, given in display units."""
@@ -124,7 +133,7 @@ class Scale:
 
     def axis(self) -> str:
         """Return the values at both ends."""
-        low, high = f"{self._low:,.2f}", f"{self._high:,.2f}"
+        low, high = (f"{end:,.{self._decimals}f}" for end in (self._low, self._high))
         if self._with_zero:
             middle = self.cell(0.0)
             if len(low) + 1 < middle < self._width - len(high) - 2:

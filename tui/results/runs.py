@@ -89,7 +89,7 @@ def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:
     return {name: sample_statistics([row.figures[name] for row in complete]) for name in names}
 
 
-def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -> Column[RunRow]:
+def _column(title: str, name: str, width: int, kind: str, from_width: int = 0, *, full: str = "") -> Column[RunRow]:
     def cell(row: RunRow) -> Cell:
         value = row.figures.get(name)
         return _written(kind, value), "" if row.run else "strong"
@@ -101,6 +101,7 @@ def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -
         right=True,
         from_width=from_width,
         sort=lambda row: _rank(row.figures.get(name)),
+        full=full,
     )
 
 
@@ -119,8 +120,8 @@ def _written(kind: str, value: float | None) -> str:
 
 
 _OF_BEST = _column("of best", "of_best", 8, "share")
-_MESSAGES = _column("mess.", "messages", 8, "count")
-_MESSAGES_WHERE_COMPARED = _column("mess.", "messages", 8, "count", 94)
+_MESSAGES = _column("messages", "messages", 8, "count")
+_MESSAGES_WHERE_COMPARED = _column("messages", "messages", 8, "count", 94)
 """Minimum width for messages beside the share of the best plan."""
 
 _COLUMNS: tuple[Column[RunRow], ...] = (
@@ -136,14 +137,14 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     ),
     Column("state", lambda row: state_cell(row.run.state) if row.run else "", 13, from_width=94),
     _column("consumed", "consumed_wh", 9, "wh"),
-    _column("local", "delivered_wh", 9, "wh"),
+    _column("local", "local_wh", 9, "wh"),
     _column("grid", "grid_wh", 8, "wh"),
-    _column("self-c.", "self_consumption", 8, "share"),
-    _column("self-s.", "self_sufficiency", 8, "share"),
+    _column("self-c.", "self_consumption", 8, "share", full="self-consumption"),
+    _column("self-s.", "self_sufficiency", 8, "share", full="self-sufficiency"),
     _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
     _OF_BEST,
     _column("on grid", "jobs_on_grid", 7, "count", 120),
-    _column("neg.", "negotiations", 7, "count", 100),
+    _column("neg.", "negotiations", 7, "count", 100, full="negotiations"),
     _MESSAGES,
     _column("took", "wall_s", 9, "s", 128),
 )

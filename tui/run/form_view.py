@@ -65,7 +65,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .problem.shown { display: block; }
     RunForm .gone { display: none; }
     RunForm .buttons { height: 1; margin-top: 1; padding-left: 13; }
-    RunForm .buttons Button { margin-right: 2; }
+    RunForm .buttons Button { margin-right: 2; min-width: 13; }
     """
 
     class Changed(Message):
@@ -127,6 +127,7 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Start", variant="primary", id="start", action="screen.start", compact=True)
             yield Button("Watch", action="app.open_area('negotiations')", id="watch", compact=True)
             yield Button("Results", action="screen.results", id="results", compact=True)
+            yield Button("Sweep...", action="screen.sweep", id="sweep", compact=True)
 
     def _transport_and_scores(self) -> ComposeResult:
         with Horizontal(classes="row"):

@@ -117,12 +117,14 @@ class RunProgress:
 
 def _percent(name: str) -> Column[RunProgress]:
     titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
+    full = name.replace("_", "-")
     return Column(
         titles[name],
         lambda row: f"{percent(row.kpi(name))}{row.mark}" if row.summary else "",
         10,
         right=True,
         sort=lambda row: row.kpi(name) or 0,
+        full=full,
     )
 
 
@@ -157,14 +159,14 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
     _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
-    Column("state", _state, 14),
-    Column("done", lambda row: f"{row.share:.0%}", 5, right=True, sort=lambda row: row.share),
+    Column("state", _state, 14, 11),
+    Column("done", lambda row: f"{row.share:.0%}", 5, 4, right=True, sort=lambda row: row.share),
     _percent("self_consumption"),
     _percent("self_sufficiency"),
-    Column("from grid", _grid, 11, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
+    Column("from grid", _grid, 11, 9, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
     _OF_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
-    Column("mess.", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
+    Column("messages", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
     Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True, from_width=84),
     Column("ledger", _hash, 12, from_width=100),
 )
@@ -178,7 +180,9 @@ def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
     }
     columns = (column for column in _COLUMNS if not left_out.get(column, False))
     room = 0 if all(left_out.values()) else _ROOMY
-    return tuple(replace(c, from_width=max(c.from_width, room)) if c.title in {"mess.", "took"} else c for c in columns)
+    return tuple(
+        replace(c, from_width=max(c.from_width, room)) if c.title in {"messages", "took"} else c for c in columns
+    )
 
 
 class ProgressPanel(Vertical):
@@ -229,8 +233,10 @@ def status_message(batch: Batch) -> str:
     """Return a status message about the simulations."""
     running = batch.current
     began = running.began
-    if running.problem or began is None:
+    if running.problem or (running.is_over and began is None):
         return running.problem
+    if began is None:
+        return running.said or ("Connecting to the broker ..." if running.plan.broker else "")
     if running.state == "seeking":
         return _say_sought(running.sought)
     if batch.is_over:

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input
 
 from agents.scheduling import INSERTION
 from broker import SsmicError
-from scenarios import Scenario
+from scenarios import Scenario, repeated_id_notes
 from scenarios.files import coverage_notes
 from scenarios.load import Loaded, load
 from scenarios.simulation import from_equal_scores
@@ -70,7 +70,10 @@ The same scenario, settings and seed give the same contracts with every transpor
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
 each run is compared with the clairvoyant optimum.
 
-The palette (`Ctrl+P`) has **Sweep**: hundreds of runs with varied settings and values, on all cores.
+**Sweep** (a button, and in the palette) does hundreds of runs with varied settings and values, on all cores.
+
+Expectations of the scenario are listed below the runs: held, failed, or not yet known. In the table, *self-cons.* is
+self-consumption and *self-suff.* self-sufficiency.
 
 Results are written during the run; if you stop it early, everything agreed so far is kept.
 """
@@ -170,6 +173,10 @@ Results are written during the run; if you stop it early, everything agreed so f
     def sweep(self) -> None:
         """Open the dialog of a sweep, which shows the one that was started last."""
         self.app.push_screen(SweepDialog(self._source or "street", self._sweep, self._begin_sweep))
+
+    def action_sweep(self) -> None:
+        """Open the dialog of a sweep."""
+        self.sweep()
 
     def _begin_sweep(self, sweep: SweepProcess) -> None:
         self._sweep = sweep
@@ -416,7 +423,7 @@ def _noted(found: Loaded) -> list[str]:
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
         for note in coverage_notes(found.scenario)
     ]
-    notes += found.notes
+    notes += (*found.notes, *repeated_id_notes(found.scenario))
     more = len(notes) - _NOTES
     rest = [f"! and {more} more: `ssmic check` lists them"] if more > 0 else []
     return [*(f"! {note}" for note in notes[:_NOTES]), *rest]

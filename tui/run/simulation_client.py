@@ -128,6 +128,11 @@ class SimulationClient:
         return self.state in {"done", "interrupted", "failed"}
 
     @property
+    def said(self) -> str:
+        """What its process said last, such as that it cannot reach the broker yet; empty if nothing."""
+        return self._words[-1].removeprefix("ssmic: ").removesuffix(" (Ctrl-C stops)") if self._words else ""
+
+    @property
     def verdicts(self) -> dict[int, tuple[Verdict | None, ...]]:
         """Verdicts on the scenario's expectations, by run number; None where one is not judged yet."""
         final = () if self.ended is None else self.ended.runs

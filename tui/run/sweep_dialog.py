@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -199,14 +199,28 @@ def points_of(results: SweepResults) -> str:
         return ""
     by_name = {figure.name: figure for figure in comparison.figures}
     share, grid = by_name["self_sufficiency"], by_name["grid_wh"]
-    rows = [["", "runs", "Self-suff. (%)", "difference (pp)", "Grid (kWh)"]]
+    varied, points = split_labels([one.label for one in comparison.simulations])
+    rows = [[varied, "runs", "Self-suff. (%)", "difference (pp)", "Grid (kWh)"]]
     for i, one in enumerate(comparison.simulations):
         paired = comparison.difference(0, i)
         difference = "" if paired is None else mean_text(share, paired.figures[share.name], signed=True)
         means = [mean_text(figure, comparison.statistics_of(i, figure.name)) for figure in (share, grid)]
-        rows.append([one.label, str(len(one.by_seed)), means[0], difference, means[1]])
+        rows.append([points[i], str(len(one.by_seed)), means[0], difference, means[1]])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(widths[k]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row))
         for row in rows
     )
+
+
+def split_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what is varied, and the values of each point: `algorithm, penalty` and `SLSQP, 0.5`.
+
+    Args:
+        labels: `algorithm=SLSQP, penalty=0.5`, one a point.
+    """
+    split = [[part.partition("=") for part in label.split(", ")] for label in labels]
+    keys = [tuple(key for key, _, _ in parts) for parts in split]
+    if len(set(keys)) != 1 or not all(sign for parts in split for _, sign, _ in parts):
+        return "", list(labels)
+    return ", ".join(keys[0]), [", ".join(value for _, _, value in parts) for parts in split]

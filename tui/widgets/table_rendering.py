@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -49,8 +49,14 @@ class Column(Generic[RowT]):
     """What to sort by; None: by the text."""
     from_width: int = 0
     """Shown where the table is at least so wide."""
+    full: str = ""
+    """The title in full, where `title` is an abbreviation: shown where there is room for it."""
     most: int = 60
     """Where `width` is None and nothing else wants the room: no wider than this, save the last column."""
+
+    def title_in(self, width: int) -> str:
+        """Return the title as it fits into a width."""
+        return self.full if self.full and cell_len(self.full) <= width else self.title
 
     def text(self, row: RowT) -> str:
         """Return what stands there."""
@@ -68,6 +74,10 @@ class Column(Generic[RowT]):
         return self.wide if self.wide is not None and table_width >= WIDE else self.width
 
 
+_LEAST_FLEXIBLE = 16
+"""What a column without a width keeps where titles are written in full."""
+
+
 def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
     """Return index and width of the columns that there is room for; one cell stays between two.
 
@@ -78,6 +88,10 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
     fixed_widths = {i: c.fixed_width(width) for i, c in enumerate(columns) if width >= c.from_width}
     left = max(0, width - sum(w for w in fixed_widths.values() if w is not None) - len(fixed_widths))
     flexible = [i for i, w in fixed_widths.items() if w is None]
+    for i, fixed in fixed_widths.items():
+        more = 0 if fixed is None else cell_len(columns[i].full) - fixed
+        if fixed is not None and 0 < more <= left - _LEAST_FLEXIBLE * len(flexible):
+            fixed_widths[i], left = fixed + more, left - more
     widths: dict[int, int] = {}
     for n, index in enumerate(flexible):
         share = left // (len(flexible) - n)
@@ -183,7 +197,7 @@ class Painter:
             for index, cells in self.placed:
                 column = self.columns[index]
                 arrow = ("▼" if is_reversed else "▲") if sorted_by == index else ""
-                text += fit(f"{column.title}{arrow}", cells, right=column.right) + " "
+                text += fit(f"{column.title_in(cells - len(arrow))}{arrow}", cells, right=column.right) + " "
             self._lines[key] = self._line(text, self._style_of("table--header"))
         return self._lines[key]
 

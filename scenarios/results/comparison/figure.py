@@ -198,12 +198,18 @@ def _interval(
     return [*parts, MarkerShape(axis.x(scaled(figure, statistics.mean)), y, 5, colour, shape)]
 
 
+_SAME = 1e-9
+"""Values that differ by this share at most are the same, computed in different orders."""
+
+
 class _Axis:
     """A horizontal scale with round ticks."""
 
     def __init__(self, span: tuple[float, float], values: Sequence[float]) -> None:
         self._from, self._to = span[0] * _WIDTH, span[1] * _WIDTH
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        if high - low <= max(abs(low), abs(high)) * _SAME:  # ticks would differ in their twelfth digit only
+            low = high = (low + high) / 2
         room = (high - low) * 0.08 or max(abs(high) * 0.02, 0.05)
         low, high = low - room, high + room
         self._step = _round_step((high - low) / 5)

@@ -12,7 +12,7 @@ from scenarios.sweep import read_sweep
 from tests.tui.conftest import Opened
 from tests.tui.driving import dialog, until
 from tui.run.screen import RunScreen
-from tui.run.sweep_dialog import SweepDialog
+from tui.run.sweep_dialog import SweepDialog, split_labels
 
 
 async def _opened(pilot: Pilot[None]) -> SweepDialog:
@@ -53,7 +53,8 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
         await until(pilot, lambda: "40 of 40 runs done" in _state(again))
         assert again.query_one("#sweep-progress", ProgressBar).progress == 40
         points = str(again.query_one("#points", Static).content)
-        assert "algorithm=fifty_fifty" in points
+        assert points.splitlines()[0].startswith("algorithm ")
+        assert points.splitlines()[2].startswith("fifty_fifty ")
         assert "±" in points
     assert read_sweep(path).is_complete
 
@@ -69,3 +70,12 @@ async def test_what_is_wrong_is_said_in_the_dialog(opened: Opened) -> None:
         await pilot.press("ctrl+r")
         assert "did you mean 'penalty'?" in str(sweep.query_one(".problem", Static).content)
         assert sweep.sweep is None
+
+
+def test_points_are_named_by_their_values_below_what_is_varied() -> None:
+    """Short enough for 80 columns; labels of another form stay as they are."""
+    assert split_labels(["algorithm=SLSQP, penalty=1", "algorithm=TNC, penalty=2"]) == (
+        "algorithm, penalty",
+        ["SLSQP, 1", "TNC, 2"],
+    )
+    assert split_labels(["street"]) == ("", ["street"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from rich.cells import cell_len
 
 from scenarios.scenario import Zone
 from tui.formatting import fit
+from tui.run.progress import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import TimeAxis
 from tui.widgets.palette import MEANINGS
 from tui.widgets.table_rendering import Column, placed
@@ -44,6 +48,19 @@ def test_columns_of_ids_grow_where_there_is_room() -> None:
     )
     widths = [dict(placed(columns, width))[0] for width in (80, 140, 200)]
     assert widths == [14, 30, 30]
+
+
+def test_titles_are_written_in_full_where_there_is_room() -> None:
+    """Of the runs' figures at 80 columns already; a column of another kind keeps its room."""
+    shown = {columns.title_in(width) for columns, width in _placed(RUN_COLUMNS[1:8] + RUN_COLUMNS[10:11], 80)}
+    assert {"self-consumption", "self-sufficiency", "from grid", "messages"} <= shown
+    two: tuple[Column[str], ...] = (Column("self-s.", str, 7, full="self-sufficiency"), Column("file", str))
+    assert [column.title_in(width) for column, width in _placed(two, 30)] == ["self-s.", "file"]
+    assert [column.title_in(width) for column, width in _placed(two, 40)] == ["self-sufficiency", "file"]
+
+
+def _placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[Column[Any], int]]:
+    return [(columns[index], cells) for index, cells in placed(columns, width)]
 
 
 @pytest.mark.parametrize(("zone", "first"), [(BERLIN, "00:00"), (Zone(), "22:00"), (NEPAL, "04:00")])

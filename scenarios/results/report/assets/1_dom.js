@@ -69,6 +69,9 @@ const momentOf = t => `${dateOf(t)} ${hourOf(t)}`;
 const yearOf = t => zoned(t).getUTCFullYear();
 // The first time at or after t that is a multiple of so many seconds on the shown clock.
 const roundTime = (t, every) => Math.ceil((t + offsetAt(t)) / every) * every - offsetAt(t);
+// The distance of ticks, in seconds: round on the clock, from a minute on, with at most so many of them.
+const roundGap = (span, most) => [60, 120, 300, 600, 900, 1800, ...[1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * 3600)]
+  .find(gap => span / gap <= most) || Math.ceil(span / 86400 / 6) * 86400;
 const isMidnight = t => (t + offsetAt(t)) % 86400 === 0;
 const plural = (n, one, many = `${one}s`) => `${number(n, 0)} ${n === 1 ? one : many}`;
 const sum = values => values.reduce((total, value) => total + value, 0);

@@ -109,13 +109,16 @@ function dayControl() {
 }
 function axes(x, y, limit, step, floor, firstInterval, count) {
   const marks = [];
+  // As many decimals as the step needs, so that no two ticks read the same.
+  const needed = [0, 1, 2, 3, 4, 5, 6].find(d => Math.abs(Math.round(step / 1000 * 10 ** d) - step / 1000 * 10 ** d) < 1e-6) ?? 6;
+  const decimals = Math.max(needed, limit < 2000 ? 2 : limit < 20000 && step % 1000 ? 1 : 0);
   for (let power = 0; power <= limit + step / 2; power += step) {
     marks.push(svg("line", { x1: BOX.left, x2: BOX.width - BOX.right, y1: y(power), y2: y(power), class: power ? "" : "zero" }),
-      svg("text", { x: BOX.left - 8, y: y(power) + 4, "text-anchor": "end" }, number(power / 1000, limit < 2000 ? 2 : limit < 20000 && step % 1000 ? 1 : 0)));
+      svg("text", { x: BOX.left - 8, y: y(power) + 4, "text-anchor": "end" }, number(power / 1000, decimals)));
   }
   marks.push(svg("text", { x: BOX.left + 4, y: BOX.top + 12 }, "kW"));
-  const span = count * DATA.interval, hour = 3600, from = DATA.start + firstInterval * DATA.interval;
-  const every = [1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * hour).find(gap => span / gap <= BOX.width / 80) || Math.ceil(span / 86400 / 6) * 86400;
+  const span = count * DATA.interval, from = DATA.start + firstInterval * DATA.interval;
+  const every = roundGap(span, BOX.width / 80);
   const first = roundTime(from, every);
   for (let t = first; t <= from + span; t += every) {
     const at = x((t - from) / DATA.interval), midnight = isMidnight(t);

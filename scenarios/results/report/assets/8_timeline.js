@@ -106,7 +106,7 @@ function drawTimeline() {
     run.said ? "" : " What agents said is left out of this run, for the page would become too large: it is in the results file."));
 }
 function ticks(begin, span) {
-  const every = [1, 2, 3, 6, 12, 24, 48, 96, 168].map(h => h * 3600).find(gap => span / gap <= 6) || Math.ceil(span / 86400 / 6) * 86400;
+  const every = roundGap(span, 6);
   const found = [];
   for (let t = roundTime(DATA.start + begin, every) - DATA.start; t <= begin + span; t += every) found.push(t);
   return found;

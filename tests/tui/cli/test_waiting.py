@@ -1,0 +1,43 @@
+"""What is said while something is waited for, and of ids that several jobs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.ended import Ssmic
+
+TWICE = """\
+version: 1
+name: twice
+start: 2026-06-21T00:00:00Z
+seed: 1
+load_profiles: {wash: {step_s: 3600, power_w: [100]}}
+houses:
+  - {id: h, devices: [{id: d, type: consumer, load_profile: wash}]}
+jobs:
+  - {house: h, device: d, id: j1, registered: "00:00", earliest_start: "01:00", latest_start: "02:00"}
+  - {house: h, device: d, id: j1, registered: "00:00", earliest_start: "05:00", latest_start: "06:00"}
+  - {house: h, device: d, registered: "00:00", earliest_start: "08:00", latest_start: "09:00"}
+  - {house: h, device: d, registered: "00:00", earliest_start: "12:00", latest_start: "13:00"}
+"""
+
+
+def test_a_broker_that_is_not_there_is_named_while_it_is_tried(ssmic: Ssmic) -> None:
+    """In a sentence, with the limit, instead of a record of the log."""
+    done = ssmic("run", "street", "--broker", "mqtt://127.0.0.1:9", "--limit", "0.5")
+    assert done.code == 4
+    first, *_ = done.err.splitlines()
+    assert first == (
+        "ssmic: mqtt://127.0.0.1:9: connection refused: no broker at 127.0.0.1:9; "
+        "trying again for up to 0.5 s (Ctrl-C stops)"
+    )
+    assert "[warning" not in done.err
+
+
+def test_check_says_how_jobs_with_the_same_id_are_called(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Ids that nobody gave are numbered without a note."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    done = ssmic("check", "twice.yaml")
+    assert done.code == 0
+    assert "job id 'j1' is used 2 times; the further jobs are called 'j1#2'" in done.err + done.out
+    assert "h/d" not in done.err + done.out
