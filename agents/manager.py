@@ -503,6 +503,8 @@ class Manager(Agent[AnyMessage]):
         what = _EXECUTIONS.get(report.state)
         if not self._register.owns(sender, report.job_id) or what is None:
             self.reject(sender, f"says what a device did of job {report.job_id!r}, which is not its own or has not run")
+        elif report.started_s > self.now_s:
+            self.reject(sender, f"says at {self.now_s} that job {report.job_id!r} started at {report.started_s}")
         elif entry is None or entry.contract.job_id != report.job_id or entry.state != "standing":
             # Its producer has ended the contract, which the gateway could not know.
             log.warning("execution without a contract", agent=self.id, sender=sender, contract=report.contract_id)

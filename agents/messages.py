@@ -70,15 +70,29 @@ MAX_WH = 1e12
 """Largest energy, as in scenarios."""
 
 
-def _is_within_limits(job: Job) -> Job:
-    """Return a job that no scenario's limits exclude: a producer calculates with every minute of it."""
-    load = job.load_profile
+def _is_load_within_limits(load: LoadProfile) -> LoadProfile:
+    """Return a load that no scenario's limits exclude: whoever reads it calculates with every minute of it."""
     if load.duration_s > MAX_DURATION_S:
         raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
     if len(load.times_s) > MAX_SENT_POINTS:
         raise ValueError(f"the load profile has {len(load.times_s)} points: at most {MAX_SENT_POINTS} are sent")
     if max(abs(load.cumulative_wh[0]), abs(load.cumulative_wh[-1])) > MAX_WH:
         raise ValueError(f"the load profile reaches an energy beyond {MAX_WH:g} Wh")
+    return load
+
+
+def _is_production_within_limits(production: Production) -> Production:
+    """Return a measured production that a message can hold."""
+    if len(production.times_s) > MAX_SENT_POINTS:
+        raise ValueError(f"the production has {len(production.times_s)} points: at most {MAX_SENT_POINTS} are sent")
+    if max(abs(production.cumulative_wh[0]), abs(production.cumulative_wh[-1])) > MAX_WH:
+        raise ValueError(f"the production reaches an energy beyond {MAX_WH:g} Wh")
+    return production
+
+
+def _is_within_limits(job: Job) -> Job:
+    """Return a job that no scenario's limits exclude."""
+    _is_load_within_limits(job.load_profile)
     if not 0 <= min(job.registered_s, job.earliest_start_s) <= job.latest_start_s <= MAX_TIME_S - MAX_DURATION_S:
         raise ValueError(f"the times of the job are not within 0 and {MAX_TIME_S} s")
     texts = {"house": job.house, "device": job.device, "profile": job.profile, "source id": job.source_id}
@@ -368,7 +382,7 @@ class JobExecuted(Message):
     """In words, for people; empty: the outcome says it all."""
     started_s: TimeS
     """When the device started, UNIX seconds; if it did not, when it was to start."""
-    measured: LoadProfile | None = None
+    measured: Annotated[LoadProfile, AfterValidator(_is_load_within_limits)] | None = None
     """What it drew since then; None: not measured, or not ended."""
 
 
@@ -377,7 +391,7 @@ class ProductionMeasured(Message):
 
     kind: Literal["ProductionMeasured"] = "ProductionMeasured"
     producer: AgentId
-    production: Production
+    production: Annotated[Production, AfterValidator(_is_production_within_limits)]
 
 
 class ProducerLeft(Message):

@@ -397,7 +397,7 @@ class SharedProducer(Producer):
     # Forecasts, leaving, lost consumers.
 
     def _adopt(self, prediction: Prediction) -> None:
-        self.forecasts.append((self.now_s, prediction.production))
+        self.forecasts.append((self.now_s, self._beside_own_use(prediction).production))
         super()._adopt(prediction)
 
     def _remember(self, production: Outlook) -> None:

@@ -50,9 +50,6 @@ class RunOptions(TypedDict, total=False):
     """L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search."""
     node_limit: int | None
     """exact: search-tree nodes per decision."""
-    promise: Promise | None
-    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
-    scenario's."""
     strategy: str | None
     """Strategy of the consumers, from a plug-in; None: the scenario's, else our own."""
     guests: int
@@ -63,6 +60,9 @@ class RunOptions(TypedDict, total=False):
     """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
     prefer: Sequence[str] | None
     """With shared supply, what consumers prefer, most important first; None: as the scenario says."""
+    promise: Promise | None
+    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
+    scenario's."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
     negotiation: str
@@ -176,23 +176,26 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
-    problems += _promise_problems(options.get("promise"))
-    if values.get("messages", "all") not in ABOUT_KEPT:
-        problems.append(f"messages {values['messages']!r}: {', '.join(map(repr, ABOUT_KEPT))} is expected")
+    for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
+        if values.get(name) is not None and values[name] not in known:
+            problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
+    problems += _broker_problems(values, bus)
+    if problems:
+        raise SettingsError(tuple(problems))
+
+
+def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
+    """Return which options do not go with the bus, or with the broker."""
+    problems = []
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} goes with bus='mqtt' only")
         elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} goes with the URL of a broker only")
-    if problems:
-        raise SettingsError(tuple(problems))
-
-
-def _promise_problems(promise: str | None) -> list[str]:
-    return [] if promise in {None, "early", "late"} else [f"promise {promise!r}: 'early' or 'late' is expected"]
+    return problems
 
 
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:

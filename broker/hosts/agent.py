@@ -109,6 +109,14 @@ class _Asked:
     """With others that were made at once."""
 
 
+def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLostError:
+    """Return the answer that has come, or why there is none."""
+    error = reply.exception()
+    if isinstance(error, AgentLostError):
+        return error
+    return reply.result().message
+
+
 class TimeUp:
     """Returned by waiting with `until_s` if that time is reached first."""
 
@@ -265,28 +273,24 @@ class Agent(Generic[MessageT]):
             For each question its answer, or the error that `ask` would raise.
         """
         group = _Group(self._future())
-        asked: list[_Asked] = []
-        seqs: list[int] = []
+        asked: list[tuple[int, _Asked]] = []
+        for to, message in questions:
+            seq = self.send(to, message)
+            asked.append((seq, _Asked(to, self._future(), group)))
+            group.unanswered += 1
+        for seq, one in asked:
+            if one.to in self._lost:
+                self._answer(one, AgentLostError(f"agent {one.to!r} is lost"))
+            else:
+                self._replies[seq] = one
         try:
-            for to, message in questions:
-                asked.append(_Asked(to, self._future(), group))
-                if to in self._lost:
-                    asked[-1].reply.set_exception(AgentLostError(f"agent {to!r} is lost"))
-                else:
-                    seqs.append(self.send(to, message))
-                    self._replies[seqs[-1]] = asked[-1]
-                    group.unanswered += 1
-            if group.unanswered:
+            if asked:
                 # The agent wakes up once, when the last answer has come: one that waits on is no activity.
                 await self._block(group.all_answered)
         finally:
-            for seq in seqs:
-                del self._replies[seq]
-        answers: list[MessageT | AgentLostError] = []
-        for one in asked:
-            error = one.reply.exception()
-            answers.append(error if isinstance(error, AgentLostError) else one.reply.result().message)
-        return answers
+            for seq, _ in asked:
+                self._replies.pop(seq, None)
+        return [_answer_of(one.reply) for _, one in asked]
 
     async def receive(self) -> Received[MessageT]:
         """Return the next message that does not answer an `ask`."""

@@ -65,9 +65,9 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("description",),
     ("days",),
     ("algorithm",),
-    ("promise",),
     ("supply",),
     ("prefer",),
+    ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
 from scenarios.realised import KINDS, Said
+from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
 
@@ -224,6 +225,8 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry) 
     suppliers = [(*key, n, e.producer) for n, e in enumerate(entry.history, start=1) if e.producer]
     if not suppliers and not any(versions.values()):
         return  # a contract that has had shares once has them in its history for ever
+    for table in SHARE_TABLES:
+        connection.execute(table)
     connection.execute("DELETE FROM shares WHERE run = ? AND contract_id = ?", key)
     connection.execute("DELETE FROM suppliers WHERE run = ? AND contract_id = ?", key)
     connection.executemany(

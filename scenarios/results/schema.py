@@ -54,7 +54,9 @@ CREATE TABLE IF NOT EXISTS shares ( -- with shared supply: who gives what since 
   minutes_json TEXT NOT NULL,    -- [[minutes, mWh in each of them], ...] from the minute in which the job starts
   PRIMARY KEY (run, contract_id, n, producer)
 ) WITHOUT ROWID;
+"""
 
+SUPPLIERS_TABLE = """
 CREATE TABLE IF NOT EXISTS suppliers ( -- with shared supply: a contract's producer since an event, where it has changed
   run         INTEGER NOT NULL,
   contract_id TEXT NOT NULL,
@@ -63,7 +65,8 @@ CREATE TABLE IF NOT EXISTS suppliers ( -- with shared supply: a contract's produ
   PRIMARY KEY (run, contract_id, n)
 ) WITHOUT ROWID;
 """
-"""Files of before supply could be shared have no such tables."""
+SHARE_TABLES = (SHARES_TABLE, SUPPLIERS_TABLE)
+"""Only files with shared supply have them."""
 
 BILLS_TABLE = """
 CREATE TABLE IF NOT EXISTS bills ( -- of runs that ended, where the scenario has a tariff; older files have no table
@@ -213,4 +216,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BASE_LOADS_TABLE}{BILLS_TABLE}{SHARES_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BASE_LOADS_TABLE}{BILLS_TABLE}"""

@@ -34,7 +34,7 @@ from agents import (
     Waiting,
     load_plugin,
 )
-from agents.scheduling import Scheduler, scheduler_for
+from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
@@ -115,9 +115,9 @@ class Cast:
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
+        negotiating = _negotiating(scenario, settings)
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
-        is_late, negotiating = _is_late(scenario, settings), _negotiating(scenario, settings)
         self.manager = (
             SharedManager(register, settings.scores)
             if self.is_shared
@@ -137,10 +137,10 @@ class Cast:
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
 
+        is_late = scenario.promise == "late" and not self.is_shared
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
-            # Shares are composed of what all producers offer.
-            member.negotiating = NegotiationSettings(RANKED) if self.is_shared else negotiating
+            member.negotiating = negotiating
             if is_late:
                 member.promise_late()
 
@@ -154,24 +154,6 @@ class Cast:
         if agent == TIMELINE and self.director is not None:
             return self.director
         return self.consumers.get(agent) or self.producers[agent]
-
-
-def _is_late(scenario: Scenario, settings: RunSettings) -> bool:
-    """Return whether promises are late; with shared supply jobs move without being pushed out."""
-    return scenario.promise == "late" and not settings.supply.is_shared
-
-
-def _scheduler(scenario: Scenario, settings: RunSettings) -> Scheduler:
-    return scheduler_for(settings.algorithm, pushes_out=_is_late(scenario, settings))
-
-
-def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettings:
-    """Return how jobs find a supplier; with late promises they ask producers that have nothing left, too.
-
-    Such a producer may push others out.
-    """
-    is_late = _is_late(scenario, settings)
-    return replace(settings.negotiating, negotiation=RANKED) if is_late else settings.negotiating
 
 
 class _Making:
@@ -197,7 +179,9 @@ class _Making:
         predictions = self._scenario.producers[device.id].predictions
         if gateway is not None and not any(p.production.energy_wh for p in predictions):
             predictions = ()  # it joins with the first forecast of its device
-        scheduler, is_there = _scheduler(self._scenario, self._settings), device.agent not in self._absent
+        is_late = self._scenario.promise == "late" and not self._settings.supply.is_shared
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=is_late)
+        is_there = device.agent not in self._absent
         if gateway is not None:
             return GatewayProducer(
                 device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
@@ -241,6 +225,15 @@ def _places(scenario: Scenario) -> Places:
         house_of={d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"},
         prices=None if tariff is None else prices,
     )
+
+
+def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettings:
+    """Return how jobs find a supplier; where they need all producers, none is left out.
+
+    With late promises a producer that has nothing left may push other jobs out; shares are composed of what all offer.
+    """
+    asks_all = scenario.promise == "late" or settings.supply.is_shared
+    return replace(settings.negotiating, negotiation=RANKED) if asks_all else settings.negotiating
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:

@@ -86,6 +86,8 @@ class Plan:
             return None
         if self.hosts is None and self.processes is not None:
             return self.processes
+        if self.hosts is None and self.pace.factor is not None:
+            return None  # nothing is faster than its pace, and whoever watches sees each household
         return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
     def kept_scores(self) -> ScoresFile:

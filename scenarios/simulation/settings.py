@@ -183,10 +183,10 @@ def described(
     del algorithm["name"]
     asking = {} if settings.negotiating == NegotiationSettings() else asdict(settings.negotiating)
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
-    if scenario.promise != "early":
-        chosen["promise"] = scenario.promise
     if settings.supply.is_shared:
         chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
+    if scenario.promise != "early":
+        chosen["promise"] = scenario.promise
     if any(scores.values()):
         chosen["scores"] = {str(seed): dict(earlier) for seed, earlier in scores.items()}
     return chosen

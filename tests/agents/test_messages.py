@@ -205,3 +205,16 @@ def test_a_job_beyond_the_limits_of_scenarios_is_refused(change: dict[str, objec
     MESSAGES.validate_python(request)
     with pytest.raises(ValidationError):
         MESSAGES.validate_python(request | {"job": request["job"] | change})
+
+
+@pytest.mark.parametrize("measured", [load(367 * 86_400), load(10**12), load(60, 1e13)], ids=str)
+def test_what_a_device_measured_beyond_the_limits_of_scenarios_is_refused(measured: dict[str, object]) -> None:
+    """The results are settled with every minute of it."""
+    executed = JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60)
+    said = executed.model_dump(mode="json")
+    MESSAGES.validate_python(said | {"measured": load(60)})
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(said | {"measured": measured})
+    production = ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0)))
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(production.model_dump(mode="json") | {"production": load(60, 1e13)})

@@ -22,8 +22,7 @@ from typing import Any, Literal
 
 import structlog
 
-from agents.provisional import Promise
-from agents.sharing import SUPPLY_RULES, SupplyRule
+from agents.sharing import SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
@@ -104,6 +103,10 @@ def _enter(arguments: list[str], log: str) -> None:
     ssmic()
 
 
+RULES: tuple[tuple[SupplyRule, str], ...] = (("whole", "early"), ("whole", "late"), ("shared", "early"))
+"""Rules of supply and of promises, one of which each seed draws."""
+
+
 class _Neighbourhood:
     """The processes of one run."""
 
@@ -114,15 +117,15 @@ class _Neighbourhood:
         links: dict[str, Link],
         options: tuple[str, ...],
         supply: SupplyRule,
-        promise: Promise,
+        promise: str,
     ) -> None:
         self.folder = folder
         self.links = links
         self.houses = tuple(name for name in links if name != CLOCK)
         self._scenario = scenario
         self._options = options
-        self._promise = promise
         self._supply = supply
+        self._promise = promise
         self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
@@ -150,8 +153,8 @@ class _Neighbourhood:
     def start(self, name: str, copy: str = "") -> BaseProcess:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
-        common += ["--promise", self._promise]
         common += ["--supply", self._supply]
+        common += ["--promise", self._promise]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
@@ -324,8 +327,8 @@ async def run_disturbed(
     disturbance: Disturbance,
     seed: int,
     options: tuple[str, ...] = (),
-    promise: Promise = "early",
     supply: SupplyRule = "whole",
+    promise: str = "early",
 ) -> Result:
     """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
@@ -374,18 +377,17 @@ def main() -> int:
     # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
-    rules: list[tuple[SupplyRule, Promise]] = [*((supply, "early") for supply in SUPPLY_RULES), ("whole", "late")]
-    undisturbed: list[Result] = []
-    for supply, promise in rules:
+    undisturbed: dict[tuple[SupplyRule, str], Result] = {}
+    for supply, promise in RULES:
         calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply, promise=promise))
-        what = f"undisturbed, {supply}, {promise}: {calm.ledger_sha256}, {calm.steps} steps"
+        what = f"undisturbed, {supply}, promises {promise}: {calm.ledger_sha256}, {calm.steps} steps"
         print(what, *calm.problems, sep="\n", flush=True)
-        undisturbed.append(calm)
+        undisturbed[supply, promise] = calm
 
     def problems_of(seed: int) -> tuple[str, ...]:
-        # Kinds of faults come in turn, so that the rules of supply and of promises are drawn.
-        drawn = Random(f"supply {seed}").randrange(len(rules))
-        (supply, promise), calm = rules[drawn], undisturbed[drawn]
+        # Kinds of faults come in turn, so that the rule of supply is drawn.
+        supply, promise = Random(f"supply {seed}").choice(RULES)
+        calm = undisturbed[supply, promise]
         disturbance = Disturbance.draw(seed, houses, calm.steps)
         result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply, promise=promise))
         came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"

@@ -179,14 +179,12 @@ def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
     seeds = seeds_wanted(__doc__, 1000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    rules = [scenario_with(load_scenario(seeds.scenario), supply) for supply in SUPPLY_RULES]
-    rules.append(replace(rules[0], promise="late"))
+    early = load_scenario(seeds.scenario)
+    rules = [*(scenario_with(early, supply) for supply in SUPPLY_RULES), replace(early, promise="late")]
     undisturbed = [run_seed(scenario, None, 0) for scenario in rules]
     for scenario, outcome in zip(rules, undisturbed, strict=True):
-        print(
-            f"undisturbed, {scenario.supply}, {scenario.promise}: {outcome.ledger_sha256}, {outcome.rounds} rounds",
-            flush=True,
-        )
+        what = f"{scenario.supply}, promises {scenario.promise}"
+        print(f"undisturbed, {what}: {outcome.ledger_sha256}, {outcome.rounds} rounds", flush=True)
 
     def problems_of(seed: int) -> tuple[str, ...]:
         calm = undisturbed[seed % len(rules)]

@@ -143,7 +143,8 @@ def run(
         typer.Option(
             metavar="N|houses",
             help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
-            "household. [default: the fastest, which is one; houses where the timeline disturbs links]",
+            "household. [default: the fastest, which is one; houses at a --pace, with real devices, and where the "
+            "timeline disturbs links]",
         ),
     ] = None,
     processes: Annotated[
