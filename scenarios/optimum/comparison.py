@@ -33,7 +33,7 @@ def compare(
     time_limit_wall_s: float = TIME_LIMIT_WALL_S,
     progress: Callable[[float, float], None] | None = None,
     *,
-    supply: SupplyRules = "whole",
+    supply: SupplyRules | None = None,
 ) -> None:
     """Find optimum and baselines of every completed run of a simulation and store them in its results file.
 
@@ -43,12 +43,14 @@ def compare(
         results_file: The simulation's results.
         time_limit_wall_s: Wall-clock seconds for all optima together; then the best plans found so far count.
         progress: Called now and then with the energy of the best plan and the bound, Wh.
-        supply: Which optima are sought. Baselines belong to whole contracts.
+        supply: Which optima are sought; None: that of the runs' own rule. Baselines belong to whole contracts.
 
     Raises:
         ResultsError: The file cannot be read or written.
     """
     with ResultsReader(results_file) as results:
+        if supply is None:
+            supply = "shared" if results.info.settings.get("supply") == "shared" else "whole"
         kept = {run.run: run.comparison for run in results.runs()}
         scenarios = {run.run: _scenario_of(results, run.run) for run in results.runs()}
         delivered_wh: dict[int, float] = {}

@@ -28,12 +28,14 @@ def optimum(
     scenario: ScenarioArgument,
     allow_outside: AllowOutside = False,
     supply: Annotated[
-        Literal["whole", "shared", "both"],
+        Literal["whole", "shared", "both"] | None,
         typer.Option(
+            show_default=False,
             help="whole: one panel supplies a job in full; shared: all panels together supply it minute by minute, and "
-            "the grid the rest; both: one after the other, in half of the time limit each."
+            "the grid the rest; both: one after the other, in half of the time limit each. "
+            "[default: the scenario's rule]",
         ),
-    ] = "whole",
+    ] = None,
     set_: SetVariables = None,
     time_limit: Annotated[
         float,
@@ -58,6 +60,7 @@ def optimum(
 
     configure_logs(log_level or ctx.obj)
     loaded = load_scenario(scenario, chosen_values(set_), allow_outside=allow_outside)
+    supply = supply or loaded.supply
     whole, shared, limit_wall_s = None, None, time_limit / (2 if supply == "both" else 1)
     with own_output(), signals_heard(end_now), optimum_progress(time_limit) as progress:
         if supply != "shared":

@@ -216,7 +216,7 @@ def run(
         Literal["whole", "shared", "both"] | None,
         typer.Option(
             help="With --compare, which it implies: the optimum for whole jobs, for supply shared by all panels (what "
-            "the sun and the windows allow under any rule), or both. [default: whole]",
+            "the sun and the windows allow under any rule), or both. [default: the run's rule]",
             show_default=False,
         ),
     ] = None,
@@ -324,7 +324,7 @@ def run(
         level,
         as_json=as_json,
         compare_wall_s=time_limit if compare or compare_supply else None,
-        compare_supply=compare_supply or "whole",
+        compare_supply=compare_supply,
         to=targets,
         overwrite=force,
         record=record,

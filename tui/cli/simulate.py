@@ -38,7 +38,7 @@ def simulate(  # noqa: C901 - each step in turn
     *,
     as_json: bool,
     compare_wall_s: float | None = None,
-    compare_supply: SupplyRules = "whole",
+    compare_supply: SupplyRules | None = None,
     to: Sequence[Path] = (),
     overwrite: bool = False,
     record: Path | None = None,
@@ -51,7 +51,7 @@ def simulate(  # noqa: C901 - each step in turn
         level: What is logged.
         as_json: Print one JSON object instead of a table.
         compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
-        compare_supply: For which rules of supply the optimum is sought.
+        compare_supply: For which rules of supply the optimum is sought; None: that of the run.
         to: Files for the comparison.
         overwrite: Whether these may exist already.
         record: Where to record what real devices said; None: in the results file only.
@@ -168,7 +168,7 @@ def after_failing(code: int) -> Iterator[None]:
         complain_about(error)
 
 
-def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules) -> None:
+def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules | None) -> None:
     from scenarios.optimum import compare
 
     with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:

@@ -119,6 +119,22 @@ def test_a_run_is_compared_with_what_sun_and_windows_allow(ssmic: Ssmic, small: 
     assert run["shared_optimum"]["share"] == run["kpis"]["delivered_wh"] / run["shared_optimum"]["best_wh"]
     shown = ssmic("results", "show", ended.json["results_file"]).out
     assert "What the sun and the windows allow" in shown
+    of_shared = (
+        "run",
+        small,
+        "--bus",
+        "memory",
+        "--days",
+        "1",
+        "--supply",
+        "shared",
+        "--compare",
+        "--time-limit",
+        "0.2",
+    )
+    (run,) = ssmic(*of_shared, "--json").json["runs"]
+    assert "optimum" not in run
+    assert 0 < run["shared_optimum"]["share"] <= 1
 
 
 def test_an_import_runs_like_its_source(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:
