@@ -111,9 +111,9 @@ class EmptyState(Vertical):
     DEFAULT_CSS = """
     EmptyState { align: center middle; padding: 1 2; height: 1fr; }
     EmptyState > .empty-title { text-style: bold; width: 100%; text-align: center; color: $primary; margin-bottom: 1; }
-    EmptyState > .empty-hint { width: 100%; text-align: center; color: $text-muted; padding: 0 4; }
+    EmptyState > .empty-hint { width: 100%; text-align: center; color: $text-muted; padding: 0 1; }
     EmptyState > Horizontal { width: 100%; align-horizontal: center; height: auto; margin-top: 1; }
-    EmptyState Button { margin: 0 1; }
+    EmptyState Button { margin: 0 1; min-width: 10; }
     """
 
     def __init__(
