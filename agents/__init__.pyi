@@ -72,6 +72,7 @@ from .messages import (
 from .model import (
     GRID as GRID,
     MANAGER as MANAGER,
+    SHARED as SHARED,
     TIMELINE as TIMELINE,
     TOGETHER as TOGETHER,
     Contract as Contract,
@@ -84,6 +85,7 @@ from .negotiating import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
+    RANKED as RANKED,
     NegotiationSettings as NegotiationSettings,
 )
 from .plugins import (
@@ -92,6 +94,17 @@ from .plugins import (
 )
 from .producer import (
     Producer as Producer,
+)
+from .provisional import (
+    Promise as Promise,
+)
+from .rankings import (
+    ABOUT_RANKING as ABOUT_RANKING,
+    RANKINGS as RANKINGS,
+    Places as Places,
+    Question as Question,
+    Ranking as Ranking,
+    known_rankings as known_rankings,
 )
 from .register import (
     JobRegister as JobRegister,
@@ -109,9 +122,28 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
+from .shared_consumer import (
+    SharedConsumer as SharedConsumer,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
+from .shares import (
+    Share as Share,
+    load_mwh as load_mwh,
+    packed as packed,
+    produced_mwh as produced_mwh,
+    shares_of as shares_of,
+    unpacked as unpacked,
+)
 
 __all__ = [
     "ABOUT_NEGOTIATION",
+    "ABOUT_RANKING",
     "AGENTS",
     "GRID",
     "MANAGER",
@@ -121,6 +153,9 @@ __all__ = [
     "MESSAGE_KINDS",
     "NEGOTIATIONS",
     "NEW_PRODUCER",
+    "RANKED",
+    "RANKINGS",
+    "SHARED",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
@@ -165,25 +200,40 @@ __all__ = [
     "NegotiationSettings",
     "NewForecast",
     "Outlook",
+    "Places",
     "Prediction",
     "Prices",
     "PricesAt",
     "Producer",
     "Production",
     "ProductionMeasured",
+    "Promise",
+    "Question",
+    "Ranking",
     "Rejected",
     "Reported",
     "Run",
     "SettingsError",
+    "Share",
+    "SharedConsumer",
+    "SharedManager",
+    "SharedProducer",
     "Starts",
     "Waiting",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",
     "covers",
+    "known_rankings",
     "largest_sequence",
     "ledger_sha256",
+    "load_mwh",
     "load_plugin",
     "one_blas_thread",
     "open_starts",
+    "packed",
+    "produced_mwh",
+    "shares_of",
+    "supplier_of",
+    "unpacked",
 ]

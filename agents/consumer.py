@@ -31,6 +31,7 @@ from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
     Accept,
+    AcceptProvisionally,
     AddJob,
     Amend,
     AnyMessage,
@@ -48,12 +49,14 @@ from agents.messages import (
     Opening,
     Producers,
     ProducersFor,
+    PushOut,
     Release,
     Request,
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.negotiating import RANKED, NegotiationSettings
+from agents.provisional import is_firm
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
@@ -126,6 +129,8 @@ class Consumer(Agent[AnyMessage]):
         self._jobs = {job.job_id: job for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
+        self.asks_twice = False
+        """Whether promises are late, so that a job that all producers have declined asks them once more."""
         self.patient = patient
         """Whether jobs that ask from now on wait where no producer can supply them."""
         self.negotiating = negotiating or NegotiationSettings(RANKED)
@@ -149,6 +154,8 @@ class Consumer(Agent[AnyMessage]):
         """By job, how many contracts it has had."""
         self._openings: dict[tuple[str, str], tuple[int, int]] = {}
         """By job and producer, the second of its last opening, and how many it sent in that second."""
+        self._provisional: set[str] = set()
+        """Jobs whose contract was accepted provisionally."""
         self._affected: set[str] = set()
         self._time_was_freed = False
 
@@ -168,7 +175,7 @@ class Consumer(Agent[AnyMessage]):
             self._obey(received)
             return
         match message:
-            case Amend(job_id=job_id) | Cancel(job_id=job_id) | Opening(job_id=job_id):
+            case Amend(job_id=job_id) | Cancel(job_id=job_id) | PushOut(job_id=job_id) | Opening(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
                     self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
                 elif isinstance(message, Opening):
@@ -233,7 +240,11 @@ class Consumer(Agent[AnyMessage]):
         self._serve(job)
 
     def _serve(self, job: Job) -> None:
-        self.spawn(_JobRun(self, job, self._channels[job.job_id]).serve(), job.job_id)
+        self.spawn(self._run_of(job).serve(), job.job_id)
+
+    def _run_of(self, job: Job) -> JobRun:
+        """Return what finds suppliers for a job until it has run."""
+        return JobRun(self, job, self._channels[job.job_id])
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out what the scenario's timeline says."""
@@ -268,9 +279,13 @@ class Consumer(Agent[AnyMessage]):
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
-        if contract.producer != GRID:
-            self.send(contract.producer, Withdraw(job_id=contract.job_id))
+        self._withdraw_from_suppliers(contract)
         self._cancel(contract, reason)
+
+    def _withdraw_from_suppliers(self, contract: Contract) -> None:
+        """Inform the suppliers of a contract that it ends."""
+        for producer in contract.producers:
+            self.send(producer, Withdraw(job_id=contract.job_id))
 
     def forget(self, job_id: str) -> None:
         """Free the device's time that a dropped job would have taken."""
@@ -328,6 +343,11 @@ class Consumer(Agent[AnyMessage]):
                 if contract.agreed_s == self.now_s:
                     self._untrusted[job_id].add(contract.producer)
                 self._cancel(contract, reason)
+            case PushOut(reason=reason):
+                if job_id not in self._provisional or is_firm(contract.start_s, self.now_s):
+                    self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
+                else:
+                    self._cancel(contract, reason)
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
@@ -341,8 +361,8 @@ class Consumer(Agent[AnyMessage]):
             return  # it has run
         runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
         self._counts[void.job_id] = void.contracts
-        self._untrusted[void.job_id].add(contract.producer)
-        self.send(contract.producer, Withdraw(job_id=void.job_id))
+        self._untrusted[void.job_id].update(contract.producers)
+        self._withdraw_from_suppliers(contract)
         self._free(contract)
         if runs:  # its device draws power already: from the grid, whoever was to supply it
             instead = contract.model_copy(
@@ -396,8 +416,7 @@ class Consumer(Agent[AnyMessage]):
         starts, displaced = self._calendar.find_starts(job, self.now_s)
         for job_id in displaced:
             contract = self.contracts[job_id]
-            if contract.producer != GRID:
-                self.send(contract.producer, Withdraw(job_id=job_id))
+            self._withdraw_from_suppliers(contract)
             self._cancel(contract, "its device needs the time for another job")
         self._affected |= {job.job_id, *self._calendar.near(job, self.now_s)}
         return _Reservation(starts[:MAX_STRETCHES], held=bool(self._calendar.near(job, self.now_s)))
@@ -443,6 +462,17 @@ class Consumer(Agent[AnyMessage]):
         """Record which producers a job asks; none: it has their answers."""
         self._asking[job_id] = frozenset(producers)
         self._asked[job_id] |= self._asking[job_id]
+
+    def promise_late(self) -> None:
+        """Take promises to be provisional until shortly before the start."""
+        self.asks_twice = True
+
+    def note_acceptance(self, job_id: str, *, is_provisional: bool) -> None:
+        """Record how a job was accepted last: for good, or until better jobs push it out."""
+        if is_provisional:
+            self._provisional.add(job_id)
+        else:
+            self._provisional.discard(job_id)
 
     def distrust(self, job_id: str, producer: str, why: str) -> None:
         """Reject a producer's answer, and let the job not ask it again."""
@@ -490,7 +520,7 @@ class _TurnLock:
             self._consumer.release_held()
 
 
-class _JobRun:
+class JobRun:
     """One job from its registration to its end."""
 
     def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:
@@ -570,7 +600,7 @@ class _JobRun:
         while True:
             answer = await self._agent.ask(MANAGER, self._question(part))
             if not isinstance(answer, Producers) or not (answer.producers or any(answer.left_out)):
-                return False
+                return self._agent.asks_twice and await self._ask_each(tuple(self._asked))
             if await self._ask_listed(answer):
                 return True
             part = "last"
@@ -645,9 +675,13 @@ class _JobRun:
         supplier: tuple[str, int] | None = None
         for producer, answer in zip(asked, answers, strict=True):
             match answer:
-                case Accept(job_id=job.job_id, start_s=start_s) if self._is_possible(start_s):
+                case (
+                    Accept(job_id=job.job_id, start_s=start_s) | AcceptProvisionally(job_id=job.job_id, start_s=start_s)
+                ) if self._is_possible(start_s):
                     if supplier is None:
                         supplier = producer, start_s
+                        is_provisional = isinstance(answer, AcceptProvisionally)
+                        self._agent.note_acceptance(job.job_id, is_provisional=is_provisional)
                     else:
                         self._agent.send(producer, Withdraw(job_id=job.job_id))
                         self._listeners.pop(producer)

@@ -79,6 +79,8 @@ class _Course:
     is_due: bool = False
     """Whether its contract has started."""
     is_commanded: bool = False
+    is_told: bool = False
+    """Whether the ledger has its start, because it came before its contract's."""
     started_s: int | None = None
     interrupted_s: int | None = None
     is_ended_by: JobState | None = None
@@ -227,7 +229,7 @@ class GatewayConsumer(Consumer):
     def _take_report(self, report: Reported) -> None:
         self._is_available = True if self._is_available is None else self._is_available
         if report.power_w is not None or report.counter_wh is not None:
-            resets = self._meter.resets
+            resets, before_w = self._meter.resets, self._meter.power_w
             problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
             if problem:
                 what, _, expected = problem.partition("; expected ")
@@ -236,12 +238,28 @@ class GatewayConsumer(Consumer):
                 if running.is_running:
                     running.was_offline |= self._meter.resets > resets
                     self._meter_run(running)
+            self._look_for_start_by_hand(before_w)
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
         elif report.job is not None and self._course(report.job) is None:
             self._complain("report", f"there is no open job {report.job!r}", self._open_ids())
         self._look_for_waiting()
+
+    def _look_for_start_by_hand(self, before_w: float | None) -> None:
+        """Notice that an appliance behind a plug begins its programme before its contract does.
+
+        Args:
+            before_w: What it drew before, W; None: not known, so that it may have been at something else all along.
+        """
+        waiting, power_w = self._gateway.waiting, self._meter.power_w
+        most_w = max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
+        if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
+            return
+        is_open = [course for course in self._courses.values() if course.is_open and course.device == self._device]
+        to_come = [course for course in is_open if course.job.job_id in self.contracts]
+        if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
+            self._take_start(min(to_come, key=self._start_of))
 
     def _course_of(self, report: Reported) -> _Course | None:
         """Return the job that a report is about: the one that runs or is commanded, else the next one."""
@@ -267,7 +285,9 @@ class GatewayConsumer(Consumer):
             case "INTERRUPTED" if course.state == "EXECUTING":
                 self._interrupt(course)
             case "FINISHED" | "ABORTED" as end:
-                if course.is_running:
+                if course.is_running and not course.is_due:
+                    self._conclude(course, end, course.outcome)
+                elif course.is_running:
                     course.is_ended_by = end
                 elif course.is_commanded:
                     course.is_ended_by, course.outcome = "ABORTED", "refused"
@@ -293,12 +313,15 @@ class GatewayConsumer(Consumer):
             if course.is_commanded:
                 self._answers += 1
             else:
-                course.outcome = "started_by_hand"
+                course.outcome, course.is_told = "started_by_hand", True
         elif course.is_commanded:
             self._answers += 1
         course.is_commanded = False
         course.interrupted_s = course.idle_since_s = None
         course.state = "EXECUTING"
+        if not course.is_due:  # nobody follows it before its contract starts
+            self._tell_ledger(course)
+            self._show_job(course)
         course.changed.put(None)
 
     def _take_switched_off(self, course: _Course) -> None:
@@ -315,6 +338,7 @@ class GatewayConsumer(Consumer):
         course.state, course.interrupted_s = "INTERRUPTED", self.now_s
         course.outcome = "power_lost" if course.was_offline else "stopped_by_hand"
         self._tell_ledger(course)
+        self._show_job(course)
         if course.was_offline and self._gateway.is_switched:
             self._command(course, 1)
         course.changed.put(None)
@@ -485,11 +509,13 @@ class GatewayConsumer(Consumer):
         """See `Consumer.execute`: command the device, and follow it until its programme is over."""
         course = self._courses[job.job_id]
         course.is_due = True
-        if not course.is_open:  # it was withdrawn, and a producer accepted it for that very second
-            self._conclude(course, "ABORTED", "withdrawn", course.reason)
+        if not course.is_open:
+            if course.outcome == "withdrawn":  # and a producer accepted it for that very second
+                self._conclude(course, "ABORTED", "withdrawn", course.reason)
             return
         if await self._start(course):
-            self._tell_ledger(course)
+            if not course.is_told:
+                self._tell_ledger(course)
             await self._follow(course)
         self._show()
 

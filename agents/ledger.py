@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from agents.model import Contract
+from agents.shares import MAX_SHARES, Share, without_empty
 
 
 class LedgerEvent(BaseModel):
@@ -26,6 +27,14 @@ class LedgerEvent(BaseModel):
     reason: str = ""
     """Why the contract was cancelled or lost, or what came of it on a real device; `TOGETHER` if the job runs at the
     same time as another one of its device."""
+    producer: str = ""
+    """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
+    shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
+    """What each producer gives from then on, as in the contract."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(serialise(self), "producer", "shares")
 
 
 class LedgerEntry(BaseModel):

@@ -50,10 +50,12 @@ from agents.messages import (
     PromiseVoid,
     PromiseWithdrawn,
     Scored,
+    SharePromised,
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
 from agents.negotiating import RANKED, NegotiationSettings
+from agents.rankings import Places, Question, ranking_for
 from agents.register import JobRegister, RegisteredJob
 from agents.scores import Scores
 from broker.hosts import Agent, Received
@@ -104,6 +106,7 @@ class Manager(Agent[AnyMessage]):
         register: JobRegister,
         scores: Mapping[str, int] | None = None,
         negotiating: NegotiationSettings | None = None,
+        places: Places | None = None,
     ) -> None:
         """Create a manager.
 
@@ -111,6 +114,7 @@ class Manager(Agent[AnyMessage]):
             register: The jobs and producers of the neighbourhood.
             scores: Scores from earlier simulations, by producer id.
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
+            places: Where consumers and producers are; None: unknown.
         """
         super().__init__(MANAGER)
         self.scores = Scores(scores or {})
@@ -118,6 +122,8 @@ class Manager(Agent[AnyMessage]):
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
         self._negotiating = negotiating or NegotiationSettings(RANKED)
+        self._ranking = ranking_for(self._negotiating.ranking)
+        self._places = places or Places()
         self._board = Board()
         self._negotiations: dict[str, Negotiation] = {}
         """By job that looks for a supplier in this second."""
@@ -243,7 +249,9 @@ class Manager(Agent[AnyMessage]):
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         asked = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
-        order = self.scores.ranked()
+        ids = self.scores.ids
+        keys = self._ranking.keys(Question(received.sender, job.house, need.begin_s, ids, self._places, self.rng))
+        order = self.scores.ranked(keys)
         may_serve = np.ones(len(order), dtype=np.bool_)
         if self._negotiating.leaves_out:
             may_serve = self._board.may_serve(need, order)
@@ -438,18 +446,24 @@ class Manager(Agent[AnyMessage]):
         if problem := self._problem_with(contract, job):
             self.reject(job.agent, problem)
             self._tell_void(job, contract, problem)
-        elif contract.producer != GRID and not self._confirm(contract.producer, contract.job_id, contract.start_s):
-            reason = f"{contract.producer!r} has not promised it"
+        elif reason := self._unsigned(contract):
             log.warning("contract not confirmed", contract=contract.contract_id, consumer=job.agent, why=reason)
             self._tell_void(job, contract, reason)
         else:
-            if contract.producer != GRID:
-                self.scores.accepted(contract.producer, contract.job_id)
+            for producer in contract.producers:
+                self.scores.accepted(producer, contract.job_id)
+                self._ranking.learn(job.agent, producer)
             self._end_negotiation(contract.job_id, contract.producer)
             self._waiting.remove(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
+
+    def _unsigned(self, contract: Contract) -> str:
+        """Confirm what a contract's producer has said; return why that cannot be, or nothing."""
+        if contract.producer == GRID or self._confirm(contract.producer, contract.job_id, contract.start_s):
+            return ""
+        return f"{contract.producer!r} has not promised it"
 
     def _problem_with(self, contract: Contract, job: RegisteredJob) -> str:
         """Return what is wrong with a contract whatever its producer says; empty: nothing."""
@@ -489,6 +503,8 @@ class Manager(Agent[AnyMessage]):
         what = _EXECUTIONS.get(report.state)
         if not self._register.owns(sender, report.job_id) or what is None:
             self.reject(sender, f"says what a device did of job {report.job_id!r}, which is not its own or has not run")
+        elif report.started_s > self.now_s:
+            self.reject(sender, f"says at {self.now_s} that job {report.job_id!r} started at {report.started_s}")
         elif entry is None or entry.contract.job_id != report.job_id or entry.state != "standing":
             # Its producer has ended the contract, which the gateway could not know.
             log.warning("execution without a contract", agent=self.id, sender=sender, contract=report.contract_id)
@@ -559,8 +575,11 @@ class Manager(Agent[AnyMessage]):
         if "consumer" in told:
             self._tell_void(self._job_of(contract), contract, reason)
         if "producer" in told:
-            void = PromiseVoid(job_id=contract.job_id, start_s=contract.start_s, reason=reason)
-            self.send(contract.producer, void)
+            self._tell_producers_void(contract, reason)
+
+    def _tell_producers_void(self, contract: Contract, reason: str) -> None:
+        void = PromiseVoid(job_id=contract.job_id, start_s=contract.start_s, reason=reason)
+        self.send(contract.producer, void)
 
     def _tell_void(self, job: RegisteredJob, contract: Contract, reason: str) -> None:
         count = self._counts[contract.job_id]
@@ -608,4 +627,4 @@ def _rank(message: AnyMessage) -> int:
     """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
     if isinstance(message, ProducerJoined | ProducerLeft):
         return 0
-    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn) else 2
+    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn | SharePromised) else 2

@@ -7,13 +7,21 @@ manager -> consumer    Producers: the answer to ProducersFor; later on, producer
 producer -> manager    ProducerJoined, Headroom, Promised, PromiseWithdrawn, Declined
 manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
-producer -> consumer   Accept, Decline, Amend, Cancel, Opening
+producer -> consumer   Accept, AcceptProvisionally, Decline, Amend, Cancel, PushOut, Opening
 producer -> manager    ProducerLeft
 manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
 timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience
+
+With shared supply, instead of Request, Accept, Promised and what follows from them:
+
+consumer -> producer   OfferRequest, Reserve, Conclude, RoomWanted, Withdraw
+producer -> consumer   Offer, Reserved, Shrink, RoomNeeded
+producer -> manager    SharePromised
+manager -> producer    ShareVoid
+consumer -> manager    ContractAgreed, SharesAmended, ContractCancelled
 
 The timeline's agent carries out what a scenario's `timeline` says; agents obey these messages from no other sender.
 """
@@ -32,6 +40,7 @@ from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
+from agents.shares import MAX_SHARES, Runs, Share
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
 MAX_STRETCHES = 1_000
@@ -61,15 +70,29 @@ MAX_WH = 1e12
 """Largest energy, as in scenarios."""
 
 
-def _is_within_limits(job: Job) -> Job:
-    """Return a job that no scenario's limits exclude: a producer calculates with every minute of it."""
-    load = job.load_profile
+def _is_load_within_limits(load: LoadProfile) -> LoadProfile:
+    """Return a load that no scenario's limits exclude: whoever reads it calculates with every minute of it."""
     if load.duration_s > MAX_DURATION_S:
         raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
     if len(load.times_s) > MAX_SENT_POINTS:
         raise ValueError(f"the load profile has {len(load.times_s)} points: at most {MAX_SENT_POINTS} are sent")
     if max(abs(load.cumulative_wh[0]), abs(load.cumulative_wh[-1])) > MAX_WH:
         raise ValueError(f"the load profile reaches an energy beyond {MAX_WH:g} Wh")
+    return load
+
+
+def _is_production_within_limits(production: Production) -> Production:
+    """Return a measured production that a message can hold."""
+    if len(production.times_s) > MAX_SENT_POINTS:
+        raise ValueError(f"the production has {len(production.times_s)} points: at most {MAX_SENT_POINTS} are sent")
+    if max(abs(production.cumulative_wh[0]), abs(production.cumulative_wh[-1])) > MAX_WH:
+        raise ValueError(f"the production reaches an energy beyond {MAX_WH:g} Wh")
+    return production
+
+
+def _is_within_limits(job: Job) -> Job:
+    """Return a job that no scenario's limits exclude."""
+    _is_load_within_limits(job.load_profile)
     if not 0 <= min(job.registered_s, job.earliest_start_s) <= job.latest_start_s <= MAX_TIME_S - MAX_DURATION_S:
         raise ValueError(f"the times of the job are not within 0 and {MAX_TIME_S} s")
     texts = {"house": job.house, "device": job.device, "profile": job.profile, "source id": job.source_id}
@@ -182,6 +205,25 @@ class Accept(Message):
     kind: Literal["Accept"] = "Accept"
     job_id: Id
     start_s: TimeS
+
+
+class AcceptProvisionally(Message):
+    """The request is accepted, with this start, until the producer pushes the job out.
+
+    It does so for jobs that use its production better, up to a few minutes before the start (`agents.provisional`).
+    """
+
+    kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"
+    job_id: Id
+    start_s: TimeS
+
+
+class PushOut(Message):
+    """Other jobs use the production better than this one, which was accepted provisionally: it looks elsewhere."""
+
+    kind: Literal["PushOut"] = "PushOut"
+    job_id: Id
+    reason: Reason
 
 
 class Decline(Message):
@@ -340,7 +382,7 @@ class JobExecuted(Message):
     """In words, for people; empty: the outcome says it all."""
     started_s: TimeS
     """When the device started, UNIX seconds; if it did not, when it was to start."""
-    measured: LoadProfile | None = None
+    measured: Annotated[LoadProfile, AfterValidator(_is_load_within_limits)] | None = None
     """What it drew since then; None: not measured, or not ended."""
 
 
@@ -349,7 +391,7 @@ class ProductionMeasured(Message):
 
     kind: Literal["ProductionMeasured"] = "ProductionMeasured"
     producer: AgentId
-    production: Production
+    production: Annotated[Production, AfterValidator(_is_production_within_limits)]
 
 
 class ProducerLeft(Message):
@@ -439,6 +481,143 @@ class DropJob(Message):
     job_id: Id
 
 
+class OfferRequest(Message):
+    """What could you give to this job, if it started at one of these times?"""
+
+    kind: Literal["OfferRequest"] = "OfferRequest"
+    job: SentJob
+    starts: OpenStarts
+
+    @model_validator(mode="after")
+    def _starts_are_in_the_window(self) -> Self:
+        if self.starts[0][0] < self.job.earliest_start_s or self.starts[-1][1] > self.job.latest_start_s:
+            raise ValueError(f"starts of job {self.job.job_id!r} lie outside its window")
+        return self
+
+
+Minute = Annotated[int, Field(ge=0, le=MAX_TIME_S // 60)]
+"""A UNIX minute."""
+
+
+class Offer(Message):
+    """What the producer could give to the job, its own share included: the answer to `OfferRequest`.
+
+    Also the answer to `Reserve` if that is more than the producer has left, and sent unasked when it has more again.
+    """
+
+    kind: Literal["Offer"] = "Offer"
+    job_id: Id
+    first_minute: Minute
+    """The minute with which `minutes_mwh` begins, in UNIX minutes."""
+    minutes_mwh: Runs
+    """Energy left in each minute, mWh, run-length encoded."""
+    movable_mwh: Runs
+    """Energy that other jobs hold which have not started and could move."""
+
+
+class Reserve(Message):
+    """Give this to the job. The answer is `Reserved`, or `Offer` if there is less; to an empty one there is none."""
+
+    kind: Literal["Reserve"] = "Reserve"
+    job_id: Id
+    start_s: TimeS
+    """The job's start."""
+    minutes_mwh: Runs
+    """Energy by the minute, from the minute of the start, mWh, run-length encoded. Empty: nothing any more."""
+    keeps_earlier: bool
+    """Whether an earlier reservation for the job holds as well, until `Conclude` says which of the two remains."""
+
+
+class Reserved(Message):
+    """The reservation is made."""
+
+    kind: Literal["Reserved"] = "Reserved"
+    job_id: Id
+
+
+class Conclude(Message):
+    """Of the two reservations of the job, one remains: the newer one if it is agreed, else the earlier one."""
+
+    kind: Literal["Conclude"] = "Conclude"
+    job_id: Id
+    is_agreed: bool
+
+
+class Shrink(Message):
+    """The producer can give the job only this from now on, because its forecast fell or it leaves."""
+
+    kind: Literal["Shrink"] = "Shrink"
+    job_id: Id
+    start_s: TimeS
+    """The job's start, as it was reserved."""
+    before_mwh: Runs
+    """What was reserved until now, as in `Reserve`: so no earlier or later reservation is meant."""
+    minutes_mwh: Runs
+    """As in `Reserve`."""
+    reason: Reason
+
+
+class SharePromised(Message):
+    """For the ledger: what the producer gives to the job; said with each `Reserved`, `Shrink` and withdrawal."""
+
+    kind: Literal["SharePromised"] = "SharePromised"
+    job_id: Id
+    consumer: AgentId
+    start_s: TimeS
+    minutes_mwh: Runs
+    """As in `Reserve`; empty: nothing any more."""
+
+
+class SharesAmended(Message):
+    """For the ledger: the contract's start or shares have changed. It counts if each producer has promised its share.
+
+    Once a job has started, its start and the minutes that have passed stay.
+    """
+
+    kind: Literal["SharesAmended"] = "SharesAmended"
+    contract: Contract
+    reason: Reason
+
+
+class ShareVoid(Message):
+    """The ledger has no contract with this share: nothing binds the producer."""
+
+    kind: Literal["ShareVoid"] = "ShareVoid"
+    job_id: Id
+    reason: Reason
+
+
+Shares = Annotated[tuple[Share, ...], Field(min_length=1, max_length=MAX_SHARES)]
+
+
+class RoomWanted(Message):
+    """The job would be covered better with these shares, parts of which producers give to other jobs."""
+
+    kind: Literal["RoomWanted"] = "RoomWanted"
+    job_id: Id
+    start_s: TimeS
+    """The start that the job would have."""
+    shares: Shares
+    """Of all producers, that of the receiver among them."""
+
+
+class RoomNeeded(Message):
+    """Another job would be covered better with shares of which this one, which has not started, has a part.
+
+    Its consumer composes again without them, and changes its contract if the job is covered no less.
+    """
+
+    kind: Literal["RoomNeeded"] = "RoomNeeded"
+    job_id: Id
+    first_minute: Minute
+    minutes_mwh: Runs
+    """As in `Offer`: what is left at the producer for this job."""
+    start_s: TimeS
+    """The start that the other job would have."""
+    shares: Shares
+    """What the other job wants, from its start on."""
+
+
 AnyMessage = Annotated[
     ProducerJoined
     | Headroom
@@ -446,6 +625,8 @@ AnyMessage = Annotated[
     | Producers
     | Request
     | Accept
+    | AcceptProvisionally
+    | PushOut
     | Decline
     | Withdraw
     | Hold
@@ -477,7 +658,18 @@ AnyMessage = Annotated[
     | DeviceSaid
     | JobWithdrawn
     | JobExecuted
-    | ProductionMeasured,
+    | ProductionMeasured
+    | OfferRequest
+    | Offer
+    | Reserve
+    | Reserved
+    | Conclude
+    | Shrink
+    | SharePromised
+    | SharesAmended
+    | ShareVoid
+    | RoomWanted
+    | RoomNeeded,
     Field(discriminator="kind"),
 ]
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from agents.energy import MAX_TIME_S, LoadProfile
+from agents.shares import MAX_SHARES, Share, without_empty
 
 GRID = "grid"
 """The supplier of last resort: it accepts every job, at the job's earliest remaining start."""
+SHARED = "shared"
+"""The supplier of a job that several supply together; the contract's shares say who gives what, and when."""
 MANAGER = "manager"
 """Id of the agent that registers producers and keeps the ledger, and of the host that it lives on."""
 TIMELINE = "timeline"
@@ -122,8 +132,30 @@ class Contract(BaseModel):
     """`<job_id>/<n>`, where n counts the job's contracts from 1."""
     job_id: Id
     producer: AgentId
-    """A producer's id, or `GRID`."""
+    """A producer's id, `GRID`, or `SHARED`."""
     start_s: TimeS
     agreed_s: TimeS
     """When it was first agreed; amendments do not change this."""
     energy_wh: float
+    shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
+    """With `SHARED`: what each producer gives, in the order of their ids; the rest is grid power. Otherwise empty."""
+
+    @model_validator(mode="after")
+    def _shares_are_in_order(self) -> Self:
+        producers = [share.producer for share in self.shares]
+        if producers != sorted(set(producers)):
+            raise ValueError("the shares are not in the order of their producers' ids, or a producer has two")
+        if bool(self.shares) != (self.producer == SHARED):
+            raise ValueError(f"a contract has shares if its producer is {SHARED!r}, and only then")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_shares(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(serialise(self), "shares")
+
+    @property
+    def producers(self) -> tuple[str, ...]:
+        """Ids of the producers that supply it; none if the grid alone does."""
+        if self.producer == SHARED:
+            return tuple(share.producer for share in self.shares)
+        return () if self.producer == GRID else (self.producer,)

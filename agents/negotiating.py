@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.errors import SettingsError
+from agents.rankings import known_rankings
 
 SHORT_LIST: Final = "short-list"
 RANKED: Final = "ranked"
@@ -29,6 +30,8 @@ class NegotiationSettings:
     negotiation: str = SHORT_LIST
     ask_at_once: int = 1
     """How many producers a job asks at the same time; of those that accept, it takes the one that ranks first."""
+    ranking: str = "scores"
+    """In which order; see `agents.rankings`."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -38,6 +41,8 @@ class NegotiationSettings:
             problems.append(
                 f"{self.ask_at_once} producers asked at once: a whole number from 1 to {MAX_AT_ONCE} is allowed"
             )
+        if self.ranking not in known_rankings():
+            problems.append(f"unknown ranking {self.ranking!r}: allowed are {', '.join(known_rankings())}")
         if problems:
             raise SettingsError(tuple(problems))
 

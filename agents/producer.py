@@ -13,6 +13,7 @@ from agents.energy import CumulativeSeries, Outlook, Prediction
 from agents.headroom import Need, View, view_of
 from agents.messages import (
     Accept,
+    AcceptProvisionally,
     Amend,
     AnyMessage,
     Cancel,
@@ -31,12 +32,14 @@ from agents.messages import (
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
+    PushOut,
     Release,
     Request,
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
 from agents.negotiating import RANKED, NegotiationSettings
+from agents.provisional import PUSHED_OUT, Provisional, is_firm
 from agents.register import digest_of
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
@@ -94,6 +97,7 @@ class Producer(Agent[AnyMessage]):
                 promises only what it expects to have left; None: none.
         """
         super().__init__(agent_id)
+        self._provisional: Provisional | None = None
         self._own_use = own_use
         self._predictions = list(predictions)
         self._scheduler = scheduler
@@ -114,6 +118,10 @@ class Producer(Agent[AnyMessage]):
         self._dealt_with: set[tuple[str, str]] = set()
         """What has been dealt with in this round and is dealt with once: consumers' requests and jobs' releases."""
         self._waiting: dict[str, _Client] = {}
+
+    def promise_late(self) -> None:
+        """Make promises provisional until shortly before the start; the scheduler may push jobs out until then."""
+        self._provisional = Provisional()
 
     @property
     def promised_s(self) -> Mapping[str, int]:
@@ -206,7 +214,7 @@ class Producer(Agent[AnyMessage]):
                     self._predictions.clear()
                 self._adopt(Prediction(issued_s=self.now_s, production=production))
             case ChangeAlgorithm(algorithm=algorithm):
-                self._scheduler = scheduler_for(algorithm)
+                self._scheduler = scheduler_for(algorithm, pushes_out=self._provisional is not None)
             case Leave(reason=reason):
                 self._leave(reason)
             case Join():
@@ -234,6 +242,10 @@ class Producer(Agent[AnyMessage]):
         if state is None or job.job_id in self._committed:
             self._decline(received, job.job_id, "no forecast yet" if state is None else "supplies this job already")
             return
+        if self._provisional is not None:
+            waits = self._waiting.get(job.job_id)
+            was_told = waits is not None and waits.told is not None
+            state = replace(state, may_push=self._provisional.may_push(job.job_id, self.now_s, was_told=was_told))
         if self._scheduler.is_heavy:
             decision = await self.compute(self._scheduler.place, state, task, self.rng)
         else:
@@ -242,22 +254,43 @@ class Producer(Agent[AnyMessage]):
         if isinstance(decision, Schedule):
             self._check(decision, state, task)
             start_s = decision.starts_s[job.job_id]
-            self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
+            self._accept(received, job.job_id, start_s)
             self._clients[job.job_id] = received.sender
             self._promise(job.job_id, start_s)
+            self._push_out(decision.starts_s)
             self._move(decision.starts_s)
             self._committed[job.job_id] = (
                 _held(Commitment(task, start_s)) if request.held else Commitment(task, start_s)
             )
+            if self._provisional is not None:  # what was moved or pushed out may have made room
+                self._announce_openings()
         else:
             if request.patient:
                 self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
             self._correct_headroom(state, task)
             self._decline(received, job.job_id, decision.reason)
 
+    def _accept(self, received: Received[AnyMessage], job_id: str, start_s: int) -> None:
+        if self._provisional is None or is_firm(start_s, self.now_s):
+            self.reply(received, Accept(job_id=job_id, start_s=start_s))
+        else:
+            self.reply(received, AcceptProvisionally(job_id=job_id, start_s=start_s))
+
+    def _push_out(self, starts_s: Mapping[str, int]) -> None:
+        """End the promises to jobs that a schedule has no start for; their consumers look elsewhere."""
+        if self._provisional is None:
+            return
+        for job_id in [job_id for job_id in self._committed if job_id not in starts_s]:
+            self._provisional.pushed(job_id, self.now_s)
+            del self._committed[job_id]
+            self.send(self._clients[job_id], PushOut(job_id=job_id, reason=PUSHED_OUT))
+            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=PUSHED_OUT))
+
     def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
         self.reply(received, Decline(job_id=job_id, reason=reason))
         self.send(MANAGER, Declined(job_id=job_id, producer=self.id))
+        if self._provisional is not None:
+            self._provisional.declined(job_id, self.now_s)
 
     def _promise(self, job_id: str, start_s: int) -> None:
         """Tell the manager what the job's consumer is told."""
@@ -269,6 +302,8 @@ class Producer(Agent[AnyMessage]):
     def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
         """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""
         for commitment in (*state.committed, Commitment(task, state.now_s + 1)):
+            if self._may_lack(commitment, schedule, state):
+                continue
             start_s = schedule.starts_s[commitment.task.job_id]
             if commitment.start_s <= state.now_s:
                 allowed = start_s == commitment.start_s
@@ -277,6 +312,12 @@ class Producer(Agent[AnyMessage]):
             if not allowed:
                 job_id = commitment.task.job_id
                 raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
+
+    def _may_lack(self, commitment: Commitment, schedule: Schedule, state: ProducerState) -> bool:
+        """Return whether a schedule has no start for a commitment, which may be pushed out."""
+        job_id = commitment.task.job_id
+        may_go = self._provisional is not None and commitment in state.committed and job_id not in state.firm
+        return may_go and commitment.start_s > state.now_s and job_id not in schedule.starts_s
 
     def _move(self, starts_s: Mapping[str, int]) -> None:
         """Adopt the starts of a schedule and inform the consumers of jobs that moved."""
@@ -320,16 +361,20 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
+    def _beside_own_use(self, prediction: Prediction) -> Prediction:
+        """Return what is left of a forecast beside the house's base load."""
+        if self._own_use is None:
+            return prediction
+        return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+
     def _adopt(self, prediction: Prediction) -> None:
-        if self._own_use is not None:
-            left = prediction.production.less(self._own_use)
-            prediction = prediction.model_copy(update={"production": left})
+        prediction = self._beside_own_use(prediction)
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
         self._newest = prediction
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
-        self._production = known.since(self.now_s - PAST_KEPT_S)
+        self._remember(known.since(self.now_s - PAST_KEPT_S))
         if not self._is_there:
             return
         self._publish_forecast(prediction)
@@ -337,6 +382,14 @@ class Producer(Agent[AnyMessage]):
         if joins or state is None:
             self._join_manager()
             return
+        self._replan(state)
+
+    def _remember(self, production: Outlook) -> None:
+        """Decide by this forecast from now on."""
+        self._production = production
+
+    def _replan(self, state: ProducerState) -> None:
+        """Keep as many promises as a new forecast allows."""
         replanning = self._scheduler.replan(state)
         for job_id, reason in replanning.cancelled.items():
             del self._committed[job_id]
@@ -378,14 +431,18 @@ class Producer(Agent[AnyMessage]):
         if not self._is_there:
             return
         self._is_there = False
+        self._break_promises(reason)
+        if self._production is not None:
+            self.send(MANAGER, ProducerLeft(producer=self.id))
+
+    def _break_promises(self, reason: str) -> None:
+        """Cancel all promises for jobs that have not started."""
         self._waiting.clear()
         for job_id, commitment in list(self._committed.items()):
             if commitment.start_s > self.now_s:
                 del self._committed[job_id]
                 self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
                 self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
-        if self._production is not None:
-            self.send(MANAGER, ProducerLeft(producer=self.id))
 
     def _join(self) -> None:
         if self._is_there:
@@ -418,7 +475,9 @@ class Producer(Agent[AnyMessage]):
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)
-            if prospect != client.told and self._scheduler.has_room(state, client.task):
+            if prospect == client.told or not self._scheduler.has_room(state, client.task):
+                continue
+            if self._provisional is None or self._provisional.may_open(job_id, self.now_s):
                 self._waiting[job_id] = replace(client, told=prospect)
                 self.send(client.agent, Opening(job_id=job_id))
 
@@ -434,7 +493,16 @@ class Producer(Agent[AnyMessage]):
                 del self._committed[job_id]
         if self._production is None:
             return None
-        return ProducerState(self._production, tuple(self._committed.values()), self.now_s)
+        committed = tuple(self._committed.values())
+        if self._provisional is None:
+            return ProducerState(self._production, committed, self.now_s)
+        return ProducerState(
+            self._production,
+            committed,
+            self.now_s,
+            firm=self._provisional.firm(committed, self.now_s),
+            waiting=tuple(client.task for client in self._waiting.values()),
+        )
 
 
 def _held(commitment: Commitment) -> Commitment:

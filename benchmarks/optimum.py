@@ -1,6 +1,6 @@
 """How much of the clairvoyant optimum the negotiation reaches, and what the rest is for.
 
-    python benchmarks/optimum.py [--time-limit S] [--rounds N] [--algorithm NAME] [SCENARIO...]
+    python benchmarks/optimum.py [--time-limit S] [--rounds N] [--algorithm NAME] [--promise late] [SCENARIO...]
 
 A scenario is a file, a PySSMic folder, a bundled name, or a number: that generated scarce neighbourhood. Without any:
 the bundled street and scarce, and the scarce neighbourhoods 1 to 10. See README.md for how to read it.
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from agents.model import GRID
+from agents.provisional import Promise
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.generate.neighbourhood import scarce
@@ -45,9 +46,9 @@ class Line:
     without: tuple[float, ...]
 
 
-def measure(name: str, algorithm: str, time_limit_wall_s: float, rounds: int) -> Line:
+def measure(name: str, algorithm: str, promise: Promise, time_limit_wall_s: float, rounds: int) -> Line:
     """Run a scenario once, look for its optimum, print a line and return it."""
-    scenario = scarce(int(name)) if name.isdigit() else load_scenario(name)
+    scenario = replace(scarce(int(name)) if name.isdigit() else load_scenario(name), promise=promise)
     outcome = asyncio.run(_run(scenario, algorithm))
     contracts = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
     run = {c.job_id: (c.producer, c.start_s) for c in contracts if c.producer != GRID}
@@ -91,12 +92,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", nargs="*", default=DEFAULT)
     parser.add_argument("--algorithm", choices=ALGORITHMS, default=INSERTION)
+    parser.add_argument("--promise", choices=("early", "late"), default="early")
     parser.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="for each optimum")
     parser.add_argument("--rounds", type=int, default=60, metavar="N", help="of search, each time the planner plans")
     asked = parser.parse_args()
     configure_logs("error")
     print(HEAD)
-    lines = {name: measure(name, asked.algorithm, asked.time_limit, asked.rounds) for name in asked.scenario}
+    lines = {
+        name: measure(name, asked.algorithm, asked.promise, asked.time_limit, asked.rounds) for name in asked.scenario
+    }
     generated = [line for name, line in lines.items() if name.isdigit()]
     if generated:
         print(

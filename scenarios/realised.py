@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from agents import (
     MESSAGES,
     AddJob,
+    AnyMessage,
     Contract,
     Job,
     JobExecuted,
@@ -23,6 +25,8 @@ from agents import (
 )
 from scenarios.scenario import ProducerSeries, Scenario
 
+MAX_LATE_S = 366 * 86_400
+"""A job starts at most so long after its latest start: a run may stand still, and a device be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
 """Kinds of messages that say so."""
 
@@ -63,6 +67,7 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
+    of_scenario = {job.job_id: job for job in scenario.jobs}
     added: dict[str, Job] = {}
     withdrawn: set[str] = set()
     executed: dict[str, JobExecuted] = {}
@@ -70,17 +75,16 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
     for sender, body in messages:
         if sender not in scenario.gateways or body.get("kind") not in KINDS:
             continue
-        if body["kind"] == "AddJob" and body["job"]["job_id"] in owners:
-            continue
-        match MESSAGES.validate_python(body):
+        match _understood(body):
             case AddJob(job=job):
                 if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
                     added[job.job_id] = job
                     owners[job.job_id] = sender
             case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
                 withdrawn.add(job_id)
-            case JobExecuted() as execution if owners.get(execution.job_id) == sender:
-                executed[execution.job_id] = execution
+            case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
+                if _is_plausible(execution, added.get(job_id) or of_scenario[job_id]):
+                    executed[job_id] = execution
             case ProductionMeasured() as measured if measured.producer == sender:
                 given.setdefault(measured.producer, []).append(measured.production)
     if not (added or executed or given):
@@ -100,6 +104,22 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         frozenset(withdrawn),
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
     )
+
+
+def _is_plausible(execution: JobExecuted, job: Job) -> bool:
+    """Return whether a job can have started when its gateway says: results are settled from then on."""
+    return job.registered_s <= execution.started_s <= job.latest_start_s + MAX_LATE_S
+
+
+def _understood(body: dict[str, Any]) -> AnyMessage | None:
+    """Return a message; None if a household's process sent nonsense, which the manager has refused as well.
+
+    Jobs that the scenario knows are recorded without their load profile, and are no additions either.
+    """
+    try:
+        return MESSAGES.validate_python(body)
+    except ValidationError:
+        return None
 
 
 def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise
+from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 from scenarios.gateways import Gateway
@@ -220,8 +221,14 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    promise: Promise = "early"
+    """When producers' promises are firm: with their yes, or shortly before the job starts."""
     strategy: str = ""
     """The plug-in that the consumers are made by; empty: our own."""
+    supply: SupplyRule = "whole"
+    """Used unless the command line says otherwise."""
+    prefer: tuple[Preference, ...] = PREFERENCES
+    """What consumers prefer with shared supply, unless the command line says otherwise."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
@@ -244,6 +251,11 @@ class Scenario:
     out."""
     community: Community | None = None
     """How bills are settled; None: minute by minute, as negotiated, by the tariff alone."""
+
+    @property
+    def supply_settings(self) -> SupplySettings:
+        """How jobs are supplied, and what consumers prefer."""
+        return SupplySettings(self.supply, self.prefer)
 
     @property
     def zone(self) -> Zone:
@@ -369,8 +381,12 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
     return scenario
 
 
+def _apart(scenario: Scenario) -> set[str]:
+    """Return the fields that a hash leaves out: what no run depends on, and what is as it always was."""
+    return {"faults", "promise"} if scenario.promise == "early" else {"faults"}
+
+
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
-        :32
-    ]
+    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer"} | _apart(scenario))
+    return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import SettingsError
-from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from agents.sharing import SupplyRule, SupplySettings
+from broker import canonical, identifier_problem
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
 from scenarios import Scenario
+from scenarios.devices import with_guests
 from scenarios.files import suggest
 from scenarios.load import load_scenario
+from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
+_NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _ACCESS = ("user", "password_file", "ca_file", "cert_file", "key_file")
 
 
@@ -44,8 +50,27 @@ class RunOptions(TypedDict, total=False):
     """L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search."""
     node_limit: int | None
     """exact: search-tree nodes per decision."""
+    strategy: str | None
+    """Strategy of the consumers, from a plug-in; None: the scenario's, else our own."""
+    guests: int
+    """Real devices of each type that may join each house during the run."""
+    run_id: str | None
+    """Of the run at the broker, by which devices and watchers find it: `--run`; None: one of its own."""
+    supply: SupplyRule | None
+    """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
+    prefer: Sequence[str] | None
+    """With shared supply, what consumers prefer, most important first; None: as the scenario says."""
+    promise: Promise | None
+    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
+    scenario's."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
+    negotiation: str
+    """Whom jobs ask: `short-list`, or `ranked` as in PySSMic."""
+    ask_at_once: int
+    """Producers that a job asks at the same time."""
+    ranking: str
+    """In which order: `scores`, `own-roof`, `price`, `nearest`, `learning`, or a plug-in's."""
     bus: Literal["memory", "mqtt"]
     """Default: `mqtt` where a broker is named, else `memory`."""
     broker: str | None
@@ -69,6 +94,8 @@ class RunOptions(TypedDict, total=False):
     """The producers' scores at the beginning, or the file that keeps them between runs; None: fresh ones."""
     reset_scores: bool
     """Begin with fresh scores whatever is in that file."""
+    messages: KeptMessages
+    """Which messages the results file keeps: `all`, `contracts` (those that contracts are made of) or `none`."""
     out: str | Path | None
     """The results file; None: a temporary one."""
 
@@ -91,7 +118,10 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         if name not in RunOptions.__annotations__:
             raise TypeError(f"there is no option {name!r} of a run{suggest(name, RunOptions.__annotations__)}")
     _check(options)
-    loaded = scenario if isinstance(scenario, Scenario) else _loaded(scenario, options)
+    loaded = _with_plugins(scenario if isinstance(scenario, Scenario) else _loaded(scenario, options), options)
+    promise = options.get("promise")
+    if promise is not None:
+        loaded = replace(loaded, promise=promise)
     broker = options.get("broker")
     bus = options.get("bus", "memory" if broker is None else "mqtt")
     of_access = {name: options.get(name) for name in _ACCESS}
@@ -114,14 +144,18 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         tls=None if access is None else access.tls,
         hosts=options.get("hosts"),
         days=options.get("days"),
-        pace=Pace.parse(options.get("pace", "max")),
+        pace=_pace(loaded, bus, options),
         patient=options.get("patient", True),
+        negotiating=_negotiating(options),
+        supply=_supply(loaded, options),
+        run_id=_run_id(options),
         limit_wall_s=options.get("limit_wall_s", LIMIT_WALL_S),
         keep=options.get("keep", False),
         home_assistant=options.get("home_assistant", False),
         scores_file=Path(cast("str", scores)) if is_file else None,
         reset_scores=options.get("reset_scores", False) and is_file,
         start_scores=None if is_file else dict(cast("Mapping[str, int] | None", scores) or {}),
+        kept_messages=options.get("messages", "all"),
         has_script=True,
         out=out,
     )
@@ -135,28 +169,77 @@ def _check(options: RunOptions) -> None:
     """
     values: dict[str, Any] = dict(options)
     problems = []
-    for name, least in (("seed", 0), ("days", 1), ("hosts", 1)):
+    for name, least in (("seed", 0), ("days", 1), ("hosts", 1), ("guests", 0)):
         value = values.get(name)
         if value is not None and (name, value) != ("hosts", "houses") and (not isinstance(value, int) or value < least):
             problems.append(f"{name} {value!r}: a whole number from {least} on is expected")
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
+        if values.get(name) is not None and values[name] not in known:
+            problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
+    problems += _broker_problems(values, bus)
+    if problems:
+        raise SettingsError(tuple(problems))
+
+
+def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
+    """Return which options do not go with the bus, or with the broker."""
+    problems = []
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} goes with bus='mqtt' only")
         elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} goes with the URL of a broker only")
-    if problems:
-        raise SettingsError(tuple(problems))
+    return problems
 
 
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:
     chosen = {key: str(value) for key, value in options.get("variables", {}).items()}
     return load_scenario(source, chosen, allow_outside=options.get("allow_outside", False))
+
+
+def _with_plugins(scenario: Scenario, options: RunOptions) -> Scenario:
+    strategy = options.get("strategy")
+    chosen = with_guests(
+        scenario if strategy is None else replace(scenario, strategy=strategy), options.get("guests", 0)
+    )
+    if chosen.strategy:
+        load_plugin(AGENTS, chosen.strategy)
+    return chosen
+
+
+def _run_id(options: RunOptions) -> str | None:
+    run_id = options.get("run_id")
+    problem = None if run_id is None else identifier_problem(run_id)
+    if problem is not None:
+        raise SettingsError((f"run_id {run_id!r} {problem}",))
+    return None if run_id is None else canonical(run_id)
+
+
+def _negotiating(options: RunOptions) -> NegotiationSettings:
+    given: dict[str, Any] = {name: options[name] for name in _NEGOTIATION if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
+    return NegotiationSettings(**given)
+
+
+def _supply(scenario: Scenario, options: RunOptions) -> SupplySettings:
+    prefer: Any = tuple(options.get("prefer") or scenario.prefer)
+    return SupplySettings(options.get("supply") or scenario.supply, prefer)
+
+
+def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:
+    pace = options.get("pace")
+    if not scenario.gateways:
+        return Pace.parse(pace or "max")
+    if bus == "memory":
+        raise SettingsError(("real devices meet a run on MQTT: bus='mqtt'",))
+    if pace == "max":
+        raise SettingsError(("real devices need a pace, such as 1x or 60x",))
+    return Pace.parse(pace or "1x")
 
 
 def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
@@ -167,11 +250,11 @@ def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
             raise SettingsError(tuple(f"{name} is in the algorithm's settings already" for name in given))
         return algorithm
     name = algorithm or scenario.algorithm
-    name = {known.casefold(): known for known in ALGORITHMS}.get(name.casefold(), name)
+    name = {known.casefold(): known for known in known_algorithms()}.get(name.casefold(), name)
     foreign = [
         f"{setting} belongs to {', '.join(ALGORITHMS_WITH[setting])}, and {name} has no such setting"
         for setting in given
-        if name in ALGORITHMS and name not in ALGORITHMS_WITH[setting]
+        if name in known_algorithms() and name not in ALGORITHMS_WITH[setting]
     ]
     if foreign:
         raise SettingsError(tuple(foreign))

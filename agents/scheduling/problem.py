@@ -78,11 +78,20 @@ class ProducerState:
     """All commitments that had not ended before the current minute, in the order of acceptance."""
     now_s: int
     """Current time, UNIX seconds; no task can start earlier."""
+    may_push: bool = False
+    """Late promises only: whether the new task may push others out."""
+    firm: frozenset[str] = frozenset()
+    """Late promises only: ids of the jobs that can no longer be pushed out."""
+    waiting: tuple[Task, ...] = ()
+    """Late promises only: rejected tasks that wait for an opening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A start for the new task and for every commitment. In no minute do the loads exceed the expected production."""
+    """A start for the new task and for every commitment. In no minute do the loads exceed the expected production.
+
+    With late promises, commitments that are pushed out have no start.
+    """
 
     starts_s: Mapping[str, int]
     """By job id, UNIX seconds."""

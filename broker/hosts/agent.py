@@ -91,6 +91,32 @@ class AskLapsedError(AgentLostError):
     """The agent that was asked has run and did not answer, or there is no such agent."""
 
 
+@dataclass(slots=True)
+class _Group:
+    """Requests that were made at once."""
+
+    all_answered: asyncio.Future[None]
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that waits for its answer."""
+
+    to: str
+    reply: asyncio.Future[Received[Any]]
+    group: _Group | None = None
+    """With others that were made at once."""
+
+
+def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLostError:
+    """Return the answer that has come, or why there is none."""
+    error = reply.exception()
+    if isinstance(error, AgentLostError):
+        return error
+    return reply.result().message
+
+
 class TimeUp:
     """Returned by waiting with `until_s` if that time is reached first."""
 
@@ -156,7 +182,8 @@ class Agent(Generic[MessageT]):
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []
-        self._replies: dict[int, tuple[str, asyncio.Future[Received[MessageT]]]] = {}
+        self._replies: dict[int, _Asked] = {}
+        """By sequence number, the requests that wait for an answer."""
         self._lost: set[str] = set()
         self._timers: list[tuple[int, int, asyncio.Future[Any]]] = []
         self._timer_count = 0
@@ -230,7 +257,7 @@ class Agent(Generic[MessageT]):
             raise AgentLostError(f"agent {to!r} is lost")
         seq = self.send(to, message)
         future: asyncio.Future[Received[MessageT]] = self._future()
-        self._replies[seq] = (to, future)
+        self._replies[seq] = _Asked(to, future)
         try:
             return (await self._block(future)).message
         finally:
@@ -245,26 +272,25 @@ class Agent(Generic[MessageT]):
         Returns:
             For each question its answer, or the error that `ask` would raise.
         """
-        pending: list[tuple[int, asyncio.Future[Received[MessageT]]]] = []
-        answers: list[MessageT | AgentLostError] = []
+        group = _Group(self._future())
+        asked: list[tuple[int, _Asked]] = []
+        for to, message in questions:
+            seq = self.send(to, message)
+            asked.append((seq, _Asked(to, self._future(), group)))
+            group.unanswered += 1
+        for seq, one in asked:
+            if one.to in self._lost:
+                self._answer(one, AgentLostError(f"agent {one.to!r} is lost"))
+            else:
+                self._replies[seq] = one
         try:
-            for to, message in questions:
-                seq = self.send(to, message)
-                future: asyncio.Future[Received[MessageT]] = self._future()
-                pending.append((seq, future))
-                if to in self._lost:
-                    self._fail(future, AgentLostError(f"agent {to!r} is lost"))
-                else:
-                    self._replies[seq] = (to, future)
-            for _, future in pending:
-                try:
-                    answers.append((await self._block(future)).message)
-                except AgentLostError as error:
-                    answers.append(error)
-            return answers
+            if asked:
+                # The agent wakes up once, when the last answer has come: one that waits on is no activity.
+                await self._block(group.all_answered)
         finally:
-            for seq, _ in pending:
+            for seq, _ in asked:
                 self._replies.pop(seq, None)
+        return [_answer_of(one.reply) for _, one in asked]
 
     async def receive(self) -> Received[MessageT]:
         """Return the next message that does not answer an `ask`."""
@@ -398,9 +424,9 @@ class Agent(Generic[MessageT]):
             received: The message.
             re: Sequence number of the message that it answers; None: it is not an answer.
         """
-        asked, reply = self._replies.get(re, (None, None)) if re is not None else (None, None)
-        if reply is not None and asked == received.sender and not reply.done():
-            self._wake(reply, received)
+        asked = self._replies.get(re) if re is not None else None
+        if asked is not None and asked.to == received.sender and not asked.reply.done():
+            self._answer(asked, received)
         else:
             self._inbox.put(received)
 
@@ -432,15 +458,15 @@ class Agent(Generic[MessageT]):
     def mark_lost(self, agents: Collection[str]) -> None:
         """Inform the agent that others are permanently gone: its pending requests to them fail, then `on_lost` runs."""
         self._lost.update(agents)
-        for asked, reply in self._replies.values():
-            if asked in self._lost:
-                self._fail(reply, AgentLostError(f"agent {asked!r} is lost"))
+        for asked in self._replies.values():
+            if asked.to in self._lost:
+                self._answer(asked, AgentLostError(f"agent {asked.to!r} is lost"))
         self.on_lost(frozenset(agents))
 
     @property
     def is_asking(self) -> bool:
         """Whether a request of the agent is unanswered."""
-        return bool(self._replies) and any(not reply.done() for _, reply in self._replies.values())
+        return any(not asked.reply.done() for asked in self._replies.values())
 
     def lapse(self, seqs: Collection[int] | None = None) -> None:
         """Let unanswered requests lapse, in the order in which they were made.
@@ -448,9 +474,9 @@ class Agent(Generic[MessageT]):
         Args:
             seqs: Their sequence numbers; None: all.
         """
-        for seq, (asked, reply) in self._replies.items():
+        for seq, asked in self._replies.items():
             if seqs is None or seq in seqs:
-                self._fail(reply, AskLapsedError(f"agent {asked!r} has not answered"))
+                self._answer(asked, AskLapsedError(f"agent {asked.to!r} has not answered"))
 
     async def wait_all_blocked(self) -> None:
         """Wait until all of the agent's coroutines are blocked, or one has failed."""
@@ -519,10 +545,20 @@ class Agent(Generic[MessageT]):
             self._busy += 1
             future.set_result(result)
 
-    def _fail(self, future: asyncio.Future[Any], error: AgentLostError) -> None:
-        if not future.done():
-            self._busy += 1
-            future.set_exception(error)
+    def _answer(self, asked: _Asked, answer: Received[MessageT] | AgentLostError) -> None:
+        """Give a request its answer, or the reason why there is none."""
+        if asked.reply.done():
+            return
+        if isinstance(answer, AgentLostError):
+            asked.reply.set_exception(answer)
+        else:
+            asked.reply.set_result(answer)
+        if asked.group is None:
+            self._busy += 1  # as in `_wake`
+            return
+        asked.group.unanswered -= 1
+        if not asked.group.unanswered:
+            self._wake(asked.group.all_answered)
 
     async def _block(self, future: asyncio.Future[ResultT]) -> ResultT:
         self._mark_blocked()

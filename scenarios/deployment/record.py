@@ -30,7 +30,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         raise ResultsError(f"{path}: exists already; refusing to overwrite results")
     elif not path.exists():
         make_private_folder(path.parent)
-        chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})
+        chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)
     with record_run(scenario, Order(1, settings, path), resume=True) as record:

@@ -37,8 +37,11 @@ class Adapter(Protocol):
         """Return the topics that it reads."""
         ...
 
-    def concerns(self, topic: str) -> bool:
-        """Return whether a topic that `filters` match is about this device."""
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """Return whether a message on a topic that `filters` match is about this device.
+
+        Is asked about each message when it arrives, before `take` is given those that concern the device.
+        """
         ...
 
     def writes(self) -> Sequence[str]:

@@ -257,18 +257,18 @@ class DeviceLink:
             if gateway is not None:
                 self._put(_Waiting(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain))
             return
-        for gateway in self._read_by(delivery.topic):
+        for gateway in self._read_by(delivery.topic, delivery.payload):
             self._put(
                 _Waiting(gateway, gateway.id, delivery.topic, delivery.payload, is_ours=False, retained=delivery.retain)
             )
 
-    def _read_by(self, topic: str) -> list[Gateway]:
+    def _read_by(self, topic: str, payload: bytes) -> list[Gateway]:
         """Return the devices whose adapters read a topic; bridges have topics that concern all of theirs."""
         readers = list(self._readers.get(topic, ()))
         for topic_filter in self._wild:
             if _matches(topic_filter, topic):
                 readers += self._readers[topic_filter]
-        return [gateway for gateway in readers if self._adapters[gateway.agent].concerns(topic)]
+        return [gateway for gateway in readers if self._adapters[gateway.agent].concerns(topic, payload)]
 
     def _put(self, message: _Waiting) -> None:
         self._port_of[message.gateway.agent].put(message)

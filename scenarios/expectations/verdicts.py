@@ -248,7 +248,7 @@ class _Run:
                 return delivered
             case "shortfall_wh":
                 return drawn - delivered
-        return sum(contract.producer == producer for contract in self._standing)
+        return sum(producer in contract.producers for contract in self._standing)
 
 
 def _until(entry: LedgerEntry, at_s: int) -> LedgerEntry | None:

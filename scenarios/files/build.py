@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
+from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
+from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.events import Event
@@ -27,7 +28,7 @@ from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Zon
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
-RESERVED = frozenset({MANAGER, GRID, TIMELINE, "clock"})
+RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
 """Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
@@ -126,6 +127,9 @@ class _ScenarioBuilder:
         if file.algorithm not in algorithms:
             what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, algorithms)}"
             self.collector.at(("algorithm",), what)
+        prefer = tuple(file.prefer or PREFERENCES)
+        for name in sorted({name for name in prefer if prefer.count(name) > 1}):
+            self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
         jobs = self._jobs()
@@ -162,7 +166,10 @@ class _ScenarioBuilder:
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            promise=file.promise,
             strategy=file.strategy,
+            supply=file.supply,
+            prefer=prefer,
             tariff=build_tariff(file.tariff, self.series),
             community=build_community(
                 file.community,

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
+from agents.sharing import PREFERENCES
 from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
@@ -49,7 +50,10 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        **({"promise": scenario.promise} if scenario.promise != "early" else {}),
         "strategy": scenario.strategy,
+        **({"supply": scenario.supply} if scenario.supply != "whole" else {}),
+        **({"prefer": list(scenario.prefer)} if scenario.prefer != PREFERENCES else {}),
         "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {

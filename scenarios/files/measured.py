@@ -194,7 +194,9 @@ def zone_of(name: str, where: str) -> tzinfo:
         return UTC
     zone = zone_info(name)
     if zone is None:
-        what = f"there is no time zone {name!r}{suggest(name, zoneinfo.available_timezones())}"
+        nearest = suggest(name, zoneinfo.available_timezones())
+        known = nearest if "did you mean" in nearest else "; known are Europe/Berlin, UTC, +02:00, ..."
+        what = f"there is no time zone {name!r}{known}"
         raise ScenarioError([Problem(where, what)])
     return zone
 
@@ -351,13 +353,13 @@ class _Times:
         if is_number(text):
             number = self._numbers.parse(text)
             if self.is_excel:
-                return moment_s(excel_moment(number), self._zone, before_s, excel_moment(number))
+                return self._zoned_s(excel_moment(number), before_s, excel_moment(number))
             return unix_s(number * self._factor, text)
         found = moment(text, self._order)
         if found is not None:
             if found.tzinfo is None and self._zone is None and self._is_run:
                 return int(found.replace(tzinfo=UTC).timestamp())  # of a run, only differences count
-            return moment_s(found, self._zone, before_s, text)
+            return self._zoned_s(found, before_s, text)
         seconds = clock_s(text) if isinstance(text, str) else None
         if seconds is not None and self._is_run:
             days_s = 0 if before_s is None else before_s // 86_400 * 86_400
@@ -366,6 +368,13 @@ class _Times:
         if seconds is not None:
             raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
         raise ValueError(f"{text!r} is not a time; {EXPECTED}")
+
+    def _zoned_s(self, found: datetime, before_s: int | None, text: object) -> int:
+        try:
+            return moment_s(found, self._zone, before_s, text)
+        finally:
+            if self._zone is None and found.tzinfo is None:
+                self._zone = UTC  # a stand-in: that the zone is missing is said once, and the rest is checked too
 
 
 def _parsed(

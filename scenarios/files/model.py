@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from agents import Promise
 from agents.scheduling import ALGORITHMS, INSERTION
+from agents.sharing import PREFERENCES, Preference, SupplyRule
 from scenarios.files.entries import (
     BaseLoadEntry,
     Columns,
@@ -177,7 +179,16 @@ class ScenarioFile(FileEntry):
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
     )
+    promise: Promise = Field(
+        "early",
+        description="When promises are firm: early, with the yes; late, shortly before the start, until then better "
+        "jobs push a job out",
+    )
     strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
+    supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
+    prefer: list[Preference] | None = Field(
+        None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"
+    )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")

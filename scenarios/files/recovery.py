@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.files.entries import UNKNOWN
-from scenarios.files.model import VERSION
+from scenarios.files.model import VERSION, TariffEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.timeline_model import MAX_SPAN_S
@@ -58,12 +58,16 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("expect",),
     ("zone",),
     ("tariff",),
+    ("community", "*"),
     ("community",),
     ("faults", "*"),
     ("faults",),
     ("description",),
     ("days",),
     ("algorithm",),
+    ("supply",),
+    ("prefer",),
+    ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 
@@ -73,6 +77,7 @@ _STAND_INS: dict[KeyPath, Any] = {
     ("version",): VERSION,
     ("start",): UNKNOWN,
     ("houses",): [{"id": UNKNOWN}],
+    **dict.fromkeys((("tariff", name) for name in TariffEntry.model_fields), 0.0),
     ("houses", "*", "devices", "*", "load_profile"): UNKNOWN,
     ("houses", "*", "devices", "*", "predictions", "*", "issued"): UNKNOWN,
     ("timeline", "*", "factor"): 1.0,
@@ -125,6 +130,8 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     """
     if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
         return path
+    if path[:1] == ("tariff",) and _pattern_of(path[:2], _STAND_INS) is not None:
+        return path[:2]  # within a price that varies
     for pattern in _REMOVABLE:
         if len(path) >= len(pattern) and _fits(pattern, path[: len(pattern)]):
             return path[: len(pattern)]

@@ -392,7 +392,8 @@ def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:
         case "greater_than_equal":
             return f"at least {limits['ge']:g} is expected"
         case "less_than_equal":
-            return f"at most {limits['le']} is expected"
+            most = limits["le"]
+            return f"at most {most if isinstance(most, int) else f'{most:g}'} is expected"
         case "string_too_long":
             return f"at most {limits['max_length']} characters are expected"
         case "literal_error":

@@ -20,7 +20,7 @@ from broker import SsmicError
 from broker.protocol.topics import encode
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 from scenarios.home_assistant.discovery import PREFIX, Shown, base_topic, devices_of, status_topic
-from scenarios.home_assistant.states import Standing, states_at
+from scenarios.home_assistant.states import Standing, real_consumer, states_at
 from scenarios.scenario import Scenario
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +63,8 @@ class _Publisher:
         self._ready_by: dict[str, str] = {}
         self._jobs: dict[str, str | None] = {}
         """The job of each such agent, as its gateway says."""
+        self._real: dict[str, dict[str, Any]] = {}
+        """What the gateway of each such agent said last."""
         self._said: dict[str, bytes] = {}
         self._requests = 0
 
@@ -99,9 +101,11 @@ class _Publisher:
 
     async def _publish_states(self, bus: Bus) -> None:
         states = await asyncio.to_thread(states_at, self._scenario, self._standing())
-        for key, state in states.items():
+        for key, computed in states.items():
+            state = computed
             if key in self._on_request:
-                state["ready_by"] = self._ready_by.get(key, _DEFAULT_READY_BY)
+                said = real_consumer(self._scenario, self._real.get(key, {}))
+                state = {**computed, **said, "ready_by": self._ready_by.get(key, _DEFAULT_READY_BY)}
             content = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
             shown = self._shown.get(key)
             if shown is not None and self._said.get(key) != content:
@@ -133,6 +137,7 @@ class _Publisher:
         agent = content.get("agent")
         if content.get("type") != "consumer" or not isinstance(agent, str):
             return
+        self._real[agent] = content
         job = content.get("job")
         is_open = content.get("state") in {"NOT_SCHEDULED", "SCHEDULED"}
         self._jobs[agent] = job if isinstance(job, str) and is_open else None

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from agents import GRID, Contract, FloatArray, Job, LedgerEntry
+from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
+from scenarios.realised import Realised
 from scenarios.scenario import ProducerSeries, Scenario
 
 
@@ -23,12 +24,21 @@ class Standing:
     ledger: tuple[LedgerEntry, ...]
     scores: Mapping[str, int]
     """By producer."""
+    realised: Realised | None = None
+    """The scenario as it came about until now; None: as it was written."""
 
 
 def states_at(scenario: Scenario, standing: Standing) -> dict[str, dict[str, Any]]:
-    """Return the state of every agent, by id; that of the run has the empty one. Energies are in kWh until now."""
+    """Return the state of every agent, by id; that of the run has the empty one. Energies are in kWh until now.
+
+    Args:
+        scenario: As it was written.
+        standing: Where its run is.
+    """
     now_s = standing.now_s
     contracts = [entry.contract for entry in standing.ledger if entry.state == "standing"]
+    if standing.realised is not None:
+        scenario, contracts = standing.realised.scenario, standing.realised.settled(contracts)
     begun = [contract for contract in contracts if contract.start_s <= now_s]
     settled = settle(scenario, begun, scenario.start_s, now_s)
     until = max(0, (now_s - settled.start_s) // MINUTE_S)
@@ -74,7 +84,10 @@ def _producers(
 ) -> dict[str, dict[str, Any]]:
     committed_wh: dict[str, float] = defaultdict(float)
     for contract in contracts:
-        committed_wh[contract.producer] += contract.energy_wh
+        if contract.producer != SHARED:
+            committed_wh[contract.producer] += contract.energy_wh
+        for share in contract.shares:
+            committed_wh[share.producer] += share.energy_wh
     minute_s = standing.now_s // MINUTE_S * MINUTE_S
     edges_s: FloatArray = np.asarray([minute_s, minute_s + MINUTE_S], dtype=np.float64)
     found = {}
@@ -125,6 +138,22 @@ def _consumer(scenario: Scenario, jobs: Iterable[Job], by_job: Mapping[str, Cont
         "energy": _kwh(energy_wh),
         "power": round(sum(_power_w(j, now_s - c.start_s) for c, j in running), 1),
     }
+
+
+def real_consumer(scenario: Scenario, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a consumer that is a real device, as its gateway says it, as far as it does.
+
+    Args:
+        scenario: The scenario.
+        said: The content of its `state` topic, see docs/devices.md.
+    """
+    state, next_s = said.get("state"), said.get("next_start")
+    known: dict[str, Any] = {"next_start": _iso(scenario, next_s) if isinstance(next_s, int) else None}
+    if isinstance(state, str):
+        known |= {"state": state, "supplier": said.get("supplier")}
+    if isinstance(power_w := said.get("power_w"), int | float):
+        known |= {"power": round(power_w, 1), "energy": _kwh(said.get("energy_wh") or 0.0)}
+    return known
 
 
 def _power_w(job: Job, after_s: int) -> float:

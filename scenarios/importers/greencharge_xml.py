@@ -2,7 +2,7 @@
 
 Schedulable devices become consumers with jobs, charging sessions of cars too: a job whose window is the stay at the
 charging point, with the energy from the state of charge at arrival to the target. Heaters, coolers and background
-loads become jobs that start at a fixed time. Profiles are files of lines `UNIX-seconds cumulative-Wh` in `Inputs/`
+loads become the base load of their house. Profiles are files of lines `UNIX-seconds cumulative-Wh` in `Inputs/`
 beside the XML's folder; of all times only the time of day counts, as in the simulator. Batteries, prices, the energy
 mix and limits of power are left out. What is assumed and left out is said in notes.
 """
@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
+
+import numpy as np
 
 from agents import LoadProfile, Prediction, Production
 from broker import canonical
@@ -105,6 +108,7 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
         problems=sorted(problems, key=_line),
         notes=notes,
         profiles=conversion.profiles.used,
+        day_s=conversion.start_s,
     )
 
 
@@ -271,6 +275,8 @@ class _Conversion:
     devices: list[InputDevice] = field(default_factory=list)
     jobs: list[InputJob] = field(default_factory=list)
     start_s: int = START_S
+    _base: defaultdict[str, list[_Series]] = field(default_factory=lambda: defaultdict(list))
+    """By house, the loads that cannot be shifted."""
     _of: dict[tuple[str, str], list[Element]] = field(default_factory=dict)
     """By house and device, its entries in the loads."""
 
@@ -282,9 +288,9 @@ class _Conversion:
         for home_id, name, home in _homes(self.root):
             if not home_id:
                 self.problems.append(Problem(home.where, f"<{home.tag}>: 'id' is missing"))
-            self.houses.append(InputHouse(home.where, home_id, name))
             for user, element, point in _places(home):
                 self._device(home_id, user, element, point, batteries)
+            self.houses.append(InputHouse(home.where, home_id, name, self._base_load(home_id)))
             if len(self.devices) > MAX_DEVICES:
                 raise ScenarioError([Problem(home.where, f"more than {MAX_DEVICES} devices")])
         self._say_what_is_left_out(batteries)
@@ -320,7 +326,7 @@ class _Conversion:
         elif element.tag == "ecar":
             self._car(home, user, element, point, entries)
         elif element.tag in _FIXED:
-            self._fixed(home, user, element, entries)
+            self._fixed(home, element, entries)
         elif element.required("type", self.problems).lower() == "producer":
             device = InputDevice(element.where, home, user, own, name, "", "producer", None, self._forecasts(entries))
             self.devices.append(device)
@@ -361,7 +367,7 @@ class _Conversion:
         name = element.value("name") or ""
         self.devices.append(InputDevice(element.where, home, user, own, name, first, "consumer"))
 
-    def _fixed(self, home: str, user: str, element: Element, entries: Sequence[Element]) -> None:
+    def _fixed(self, home: str, element: Element, entries: Sequence[Element]) -> None:
         own = canonical(element.value("id") or "")
         what = f"{_FIXED[element.tag]} {own} of house {home}"
         usable = [(entry, series) for entry in entries if (series := self.profiles.series(_profile_name(entry)))]
@@ -369,14 +375,22 @@ class _Conversion:
             lost = ", ".join(dict.fromkeys(_profile_name(entry) for entry in entries))
             self.notes.append(f"{what} was left out: " + (f"there is no profile {lost}" if lost else "it has no load"))
             return
-        for entry, series in usable:
-            starts_s = self.start_s + series.times_s[0] - series.midnight_s
-            profile = self._stored(_profile_name(entry))
-            self._job(entry.where, home, user, own, profile, self.start_s, starts_s, starts_s)
-        name = element.value("name") or _FIXED[element.tag].capitalize()
-        profile = _stem(_profile_name(usable[0][0]))
-        self.devices.append(InputDevice(element.where, home, user, own, name, profile, "consumer"))
-        self.notes.append(f"{what} is a job that starts at a fixed time")
+        self._base[home].extend(series for _, series in usable)
+        self.notes.append(f"{what} is part of the house's base load")
+
+    def _base_load(self, home: str) -> tuple[tuple[int, float], ...]:
+        """Return what all loads of a house together draw that cannot be shifted, on the day of the run."""
+        found = self._base[home]
+        shifted = [
+            ([time_s + self.start_s - series.midnight_s for time_s in series.times_s], series.cumulative_wh)
+            for series in found
+        ]
+        times_s = sorted({time_s for of, _ in shifted for time_s in of})
+        total_wh = sum(
+            (np.interp(times_s, of, np.subtract(energies_wh, energies_wh[0])) for of, energies_wh in shifted),
+            np.zeros(len(times_s)),
+        )
+        return tuple(zip(times_s, map(float, total_wh), strict=True))
 
     def _car(self, home: str, user: str, element: Element, point: Element | None, entries: Sequence[Element]) -> None:
         own, first = canonical(element.value("id") or ""), ""

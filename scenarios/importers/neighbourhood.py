@@ -60,6 +60,8 @@ class InputHouse:
     id: str
     name: str = ""
     """Empty: it is named after its id."""
+    base_load: tuple[tuple[int, float], ...] = ()
+    """What it draws beside its jobs: UNIX seconds and cumulative Wh; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class _Assembly:
         """Note the houses that are left out because they have no devices."""
         full = {device.house for device in self.devices}
         for house in self.houses:
-            if house.id and house.id not in full:
+            if house.id and house.id not in full and not house.base_load:
                 self.notes.append(f"house {house.id} has no device and was left out ({house.where})")
 
     def name_devices(self) -> None:
@@ -249,6 +251,7 @@ def assemble(
     problems: Sequence[Problem] = (),
     notes: Sequence[str] = (),
     profiles: Mapping[str, LoadProfile] | None = None,
+    day_s: int | None = None,
 ) -> Imported:
     """Return the scenario of a neighbourhood.
 
@@ -263,6 +266,7 @@ def assemble(
         problems: Problems found while reading; raised together with those found here.
         notes: What was assumed or left out while reading.
         profiles: Load profiles by name that were read already.
+        day_s: Midnight of the only day that is run, UNIX seconds; None: from the first time on, until the last job.
 
     Raises:
         ScenarioError: The input has problems; carries all of them.
@@ -281,8 +285,8 @@ def assemble(
         raise ScenarioError(dict.fromkeys(assembly.problems))
     times_s = [job.registered_s for job in jobs]
     times_s += [found.prediction.issued_s for device in devices for found in device.predictions]
-    start_s = min(times_s, default=START_S)
-    if not times_s:
+    start_s = min(times_s, default=START_S) if day_s is None else day_s
+    if not times_s and day_s is None:
         assembly.notes.append(f"it contains no times; the run starts at {format_iso(start_s)}")
     content = {
         "version": VERSION,
@@ -290,6 +294,7 @@ def assemble(
         "description": f"Imported from {what}",
         "start": format_iso(start_s),
         "seed": SEED,
+        **({} if day_s is None else {"days": 1}),
         "houses": _houses(assembly, start_s),
         "jobs": [
             {
@@ -335,21 +340,23 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)
         of_house.setdefault(device.house, []).append((device, entry, [found.where for found in predictions]))
     of_input = {house.id: house.where for house in reversed(assembly.houses)}
-    names = {house.id: house.name for house in reversed(assembly.houses)}
+    by_id = {house.id: house for house in reversed(assembly.houses)}
+    for one in by_id.values():
+        if one.base_load:
+            of_house.setdefault(one.id, [])
     houses = []
     for i, house in enumerate(sorted(of_house, key=natural_order)):
-        assembly.places.add(("houses", i), of_input.get(house, of_house[house][0][0].where))
+        where = of_input[house] if house in of_input else of_house[house][0][0].where
+        assembly.places.add(("houses", i), where)
         for j, (device, _, wheres) in enumerate(of_house[house]):
             assembly.places.add(("houses", i, "devices", j), device.where)
             for k, where in enumerate(wheres):
                 assembly.places.add(("houses", i, "devices", j, "predictions", k), where)
-        houses.append(
-            {
-                "id": house,
-                "name": names.get(house) or f"House {house}",
-                "devices": [entry for _, entry, _ in of_house[house]],
-            }
-        )
+        own = by_id.get(house, InputHouse(where, house))
+        content: dict[str, Any] = {"id": house, "name": own.name or f"House {house}"}
+        if own.base_load:
+            content["base_load"] = {"points": [[time_s, energy_wh] for time_s, energy_wh in own.base_load]}
+        houses.append({**content, "devices": [entry for _, entry, _ in of_house[house]]})
     return houses
 
 

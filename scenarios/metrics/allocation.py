@@ -66,14 +66,10 @@ class Allocation:
 
 def local_supply(settlement: Settlement) -> LocalSupply:
     """Return the energy that producers delivered to jobs by contract, minute by minute."""
-    minutes = settlement.job_minutes
-    row_of = {producer: i for i, producer in enumerate(settlement.producers)}
+    given = settlement.share_minutes
     house_of = {house: i for i, house in enumerate(settlement.houses)}
-    producer = np.array([row_of.get(contract.producer, -1) for contract in settlement.contracts], dtype=np.int64)
     consumer = np.array([house_of[job.house] for job in settlement.jobs], dtype=np.int64)
-    supplied = producer[minutes.job] >= 0
-    job = minutes.job[supplied]
-    return LocalSupply(minutes.minute[supplied], consumer[job], producer[job], minutes.delivered_wh[supplied])
+    return LocalSupply(given.minute, consumer[given.job], given.producer, given.delivered_wh)
 
 
 def allocate(

@@ -136,32 +136,9 @@ class Part:
     end: int
 
     @property
-    def whole(self) -> bool:
-        """Whether it is all of them."""
-        return self.begin == 0 and self.end == self.settlement.minutes
-
-    @property
     def minutes(self) -> slice:
         """Which ones."""
         return slice(self.begin, self.end)
-
-    @property
-    def job_delivered_wh(self) -> FloatArray:
-        """Energy delivered to each job in these minutes, shape (J,)."""
-        if self.whole:
-            return self.settlement.job_delivered_wh
-        of = self.settlement.job_minutes
-        inside = (of.minute >= self.begin) & (of.minute < self.end)
-        weights = of.delivered_wh[inside]
-        return np.bincount(of.job[inside], weights=weights, minlength=len(self.settlement.jobs)).astype(np.float64)
-
-    def job_worth_eur(self, price: Price, zone: Zone) -> FloatArray:
-        """Return what the energy delivered to each job in these minutes is worth at a price, EUR, shape (J,)."""
-        of = self.settlement.job_minutes
-        inside = (of.minute >= self.begin) & (of.minute < self.end)
-        eur_per_wh = prices_at(price, self.settlement.times_s, zone) / WH_PER_KWH
-        worth = of.delivered_wh[inside] * eur_per_wh[of.minute[inside]]
-        return np.bincount(of.job[inside], weights=worth, minlength=len(self.settlement.jobs)).astype(np.float64)
 
 
 def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
@@ -222,19 +199,17 @@ def _among_neighbours(
     part: Part, producer_house: Mapping[str, str], index: Mapping[str, int], price: Price, zone: Zone
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what each house bought from others and sold to them, Wh, and pays them in sum, EUR, shape (H,) each."""
-    bought_wh, sold_wh, varying_eur = np.zeros(len(index)), np.zeros(len(index)), np.zeros(len(index))
-    settlement = part.settlement
-    is_constant = isinstance(price, float | int)
-    worth_eur = np.zeros(len(settlement.jobs)) if is_constant else part.job_worth_eur(price, zone)
-    for job, contract, delivered_wh, eur in zip(
-        settlement.jobs, settlement.contracts, part.job_delivered_wh, worth_eur, strict=True
-    ):
-        seller = producer_house.get(contract.producer)
-        if seller is not None and seller != job.house:
-            bought_wh[index[job.house]] += delivered_wh
-            sold_wh[index[seller]] += delivered_wh
-            varying_eur[index[job.house]] += eur
-            varying_eur[index[seller]] -= eur
+    settlement, given = part.settlement, part.settlement.share_minutes
+    seller = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
+    buyer = np.array([index[job.house] for job in settlement.jobs], dtype=np.int64)
+    sellers, buyers = seller[given.producer], buyer[given.job]
+    traded = (given.minute >= part.begin) & (given.minute < part.end) & (sellers != buyers)
+
+    def by_house(houses: IntArray, values: FloatArray) -> FloatArray:
+        return np.bincount(houses[traded], weights=values[traded], minlength=len(index)).astype(np.float64)
+
+    bought_wh, sold_wh = by_house(buyers, given.delivered_wh), by_house(sellers, given.delivered_wh)
+    base_eur: FloatArray = np.zeros(len(index))
     base = settlement.base_load
     if base is not None:
         owner = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
@@ -242,8 +217,9 @@ def _among_neighbours(
         np.add.at(house_sold_wh, owner, base.sold_wh[:, part.minutes])
         house_bought_wh = base.bought_wh[:, part.minutes]
         bought_wh, sold_wh = bought_wh + house_bought_wh.sum(axis=1), sold_wh + house_sold_wh.sum(axis=1)
-        if not is_constant:
-            varying_eur += _eur(price, house_bought_wh - house_sold_wh, settlement.times_s[part.minutes], zone)
+        if not isinstance(price, float | int):
+            base_eur = _eur(price, house_bought_wh - house_sold_wh, settlement.times_s[part.minutes], zone)
     if isinstance(price, float | int):
         return bought_wh, sold_wh, price / WH_PER_KWH * (bought_wh - sold_wh)
-    return bought_wh, sold_wh, varying_eur
+    worth_eur = given.delivered_wh * (prices_at(price, settlement.times_s, zone) / WH_PER_KWH)[given.minute]
+    return bought_wh, sold_wh, base_eur + by_house(buyers, worth_eur) - by_house(sellers, worth_eur)

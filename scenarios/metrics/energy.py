@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,14 +145,18 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
     by_device: dict[tuple[str, str], _Sum] = {}
     jobs_of = dict.fromkeys(settlement.producers, 0)
     per_job = zip(
-        settlement.jobs, settlement.contracts, settlement.job_consumed_wh, settlement.job_delivered_wh, strict=True
+        settlement.jobs,
+        settlement.contracts,
+        settlement.job_consumed_wh,
+        settlement.job_delivered_wh,
+        _own_wh(settlement, producer_house),
+        strict=True,
     )
-    for job, contract, consumed_wh, delivered_wh in per_job:
-        own = producer_house.get(contract.producer) == job.house
+    for job, contract, consumed_wh, delivered_wh, own_wh in per_job:
         for total in (by_house[job.house], by_device.setdefault((job.house, job.device), _Sum())):
-            total.add(float(consumed_wh), float(delivered_wh), own=own)
-        if contract.producer in jobs_of:
-            jobs_of[contract.producer] += 1
+            total.add(float(consumed_wh), float(own_wh), float(delivered_wh) - float(own_wh))
+        for producer in contract.producers:
+            jobs_of[producer] += 1
     base = settlement.base_load
     if base is not None:
         for i, house in enumerate(settlement.houses):
@@ -195,17 +200,26 @@ class _Sum:
         self.own_wh += own_wh
         self.neighbours_wh += neighbours_wh
 
-    def add(self, consumed_wh: float, delivered_wh: float, *, own: bool) -> None:
+    def add(self, consumed_wh: float, own_wh: float, neighbours_wh: float) -> None:
         self.consumed_wh += consumed_wh
         self.jobs += 1
-        if own:
-            self.own_wh += delivered_wh
-        else:
-            self.neighbours_wh += delivered_wh
+        self.own_wh += own_wh
+        self.neighbours_wh += neighbours_wh
 
     def split(self) -> Split:
         grid_wh = self.consumed_wh - self.own_wh - self.neighbours_wh
         return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh)
+
+
+def _own_wh(settlement: Settlement, producer_house: Mapping[str, str]) -> FloatArray:
+    """Return the energy that producers of its own house delivered to each job, shape (J,)."""
+    given = settlement.share_minutes
+    house = {name: i for i, name in enumerate(settlement.houses)}
+    of_producer = np.array([house[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
+    of_job = np.array([house[job.house] for job in settlement.jobs], dtype=np.int64)
+    own = of_producer[given.producer] == of_job[given.job]
+    weights = given.delivered_wh[own]
+    return np.bincount(given.job[own], weights=weights, minlength=len(settlement.jobs)).astype(np.float64)
 
 
 def _by_hour(settlement: Settlement) -> tuple[HourEnergy, ...]:

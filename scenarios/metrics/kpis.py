@@ -114,15 +114,17 @@ class Kpis:
     """The part of the consumption that is base load."""
     base_load_local_wh: float
     """The part of the base load that producers served: the own roof first, then what neighbours had left."""
+    local_wh: float
+    """Consumption that producers served: delivered by contract, and base load."""
     grid_wh: float
-    """Grid import: consumed less delivered and less the base load that producers served."""
+    """Grid import: consumed less local."""
     produced_wh: float
     export_wh: float
-    """Surplus: produced less delivered and less the base load that producers served."""
+    """Surplus: produced less local."""
     self_consumption: float | None
-    """Delivered, and base load that producers served, over produced."""
+    """Local over produced."""
     self_sufficiency: float | None
-    """Delivered, and base load that producers served, over consumed."""
+    """Local over consumed."""
     pooled_covered_wh: float
     """What all panels together covered of the consumption in the same minute."""
     pooled_grid_wh: float
@@ -208,6 +210,7 @@ def compute_kpis(
         shortfall_wh=_rest(contracted_wh, delivered_wh),
         base_load_wh=base_load_wh,
         base_load_local_wh=base_local_wh,
+        local_wh=local_wh,
         grid_wh=_rest(consumed_wh, local_wh),
         produced_wh=produced_wh,
         export_wh=_rest(produced_wh, local_wh),

@@ -25,6 +25,7 @@ FIGURES = (
     Figure("shortfall_wh", "Shortfall", "wh", "Promised by panels but not delivered; the grid supplied it."),
     Figure("base_load_wh", "Base load", "wh", "What houses drew beside their jobs."),
     Figure("base_load_local_wh", "Base load from panels", "wh", "The own roof first, then what neighbours had left."),
+    Figure("local_wh", "From panels", "wh", "Delivered by contract, and base load from panels."),
     Figure("grid_wh", "From the grid", "wh", "What no panel served."),
     Figure("produced_wh", "Produced", "wh", "What all panels gave."),
     Figure("export_wh", "Surplus", "wh", "What no house used."),

@@ -1,5 +1,7 @@
 """Settles a run's energy minute by minute, from its contracts and the actual production.
 
+A job is supplied by one producer, or by several together, each with its share of the job's draw in a minute.
+
 Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a producer delivers the smaller of its
 production
 and the draw of the jobs it has contracts with; the rest of what it had promised is grid power. Delivered energy is
@@ -20,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from agents import GRID, Contract, FloatArray, Job, Prediction
+from agents import SHARED, Contract, FloatArray, Job, Prediction, load_mwh, unpacked
 from scenarios.scenario import ProducerSeries, Scenario
 
 MINUTE_S = 60
@@ -39,7 +41,23 @@ class JobMinutes:
     consumed_wh: FloatArray
     """Energy that the job drew, shape (entries,)."""
     delivered_wh: FloatArray
-    """The part of it that its producer delivered, shape (entries,)."""
+    """The part of it that its producers delivered, shape (entries,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareMinutes:
+    """What each producer gave to each job in every minute, in sparse form, job by job, then producer by producer."""
+
+    job: IntArray
+    """Index of the job, shape (entries,); non-decreasing."""
+    producer: IntArray
+    """Index of the producer, shape (entries,)."""
+    minute: IntArray
+    """Index of the minute, shape (entries,)."""
+    contracted_wh: FloatArray
+    """Energy that the producer was to give by the contract, shape (entries,)."""
+    delivered_wh: FloatArray
+    """The part of it that its production covered, shape (entries,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,7 @@ class Settlement:
     house_delivered_wh: FloatArray
     """The part of it that any producer served, shape (H, M)."""
     job_minutes: JobMinutes
+    share_minutes: ShareMinutes
     base_load: BaseLoadEnergy | None = None
     """None: no house has a base load."""
 
@@ -176,13 +195,13 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
 
     job, minute, consumed_wh = _stretches(jobs, contracts, first_s)
     row_of = {producer: i for i, producer in enumerate(producers)}
-    # The grid gets a row below the producers, which delivers nothing and is cut off again.
-    supplier = np.array([_row(row_of, contract, len(producers)) for contract in contracts], dtype=np.int64)
-    drawn_wh = _summed(supplier[job], minute, consumed_wh, (len(producers) + 1, minutes))
-    delivered_wh = np.vstack([np.minimum(available_wh, drawn_wh[:-1]), np.zeros((1, minutes))])
+    entry, supplier, contracted_wh = _split(jobs, contracts, row_of, job, consumed_wh)
+    drawn_wh = _summed(supplier, minute[entry], contracted_wh, (len(producers), minutes))
+    delivered_wh = np.minimum(available_wh, drawn_wh)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(drawn_wh > 0, np.minimum(delivered_wh / drawn_wh, 1.0), 0.0)
-    covered_wh = consumed_wh * share[supplier[job], minute]
+        covered = np.where(drawn_wh > 0, np.minimum(delivered_wh / drawn_wh, 1.0), 0.0)
+    given_wh = contracted_wh * covered[supplier, minute[entry]]
+    covered_wh = np.bincount(entry, weights=given_wh, minlength=len(job)).astype(np.float64)
 
     at_house = np.array([house_of[j.house] for j in jobs], dtype=np.int64)[job]
     in_houses = (len(houses), minutes)
@@ -190,7 +209,7 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
     house_delivered_wh = _summed(at_house, minute, covered_wh, in_houses)
     base = None
     if own_base is not None:
-        base = _with_neighbours(own_base, available_wh - delivered_wh[:-1])
+        base = _with_neighbours(own_base, available_wh - delivered_wh)
         house_consumed_wh += base.consumed_wh
         house_delivered_wh += base.own_wh + base.bought_wh
     return Settlement(
@@ -200,11 +219,12 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
         jobs=jobs,
         contracts=tuple(contracts),
         produced_wh=produced_wh,
-        drawn_wh=drawn_wh[:-1],
-        delivered_wh=delivered_wh[:-1],
+        drawn_wh=drawn_wh,
+        delivered_wh=delivered_wh,
         house_consumed_wh=house_consumed_wh,
         house_delivered_wh=house_delivered_wh,
         job_minutes=JobMinutes(job, minute, consumed_wh, covered_wh),
+        share_minutes=ShareMinutes(job[entry], supplier, minute[entry], contracted_wh, given_wh),
         base_load=base,
     )
 
@@ -312,12 +332,63 @@ def _jobs_of(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Job, ..
     return tuple(by_id[contract.job_id] for contract in contracts)
 
 
-def _row(row_of: Mapping[str, int], contract: Contract, grid_row: int) -> int:
-    if contract.producer == GRID:
-        return grid_row
-    if contract.producer not in row_of:
-        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is not a producer")
-    return row_of[contract.producer]
+def _split(
+    jobs: Sequence[Job],
+    contracts: Sequence[Contract],
+    row_of: Mapping[str, int],
+    job: IntArray,
+    consumed_wh: FloatArray,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Split what each job draws in each minute among its producers; the rest is grid power.
+
+    Args:
+        jobs: The jobs.
+        contracts: Their contracts, in the same order.
+        row_of: Index of each producer, by id.
+        job: Job index of each entry of the jobs' draw, shape (entries,), job by job.
+        consumed_wh: The draw, Wh, shape (entries,).
+
+    Returns:
+        For each part: index of the entry that it is part of, index of the producer, and energy in Wh.
+    """
+    entries, suppliers, energies = [], [], []
+    begins = np.searchsorted(job, np.arange(len(jobs) + 1))
+    for i, (one, contract) in enumerate(zip(jobs, contracts, strict=True)):
+        own = np.arange(begins[i], begins[i + 1], dtype=np.int64)
+        for producer, fraction in fractions_of(one, contract).items():
+            if producer not in row_of:
+                raise ValueError(f"contract {contract.contract_id!r} is with {producer!r}, which is not a producer")
+            given = np.flatnonzero(fraction)
+            entries.append(own[given])
+            suppliers.append(np.full(len(given), row_of[producer], dtype=np.int64))
+            energies.append(consumed_wh[own[given]] * fraction[given])
+    none = np.zeros(0, dtype=np.int64)
+    return (
+        np.concatenate([none, *entries]),
+        np.concatenate([none, *suppliers]),
+        np.concatenate([np.zeros(0), *energies]),
+    )
+
+
+def fractions_of(job: Job, contract: Contract) -> dict[str, FloatArray]:
+    """Return which part of a job's draw each producer is to give, minute by minute from the one in which it starts.
+
+    Args:
+        job: The job.
+        contract: Its contract.
+
+    Returns:
+        By producer id, values from 0 to 1, shape (minutes that the job touches,); what is missing to 1 is grid power.
+    """
+    minutes = -(-(contract.start_s % MINUTE_S + job.duration_s) // MINUTE_S)
+    if contract.producer != SHARED:
+        return {producer: np.ones(minutes) for producer in contract.producers}
+    drawn_mwh = load_mwh(job.as_sent.load_profile, contract.start_s)[:minutes]
+    shares_mwh = {share.producer: unpacked(share.minutes_mwh, minutes) for share in contract.shares}
+    return {
+        producer: np.divide(share_mwh, drawn_mwh, out=np.zeros(minutes), where=drawn_mwh > 0)
+        for producer, share_mwh in shares_mwh.items()
+    }
 
 
 def _horizon(jobs: Sequence[Job], contracts: Sequence[Contract], start_s: int, end_s: int) -> tuple[int, FloatArray]:

@@ -34,7 +34,11 @@ class Negotiation:
     load_profile: LoadProfile | None = None
     state: State = "asking"
     producer: str = ""
-    """Its supplier, where it has one."""
+    """Its supplier, where it has one; `shared` if several supply it."""
+    producers: tuple[str, ...] = ()
+    """The producers that supply it."""
+    supplied_wh: tuple[tuple[str, float], ...] = ()
+    """With shared supply, by producer, what each one gives; the rest is grid power."""
     start_s: int | None = None
     contracts: int = 0
     """Number of its newest contract."""
@@ -48,7 +52,7 @@ class Negotiation:
         match step.kind:
             case "Decline":
                 self.declines += 1
-            case "ProducersFor" | "Request" if self.state in {"waiting", "cancelled"}:
+            case "ProducersFor" | "Request" | "OfferRequest" if self.state in {"waiting", "cancelled"}:
                 self.state = "asking"
             case "Producers" if step.text == NOBODY and self.state == "asking":
                 self.state = "waiting"
@@ -61,6 +65,8 @@ class Negotiation:
             return False
         self.contracts = number
         self.producer, self.start_s, self.energy_wh = contract.producer, contract.start_s, contract.energy_wh
+        self.producers = contract.producers
+        self.supplied_wh = tuple((share.producer, share.energy_wh) for share in contract.shares)
         if entry.state == "standing":
             moved = any(event.what == "amended" for event in entry.history)
             self.state = "grid" if contract.producer == GRID else "moved" if moved else "agreed"

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents import GRID, MANAGER, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
+from agents import MANAGER, NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import in_words
@@ -324,7 +324,7 @@ class ObservedRun:
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
-        job = body.get("job") if line.kind in {"Request", "ProducersFor"} else None
+        job = body.get("job") if line.kind in {"Request", "ProducersFor", "OfferRequest"} else None
         if job is not None and negotiation.load_profile is None:
             profile = LoadProfile.model_validate(job["load_profile"])
             earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])
@@ -341,15 +341,12 @@ class ObservedRun:
             for producer_id, count in plausibility.checked_counts(body["left_out"]).items():
                 self._producer(producer_id).left_out += count
             return
-        producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
-        if producer_id == GRID:
-            return
-        producer = self._producer(str(producer_id))
         match kind:
             case "ContractAgreed":
-                producer.accepted += 1
+                for producer_id in Contract.model_validate(body["contract"]).producers:
+                    self._producer(producer_id).accepted += 1
             case "Declined":
-                producer.declined += 1
+                self._producer(str(body["producer"])).declined += 1
 
     def _producer(self, producer_id: str) -> ObservedProducer:
         producer = self.producers.get(producer_id)
@@ -374,13 +371,15 @@ class ObservedRun:
             self.ledger.popitem(last=False)
             self.contracts_dropped += 1
         negotiation = self.jobs.of(contract.job_id)
-        before = negotiation.producer
+        before = negotiation.producers
         if not negotiation.settle(entry):
             return  # an old contract of a job that has a newer one
-        if before in self.producers:
-            self.producers[before].contracts.pop(contract.job_id, None)
-        if entry.state == "standing" and contract.producer != GRID:
-            self._producer(contract.producer).contracts[contract.job_id] = contract.start_s
+        for producer_id in before:
+            if producer_id in self.producers:
+                self.producers[producer_id].contracts.pop(contract.job_id, None)
+        if entry.state == "standing":
+            for producer_id in contract.producers:
+                self._producer(producer_id).contracts[contract.job_id] = contract.start_s
 
     def _announced(self, announcement: Announcement) -> None:
         plausibility.check_announcement(announcement)

@@ -37,8 +37,18 @@ def _intervals(body: Body, zone: Zone) -> str:
 
 def _agreed(body: Body, zone: Zone) -> str:
     contract = body["contract"]
-    said = f"{energy(contract['energy_wh'])} from {contract['producer']} at {zone.clock(contract['start_s'])}"
+    shares = {share["producer"]: _of_runs(share) for share in contract.get("shares", ())}
+    suppliers = ", ".join(f"{producer} ({given})" for producer, given in shares.items()) or contract["producer"]
+    said = f"{energy(contract['energy_wh'])} from {suppliers} at {zone.clock(contract['start_s'])}"
     return said + _because(body)
+
+
+def _of_runs(body: Body) -> str:
+    return energy(sum(minutes * mwh for minutes, mwh in body["minutes_mwh"]) / 1_000)
+
+
+def _of_shares(body: Body) -> str:
+    return ", ".join(f"{_of_runs(share)} of {share['producer']}" for share in body["shares"])
 
 
 def _because(body: Body) -> str:
@@ -67,6 +77,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Headroom": lambda body, _: f"At most {energy(sum(body['view']['free_wh']))} left",
     "Request": _request,
     "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
+    "AcceptProvisionally": lambda body, zone: f"Provisionally yes, from {zone.clock(body['start_s'])}",
+    "PushOut": lambda body, _: f"Pushed out: {body['reason']}",
     "Decline": lambda body, _: f"No: {body['reason']}",
     "Withdraw": lambda _body, _zone: "Request withdrawn",
     "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",
@@ -101,6 +113,23 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
     "JobExecuted": _executed,
     "ProductionMeasured": lambda body, _: f"{body['producer']} gave {_total(body['production'])}",
+    "OfferRequest": lambda body, zone: _request(body, zone).replace("?", ": what is left?"),
+    "Offer": lambda body, _: f"{_of_runs(body)} left",
+    "Reserve": lambda body, zone: (
+        f"{_of_runs(body)}, start {zone.clock(body['start_s'])}?" if body["minutes_mwh"] else "Nothing any more"
+    ),
+    "Reserved": lambda _body, _zone: "Reserved",
+    "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
+    "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
+    "SharePromised": lambda body, zone: (
+        f"{_of_runs(body)} to {body['consumer']}, start {zone.clock(body['start_s'])}"
+        if body["minutes_mwh"]
+        else f"Nothing to {body['consumer']}"
+    ),
+    "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
+    "ShareVoid": lambda body, _: f"Not bound to its share: {body['reason']}",
+    "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.clock(body['start_s'])}?",
+    "RoomNeeded": lambda body, zone: f"Another job needs {_of_shares(body)} from {zone.clock(body['start_s'])}",
 }
 
 KINDS = tuple(_WORDING)
@@ -123,9 +152,9 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
 
 def _job_of(kind: str, body: Body) -> str:
     match kind:
-        case "Request" | "AddJob":
+        case "Request" | "AddJob" | "OfferRequest":
             return str(body["job"]["job_id"])
-        case "ContractAgreed":
+        case "ContractAgreed" | "SharesAmended":
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]

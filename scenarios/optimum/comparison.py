@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from agents import SHARED
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
 from scenarios.optimum.shared_optimum import SharedOptimum, shared_optimum_of
@@ -64,7 +65,7 @@ def compare(
                 for contract in (
                     entry.contract
                     for entry in results.ledger(max(runs, key=lambda run: (delivered_wh[run], -run)))
-                    if entry.state == "standing"
+                    if entry.state == "standing" and entry.contract.producer != SHARED
                 )
             }
             for known, runs in alike.items()

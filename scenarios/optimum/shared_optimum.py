@@ -24,6 +24,7 @@ from random import Random
 import numpy as np
 
 from agents import one_blas_thread
+from scenarios.base_load import net_of_base_loads
 from scenarios.optimum.feasibility import pooled_wh, start_problems, together_in
 from scenarios.optimum.shared_bound import STEPS, SharedBound, lower_prices
 from scenarios.optimum.shared_instance import SharedInstance, shared_instance_of
@@ -104,6 +105,7 @@ def shared_optimum_of(
         steps: Steps of the search for prices at most.
     """
     started_wall_s = time.monotonic()
+    scenario = net_of_base_loads(scenario)
     given: dict[str, set[int]] = defaultdict(set)
     for starts_s in given_plans:
         for job_id, start_s in starts_s.items():

@@ -14,6 +14,7 @@ from broker import atomic_write
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
+from scenarios.results.share_series import share_series
 from scenarios.results.views import PowerProfile, view_neighbourhood
 
 if TYPE_CHECKING:
@@ -138,18 +139,27 @@ def _gantt(rows: list[tuple[Any, Any]], zone: tzinfo) -> Canvas:
 
     canvas, axes = _canvas(max(2.0, 0.17 * len(rows) + 1.0))
     at = _hours(axes, zone)
-    producers = sorted({contract.producer for _, contract in rows} - {GRID})
+    shares = [share_series(job, contract) for job, contract in rows]
+    producers = sorted({series.producer for given in shares for series in given} - {GRID})
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(producers)} | {GRID: _GRID_COLOUR}
     for i, (job, contract) in enumerate(rows):
         begin, end = at(job.earliest_start_s), at(job.latest_start_s + job.duration_s)
         axes.barh(i, end - begin, left=begin, height=0.8, color=_WINDOW, linewidth=0)
         start = at(contract.start_s)
         width = at(contract.start_s + job.duration_s) - start
-        hatch = "////" if contract.producer == GRID else None
-        axes.barh(i, width, left=start, height=0.55, color=colours[contract.producer], hatch=hatch, linewidth=0)
+        # The bar is divided in proportion to the energies of those that supply the job.
+        foot = i - 0.275
+        for series in shares[i]:
+            height = 0.55 * (series.energy_wh / contract.energy_wh if len(shares[i]) > 1 else 1.0)
+            hatch = "////" if series.producer == GRID else None
+            axes.barh(
+                foot, width, left=start, height=height, color=colours[series.producer],
+                hatch=hatch, linewidth=0, align="edge",
+            )  # fmt: skip
+            foot += height
     axes.set_yticks(range(len(rows)), [job.job_id.replace("$", r"\$") for job, _ in rows], fontsize=6)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    used = [name for name in (*producers, GRID) if any(contract.producer == name for _, contract in rows)]
+    used = [name for name in (*producers, GRID) if any(series.producer == name for given in shares for series in given)]
     marks = [Patch(color=colours[name], label=name.replace("$", r"\$")) for name in used]
     marks.append(Patch(color=_WINDOW, label="window"))
     axes.legend(

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
+from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
 from scenarios.realised import KINDS, Said
+from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
 
@@ -32,6 +33,11 @@ class SimulationInfo:
     versions: dict[str, str]
     created_utc: str
     """ISO 8601."""
+
+    @property
+    def supply(self) -> str:
+        """`whole`, or `shared`: whether several producers may supply a job together."""
+        return str(self.settings.get("supply", "whole"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +149,21 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
         sqlite3.Error: The rows cannot be read.
     """
     events: dict[str, list[LedgerEvent]] = {}
-    columns = "contract_id, at_s, what, start_s, reason"
+    shares, suppliers = _read_shares(connection, run)
+    columns = "contract_id, n, at_s, what, start_s, reason"
     rows: list[tuple[Any, ...]] = connection.execute(
         f"SELECT {columns} FROM history WHERE run = ? ORDER BY contract_id, n",  # noqa: S608 - made of constants only
         (run,),
     ).fetchall()
-    for contract_id, at_s, what, start_s, reason in rows:
-        event = LedgerEvent(at_s=at_s, what=what, start_s=start_s, reason=reason)
+    for contract_id, n, at_s, what, start_s, reason in rows:
+        event = LedgerEvent(
+            at_s=at_s,
+            what=what,
+            start_s=start_s,
+            reason=reason,
+            producer=suppliers.get((contract_id, n), ""),
+            shares=shares.get((contract_id, n), ()),
+        )
         events.setdefault(contract_id, []).append(event)
     columns = "contract_id, job_id, producer, start_s, agreed_s, energy_wh, state"
     rows = connection.execute(
@@ -165,6 +179,7 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
                 start_s=start_s,
                 agreed_s=agreed_s,
                 energy_wh=energy_wh,
+                shares=shares.get((contract_id, CURRENT), ()),
             ),
             state=state,
             history=tuple(events.get(contract_id, ())),
@@ -182,6 +197,47 @@ def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
     """
     query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
     return [(sender, json.loads(body)) for sender, body in connection.execute(query, (run, *sorted(KINDS)))]
+
+
+CURRENT = 0
+"""In place of an event's number: the contract as it is now."""
+
+
+def _read_shares(
+    connection: sqlite3.Connection, run: int
+) -> tuple[dict[tuple[str, int], tuple[Share, ...]], dict[tuple[str, int], str]]:
+    """Return a run's shares and changed suppliers, by contract id and number of the event."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'shares'").fetchone() is None:
+        return {}, {}
+    shares: dict[tuple[str, int], tuple[Share, ...]] = {}
+    query = "SELECT contract_id, n, producer, minutes_json FROM shares WHERE run = ? ORDER BY contract_id, n, producer"
+    for contract_id, n, producer, minutes in connection.execute(query, (run,)).fetchall():
+        share = Share(producer=producer, minutes_mwh=json.loads(minutes))
+        shares[contract_id, n] = (*shares.get((contract_id, n), ()), share)
+    query = "SELECT contract_id, n, producer FROM suppliers WHERE run = ?"
+    rows = connection.execute(query, (run,)).fetchall()
+    return shares, {(contract_id, n): producer for contract_id, n, producer in rows}
+
+
+def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry) -> None:
+    key = (run, entry.contract.contract_id)
+    versions = {CURRENT: entry.contract.shares, **{n: e.shares for n, e in enumerate(entry.history, start=1)}}
+    suppliers = [(*key, n, e.producer) for n, e in enumerate(entry.history, start=1) if e.producer]
+    if not suppliers and not any(versions.values()):
+        return  # a contract that has had shares once has them in its history for ever
+    for table in SHARE_TABLES:
+        connection.execute(table)
+    connection.execute("DELETE FROM shares WHERE run = ? AND contract_id = ?", key)
+    connection.execute("DELETE FROM suppliers WHERE run = ? AND contract_id = ?", key)
+    connection.executemany(
+        "INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (*key, n, share.producer, share.energy_wh, json.dumps(share.minutes_mwh, separators=(",", ":")))
+            for n, shares in versions.items()
+            for share in shares
+        ],
+    )
+    connection.executemany("INSERT INTO suppliers VALUES (?, ?, ?, ?)", suppliers)
 
 
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
@@ -259,3 +315,4 @@ def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[Le
             "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
         )
+        _write_shares(connection, run, entry)

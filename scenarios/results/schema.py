@@ -44,6 +44,29 @@ CREATE TABLE IF NOT EXISTS base_loads ( -- the part of the consumption that is b
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 """
+SHARES_TABLE = """
+CREATE TABLE IF NOT EXISTS shares ( -- with shared supply: who gives what since an event of a contract's history
+  run          INTEGER NOT NULL,
+  contract_id  TEXT NOT NULL,
+  n            INTEGER NOT NULL, -- of the event in `history`; 0: the contract as it is now
+  producer     TEXT NOT NULL,
+  energy_wh    REAL NOT NULL,
+  minutes_json TEXT NOT NULL,    -- [[minutes, mWh in each of them], ...] from the minute in which the job starts
+  PRIMARY KEY (run, contract_id, n, producer)
+) WITHOUT ROWID;
+"""
+
+SUPPLIERS_TABLE = """
+CREATE TABLE IF NOT EXISTS suppliers ( -- with shared supply: a contract's producer since an event, where it has changed
+  run         INTEGER NOT NULL,
+  contract_id TEXT NOT NULL,
+  n           INTEGER NOT NULL,
+  producer    TEXT NOT NULL,
+  PRIMARY KEY (run, contract_id, n)
+) WITHOUT ROWID;
+"""
+SHARE_TABLES = (SHARES_TABLE, SUPPLIERS_TABLE)
+"""Only files with shared supply have them."""
 
 BILLS_TABLE = """
 CREATE TABLE IF NOT EXISTS bills ( -- of runs that ended, where the scenario has a tariff; older files have no table

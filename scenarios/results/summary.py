@@ -10,6 +10,7 @@ from scenarios.events import in_words
 from scenarios.metrics import DEFAULT_INTERVAL_S, account_of, bills_of, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
+from scenarios.results.share_series import share_series
 from scenarios.results.views import load_run
 
 
@@ -29,6 +30,7 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
     return {
         "scenario": info.scenario,
         "algorithm": info.algorithm,
+        "supply": info.supply,
         "broker": info.broker,
         "results_file": str(results.path),
         "settings": info.settings,
@@ -77,7 +79,11 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "error": run.error,
         "kpis": figures.as_dict(),
         **run.comparison,
-        "contracts": [contract_json(entry, jobs[entry.contract.job_id]) for entry in ledger if _stands(entry)],
+        "contracts": [
+            contract_json(entry, jobs[entry.contract.job_id], with_shares=results.info.supply == "shared")
+            for entry in ledger
+            if _stands(entry)
+        ],
         "not_registered": list(run.not_registered),
         "expectations": list(results.verdicts(run.run)),
         "events": [
@@ -95,9 +101,16 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     }
 
 
-def contract_json(entry: LedgerEntry, job: Job) -> dict[str, Any]:
-    """Return a contract with its job; times are UNIX seconds."""
+def contract_json(entry: LedgerEntry, job: Job, *, with_shares: bool = False) -> dict[str, Any]:
+    """Return a contract with its job; times are UNIX seconds.
+
+    Args:
+        entry: The contract.
+        job: Its job.
+        with_shares: Whether to say what each supplier gives, the grid among them.
+    """
     contract = entry.contract
+    shares = [series.as_dict() for series in share_series(job, contract)] if with_shares else []
     return {
         "contract_id": contract.contract_id,
         "job_id": job.job_id,
@@ -112,6 +125,7 @@ def contract_json(entry: LedgerEntry, job: Job) -> dict[str, Any]:
         "agreed": contract.agreed_s,
         "energy_wh": contract.energy_wh,
         "profile": job.profile,
+        **({"shares": shares} if with_shares else {}),
     }
 
 

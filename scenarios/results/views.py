@@ -9,6 +9,7 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
+    MINUTE_S,
     Bill,
     EnergySplit,
     IntArray,
@@ -46,9 +47,9 @@ class ContractRow:
     house: str
     device: str
     producer: str
-    """`GRID` or a producer id."""
+    """`GRID`, `SHARED` or a producer id."""
     producer_house: str | None
-    """None for the grid."""
+    """None for the grid and for several producers."""
     registered_s: int
     earliest_start_s: int
     latest_start_s: int
@@ -63,6 +64,31 @@ class ContractRow:
     """How often its start was moved."""
     cancelled_before: int
     """Number of cancelled contracts of the same job."""
+
+    shares: tuple[SupplierShare, ...]
+    """What each producer gives, in the order of the settlement's producers; the rest is grid power."""
+
+    @property
+    def suppliers(self) -> str:
+        """The producers that supply it, and the grid if it gives a part: `pv-1 + pv-2 + grid`."""
+        names = [share.producer for share in self.shares]
+        promised_wh = sum(share.contracted_wh for share in self.shares)
+        return " + ".join(names if promised_wh > self.energy_wh * (1 - 1e-9) and names else [*names, GRID])
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierShare:
+    """What one producer gives to a job."""
+
+    producer: str
+    contracted_wh: float
+    """Energy that it was to give by the contract."""
+    delivered_wh: float
+    """The part of it that its production covered."""
+    first_s: int
+    """Beginning of the first minute in which it gives something, UNIX seconds."""
+    last_s: int
+    """End of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +373,7 @@ def contract_rows(
     for entry in ledger:
         if entry.state == "cancelled":
             cancelled[entry.contract.job_id] = cancelled.get(entry.contract.job_id, 0) + 1
+    shares = _supplier_shares(settled)
     rows = (
         ContractRow(
             contract_id=contract.contract_id,
@@ -355,7 +382,7 @@ def contract_rows(
             house=job.house,
             device=job.device,
             producer=contract.producer,
-            producer_house=None if contract.producer == GRID else producer_house[contract.producer],
+            producer_house=producer_house.get(contract.producer),
             registered_s=job.registered_s,
             earliest_start_s=job.earliest_start_s,
             latest_start_s=job.latest_start_s,
@@ -367,10 +394,38 @@ def contract_rows(
             profile=job.profile,
             amended=sum(event.what == "amended" for event in entries[contract.contract_id].history),
             cancelled_before=cancelled.get(job.job_id, 0),
+            shares=given,
         )
-        for job, contract, delivered_wh in zip(settled.jobs, settled.contracts, settled.job_delivered_wh, strict=True)
+        for job, contract, delivered_wh, given in zip(
+            settled.jobs, settled.contracts, settled.job_delivered_wh, shares, strict=True
+        )
     )
     return tuple(sorted(rows, key=lambda row: (row.start_s, row.contract_id)))
+
+
+def _supplier_shares(settled: Settlement) -> list[tuple[SupplierShare, ...]]:
+    """Return what each producer gives to each job, in the order of the jobs."""
+    given, producers = settled.share_minutes, len(settled.producers)
+    pair = given.job * max(1, producers) + given.producer
+    pairs, index = np.unique(pair, return_inverse=True)
+    contracted_wh = np.bincount(index, weights=given.contracted_wh, minlength=len(pairs))
+    delivered_wh = np.bincount(index, weights=given.delivered_wh, minlength=len(pairs))
+    first = np.full(len(pairs), settled.minutes, dtype=np.int64)
+    last = np.zeros(len(pairs), dtype=np.int64)
+    np.minimum.at(first, index, given.minute)
+    np.maximum.at(last, index, given.minute + 1)
+    shares: list[list[SupplierShare]] = [[] for _ in settled.jobs]
+    for i, one in enumerate(pairs.tolist()):
+        job, producer = divmod(one, max(1, producers))
+        share = SupplierShare(
+            settled.producers[producer],
+            float(contracted_wh[i]),
+            float(delivered_wh[i]),
+            settled.start_s + MINUTE_S * int(first[i]),
+            settled.start_s + MINUTE_S * int(last[i]),
+        )
+        shares[job].append(share)
+    return [tuple(of) for of in shares]
 
 
 def _day(

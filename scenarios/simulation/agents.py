@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from agents import (
     AGENTS,
     MANAGER,
+    RANKED,
     TIMELINE,
     Consumer,
+    Device,
     GatewayConsumer,
     GatewayProducer,
     GatewaySettings,
     Job,
     JobRegister,
     Manager,
+    NegotiationSettings,
+    Places,
     Prices,
     PricesAt,
     Producer,
+    SettingsError,
+    SharedConsumer,
+    SharedManager,
+    SharedProducer,
     Waiting,
     load_plugin,
 )
@@ -104,52 +115,34 @@ class Cast:
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
-        self.manager = Manager(register, settings.scores, settings.negotiating)
+        negotiating = _negotiating(scenario, settings)
+        self.is_shared = settings.supply.is_shared
+        """Whether jobs are supplied by shares."""
+        self.manager = (
+            SharedManager(register, settings.scores)
+            if self.is_shared
+            else Manager(register, settings.scores, negotiating, _places(scenario))
+        )
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
-        absent = absent_at_start(scenario)
-        own_use_of = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
-        gateways = _gateways(scenario, agents)
-        make_consumer: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
-        jobs: dict[str, list[Job]] = defaultdict(list)
-        for job in scenario.jobs:
-            if job.agent in agents:
-                jobs[job.agent].append(job)
+        making = _Making(scenario, settings, agents)
         for device in (device for house in scenario.houses for device in house.devices):
-            if device.agent not in agents:
-                continue
-            if device.type == "producer":
-                predictions = scenario.producers[device.id].predictions
-                if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
-                    predictions = ()  # it joins with the first forecast of its device
-                scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
-                gateway, own_use = gateways.get(device.agent), own_use_of.get(device.id)
-                self.producers[device.agent] = (
-                    Producer(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
-                    if gateway is None
-                    else GatewayProducer(
-                        device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
-                    )
-                )
-            else:
-                own, gateway = jobs[device.agent], gateways.get(device.agent)
-                is_there = device.agent not in absent
-                self.consumers[device.agent] = (
-                    make_consumer(device.agent, own, patient=settings.patient, is_there=is_there)
-                    if gateway is None
-                    else GatewayConsumer(
-                        device.agent, own, patient=settings.patient, gateway=gateway, is_there=is_there
-                    )
-                )
+            if device.agent in agents and device.type == "producer":
+                self.producers[device.agent] = making.producer(device)
+            elif device.agent in agents:
+                self.consumers[device.agent] = making.consumer(device)
 
+        is_late = scenario.promise == "late" and not self.is_shared
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
-            member.negotiating = settings.negotiating
+            member.negotiating = negotiating
+            if is_late:
+                member.promise_late()
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
@@ -161,6 +154,86 @@ class Cast:
         if agent == TIMELINE and self.director is not None:
             return self.director
         return self.consumers.get(agent) or self.producers[agent]
+
+
+class _Making:
+    """What the agents of devices are made from."""
+
+    def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
+        if settings.supply.is_shared and scenario.gateways:
+            raise SettingsError(("supply: jobs of real devices are supplied whole: 'whole' is expected, not 'shared'",))
+        self._scenario = scenario
+        self._settings = settings
+        self._absent = absent_at_start(scenario)
+        self._own_use_of = own_uses(scenario)
+        self._gateways = _gateways(scenario, agents)
+        self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
+        self._jobs: dict[str, list[Job]] = defaultdict(list)
+        for job in scenario.jobs:
+            if job.agent in agents:
+                self._jobs[job.agent].append(job)
+
+    def producer(self, device: Device) -> Producer:
+        """Make the agent of a producer."""
+        gateway, own_use = self._gateways.get(device.agent), self._own_use_of.get(device.id)
+        predictions = self._scenario.producers[device.id].predictions
+        if gateway is not None and not any(p.production.energy_wh for p in predictions):
+            predictions = ()  # it joins with the first forecast of its device
+        is_late = self._scenario.promise == "late" and not self._settings.supply.is_shared
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=is_late)
+        is_there = device.agent not in self._absent
+        if gateway is not None:
+            return GatewayProducer(
+                device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+            )
+        kind = SharedProducer if self._settings.supply.is_shared else Producer
+        return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
+
+    def consumer(self, device: Device) -> Consumer:
+        """Make the agent of a consumer."""
+        jobs, patient, is_there = self._jobs[device.agent], self._settings.patient, device.agent not in self._absent
+        gateway = self._gateways.get(device.agent)
+        if gateway is not None:
+            return GatewayConsumer(device.agent, jobs, patient=patient, gateway=gateway, is_there=is_there)
+        if self._settings.supply.is_shared:
+            own = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
+            return SharedConsumer(
+                device.agent,
+                jobs,
+                patient=patient,
+                supply=self._settings.supply,
+                own=frozenset(d.id for d in own if d.type == "producer"),
+                is_there=is_there,
+            )
+        return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+
+
+def _places(scenario: Scenario) -> Places:
+    """Return where consumers and producers are, and what energy costs between them."""
+    tariff, zone = scenario.tariff, scenario.zone
+
+    def prices(time_s: int) -> tuple[float, float]:
+        assert tariff is not None  # noqa: S101 - only called if there is one
+        times_s = np.array([time_s], dtype=np.int64)
+        return (
+            float(prices_at(tariff.feed_in_eur_per_kwh, times_s, zone)[0]),
+            float(prices_at(tariff.neighbour_eur_per_kwh, times_s, zone)[0]),
+        )
+
+    return Places(
+        houses={house.id: number for number, house in enumerate(scenario.houses)},
+        house_of={d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"},
+        prices=None if tariff is None else prices,
+    )
+
+
+def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettings:
+    """Return how jobs find a supplier; where they need all producers, none is left out.
+
+    With late promises a producer that has nothing left may push other jobs out; shares are composed of what all offer.
+    """
+    asks_all = scenario.promise == "late" or settings.supply.is_shared
+    return replace(settings.negotiating, negotiation=RANKED) if asks_all else settings.negotiating
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:

@@ -9,15 +9,17 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, MANAGER, TIMELINE, TOGETHER, Job, LedgerEntry, consumer_agent
+from agents import GRID, MANAGER, SHARED, TIMELINE, TOGETHER, Job, LedgerEntry, consumer_agent
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
+from scenarios.simulation.shared_sides import share_problems
 
 
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
     """Return what is wrong with a ledger that its manager must never let in, whatever others say."""
+    ledger = list(ledger)
     standing = [entry.contract for entry in ledger if entry.state == "standing"]
     count = Counter(contract.job_id for contract in standing)
     jobs = {job.job_id: job for job in scenario.jobs}
@@ -29,12 +31,12 @@ def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[
             continue
         if not job.earliest_start_s <= contract.start_s <= job.latest_start_s:
             problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, out of its job's window")
-        if contract.producer != GRID and contract.producer not in scenario.producers:
+        if contract.producer not in {GRID, SHARED} and contract.producer not in scenario.producers:
             problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
         if contract.energy_wh != job.energy_wh:
             what = f"is for {contract.energy_wh} Wh, and its job needs {job.energy_wh} Wh"
             problems.append(f"contract {contract.contract_id!r} {what}")
-    return problems
+    return problems + share_problems(scenario, ledger)
 
 
 def consumer_problems(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
@@ -75,6 +76,8 @@ class Plan:
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
+    supply: SupplySettings | None = None
+    """How jobs are supplied; None: as the scenario says."""
 
     @property
     def spread(self) -> int | None:
@@ -83,6 +86,8 @@ class Plan:
             return None
         if self.hosts is None and self.processes is not None:
             return self.processes
+        if self.hosts is None and self.pace.factor is not None:
+            return None  # nothing is faster than its pace, and whoever watches sees each household
         return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
     def kept_scores(self) -> ScoresFile:
@@ -99,11 +104,24 @@ class Plan:
             return [dict(self.start_scores) for _ in self.seeds]
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
-            keys = [
-                run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient, negotiating=self.negotiating)
-                for s in self.seeds
-            ]
+            keys = [self._key(seed) for seed in self.seeds]
         return self.kept_scores().begin(keys, afresh=self.reset_scores)
+
+    def _key(self, seed: int) -> str:
+        return run_key(
+            self.scenario,
+            seed,
+            self.algorithm,
+            self.days,
+            patient=self.patient,
+            negotiating=self.negotiating,
+            supply=self.supply_settings,
+        )
+
+    @property
+    def supply_settings(self) -> SupplySettings:
+        """How jobs are supplied."""
+        return self.supply or self.scenario.supply_settings
 
     def run_settings(self) -> list[RunSettings]:
         """Return the settings of each run, and have the scores remembered that each begins with.
@@ -119,6 +137,7 @@ class Plan:
                 seed=seed,
                 run_id=self.run_id or f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
+                supply=self.supply_settings,
                 patient=self.patient,
                 negotiating=self.negotiating,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),

@@ -16,6 +16,7 @@ from scenarios.realised import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
+from scenarios.simulation.shared_sides import HeardShares, SharedSides
 from scenarios.timeline import happening_of
 
 COMMIT_EVERY_WALL_S = 1.0
@@ -110,7 +111,12 @@ class Watch:
     """
 
     def __init__(
-        self, scenario: Scenario, recorder: Recorder | None, on_event: Callable[[Happening], None] | None = None
+        self,
+        scenario: Scenario,
+        recorder: Recorder | None,
+        on_event: Callable[[Happening], None] | None = None,
+        *,
+        is_shared: bool = False,
     ) -> None:
         """Make a watch.
 
@@ -118,9 +124,11 @@ class Watch:
             scenario: What is run.
             recorder: Where to write; None: count only.
             on_event: Is told of each event of the timeline when it takes place.
+            is_shared: Whether jobs are supplied by shares.
         """
         self._scenario = scenario
-        self._heard: HeardSides | None = HeardSides(scenario)
+        self._is_shared = is_shared
+        self._heard: HeardSides | HeardShares | None = self._listener()
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
@@ -129,6 +137,9 @@ class Watch:
         self._recorder = recorder
         self._selective = recorder if isinstance(recorder, SelectiveRecorder) else None
         self._committed_wall_s = time.monotonic()
+
+    def _listener(self) -> HeardSides | HeardShares:
+        return HeardShares(self._scenario) if self._is_shared else HeardSides(self._scenario)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
@@ -187,7 +198,12 @@ class WireWatch(Watch):
     """
 
     def __init__(
-        self, scenario: Scenario, recorder: Recorder | None, on_event: Callable[[Happening], None] | None = None
+        self,
+        scenario: Scenario,
+        recorder: Recorder | None,
+        on_event: Callable[[Happening], None] | None = None,
+        *,
+        is_shared: bool = False,
     ) -> None:
         """Make a watch, which goes on from what was recorded before the clock came back from a crash.
 
@@ -195,8 +211,9 @@ class WireWatch(Watch):
             scenario: What is run.
             recorder: Where to write; None: count only.
             on_event: See `Watch`.
+            is_shared: See `Watch`.
         """
-        super().__init__(scenario, recorder, on_event)
+        super().__init__(scenario, recorder, on_event, is_shared=is_shared)
         self._seen: dict[str, int] = {}
         self._heard = None
         if recorder is not None:
@@ -217,14 +234,14 @@ class WireWatch(Watch):
         self._tell_events(envelope for _, envelope in record.sent)
 
     @property
-    def sides(self) -> Sides | None:
+    def sides(self) -> Sides | SharedSides | None:
         """The contracts as all agents have them; None: the clock came back in between and has not heard everything."""
         return None if self._heard is None else self._heard.sides
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """See `broker.clock.clock.StepObserver`."""
         if moment.step == 0:
-            self._heard = HeardSides(self._scenario)
+            self._heard = self._listener()
         if self._heard is not None:
             for envelope in sent:
                 self._heard.hear(envelope)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
+from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal, Port
@@ -33,6 +33,7 @@ from scenarios.simulation.agents import Cast, homes_of, places_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
@@ -172,8 +173,9 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
     on_event = None if cast.director is None else disturbances.begin_happening
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(scenario, recorder, on_event) if remote else None
-    watch = wire or Watch(scenario, recorder, on_event)
+    is_shared = settings.supply.is_shared
+    wire = WireWatch(scenario, recorder, on_event, is_shared=is_shared) if remote else None
+    watch = wire or Watch(scenario, recorder, on_event, is_shared=is_shared)
     end_s = settings.end_s(scenario)
     ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
@@ -253,7 +255,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
 
         try:
             async with (
-                _shown(scenario, settings, broker, clock, cast),
+                _shown(scenario, settings, broker, clock, cast, watch),
                 ports.link.connected(),
                 asyncio.TaskGroup() as tasks,
             ):
@@ -344,7 +346,7 @@ class _Ports:
 
 @asynccontextmanager
 async def _shown(
-    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast, watch: Watch
 ) -> AsyncIterator[None]:
     """Show the run in Home Assistant for the time of the context, if it is to be shown."""
     if not settings.home_assistant:
@@ -353,7 +355,9 @@ async def _shown(
 
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
-        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+        happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
+        realised = realise(happened, watch.realised)
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
         yield
@@ -394,12 +398,22 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
     optional |= realised.withdrawn
     open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
     if not isinstance(watch, WireWatch):
-        return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
+        defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
+        local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
+        return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
     wire = watch
     if wire.sides is None:
         return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + _differences(ledger, wire.sides, there.jobs, there.producers)
+
+
+def _differences(
+    ledger: Sequence[LedgerEntry], sides: Sides | SharedSides, jobs: Sequence[Job], producers: Iterable[str]
+) -> list[str]:
+    if isinstance(sides, SharedSides):
+        return share_disagreements(ledger, sides, jobs, producers)
+    return disagreements(ledger, sides, jobs, producers)
 
 
 async def run_hosts(

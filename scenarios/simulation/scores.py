@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
 from scenarios.scenario import Scenario, fingerprint
 
@@ -62,6 +63,7 @@ def run_key(
     *,
     patient: bool,
     negotiating: NegotiationSettings | None = None,
+    supply: SupplySettings | None = None,
 ) -> str:
     """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash.
 
@@ -70,7 +72,9 @@ def run_key(
     plain = NegotiationSettings()
     chosen = replace(plain if negotiating is None else negotiating, negotiation=plain.negotiation)
     asking = () if chosen == plain else (astuple(chosen),)
-    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient, *asking)
+    shared = (supply.prefer,) if supply is not None and supply.is_shared else ()
+    days = scenario.days if days is None else days
+    return fingerprint(scenario, seed, astuple(algorithm), days, patient, *asking, *shared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from agents import Job, NegotiationSettings, Prediction
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker import file_name, setup_parts
 from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
@@ -34,14 +35,16 @@ _MAX_BYTES_OF_PART = 100
 class RunSettings:
     """How a scenario is run once, in one process or in several.
 
-    `seed`, `algorithm`, `patient` and `negotiating` must be the same in all processes of a run. What is marked "clock
-    only" does not concern a process that only runs households.
+    `seed`, `algorithm`, `supply`, `patient` and `negotiating` must be the same in all processes of a run. What is
+    marked "clock only" does not concern a process that only runs households.
     """
 
     seed: int
     run_id: str
     """Names the run on the broker."""
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    supply: SupplySettings = field(default_factory=SupplySettings)
+    """Whether a job is supplied whole or by several producers together."""
     patient: bool = True
     """Whether jobs that no producer can serve wait for an opening."""
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
@@ -113,8 +116,10 @@ class RunSettings:
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
             **({"negotiation": _shown(self.negotiating)} if self.negotiating != NegotiationSettings() else {}),
             "patient": "yes" if self.patient else "no",
+            **({"promise": scenario.promise} if scenario.promise != "early" else {}),
             "seed": str(self.seed),
             "start": str(scenario.start_s),
+            **({"supply": "/".join(["shared", *self.supply.prefer])} if self.supply.is_shared else {}),
         }
 
     def clock_journal(self, fingerprint: str) -> ClockJournal | None:
@@ -163,11 +168,12 @@ def _hash_of(content: bytes) -> str:
 
 
 def described(
-    settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
+    scenario: Scenario, settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
 ) -> dict[str, Any]:
     """Return the settings as a results file records them, fit for JSON.
 
     Args:
+        scenario: What is run.
         settings: Of the run, or of all runs of a simulation.
         bus: `memory` or `mqtt`.
         days: As the results file is to say it; None: no end was set.
@@ -177,6 +183,10 @@ def described(
     del algorithm["name"]
     asking = {} if settings.negotiating == NegotiationSettings() else asdict(settings.negotiating)
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
+    if settings.supply.is_shared:
+        chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
+    if scenario.promise != "early":
+        chosen["promise"] = scenario.promise
     if any(scores.values()):
         chosen["scores"] = {str(seed): dict(earlier) for seed, earlier in scores.items()}
     return chosen

@@ -108,7 +108,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
     async with open_broker(plan) as broker:
         runs = plan.run_settings()
         scores = {settings.seed: settings.scores for settings in runs}
-        chosen = described(runs[0], plan.bus, runs[0].days_of(scenario), scores)
+        chosen = described(scenario, runs[0], plan.bus, runs[0].days_of(scenario), scores)
         if plan.has_script:
             chosen["script"] = True
         if plan.kept_messages != "all":

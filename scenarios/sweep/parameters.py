@@ -26,9 +26,11 @@ RUN_SETTINGS: Final[Mapping[str, Kind]] = {
     "step_size": float,
     "tolerance": float,
     "node_limit": int,
+    "supply": str,
     "days": int,
     "negotiation": str,
     "ask_at_once": int,
+    "ranking": str,
     "patient": bool,
     "hosts": int,
 }

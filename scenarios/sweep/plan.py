@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
+from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import KeyPath, load_content as build_content
 from scenarios.load import Content, load, load_content
@@ -95,7 +96,12 @@ class SweepPlan:
         for k, seed in enumerate(self.seeds):
             for point in self.points:
                 run = (point.number - 1) * len(self.seeds) + k + 1
-                yield SweepRun(run, point.number, point.variant, _run_settings(run, seed, point.settings))
+                yield SweepRun(
+                    run,
+                    point.number,
+                    point.variant,
+                    _run_settings(run, seed, point.settings, self.variants[point.variant].prefer),
+                )
 
     @property
     def count(self) -> int:
@@ -145,6 +151,8 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         settings = {parameter.key: value for parameter, value in values if parameter.is_setting}
         variant = variants.index(values)
         settings.setdefault("algorithm", variants.scenarios[variant].algorithm)
+        if variants.scenarios[variant].supply != "whole":
+            settings.setdefault("supply", variants.scenarios[variant].supply)
         problems += _setting_problems(settings)
         points.append(Point(number, row, variant, settings))
     if problems:
@@ -247,11 +255,11 @@ def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
-    try:
-        _negotiation_settings(settings)
-        _algorithm_settings(settings)
-    except SettingsError as error:
-        problems += error.problems
+    for chosen in (_negotiation_settings, _algorithm_settings, _supply_settings):
+        try:
+            chosen(settings)
+        except SettingsError as error:
+            problems += error.problems
     return problems
 
 
@@ -266,13 +274,19 @@ def _negotiation_settings(settings: Mapping[str, Value]) -> NegotiationSettings:
     return NegotiationSettings(**chosen)
 
 
-def _run_settings(run: int, seed: int, settings: Mapping[str, Value]) -> RunSettings:
+def _supply_settings(settings: Mapping[str, Value]) -> SupplySettings:
+    rule: Any = str(settings.get("supply", "whole"))
+    return SupplySettings(rule)
+
+
+def _run_settings(run: int, seed: int, settings: Mapping[str, Value], prefer: tuple[Preference, ...]) -> RunSettings:
     days, hosts = settings.get("days"), settings.get("hosts")
     return RunSettings(
         seed=seed,
         run_id=f"sweep-{run}",
         algorithm=_algorithm_settings(settings),
         negotiating=_negotiation_settings(settings),
+        supply=replace(_supply_settings(settings), prefer=prefer),
         patient=bool(settings.get("patient", True)),
         hosts=None if hosts is None else int(hosts),
         days=None if days is None else int(days),

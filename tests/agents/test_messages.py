@@ -13,12 +13,14 @@ from agents.headroom import View
 from agents.messages import (
     MESSAGES,
     Accept,
+    AcceptProvisionally,
     AddJob,
     Amend,
     AnyMessage,
     Cancel,
     ChangeAlgorithm,
     ChangePatience,
+    Conclude,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
@@ -39,6 +41,8 @@ from agents.messages import (
     Leave,
     Message,
     NewForecast,
+    Offer,
+    OfferRequest,
     Opening,
     ProducerJoined,
     ProducerLeft,
@@ -48,14 +52,24 @@ from agents.messages import (
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
+    PushOut,
     Release,
     Request,
+    Reserve,
+    Reserved,
+    RoomNeeded,
+    RoomWanted,
     Scored,
+    SharePromised,
+    SharesAmended,
+    ShareVoid,
+    Shrink,
     Withdraw,
 )
-from agents.model import Contract, Job
+from agents.model import SHARED, Contract, Job
 from agents.register import digest_of
 from agents.scheduling import AlgorithmSettings
+from agents.shares import Share
 
 JOB = Job(
     job_id="wash",
@@ -69,6 +83,15 @@ JOB = Job(
     latest_start_s=7200,
 )
 CONTRACT = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_s=60, agreed_s=0, energy_wh=800.0)
+SHARED_CONTRACT = Contract(
+    contract_id="wash/1",
+    job_id="wash",
+    producer=SHARED,
+    start_s=60,
+    agreed_s=0,
+    energy_wh=800.0,
+    shares=(Share(producer="roof", minutes_mwh=((30, 13_333), (30, 0), (1, 5))),),
+)
 EXAMPLES: list[Message] = [
     ProducerJoined(producer="roof"),
     ProducersFor(job_id="wash", asked=("roof",)),
@@ -81,6 +104,8 @@ EXAMPLES: list[Message] = [
     Decline(job_id="wash", reason="too little sun"),
     Withdraw(job_id="wash"),
     Opening(job_id="wash"),
+    AcceptProvisionally(job_id="wash", start_s=120),
+    PushOut(job_id="wash", reason="others"),
     Amend(job_id="wash", start_s=120),
     Cancel(job_id="wash", reason="clouds"),
     ContractAgreed(contract=CONTRACT),
@@ -108,6 +133,17 @@ EXAMPLES: list[Message] = [
     ChangePatience(patient=False),
     AddJob(job=JOB),
     DropJob(job_id="wash"),
+    OfferRequest(job=JOB, starts=((60, 7200),)),
+    Offer(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),), movable_mwh=((10, 5),)),
+    Reserve(job_id="wash", start_s=60, minutes_mwh=((60, 13_333),), keeps_earlier=False),
+    Reserved(job_id="wash"),
+    Conclude(job_id="wash", is_agreed=True),
+    Shrink(job_id="wash", start_s=60, before_mwh=((60, 13_333),), minutes_mwh=((60, 9),), reason="clouds"),
+    SharePromised(job_id="wash", consumer="1/washer", start_s=60, minutes_mwh=((60, 13_333),)),
+    SharesAmended(contract=SHARED_CONTRACT, reason="more of it is covered"),
+    ShareVoid(job_id="wash", reason="not confirmed"),
+    RoomWanted(job_id="wash", start_s=60, shares=SHARED_CONTRACT.shares),
+    RoomNeeded(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),), start_s=60, shares=SHARED_CONTRACT.shares),
 ]
 
 
@@ -169,3 +205,16 @@ def test_a_job_beyond_the_limits_of_scenarios_is_refused(change: dict[str, objec
     MESSAGES.validate_python(request)
     with pytest.raises(ValidationError):
         MESSAGES.validate_python(request | {"job": request["job"] | change})
+
+
+@pytest.mark.parametrize("measured", [load(367 * 86_400), load(10**12), load(60, 1e13)], ids=str)
+def test_what_a_device_measured_beyond_the_limits_of_scenarios_is_refused(measured: dict[str, object]) -> None:
+    """The results are settled with every minute of it."""
+    executed = JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60)
+    said = executed.model_dump(mode="json")
+    MESSAGES.validate_python(said | {"measured": load(60)})
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(said | {"measured": measured})
+    production = ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0)))
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(production.model_dump(mode="json") | {"production": load(60, 1e13)})

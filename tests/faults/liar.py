@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -22,7 +23,8 @@ import looptime
 import structlog
 
 from agents.messages import AnyMessage
-from agents.model import GRID, MANAGER
+from agents.model import GRID, MANAGER, SHARED
+from agents.sharing import SUPPLY_RULES
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import manager_problems
@@ -99,7 +101,7 @@ class Liar:
     def __call__(self, turn: Turn) -> None:
         """Lie, or not."""
         self._agents = [*turn.member.everybody, "nobody"]
-        self._jobs_sent += [m.body["job"] for m in turn.sent if m.body.get("kind") == "Request"]
+        self._jobs_sent += [m.body["job"] for m in turn.sent if m.body.get("kind") in {"Request", "OfferRequest"}]
         turn.sent[:0] = [self._renewed(turn, message) for message in self._delayed]
         self._delayed = []
         honest = list(turn.sent)
@@ -247,6 +249,8 @@ class Liar:
             "agreed_s": turn.grant.time,
             "energy_wh": energy_wh,
         }
+        runs = [[random.choice([1, 60, 600]), random.choice([1, 5_000, 10**9])]]
+        shared = {"producer": SHARED, "shares": [{"producer": producer, "minutes_mwh": runs}]}
         made: dict[str, dict[str, Any]] = {
             "ProducerJoined": {"kind": kind, "producer": producer},
             "ProducersFor": own | {"asked": random.choice([[], [producer]])},
@@ -254,6 +258,8 @@ class Liar:
             "Request": {"kind": kind, "job": job, "patient": True, "starts": [window], "held": False},
             "Release": own | {"starts": [[start_s, start_s + random.choice([0, 600, 10**9])]]},
             "Accept": own | {"start_s": start_s},
+            "AcceptProvisionally": own | {"start_s": start_s},
+            "PushOut": own | {"reason": "no"},
             "Amend": own | {"start_s": start_s},
             "Decline": own | {"reason": "no"},
             "Cancel": own | {"reason": "no"},
@@ -266,6 +272,18 @@ class Liar:
             "ContractCancelled": {"kind": kind, "contract_id": contract_id, "reason": "no"},
             "ContractVoid": own | {"contract_id": contract_id, "contracts": random.randrange(3), "reason": "no"},
             "JobsRegistered": {"kind": kind, "digests": ["0" * 24]},
+            "OfferRequest": {"kind": kind, "job": job, "starts": [window]},
+            "Offer": own | {"first_minute": start_s // 60, "minutes_mwh": runs, "movable_mwh": runs},
+            "Reserve": own | {"start_s": start_s, "minutes_mwh": runs, "keeps_earlier": random.random() < 0.5},
+            "Conclude": own | {"is_agreed": random.random() < 0.5},
+            "Shrink": own | {"start_s": start_s, "before_mwh": runs, "minutes_mwh": [], "reason": "no"},
+            "SharePromised": own
+            | {"consumer": random.choice(self._agents), "start_s": start_s, "minutes_mwh": random.choice([runs, []])},
+            "SharesAmended": {"kind": kind, "contract": contract | shared, "reason": "no"},
+            "ShareVoid": own | {"reason": "no"},
+            "RoomWanted": own | {"start_s": start_s, "shares": shared["shares"]},
+            "RoomNeeded": own
+            | {"first_minute": start_s // 60, "minutes_mwh": runs, "start_s": start_s, "shares": shared["shares"]},
         }
         return made.get(kind, own)
 
@@ -353,8 +371,9 @@ def main() -> int:
     seeds = seeds_wanted(__doc__, 100 if is_guarded else 5000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     scenario = load_scenario(seeds.scenario)
+    rules = [replace(scenario, supply=supply) for supply in SUPPLY_RULES]
     return seeds.run(
-        lambda seed: run_seed(scenario, seed, is_guarded=is_guarded),
+        lambda seed: run_seed(rules[seed % len(rules)], seed, is_guarded=is_guarded),
         target="soak GUARDED=1" if is_guarded else "soak",
         progress_every=10 if is_guarded else 100,
     )

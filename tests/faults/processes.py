@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import structlog
 
+from agents.sharing import SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
@@ -102,15 +103,29 @@ def _enter(arguments: list[str], log: str) -> None:
     ssmic()
 
 
+RULES: tuple[tuple[SupplyRule, str], ...] = (("whole", "early"), ("whole", "late"), ("shared", "early"))
+"""Rules of supply and of promises, one of which each seed draws."""
+
+
 class _Neighbourhood:
     """The processes of one run."""
 
-    def __init__(self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        scenario: str,
+        folder: Path,
+        links: dict[str, Link],
+        options: tuple[str, ...],
+        supply: SupplyRule,
+        promise: str,
+    ) -> None:
         self.folder = folder
         self.links = links
         self.houses = tuple(name for name in links if name != CLOCK)
         self._scenario = scenario
         self._options = options
+        self._supply = supply
+        self._promise = promise
         self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
@@ -138,6 +153,8 @@ class _Neighbourhood:
     def start(self, name: str, copy: str = "") -> BaseProcess:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
+        common += ["--supply", self._supply]
+        common += ["--promise", self._promise]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
@@ -305,7 +322,13 @@ class _Disturbed:
 
 
 async def run_disturbed(
-    scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int, options: tuple[str, ...] = ()
+    scenario: str,
+    houses: tuple[str, ...],
+    disturbance: Disturbance,
+    seed: int,
+    options: tuple[str, ...] = (),
+    supply: SupplyRule = "whole",
+    promise: str = "early",
 ) -> Result:
     """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
@@ -315,7 +338,7 @@ async def run_disturbed(
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
             for i, name in enumerate([CLOCK, *houses])
         }
-        neighbourhood = _Neighbourhood(scenario, folder, links, options)
+        neighbourhood = _Neighbourhood(scenario, folder, links, options, supply, promise)
         stack.callback(neighbourhood.stop)
         run = _Disturbed(neighbourhood, mosquitto, disturbance)
         watching = asyncio.ensure_future(run.watch())
@@ -354,12 +377,19 @@ def main() -> int:
     # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
-    calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0))
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n", flush=True)
+    undisturbed: dict[tuple[SupplyRule, str], Result] = {}
+    for supply, promise in RULES:
+        calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0, supply=supply, promise=promise))
+        what = f"undisturbed, {supply}, promises {promise}: {calm.ledger_sha256}, {calm.steps} steps"
+        print(what, *calm.problems, sep="\n", flush=True)
+        undisturbed[supply, promise] = calm
 
     def problems_of(seed: int) -> tuple[str, ...]:
+        # Kinds of faults come in turn, so that the rule of supply is drawn.
+        supply, promise = Random(f"supply {seed}").choice(RULES)
+        calm = undisturbed[supply, promise]
         disturbance = Disturbance.draw(seed, houses, calm.steps)
-        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed))
+        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed, supply=supply, promise=promise))
         came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"
         is_same = (result.ledger_sha256, result.messages) == (calm.ledger_sha256, calm.messages)
         return (came_to, *result.problems) if result.problems or not is_same else ()

@@ -1,7 +1,8 @@
 """Simulated crashes on a simulated network, thousands of seeds in one process: `make soak`.
 
 Every seed draws a network that misbehaves and processes that die, at any step and anywhere inside it, and come back
-later. The ledger must equal the undisturbed one; the seed of any difference is printed, and repeats it.
+later; every other one shares the supply. The ledger must equal the undisturbed one; the seed of any difference is
+printed, and repeats it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +20,7 @@ import looptime
 import structlog
 
 from agents.model import MANAGER
+from agents.sharing import SUPPLY_RULES, SupplyRule
 from broker.clock.pacing import Moment, Pace
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
@@ -115,7 +117,12 @@ async def run_disturbed(
 ) -> RunOutcome:
     """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
     settings = RunSettings(
-        seed=1, run_id="soak", journals=folder, patience=Timeouts(limit_wall_s=1e6), pace=pace or Pace()
+        seed=1,
+        run_id="soak",
+        supply=scenario.supply_settings,
+        journals=folder,
+        patience=Timeouts(limit_wall_s=1e6),
+        pace=pace or Pace(),
     )
     broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
     loop = asyncio.get_running_loop()
@@ -163,17 +170,26 @@ def run_seed(scenario: Scenario, seed: int | None, steps: int) -> RunOutcome:
         return runner.run(run_disturbed(scenario, disturbance, seed or 0, Path(folder)))
 
 
+def scenario_with(scenario: Scenario, supply: SupplyRule) -> Scenario:
+    """Return a scenario with a rule of supply."""
+    return replace(scenario, supply=supply)
+
+
 def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
     seeds = seeds_wanted(__doc__, 1000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    scenario = load_scenario(seeds.scenario)
-    calm = run_seed(scenario, None, 0)
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.rounds} rounds", flush=True)
+    early = load_scenario(seeds.scenario)
+    rules = [*(scenario_with(early, supply) for supply in SUPPLY_RULES), replace(early, promise="late")]
+    undisturbed = [run_seed(scenario, None, 0) for scenario in rules]
+    for scenario, outcome in zip(rules, undisturbed, strict=True):
+        what = f"{scenario.supply}, promises {scenario.promise}"
+        print(f"undisturbed, {what}: {outcome.ledger_sha256}, {outcome.rounds} rounds", flush=True)
 
     def problems_of(seed: int) -> tuple[str, ...]:
+        calm = undisturbed[seed % len(rules)]
         try:
-            ledger_sha256 = run_seed(scenario, seed, calm.rounds).ledger_sha256
+            ledger_sha256 = run_seed(rules[seed % len(rules)], seed, calm.rounds).ledger_sha256
         except Exception:
             return (traceback.format_exc(),)
         return (ledger_sha256,) if ledger_sha256 != calm.ledger_sha256 else ()

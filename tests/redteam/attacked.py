@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.ledger import LedgerEntry
-from agents.model import GRID, MANAGER
+from agents.model import MANAGER
 from broker.clock.clock import OnLoss
 from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Broker
@@ -117,7 +117,7 @@ async def _attack(
     recorder: Recorder | None = None,
 ) -> Attacked:
     patience = Timeouts(resend_wall_s=0.2, limit_wall_s=limit_wall_s)
-    settings = RunSettings(seed, member.run, patience=patience)
+    settings = RunSettings(seed, member.run, patience=patience, supply=scenario.supply_settings)
     hosts: dict[str, BaseException | None] = {}
     heard = _Heard()
 
@@ -180,16 +180,18 @@ def unsigned(scenario: Scenario, attacked: Attacked) -> list[str]:
     reported: set[tuple[str, str, str]] = set()
     promised: set[tuple[str, str]] = set()
     for sender, body in attacked.heard:
-        if body.get("kind") == "ContractAgreed" and isinstance(contract := body.get("contract"), dict):
+        if body.get("kind") in {"ContractAgreed", "SharesAmended"} and isinstance(
+            contract := body.get("contract"), dict
+        ):
             reported.add((sender, str(contract.get("job_id")), str(contract.get("producer"))))
-        elif body.get("kind") == "Promised":
+        elif body.get("kind") in {"Promised", "SharePromised"}:
             promised.add((sender, str(body.get("job_id"))))
     contracts = [entry.contract for entry in attacked.outcome.ledger] if attacked.outcome is not None else []
     return [
         c.contract_id
         for c in contracts
         if (owners.get(c.job_id), c.job_id, c.producer) not in reported
-        or (c.producer != GRID and (c.producer, c.job_id) not in promised)
+        or any((producer, c.job_id) not in promised for producer in c.producers)
     ]
 
 

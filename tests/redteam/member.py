@@ -233,7 +233,7 @@ class Member:
         """All grants that were answered."""
         self._attack = attack
         self._homes = {agent: host for host, agents in homes.items() for agent in agents}
-        settings = RunSettings(seed=seed, run_id=run)
+        settings = RunSettings(seed=seed, run_id=run, supply=scenario.supply_settings)
         self._setup = settings.fingerprint(scenario, [house])
         agents = Cast(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
         self._group = AgentGroup(agents, MESSAGES, seed=seed, session=self.session)

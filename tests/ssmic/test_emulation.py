@@ -127,6 +127,8 @@ def test_python_has_every_option_of_the_command_line() -> None:
         ssmic.run("night", algoritm="exact")  # type: ignore[call-arg]  # as a user mistypes it
     with pytest.raises(SsmicError, match=r"(?s)days 0.*keep goes with bus='mqtt' only"):
         ssmic.run("night", days=0, keep=True)
+    with pytest.raises(SsmicError, match="promise 'never': 'early' or 'late' is expected"):
+        ssmic.run("night", promise="never")  # type: ignore[arg-type]  # as a user mistypes it
 
 
 def test_a_run_has_verdicts_and_the_distance_to_the_optimum(tmp_path: Path) -> None:

@@ -27,12 +27,16 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
     Run,
     ScenarioArgument,
     Seed,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -79,7 +83,11 @@ def clock(
     node_limit: NodeLimit = None,
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    ranking: RankingName = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     days: Annotated[
         int | None,
         typer.Option(
@@ -157,6 +165,8 @@ def clock(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
+        supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.logs import configure_logs, log_file_of
@@ -165,7 +175,7 @@ def clock(
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = with_strategy(found.scenario, strategy)
+    loaded = with_promise(with_strategy(found.scenario, strategy), promise)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
@@ -174,7 +184,8 @@ def clock(
         run,
         seed,
         chosen,
-        negotiating=negotiation_settings(negotiation, ask_at_once),
+        supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,
@@ -191,7 +202,15 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient, negotiating=settings.negotiating)
+    key = run_key(
+        loaded,
+        settings.seed,
+        chosen,
+        days,
+        patient=settings.patient,
+        negotiating=settings.negotiating,
+        supply=settings.supply,
+    )
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
         key = f"{key}/{settings.run_id}"

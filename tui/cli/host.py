@@ -23,12 +23,16 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
     Run,
     ScenarioArgument,
     Seed,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -81,7 +85,11 @@ def host(
     node_limit: NodeLimit = None,
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    ranking: RankingName = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     user: User = None,
@@ -93,7 +101,7 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, scenario and its variables must be the clock's; it refuses a household with others.
+    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
@@ -104,13 +112,16 @@ def host(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
+        supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
+    part = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(with_strategy(part, strategy), promise)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
@@ -118,7 +129,8 @@ def host(
         run,
         seed,
         chosen,
-        negotiating=negotiation_settings(negotiation, ask_at_once),
+        supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents import MAX_AT_ONCE
+from agents import ABOUT_RANKING, MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
+from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -82,6 +83,28 @@ Strategy = Annotated[
         metavar="NAME",
         help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
         envvar="SSMIC_STRATEGY",
+        show_envvar=False,
+    ),
+]
+
+Supply = Annotated[
+    SupplyRule | None,
+    typer.Option(
+        help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
+        "[default: from the scenario, else whole]",
+        envvar="SSMIC_SUPPLY",
+        show_envvar=False,
+    ),
+]
+
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME...]",
+        help="With shared supply: what consumers prefer, most important first: "
+        f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
+        f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
+        envvar="SSMIC_PREFER",
         show_envvar=False,
     ),
 ]
@@ -251,10 +274,35 @@ AskAtOnce = Annotated[
     ),
 ]
 
+RankingName = Annotated[
+    str | None,
+    typer.Option(
+        "--ranking",
+        metavar="NAME",
+        help="In which order jobs ask producers: "
+        + "; ".join(f"{name}: {about}" for name, about in ABOUT_RANKING.items())
+        + "; or a plug-in's. [default: scores]",
+        envvar="SSMIC_RANKING",
+        show_default=False,
+    ),
+]
+
 Impatient = Annotated[
     bool,
     typer.Option(
         "--impatient", help="A job that no producer can serve takes grid power at once.", envvar="SSMIC_IMPATIENT"
+    ),
+]
+
+PromiseOption = Annotated[
+    Literal["early", "late"] | None,
+    typer.Option(
+        "--promise",
+        help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
+        "jobs that use the production better push others out, which look for another producer. "
+        "[default: the scenario's, or early]",
+        envvar="SSMIC_PROMISE",
+        show_default=False,
     ),
 ]
 

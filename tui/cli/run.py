@@ -22,10 +22,14 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
     ScenarioArgument,
     SetVariables,
     StepSize,
     Strategy,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -42,6 +46,7 @@ Examples:
   ssmic run street
   ssmic run my-street.yaml --days 2 --algorithm fifty_fifty --seed 7
   ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
+  ssmic run scarce --supply shared
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
   ssmic run large.yaml --processes 2
@@ -90,6 +95,8 @@ def run(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
@@ -98,6 +105,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    promise: PromiseOption = None,
     messages: Annotated[
         Literal["all", "contracts", "none"],
         typer.Option(
@@ -107,6 +115,7 @@ def run(
     ] = "all",
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
+    ranking: RankingName = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -134,7 +143,8 @@ def run(
         typer.Option(
             metavar="N|houses",
             help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
-            "household. [default: the fastest, which is one; houses where the timeline disturbs links]",
+            "household. [default: the fastest, which is one; houses at a --pace, with real devices, and where the "
+            "timeline disturbs links]",
         ),
     ] = None,
     processes: Annotated[
@@ -238,6 +248,8 @@ def run(
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithms,
+        supply_settings,
+        with_promise,
         with_strategy,
     )
     from tui.cli.simulate import simulate
@@ -262,36 +274,37 @@ def run(
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
-    virtual_pace = Pace.parse(pace) if pace else Pace()
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    negotiating = negotiation_settings(negotiation, ask_at_once)
+    negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
+    loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
     if record is not None and not loaded.gateways:
         raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
     if loaded.gateways:
         refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
-        virtual_pace = virtual_pace if pace else Pace(1.0)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
+    supplied = supply_settings(loaded, supply, prefer)
     first = loaded.seed if seed is None else seed
+    chosen_pace = Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace()
     plans = [
         Plan(
             scenario=loaded,
             seeds=tuple(range(first, first + runs)),
             algorithm=chosen,
+            supply=supplied,
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
             hosts=spread,
             processes=processes,
             days=days,
-            pace=virtual_pace,
+            pace=chosen_pace,
             patient=not impatient,
             negotiating=negotiating,
             limit_wall_s=limit,

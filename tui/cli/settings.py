@@ -13,8 +13,9 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login
@@ -135,6 +136,21 @@ def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
     return chosen
 
 
+def supply_settings(scenario: Scenario, supply: SupplyRule | None, prefer: str | None) -> SupplySettings:
+    """Return how jobs are supplied; None keeps what the scenario says.
+
+    Args:
+        scenario: The scenario to run.
+        supply: `whole` or `shared`.
+        prefer: Preferences, separated by commas.
+
+    Raises:
+        SettingsError: Values are invalid; the message lists all of them.
+    """
+    names: Any = scenario.prefer if prefer is None else tuple(name.strip() for name in prefer.split(","))
+    return SupplySettings(supply or scenario.supply, names)
+
+
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
     """Reject settings on the command line that apply to none of the algorithms.
 
@@ -156,6 +172,11 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 def _listed(names: tuple[str, ...]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def with_promise(scenario: Scenario, promise: Promise | None) -> Scenario:
+    """Return the scenario with the chosen promise; None: its own."""
+    return scenario if promise is None else replace(scenario, promise=promise)
 
 
 def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:
@@ -183,17 +204,18 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     return access
 
 
-def negotiation_settings(negotiation: str | None, ask_at_once: int | None) -> NegotiationSettings:
+def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranking: str | None) -> NegotiationSettings:
     """Return how jobs find a supplier; None takes the default.
 
     Args:
         negotiation: Whom they ask.
         ask_at_once: How many at the same time.
+        ranking: In which order.
 
     Raises:
         BadParameter: A value is out of range.
     """
-    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once}
+    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     try:
         return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
     except SettingsError as error:
@@ -205,6 +227,7 @@ def deployment_settings(
     run: str | None,
     seed: int | None,
     algorithm: AlgorithmSettings,
+    supply: SupplySettings,
     *,
     negotiating: NegotiationSettings,
     impatient: bool,
@@ -222,6 +245,7 @@ def deployment_settings(
         run: Run id; None: the scenario's name.
         seed: Seed; None: the scenario's.
         algorithm: Scheduling algorithm of the producers.
+        supply: How jobs are supplied.
         negotiating: How jobs find a supplier.
         impatient: Whether a job that no producer can serve takes grid power at once.
         limit_wall_s: Seconds without contact before the run fails.
@@ -235,6 +259,7 @@ def deployment_settings(
         run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,
+        supply=supply,
         patient=not impatient,
         negotiating=negotiating,
         patience=Timeouts(limit_wall_s=limit_wall_s),

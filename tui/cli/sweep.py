@@ -22,9 +22,9 @@ Examples:
   ssmic results report sweep.sqlite --to report.html
 
 \b
-What can be varied or set: algorithm, penalty, step_size, tolerance, node_limit, negotiation, ask_at_once, days,
-patient, hosts; variables of the scenario's vars; and values of its file by their path, whose list items are named by
-number, by id or by * for all:
+What can be varied or set: algorithm, penalty, step_size, tolerance, node_limit, negotiation, ask_at_once, ranking,
+supply, days, patient, hosts; variables of the scenario's vars; and values of its file by their path, whose list items
+are named by number, by id or by * for all:
   tariff.import_eur_per_kwh=0.2:0.4:3      houses[adler].devices[0].name=Car      jobs[adler-car].latest_start=13:00
 
 Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 invalid scenario, 130 or 143 stopped by Ctrl-C or SIGTERM: the

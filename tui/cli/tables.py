@@ -56,7 +56,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     how = unfinished(run["state"], run["covered_share"])
     state = f", {how}" if how else f", done{without(run['without'])}" if run["without"] else ""
     table = Table(
-        title=f"{simulation['scenario']}, {simulation['algorithm']}, seed {run['seed']}{state}",
+        title=f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, seed {run['seed']}{state}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_header=False,
@@ -104,6 +104,10 @@ def _compared_rows(run: Json) -> Iterator[tuple[str, str, str]]:
         yield ("What the sun and the windows allow", kwh(shared["best_wh"]), "")
         yield ("  proven upper bound", kwh(shared["bound_wh"]), "")
         yield ("  reached by negotiation", delivered, percent(shared["share"]))
+
+
+def _supply(simulation: Json) -> str:
+    return ", shared supply" if simulation["supply"] == "shared" else ""
 
 
 def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
@@ -208,7 +212,7 @@ def _suppliers(run: Json) -> list[tuple[str, float]]:
 
 _COLUMNS = (
     ("consumed", "consumed_wh"),
-    ("local", "delivered_wh"),
+    ("local", "local_wh"),
     ("grid", "grid_wh"),
     ("self-\ncons.", "self_consumption"),
     ("self-\nsuff.", "self_sufficiency"),
@@ -246,7 +250,7 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
     # Figures of merit are never cut; message counts and run time are dropped first.
     kept = _columns_that_fit(titles, [*rows, *sums], width)
     table = Table(
-        title=f"{simulation['scenario']}, {simulation['algorithm']}, {counted}; energy in kWh",
+        title=f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, {counted}; energy in kWh",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

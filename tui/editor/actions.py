@@ -306,18 +306,30 @@ class EditActions:
         """Add a house, and let the user fill in its fields."""
         self._session.apply(commands.add_house, fill_in=True)
 
+    async def pick_house(self, title: str) -> Ref | None:
+        """Return the selected house, or else let the user pick one; None if the user went back.
+
+        Args:
+            title: What is asked.
+
+        Raises:
+            NothingChosenError: There is no house.
+        """
+        house = self._house_ref()
+        if house is not None:
+            return house
+        houses = picker.house_items(self.fields.open_work().tree)
+        if not houses:
+            raise NothingChosenError("Add a house first.")
+        picked = await self.fields.pick(title, houses)
+        return None if picked is None else ("houses", int(picked))
+
     async def add_device(self) -> None:
         """Let the user pick a device, and the house too where none is selected, and add it."""
         tree = self.fields.open_work().tree
-        house = self._house_ref()
+        house = await self.pick_house("Which house gets the device?")
         if house is None:
-            houses = picker.house_items(tree)
-            if not houses:
-                raise NothingChosenError("Add a house first.")
-            picked = await self.fields.pick("Which house gets the device?", houses)
-            if picked is None:
-                return
-            house = ("houses", int(picked))
+            return
         items = [
             *picker.profile_items(tree, own=False),
             Item(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),

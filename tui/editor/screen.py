@@ -18,6 +18,7 @@ from tui.editor.actions import AnswerT, EditActions
 from tui.editor.file_actions import FileActions
 from tui.editor.form_view import FieldRow
 from tui.editor.problems_panel import CoveragePanel
+from tui.editor.scan_actions import ScanActions
 from tui.editor.script_actions import ScriptActions
 from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
 from tui.editor.time_repairs import is_possible, label_of
@@ -162,6 +163,7 @@ your own.
         user = ScreenUser(self)
         self.edits = EditActions(self.session, user)
         self.script = ScriptActions(self.session, user, self.edits.fields)
+        self.real = ScanActions(self.session, user, self.edits)
         self.files = FileActions(self.session, user, self._remember)
         self._offered: object = None
 
@@ -271,8 +273,13 @@ your own.
         return possible.get(action, True)
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Offer the ways out of notes: what to move so that parts meet in time."""
+        """Offer to find real devices, and the ways out of notes: what to move so that parts meet in time."""
         work = self.work
+        if work is not None:
+            find = partial(self.workspace.begin, self.real.add_found)
+            yield PaletteEntry(
+                "Find real devices at a broker", "Add plugs and inverters that announce themselves", find
+            )
         for note in work.notes if work is not None else ():
             for way in note.remedies:
                 if work is not None and is_possible(way, work.tree):

@@ -37,6 +37,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "Producers": ("…", "muted"),
     "Request": ("?", "accent"),
     "Accept": ("✓", "ok"),
+    "AcceptProvisionally": ("✓", "warn"),
+    "PushOut": ("✗", "warn"),
     "Decline": ("✗", "bad"),
     "Declined": ("-", "muted"),
     "Withdraw": ("↩", "muted"),
@@ -61,6 +63,17 @@ KINDS: dict[str, tuple[str, str]] = {
     "JobWithdrawn": ("↩", "muted"),
     "JobExecuted": ("▶", "ok"),
     "ProductionMeasured": ("☼", "muted"),
+    "OfferRequest": ("?", "accent"),
+    "Offer": ("!", "accent"),
+    "Reserve": ("?", "ok"),
+    "Reserved": ("✓", "ok"),
+    "Conclude": ("✓", "muted"),
+    "Shrink": ("✗", "bad"),
+    "SharePromised": ("§", "muted"),
+    "SharesAmended": ("§", "warn"),
+    "ShareVoid": ("§", "bad"),
+    "RoomWanted": ("↔", "warn"),
+    "RoomNeeded": ("↔", "warn"),
 }
 
 _WORDS = {
@@ -73,6 +86,12 @@ _WORDS = {
     "PromiseVoid": "Not bound",
     "ProducerJoined": "Joined",
     "JobsRegistered": "Jobs",
+    "OfferRequest": "Offer?",
+    "SharePromised": "Promised",
+    "SharesAmended": "Amended",
+    "ShareVoid": "Not bound",
+    "RoomWanted": "Room?",
+    "RoomNeeded": "Room needed",
 }
 """Short names of message kinds; the sign stands for "contract"."""
 

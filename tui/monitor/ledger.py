@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual import on
 from textual.app import ComposeResult
 
-from agents import LedgerEntry
+from agents import GRID, SHARED, LedgerEntry, Share
 from scenarios import Zone
 from scenarios.monitor import ObservedRun
 from tui.monitor.formatting import Pane, amount, moment, state_cell
@@ -14,7 +16,18 @@ from tui.widgets import Cell, Column, VirtualTable, Words
 
 def _producer(entry: LedgerEntry) -> Cell:
     producer = entry.contract.producer
-    return ("⌁ grid", "warn") if producer == "grid" else producer
+    if producer == SHARED:
+        return " + ".join(entry.contract.producers)
+    return ("⌁ grid", "warn") if producer == GRID else producer
+
+
+def _given(shares: Iterable[Share], start_s: int, zone: Zone) -> str:
+    """Return who gives how much, and when."""
+    return ", ".join(
+        f"{share.producer} {amount(share.energy_wh).strip()} {zone.hours(begin_s)}-{zone.hours(end_s)}"
+        for share in shares
+        for begin_s, end_s in [share.period_s(start_s)]
+    )
 
 
 def _columns(zone: Zone) -> tuple[Column[LedgerEntry], ...]:
@@ -92,6 +105,7 @@ class LedgerPane(Pane):
         entry: LedgerEntry = event.row
         story = "; ".join(
             f"{moment(self.zone, event.at_s)} {event.what}, start {moment(self.zone, event.start_s)}"
+            + (f", {_given(event.shares, event.start_s, self.zone)}" if event.shares else "")
             + (f", because {event.reason}" if event.reason else "")
             for event in entry.history
         )

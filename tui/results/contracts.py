@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from agents import SHARED
 from scenarios import Zone
 from scenarios.results import ContractRow
 from tui.formatting import plural
@@ -20,6 +21,8 @@ from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
 
 def _supplier(row: ContractRow) -> Cell:
+    if row.producer == SHARED:
+        return f"+ {row.suppliers}"
     if row.producer_house is None:
         return "⌁ grid", "warn"
     return f"⌂ {row.producer}" if row.producer_house == row.house else f"→ {row.producer}"
@@ -175,7 +178,15 @@ def in_words(row: ContractRow, zone: Zone) -> str:
         f"window {zone.moment(row.earliest_start_s)} to {zone.moment(row.latest_start_s)}",
         f"registered {zone.moment(row.registered_s)}, agreed {zone.moment(row.agreed_s)}",
     ]
-    if row.producer_house is not None:
+    if row.producer == SHARED:
+        parts += [
+            f"{share.delivered_wh / 1000:,.2f} of {share.contracted_wh / 1000:,.2f} kWh came from {share.producer}, "
+            f"{zone.clock(share.first_s)} to {zone.clock(share.last_s)}"
+            for share in row.shares
+        ]
+        rest_wh = row.energy_wh - row.delivered_wh
+        parts += [f"{rest_wh / 1000:,.2f} kWh from the grid"] if rest_wh >= 5 else []
+    elif row.producer_house is not None:
         parts.append(f"{row.delivered_wh / 1000:,.2f} of {row.energy_wh / 1000:,.2f} kWh came from {row.producer}")
     else:
         parts.append(f"{row.energy_wh / 1000:,.2f} kWh from the grid")

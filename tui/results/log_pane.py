@@ -103,7 +103,9 @@ def _events(results: ResultsReader, run: int, zone: Zone) -> Iterator[_Found]:
         who = "the grid" if contract.producer == GRID else contract.producer
         for event in entry.history:
             why = f": {event.reason}" if event.reason else ""
-            details = f"start {zone.clock(event.start_s)}: {contract.job_id} by {who}{why}"
+            given = ", ".join(f"{share.producer} {share.energy_wh:.0f} Wh" for share in event.shares)
+            by = given or ("the grid" if event.producer == GRID else event.producer) or who
+            details = f"start {zone.clock(event.start_s)}: {contract.job_id} by {by}{why}"
             yield event.at_s, "contract", event.what, details
 
 

@@ -137,7 +137,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     ),
     Column("state", lambda row: state_cell(row.run.state) if row.run else "", 13, from_width=94),
     _column("consumed", "consumed_wh", 9, "wh"),
-    _column("local", "delivered_wh", 9, "wh"),
+    _column("local", "local_wh", 9, "wh"),
     _column("grid", "grid_wh", 8, "wh"),
     _column("self-c.", "self_consumption", 8, "share", full="self-consumption"),
     _column("self-s.", "self_sufficiency", 8, "share", full="self-sufficiency"),

@@ -33,7 +33,7 @@ _ABOUT = {
     "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "bus": "How agents exchange messages. The results are the same on each.",
-    "hosts": "Connections shared by the agents. Default: the fastest, which is one; one per house where links fail.",
+    "hosts": "Connections shared by the agents. Default: the fastest, which is one; at a pace, one per house.",
     "broker": "URL of an MQTT broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS.",
     "pace": "Speed of virtual time: max, or a factor of real time such as 1x, 60x. Default: max.",
     "patient": "On: a job declined by all waits for a better offer. Off: it takes grid power at once, as in PySSMic.",

@@ -133,8 +133,9 @@ class Generic:
         sources = (options.switch, options.power, options.energy, options.availability)
         return list(dict.fromkeys(source.topic for source in sources if source is not None))
 
-    def concerns(self, topic: str) -> bool:
+    def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
+        del payload
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:

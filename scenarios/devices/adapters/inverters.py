@@ -68,8 +68,9 @@ class Inverter:
         """See `Adapter.filters`."""
         return [self._power, self._counter, self._inverter, self._bridge]
 
-    def concerns(self, topic: str) -> bool:
+    def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
+        del payload
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:

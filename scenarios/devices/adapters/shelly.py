@@ -45,8 +45,9 @@ class Shelly:
         own = ("online", "events/rpc", f"status/{self._component}")
         return [*(f"{self._prefix}/{name}" for name in own), f"{self._source}/rpc"]
 
-    def concerns(self, topic: str) -> bool:
+    def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
+        del payload
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:

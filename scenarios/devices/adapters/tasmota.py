@@ -56,8 +56,9 @@ class Tasmota:
         stat = [self._topic(1, name) for name in ("RESULT", self._power, "STATUS8", "STATUS10", "STATUS11")]
         return [self._availability, self._topic(2, "STATE"), self._topic(2, "SENSOR"), *stat]
 
-    def concerns(self, topic: str) -> bool:
+    def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
+        del payload
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -51,6 +52,7 @@ class Zigbee2Mqtt:
         self._options = options
         self._base = options.base
         self._name = options.name
+        self._name_before = ""
         suffix = f"_{options.endpoint}" if options.endpoint else ""
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
@@ -68,11 +70,26 @@ class Zigbee2Mqtt:
         """See `Adapter.writes`."""
         return [f"{self._base}/#"] if self._options.ieee_address else [f"{self._base}/{self._name}/+"]
 
-    def concerns(self, topic: str) -> bool:
-        """Return whether a message on one of the bridge's topics is about this device, or about all."""
+    def concerns(self, topic: str, payload: bytes) -> bool:
+        """See `Adapter.concerns`; a new name counts for what comes right after the list that has it."""
         bridge = topic.removeprefix(f"{self._base}/bridge/")
-        own = f"{self._base}/{self._name}"
-        return bridge in {"state", "devices", "logging"} or (bool(self._name) and topic in {own, f"{own}/availability"})
+        if bridge == "devices":
+            self._learn_name(payload)
+        own = [f"{self._base}/{name}" for name in self._names if name]
+        return bridge in {"state", "devices", "logging"} or topic.removesuffix("/availability") in own or topic in own
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """Its name, and the one before: what came before a rename is taken after it."""
+        return self._name, self._name_before
+
+    def _learn_name(self, payload: bytes) -> None:
+        try:
+            name = _named(payload).get(self._options.ieee_address)
+            if name is not None and _friendly(name) != self._name:
+                self._name, self._name_before = _friendly(name), self._name
+        except MessageError:
+            pass  # `take` says so
 
     def on_connect(self) -> Sequence[Message]:
         """See `Adapter.on_connect`."""
@@ -82,7 +99,7 @@ class Zigbee2Mqtt:
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
-        own = f"{self._base}/{self._name}"
+        own = {f"{self._base}/{name}" for name in self._names if name}
         if topic == f"{self._base}/bridge/state":
             self._is_bridge_online = _is_online(payload)
             return self._availability()
@@ -90,10 +107,10 @@ class Zigbee2Mqtt:
             return self._found(payload)
         if topic == f"{self._base}/bridge/logging":
             return self._logged(payload)
-        if topic == f"{own}/availability" and payload:
+        if topic not in own and topic.removesuffix("/availability") in own and payload:
             self._is_device_online = _is_online(payload)
             return self._availability()
-        if topic != own or not payload:
+        if topic not in own or not payload:
             return []
         said = json_of(payload)
         state = said.get(self._state)
@@ -113,14 +130,11 @@ class Zigbee2Mqtt:
         return [Availability(online=is_online)]
 
     def _found(self, payload: bytes) -> Sequence[DeviceEvent]:
-        try:
-            devices: list[dict[str, Any]] = json.loads(payload)
-            named = {device["ieee_address"]: device["friendly_name"] for device in devices}
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name") from None
+        named = _named(payload)
         wanted = self._options.ieee_address
         if wanted and wanted in named:
-            self._name = _friendly(named[wanted])
+            _friendly(named[wanted])
+            self._learn_name(payload)
             return []
         if (wanted and wanted not in named) or (not wanted and self._name not in named.values()):
             self._is_device_online = False
@@ -142,6 +156,20 @@ class Zigbee2Mqtt:
         if command.command == "start" and self._options.timer and command.run_s and command.run_s <= MAX_TIMER_S:
             content |= {"on_time": command.run_s, "off_wait_time": 0}
         return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
+
+
+@lru_cache(maxsize=4)
+def _named(payload: bytes) -> Mapping[str, object]:
+    """Return the names of a bridge's devices, by address; all devices of a bridge read the same list.
+
+    Raises:
+        MessageError: It is no list of devices.
+    """
+    try:
+        devices: list[dict[str, Any]] = json.loads(payload)
+        return {device["ieee_address"]: device["friendly_name"] for device in devices}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name") from None
 
 
 def _friendly(name: object) -> str:

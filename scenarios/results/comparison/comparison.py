@@ -45,9 +45,9 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
 )
 """Figures that simulations are compared by, in the order of the tables."""
 
-_SETTINGS = {"days": "days", "patient": "waiting for a better offer"}
+_SETTINGS = {"days": "days", "patient": "waiting for a better offer", "promise": "when promises are firm"}
 """Settings other than the algorithm and its own that change what is simulated."""
-_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "expectations", "faults"}
+_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "expectations", "faults"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents import GRID
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     MINUTE_S,
@@ -320,7 +319,7 @@ class _Contents:
                 [
                     row.contract_id,
                     self._jobs[row.job_id],
-                    -1 if row.producer == GRID else producers[row.producer],
+                    producers.get(row.producer, -1),
                     row.start_s - self._start_s,
                     row.agreed_s - self._start_s,
                     round(row.delivered_wh, 1),
@@ -329,6 +328,10 @@ class _Contents:
                     first,
                     _rounded(local_wh * (3600 / width_s)),
                     _rounded((all_wh - local_wh) * (3600 / width_s)),
+                    [
+                        [producers[share.producer], round(share.contracted_wh, 1), round(share.delivered_wh, 1)]
+                        for share in row.shares
+                    ],
                 ]
             )
         return rows

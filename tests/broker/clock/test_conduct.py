@@ -401,6 +401,29 @@ def test_a_host_that_claims_to_be_asking_for_ever_does_not_hold_time_up() -> Non
     assert outcome.moments[-1].time_s == 50
 
 
+@pytest.mark.parametrize("rounds", [1, 1000])
+def test_a_host_that_lets_rounds_pass_for_ever_is_put_out(rounds: int) -> None:
+    """Each round that it lets pass is an initiative of its own, also if nobody acts in it."""
+
+    async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
+        return {"resume": grant.step + rounds, "next": None}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {"b": "it has kept a second of virtual time going for 50 rounds"}
+
+
+def test_a_host_cannot_go_on_in_a_step_that_is_over_or_far_away() -> None:
+    """Such an answer is malformed."""
+
+    async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
+        return {"resume": grant.step + 10**6, "next": None}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert "goes on in step" in outcome.without["b"]
+
+
 @pytest.mark.parametrize("to", [("a", "asker"), ("c", "echo")], ids=str)
 @pytest.mark.parametrize("re", [None, 0, 7])
 def test_a_host_that_keeps_a_second_from_ending_is_put_out(to: tuple[str, str], re: int | None) -> None:

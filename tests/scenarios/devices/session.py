@@ -143,6 +143,8 @@ async def session(
     pace: float | None = 600.0,
     days: int | None = None,
     broker: BrokerUrl | None = None,
+    *,
+    home_assistant: bool = False,
 ) -> AsyncIterator[Session]:
     """Have a run of a scenario under way.
 
@@ -152,6 +154,7 @@ async def session(
         pace: Virtual seconds in a second.
         days: How long it is; None: until it is stopped.
         broker: Where; None: on a Mosquitto of its own, with a login.
+        home_assistant: Whether Home Assistant is shown it.
     """
     scenario = load_text(text, "test", None)
     results = folder / "session.sqlite"
@@ -161,6 +164,7 @@ async def session(
         broker="mosquitto" if broker is None else f"mqtt://{broker.host}:{broker.port}",
         pace=Pace(pace),
         run_id=RUN,
+        home_assistant=home_assistant,
         days=days,
         start_scores={},
         out=results,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.scan import found_in
 from scenarios.files.dump import block_lines, to_yaml
 from scenarios.files.parse import load_text
-from tests.scenarios.devices.session import RUN, STREET, session
+from tests.scenarios.devices.session import RUN, STREET, Device, Session, session
 from tests.scenarios.devices.test_gateway import WASHER, job_state
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -34,6 +36,8 @@ class Plug:
     """Answers a message; returns whether the plug is on from now on, None: as it was."""
     meter: Callable[..., None]
     """Says power in W, the counter in Wh, and whether it is on."""
+    goodbye: tuple[str, Any]
+    """Topic and payload that say that it is gone."""
 
 
 def tasmota() -> Plug:
@@ -57,7 +61,10 @@ def tasmota() -> Plug:
         say("tele/tasmota_A1B2C3/STATE", {"UptimeSec": 5, "POWER": "ON" if is_on else "OFF"})
         say("tele/tasmota_A1B2C3/SENSOR", {"Time": "2026-11-26T02:50:00", "ENERGY": energy})
 
-    return Plug("{adapter: tasmota, topic: tasmota_A1B2C3, answer_s: 3600}", ("cmnd/#",), hello, on_message, meter)
+    gone = ("tele/tasmota_A1B2C3/LWT", "Offline")
+    return Plug(
+        "{adapter: tasmota, topic: tasmota_A1B2C3, answer_s: 3600}", ("cmnd/#",), hello, on_message, meter, gone
+    )
 
 
 def shelly() -> Plug:
@@ -96,7 +103,9 @@ def shelly() -> Plug:
         say(f"{prefix}/events/rpc", notice)
 
     gateway = f"{{adapter: shelly, prefix: {prefix}, answer_s: 3600}}"
-    return Plug(gateway, (f"{prefix}/rpc", f"{prefix}/command"), hello, on_message, meter)
+    return Plug(
+        gateway, (f"{prefix}/rpc", f"{prefix}/command"), hello, on_message, meter, (f"{prefix}/online", "false")
+    )
 
 
 def zigbee() -> Plug:
@@ -121,8 +130,9 @@ def zigbee() -> Plug:
         state = {"state": "ON" if is_on else "OFF", "power": power_w, "energy": counter_wh / 1000}
         say(f"zigbee2mqtt/{name}", state)
 
+    gone = (f"zigbee2mqtt/{name}/availability", {"state": "offline"})
     gateway = f'{{adapter: zigbee2mqtt, ieee_address: "{address}", answer_s: 3600}}'
-    return Plug(gateway, (f"zigbee2mqtt/{name}/set",), hello, on_message, meter)
+    return Plug(gateway, (f"zigbee2mqtt/{name}/set",), hello, on_message, meter, gone)
 
 
 def generic() -> Plug:
@@ -148,7 +158,7 @@ def generic() -> Plug:
         "availability: {topic: my/plug/alive, online: 'yes', offline: 'no'}, "
         "command: {topic: my/plug/cmd, on: 'on for {{ run_s }}', off: 'off'}}"
     )
-    return Plug(gateway, ("my/plug/cmd",), hello, on_message, meter)
+    return Plug(gateway, ("my/plug/cmd",), hello, on_message, meter, ("my/plug/alive", "no"))
 
 
 @needs_mosquitto
@@ -184,6 +194,93 @@ async def test_a_plug_is_switched_on_at_the_start_metered_and_switched_off_when_
         outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
+@asynccontextmanager
+async def plugged_in(
+    make: Callable[[], Plug], folder: Path, *, pace: float = 60.0, is_dead: bool = False
+) -> AsyncIterator[tuple[Session, Device, Plug]]:
+    """Have a washer behind a plug that is there, switched off; a dead one answers nothing."""
+    plug = make()
+    gateway = plug.gateway.replace("answer_s: 3600", "answer_s: 60") if is_dead else plug.gateway
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
+    async with session(folder, text, pace=pace) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
+
+        def answer(topic: str, payload: str) -> None:
+            switched = None if topic.startswith("ssmic") or is_dead else plug.on_message(device.say, topic, payload)
+            if switched is not None:
+                plug.meter(device.say, 2000.0 if switched else 0.0, 5000.0, is_on=switched)
+
+        plug.hello(device.say)
+        plug.meter(device.say, 0.0, 5000.0, is_on=False)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["power_w"] == 0.0)
+        await device.until(lambda: device.on("state")[-1]["available"] is True)
+        device.answers.append(answer)
+        yield run, device, plug
+
+
+PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_plug_that_is_switched_by_hand_leaves_a_contract_that_says_so(
+    make: Callable[[], Plug], tmp_path: Path
+) -> None:
+    """On before its time, off in the middle, and on again: each is a state of the job, and nobody is commanded."""
+    async with plugged_in(make, tmp_path) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "earliest_start": "in 10 h", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "SCHEDULED")
+        heard = len(device.heard)
+        plug.meter(device.say, 2000.0, 5010.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        assert device.on("job")[-1]["outcome"] == "started_by_hand"
+        plug.meter(device.say, 0.0, 5020.0, is_on=False)
+        await device.until(lambda: job_state(device) == "INTERRUPTED")
+        assert device.on("job")[-1]["outcome"] == "stopped_by_hand"
+        plug.meter(device.say, 2000.0, 5020.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        assert not [topic for topic, _, _ in device.heard[heard:] if not topic.startswith("ssmic")]
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert ("interrupted", "stopped_by_hand") in [(event.what, event.reason) for event in entry.history]
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_plug_that_vanishes_leaves_a_contract_that_says_so(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """It is waited for until its programme would have been over for a while."""
+    async with plugged_in(make, tmp_path) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        device.say(*plug.goodbye)
+        await device.until(lambda: device.on("state")[-1]["available"] is False)
+        device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="6000x", by="test").encoded())
+        await device.until(lambda: job_state(device) == "ABORTED")
+        assert device.on("job")[-1]["outcome"] == "vanished"
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert (entry.history[-1].what, entry.history[-1].reason) == ("aborted", "vanished")
+
+
+@needs_mosquitto
+@pytest.mark.long
+@PLUGS
+async def test_a_dead_plug_is_commanded_three_times(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """It is there, and answers nothing; its job is aborted and drew nothing."""
+    async with plugged_in(make, tmp_path, pace=600.0, is_dead=True) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "ABORTED")
+        last = device.on("job")[-1]
+        assert (last["outcome"], last["measured_wh"]) == ("no_answer", 0.0)
+        on: list[bool] = []
+        for topic, payload, _ in device.heard:
+            switched = None if topic.startswith("ssmic") else plug.on_message(lambda *_, **__: None, topic, payload)
+            on += [switched] if switched is not None else []
+        assert on.count(True) == 3
+        await run.stop()
 
 
 @needs_mosquitto

@@ -182,6 +182,16 @@ def test_what_is_wrong_is_said_with_the_line(text: str, keys: str, said: str, tm
     assert said in str(raised.value)
 
 
+def test_a_missing_zone_is_said_once_and_hides_no_other_problem(tmp_path: Path) -> None:
+    """For the first time that needs it."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, "time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,x\n2026-06-21 12:00,1\n", "unit: kW")
+    assert [str(problem).split("meter.csv")[1] for problem in raised.value.problems] == [
+        ":2: the time 2026-06-21 10:00 says no offset from UTC; add for example zone: Europe/Berlin",
+        ":3: a number is expected, not 'x'",
+    ]
+
+
 _PROFILE = """\
 version: 1
 name: measured

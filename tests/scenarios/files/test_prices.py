@@ -109,13 +109,20 @@ def test_one_mistake_one_message(old: str, new: str, message: str) -> None:
 
 def test_all_mistakes_are_named_at_once() -> None:
     """Of the tariff, the community and the jobs; a broken tariff is not called missing."""
-    text = GOOD.replace("0.35", "cheap").replace("key: hierarchical", "key: static\n  coefficients: {c: 2}")
+    text = GOOD.replace("0.35", "cheap").replace("key: hierarchical", "key: static\n  coefficients: {c: 0.5}")
+    text = text.replace("0.08", "{time_of_use: [{begin: '6:00', eur_per_kwh: 0.3}]}").replace(
+        "0.2", "{points: [[0, a]]}"
+    )
+    text += "  vat_percent: 101\n"
     with pytest.raises(ScenarioError) as caught:
         load_text(text + "jobs: [{house: x}]\n", "s.yaml", None)
 
     said = str(caught.value)
     assert "tariff.import_eur_per_kwh: a number is expected" in said
-    assert "community.coefficients.c: at most 1" in said
+    assert "tariff.feed_in_eur_per_kwh.time_of_use: has no price at mon 00:00" in said
+    assert "tariff.neighbour_eur_per_kwh.points[0][1]: a number is expected, not 'a'" in said
+    assert "community.vat_percent: at most 100 is expected, not 101" in said
+    assert "community.coefficients.c: there is no house 'c'" in said
     assert "jobs[0].device: required" in said
     assert "missing" not in said
 

@@ -89,11 +89,11 @@ def said(imported: Imported, *words: str) -> bool:
     return any(all(word in note for word in words) for note in imported.notes)
 
 
-def test_devices_cars_and_fixed_loads_become_producers_and_jobs(simulation: Path) -> None:
+def test_devices_cars_and_base_loads_are_those_of_the_files(simulation: Path) -> None:
     """On the day of the production's profile, with energies as the files have them."""
     imported = import_source(simulation)
     scenario = imported.scenario
-    assert scenario.start_s == MIDNIGHT_S
+    assert (scenario.start_s, scenario.days) == (MIDNIGHT_S, 1)
     assert {house.id: house.name for house in scenario.houses} == {"1": "House 1", "station-1": "Charging station 1"}
 
     sun = scenario.producers["1"]
@@ -101,15 +101,16 @@ def test_devices_cars_and_fixed_loads_become_producers_and_jobs(simulation: Path
     assert sun.predictions[0].production.cumulative_wh[-1] == 3000
 
     jobs = {job.device: job for job in scenario.jobs}
-    dish, base, car = jobs["3"], jobs["6"], jobs["2"]
+    dish, car = jobs["3"], jobs["2"]
     assert (dish.registered_s, dish.earliest_start_s, dish.latest_start_s) == (
         MIDNIGHT_S + 15_000,
         MIDNIGHT_S + 35_000,
         MIDNIGHT_S + 40_000,
     )
     assert dish.load_profile.cumulative_wh == (0, 700, 800)
-    assert base.earliest_start_s == base.latest_start_s == MIDNIGHT_S
-    assert base.load_profile.cumulative_wh == (0, 100, 400, 500)  # the values fall: W in each hour
+    base = scenario.base_loads["1"]
+    assert base.times_s[0] == MIDNIGHT_S
+    assert base.cumulative_wh == (0, 100, 400, 500)  # the values fall: W in each hour
     # 20 % of 24 kWh: half of it below 80 % at the 3 kW of the point, half above it at half of the power.
     assert car.load_profile.cumulative_wh == pytest.approx((0, 2400, 4800))
     assert car.load_profile.times_s == (0, 2880, 8640)

@@ -20,7 +20,7 @@ from tests.scenarios.optimum.tiny import DAY, HOUR_S, WASH, at_hours, every_seco
 
 KETTLE = load((0, 0.0), (HOUR_S, 2000.0))
 """2 kW for an hour."""
-EXAMPLES = settings(max_examples=15, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=10, deadline=None, derandomize=True)
 
 
 def best_by_force(scenario: Scenario, starts_s: dict[str, list[int]], *, in_sequence: bool) -> float:
@@ -46,7 +46,7 @@ def test_finds_what_brute_force_finds_on_whole_minutes(scenario: Scenario) -> No
         )
         for job in scenario.jobs
     }
-    found = shared_optimum_of(scenario, rounds=300, steps=100)
+    found = shared_optimum_of(scenario, rounds=100, steps=30)
     assert found.best_wh >= best_by_force(scenario, starts_s, in_sequence=True) - 1e-6
     assert start_problems(scenario, found.plan) == []
     assert pooled_wh(scenario, found.plan) == pytest.approx(found.best_wh)
@@ -105,7 +105,9 @@ def test_a_single_panel_covers_what_it_can_of_a_job() -> None:
 
     From a half minute on it draws in 61 minutes, in each no less than the panel gives, so no bound is below that.
     """
-    found = shared_optimum_of(street({"pv": forecast(DAY)}, job("kettle", "1", KETTLE, (HOUR_S, 2 * HOUR_S))), steps=50)
+    found = shared_optimum_of(
+        street({"pv": forecast(DAY)}, job("kettle", "1", KETTLE, (HOUR_S, 2 * HOUR_S))), rounds=50, steps=50
+    )
     assert found.best_wh == pytest.approx(1000.0)
     assert 1000.0 * 61 / 60 <= found.bound_wh <= 1030.0
 
@@ -135,10 +137,10 @@ def test_the_same_scenario_gives_the_same_plan() -> None:
 
 
 def test_a_short_search_on_a_scarce_neighbourhood_is_near_its_bound() -> None:
-    """Best plan and bound of the fifth generated neighbourhood, by few rounds: they lie within 4 %."""
-    found = shared_optimum_of(scarce(5), rounds=1500, steps=150)
-    assert found.best_wh > 35_000
-    assert found.gap < 0.04
+    """Best plan and bound of the fifth generated neighbourhood, by few rounds: they lie within 6 %."""
+    found = shared_optimum_of(scarce(5), rounds=600, steps=60)
+    assert found.best_wh > 34_500
+    assert found.gap < 0.06
 
 
 @pytest.mark.long

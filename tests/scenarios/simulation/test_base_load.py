@@ -15,6 +15,7 @@ from scenarios.load import load_scenario
 from scenarios.metrics.settlement import settle
 from scenarios.optimum.baselines import baselines
 from scenarios.optimum.optimum import clairvoyant_optimum
+from scenarios.optimum.shared_optimum import shared_optimum_of
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -62,8 +63,11 @@ def test_the_optimum_and_the_baselines_leave_it_too(sunny: Scenario) -> None:
     plan = {c.job_id: (c.producer, c.start_s) for c in standing if c.producer != GRID}
 
     best = clairvoyant_optimum(sunny, plan, 1.0)
+    shared = shared_optimum_of(sunny, [{job: start_s for job, (_, start_s) in plan.items()}], 1.0)
     free = clairvoyant_optimum(replace(sunny, base_loads={}), {}, 1.0)
 
     assert delivered_wh - 1 <= best.best_wh <= best.bound_wh + 1
     assert best.bound_wh <= free.bound_wh + 1
+    production_wh = sum(series.predictions[0].production.energy_wh for series in sunny.producers.values())
+    assert best.best_wh - 1 <= shared.best_wh <= shared.bound_wh + 1 <= production_wh
     assert all(one.delivered_wh <= best.bound_wh + 1 for one in baselines(sunny, draws=1))

@@ -34,9 +34,10 @@ function useSimulation(index) {
   RUNS = DATA.runs.map(run => ({
     ...run,
     contracts: run.contracts && run.contracts.map(
-      ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid]) => ({
+      ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid, shares]) => ({
         run, id, job: JOBS[job], producer: producer < 0 ? null : PRODUCERS[producer], start, agreed, delivered, moved,
         cancelled, first, local, grid,
+        shares: shares.map(([index, promised, given]) => ({ producer: PRODUCERS[index], promised, delivered: given })),
       })),
   }));
   DETAILED = RUNS.filter(run => run.contracts);
@@ -65,7 +66,9 @@ const partOf = run => (run.state === "done" ? "" : `${run.state === "running" ? 
 const shownDetailed = () => shownRuns().filter(run => run.contracts);
 const meantDetailed = () => meantRuns().filter(run => run.contracts);
 const ofHouse = contract => chosen.house === null || contract.job.house === chosen.house;
-const supplier = contract => (contract.producer ? contract.producer.id : "grid");
+// Of several suppliers, all, and the grid if it gives a part.
+const supplier = contract => [...contract.shares.map(share => share.producer.id),
+  ...(contract.producer ? [] : ["grid"].filter(() => sum(contract.shares.map(share => share.promised)) < contract.job.energy - 0.1 || !contract.shares.length))].join(" + ");
 
 // Mean power of each interval in sight, W: of one run, of the chosen household or of all.
 function courseOf(run) {
@@ -118,8 +121,8 @@ function energyOf(run, house) {
   };
 }
 // What a household's panels gave to other households, Wh.
-const soldBy = (run, house) => sum(run.contracts
-  .filter(c => c.producer && c.producer.house === house && c.job.house !== house).map(c => c.delivered)) +
+const soldBy = (run, house) => sum(run.contracts.filter(c => c.job.house !== house)
+  .flatMap(c => c.shares.filter(share => share.producer.house === house).map(share => share.delivered))) +
   sum(PRODUCERS.filter(p => p.house === house).map(p => givenBy(run, p)[1]));
 // What a producer gave to base loads, Wh: of its own house, of others.
 const givenBy = (run, producer) => (run.given ? run.given[producer.index] : [0, 0]);

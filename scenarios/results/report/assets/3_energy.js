@@ -22,7 +22,7 @@ function drawTiles() {
       figureTile("Self-sufficiency", "self_sufficiency", "share"),
       figureTile("Self-consumption", "self_consumption", "share"),
       figureTile("Consumed", "consumed_wh", "wh"),
-      panelsTile(),
+      figureTile("From panels", "local_wh", "wh"),
       figureTile("From the grid", "grid_wh", "wh"),
       figureTile("Produced", "produced_wh", "wh"),
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
@@ -44,11 +44,6 @@ function drawTiles() {
     tile("Produced", producedBy(p => p.house === chosen.house), "wh"),
     tile("Jobs", over(e => e.jobs), "count"),
     DATA.tariff && tile("Bill", over(e => e.bill), "eur", `without neighbourhood ${written(over(e => e.alone), "eur")}`));
-}
-// What panels served: by contract, and of base loads.
-function panelsTile() {
-  const values = meantRuns().map(run => run.kpis.delivered_wh + (run.kpis.base_load_local_wh || 0));
-  return tile("From panels", mean(values), "wh", ofPart() || straying(deviation(values), "wh"));
 }
 function optimumTile(name, title) {
   const shares = meantRuns().map(run => run.comparison[name] && run.comparison[name].share)

@@ -54,12 +54,13 @@ function drawProducers() {
   const rows = PRODUCERS.map((producer, index) => ({ producer, index, produced: producedBy(p => p === producer) }))
     .filter(row => chosen.house === null || row.producer.house === chosen.house);
   for (const row of rows) {
-    const served = runs.map(run => run.contracts.filter(c => c.producer === row.producer));
+    const served = runs.map(run => run.contracts.flatMap(({ job, shares }) =>
+      shares.filter(share => share.producer === row.producer).map(share => ({ job, ...share }))));
     const over = pick => mean(served.map(contracts => sum(contracts.map(pick)))) || 0;
     const base = part => mean(runs.map(run => givenBy(run, row.producer)[part])) || 0;
     row.own = over(c => (c.job.house === row.producer.house ? c.delivered : 0)) + base(0);
     row.near = over(c => (c.job.house === row.producer.house ? 0 : c.delivered)) + base(1);
-    row.promised = over(c => c.job.energy);
+    row.promised = over(c => c.promised);
     row.jobs = over(() => 1);
     row.rest = Math.max(0, row.produced - row.own - row.near);
   }

@@ -1,6 +1,6 @@
 // All standing contracts, to be sorted and filtered; and for each job the course of its negotiation.
 const filter = { words: "", supplier: "", changed: false };
-const badge = contract => el("span", { class: `badge ${contract.producer ? "sun" : "grid"}` }, supplier(contract));
+const badge = contract => el("span", { class: `badge ${contract.shares.length ? "sun" : "grid"}` }, supplier(contract));
 const covered = contract => (contract.job.energy > 0 ? contract.delivered / contract.job.energy : null);
 function changesOf(contract) {
   const said = [];
@@ -12,11 +12,11 @@ function matching(contracts) {
   const words = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
   return contracts.filter(contract => {
     if (chosen.house !== null && contract.job.house !== chosen.house
-      && (!contract.producer || contract.producer.house !== chosen.house)) return false;
+      && !contract.shares.some(share => share.producer.house === chosen.house)) return false;
     if (filter.changed && !contract.moved && !contract.cancelled) return false;
-    if (filter.supplier === "+" && !contract.producer) return false;
-    if (filter.supplier === "-" && contract.producer) return false;
-    if (filter.supplier.startsWith("p") && contract.producer !== PRODUCERS[filter.supplier.slice(1)]) return false;
+    if (filter.supplier === "+" && !contract.shares.length) return false;
+    if (filter.supplier === "-" && contract.shares.length) return false;
+    if (filter.supplier.startsWith("p") && !contract.shares.some(share => share.producer === PRODUCERS[filter.supplier.slice(1)])) return false;
     if (!words.length) return true;
     const { job } = contract;
     const hay = [job.id, job.source, HOUSES[job.house].label, job.device, job.profile, supplier(contract)].join(" ").toLowerCase();

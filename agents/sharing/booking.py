@@ -1,0 +1,69 @@
+"""A producer's book: minute by minute, what its forecast gives and what is taken of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.energy import Outlook
+from agents.shares import MINUTE_S, IntArray, produced_mwh
+
+_NONE: IntArray = np.zeros(0, dtype=np.int64)
+
+
+class Book:
+    """Energy by the minute from some minute on, in whole mWh."""
+
+    def __init__(self) -> None:
+        self._first_minute = 0
+        self._produced_mwh = _NONE
+        self._taken_mwh = _NONE
+
+    def adopt(self, outlook: Outlook, now_minute: int) -> None:
+        """Take a new forecast, and forget the minutes that have passed.
+
+        Args:
+            outlook: What is expected from now on.
+            now_minute: The present UNIX minute.
+        """
+        minutes = max(0, outlook.end_s // MINUTE_S + 1 - now_minute)
+        passed = max(0, now_minute - self._first_minute)
+        taken_mwh = self._taken_mwh[passed:]
+        self._first_minute = now_minute
+        self._produced_mwh = produced_mwh(outlook, now_minute, minutes)
+        self._taken_mwh = np.zeros(max(minutes, len(taken_mwh)), dtype=np.int64)
+        self._taken_mwh[: len(taken_mwh)] = taken_mwh
+
+    def take(self, first_minute: int, series_mwh: IntArray) -> None:
+        """Book energy.
+
+        Args:
+            first_minute: UNIX minute of the first value; what lies before the book's first minute is ignored.
+            series_mwh: mWh in each minute; negative to give it back.
+        """
+        begin = first_minute - self._first_minute
+        passed = max(0, -begin)
+        if passed >= len(series_mwh):
+            return
+        end = begin + len(series_mwh)
+        if end > len(self._taken_mwh):
+            self._taken_mwh = np.concatenate([self._taken_mwh, np.zeros(end - len(self._taken_mwh), dtype=np.int64)])
+        self._taken_mwh[begin + passed : end] += series_mwh[passed:]
+
+    def produced_mwh(self, first_minute: int, minutes: int) -> IntArray:
+        """Return what is expected in some minutes, shape (minutes,)."""
+        return self._cut(self._produced_mwh, first_minute, minutes)
+
+    def left_mwh(self, first_minute: int, minutes: int) -> IntArray:
+        """Return what is left in some minutes, shape (minutes,); negative where a new forecast is below that."""
+        left_mwh = self._cut(self._produced_mwh, first_minute, minutes)
+        left_mwh -= self._cut(self._taken_mwh, first_minute, minutes)
+        return left_mwh
+
+    def _cut(self, series_mwh: IntArray, first_minute: int, minutes: int) -> IntArray:
+        """Return a copy of some minutes of a series, with zeros where it has none."""
+        cut = np.zeros(minutes, dtype=np.int64)
+        begin = first_minute - self._first_minute
+        first, last = max(begin, 0), min(begin + minutes, len(series_mwh))
+        if first < last:
+            cut[first - begin : last - begin] = series_mwh[first:last]
+        return cut

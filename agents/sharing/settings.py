@@ -1,0 +1,61 @@
+"""How jobs are supplied: whole by one producer, or shared by several; and by which preferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from agents.errors import SettingsError
+
+SupplyRule = Literal["whole", "shared"]
+SUPPLY_RULES: Final[tuple[SupplyRule, ...]] = get_args(SupplyRule)
+ABOUT_SUPPLY: Final = {
+    "whole": "one producer supplies a job, or the grid does, as in PySSMic",
+    "shared": "several producers supply a job together, minute by minute, and the grid gives the rest",
+}
+"""One-sentence descriptions."""
+Preference = Literal["covered", "own-roof", "cheapest", "fewest", "earliest"]
+PREFERENCES: Final[tuple[Preference, ...]] = get_args(Preference)
+ABOUT_PREFERENCE: Final = {
+    "covered": "most energy from panels",
+    "own-roof": "most energy from the household's own panels",
+    "cheapest": "lowest cost of the rest from the grid",
+    "fewest": "fewest suppliers",
+    "earliest": "earliest start",
+}
+"""What a consumer with shared supply prefers, in the default order."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplySettings:
+    """How jobs are supplied.
+
+    Raises:
+        SettingsError: Values are out of range; lists all of them.
+    """
+
+    rule: SupplyRule = "whole"
+    prefer: tuple[Preference, ...] = PREFERENCES
+    """With `shared`: what consumers prefer, most important first. What is left out does not count; starts that tie on
+    everything are decided by the earliest one."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.rule not in SUPPLY_RULES:
+            problems.append(f"unknown supply {self.rule!r}: allowed are {', '.join(SUPPLY_RULES)}")
+        problems += [
+            f"unknown preference {name!r}: allowed are {', '.join(PREFERENCES)}"
+            for name in self.prefer
+            if name not in PREFERENCES
+        ]
+        twice = sorted({name for name in self.prefer if self.prefer.count(name) > 1})
+        problems += [f"preference {name!r} is given twice" for name in twice]
+        if not self.prefer:
+            problems.append(f"no preference: at least one of {', '.join(PREFERENCES)} is needed")
+        if problems:
+            raise SettingsError(tuple(problems))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several producers may supply a job together."""
+        return self.rule == "shared"

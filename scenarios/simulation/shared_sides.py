@@ -1,0 +1,258 @@
+"""What must hold of every ledger with shared supply: no energy is lost, and none is given twice.
+
+Each share in the ledger is what its producer has reserved and its consumer has agreed to, and the other way round; in
+no minute do the shares of a job exceed what it draws, nor those of a producer what it forecast.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from agents import (
+    GRID,
+    MANAGER,
+    SHARED,
+    TIMELINE,
+    Contract,
+    Job,
+    LedgerEntry,
+    Outlook,
+    Production,
+    Share,
+    SharedProducer,
+    load_mwh,
+    packed,
+    produced_mwh,
+    unpacked,
+)
+from broker.protocol import Envelope
+from scenarios.scenario import Scenario
+from scenarios.simulation.agents import Cast
+
+MINUTE_S = 60
+Runs = tuple[tuple[int, int], ...]
+Given = dict[str, tuple[int, Runs]]
+"""By producer, the start of the job (UNIX seconds) and what it gives, in runs of mWh a minute."""
+
+
+def given_by(contract: Contract, job: Job) -> Given:
+    """Return what each producer gives to a job by a contract."""
+    if contract.producer == SHARED:
+        return {share.producer: (contract.start_s, share.minutes_mwh) for share in contract.shares}
+    if contract.producer == GRID:
+        return {}
+    return {contract.producer: (contract.start_s, packed(load_mwh(job.as_sent.load_profile, contract.start_s)))}
+
+
+class SharedSides:
+    """The contracts as consumers and producers have them, which the ledger must agree with."""
+
+    def __init__(self) -> None:
+        self.contracts: dict[str, Contract] = {}
+        """The consumers' side, by job id."""
+        self.promised: dict[str, dict[str, tuple[int, Runs]]] = defaultdict(dict)
+        """The producers' side: start and share, by producer id and job id."""
+
+    @classmethod
+    def of(cls, cast: Cast) -> SharedSides:
+        """Return what the agents of this process have."""
+        sides = cls()
+        for consumer in cast.consumers.values():
+            sides.contracts.update(consumer.contracts)
+        for producer, agent in cast.producers.items():
+            if isinstance(agent, SharedProducer):
+                sides.promised[producer] = dict(agent.shares)
+        return sides
+
+
+class HeardShares:
+    """The sides of all agents, from what they say to the manager, wherever they live.
+
+    Each agent is heard on its own business only: a consumer on the contracts of its jobs, a producer on its shares.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Begin with the first message of a run.
+
+        Args:
+            scenario: What is run: it says whose job is whose.
+        """
+        self.sides = SharedSides()
+        self._jobs = {job.job_id: job for job in scenario.jobs}
+        self._said: set[tuple[str, str]] = set()
+        """Contract id and JSON of each contract that its consumer has reported."""
+        self._promised: set[tuple[str, str, int, Runs]] = set()
+        """Job, producer, start and share, as producers have promised them."""
+
+    def hear(self, envelope: Envelope) -> None:
+        """Take note of a message; those of other kinds have no part in a contract."""
+        sender, sides = envelope.sender, self.sides
+        match envelope.body:
+            case {"kind": "SharePromised", "job_id": str(job_id), "start_s": int(s), "minutes_mwh": runs}:
+                share = tuple((int(count), int(mwh)) for count, mwh in runs)
+                if share:
+                    sides.promised[sender][job_id] = (s, share)
+                    self._promised.add((job_id, sender, s, share))
+                else:
+                    sides.promised[sender].pop(job_id, None)
+            case {"kind": "ShareVoid", "job_id": str(job_id)} if sender == MANAGER:
+                sides.promised[envelope.to].pop(job_id, None)
+            case {"kind": "AddJob", "job": {"job_id": str(job_id)} as job} if sender == TIMELINE:
+                self._jobs.setdefault(job_id, Job.model_validate(job))
+            case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
+                sides.contracts.pop(job_id, None)
+            case {"kind": "ContractAgreed" | "SharesAmended", "contract": dict(reported)}:
+                contract = Contract.model_validate(reported)
+                if self._owner(contract.job_id) == sender:
+                    sides.contracts[contract.job_id] = contract
+                    self._said.add((contract.contract_id, contract.model_dump_json()))
+            case {"kind": "ContractCancelled", "contract_id": str(id_)}:
+                job_id = id_.rpartition("/")[0]
+                if self._owner(job_id) == sender:
+                    sides.contracts.pop(job_id, None)
+
+    def unsigned(self, entry: LedgerEntry) -> str:
+        """Return why a contract that the manager enters as standing has not been agreed by all; empty: it has."""
+        contract = entry.contract
+        if entry.state != "standing":
+            return ""
+        if (contract.contract_id, contract.model_dump_json()) not in self._said:
+            owner = self._owner(contract.job_id)
+            return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported it so"
+        for producer, (start_s, runs) in given_by(contract, self._jobs[contract.job_id]).items():
+            if (contract.job_id, producer, start_s, runs) not in self._promised:
+                return f"contract {contract.contract_id!r} stands, but {producer!r} has not promised its share"
+        return ""
+
+    def _owner(self, job_id: str) -> str | None:
+        job = self._jobs.get(job_id)
+        return None if job is None else job.agent
+
+
+def share_disagreements(
+    ledger: Iterable[LedgerEntry], sides: SharedSides, jobs: Iterable[Job], producers: Iterable[str]
+) -> list[str]:
+    """Return where consumers, producers and the ledger differ at the end of a run; empty where all agree.
+
+    Args:
+        ledger: All entries.
+        sides: What consumers and producers have.
+        jobs: Those whose consumers' side is known.
+        producers: Ids of those whose side is known.
+    """
+    standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
+    known = {job.job_id: job for job in jobs}
+    problems = [
+        f"job {job_id!r}: its consumer {known[job_id].agent!r} reports {_told(sides.contracts.get(job_id))}, "
+        f"the ledger has {_told(standing.get(job_id))}"
+        for job_id in sorted(known.keys() & (standing.keys() | sides.contracts.keys()))
+        if standing.get(job_id) != sides.contracts.get(job_id)
+    ]
+    in_ledger: dict[str, Given] = defaultdict(dict)
+    for job_id, contract in standing.items():
+        if job_id in known:
+            for producer, given in given_by(contract, known[job_id]).items():
+                in_ledger[producer][job_id] = given
+    for producer in producers:
+        promised, signed = sides.promised.get(producer, {}), in_ledger.get(producer, {})
+        problems += [
+            f"job {job_id!r}: producer {producer!r} gives {_told_share(promised.get(job_id))}, "
+            f"the ledger has {_told_share(signed.get(job_id))} from it"
+            for job_id in sorted(known.keys() & (promised.keys() | signed.keys()))
+            if promised.get(job_id) != signed.get(job_id)
+        ]
+    return problems
+
+
+def share_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
+    """Return which shares are more than their job draws, or come from no producer of the scenario."""
+    jobs = {job.job_id: job for job in scenario.jobs}
+    problems = []
+    for contract in (entry.contract for entry in ledger if entry.state == "standing"):
+        job = jobs.get(contract.job_id)
+        if job is None:
+            continue  # the manager's problem, which is reported as such
+        drawn = load_mwh(job.as_sent.load_profile, contract.start_s)
+        shares = [unpacked(share.minutes_mwh, len(drawn)) for share in contract.shares]
+        if (sum(shares, start=np.zeros_like(drawn)) > drawn).any():
+            problems.append(f"contract {contract.contract_id!r}: its shares give more than its job draws in a minute")
+        problems += [
+            f"contract {contract.contract_id!r} has a share of {producer!r}, which is no producer"
+            for producer in contract.producers
+            if producer not in scenario.producers
+        ]
+    return problems
+
+
+def double_booked(
+    jobs: Sequence[Job], ledger: Iterable[LedgerEntry], forecasts: Mapping[str, Sequence[tuple[int, Production]]]
+) -> list[str]:
+    """Return which producers give more in a minute than they forecast.
+
+    Args:
+        jobs: All jobs.
+        ledger: All entries.
+        forecasts: By producer, its forecasts, each with the time from which it counted, UNIX seconds.
+    """
+    by_id = {job.job_id: job for job in jobs}
+    given: dict[str, list[tuple[int, Runs]]] = defaultdict(list)
+    for contract in (entry.contract for entry in ledger if entry.state == "standing"):
+        for producer, share in given_by(contract, by_id[contract.job_id]).items():
+            given[producer].append(share)
+    problems = []
+    for producer, shares in given.items():
+        if producer not in forecasts:
+            continue
+        first = min(start_s // MINUTE_S for start_s, _ in shares)
+        last = max(start_s // MINUTE_S + sum(count for count, _ in runs) for start_s, runs in shares)
+        total = np.zeros(last - first, dtype=np.int64)
+        for start_s, runs in shares:
+            series, begin = unpacked(runs), start_s // MINUTE_S - first
+            total[begin : begin + len(series)] += series
+        over = np.flatnonzero(total > _forecast_mwh(forecasts[producer], first, last - first))
+        if len(over):
+            minute_s = (first + int(over[0])) * MINUTE_S
+            problems.append(f"producer {producer!r} gives more in the minute {minute_s} than it forecast")
+    return problems
+
+
+def forecasts_of(cast: Cast) -> dict[str, Sequence[tuple[int, Production]]]:
+    """Return the forecasts of those producers of this process that have never been away, for `double_booked`."""
+    return {
+        producer: agent.forecasts
+        for producer, agent in cast.producers.items()
+        if isinstance(agent, SharedProducer) and not agent.was_away
+    }
+
+
+def _forecast_mwh(
+    forecasts: Sequence[tuple[int, Production]], first: int, minutes: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return what was forecast for each minute when it ended, mWh, shape (minutes,)."""
+    expected = np.zeros(minutes, dtype=np.int64)
+    known: Outlook | None = None
+    for counts_from_s, production in forecasts:
+        known = Outlook.of(production) if known is None else known.continued_by(production)
+        begin = max(0, counts_from_s // MINUTE_S - first)
+        if begin < minutes:
+            expected[begin:] = produced_mwh(known, first + begin, minutes - begin)
+    return expected
+
+
+def _told(contract: Contract | None) -> str:
+    if contract is None:
+        return "no contract"
+    shares = "".join(
+        f", {_told_share((contract.start_s, share.minutes_mwh))} of {share.producer!r}" for share in contract.shares
+    )
+    return f"a contract with {contract.producer!r} from {contract.start_s}{shares}"
+
+
+def _told_share(given: tuple[int, Runs] | None) -> str:
+    if given is None:
+        return "nothing"
+    start_s, runs = given
+    return f"{Share(producer='?', minutes_mwh=runs).energy_wh:g} Wh from {start_s}"

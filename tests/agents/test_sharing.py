@@ -1,0 +1,117 @@
+"""Composing a job's supply from offers, and shares in whole mWh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from pydantic import ValidationError
+
+from agents.energy import LoadProfile
+from agents.errors import SettingsError
+from agents.model import SHARED, Contract
+from agents.shares import Share, load_mwh, packed, unpacked
+from agents.sharing import PREFERENCES, Offers, SupplySettings, compose
+
+MINUTES = 12
+LOAD = LoadProfile(times_s=(0, 120, 240), cumulative_wh=(0.0, 60.0, 90.0))
+"""1.8 kW for two minutes, then 0.9 kW for two."""
+FREE = st.lists(st.integers(0, 40_000), min_size=MINUTES, max_size=MINUTES)
+OFFERS = st.lists(FREE, min_size=1, max_size=4).map(
+    lambda rows: Offers(0, tuple(f"roof-{i}" for i in range(len(rows))), np.array(rows, dtype=np.int64))
+)
+STARTS = ((0, 60 * (MINUTES - 4)),)
+
+
+def offers(**free: list[int]) -> Offers:
+    """Return offers from minute 0 on."""
+    return Offers(0, tuple(sorted(free)), np.array([free[name] for name in sorted(free)], dtype=np.int64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(OFFERS)
+def test_shares_are_within_the_offers_and_the_draw_and_nothing_better_is_possible(offered: Offers) -> None:
+    """Whatever is offered."""
+    found = compose(LOAD, STARTS, offered, PREFERENCES)
+    drawn, begin = load_mwh(LOAD, found.start_s), found.start_s // 60
+    total = np.zeros(len(drawn), dtype=np.int64)
+    for producer, share in found.minutes_mwh.items():
+        row = offered.free_mwh[offered.producers.index(producer), begin : begin + len(drawn)]
+        assert (share <= row[: len(share)]).all()
+        total += share
+    assert (total <= drawn).all()
+    assert total.sum() == found.covered_mwh
+    pooled = offered.free_mwh.sum(axis=0)
+    best = max(int(np.minimum(pooled[i : i + 4], drawn[:4]).sum()) for i in range(MINUTES - 3))
+    assert found.covered_mwh == best
+
+
+@settings(max_examples=60, deadline=None)
+@given(OFFERS, st.integers(0, 3), FREE)
+def test_more_on_offer_never_covers_less(offered: Offers, row: int, more: list[int]) -> None:
+    """So composing again with the job's own shares among the offers never lowers what is covered."""
+    before = compose(LOAD, STARTS, offered, PREFERENCES)
+    free = offered.free_mwh.copy()
+    free[row % len(free)] += np.array(more, dtype=np.int64)
+    assert compose(LOAD, STARTS, Offers(0, offered.producers, free), PREFERENCES).covered_mwh >= before.covered_mwh
+
+
+def test_one_panel_and_a_job_that_fits_give_the_first_start_with_enough_sun() -> None:
+    """As with whole jobs."""
+    found = compose(LOAD, STARTS, offers(roof=[0, 0, 20_000, 40_000, 40_000, 40_000, *[20_000] * 6]), PREFERENCES)
+    assert found.start_s == 180
+    assert found.minutes_mwh.keys() == {"roof"}
+
+
+def test_preferences_decide_in_their_order_among_equals() -> None:
+    """Both roofs cover the job wholly at any time; the own one only later."""
+    own_later = offers(mine=[0] * 5 + [40_000] * 7, theirs=[40_000] * MINUTES)
+    assert compose(LOAD, STARTS, own_later, PREFERENCES, own={"mine"}).start_s == 300
+    assert compose(LOAD, STARTS, own_later, ("covered", "earliest"), own={"mine"}).start_s == 0
+    halves = offers(a=[15_000] * MINUTES, b=[15_000] * MINUTES, c=[0] * 6 + [40_000] * 6)
+    assert compose(LOAD, STARTS, halves, ("covered", "fewest", "earliest")).start_s == 360
+    assert compose(LOAD, STARTS, halves, ("covered", "earliest")).start_s == 0
+
+
+def test_the_cheapest_start_leaves_the_grid_what_costs_least() -> None:
+    """Half of each start is covered; the grid is cheap late."""
+    price = np.array([0.4] * 6 + [0.1] * 6)
+    half = offers(roof=[7_500] * MINUTES)
+    assert compose(LOAD, STARTS, half, ("cheapest", "earliest"), grid_price=price).start_s == 360
+    assert compose(LOAD, STARTS, half, ("covered", "cheapest", "earliest"), grid_price=price).start_s == 360
+
+
+@given(st.lists(st.integers(0, 3), max_size=40))
+def test_runs_read_back_as_the_minutes_that_they_stand_for(minutes: list[int]) -> None:
+    """Zeros at the end are implied."""
+    series = np.array(minutes, dtype=np.int64)
+    assert (unpacked(packed(series), len(series)) == series).all()
+
+
+@pytest.mark.parametrize("runs", [(), ((2, 0),), ((1, 5), (1, 5)), ((0, 5),), ((1, -5),), ((1, 5), (3, 0))])
+def test_a_share_is_written_in_one_way_only(runs: tuple[tuple[int, int], ...]) -> None:
+    """Or two households could sign the same share and mean different texts."""
+    with pytest.raises(ValidationError):
+        Share(producer="roof", minutes_mwh=runs)
+
+
+def test_a_contract_has_shares_if_several_supply_it_and_is_written_without_them_otherwise() -> None:
+    """So ledgers of whole jobs stay as they were, to the byte."""
+    share = Share(producer="roof", minutes_mwh=((4, 100),))
+    whole = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_s=0, agreed_s=0, energy_wh=90.0)
+    assert "shares" not in whole.model_dump()
+    with pytest.raises(ValidationError, match="has shares if its producer is 'shared'"):
+        Contract(**whole.model_dump(), shares=(share,))
+    shared = Contract(**{**whole.model_dump(), "producer": SHARED}, shares=(share,))
+    assert Contract.model_validate_json(shared.model_dump_json()) == shared
+
+
+def test_all_that_is_wrong_with_settings_is_said_at_once() -> None:
+    """As with algorithms."""
+    with pytest.raises(SettingsError) as error:
+        SupplySettings("half", ("covered", "covered", "sunny"))  # type: ignore[arg-type]  # what users may write
+    assert error.value.problems == (
+        "unknown supply 'half': allowed are whole, shared",
+        "unknown preference 'sunny': allowed are covered, own-roof, cheapest, fewest, earliest",
+        "preference 'covered' is given twice",
+    )

@@ -1,0 +1,128 @@
+"""A host that is alone runs the rounds of its own agents by itself, answers once, and comes back from a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from broker.hosts.agent import Agent
+from broker.hosts.host import Host
+from broker.hosts.journal import HostJournal, RoundRecord
+from broker.protocol import Batch, Done, Grant, Member, Roster, envelopes_of, topics
+from broker.transport.base import Bus, Delivery
+from broker.transport.memory import MemoryBroker
+from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
+from tests.broker.hosts.test_sessions import PATIENCE, RUN, heard, quickly
+
+QUESTIONS = 3
+
+
+class Questioner(Agent[Ping]):
+    """Asks its neighbour on the same host, one question after the other."""
+
+    async def run(self) -> None:
+        """Ask at the start."""
+        for n in range(QUESTIONS):
+            await self.ask("echo", Ping(n=n))
+
+
+class DeathError(Exception):
+    """The process dies."""
+
+
+class CrashAt:
+    """Ends the process after a step was journaled (`broker.hosts.journal.RoundObserver`)."""
+
+    def __init__(self, step: int | None) -> None:
+        self.step = step
+        self.ran: list[int] = []
+
+    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+        """Note the round, or crash."""
+        if record.grant.step == self.step:
+            raise DeathError
+        self.ran.append(record.grant.step)
+
+
+def host_with(observer: CrashAt, journal: HostJournal | None = None) -> Host:
+    """Return a host with both agents."""
+    agents: list[Agent[Ping]] = [Questioner("asker"), Echo("echo")]
+    return Host("a", RUN, agents, MESSAGES, seed=1, timeouts=PATIENCE, observer=observer, journal=journal)
+
+
+async def admit(bus: Bus, host: Host) -> list[Delivery]:
+    """Put a host's process into the roster; return what it says then."""
+    members = {"a": Member(session=host.session, agents=("asker", "echo"))}
+    await bus.publish(topics.roster(RUN), Roster(hosts=members), retain=True)
+    return await heard(bus)
+
+
+def answers_in(deliveries: list[Delivery]) -> list[Done]:
+    """Return the answers among what was heard, without signs of life."""
+    dones = [delivery.read(Done) for delivery in deliveries if delivery.topic == topics.done(RUN, "a")]
+    return [done for done in dones if not done.busy]
+
+
+def grant(step: int, *, alone: bool = True) -> Grant:
+    """Return a grant of the run's first second."""
+    return Grant(step=step, time=0, round=step, expected={"a": {}}, phase="run" if step else "start", alone=alone)
+
+
+def test_a_host_that_is_alone_answers_once_for_all_rounds_of_its_agents() -> None:
+    """Whoever watches gets all messages in a batch; one that is not alone answers for each round."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        observer = CrashAt(None)
+        host = host_with(observer)
+        async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.done(RUN, "a"), topics.local(RUN, "a"))
+            life = tasks.create_task(host.run(broker))
+            await admit(bus, host)
+            await bus.publish(topics.grant(RUN, "a"), grant(0, alone=False))
+            (first,) = answers_in(await heard(bus))
+            assert (first.more, first.local, first.pending) == (0, 1, True)
+            await bus.publish(topics.grant(RUN, "a"), grant(1))
+            after = await heard(bus)
+            (second,) = answers_in(after)
+            assert (second.step, second.more, second.local, second.pending) == (1, 5, 5, False)
+            (batch,) = [delivery.payload for delivery in after if delivery.topic == topics.local(RUN, "a")]
+            assert [e.step for e in envelopes_of(Batch.model_validate_json(batch))] == [1, 2, 3, 4, 5]
+            await bus.publish(topics.grant(RUN, "a"), grant(1))
+            assert answers_in(await heard(bus)) == [second]
+            assert observer.ran == list(range(2 * QUESTIONS + 1))
+            life.cancel()
+
+    quickly(main())
+
+
+def test_a_host_that_crashed_while_it_was_alone_answers_for_the_rounds_in_its_journal(tmp_path: Path) -> None:
+    """The clock goes on from there: none of the rounds runs twice, and no message is lost."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        path = tmp_path / "journal"
+        async with broker.connect("rest") as bus:
+            await bus.subscribe(topics.done(RUN, "a"))
+            with HostJournal(path, {}) as journal:
+                host = host_with(CrashAt(3), journal)
+                life = asyncio.create_task(host.run(broker))
+                await admit(bus, host)
+                await bus.publish(topics.grant(RUN, "a"), grant(0))
+                assert answers_in(await heard(bus)) == []
+                await asyncio.wait([life])
+                assert life.exception() is not None
+            observer = CrashAt(None)
+            with HostJournal(path, {}) as journal:
+                host = host_with(observer, journal)
+                life = asyncio.create_task(host.run(broker))
+                (answer,) = answers_in(await admit(bus, host))
+                assert (answer.step, answer.more, answer.pending) == (0, 3, True)
+                await bus.publish(topics.grant(RUN, "a"), grant(4))
+                (answer,) = answers_in(await heard(bus))
+                assert (answer.step, answer.more, answer.pending) == (4, 2, False)
+                assert observer.ran == list(range(2 * QUESTIONS + 1))
+                life.cancel()
+                await asyncio.wait([life])
+
+    quickly(main())

@@ -1,0 +1,220 @@
+"""Shared supply: several producers and the grid supply a job together, minute by minute."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import looptime
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agents import GRID, SHARED, LoadProfile, Prediction, Production
+from agents.model import Device, House, Job
+from agents.sharing import SupplySettings
+from broker.protocol.timeouts import Timeouts
+from broker.servers.embedded import embedded_broker
+from broker.transport.base import Broker
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
+from scenarios.files import save_scenario
+from scenarios.generate.neighbourhood import scarce
+from scenarios.load import load_scenario
+from scenarios.metrics import settle
+from scenarios.results import ResultsReader
+from scenarios.results.share_series import share_series
+from scenarios.scenario import ProducerSeries, Scenario
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.shared_sides import double_booked
+from tests.faults.network import Faults, FaultyBroker
+from tui.cli.app import app
+
+BAD_NETWORK = Faults(drop=0.05, double=0.1, delay_most_wall_s=1.0, reconnect=0.005)
+SHARED_SUPPLY = SupplySettings("shared")
+
+
+def run(
+    scenario: Scenario, broker: Broker | None = None, *, hosts: int | None = 1, supply: SupplySettings = SHARED_SUPPLY
+) -> RunOutcome:
+    """Run in an event loop whose wall clock jumps when nothing happens: waiting for what is lost costs nothing."""
+    settings = RunSettings(seed=1, run_id="run", hosts=hosts, supply=supply, patience=Timeouts(limit_wall_s=1e6))
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(run_scenario(scenario, settings, broker or MemoryBroker()))
+
+
+def constant(power_w: float, begin_s: int, end_s: int, issued_s: int = 0) -> Prediction:
+    """Return a forecast of constant power."""
+    energy_wh = power_w * (end_s - begin_s) / 3600
+    return Prediction(
+        issued_s=issued_s, production=Production(times_s=(begin_s, end_s), cumulative_wh=(0.0, energy_wh))
+    )
+
+
+def neighbourhood(*roofs: tuple[Prediction, ...], power_w: float = 1_200.0, latest_s: int = 7_200) -> Scenario:
+    """One hour of washing in the first house; a roof on each house."""
+    load = LoadProfile(times_s=(0, 3_600), cumulative_wh=(0.0, power_w))
+    job = Job(
+        job_id="wash",
+        source_id="wash",
+        house="0",
+        device="washer",
+        profile="cotton",
+        load_profile=load,
+        registered_s=60,
+        earliest_start_s=600,
+        latest_start_s=latest_s,
+    )
+    houses = [
+        House(
+            id=str(i),
+            devices=(
+                *((Device(id="washer", house="0", type="consumer"),) if i == 0 else ()),
+                Device(id=f"roof-{i}", house=str(i), type="producer"),
+            ),
+        )
+        for i in range(len(roofs))
+    ]
+    return Scenario(
+        name="three",
+        start_s=0,
+        seed=1,
+        houses=tuple(houses),
+        jobs=(job,),
+        producers={f"roof-{i}": ProducerSeries(predictions=given) for i, given in enumerate(roofs)},
+    )
+
+
+def supplied_wh(outcome: RunOutcome, scenario: Scenario) -> dict[str, float]:
+    """Return what each supplier gives to the only job, Wh."""
+    (entry,) = [entry for entry in outcome.ledger if entry.state == "standing"]
+    return {s.producer: round(s.energy_wh, 3) for s in share_series(scenario.jobs[0], entry.contract)}
+
+
+def test_a_burst_that_no_roof_can_supply_alone_is_shared_and_the_grid_gives_the_rest() -> None:
+    """With whole jobs it is grid power."""
+    scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
+    assert run(scenario, supply=SupplySettings("whole")).ledger[0].contract.producer == GRID
+    outcome = run(scenario)
+    assert outcome.ledger[0].contract.producer == SHARED
+    assert supplied_wh(outcome, scenario) == {"roof-0": 499.98, "roof-1": 400.02, GRID: 300.0}
+
+
+def test_one_panel_and_a_job_that_fits_give_the_contract_of_the_whole_job_rule() -> None:
+    """To the byte."""
+    scenario = neighbourhood((constant(100, 0, 3_000), constant(1_200, 3_000, 14_400)))
+    whole, shared = run(scenario, supply=SupplySettings("whole")), run(scenario)
+    assert shared.ledger_sha256 == whole.ledger_sha256
+
+
+def test_a_falling_forecast_shrinks_a_share_and_another_roof_fills_the_gap_even_while_the_job_runs() -> None:
+    """The minutes that have passed stay as they were, and the start stays."""
+    lower = constant(100, 2_400, 14_400, issued_s=2_400)
+    scenario = neighbourhood((constant(1_200, 0, 14_400), lower), (constant(600, 0, 14_400),))
+    outcome = run(scenario)
+    contract = outcome.ledger[0].contract
+    assert contract.start_s == 600
+    first, last = 1_800 / 3_600, 1_800 / 3_600
+    assert supplied_wh(outcome, scenario) == pytest.approx(
+        {"roof-0": 1_200 * first + 100 * last, "roof-1": 600 * last, GRID: 500 * last}, abs=0.1
+    )
+    history = outcome.ledger[0].history
+    assert [event.what for event in history] == ["agreed", "amended", "amended"]
+    assert [event.producer for event in history] == ["roof-0", SHARED, SHARED]
+    assert "roof-0 gives less: the new forecast has less sun" in history[1].reason
+
+
+def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None:
+    """Its start was agreed, and the sun comes later than expected."""
+    better = constant(1_200, 5_000, 14_400, issued_s=300)
+    scenario = neighbourhood((constant(600, 0, 14_400), better))
+    outcome = run(scenario)
+    assert outcome.ledger[0].contract.start_s == 5_040
+    assert supplied_wh(outcome, scenario) == {"roof-0": 1_200.0}
+
+
+@pytest.mark.long
+def test_energy_adds_up_to_the_last_wh_minute_by_minute() -> None:
+    """Shares and grid are what the jobs draw; no roof gives more than its newest forecast."""
+    scenario = load_scenario("scarce")
+    outcome = run(scenario)
+    standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
+    jobs = {job.job_id: job for job in scenario.jobs}
+    for contract in standing:
+        job = jobs[contract.job_id]
+        at_s = np.arange(job.duration_s + 1)
+        each = [np.interp(at_s, s.times_s, s.cumulative_wh) for s in share_series(job, contract)]
+        given = np.sum(each, axis=0)
+        edges_s = at_s[(at_s + contract.start_s) % 60 == 0]
+        assert given[edges_s] == pytest.approx(job.load_profile.energy_until_wh(edges_s), abs=1e-6)
+    settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
+    assert settled.drawn_wh.sum() == pytest.approx(settled.share_minutes.contracted_wh.sum())
+    assert settled.job_delivered_wh.sum() == pytest.approx(settled.delivered_wh.sum())
+    forecasts = {
+        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
+        for producer, series in scenario.producers.items()
+    }
+    assert not double_booked(scenario.jobs, outcome.ledger, forecasts)
+    doubled = [*outcome.ledger, *outcome.ledger]
+    assert any("gives more in the minute" in problem for problem in double_booked(scenario.jobs, doubled, forecasts))
+
+
+def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network() -> None:
+    """Wherever agents live, whatever is lost."""
+    street = load_scenario("street")
+    expected = run(street).ledger_sha256
+    assert run(street, hosts=None).ledger_sha256 == expected
+    assert run(street, FaultyBroker(MemoryBroker(), BAD_NETWORK, 3), hosts=3).ledger_sha256 == expected
+
+
+@pytest.mark.long
+async def test_the_ledger_is_the_same_over_mqtt() -> None:
+    """A real broker, one host a household."""
+    scenario = load_scenario("scarce")
+    settings = RunSettings(seed=1, run_id="memory", hosts=1, supply=SHARED_SUPPLY)
+    expected = (await run_scenario(scenario, settings, MemoryBroker())).ledger_sha256
+    async with embedded_broker() as broker:
+        over_mqtt = RunSettings(seed=1, run_id="mqtt", supply=SHARED_SUPPLY)
+        assert (await run_scenario(scenario, over_mqtt, MqttBroker(broker.url))).ledger_sha256 == expected
+
+
+def test_the_command_line_says_who_supplies_which_minute(tmp_path: Path) -> None:
+    """As JSON, and in the results file."""
+    scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
+    file = tmp_path / "three.yaml"
+    save_scenario(scenario, file)
+    out = tmp_path / "results.sqlite"
+    done = CliRunner().invoke(
+        app, ["run", str(file), "--supply", "shared", "--bus", "memory", "--json", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert (result["algorithm"], result["supply"]) == ("insertion", "shared")
+    (contract,) = result["runs"][0]["contracts"]
+    assert contract["producer"] == "shared"
+    assert [share["producer"] for share in contract["shares"]] == ["roof-0", "roof-1", "grid"]
+    assert sum(share["energy_wh"] for share in contract["shares"]) == pytest.approx(contract["energy_wh"])
+    assert contract["shares"][0]["cumulative_wh"] == [[0, 0.0], [3600, pytest.approx(499.98)]]
+    with ResultsReader(out) as results:
+        assert results.ledger(1)[0].contract.shares
+        assert results.run(1).ledger_sha256 == result["runs"][0]["ledger_sha256"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 5])
+def test_sharing_delivers_more_than_whole_jobs_by_contract_and_in_truth(seed: int) -> None:
+    """In truth: what all roofs give to all loads, whatever was agreed."""
+    scenario = scarce(seed)
+    figures = []
+    for supply in (SupplySettings("whole"), SHARED_SUPPLY):
+        outcome = run(scenario, supply=supply)
+        standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
+        settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
+        pooled_wh = np.minimum(settled.consumed_wh, settled.produced_wh.sum(axis=0)).sum()
+        figures.append((settled.delivered_wh.sum(), pooled_wh))
+    (whole_wh, whole_pooled_wh), (shared_wh, shared_pooled_wh) = figures
+    assert shared_wh > 1.05 * whole_wh
+    assert shared_pooled_wh >= whole_pooled_wh

@@ -1,0 +1,54 @@
+"""Real devices are found at a broker and added to a house."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.command import CommandList, CommandPalette
+from textual.widgets import Input
+
+from broker.servers import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
+from scenarios.load import load_scenario
+from tui.editor.choose_several import ChooseSeveral
+from tui.shell.dialogs import AskText
+
+pytestmark = [
+    pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+    pytest.mark.long,  # it listens for some seconds
+]
+
+Editing = Any
+PLUG = {"t": "tasmota_A1", "dn": "Washer", "fn": ["Miele"], "rl": [1], "tp": ["cmnd", "stat", "tele"]}
+
+
+async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editing: Editing, file: Path) -> None:
+    """By the palette: the broker's address, the plug among what is there, and a file that is valid."""
+    async with managed_mosquitto() as running, MqttBroker(running.url).connect("plug") as plug, editing(file) as person:
+        await plug.publish("tasmota/discovery/A1/config", json.dumps(PLUG).encode(), qos=1, retain=True)
+        await plug.publish("solar/116180/status/reachable", b"1", qos=1, retain=True)
+        await plug.flush()
+        await person.show("houses", 0)
+        before = len(person.work.tree["houses"][0]["devices"])
+        await person.press("ctrl+p")
+        palette = await person.dialog(CommandPalette)
+        await person.press(*"find", "space", *"real")
+        found = palette.query_one(CommandList)
+        await person.until(lambda: found.option_count and "real devices" in str(found.get_option_at_index(0).prompt))
+        await person.press("enter")
+        asked = await person.dialog(AskText)
+        asked.query_one(Input).value = f"mqtt://127.0.0.1:{running.url.port}"
+        await person.press("enter")
+        await person.dialog(ChooseSeveral)
+        await person.press("down", "space", "enter")
+        await person.until(lambda: len(person.work.tree["houses"][0]["devices"]) == before + 1)
+        device = person.work.tree["houses"][0]["devices"][before]
+        assert device["gateway"] == {"adapter": "tasmota", "topic": "tasmota_A1"}
+        await person.settle()
+        assert person.work.problems == ()
+        await person.press("ctrl+s")
+        await person.until(lambda: not person.work.history.is_dirty)
+    assert [gateway.adapter for gateway in load_scenario(file).gateways.values()] == ["tasmota"]

@@ -1,0 +1,101 @@
+"""Edit actions of real devices: those that announce themselves at a broker are added to a house."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from broker import BrokerUrlError
+from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
+from scenarios.devices import Found, scan_broker
+from tui.editor import commands, tree_model
+from tui.editor.actions import EditActions, User
+from tui.editor.choose_several import ChooseSeveral
+from tui.editor.edits import Change, Insert
+from tui.editor.session import EditSession
+from tui.editor.tree_model import Ref, Tree, at
+from tui.formatting import plural
+from tui.shell import AdviceError, AskText
+
+LISTEN_WALL_S = 3.0
+"""How long announcements are listened to: retained ones come at once, and devices that are asked answer soon."""
+_HERE = "mqtt://127.0.0.1"
+
+
+class NoDevicesError(AdviceError):
+    """Nothing announces itself at a broker."""
+
+
+class ScanActions:
+    """What the palette offers for real devices."""
+
+    def __init__(self, session: EditSession, user: User, edits: EditActions) -> None:
+        """Make the actions.
+
+        Args:
+            session: What they change.
+            user: Who is asked.
+            edits: The other edit actions.
+        """
+        self._session = session
+        self._user = user
+        self._edits = edits
+
+    async def add_found(self) -> None:
+        """Listen at a broker, let the user choose among the devices there, and add them to a house.
+
+        Raises:
+            BrokerUnreachableError, BrokerLostError: See `broker.transport`.
+            NoDevicesError: There is none.
+        """
+        house = await self._edits.pick_house("Which house do the real devices belong to?")
+        if house is None:
+            return
+        url = await self._user.ask(
+            AskText(
+                "Find real devices at a broker",
+                f"Its URL, mqtt://[user:password@]host[:port]. Listens for {LISTEN_WALL_S:.0f} s.",
+                os.environ.get("SSMIC_BROKER", _HERE),
+                _problem_with,
+            )
+        )
+        if url is None:
+            return
+        access = access_to(url, AccessOptions(), os.environ)
+        self._user.tell(f"Listening at {access.url} ...", timeout_wall_s=LISTEN_WALL_S)
+        found = await scan_broker(MqttBroker(access.url, tls=access.tls), LISTEN_WALL_S)
+        if not found:
+            raise NoDevicesError(f"No device announces itself at {access.url}; see docs/devices.md for what is found.")
+        by_label = {f"{device.id}  {device.adapter}  {device.name}".rstrip(): device for device in found}
+        title = f"Real devices for {tree_model.title_of(self._edits.fields.open_work().tree, house)}"
+        chosen = await self._user.ask(ChooseSeveral(title, tuple(by_label), (), "Each becomes a device of the house."))
+        if chosen:
+            devices = [by_label[label] for label in chosen]
+            self._session.apply(lambda tree: add_found(tree, house, devices))
+
+
+def add_found(tree: Tree, house_ref: Ref, found: Sequence[Found]) -> Change:
+    """Add real devices to a house, with ids that are free.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_ref: The house.
+        found: The devices.
+    """
+    count, taken = len(at(tree, (*house_ref, "devices")) or []), commands.device_ids(tree, at(tree, house_ref))
+    entries: list[Mapping[str, Any]] = []
+    for device in found:
+        id_ = commands.free_id(taken, device.id)
+        taken.add(id_)
+        entries.append({**device.entry(), "id": id_})
+    steps = tuple(Insert((*house_ref, "devices"), count + i, (entry,)) for i, entry in enumerate(entries))
+    return Change(f"add {plural(len(entries), 'real device')}", steps, (*house_ref, "devices", count))
+
+
+def _problem_with(url: str) -> str | None:
+    try:
+        parse_url(url)
+    except BrokerUrlError as error:
+        return str(error)
+    return None
