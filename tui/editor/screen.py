@@ -151,6 +151,7 @@ your own.
 
     DEFAULT_CSS = """
     NeighbourhoodsScreen #desk { height: 1fr; }
+    NeighbourhoodsScreen #nothing Button { min-width: 10; }
     """
 
     def __init__(self) -> None:
@@ -171,8 +172,8 @@ your own.
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b), open a file (Ctrl+O),\n"
-                "import from PySSMic (i), or generate one of any size (+).",
+                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), import from PySSMic (i),\n"
+                "or generate one of any size (+).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),
