@@ -151,7 +151,6 @@ your own.
 
     DEFAULT_CSS = """
     NeighbourhoodsScreen #desk { height: 1fr; }
-    NeighbourhoodsScreen #nothing Button { min-width: 10; }
     """
 
     def __init__(self) -> None:
