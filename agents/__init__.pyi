@@ -83,10 +83,13 @@ from .model import (
 )
 from .negotiating import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
+    ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
     RANKED as RANKED,
+    RANKINGS as RANKINGS,
     NegotiationSettings as NegotiationSettings,
+    known_rankings as known_rankings,
 )
 from .plugins import (
     AGENTS as AGENTS,
@@ -99,12 +102,9 @@ from .provisional import (
     Promise as Promise,
 )
 from .rankings import (
-    ABOUT_RANKING as ABOUT_RANKING,
-    RANKINGS as RANKINGS,
     Places as Places,
     Question as Question,
     Ranking as Ranking,
-    known_rankings as known_rankings,
 )
 from .register import (
     JobRegister as JobRegister,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.errors import SettingsError
-from agents.rankings import known_rankings
+from agents.plugins import plugins
 
 SHORT_LIST: Final = "short-list"
 RANKED: Final = "ranked"
@@ -17,6 +17,21 @@ ABOUT_NEGOTIATION: Final = {
 }
 """One-sentence descriptions."""
 MAX_AT_ONCE: Final = 64
+RANKINGS = "ssmic.rankings"
+"""Group of the entry points by which packages add rankings."""
+ABOUT_RANKING: Final = {
+    "scores": "who has accepted more and declined less comes first, as in PySSMic",
+    "own-roof": "panels of the job's own house first",
+    "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
+    "nearest": "fewest houses between, in the scenario's order",
+    "learning": "drawn by a learning automaton of each consumer, as in CoSSMic",
+}
+"""One-sentence descriptions."""
+
+
+def known_rankings() -> tuple[str, ...]:
+    """Return the names of all rankings, those of other packages last."""
+    return (*ABOUT_RANKING, *(name for name in plugins(RANKINGS) if name not in ABOUT_RANKING))
 
 
 @dataclass(frozen=True, slots=True)

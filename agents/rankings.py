@@ -16,10 +16,9 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
+from agents.negotiating import RANKINGS, known_rankings
 from agents.plugins import load_plugin, plugins
 
-RANKINGS = "ssmic.rankings"
-"""Group of the entry points."""
 REWARD = 0.1
 """By how much of the way to certainty a learning automaton's probability moves with an acceptance."""
 
@@ -151,19 +150,6 @@ _OWN: Final[Mapping[str, Callable[[], Ranking]]] = {
     "nearest": Nearest,
     "learning": LearningAutomaton,
 }
-ABOUT_RANKING: Final = {
-    "scores": "who has accepted more and declined less comes first, as in PySSMic",
-    "own-roof": "panels of the job's own house first",
-    "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
-    "nearest": "fewest houses between, in the scenario's order",
-    "learning": "drawn by a learning automaton of each consumer, as in CoSSMic",
-}
-"""One-sentence descriptions."""
-
-
-def known_rankings() -> tuple[str, ...]:
-    """Return the names of all rankings, those of other packages last."""
-    return (*_OWN, *(name for name in plugins(RANKINGS) if name not in _OWN))
 
 
 def ranking_for(name: str) -> Ranking:
