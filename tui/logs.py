@@ -53,7 +53,18 @@ class _LogFile(logging.FileHandler):
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-        elif not self._has_complained:
+        else:
+            self._complain(error)
+
+    def close(self) -> None:
+        """Close it; what is still buffered may not fit on the disk."""
+        try:
+            super().close()
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._has_complained:
             self._has_complained = True
             complain(f"{self.baseFilename}: the log cannot be written: {error.strerror}")
 
