@@ -57,6 +57,7 @@ async def test_a_household_that_never_comes_back(calm: RunOutcome, on_loss: str)
         assert log.count("leaves, the run has failed") == len(HOUSES) - 1
 
 
+@pytest.mark.long
 async def test_a_second_copy_of_a_household_is_refused(calm: RunOutcome) -> None:
     """It is told why and leaves; the first one goes on."""
     twice = Disturbance((Fault("second copy", HOUSES[0], step=6, away_wall_s=0), Fault("cut", HOUSES[1], 20, 1.5)))

@@ -188,6 +188,7 @@ def test_another_package_of_the_name_agents_is_told_in_one_line(tmp_path: Path, 
         assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.long
 def test_results_are_frames_and_sweeps_are_run(tmp_path: Path) -> None:
     """`ssmic.results.load` and `ssmic.sweep` are the ones of the command line."""
     ssmic.run("scarce", out=tmp_path / "run.sqlite")

@@ -20,6 +20,7 @@ from tui.shell.dialogs import Confirm
 Opened = Any
 
 
+@pytest.mark.long
 async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opened, newest: Path) -> None:
     """Of the run that is chosen; lines that are no record are left out."""
     with ResultsReader(newest) as results:

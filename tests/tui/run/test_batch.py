@@ -188,6 +188,7 @@ def test_a_form_with_several_algorithms_becomes_a_plan_for_each(tmp_path: Path) 
     assert plans_of(FormValues(others=("exact",), node_limit="0"), street, {})[1].keys() == {"node_limit"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kept", [True, False])
 async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001
     """Whether there are some or not, they stay as they are."""
