@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
+NO_SHARES_FOR_REAL_DEVICES = "'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800
@@ -255,7 +256,18 @@ class Scenario:
     @property
     def supply_settings(self) -> SupplySettings:
         """How jobs are supplied, and what consumers prefer."""
-        return SupplySettings(self.supply, self.prefer)
+        return self.supplied()
+
+    def supplied(self, rule: SupplyRule | None = None, prefer: tuple[Preference, ...] | None = None) -> SupplySettings:
+        """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
+
+        Raises:
+            SettingsError: Values are invalid, or do not go with the scenario's devices.
+        """
+        chosen = SupplySettings(rule or self.supply, self.prefer if prefer is None else prefer)
+        if chosen.is_shared and self.gateways:
+            raise SettingsError((f"supply: {NO_SHARES_FOR_REAL_DEVICES}",))
+        return chosen
 
     @property
     def zone(self) -> Zone:

@@ -227,8 +227,8 @@ def _negotiating(options: RunOptions) -> NegotiationSettings:
 
 
 def _supply(scenario: Scenario, options: RunOptions) -> SupplySettings:
-    prefer: Any = tuple(options.get("prefer") or scenario.prefer)
-    return SupplySettings(options.get("supply") or scenario.supply, prefer)
+    prefer: Any = options.get("prefer")
+    return scenario.supplied(options.get("supply"), tuple(prefer) if prefer else None)
 
 
 def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:

@@ -24,7 +24,15 @@ from scenarios.files.series import SeriesReader
 from scenarios.files.timeline_build import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
-from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Zone, zone_info
+from scenarios.scenario import (
+    NO_SHARES_FOR_REAL_DEVICES,
+    Expectation,
+    Fault,
+    ProducerSeries,
+    Scenario,
+    Zone,
+    zone_info,
+)
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
@@ -132,6 +140,8 @@ class _ScenarioBuilder:
             self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
+        if file.supply == "shared" and self.gateways:
+            self.collector.at(("supply",), NO_SHARES_FOR_REAL_DEVICES)
         jobs = self._jobs()
         start_s = self.series.start_s
         zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)

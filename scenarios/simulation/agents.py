@@ -27,7 +27,6 @@ from agents import (
     Prices,
     PricesAt,
     Producer,
-    SettingsError,
     SharedConsumer,
     SharedManager,
     SharedProducer,
@@ -160,8 +159,7 @@ class _Making:
     """What the agents of devices are made from."""
 
     def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
-        if settings.supply.is_shared and scenario.gateways:
-            raise SettingsError(("supply: jobs of real devices are supplied whole: 'whole' is expected, not 'shared'",))
+        scenario.supplied(settings.supply.rule, settings.supply.prefer)  # raises where they do not go together
         self._scenario = scenario
         self._settings = settings
         self._absent = absent_at_start(scenario)

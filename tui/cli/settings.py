@@ -147,8 +147,8 @@ def supply_settings(scenario: Scenario, supply: SupplyRule | None, prefer: str |
     Raises:
         SettingsError: Values are invalid; the message lists all of them.
     """
-    names: Any = scenario.prefer if prefer is None else tuple(name.strip() for name in prefer.split(","))
-    return SupplySettings(supply or scenario.supply, names)
+    names: Any = None if prefer is None else tuple(name.strip() for name in prefer.split(","))
+    return scenario.supplied(supply, names)
 
 
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from agents.errors import SettingsError
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
 from scenarios.files.yaml_nodes import parse_yaml
@@ -481,3 +482,13 @@ def test_two_ids_that_look_the_same_are_told() -> None:
     profile = '  "w\u00e4sche": {points: [[0, 0], [60, 1]]}\n  "wa\u0308sche": {points: [[0, 0], [60, 2]]}\n'
     message = "there is a load profile 'w\u00e4sche' already; they differ in Unicode form only"
     assert changed("  dish: {", f"{profile}  dish: {{") == [f"s.yaml:7: load_profiles.'wa\u0308sche': {message}"]
+
+
+def test_real_devices_take_no_part_in_shared_supply() -> None:
+    """The check says so, before a run is begun; so does a run that is to share supply though its scenario does not."""
+    plug = DISH.replace("}", ", gateway: {adapter: tasmota, topic: plug}}")
+    message = "supply: 'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
+    text = GOOD.replace(DISH, plug)
+    assert mistakes(text.replace("seed: 1\n", "seed: 1\nsupply: shared\n")) == [f"s.yaml:5: {message}"]
+    with pytest.raises(SettingsError, match=message):
+        load_text(text, "s.yaml", None).supplied("shared")
