@@ -99,14 +99,14 @@ async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path:
         session(tmp_path, LANE, pace=600.0, broker=running.url) as run,
         run.device(f"ssmic/{RUN}/devices/roof/#") as witness,
     ):
-        await finish(_command("pv_inverter.py", EXAMPLES), running.url, REPORTS="2")
+        await finish(_command("pv_inverter.py", EXAMPLES), running.url, REPORTS="4")
         metered = await witness.until(lambda: [state for state in witness.on("state") if state["energy_wh"] > 0])
         await witness.until(lambda: witness.on("state")[-1]["available"] is False)
         await run.stop()
     assert (metered[0]["type"], metered[0]["available"]) == ("producer", True)
     assert not witness.on("error")
     reports = witness.on("report")
-    assert len(reports) == 2
+    assert len(reports) == 4
     assert reports[1]["energy_wh"] > reports[0]["energy_wh"] > 0
     forecast = witness.on("forecast")[0]["points"]
     assert forecast[-1][1] == pytest.approx(2 * 4000 * 12 * 2 / 3.14159, rel=0.01)
