@@ -33,9 +33,9 @@ async def main() -> None:
             content = json.loads(message.payload or b"{}")
             if message.topic.matches(f"{TOPIC}/error"):
                 print(message.topic, content, flush=True)
-            now_s = content.get("time")
-            if not message.topic.matches(f"ssmic/{RUN}/time") or now_s is None:
+            if not message.topic.matches(f"ssmic/{RUN}/time") or not content:
                 continue
+            now_s = content.get("reached") or content["time"]
             if content["state"] == "ended" or (REPORTS and reports >= REPORTS):
                 break
             if last_s is None:

@@ -610,7 +610,8 @@ class Clock:
         if step.phase != "run" and not waits_for_others:
             return True
         if waits_for_others and self.settings.end_s is None:
-            await run_control.wait_changed()
+            await self._reporter.report(bus, "paused" if run_control.is_paused else "running")
+            await run_control.wait_for_others()
             return False
         if not run_control.permits(step.moment, self.now):
             await self._reporter.report(bus, "paused")

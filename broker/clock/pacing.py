@@ -271,8 +271,8 @@ class RunControl:
         self._step_from_s = start_s
         self._step_until_s: int | None = None
         self._changed = asyncio.Event()
-        self._next_s: int | None = None
-        """When the next round is, while no round is running."""
+        self._next_s: float | None = None
+        """When the next round is, while no round is running; infinite: none is known."""
         self._is_early = False
         """Whether the run waits until the pace lets the next round come."""
         self._stopped_at_s = math.floor(at_s) if self.is_stopped else 0
@@ -414,12 +414,22 @@ class RunControl:
 
         A process that did not run meanwhile, because it or its machine was suspended, was away.
         """
+        await self._wait_until(moment.time_s)
+
+    async def wait_for_others(self) -> None:
+        """Wait for a command, or for something from outside the run: no round is next, and virtual time passes."""
+        if self._paused or self.pace.factor is None:
+            await self.wait_changed()
+        else:
+            await self._wait_until(math.inf)
+
+    async def _wait_until(self, next_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._next_s = moment.time_s
+        self._next_s = next_s
         self._is_early = True
         try:
             while not self._paused and not self._changed.is_set():
-                due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
+                due_in_wall_s = self._pacer.due_in_wall_s(next_s)
                 if due_in_wall_s <= 0:
                     return
                 since_wall_s = loop.time()

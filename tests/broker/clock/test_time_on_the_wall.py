@@ -60,7 +60,9 @@ class StartingClock(Clock):
 class Street:
     """A run of one household; its clock and its household can be taken away and come back."""
 
-    def __init__(self, folder: Path, events_s: Sequence[int], pace: str, catch_up: str = "none") -> None:
+    def __init__(
+        self, folder: Path, events_s: Sequence[int], pace: str, catch_up: str = "none", *, is_open: bool = False
+    ) -> None:
         self._journal_file = folder / "clock.journal.sqlite"
         self._broker = MemoryBroker()
         self._at_broker = FaultyBroker(self._broker, Faults(), 0)
@@ -71,6 +73,7 @@ class Street:
             pace=Pace.parse(pace),
             catch_up=CatchUp.parse(catch_up),
             timeouts=PATIENCE,
+            is_open=is_open,
         )
         self._events_s = events_s
         self._clock: asyncio.Task[None] | None = None
@@ -229,6 +232,41 @@ def test_stop_while_paused_closes_where_the_run_stands(tmp_path: Path) -> None:
             await street.command("stop")
             await street.ended()
             assert [time_s for time_s, _ in street.happened] == [0, 64_800, 72_000]
+
+    quickly(main())
+
+
+def test_time_passes_while_an_open_run_has_no_next_event(tmp_path: Path) -> None:
+    """It waits for devices: nothing is overdue, a pause is one, and it ends where it was stopped."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [3_600], "3600x", is_open=True).open() as street:
+            await asyncio.sleep(20)
+            assert street.reports[-1].reached == pytest.approx(72_000, abs=2 * 3600)
+            assert (street.reports[-1].time, street.reports[-1].lag_wall_s) == (3_600, 0)
+            await street.command("pause")
+            assert street.reports[-1].state == "paused"
+            await asyncio.sleep(1_000)
+            assert street.reports[-1].reached == 72_000
+            await street.command("resume")
+            await asyncio.sleep(10)
+            await street.command("stop")
+            await street.ended()
+            assert [time_s for time_s, _ in street.happened] == [0, 3_600, 108_000]
+
+    quickly(main())
+
+
+def test_an_open_run_without_a_pace_waits_for_a_command(tmp_path: Path) -> None:
+    """Without a next event, and without going round in circles."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [3_600], "max", is_open=True).open() as street:
+            await asyncio.sleep(20)
+            assert (street.reports[-1].time, street.reports[-1].reached) == (3_600, 0)
+            await street.command("stop")
+            await street.ended()
+            assert [time_s for time_s, _ in street.happened] == [0, 3_600]
 
     quickly(main())
 
