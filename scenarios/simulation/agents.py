@@ -142,11 +142,10 @@ class Cast:
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
 
-        is_late = scenario.promise == "late" and not self.is_shared
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
             member.negotiating = negotiating
-            if is_late:
+            if scenario.promise == "late":
                 member.promise_late()
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
@@ -184,8 +183,7 @@ class _Making:
         predictions = self._scenario.producers[device.id].predictions
         if gateway is not None and not any(p.production.energy_wh for p in predictions):
             predictions = ()  # it joins with the first forecast of its device
-        is_late = self._scenario.promise == "late" and not self._settings.supply.is_shared
-        scheduler = scheduler_for(self._settings.algorithm, pushes_out=is_late)
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
         is_there = device.agent not in self._absent
         if gateway is not None:
             return GatewayProducer(

@@ -95,6 +95,19 @@ def test_the_optimum_of_a_scenario_is_told(ssmic: Ssmic, small: Path) -> None:
     assert ssmic("optimum", small, "--time-limit", "0").code == 2
 
 
+def test_late_promises_with_shared_supply_are_wrong_usage(ssmic: Ssmic, small: Path) -> None:
+    """Rather than without effect; a run of a sweep would fail for the same reason, so none begins."""
+    late = small.with_name("late.yaml")
+    late.write_text(small.read_text().replace("seed: 3", "seed: 3\npromise: late"))
+    for command in (
+        ("run", small, "--bus", "memory", "--supply", "shared", "--promise", "late"),
+        ("sweep", late, "--vary", "supply=whole,shared"),
+    ):
+        refused = ssmic(*command)
+        assert (refused.code, refused.out) == (2, "")
+        assert "promise: 'early' is expected, not 'late', with supply 'shared'" in refused.err
+
+
 def test_the_optimum_of_shared_supply_beside_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
     """Of both rules: all jobs have a start, and sharing delivers no less; each alone has its figures at the top."""
     both = ssmic("optimum", small, "--supply", "both", "--time-limit", "0.4", "--json").json
