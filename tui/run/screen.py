@@ -70,6 +70,9 @@ The same scenario, settings and seed give the same contracts with every transpor
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
 each run is compared with the clairvoyant optimum.
 
+With *Supply* `shared by minute`, several roofs and the grid supply a job together; *Prefer* says what its consumers
+look for, most important first. *Promise* `late` lets jobs that use the sun better push others out.
+
 **Sweep** (a button, and in the palette) does hundreds of runs with varied settings and values, on all cores.
 
 Expectations of the scenario are listed below the runs: held, failed, or not yet known. In the table, *self-cons.* is
@@ -219,6 +222,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             return
         self.query_one(Preview).show(seen)
         self._scenario = scenario
+        form.preselect(scenario)
         about = f"{'' if opened is None else say_open(opened)}{describe(scenario)}"
         form.tell("\n".join([about, *_noted(found)]))
         self._check()
