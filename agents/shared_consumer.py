@@ -209,8 +209,12 @@ class SharedConsumer(Consumer):
             del supply.held[producer]
             if len(series):
                 supply.held[producer] = series
-            self.amend(self._jobs[shrink.job_id], f"{producer} gives less: {shrink.reason}"[:MAX_REASON_CHARACTERS])
-            self._channels[shrink.job_id].put(_Changed())
+            reason = f"{producer} gives less: {shrink.reason}"[:MAX_REASON_CHARACTERS]
+            if self.is_away and not supply.held and contract.start_s > self.now_s:
+                self.end_contract(contract, reason)  # it looks for supply when its household is back
+            else:
+                self.amend(self._jobs[shrink.job_id], reason)
+                self._channels[shrink.job_id].put(_Changed())
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
@@ -621,6 +625,17 @@ class _SharedJobRun(JobRun):
             return
         reason = "it costs less" if self._agent.puts_cost_first else "more of it is covered"
         await self._change(starts, self._worth_now + self._least_gain(starts), reason)
+        self._wait_without_sun()
+
+    def _wait_without_sun(self) -> None:
+        """Move a job that has lost all of its sun to where it would be without: some may come until then."""
+        contract, starts = self._agent.contracts.get(self._job.job_id), self._starts()
+        if contract is None or not starts or contract.start_s <= self._agent.now_s or self._supply.held:
+            return
+        start_s = self._start_without_sun(starts)
+        if start_s > contract.start_s:
+            self._supply.start_s = start_s
+            self._agent.amend(self._job, "none of it is covered")
 
     async def _change(self, starts: Starts, least_worth: float, reason: str) -> None:
         reserved = await self._reserve(starts, least_worth)

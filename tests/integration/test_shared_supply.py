@@ -180,6 +180,34 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     assert outcome.ledger[0].history[-1].reason == "it costs less"
 
 
+def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:
+    """It joins at ten; they had begun with parts of a small roof, and the grid for the rest."""
+    scenario = load_scenario("late-joiner")
+    at_ten_s = scenario.start_s + 10 * 3_600
+    jobs = {job.job_id: job for job in scenario.jobs}
+    later = [e.contract for e in run(scenario).ledger if e.state == "standing" and e.contract.start_s >= at_ten_s]
+    assert len(later) == 5
+    for contract in later:
+        assert GRID not in {share.producer for share in share_series(jobs[contract.job_id], contract)}
+
+
+def test_jobs_find_the_roof_of_their_household_again_when_it_is_back() -> None:
+    """Both were offline from half past eight to half past twelve; the jobs' windows end later."""
+    outcome = run(load_scenario("household-drops-out"))
+    assert {e.contract.producer for e in outcome.ledger if e.state == "standing"} == {"pv-adler", "pv-dorn"}
+    adler = {e.contract.contract_id: e.state for e in outcome.ledger if e.contract.job_id == "adler-washer"}
+    assert adler == {"adler-washer/1": "cancelled", "adler-washer/2": "standing"}
+
+
+def test_a_job_that_loses_all_of_its_sun_waits_for_some_as_one_that_never_had_any() -> None:
+    """The forecast falls to nothing, and rises again after the start that was agreed first."""
+    nothing, sun_again = constant(0, 300, 14_400, issued_s=300), constant(1_200, 5_400, 14_400, issued_s=3_600)
+    scenario = neighbourhood((constant(1_200, 0, 14_400), nothing, sun_again))
+    outcome = run(scenario)
+    assert [event.start_s for event in outcome.ledger[0].history] == [600, 600, 7_200, 5_400]
+    assert supplied_wh(outcome, scenario) == {"roof-0": 1_200.0}
+
+
 def test_processes_of_a_run_must_agree_on_prices_only_where_consumers_compare_costs() -> None:
     """Contracts depend on them then."""
     dear, cheap = (replace(neighbourhood(()), tariff=Tariff(eur, 0.08, 0.12, 0.4)) for eur in (0.4, 0.2))
