@@ -441,6 +441,10 @@ class Manager(Agent[AnyMessage]):
             else:
                 self._cancel_for_consumer(entry, report.reason)
 
+    def _is_served(self, job_id: str) -> None:
+        """Called when a job has a contract: it no longer waits for producers."""
+        self._waiting.remove(job_id)
+
     def _agree(self, job: RegisteredJob, report: ContractAgreed) -> None:
         contract = report.contract
         if problem := self._problem_with(contract, job):
@@ -454,7 +458,7 @@ class Manager(Agent[AnyMessage]):
                 self.scores.accepted(producer, contract.job_id)
                 self._ranking.learn(job.agent, producer)
             self._end_negotiation(contract.job_id, contract.producer)
-            self._waiting.remove(contract.job_id)
+            self._is_served(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
