@@ -250,6 +250,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                     error=error,
                     scores=outcome.scores_since(settings.scores),
                     without=outcome.without,
+                    disputes=outcome.disputes,
                 )
             return outcome
 
