@@ -73,6 +73,8 @@ class _Course:
     device: str
     """The device's gateway id; a guest's place may have another one by now."""
     changed: Channel[None]
+    reference: str = ""
+    """Of the job, as it was asked for."""
     state: JobState = "NOT_SCHEDULED"
     outcome: Outcome = ""
     reason: str = ""
@@ -285,6 +287,7 @@ class GatewayConsumer(Consumer):
             case "INTERRUPTED" if course.state == "EXECUTING":
                 self._interrupt(course)
             case "FINISHED" | "ABORTED" as end:
+                self._meter_until_end(course)
                 if course.is_running and not course.is_due:
                     self._conclude(course, end, course.outcome)
                 elif course.is_running:
@@ -359,6 +362,12 @@ class GatewayConsumer(Consumer):
             course.idle_since_s = self.now_s
             course.changed.put(None)
 
+    def _meter_until_end(self, course: _Course) -> None:
+        """Count the power of the last reading until now, where the device ends a job without a reading of its own."""
+        if course.is_running and course.readings and self._meter.counter_wh is None:
+            self._meter.advance(self.now_s)
+            self._meter_run(course)
+
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""
         waiting, power_w = self._gateway.waiting, self._meter.power_w
@@ -424,7 +433,7 @@ class GatewayConsumer(Consumer):
             expected = "a load and times within the limits of scenarios"
             self._complain("request", first_problem(error), expected)
             return
-        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel())
+        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel(), asked.reference)
         self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
@@ -603,11 +612,17 @@ class GatewayConsumer(Consumer):
     def _command(self, course: _Course, attempt: int) -> None:
         course.is_commanded = True
         run_s = course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4)
-        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device)
+        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device, course.reference)
         self._show()
 
     def _instruct(
-        self, command: str, asked_id: str, attempt: int = 1, run_s: int | None = None, device: str | None = None
+        self,
+        command: str,
+        asked_id: str,
+        attempt: int = 1,
+        run_s: int | None = None,
+        device: str | None = None,
+        reference: str = "",
     ) -> None:
         self._commands += command == "start"
         self.instruct(
@@ -616,6 +631,7 @@ class GatewayConsumer(Consumer):
                     "command": command,
                     "device": device or self._device,
                     "job": asked_id,
+                    "reference": reference,
                     "time_s": self.now_s,
                     "attempt": attempt,
                     "run_s": run_s,
