@@ -51,6 +51,7 @@ MAX_PROFILES = 1_000
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 _LEAST_GRACE_S = 600
+_HOUR_S = 3600
 _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
 
 
@@ -353,6 +354,8 @@ class GatewayConsumer(Consumer):
         course.readings += 1
         if after_s > course.points[-1][0]:
             course.points.append((after_s, drawn_wh))
+        elif len(course.points) > 1:
+            course.points[-1] = (after_s, drawn_wh)
         power_w = self._meter.power_w
         if power_w is None:
             return
@@ -662,12 +665,20 @@ class GatewayConsumer(Consumer):
             return None
         points = course.points
         if course.state == "FINISHED" and course.idle_since_s is not None:
-            # What it draws when it is over is no part of the programme.
-            over_s = course.idle_since_s - course.started_s
-            points = [point for point in points if point[0] <= over_s]
+            points = self._until_over(points, course.idle_since_s - course.started_s)
         if len(points) < 2:
             return None
         return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
+
+    def _until_over(self, points: list[tuple[int, float]], over_s: int) -> list[tuple[int, float]]:
+        """Return what a programme drew until it was over, without what its device draws afterwards.
+
+        A meter may say that the power has fallen before its counter has the last of the energy.
+        """
+        end_s, end_wh = points[-1]
+        until_wh = max(wh for s, wh in points if s <= over_s)
+        idle_wh = (self._meter.power_w or 0.0) * (end_s - over_s) / _HOUR_S
+        return [*(point for point in points if point[0] < over_s), (over_s, max(until_wh, end_wh - idle_wh))]
 
     def _tell_ledger(self, course: _Course) -> None:
         contract = self.contracts.get(course.job.job_id)
