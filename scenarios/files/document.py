@@ -17,6 +17,7 @@ from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, in_words
 from scenarios.files.read import read_text
+from scenarios.files.sharing_notes import supply_notes
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario
@@ -60,9 +61,10 @@ class Document:
         return []
 
     def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return all problems, or if there are none, notes on parts that do not meet in time."""
+        """Return all problems, or if there are none, notes on parts that do not meet in time or have no effect."""
         try:
-            return [], coverage_notes(self.scenario(where, folder))
+            scenario = self.scenario(where, folder)
+            return [], (*coverage_notes(scenario), *supply_notes(scenario))
         except ScenarioError as error:
             return list(error.problems), ()
 
