@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.servers import find_mosquitto
 from broker.servers.local import free_port
+from scenarios.results import ResultsReader
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S
 from tests.real_programs.home_assistant import HomeAssistant, home_assistant, until
@@ -177,9 +178,11 @@ def test_a_job_requested_in_it_is_negotiated_and_executed(tmp_path: Path, mqtt_p
             control(mqtt_port, "r", {"command": "stop"})
             out, err = run.communicate(timeout=PATIENCE_WALL_S)
             assert out, err
-            contracts = json.loads(out)["runs"][0]["contracts"]
-            (contract,) = [c for c in contracts if c["job_id"].startswith("adler/washer/ha-")]
-            assert contract["producer"] == "pv"
+        with ResultsReader(next((tmp_path / "results").glob("*.sqlite"))) as results:
+            ledger = results.ledger(1)
+        (entry,) = [entry for entry in ledger if entry.contract.job_id.startswith("adler/washer/ha-")]
+        assert entry.contract.producer == "pv"
+        assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
         others = home.states().keys()
 
         def ours() -> set[str]:
