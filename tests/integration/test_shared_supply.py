@@ -284,6 +284,14 @@ def test_the_command_line_says_who_supplies_which_minute(tmp_path: Path) -> None
 
 
 @pytest.mark.long
+def test_a_neighbourhood_of_a_hundred_houses_takes_at_most_twice_the_messages() -> None:
+    """Of the whole-job rule; most of what producers could say is of no use to a job."""
+    village = load_scenario("village")
+    whole, shared = run(village, supply=SupplySettings("whole")), run(village)
+    assert shared.messages <= 2 * whole.messages
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 5])
 def test_sharing_delivers_more_than_whole_jobs_by_contract_and_in_truth(seed: int) -> None:
     """In truth: what all roofs give to all loads, whatever was agreed."""
