@@ -133,9 +133,10 @@ class SharedManager(Manager):
                 continue
             need = job.need(None, None, self.now_s)
             asked = self._waiting.asked(job_id)
-            is_own = number in self._own_of(job)
-            lacks = is_own or self._covered_mwh(job_id) < NEARLY_COVERED * 1_000 * job.sent_energy_wh
-            if number not in asked and len(asked) < MAX_ASKED and lacks and self._remaining.may_supply(number, need):
+            if number in asked or len(asked) >= MAX_ASKED or not self._remaining.may_supply(number, need):
+                continue
+            is_own = self._places.house_of.get(sender) == job.house
+            if is_own or self._covered_mwh(job_id) < NEARLY_COVERED * 1_000 * job.sent_energy_wh:
                 asked.add(number)
                 self._tell_of(job_id, consumer, number)
 

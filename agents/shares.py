@@ -8,6 +8,7 @@ are sent and stored as runs of equal minutes, because production and consumption
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -141,7 +142,8 @@ class Share(BaseModel):
 
     @model_validator(mode="after")
     def _is_canonical(self) -> Self:
-        if self.minutes_mwh != packed(unpacked(self.minutes_mwh)):
+        runs = self.minutes_mwh
+        if not runs[-1][1] or any(one[1] == other[1] for one, other in pairwise(runs)):
             raise ValueError(f"the share of {self.producer!r} is not written as runs of different energies")
         return self
 
