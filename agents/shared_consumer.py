@@ -458,6 +458,12 @@ class _SharedJobRun(JobRun):
         dearest = max(float(np.abs(price).max()) for price in (micro.own, micro.neighbour, micro.grid))
         return max(1.0, LEAST_GAIN * self._energy_mwh * dearest)
 
+    @property
+    def _is_covered(self) -> bool:
+        """Whether hardly any of the job is grid power."""
+        covered_mwh = sum(int(series.sum()) for series in self._supply.held.values())
+        return covered_mwh >= NEARLY_COVERED * self._energy_mwh
+
     def _is_content(self, starts: Starts, worth: float) -> bool:
         """Return whether other producers could hardly make a start and shares worth more."""
         if not self._agent.puts_cost_first:
@@ -609,13 +615,16 @@ class _SharedJobRun(JobRun):
                     case _:
                         pass
             await self._improve()
-            starts = self._starts()
-            if starts and any(isinstance(event, _Changed) for event in events) and not self._is_dropped:
-                known = len(self._supply.asked)
-                if not self._is_content(starts, self._worth_now):  # those that it knows do not make up for it
-                    await self._ask_producers(starts)
-                if len(self._supply.asked) > known:
-                    await self._improve()
+            if any(isinstance(event, _Changed) for event in events) and not self._is_dropped:
+                await self._ask_more()
+
+    async def _ask_more(self) -> None:
+        """Ask further producers if those that the job knows do not make up for what it has lost."""
+        starts, known = self._starts(), len(self._supply.asked)
+        if starts and not self._is_content(starts, self._worth_now):
+            await self._ask_producers(starts)
+        if len(self._supply.asked) > known:
+            await self._improve()
 
     def _starts(self) -> Starts:
         """Return where the job may start: where its device is free, or where it has started."""
@@ -628,8 +637,10 @@ class _SharedJobRun(JobRun):
 
     async def _improve(self) -> None:
         """Change the contract if that is worth more."""
+        if self._is_dropped or (self._is_covered and not self._agent.puts_cost_first):
+            return
         starts = self._starts()
-        if not starts or self._is_dropped or self._is_content(starts, self._worth_now):
+        if not starts or self._is_content(starts, self._worth_now):
             return
         reason = "it costs less" if self._agent.puts_cost_first else "more of it is covered"
         await self._change(starts, self._worth_now + self._least_gain(starts), reason)
@@ -637,10 +648,10 @@ class _SharedJobRun(JobRun):
 
     def _wait_without_sun(self) -> None:
         """Move a job that has lost all of its sun to where it would be without: some may come until then."""
-        contract, starts = self._agent.contracts.get(self._job.job_id), self._starts()
-        if contract is None or not starts or contract.start_s <= self._agent.now_s or self._supply.held:
+        contract = self._agent.contracts.get(self._job.job_id)
+        if contract is None or contract.start_s <= self._agent.now_s or self._supply.held:
             return
-        start_s = self._start_without_sun(starts)
+        start_s = self._start_without_sun(self._starts())
         if start_s > contract.start_s:
             self._supply.start_s = start_s
             self._agent.amend(self._job, "none of it is covered")
@@ -677,10 +688,13 @@ class _SharedJobRun(JobRun):
 
     def _wish_for_room(self) -> None:
         """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
-        supply, starts = self._supply, self._starts()
+        supply = self._supply
         supply.next_wish_s = None
         if len(supply.wishes) >= MAX_WISHES or self._run_ends or self._agent.is_away:
             return
+        if self._is_covered and not self._agent.puts_cost_first:
+            return
+        starts = self._starts()
         if not starts or starts[0][0] < self._agent.now_s or self._is_content(starts, self._worth_now):
             return
         wish = self._compose(starts, with_movable=True)
