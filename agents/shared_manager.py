@@ -38,7 +38,7 @@ from broker.hosts import Received
 
 NAMED_AT_FIRST = 4
 """Producers that a job is told of at once; then as many as it knows, so that few questions are needed for many."""
-MAX_ASKED = 32
+MAX_ASKED = 12
 """Producers that a job asks in all."""
 NEARLY_COVERED = 0.99
 """A job of which this share is covered asks no other producers and does not move."""
