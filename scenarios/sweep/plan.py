@@ -14,7 +14,7 @@ from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import KeyPath, load_content as build_content
+from scenarios.files import KeyPath, load_content as build_content, put
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
@@ -229,11 +229,8 @@ class _Variants:
         data = deepcopy(content.data)
         changes = []
         for parameter, value in values:
-            for *above, last in self._targets(parameter, content):
-                node: Any = data
-                for part in above:
-                    node = node[part]
-                node[last] = value
+            for path in self._targets(parameter, content):
+                put(data, path, value)
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"

@@ -336,7 +336,7 @@ SetVariables = Annotated[
         "--set",
         metavar="KEY=VALUE",
         envvar="SSMIC_SET",
-        help="Replace a variable of the scenario's vars, or one of its plain keys.",
+        help="Replace a variable of the scenario's vars, or any key of the file: days=2, community.key=static.",
     ),
 ]
 
