@@ -13,7 +13,7 @@ manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
-timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience
+timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangePrices
 
 With shared supply, instead of Request, Accept, Promised and what follows from them:
 
@@ -51,6 +51,7 @@ MAX_REASON_CHARACTERS = 1_000
 
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
 EnergyWh = Annotated[float, Field(allow_inf_nan=False)]
+EurPerKwh = Annotated[float, Field(allow_inf_nan=False)]
 LeftOut = Annotated[int, Field(ge=0, le=MAX_PRODUCERS)]
 """A number of producers that were left out of a list."""
 Digest = Annotated[str, Field(min_length=DIGEST_CHARACTERS, max_length=DIGEST_CHARACTERS)]
@@ -467,6 +468,15 @@ class ChangePatience(Message):
     patient: bool
 
 
+class ChangePrices(Message):
+    """These prices of the tariff hold from now on; for consumers that compare costs. None: the price stays."""
+
+    kind: Literal["ChangePrices"] = "ChangePrices"
+    import_eur_per_kwh: EurPerKwh | None = None
+    feed_in_eur_per_kwh: EurPerKwh | None = None
+    neighbour_eur_per_kwh: EurPerKwh | None = None
+
+
 class AddJob(Message):
     """The device has one more job, registered now: the timeline adds it, or the gateway of the real device itself."""
 
@@ -646,6 +656,7 @@ AnyMessage = Annotated[
     | Join
     | ChangeAlgorithm
     | ChangePatience
+    | ChangePrices
     | AddJob
     | DropJob
     | ContractVoid

@@ -20,7 +20,7 @@ from tui.app import SsmicApp
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.tree_model import WHOLE
 from tui.editor.tree_view import NeighbourhoodTree
-from tui.shell.lifecycle import Collector
+from tui.shell.lifecycle import IdleCollector
 
 ROUNDS = 12
 NAMES = ("street", "village")
@@ -28,7 +28,7 @@ NAMES = ("street", "village")
 
 async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
     """Open a bundled neighbourhood and type; return what letters and moves took, and how long each check, in ms."""
-    app = SsmicApp(first_area="neighbourhoods", remember=False, collector=Collector())
+    app = SsmicApp(first_area="neighbourhoods", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
         screen = app.screen
         if not isinstance(screen, NeighbourhoodsScreen):

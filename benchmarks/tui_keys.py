@@ -37,7 +37,7 @@ from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
 from tui.run.simulation_client import Running
 from tui.shell.help import HelpScreen
-from tui.shell.lifecycle import Collector
+from tui.shell.lifecycle import IdleCollector
 from tui.widgets.table import VirtualTable
 
 PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), ("H", "hosts"))
@@ -88,7 +88,7 @@ class Fingers:
 
 async def keys_while_running(scenario: str) -> None:
     """Press keys until the run is over, and then as many more; print how long they took."""
-    app = SsmicApp(first_area="negotiations", remember=False, collector=Collector())
+    app = SsmicApp(first_area="negotiations", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.pause()
         running = Running(Plan(load_scenario(scenario), (1,)), lambda: None)
@@ -117,7 +117,7 @@ async def keys_while_running(scenario: str) -> None:
 
 async def many_messages(count: int) -> None:
     """Send many messages through the live view."""
-    app = SsmicApp(first_area="negotiations", remember=False, collector=Collector())
+    app = SsmicApp(first_area="negotiations", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
         watched = ObservedRun("r", from_the_start=True)
         app.watching.begin(_Idle(watched))

@@ -31,6 +31,13 @@ from .entries import (
 from .faults import (
     load_faults as load_faults,
 )
+from .keys import (
+    UnknownKeyError as UnknownKeyError,
+    keys_inside as keys_inside,
+    paths_of as paths_of,
+    plain_value as plain_value,
+    put as put,
+)
 from .measured import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
     UNITS as UNITS,
@@ -47,11 +54,9 @@ from .model import (
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
-    known_keys as known_keys,
     load_content as load_content,
     load_text as load_text,
     plain_content as plain_content,
-    plain_value as plain_value,
 )
 from .problems import (
     KeyPath as KeyPath,
@@ -74,6 +79,9 @@ from .series import (
     read_referred as read_referred,
     read_series as read_series,
     series_problems as series_problems,
+)
+from .sharing_notes import (
+    supply_notes as supply_notes,
 )
 from .timeline_build import (
     event_action as event_action,
@@ -122,6 +130,7 @@ __all__ = [
     "ScenarioFile",
     "SeriesReader",
     "ShiftForecasts",
+    "UnknownKeyError",
     "block_lines",
     "build_scenario",
     "cap_problems",
@@ -136,8 +145,8 @@ __all__ = [
     "head_of",
     "in_words",
     "is_measured",
+    "keys_inside",
     "known",
-    "known_keys",
     "line_of",
     "lines_of",
     "load_content",
@@ -150,10 +159,12 @@ __all__ = [
     "parse_moment",
     "parse_time",
     "parse_yaml",
+    "paths_of",
     "plain_content",
     "plain_value",
     "producer_entry",
     "profile_entries",
+    "put",
     "read_bytes",
     "read_measured",
     "read_points",
@@ -163,6 +174,7 @@ __all__ = [
     "save_scenario",
     "series_problems",
     "suggest",
+    "supply_notes",
     "to_yaml",
     "write_text",
     "zone_of",

@@ -17,6 +17,7 @@ from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, in_words
 from scenarios.files.read import read_text
+from scenarios.files.sharing_notes import supply_notes
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario
@@ -62,9 +63,13 @@ class Document:
     def check(
         self, where: str, folder: Path | None, *, allow_outside: bool = False
     ) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return all problems, or if there are none, notes on parts that do not meet in time; see `load_text`."""
+        """Return all problems, or if there are none, notes on parts that do not meet in time or have no effect.
+
+        See `load_text` for the arguments.
+        """
         try:
-            return [], coverage_notes(self.scenario(where, folder, allow_outside=allow_outside))
+            scenario = self.scenario(where, folder, allow_outside=allow_outside)
+            return [], (*coverage_notes(scenario), *supply_notes(scenario))
         except ScenarioError as error:
             return list(error.problems), ()
 

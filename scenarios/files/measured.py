@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.moments import (
@@ -107,11 +110,11 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     value_column = _value_column(table, wanted.value, time_column, notes)
     zone = None if wanted.zone is None else zone_of(wanted.zone, where)
     unit = wanted.unit or _unit(table, value_column, wanted.reading, notes)
-    times, values = _parsed(table, _Times(table, time_column, zone, is_run=is_run), value_column, unit, notes)
-    reading = wanted.reading or _reading(unit, values, notes)
+    grid, values = _grid_and_values(table, time_column, zone, value_column, unit, notes, is_run=is_run)
+    reading = wanted.reading or _reading(unit, values.tolist(), notes)
     if (reading == "power") != (unit in {"W", "kW", "MW"}):
         raise ScenarioError([Problem(where, f"{unit} is no unit of {_READINGS[reading]}")])
-    times_s, energy_wh = _cumulated(table, times, [value * UNITS[unit] for value in values], reading, notes)
+    times_s, energy_wh = _cumulated(table, grid, values * UNITS[unit], reading, notes)
     done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, wanted.zone)
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
@@ -377,6 +380,84 @@ class _Times:
                 self._zone = UTC  # a stand-in: that the zone is missing is said once, and the rest is checked too
 
 
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The times of a series, and the intervals that they stand for. All columns of a table may share one."""
+
+    times_s: tuple[int, ...]
+    """Of each value, UNIX seconds, ascending."""
+    gaps: tuple[tuple[int, int], ...]
+    """After which time there is one, and how long it is until the next time, seconds."""
+    lengths_s: NDArray[np.int64]
+    """How long each value lasts."""
+    points_s: tuple[int, ...]
+    """Where the intervals begin and end, gaps between them included."""
+    places: NDArray[np.int64]
+    """Of each value, the index of the interval that is its own."""
+
+    @classmethod
+    def of(cls, times: Sequence[int]) -> _Grid:
+        """Return that of at least two ascending times; a value lasts for the step that most of them have."""
+        steps_s = [after - before for before, after in pairwise(times)]
+        step_s = Counter(steps_s).most_common(1)[0][0]
+        lengths_s = [*(min(each_s, step_s) for each_s in steps_s), step_s]
+        points_s, places = [times[0]], []
+        for time_s, length_s in zip(times, lengths_s, strict=True):
+            if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
+                points_s.append(time_s)
+            places.append(len(points_s) - 1)
+            points_s.append(time_s + length_s)
+        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > step_s * 1.5)
+        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places))
+
+
+def _grid_and_values(
+    table: Table,
+    time_column: int,
+    zone: tzinfo | None,
+    value_column: int,
+    unit: Unit | None,
+    notes: list[str],
+    *,
+    is_run: bool,
+) -> tuple[_Grid, NDArray[np.float64]]:
+    """Return the grid of a series and its values, in its unit.
+
+    A table may have a column for each of a thousand devices. Where every row has a plain number, the columns share the
+    times, which are read once.
+    """
+    values = table.plain_column(value_column)
+    grid = None if values is None else _shared_grid(table, time_column, zone, is_run=is_run)
+    if grid is not None and values is not None:
+        return grid, values
+    of_time = _Times(table, time_column, zone, is_run=is_run)
+    times, listed = _parsed(table, of_time, value_column, unit, notes)
+    return _Grid.of(times), np.array(listed)
+
+
+def _shared_grid(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
+    """Return the grid of all rows of a table; None where something is to be said of one, or some are left out."""
+    key = "grid", time_column, zone, is_run
+    if key not in table.derived:
+        table.derived[key] = _grid_of_all(table, time_column, zone, is_run=is_run)
+    return cast("_Grid | None", table.derived[key])
+
+
+def _grid_of_all(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
+    notes: list[str] = []
+    times: list[int] = []
+    try:
+        of_time = _Times(table, time_column, zone, is_run=is_run)
+        if _in_order(table, of_time, notes) is not table.rows or notes or of_time.is_excel:
+            return None
+        for _, cells in table.rows:
+            times.append(of_time.time_s(cells, times[-1] if times else None))
+    except (ScenarioError, ValueError):
+        return None  # reading a column reports it
+    is_ascending = all(before < after for before, after in pairwise(times))
+    return _Grid.of(times) if is_ascending else None
+
+
 def _parsed(
     table: Table, of_time: _Times, value_column: int, unit: Unit | None, notes: list[str]
 ) -> tuple[list[int], list[float]]:
@@ -473,61 +554,42 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
     return "interval"
 
 
-def _without_noise(where: str, values: Sequence[float], notes: list[str]) -> list[float]:
+def _without_noise(where: str, values: NDArray[np.float64], notes: list[str]) -> NDArray[np.float64]:
     """Return values with the small negative ones, of which a note tells, as 0.
 
     Raises:
         ScenarioError: Others are negative, too.
     """
-    negative = [value for value in values if value < 0]
-    if not negative:
-        return list(values)
-    if min(negative) < -_NOISE * max(values):
-        what = f"has {_count(len(negative), 'negative value')}; energy cannot be negative"
+    count = int((values < 0).sum())
+    if not count:
+        return values
+    if values.min() < -_NOISE * values.max():
+        what = f"has {_count(count, 'negative value')}; energy cannot be negative"
         raise ScenarioError([Problem(where, what)])
-    notes.append(
-        f"{_count(len(negative), 'value')} slightly below 0 {'counts' if len(negative) == 1 else 'count'} as 0."
-    )
-    return [max(0.0, value) for value in values]
+    notes.append(f"{_count(count, 'value')} slightly below 0 {'counts' if count == 1 else 'count'} as 0.")
+    return np.maximum(values, 0.0)
 
 
 def _cumulated(
-    table: Table, times: Sequence[int], values: Sequence[float], reading: Reading, notes: list[str]
+    table: Table, grid: _Grid, values: NDArray[np.float64], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
-    steps_s = [after - before for before, after in pairwise(times)]
-    step_s = Counter(steps_s).most_common(1)[0][0]
-    gaps = [(times[i], steps_s[i]) for i in range(len(steps_s)) if steps_s[i] > step_s * 1.5]
-    _tell_gaps(table.where, gaps, reading, notes)
+    _tell_gaps(table.where, grid.gaps, reading, notes)
     if reading == "counter":
-        energies = [after - before for before, after in pairwise(values)]
-        resets = [i for i, energy in enumerate(energies) if energy < 0]
-        if resets:
-            listed = ", ".join(_shown(times[i + 1]) for i in resets[:3]) + (", ..." if len(resets) > 3 else "")
+        steps = np.diff(values)
+        resets = np.flatnonzero(steps < 0)
+        if len(resets):
+            listed = ", ".join(_shown(grid.times_s[i + 1]) for i in resets[:3]) + (", ..." if len(resets) > 3 else "")
             notes.append(f"the counter resets {_count(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
-        energies = [max(0.0, energy) for energy in energies]
-        return tuple(times), _summed(energies)
+        return grid.times_s, _summed(np.maximum(steps, 0.0))
     values = _without_noise(table.where, values, notes)
-    points_s: list[int] = []
-    energies = []
-    for i, (time_s, value) in enumerate(zip(times, values, strict=True)):
-        length_s = min(steps_s[i], step_s) if i < len(steps_s) else step_s
-        if points_s and points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
-            energies.append(0.0)
-            points_s.append(time_s)
-        elif not points_s:
-            points_s.append(time_s)
-        energies.append(value * length_s / 3600 if reading == "power" else value)
-        points_s.append(time_s + length_s)
-    return tuple(points_s), _summed(energies)
+    energies = np.zeros(len(grid.points_s) - 1)
+    energies[grid.places] = values * grid.lengths_s / 3600 if reading == "power" else values
+    return grid.points_s, _summed(energies)
 
 
-def _summed(energies: Sequence[float]) -> tuple[float, ...]:
-    total, found = 0.0, [0.0]
-    for energy in energies:
-        total += energy
-        found.append(total)
-    return tuple(found)
+def _summed(energies: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(np.concatenate(([0.0], energies)).cumsum().tolist())
 
 
 def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, notes: list[str]) -> None:

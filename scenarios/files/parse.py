@@ -11,7 +11,7 @@ from typing import Any
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
 from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in
-from scenarios.files.validation import make_file, model_at, validate
+from scenarios.files.validation import make_file, validate
 from scenarios.files.variables import resolve_all
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
@@ -43,8 +43,9 @@ def load_text(
     included, of_variables = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
 
     def locate(path: KeyPath) -> str:
-        if path and path[0] in included.chosen_keys:
-            return f"--set {path[0]}"
+        chosen_key = included.chosen_at(origin(tree, path))
+        if chosen_key is not None:
+            return f"--set {chosen_key}"
         place = included.find(origin(tree, path))
         if place is None:
             return f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}"
@@ -119,25 +120,6 @@ def load_content(content: dict[str, Any], where: str, folder: Path | None, *, al
     locate = locate_in(where)
     file = make_file(content, locate)
     return build_scenario(file, ProblemCollector(locate), folder=folder, allow_outside=allow_outside)
-
-
-def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
-    """Return the value at a path of plain data; None where there is none."""
-    for part in path:
-        try:
-            content = content[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return content
-
-
-def known_keys(content: Mapping[str, Any], path: KeyPath) -> tuple[str, ...]:
-    """Return the keys that the format allows in the mapping at a path; empty where names are free or it is none."""
-    if path in {("load_profiles",), ("community", "coefficients")} or not isinstance(
-        plain_value(content, path), Mapping
-    ):
-        return ()
-    return tuple(model_at(dict(content), path).model_fields)
 
 
 def _line(where: str, problem: Problem) -> int:

@@ -174,6 +174,7 @@ class SeriesReader:
         default_factory=dict
     )
     _base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
+    _outside: dict[str, bool] = field(default_factory=dict)
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes; None after reporting its problems."""
@@ -321,13 +322,16 @@ class SeriesReader:
         Raises:
             ScenarioError: It is not allowed.
         """
-        try:
-            check_inside(folder / name, folder, str(folder / name))
-        except ScenarioError:
-            if not self.allow_outside:
-                raise
-            return True
-        return False
+        if name not in self._outside:
+            try:
+                check_inside(folder / name, folder, str(folder / name))
+            except ScenarioError:
+                if not self.allow_outside:
+                    raise
+                self._outside[name] = True
+            else:
+                self._outside[name] = False
+        return self._outside[name]
 
     def prices(
         self, name: str, columns: ColumnsEntry, unit: str | None, zone: str | None, path: KeyPath
@@ -354,8 +358,7 @@ class SeriesReader:
         found = self._of_table(name, path, read)
         if found is None or self.folder is None:
             return None
-        first_s = found[0][0] if is_run else 0
-        times_s = tuple(time_s - first_s for time_s in found[0])
+        times_s = tuple(time_s - found[0][0] for time_s in found[0]) if is_run else found[0]
         problems = series_problems(times_s, found[1], from_zero=is_run)
         if problems:
             self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])

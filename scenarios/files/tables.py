@@ -11,11 +11,15 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.moments import is_clock, moment
@@ -32,6 +36,8 @@ UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
 _LOOKED_AT = 200
 """Lines and rows by which separator, header and the kinds of columns are told."""
+_PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE]+")
+"""All that plain numbers consist of; what `float` makes a number of in another way has other characters."""
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPED_BY_DOTS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _GROUPED_BY_COMMAS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -41,7 +47,7 @@ _BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
 """What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table with at least two columns and two rows."""
 
@@ -56,6 +62,8 @@ class Table:
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
     """What was left out, one sentence each."""
+    derived: dict[object, object] = field(default_factory=dict, repr=False)
+    """What readers have found out about whole columns, such as their times; kept as long as the table is."""
 
     def named(self, wanted: str | int) -> int:
         """Return the index of a column, given by name or by number from 1.
@@ -77,6 +85,26 @@ class Table:
         found = (cells[column] for _, cells in self.rows[:most] if column < len(cells))
         return [cell for cell in found if not is_nothing(cell)]
 
+    def plain_column(self, column: int) -> NDArray[np.float64] | None:
+        """Return a column as numbers; None unless every row has a plain one there, which `Numbers` reads alike."""
+        cells = self._columns[column] if column < len(self._columns) else ()
+        kinds = set(map(type, cells))
+        if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
+            return None
+        try:
+            values = np.array(list(map(float, cells)))
+        except ValueError:
+            return None
+        return values if np.isfinite(values).all() else None
+
+    @cached_property
+    def _columns(self) -> list[tuple[Any, ...]]:
+        """The cells by column; empty where rows differ in length."""
+        try:
+            return list(zip(*(cells for _, cells in self.rows), strict=True))
+        except ValueError:
+            return []
+
 
 def read_table(path: Path, where: str) -> Table:
     """Return the table in a file; the series of many devices may be columns of one file, which is read once.
@@ -89,12 +117,50 @@ def read_table(path: Path, where: str) -> Table:
         ScenarioError: It is no table.
     """
     stat = path.stat() if path.is_file() else None
-    return _read(path, where, None if stat is None else (stat.st_mtime_ns, stat.st_size))
+    key = path, where, None if stat is None else (stat.st_mtime_ns, stat.st_size)  # a changed file is another one
+    table = _KEPT.get(key)
+    if table is None:
+        table = _read(path, where)
+        _KEPT.put(key, table)
+    return table
 
 
-@lru_cache(maxsize=8)
-def _read(path: Path, where: str, stamp: tuple[int, int] | None) -> Table:
-    del stamp  # a changed file is another one
+class _KeptTables:
+    """The tables that were read last, up to a number of cells in all.
+
+    The number of tables is no bound: a week of forecasts of a large neighbourhood has 30, each device has a column in
+    every one of them, and they would be read again for each device.
+    """
+
+    def __init__(self, most_cells: int) -> None:
+        self._most_cells = most_cells
+        self._tables: dict[tuple[Any, ...], Table] = {}
+        self._lock = Lock()
+
+    def get(self, key: tuple[Any, ...]) -> Table | None:
+        with self._lock:
+            table = self._tables.pop(key, None)
+            if table is not None:
+                self._tables[key] = table  # as the last one used
+            return table
+
+    def put(self, key: tuple[Any, ...], table: Table) -> None:
+        with self._lock:
+            self._tables[key] = table
+            cells = sum(map(_size_of, self._tables.values()))
+            while cells > self._most_cells and len(self._tables) > 1:
+                cells -= _size_of(self._tables.pop(next(iter(self._tables))))
+
+
+def _size_of(table: Table) -> int:
+    return len(table.rows) * len(table.columns)
+
+
+_KEPT = _KeptTables(most_cells=30_000_000)
+"""A week of 10,000 houses has 23 million."""
+
+
+def _read(path: Path, where: str) -> Table:
     content = read_bytes(path, where)
     name = path.name.lower()
     if name.endswith(".gz") or content[:2] == b"\x1f\x8b":
@@ -158,9 +224,10 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
         rows: list[Row] = [(n, line.split()) for n, line in enumerate(lines, start=1) if _counts(line)]
     else:
         reader = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=separator)
+        same: dict[str, str] = {}  # most cells of a large table are like others: one text for all of them
         try:
             rows = [
-                (reader.line_num, [cell.strip() for cell in row])
+                (reader.line_num, [same.setdefault(text, text) for text in map(str.strip, row)])
                 for row in reader
                 if any(row) and not row[0].startswith("#")
             ]

@@ -13,23 +13,21 @@ from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.entries import STAND_INS, BaseLoadEntry, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import STAND_INS
+from scenarios.files.keys import models_at
 from scenarios.files.model import (
     VERSION,
     ConsumerEntry,
-    FaultEntry,
     HouseEntry,
     JobEntry,
     LoadProfileEntry,
-    PredictionEntry,
     ProducerEntry,
     ScenarioFile,
-    TariffEntry,
 )
-from scenarios.files.price_model import PRICE_FORMS, BandEntry, CommunityEntry, VaryingPriceEntry
+from scenarios.files.price_model import PRICE_FORMS
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
-from scenarios.files.timeline_model import EVENT_ENTRIES, ConditionEntry, RepeatEntry, WhenEntry
+from scenarios.files.timeline_model import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _MAX_ROUNDS = 10
@@ -277,42 +275,10 @@ def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
 
 _UNION_MEMBERS = frozenset({*EVENT_ENTRIES, "text", "entry"})
 
-_MODELS: dict[KeyPath, type[BaseModel]] = {
-    ("load_profiles", "*"): LoadProfileEntry,
-    ("houses", "*"): HouseEntry,
-    ("houses", "*", "base_load"): BaseLoadEntry,
-    ("houses", "*", "devices", "*"): ConsumerEntry,
-    ("houses", "*", "devices", "*", "predictions", "*"): PredictionEntry,
-    ("houses", "*", "devices", "*", "actual"): ProductionEntry,
-    ("jobs", "*"): JobEntry,
-    ("tariff",): TariffEntry,
-    ("community",): CommunityEntry,
-    ("faults", "*"): FaultEntry,
-}
-
 
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`, the file's if there is no other."""
-    if (
-        path[2:3] == ("devices",)
-        and len(path) == 4
-        and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer"
-    ):
-        return ProducerEntry
-    if path[:1] == ("timeline",) and len(path) >= 2:
-        return _model_of_event(tree["timeline"][path[1]], path[2:])
-    if path[:1] == ("expect",):
-        return ConditionEntry
-    if path[:1] in {("tariff",), ("community",)} and len(path) > 1:
-        inner: dict[str | int, type[BaseModel]] = {"time_of_use": BandEntry, "columns": ColumnsEntry}
-        return inner.get(path[2], ScenarioFile) if len(path) > 2 else VaryingPriceEntry
-    pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
-    return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
-
-
-def _model_of_event(entry: dict[str, Any], inner: KeyPath) -> type[BaseModel]:
-    inside: dict[KeyPath, type[BaseModel]] = {("when",): WhenEntry, ("repeat",): RepeatEntry}
-    return inside.get(inner) or EVENT_ENTRIES[str(entry.get("do"))]
+    return next(iter(models_at(tree, path)), ScenarioFile)
 
 
 def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import MOST_PROBLEMS, in_words, suggest
+from scenarios.files.keys import UnknownKeyError, paths_of
+from scenarios.files.problems import MOST_PROBLEMS, KeyPath, in_words, suggest
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
 
 VARS, INCLUDE = "vars", "include"
-PLAIN_KEYS = ("algorithm", "days", "description", "name", "seed", "start", "zone")
-"""Keys of a scenario that `--set` replaces or adds, beside its variables."""
 MAX_INCLUDED = 50
 """Files that one scenario may include, directly and by included files."""
 _USE = re.compile(r"\$\{([^}]*)\}")
@@ -39,8 +38,8 @@ class Included:
         """Characters and values that variables have been replaced by."""
         self.variables: dict[str, Any] = {}
         """The values of all variables, chosen ones included."""
-        self.chosen_keys: set[str] = set()
-        """Keys whose values were chosen instead of those of the file: `--set`."""
+        self.chosen: dict[KeyPath, str] = {}
+        """By path of a value that was chosen instead of the file's, the key as it was written: `--set`."""
 
     def read(self, path: Path, where: str, root: Path | None) -> Mapping:
         """Return the content of a file to be included.
@@ -65,6 +64,11 @@ class Included:
         """Count what a variable is replaced by; return whether all of it is within what a file may become."""
         self.filled += len(value) if isinstance(value, str) else 20 * _count(value)
         return self.filled <= 20 * MAX_NODES
+
+    def chosen_at(self, path: KeyPath) -> str | None:
+        """Return the key of `--set` that the value at a path comes from; None: it comes from a file."""
+        above = (path[:length] for length in range(len(path), 0, -1))
+        return next((self.chosen[one] for one in above if one in self.chosen), None)
 
     def find(self, path: tuple[str | int, ...]) -> tuple[str, Any, tuple[str | int, ...]] | None:
         """Return the file of a value, its tree, and the key path in it; None: it stands in the file itself."""
@@ -92,6 +96,9 @@ def resolve_all(
     """
     problems: list[Problem] = []
     included = Included()
+    if INCLUDE in chosen:
+        tree[INCLUDE] = _chosen_value(INCLUDE, chosen[INCLUDE], problems)
+        tree.lines.setdefault(INCLUDE, tree.line)
     _include(tree, where, folder, included, problems, seen=(), root=None if allow_outside else folder)
     variables = tree.pop(VARS, {})
     if not isinstance(variables, dict):
@@ -99,20 +106,53 @@ def resolve_all(
         problems.append(Problem(f"{where}:{line}: {VARS}", "keys and their values are expected", (VARS,)))
         variables = {}
     values = dict(variables)
-    for name, written in chosen.items():
-        value = resolve(written) if isinstance(written, str) else written
+    for key, written in chosen.items():
+        if key == INCLUDE:
+            continue
+        value = _chosen_value(key, written, problems)
+        name = key.removeprefix(f"{VARS}.")
         if name in variables:
             values[name] = value
-        elif name in PLAIN_KEYS:
-            tree[name] = value
-            included.chosen_keys.add(name)
-            tree.lines.setdefault(name, tree.line)
-        else:
-            known = [*variables, *PLAIN_KEYS]
-            problems.append(Problem(f"--set {name}", f"{where} has no variable or key {name!r}{suggest(name, known)}"))
+            continue
+        try:
+            paths = paths_of(key, tree, tuple(variables))
+        except UnknownKeyError as error:
+            what = str(error).replace(f"unknown key {key!r}", f"{where} has no variable or key {key!r}", 1)
+            problems.append(Problem(f"--set {key}", what))
+            continue
+        for path in paths:
+            _choose(tree, path, value, key, included)
     included.variables = values
     _substitute(tree, values, where, (), problems, included)
     return included, problems
+
+
+def _chosen_value(key: str, written: object, problems: list[Problem]) -> Any:  # noqa: ANN401 - any YAML value
+    """Return what the text of `--set` means in YAML: a scalar, or a list or mapping in brackets."""
+    if not isinstance(written, str):
+        return written
+    if not written.lstrip().startswith(("[", "{")):
+        return resolve(written)
+    try:
+        return parse_yaml(f"value: {written}", f"--set {key}")["value"]
+    except ScenarioError as error:
+        problems += [Problem(f"--set {key}", problem.what) for problem in error.problems]
+        return None
+
+
+def _choose(tree: Mapping, path: KeyPath, value: Any, key: str, included: Included) -> None:  # noqa: ANN401 - any YAML value
+    """Put a chosen value into a file's tree; mappings above it that the file does not have are made."""
+    node: Any = tree
+    for i, part in enumerate(path[:-1], start=1):
+        if isinstance(node, Mapping) and node.get(str(part)) is None:
+            node[str(part)] = Mapping(node.line)
+            node.lines[str(part)] = node.line
+            included.chosen[path[:i]] = key
+        node = node[part]
+    node[path[-1]] = value
+    if isinstance(node, Mapping):
+        node.lines.setdefault(str(path[-1]), node.line)
+    included.chosen[path] = key
 
 
 def _include(

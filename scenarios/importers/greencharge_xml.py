@@ -423,8 +423,21 @@ class _Conversion:
             return
         name = element.value("name") or element.value("model") or "Electric car"
         self.devices.append(InputDevice(element.where, home, user, own, name, first, "consumer"))
-        unit = "Wh and W" if _unit_wh(element) == 1 else "kWh and kW"
-        self.notes.append(f"{what}: capacity and powers are taken as {unit}; it charges at full power, without a pause")
+        self._say_units(what, element, point)
+        self.notes.append(f"{what}: it charges at full power, without a pause ({element.where})")
+
+    def _say_units(self, what: str, car: Element, point: Element | None) -> None:
+        """Note in which unit the numbers of a car are taken, each with its line: the file says none."""
+        is_kwh = _unit_wh(car) != 1
+        energy, power = ("kWh", "kW") if is_kwh else ("Wh", "W")
+        why = f"{'below' if is_kwh else 'not below'} {_LEAST_WH_CAPACITY}"
+        whole = f"capacity {car.value('capacity')} is {why}, so it is taken as {energy} ({car.where_of('capacity')})"
+        self.notes.append(f"{what}: {whole}")
+        powers = [(car, "maxchpowac"), (car, "maxchpowcc"), *([] if point is None else [(point, "peakLoad")])]
+        for element, tag in powers:
+            if element.value(tag):
+                taken = f"{tag} {element.value(tag)} is taken as {power}, as its capacity as {energy}"
+                self.notes.append(f"{what}: {taken} ({element.where_of(tag)})")
 
     def _say_of_a_session(self, what: str, entry: Element) -> None:
         planned = [(actual, plan) for actual, plan in (("aat", "pat"), ("adt", "pdt")) if entry.value(actual)]

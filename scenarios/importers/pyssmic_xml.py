@@ -51,6 +51,10 @@ class Element:
         attribute = self.attributes.get(tag)
         return None if attribute is None else attribute.strip()
 
+    def where_of(self, tag: str) -> str:
+        """Return where the child with this tag is, else the element."""
+        return next((child.where for child in self.children if child.tag == tag), self.where)
+
     def required(self, tag: str, problems: list[Problem], default: str = "") -> str:
         """Return the value of this name.
 

@@ -107,6 +107,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Join": lambda _body, _zone: "Take part",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
+    "ChangePrices": lambda _body, _zone: "Other prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
     "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
@@ -169,7 +170,15 @@ def _job_of(kind: str, body: Body) -> str:
             | "NewForecast"
         ):
             return ""
-        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience" | "DeviceSaid" | "ProductionMeasured":
+        case (
+            "Leave"
+            | "Join"
+            | "ChangeAlgorithm"
+            | "ChangePatience"
+            | "ChangePrices"
+            | "DeviceSaid"
+            | "ProductionMeasured"
+        ):
             return ""
     return str(body["job_id"])
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.scheduling import ALGORITHMS
-from scenarios.files import KeyPath, in_words, known_keys, plain_value, suggest
+from scenarios.files import KeyPath, UnknownKeyError, keys_inside, paths_of, plain_value, suggest
 
 Value = str | int | float | bool
 """What a parameter can be set to."""
@@ -43,7 +43,6 @@ _NOT_VARIED = {
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::(\d+))?(:log)?")
-_PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
 _MOST_VALUES = 10_000
 
 
@@ -213,58 +212,15 @@ def find_targets(key: str, content: Mapping[str, Any], variables: Mapping[str, A
     Raises:
         ParameterError: There is no such value; the message names the nearest key.
     """
-    parts = [found[1] or found[2] for found in _PART.finditer(key)]
-    if "".join(found[0] for found in _PART.finditer(key)) != key or not parts:
-        raise ParameterError(f"{key!r} is no key; expected is for example penalty or jobs[adler-car].latest_start")
-    if parts[0] in _NOT_VARIED:
-        raise ParameterError(f"{parts[0]} cannot be varied or set: {_NOT_VARIED[parts[0]]}")
-    paths: list[KeyPath] = [()]
-    for i, part in enumerate(parts):
-        is_last = i == len(parts) - 1
-        next_paths = [below for path in paths for below in _below(content, path, part, is_last=is_last)]
-        if not next_paths:
-            raise ParameterError(_unknown(key, content, variables, paths[0], part))
-        paths = next_paths
+    top = re.split(r"[.\[]", key, maxsplit=1)[0]
+    if top in _NOT_VARIED:
+        raise ParameterError(f"{top} cannot be varied or set: {_NOT_VARIED[top]}")
+    try:
+        paths = paths_of(key, content, (*variables, *RUN_SETTINGS))
+    except UnknownKeyError as error:
+        raise ParameterError(str(error)) from None
     for path in paths:
         if isinstance(plain_value(content, path), Mapping | list):
-            inside = ", ".join(_known(content, path)[:8])
+            inside = ", ".join(keys_inside(content, path)[:8])
             raise ParameterError(f"{key}: is not a single value; name one within it: {inside}")
-    return tuple(paths)
-
-
-def _below(content: Mapping[str, Any], path: KeyPath, part: str, *, is_last: bool) -> Iterator[KeyPath]:
-    node = plain_value(content, path)
-    if isinstance(node, Mapping):
-        if part == "*":
-            yield from ((*path, key) for key in node)
-        elif part in node or (is_last and part in known_keys(content, path)):
-            yield (*path, part)
-    elif isinstance(node, list):
-        if part == "*":
-            yield from ((*path, i) for i in range(len(node)))
-        elif part in (ids := _ids(node)):
-            yield (*path, ids.index(part))
-        elif part.isascii() and part.isdigit() and int(part) < len(node):
-            yield (*path, int(part))
-
-
-def _ids(items: Sequence[Any]) -> list[str]:
-    return [str(item.get("id", "")) if isinstance(item, Mapping) else "" for item in items]
-
-
-def _known(content: Mapping[str, Any], path: KeyPath) -> list[str]:
-    node = plain_value(content, path)
-    if isinstance(node, Mapping):
-        return list(dict.fromkeys([*node, *known_keys(content, path)]))
-    if isinstance(node, list):
-        return [name for name in _ids(node) if name] or [str(i) for i in range(len(node))]
-    return []
-
-
-def _unknown(key: str, content: Mapping[str, Any], variables: Mapping[str, Any], path: KeyPath, part: str) -> str:
-    known = _known(content, path)
-    if not path:
-        known = [*variables, *RUN_SETTINGS, *(name for name in known if name not in _NOT_VARIED)]
-    where = f" in {in_words(path)}" if path else ""
-    what = f"unknown key {key!r}" if key == part else f"unknown key {key!r}: there is no {part!r}{where}"
-    return f"{what}{suggest(part, known)}"
+    return paths

@@ -14,7 +14,7 @@ from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import KeyPath, load_content as build_content
+from scenarios.files import KeyPath, load_content as build_content, put
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
@@ -155,7 +155,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         settings.setdefault("algorithm", variants.scenarios[variant].algorithm)
         if variants.scenarios[variant].supply != "whole":
             settings.setdefault("supply", variants.scenarios[variant].supply)
-        problems += _setting_problems(settings)
+        problems += _setting_problems(settings, variants.scenarios[variant])
         points.append(Point(number, row, variant, settings))
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
@@ -233,11 +233,8 @@ class _Variants:
         data = deepcopy(content.data)
         changes = []
         for parameter, value in values:
-            for *above, last in self._targets(parameter, content):
-                node: Any = data
-                for part in above:
-                    node = node[part]
-                node[last] = value
+            for path in self._targets(parameter, content):
+                put(data, path, value)
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
@@ -253,13 +250,17 @@ class _Variants:
             raise SettingsError((str(error),)) from None
 
 
-def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
+def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list[str]:
     problems = [
         f"{key}={shown(value)}: a whole number from 1 on is expected"
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
-    for chosen in (_negotiation_settings, _algorithm_settings, _supply_settings):
+
+    def supplied(settings: Mapping[str, Value]) -> SupplySettings:
+        return scenario.supplied(_supply_settings(settings).rule)
+
+    for chosen in (_negotiation_settings, _algorithm_settings, supplied):
         try:
             chosen(settings)
         except SettingsError as error:

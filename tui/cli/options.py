@@ -299,7 +299,7 @@ PromiseOption = Annotated[
     typer.Option(
         "--promise",
         help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
-        "jobs that use the production better push others out, which look for another producer. "
+        "jobs that use the production better push others out, which look for another producer. Not with shared supply. "
         "[default: the scenario's, or early]",
         envvar="SSMIC_PROMISE",
         show_default=False,
@@ -336,7 +336,7 @@ SetVariables = Annotated[
         "--set",
         metavar="KEY=VALUE",
         envvar="SSMIC_SET",
-        help="Replace a variable of the scenario's vars, or one of its plain keys.",
+        help="Replace a variable of the scenario's vars, or any key of the file: days=2, community.key=static.",
     ),
 ]
 

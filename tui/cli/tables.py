@@ -239,9 +239,7 @@ _OF_BEST = {"optimum": "of best", "shared_optimum": "of shared\nbest"}
 def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
     compared = {name: title for name, title in _OF_BEST.items() if any(name in run for run in runs)}
     complete = [run for run in runs if run["complete"]]
-    counted = (
-        f"{len(runs)} runs" if len(complete) == len(runs) else f"{len(runs)} runs, {len(complete)} of them complete"
-    )
+    counted = plural(len(runs), "run") + ("" if len(complete) == len(runs) else f", {len(complete)} of them complete")
     left_out = {"self_consumption", "consumption_peak_to_average"} if len(compared) > 1 else {"self_consumption"}
     columns = [column for column in _COLUMNS if not compared or column[1] not in left_out]
     titles = ["seed", *(title for title, _ in columns), *compared.values()]

@@ -18,16 +18,26 @@ from tui.widgets import Column, VirtualTable
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job, in words."""
+    """A job, as the table shows it."""
 
     ref: Ref
     device: str
-    registered: str
-    earliest: str
-    latest: str
-    profile: str
-    order: tuple[int, int, int]
-    """Sort keys: registered, earliest start, latest start; UNIX seconds."""
+    job: Tree
+    """The job as plain data; what a column says of it is worked out for the rows in sight only."""
+    origin: Origin
+
+    def said(self, key: str) -> str:
+        """Return one of its times in words."""
+        return in_words(self.job.get(key), self.origin)
+
+    def time_s(self, key: str) -> int:
+        """Return one of its times, UNIX seconds; 0 where it has none."""
+        return seconds(self.job.get(key), self.origin) or 0
+
+    @property
+    def profile(self) -> str:
+        """Its load profile; empty: that of the device."""
+        return text(self.job.get("load_profile"))
 
 
 def rows_of(tree: Tree) -> list[JobRow]:
@@ -36,15 +46,13 @@ def rows_of(tree: Tree) -> list[JobRow]:
     titles = tree_model.job_device_titles(tree)
     rows = []
     for index, job in tree_model.jobs(tree):
-        key = tree_model.key_of_job(job)
-        device = titles.get(key) or tree_model.job_device_title(tree, job)
-        times = [job.get(key) for key in ("registered", "earliest_start", "latest_start")]
-        registered, earliest, latest = (in_words(time, origin) for time in times)
-        first_s, second_s, third_s = (seconds(time, origin) or 0 for time in times)
-        profile = text(job.get("load_profile"))
-        order = (first_s, second_s, third_s)
-        rows.append(JobRow(("jobs", index), device, registered, earliest, latest, profile, order))
+        device = titles.get(tree_model.key_of_job(job)) or tree_model.job_device_title(tree, job)
+        rows.append(JobRow(("jobs", index), device, job, origin))
     return rows
+
+
+def _time_column(title: str, key: str, width: int) -> Column[JobRow]:
+    return Column(title, lambda row: row.said(key), 11, width, sort=lambda row: row.time_s(key))
 
 
 class JobsTable(Vertical):
@@ -70,9 +78,9 @@ class JobsTable(Vertical):
         yield VirtualTable[JobRow](
             (
                 Column("device", lambda row: row.device),
-                Column("registered", lambda row: row.registered, 11, 10, sort=lambda row: row.order[0]),
-                Column("earliest", lambda row: row.earliest, 11, 9, sort=lambda row: row.order[1]),
-                Column("latest", lambda row: row.latest, 11, 9, sort=lambda row: row.order[2]),
+                _time_column("registered", "registered", 10),
+                _time_column("earliest", "earliest_start", 9),
+                _time_column("latest", "latest_start", 9),
                 Column("profile", lambda row: (row.profile or "the device's", "muted"), 18, from_width=70),
             ),
             key=lambda row: row.ref,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Tree
@@ -16,80 +16,81 @@ from textual.widgets.tree import TreeNode
 from tui.editor import tree_model
 from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
 from tui.editor.time_fields import Origin, in_words
-from tui.editor.tree_model import EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref, text
+from tui.editor.tree_model import EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
 CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node of the tree, as data."""
+class Outline:
+    """What is to be in the tree. Parts are worked out when they are asked for: most of a large file is never opened."""
 
-    ref: Ref
-    sign: str
-    label: str
-    children: tuple[Node, ...] = ()
+    def __init__(self, tree: tree_model.Tree) -> None:
+        """Make the outline of the data."""
+        self._tree = tree
+        self._by_device = tree_model.jobs_by_device(tree)
+        self._origin = Origin.of(tree.get("start"), tree.get("zone"))
 
+    def children(self, ref: Ref) -> tuple[Ref, ...]:  # noqa: PLR0911 - one case for each kind
+        """Return the parts below a part."""
+        tree = self._tree
+        match tree_model.kind_of(ref):
+            case "neighbourhood":
+                houses = (("houses", i) for i, _ in tree_model.houses(tree))
+                return (*houses, JOBS, PROFILES, EVENTS, EXPECTATIONS)
+            case "house":
+                return tuple((*ref, "devices", j) for j, _ in tree_model.devices(tree_model.at(tree, ref)))
+            case "device":
+                return tuple(("jobs", index) for index in self._by_device.get(tree_model.ids_of(tree, ref), ()))
+            case "profiles":
+                return tuple(("load_profiles", name) for name in tree_model.profiles(tree))
+            case "events":
+                return tuple(("timeline", i) for i, _ in tree_model.items(tree.get("timeline")))
+            case "expectations":
+                return tuple(("expect", i) for i in self._expectations())
+            case _:
+                return ()
 
-def nodes_of(tree: tree_model.Tree) -> Node:
-    """Return what is to be in the tree."""
-    by_device = tree_model.jobs_by_device(tree)
-    origin = Origin.of(tree.get("start"))
-    all_jobs = dict(tree_model.jobs(tree))
+    def _expectations(self) -> list[int]:
+        expected = self._tree.get("expect")
+        return [
+            i for i, one in enumerate(expected if isinstance(expected, list) else ()) if isinstance(one, dict | str)
+        ]
 
-    def job_node(index: int) -> Node:
-        job = all_jobs[index]
-        window = f"{in_words(job.get('earliest_start'), origin)} - {in_words(job.get('latest_start'), origin)}"
-        return Node(("jobs", index), JOB, window)
+    def said(self, ref: Ref) -> tuple[str, str]:  # noqa: C901, PLR0911 - one case for each kind
+        """Return the sign of a part (empty: none), and its label."""
+        tree, part = self._tree, tree_model.at(self._tree, ref)
+        match tree_model.kind_of(ref):
+            case "house":
+                return HOUSE, tree_model.house_title(part)
+            case "device":
+                return PRODUCER if part.get("type") == "producer" else CONSUMER, tree_model.device_title(part)
+            case "job":
+                first, last = (in_words(part.get(key), self._origin) for key in ("earliest_start", "latest_start"))
+                return JOB, f"{first} - {last}"
+            case "event":
+                return EVENT, f"{when_in_words(part)} {event_in_words(part)}"
+            case "expectation":
+                return EXPECTATION, expectation_in_words(part)
+            case "jobs":
+                return "", f"All jobs ({sum(1 for _ in tree_model.jobs(tree))})"
+            case "profiles":
+                return "", f"Load profiles ({len(tree_model.profiles(tree))})"
+            case "events":
+                return "", f"Events ({sum(1 for _ in tree_model.items(tree.get('timeline')))})"
+            case "expectations":
+                return "", f"Expectations ({len(self._expectations())})"
+            case "profile":
+                return "", str(ref[-1])
+            case _:
+                return "", tree_model.title_of(tree, ref)
 
-    def device_node(ref: Ref, house_id: str, device: dict[str, object]) -> Node:
-        children = by_device.get((house_id, text(device.get("id"))), [])
-        sign = PRODUCER if device.get("type") == "producer" else CONSUMER
-        return Node(ref, sign, tree_model.device_title(device), tuple(job_node(index) for index in children))
-
-    def house_node(i: int, house: dict[str, object]) -> Node:
-        id_ = text(house.get("id"))
-        found = (device_node(("houses", i, "devices", j), id_, device) for j, device in tree_model.devices(house))
-        return Node(("houses", i), HOUSE, tree_model.house_title(house), tuple(found))
-
-    events = list(tree_model.items(tree.get("timeline")))
-    expected = tree.get("expect")
-    expectations = [
-        (i, entry)
-        for i, entry in enumerate(expected if isinstance(expected, list) else ())
-        if isinstance(entry, dict | str)
-    ]
-    profiles = tree_model.profiles(tree)
-    return Node(
-        WHOLE,
-        "",
-        tree_model.title_of(tree, WHOLE),
-        (
-            *(house_node(i, house) for i, house in tree_model.houses(tree)),
-            Node(JOBS, "", f"All jobs ({len(all_jobs)})"),
-            Node(
-                PROFILES,
-                "",
-                f"Load profiles ({len(profiles)})",
-                tuple(Node(("load_profiles", name), "", name) for name in profiles),
-            ),
-            Node(
-                EVENTS,
-                "",
-                f"Events ({len(events)})",
-                tuple(
-                    Node(("timeline", i), EVENT, f"{when_in_words(event)} {event_in_words(event)}")
-                    for i, event in events
-                ),
-            ),
-            Node(
-                EXPECTATIONS,
-                "",
-                f"Expectations ({len(expectations)})",
-                tuple(Node(("expect", i), EXPECTATION, expectation_in_words(entry)) for i, entry in expectations),
-            ),
-        ),
-    )
+    def parents(self, ref: Ref) -> list[Ref]:
+        """Return the parts that a part is below, the outermost first."""
+        found: list[Ref] = []
+        while ref != WHOLE:
+            ref = tree_model.parent_of(self._tree, ref)
+            found.insert(0, ref)
+        return found
 
 
 class NeighbourhoodTree(Tree[Ref]):
@@ -124,20 +125,19 @@ class NeighbourhoodTree(Tree[Ref]):
         super().__init__("", data=WHOLE, id="tree")
         self.auto_expand = False
         self.guide_depth = 2
+        self._outline: Outline | None = None
         self._by_ref: dict[Ref, TreeNode[Ref]] = {WHOLE: self.root}
-        self._shown_shape: object = None
+        """The nodes that are there: the children of a node are added when it is first opened."""
+        self._filled: set[Ref] = set()
+        """The parts whose children are there."""
         self._said: dict[Ref, tuple[str, str]] = {}
         self._marked: frozenset[Ref] = frozenset()
 
     def follow(self, tree: tree_model.Tree, select: Ref | None = None) -> None:
         """Show new data; move the cursor to `select`, or keep it if None."""
-        wanted = nodes_of(tree)
-        shape = _shape(wanted)
-        self._said = {}
-        _collect(wanted, self._said)
-        if shape != self._shown_shape:
-            self._rebuild(wanted, select)
-            self._shown_shape = shape
+        is_new, self._outline = self._outline is None, Outline(tree)
+        if is_new or not self._has_shape_of(self._outline):
+            self._rebuild(self._outline, select, is_new=is_new)
         else:
             self._relabel()
             if select is not None:
@@ -145,9 +145,8 @@ class NeighbourhoodTree(Tree[Ref]):
 
     def forget(self) -> None:
         """Collapse to the houses at the next data."""
-        self._shown_shape = None
-        self.root.remove_children()
-        self._by_ref = {WHOLE: self.root}
+        self._outline = None
+        self._clear()
 
     def mark(self, wrong: Collection[Ref]) -> None:
         """Mark parts with problems, and their parents."""
@@ -156,37 +155,66 @@ class NeighbourhoodTree(Tree[Ref]):
             self._marked = found
             self._relabel()
 
-    def _rebuild(self, wanted: Node, select: Ref | None) -> None:
-        is_new = self._shown_shape is None
+    def _has_shape_of(self, outline: Outline) -> bool:
+        """Return whether the nodes are those of an outline, as far as they have been added."""
+        return all(
+            tuple(child.data for child in node.children) == outline.children(ref)
+            if ref in self._filled
+            else node.allow_expand == bool(outline.children(ref))
+            for ref, node in self._by_ref.items()
+        )
+
+    def _clear(self) -> None:
+        self.root.remove_children()
+        self._by_ref = {WHOLE: self.root}
+        self._filled = set()
+        self._said = {}
+
+    def _rebuild(self, outline: Outline, select: Ref | None, *, is_new: bool) -> None:
         opened = {ref for ref, node in self._by_ref.items() if node.is_expanded}
         at = select if select is not None else self.cursor_ref
         with self.prevent(Tree.NodeHighlighted):
-            self.root.remove_children()
-            self._by_ref = {WHOLE: self.root}
-            for child in wanted.children:
-                self._add(self.root, child, opened)
+            self._clear()
+            wanted = outline.children(WHOLE)
+            if is_new and len(wanted) <= 14:
+                opened.update(ref for ref in wanted if ref[:1] == ("houses",))
+            self._fill(outline, WHOLE, opened)
             self.root.expand()
-            if is_new and len(wanted.children) <= 14:
-                for child in wanted.children:
-                    if child.ref[:1] == ("houses",):
-                        self._by_ref[child.ref].expand()
             self._relabel()
-        self.go_to(at if at in self._by_ref else WHOLE)
+        self.go_to(at)
 
-    def _add(self, parent: TreeNode[Ref], wanted: Node, opened: Collection[Ref]) -> None:
-        node = parent.add("", wanted.ref, allow_expand=bool(wanted.children), expand=wanted.ref in opened)
-        self._by_ref[wanted.ref] = node
-        for child in wanted.children:
-            self._add(node, child, opened)
+    def _fill(self, outline: Outline, ref: Ref, opened: Collection[Ref] = ()) -> None:
+        """Add the children of a node, and below them those of the ones that are to be open."""
+        if ref in self._filled:
+            return
+        self._filled.add(ref)
+        node = self._by_ref[ref]
+        for child in outline.children(ref):
+            has_children = bool(outline.children(child))
+            is_open = has_children and child in opened
+            self._by_ref[child] = node.add(self._text(outline, child), child, allow_expand=has_children, expand=is_open)
+            if is_open:
+                self._fill(outline, child, opened)
+
+    @on(Tree.NodeExpanded)
+    def _fill_opened(self, event: Tree.NodeExpanded[Ref]) -> None:
+        ref = event.node.data
+        if self._outline is not None and ref is not None and self._by_ref.get(ref) is event.node:
+            self._fill(self._outline, ref)
+
+    def _text(self, outline: Outline, ref: Ref) -> Text:
+        """Return what a node says, and remember it."""
+        self._said[ref] = sign, label = outline.said(ref)
+        said = f"{sign} {label}" if sign else label
+        return Text(f"{said} ✗" if ref in self._marked else said, no_wrap=True)
 
     def _relabel(self) -> None:
+        if self._outline is None:
+            return
         for ref, node in self._by_ref.items():
-            sign, label = self._said.get(ref, ("", ""))
-            said = f"{sign} {label}" if sign else label
-            if ref in self._marked:
-                said += " ✗"
-            if str(node.label) != said:
-                node.set_label(Text(said, no_wrap=True))
+            said = self._text(self._outline, ref)
+            if str(node.label) != said.plain:
+                node.set_label(said)
 
     def render_label(self, node: TreeNode[Ref], base_style: Style, style: Style) -> Text:
         """Write a node: sign, title, mark."""
@@ -212,14 +240,13 @@ class NeighbourhoodTree(Tree[Ref]):
 
     def go_to(self, ref: Ref) -> None:
         """Move the cursor to a part, expanding its parents."""
-        node = self._by_ref.get(ref)
-        if node is None:
+        if self._outline is None:
             return
-        above = node.parent
-        while above is not None:
-            above.expand()
-            above = above.parent
-        self.call_after_refresh(self._move_to, ref)
+        for above in self._outline.parents(ref):
+            if above in self._by_ref:
+                self._fill(self._outline, above)
+                self._by_ref[above].expand()
+        self.call_after_refresh(self._move_to, ref if ref in self._by_ref else WHOLE)
 
     def _move_to(self, ref: Ref) -> None:
         node = self._by_ref.get(ref)
@@ -233,8 +260,8 @@ class NeighbourhoodTree(Tree[Ref]):
     def action_open_node(self) -> None:
         """Expand the node, or go to its first child."""
         node = self.cursor_node
-        if node is not None and node.children:
-            if node.is_expanded:
+        if node is not None and node.allow_expand:
+            if node.is_expanded and node.children:
                 self.move_cursor(node.children[0])
             else:
                 node.expand()
@@ -256,13 +283,3 @@ class NeighbourhoodTree(Tree[Ref]):
     def action_last(self) -> None:
         """Go to the bottom."""
         self.move_cursor_to_line(self.last_line)
-
-
-def _shape(node: Node) -> object:
-    return node.ref, tuple(_shape(child) for child in node.children)
-
-
-def _collect(node: Node, labels: dict[Ref, tuple[str, str]]) -> None:
-    labels[node.ref] = node.sign, node.label
-    for child in node.children:
-        _collect(child, labels)

@@ -1,11 +1,15 @@
 from .registry import (
     ADAPTERS as ADAPTERS,
+    LANGUAGES as LANGUAGES,
     adapter_for as adapter_for,
     adapter_problems as adapter_problems,
+    language_for as language_for,
 )
 
 __all__ = [
     "ADAPTERS",
+    "LANGUAGES",
     "adapter_for",
     "adapter_problems",
+    "language_for",
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
-from scenarios import Scenario, ScenarioError
+from scenarios import Problem, Scenario, ScenarioError
+from scenarios.files.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
+from scenarios.files.tables import read_table
 from scenarios.load import Loaded, load
 
 _HEAD = """\
@@ -246,3 +250,43 @@ def test_what_is_wrong_with_a_measured_load_profile_is_said(text: str, keys: str
     with pytest.raises(ScenarioError) as raised:
         _profile(tmp_path, text, keys)
     assert said in str(raised.value)
+
+
+def test_the_tables_of_a_week_are_read_once_for_all_devices(tmp_path: Path) -> None:
+    """A week of four forecasts a day are 28 tables, and each device has a column in all of them."""
+    paths = [tmp_path / f"forecast-{n:02}.csv" for n in range(30)]
+    for path in paths:
+        path.write_text("time,a,b\n1782000000,1,2\n1782000900,3,4\n", encoding="utf-8")
+    first = [read_table(path, path.name) for path in paths]
+    again = [read_table(path, path.name) for path in paths]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.floats(-0.05, 1e4)), min_size=2, max_size=12),
+    st.sampled_from(["power", "interval", "counter"]),
+    st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_column_of_plain_numbers_is_read_as_one_with_units_in_its_cells(
+    steps: list[tuple[int, float]],
+    reading: Reading,
+    has_zone: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """Plain columns are read as a whole, others cell by cell; both give the same series, notes and problems."""
+    unit: Unit = "W" if reading == "power" else "Wh"
+    start = datetime(2026, 10, 25, 1, 15)  # noqa: DTZ001 - what a table says without a zone
+    times = [start + timedelta(minutes=15 * sum(step for step, _ in steps[:n])) for n in range(1, len(steps) + 1)]
+    said = [f"{time:%Y-%m-%d %H:%M}{'' if has_zone else '+02:00'}" for time in times]
+    found: list[Measured | tuple[Problem, ...]] = []
+    with TemporaryDirectory() as folder:
+        for name, behind in (("plain", ""), ("units", f" {unit}")):
+            path = Path(folder) / f"{name}.csv"
+            rows = [f"{time},{value!r}{behind}" for time, (_, value) in zip(said, steps, strict=True)]
+            path.write_text("\n".join(["time,power", *rows]) + "\n", encoding="utf-8")
+            wanted = MeasuredFormat(unit=unit, reading=reading, zone="Europe/Berlin" if has_zone else None)
+            try:
+                found.append(read_measured(path, "table", wanted))
+            except ScenarioError as error:
+                found.append(error.problems)
+    assert found[0] == found[1]

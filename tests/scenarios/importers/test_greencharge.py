@@ -117,6 +117,19 @@ def test_devices_cars_and_base_loads_are_those_of_the_files(simulation: Path) ->
     assert (car.earliest_start_s, car.latest_start_s) == (MIDNIGHT_S + 51_000, MIDNIGHT_S + 71_000 - 8640)
 
 
+def test_a_capacity_of_1000_or_more_is_taken_as_wh(simulation: Path) -> None:
+    """The energy is the same, and the note says which unit was assumed."""
+    path = next(simulation.rglob("neighborhood.xml"))
+    text = path.read_text(encoding="utf-8")
+    for old, new in (("<capacity>24<", "<capacity>24000<"), ('"3" Conn', '"3000" Conn'), (">40<", ">40000<")):
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    imported = import_source(simulation)
+    assert said(imported, "capacity 24000 is not below 1000, so it is taken as Wh (", "neighborhood.xml:17)")
+    car = next(job for job in imported.scenario.jobs if job.device == "2")
+    assert car.load_profile.cumulative_wh == pytest.approx((0, 2400, 4800))
+
+
 def test_an_import_says_what_it_assumed_and_left_out(simulation: Path) -> None:
     """Each with its place."""
     imported = import_source(simulation)
@@ -127,7 +140,10 @@ def test_an_import_says_what_it_assumed_and_left_out(simulation: Path) -> None:
     assert said(imported, "energy prices that vary were left out")
     assert said(imported, "heater or cooler 7 of house 1 was left out: there is no profile missing.csv")
     assert said(imported, "base.csv", "taken as W")
-    assert said(imported, "car 2 of house station-1", "kWh and kW")
+    car = "car 2 of house station-1"
+    assert said(imported, car, "capacity 24 is below 1000, so it is taken as kWh (", "neighborhood.xml:17)")
+    assert said(imported, car, "maxchpowcc 40 is taken as kW", "neighborhood.xml:18)")
+    assert said(imported, car, "peakLoad 3 is taken as kW", "neighborhood.xml:15)")
     assert said(imported, "V2G left out")
     assert said(imported, "actual times count")
     assert said(imported, "car 9 of house fleet was left out: it has no charging session")

@@ -346,3 +346,33 @@ async def test_the_table_of_jobs_leads_to_each(editing: Editing, file: Path) -> 
         assert person.screen.ref == ("jobs",)
         await person.press("enter")
         await person.until(lambda: person.screen.ref == ("jobs", 0))
+
+
+async def test_the_tree_of_a_large_file_holds_what_is_opened(editing: Editing, tmp_path: Path, ours: str) -> None:
+    """A week of 1,000 houses has 12,000 jobs; adding all of them to the tree held up the keys for a second."""
+    head, houses = ours.split('  - id: "2"\n')
+    house, jobs = houses.split("\njobs:\n")
+    many = "".join(f'  - id: "{n}"\n{house}' for n in range(2, 30))
+    late = '  - {house: "29", device: washer, registered: "06:00", earliest_start: "08:00", latest_start: "16:00"}\n'
+    path = tmp_path / "many.yaml"
+    path.write_text(f"{head}{many}\njobs:\n{late}{jobs}", encoding="utf-8")
+    async with editing(path, size=WIDE) as person:
+        house_nodes = [node for node in person.tree.root.children if node.data[:1] == ("houses",)]
+        assert len(house_nodes) == 29
+        assert not any(node.children for node in house_nodes)
+        await focus(person.pilot, person.tree)
+        await person.press("down", "right")
+        assert [str(node.label) for node in house_nodes[0].children] == ["▽ Dishwasher", "▲ Roof"]
+        await person.press("right", "right", "right")
+        assert person.screen.ref == ("jobs", 1)
+        await person.show("jobs", 0)
+        assert person.tree.cursor_ref == ("jobs", 0)
+        assert person.tree.cursor_node.parent.parent is house_nodes[28]
+        # What was opened stays open where the data changes its shape, and a removed part is gone.
+        await person.press("delete")
+        await person.until(lambda: len(person.work.tree["jobs"]) == 2)
+        await person.settle()
+        assert [str(node.label) for node in person.tree.root.children[28].children] == ["▽ Washer"]
+        assert person.tree.root.children[28].is_expanded
+        await person.press("ctrl+z")
+        assert len(person.tree.root.children[28].children[0].children) == 1
