@@ -60,17 +60,22 @@ class Document:
             return list(error.problems)
         return []
 
-    def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return all problems, or if there are none, notes on parts that do not meet in time or have no effect."""
+    def check(
+        self, where: str, folder: Path | None, *, allow_outside: bool = False
+    ) -> tuple[list[Problem], tuple[Note, ...]]:
+        """Return all problems, or if there are none, notes on parts that do not meet in time or have no effect.
+
+        See `load_text` for the arguments.
+        """
         try:
-            scenario = self.scenario(where, folder)
+            scenario = self.scenario(where, folder, allow_outside=allow_outside)
             return [], (*coverage_notes(scenario), *supply_notes(scenario))
         except ScenarioError as error:
             return list(error.problems), ()
 
-    def scenario(self, where: str, folder: Path | None) -> Scenario:
-        """Return the scenario that it describes; raise `ScenarioError` where it is not valid."""
-        return load_text(self.text, where, folder)
+    def scenario(self, where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
+        """Return the scenario that it describes; raise `ScenarioError` where it is not valid. See `load_text`."""
+        return load_text(self.text, where, folder, allow_outside=allow_outside)
 
     def with_value(self, path: KeyPath, value: object) -> Document:
         """Return the document with a new value at a path; a missing key is inserted where the format has it."""

@@ -118,7 +118,7 @@ class FieldActions:
             The id of the item; None if the user went back.
         """
         work = self.open_work()
-        picture = picker.picture_of(work.tree, work.folder)
+        picture = picker.picture_of(work.tree, work.folder, allow_outside=work.allow_outside)
         return await self._user.ask(Picker(title, items, picture=picture, current=current))
 
     async def _pick_series_file(self, title: str, details: str) -> Path | None:
@@ -458,7 +458,7 @@ class EditActions:
         work = self._session.work
         if work is None:
             return
-        change = await asyncio.to_thread(change_for, way, work.tree, work.folder)
+        change = await asyncio.to_thread(change_for, way, work.tree, work.folder, allow_outside=work.allow_outside)
         if change is not None and work is self._session.work:
             self._session.apply(lambda _: change)
 

@@ -40,26 +40,29 @@ class Checker:
     def __init__(self) -> None:
         self._process: Process | None = None
 
-    async def check(self, version: Version, where: str, folder: Path) -> Checked:
+    async def check(self, version: Version, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
 
         Args:
             version: The version to validate.
             where: Name of its file, for messages.
             folder: Base folder of relative file names.
+            allow_outside: Whether files may lie outside it.
         """
         try:
             document = await asyncio.to_thread(version.document)
         except ScenarioError as error:
             return Checked(version, failed=error)
-        found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
+        found = None
+        if len(document.text) >= LARGE:
+            found = await self._asked(document, where, folder, allow_outside=allow_outside)
         if found is None:
-            found = await asyncio.to_thread(document.check, where, folder)
+            found = await asyncio.to_thread(document.check, where, folder, allow_outside=allow_outside)
         problems, notes = found
         return Checked(version, tuple(problems), notes)
 
     async def _asked(
-        self, document: Document, where: str, folder: Path
+        self, document: Document, where: str, folder: Path, *, allow_outside: bool
     ) -> tuple[list[Problem], tuple[Note, ...]] | None:
         """Validate in the child process; None if it cannot be started."""
         process = self._process
@@ -68,7 +71,7 @@ class Checker:
                 process = self._process = await start_process("tui.editor.checker")
             if process.stdin is None or process.stdout is None:
                 return None
-            process.stdin.write(frame((document, where, folder)))
+            process.stdin.write(frame((document, where, folder, allow_outside)))
             await process.stdin.drain()
             found: tuple[list[Problem], tuple[Note, ...]] | None = await read_frame(process.stdout)
         except OSError:
@@ -91,8 +94,8 @@ def main() -> None:
     let_keys_go_first()
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:
-        document, where, folder = asked
-        out.write(frame(document.check(where, folder)))
+        document, where, folder, allow_outside = asked
+        out.write(frame(document.check(where, folder, allow_outside=allow_outside)))
         out.flush()
 
 

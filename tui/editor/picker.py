@@ -272,9 +272,9 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
     return items, refs
 
 
-def picture_of(tree: Tree, folder: Path) -> Callable[[str], Picture | None]:
+def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], Picture | None]:
     """Return the function that previews any of these items."""
-    artist = Artist(tree, folder)
+    artist = Artist(tree, folder, allow_outside=allow_outside)
 
     def draw(item: str) -> Picture | None:
         if item.startswith(_OWN):
