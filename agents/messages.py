@@ -13,7 +13,7 @@ manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
-timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience
+timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangePrices
 
 With shared supply, instead of Request, Accept, Promised and what follows from them:
 
@@ -467,6 +467,14 @@ class ChangePatience(Message):
     patient: bool
 
 
+class ChangePrices(Message):
+    """What energy costs from now on, for real devices, which are told what their jobs cost; None: as before."""
+
+    kind: Literal["ChangePrices"] = "ChangePrices"
+    grid_eur_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    neighbour_eur_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
 class AddJob(Message):
     """The device has one more job, registered now: the timeline adds it, or the gateway of the real device itself."""
 
@@ -646,6 +654,7 @@ AnyMessage = Annotated[
     | Join
     | ChangeAlgorithm
     | ChangePatience
+    | ChangePrices
     | AddJob
     | DropJob
     | ContractVoid

@@ -106,6 +106,14 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Leave": lambda body, _: f"Take no part: {body['reason']}",
     "Join": lambda _body, _zone: "Take part",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
+    "ChangePrices": lambda body, _: (
+        "; ".join(
+            f"{where} {body[key]:g} EUR/kWh"
+            for where, key in (("grid", "grid_eur_per_kwh"), ("neighbours", "neighbour_eur_per_kwh"))
+            if body[key] is not None
+        )
+        or "Prices as before"
+    ),
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
@@ -169,7 +177,15 @@ def _job_of(kind: str, body: Body) -> str:
             | "NewForecast"
         ):
             return ""
-        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience" | "DeviceSaid" | "ProductionMeasured":
+        case (
+            "Leave"
+            | "Join"
+            | "ChangeAlgorithm"
+            | "ChangePatience"
+            | "ChangePrices"
+            | "DeviceSaid"
+            | "ProductionMeasured"
+        ):
             return ""
     return str(body["job_id"])
 

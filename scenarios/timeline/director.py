@@ -18,6 +18,7 @@ from agents import (
     AnyMessage,
     ChangeAlgorithm,
     ChangePatience,
+    ChangePrices,
     DropJob,
     Follow,
     Followed,
@@ -34,6 +35,7 @@ from scenarios.events import (
     ACTION,
     Action,
     AddJobs,
+    ChangeTariff,
     CloudFront,
     Event,
     ForecastError,
@@ -266,6 +268,14 @@ class Director(Agent[AnyMessage]):
                 for agent in (device.agent for house in houses for device in self._devices[house]):
                     if agent not in self._scenario.producers:
                         self.send(agent, ChangePatience(patient=patient))
+
+            case ChangeTariff():
+                prices = ChangePrices(
+                    grid_eur_per_kwh=action.import_eur_per_kwh, neighbour_eur_per_kwh=action.neighbour_eur_per_kwh
+                )
+                for agent, gateway in self._scenario.gateways.items():
+                    if gateway.type == "consumer":
+                        self.send(agent, prices)
 
     def _add(self, action: AddJobs) -> None:
         """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""
