@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.coverage import Note, coverage_notes
 from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, in_words
@@ -58,13 +57,6 @@ class Document:
         except ScenarioError as error:
             return list(error.problems)
         return []
-
-    def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return all problems, or if there are none, notes on parts that do not meet in time."""
-        try:
-            return [], coverage_notes(self.scenario(where, folder))
-        except ScenarioError as error:
-            return list(error.problems), ()
 
     def scenario(self, where: str, folder: Path | None) -> Scenario:
         """Return the scenario that it describes; raise `ScenarioError` where it is not valid."""

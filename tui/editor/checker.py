@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios import Problem, ScenarioError
-from scenarios.files import Document, Note
+from scenarios import Problem, ScenarioError, job_notes
+from scenarios.files import Document, Note, coverage_notes
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
 from tui.editor.history import Version
 
@@ -29,7 +29,7 @@ class Checked:
     version: Version
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    """Parts that cannot meet in time, where nothing is wrong."""
+    """What is probably not meant, where nothing is wrong."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
 
@@ -54,7 +54,7 @@ class Checker:
             return Checked(version, failed=error)
         found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
         if found is None:
-            found = await asyncio.to_thread(document.check, where, folder)
+            found = await asyncio.to_thread(found_in, document, where, folder)
         problems, notes = found
         return Checked(version, tuple(problems), notes)
 
@@ -86,13 +86,28 @@ class Checker:
             await process.wait()
 
 
+def found_in(document: Document, where: str, folder: Path) -> tuple[list[Problem], tuple[Note, ...]]:
+    """Return all problems of a document, or if there are none, the notes that `ssmic check` has.
+
+    Args:
+        document: What to check.
+        where: Name of its file, for messages.
+        folder: Base folder of relative file names.
+    """
+    try:
+        scenario = document.scenario(where, folder)
+    except ScenarioError as error:
+        return list(error.problems), ()
+    return [], (*coverage_notes(scenario), *map(Note, job_notes(scenario)))
+
+
 def main() -> None:
     """Serve validation requests until standard input ends."""
     let_keys_go_first()
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:
         document, where, folder = asked
-        out.write(frame(document.check(where, folder)))
+        out.write(frame(found_in(document, where, folder)))
         out.flush()
 
 
