@@ -39,6 +39,11 @@ ADAPTERS: Mapping[str, Kind] = {
 """By the name in the scenario file."""
 
 
+def adapter_names(type_: str) -> tuple[str, ...]:
+    """Return the names of the adapters for a type of device, ours first."""
+    return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types))
+
+
 def adapter_for(gateway: Gateway) -> Adapter:
     """Return the adapter of a device that does not speak our topics; its options are valid."""
     kind = ADAPTERS[gateway.adapter]

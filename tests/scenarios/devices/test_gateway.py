@@ -75,6 +75,7 @@ _WASHER = ("- id: washer", "  type: consumer", "  load_profile: eco40", "  gatew
 """As the street has it."""
 
 
+@pytest.mark.long
 async def test_a_tariff_that_changes_changes_what_a_job_is_said_to_cost(tmp_path: Path) -> None:
     """What its neighbour asks for energy from then on, as long as the job has not run."""
     washer = "".join(f"      {line}\n" for line in _WASHER)

@@ -128,6 +128,7 @@ async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path
         assert person.work.tree["houses"][0]["id"] == "30"
 
 
+@pytest.mark.long
 async def test_ids_that_repeat_and_jobs_without_room_are_noted_as_check_notes_them(
     editing: Editing, file: Path, ours: str
 ) -> None:
