@@ -18,13 +18,14 @@ opening.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.headroom import MARGIN_WH, Need, View
+from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, may_run
+from agents.scheduling import BIN_S
 from agents.scores import BoolArray, IntArray, Scores
 
 FIRST_PORTION = 2
@@ -34,6 +35,9 @@ ROUNDS_TO_ASK = 2
 """Rounds from one request of a job to its next one: for the request and for the answer."""
 ROUNDS_TO_HEAR = 4
 """Rounds from a job's question to the manager until it hears the first producer's answer."""
+FIRST_LOOK = 8
+"""How many producers are looked at slot by slot at first; most jobs need no more."""
+MAX_LOOK = 512
 _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
 
@@ -48,6 +52,8 @@ class Board:
         self._block_s: IntArray = np.zeros(0, dtype=np.int64)
         self._blocks: IntArray = np.zeros(0, dtype=np.int64)
         """-1: no view, so the producer is always asked."""
+        self._slot_s: IntArray = np.zeros(0, dtype=np.int64)
+        self._slots_wh = np.zeros((0, MAX_BLOCKS * SLOTS_A_BLOCK), dtype=np.float32)
 
     def put(self, number: int, view: View) -> None:
         """Take a producer's new view."""
@@ -58,6 +64,8 @@ class Board:
         self._energy_wh[number, :edges, :edges] = bounds.energy_wh
         self._peak_wh[number, :edges, :edges] = bounds.peak_wh
         self._from_s[number], self._block_s[number], self._blocks[number] = bounds.from_s, bounds.block_s, bounds.blocks
+        self._slot_s[number], self._slots_wh[number] = bounds.slot_s, 0.0
+        self._slots_wh[number, : len(bounds.slots_wh)] = bounds.slots_wh * (1 + _SHARE)
 
     def may_serve(self, need: Need, producers: IntArray) -> BoolArray:
         """Return which producers may serve a job; all that have published no view.
@@ -75,6 +83,24 @@ class Board:
         energy_wh = self._energy_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
         peak_wh = self._peak_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
         found: BoolArray = (blocks < 0) | ((energy_wh >= need.energy_wh) & (peak_wh >= need.peak_wh))
+        return found
+
+    def may_run(self, need: Need, producers: IntArray) -> BoolArray:
+        """Return which producers have enough for a job in each slot, for some start; all that have published no view.
+
+        This takes longer than `may_serve`, which leaves out most; so it is for producers that may serve the job.
+
+        Args:
+            need: What the job needs.
+            producers: The producers' numbers, shape (producers,).
+        """
+        found = np.ones(len(producers), dtype=np.bool_)
+        has_view = self._blocks[producers] >= 0
+        slots_s, from_s = self._slot_s[producers], self._from_s[producers]
+        grids = {(slot_s, begin_s % slot_s) for slot_s, begin_s in zip(slots_s.tolist(), from_s.tolist(), strict=True)}
+        for slot_s, phase_s in grids:
+            alike = np.flatnonzero(has_view & (slots_s == slot_s) & (from_s % slot_s == phase_s))
+            found[alike] = may_run(need, from_s[alike], slot_s, self._slots_wh[producers[alike]])
         return found
 
     def may_be_served(
@@ -110,6 +136,8 @@ class Board:
         self._from_s = np.concatenate([self._from_s, np.zeros(new, dtype=np.int64)])
         self._block_s = np.concatenate([self._block_s, np.ones(new, dtype=np.int64)])
         self._blocks = np.concatenate([self._blocks, np.full(new, -1, dtype=np.int64)])
+        self._slot_s = np.concatenate([self._slot_s, np.full(new, BIN_S, dtype=np.int64)])
+        self._slots_wh = np.concatenate([self._slots_wh, np.zeros((new, self._slots_wh.shape[1]), dtype=np.float32)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +161,15 @@ class Negotiation:
     order: IntArray
     """All producers that it would ask, in order."""
     is_listed: BoolArray
-    """Which of them it is told of."""
+    """Which of them it is told of, unless a look at their slots shows that they cannot serve it."""
     considered: IntArray
     """All producers that it would have asked by its end, those of earlier lists included."""
     portion: int
     """How many it is told of next."""
+    look: Callable[[IntArray], BoolArray] | None = None
+    """Says which producers have enough in each slot; None: all. It is asked as far as the job comes."""
+    _looked: int = 0
+    """Up to which place it has been asked."""
     _scored: int = 0
     """Up to which place those that were left out have been scored."""
     _told: int = 0
@@ -147,6 +179,7 @@ class Negotiation:
 
     def next_portion(self) -> Portion:
         """Return the next producers to ask."""
+        self._look_for(self.portion + 1)
         places = np.flatnonzero(self.is_listed[self._told :])[: self.portion] + self._told
         before = np.concatenate([[self._told - 1], places[:-1]]) if len(places) else places
         left_out = (places - before - 1).tolist()
@@ -157,6 +190,23 @@ class Negotiation:
         self._named += len(places)
         self.portion = min(MAX_PORTION, max(self.portion, self._named))
         return Portion(tuple(self.order[places].tolist()), tuple(left_out))
+
+    def _look_for(self, count: int) -> None:
+        """Look at producers until so many more that it may be told of are found, or all have been looked at."""
+        step = FIRST_LOOK
+        while self.look is not None and self._looked < len(self.order):
+            if np.count_nonzero(self.is_listed[self._told : self._looked]) >= count:
+                return
+            listed = np.flatnonzero(self.is_listed[self._looked :])[:step] + self._looked
+            self._look_until(int(listed[-1]) + 1 if len(listed) == step else len(self.order))
+            step = min(4 * step, MAX_LOOK)
+
+    def _look_until(self, end: int) -> None:
+        """Look at all producers before a place in the order."""
+        if self.look is not None and end > self._looked:
+            listed = np.flatnonzero(self.is_listed[self._looked : end]) + self._looked
+            self.is_listed[listed] = self.look(self.order[listed])
+            self._looked = end
 
     def score_until(self, step: int, sender: str, scores: Scores) -> None:
         """Score those left out of which the job would have heard before a message of another agent was sent.
@@ -175,6 +225,7 @@ class Negotiation:
     def score_places(self, end: int, scores: Scores) -> None:
         """Score those left out before a place in the order."""
         end = min(max(end, self._scored), len(self.order))
+        self._look_until(end)
         places = slice(self._scored, end)
         scores.would_have_declined(self.order[places][~self.is_listed[places]], self.job_id, self.at_s)
         self._scored = end
@@ -253,7 +304,7 @@ class WaitingJobs:
                 break
             for i in np.flatnonzero(is_free & board.may_be_served(number, *self._needs())).tolist():
                 job = self._jobs[ids[i]]
-                if number not in job.asked:
+                if number not in job.asked and board.may_run(job.need, np.array([number]))[0]:
                     is_free[i] = False
                     told.append(self._tell(ids[i], job, number, now_s))
         return told
@@ -274,9 +325,10 @@ class WaitingJobs:
         """
         job = self._jobs[job_id]
         job.told_s = None
-        may_serve = producers[board.may_serve(job.need, producers)].tolist()
-        number = next((number for number in may_serve if number not in job.asked), None)
-        return None if number is None else self._tell(job_id, job, number, now_s)
+        may_serve = producers[board.may_serve(job.need, producers)]
+        new = may_serve[[number not in job.asked for number in may_serve.tolist()]] if len(may_serve) else may_serve
+        found = new[board.may_run(job.need, new)]
+        return self._tell(job_id, job, int(found[0]), now_s) if len(found) else None
 
     @staticmethod
     def _tell(job_id: str, job: _Waiting, number: int, now_s: int) -> tuple[str, str, int]:

@@ -75,6 +75,8 @@ class JobAsked(Event):
     latest_start_s: int | None = None
     ready_by_s: int | None = None
     """Instead of `latest_start_s`."""
+    reference: str = ""
+    """What the device calls the parts of the job; its command gives it back."""
 
 
 class JobTakenBack(Event):
@@ -141,6 +143,8 @@ class DeviceCommand(Event):
     """Its gateway id."""
     job: str = ""
     """The job's id, as the device knows it."""
+    reference: str = ""
+    """Of the job, as it was asked for."""
     time_s: int
     attempt: int = 1
     run_s: int | None = None

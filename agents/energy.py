@@ -157,8 +157,43 @@ class LoadProfile(CumulativeSeries):
         whole = len(per_minute_wh) // _MINUTE_S * _MINUTE_S
         return float(per_minute_wh[:whole].reshape(-1, _MINUTE_S).max(axis=0).min())
 
+    def least_peaks_wh(self, slot_s: int) -> FloatArray:
+        """Return what a run draws in the strongest minute of each slot that it touches, at least. Cached and read-only.
+
+        Args:
+            slot_s: Length of a slot, seconds, a whole number of minutes.
+
+        Returns:
+            Wh, shape (minutes of a slot, slots): by the minute of its first slot in which the run starts, the least for
+            all seconds of that minute.
+        """
+        kept = self._least_peaks_wh.get(slot_s)
+        if kept is None:
+            kept = self._least_peaks_wh[slot_s] = self._compute_least_peaks_wh(slot_s)
+        return kept
+
+    def _compute_least_peaks_wh(self, slot_s: int) -> FloatArray:
+        minutes, slots = slot_s // _MINUTE_S, -(-self.duration_s // slot_s) + 1
+        # Index 0 is the last second before which the run can start, if a slot is to begin then and touch it.
+        seconds_wh = self.energy_until_wh(np.arange(1 - slot_s, (slots + 1) * slot_s + 1, dtype=np.float64))
+        minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
+        count = slots * slot_s
+        peak_wh = minute_wh[:count].copy()
+        for later in range(1, minutes):
+            np.maximum(peak_wh, minute_wh[later * _MINUTE_S :][:count], out=peak_wh)
+        # If a run starts at second `q` of its first slot, its slot `i` begins at index `(i + 1) * slot_s - q - 1`.
+        # The 60 starts of a minute are 60 indices in a row; a later minute comes before them.
+        least_wh = peak_wh.reshape(slots, minutes, _MINUTE_S).min(axis=2)
+        least_wh = np.ascontiguousarray(least_wh[:, ::-1].T)
+        least_wh.setflags(write=False)
+        return least_wh
+
     @cached_property
     def _per_minute_wh(self) -> dict[int, FloatArray]:
+        return {}
+
+    @cached_property
+    def _least_peaks_wh(self) -> dict[int, FloatArray]:
         return {}
 
 

@@ -51,6 +51,7 @@ MAX_PROFILES = 1_000
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 _LEAST_GRACE_S = 600
+_HOUR_S = 3600
 _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
 
 
@@ -73,6 +74,8 @@ class _Course:
     device: str
     """The device's gateway id; a guest's place may have another one by now."""
     changed: Channel[None]
+    reference: str = ""
+    """Of the job, as it was asked for."""
     state: JobState = "NOT_SCHEDULED"
     outcome: Outcome = ""
     reason: str = ""
@@ -170,7 +173,7 @@ class GatewayConsumer(Consumer):
         if not isinstance(message, ChangePrices):
             super()._obey(received)
             return
-        prices = message.grid_eur_per_kwh, message.neighbour_eur_per_kwh
+        prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
         self._price_changes.append(PriceChange(self.now_s, *prices))
         for course in self._courses.values():
             if course.is_open:
@@ -298,6 +301,7 @@ class GatewayConsumer(Consumer):
             case "INTERRUPTED" if course.state == "EXECUTING":
                 self._interrupt(course)
             case "FINISHED" | "ABORTED" as end:
+                self._meter_until_end(course)
                 if course.is_running and not course.is_due:
                     self._conclude(course, end, course.outcome)
                 elif course.is_running:
@@ -363,6 +367,8 @@ class GatewayConsumer(Consumer):
         course.readings += 1
         if after_s > course.points[-1][0]:
             course.points.append((after_s, drawn_wh))
+        elif len(course.points) > 1:
+            course.points[-1] = (after_s, drawn_wh)
         power_w = self._meter.power_w
         if power_w is None:
             return
@@ -371,6 +377,12 @@ class GatewayConsumer(Consumer):
         elif course.has_drawn and course.idle_since_s is None:
             course.idle_since_s = self.now_s
             course.changed.put(None)
+
+    def _meter_until_end(self, course: _Course) -> None:
+        """Count the power of the last reading until now, where the device ends a job without a reading of its own."""
+        if course.is_running and course.readings and self._meter.counter_wh is None:
+            self._meter.advance(self.now_s)
+            self._meter_run(course)
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""
@@ -437,7 +449,7 @@ class GatewayConsumer(Consumer):
             expected = "a load and times within the limits of scenarios"
             self._complain("request", first_problem(error), expected)
             return
-        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel())
+        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel(), asked.reference)
         self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
@@ -616,11 +628,17 @@ class GatewayConsumer(Consumer):
     def _command(self, course: _Course, attempt: int) -> None:
         course.is_commanded = True
         run_s = course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4)
-        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device)
+        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device, course.reference)
         self._show()
 
     def _instruct(
-        self, command: str, asked_id: str, attempt: int = 1, run_s: int | None = None, device: str | None = None
+        self,
+        command: str,
+        asked_id: str,
+        attempt: int = 1,
+        run_s: int | None = None,
+        device: str | None = None,
+        reference: str = "",
     ) -> None:
         self._commands += command == "start"
         self.instruct(
@@ -629,6 +647,7 @@ class GatewayConsumer(Consumer):
                     "command": command,
                     "device": device or self._device,
                     "job": asked_id,
+                    "reference": reference,
                     "time_s": self.now_s,
                     "attempt": attempt,
                     "run_s": run_s,
@@ -659,12 +678,20 @@ class GatewayConsumer(Consumer):
             return None
         points = course.points
         if course.state == "FINISHED" and course.idle_since_s is not None:
-            # What it draws when it is over is no part of the programme.
-            over_s = course.idle_since_s - course.started_s
-            points = [point for point in points if point[0] <= over_s]
+            points = self._until_over(points, course.idle_since_s - course.started_s)
         if len(points) < 2:
             return None
         return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
+
+    def _until_over(self, points: list[tuple[int, float]], over_s: int) -> list[tuple[int, float]]:
+        """Return what a programme drew until it was over, without what its device draws afterwards.
+
+        A meter may say that the power has fallen before its counter has the last of the energy.
+        """
+        end_s, end_wh = points[-1]
+        until_wh = max(wh for s, wh in points if s <= over_s)
+        idle_wh = (self._meter.power_w or 0.0) * (end_s - over_s) / _HOUR_S
+        return [*(point for point in points if point[0] < over_s), (over_s, max(until_wh, end_wh - idle_wh))]
 
     def _tell_ledger(self, course: _Course) -> None:
         contract = self.contracts.get(course.job.job_id)

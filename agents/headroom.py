@@ -5,6 +5,9 @@ draw no more than it produces there; so a job that needs more than is left besid
 its possible runs cannot be accepted, and neither can one that needs more power than any minute of the stretch has. All
 schedulers keep to this, because it follows from what they promise, not from how they search.
 
+Energy need not be there in one piece. So a view also has the best minute of each slot, a quarter of a block: a job that
+starts anywhere in its window draws in some slot more than that slot's best minute has, or it may be accepted.
+
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
 down, and a promise counts only where it has to run. What a producer has left falls as it promises and as time passes,
 so an old view still is an upper bound; it rises with a new forecast and when a promise ends or may move again, and then
@@ -22,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.energy import FloatArray
+from agents.energy import FloatArray, LoadProfile
 from agents.model import TimeS
 from agents.scheduling import BIN_S, Commitment, ProducerState, add
 
@@ -30,14 +33,18 @@ MIN_BLOCK_S = 3_600
 """Shortest block of a view, seconds."""
 MAX_BLOCKS = 30
 """Blocks of a view; a longer forecast has longer blocks."""
+SLOTS_A_BLOCK = 4
+"""Slots of a block, at most."""
 MARGIN_WH = 0.05
 """By how much a job may need more than is left, Wh: far more than schedulers tolerate over all minutes of a run."""
 _DIGITS = 10.0
 """Views are in tenths of a watt-hour."""
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 EnergyWh = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Energies = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS)]
+_Peaks = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS * SLOTS_A_BLOCK)]
 _Block = Annotated[int, Field(ge=0, le=MAX_BLOCKS)]
 
 
@@ -52,6 +59,13 @@ class Need:
     energy_wh: float
     peak_wh: float
     """What it draws in its strongest minute, at least, Wh."""
+    load: LoadProfile | None = None
+    """How its run draws that; None: not known."""
+
+    @property
+    def last_start_s(self) -> int:
+        """Its latest possible start, if its load is known."""
+        return self.end_s - (0 if self.load is None else self.load.duration_s)
 
 
 class View(BaseModel):
@@ -65,16 +79,26 @@ class View(BaseModel):
     """Length of a block, seconds. After the last one nothing is produced."""
     free_wh: _Energies = ()
     """Production in each block without what running and fixed jobs draw, Wh, shape (blocks,)."""
-    peak_wh: _Energies = ()
-    """The same in its best minute, Wh, shape (blocks,)."""
+    peak_wh: _Peaks = ()
+    """The same in the best minute of each slot, Wh, shape (blocks * slots of a block,)."""
     promised: Annotated[tuple[tuple[_Block, _Block, EnergyWh], ...], Field(max_length=MAX_BLOCKS**2)] = ()
     """What jobs that may still move draw: the first block that they may run in, the one after the last, Wh."""
 
     @model_validator(mode="after")
-    def _has_as_many_peaks(self) -> Self:
-        if len(self.free_wh) != len(self.peak_wh):
-            raise ValueError(f"{len(self.free_wh)} blocks have energy, {len(self.peak_wh)} have a peak")
+    def _has_peaks_of_each_block(self) -> Self:
+        blocks, peaks = len(self.free_wh), len(self.peak_wh)
+        slots = peaks // blocks if blocks else 1
+        if peaks != blocks * slots or not 1 <= slots <= SLOTS_A_BLOCK or self.block_s % (slots * BIN_S):
+            raise ValueError(
+                f"{peaks} peaks for {blocks} blocks of {self.block_s} s: each has 1 to {SLOTS_A_BLOCK}, "
+                "at whole minutes from each other"
+            )
         return self
+
+    @property
+    def slot_s(self) -> int:
+        """Length of a slot, seconds."""
+        return self.block_s * len(self.free_wh) // len(self.peak_wh) if self.peak_wh else self.block_s
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -93,6 +117,9 @@ class Bounds:
     """Shape (blocks + 1, blocks + 1): row, the first block of the stretch; column, the one after its last."""
     peak_wh: FloatArray
     """In one minute; the same shape."""
+    slot_s: int
+    slots_wh: FloatArray
+    """In the best minute of each slot, shape (slots,)."""
 
     @classmethod
     def of(cls, view: View) -> Bounds:
@@ -111,9 +138,12 @@ class Bounds:
         left_wh = np.minimum.accumulate(left_wh[:, ::-1], axis=1)[:, ::-1]
         left_wh[~is_stretch] = 0.0
         peak_wh = np.zeros((blocks + 1, blocks + 1))
-        peak_wh[:, 1:] = view.peak_wh
+        slots_wh = np.array(view.peak_wh, dtype=np.float64)
+        if blocks:
+            peak_wh[:, 1:] = slots_wh.reshape(blocks, -1).max(axis=1)
         peak_wh[~is_stretch] = 0.0
-        return cls(view.from_s, view.block_s, blocks, left_wh, np.maximum.accumulate(peak_wh, axis=1))
+        peak_wh = np.maximum.accumulate(peak_wh, axis=1)
+        return cls(view.from_s, view.block_s, blocks, left_wh, peak_wh, view.slot_s, slots_wh)
 
     def stretch(self, need: Need) -> tuple[int, int]:
         """Return the smallest stretch that holds all possible runs of a job, as row and column."""
@@ -122,17 +152,35 @@ class Bounds:
     def may_serve(self, need: Need) -> bool:
         """Return whether a producer with this view could accept a job."""
         at = self.stretch(need)
-        return bool(self.energy_wh[at] + MARGIN_WH >= need.energy_wh and self.peak_wh[at] + MARGIN_WH >= need.peak_wh)
+        if self.energy_wh[at] + MARGIN_WH < need.energy_wh or self.peak_wh[at] + MARGIN_WH < need.peak_wh:
+            return False
+        return bool(may_run(need, np.array([self.from_s]), self.slot_s, self.slots_wh[np.newaxis])[0])
 
     def exceeds(self, older: Bounds) -> bool:
         """Return whether anything is left, somewhere, that an older view does not show."""
         edges_s = self.from_s + self.block_s * np.arange(self.blocks + 1)
         rows = np.clip((edges_s - older.from_s) // older.block_s, 0, older.blocks)
         columns = np.clip(-(-(edges_s - older.from_s) // older.block_s), 0, older.blocks)
-        shown = np.ix_(rows, columns)
-        return bool(
-            (self.energy_wh > older.energy_wh[shown] + 1e-6).any() or (self.peak_wh > older.peak_wh[shown] + 1e-6).any()
-        )
+        if (self.energy_wh > older.energy_wh[np.ix_(rows, columns)] + 1e-6).any():
+            return True
+        begins_s = self.from_s + self.slot_s * np.arange(len(self.slots_wh))
+        return bool((self.slots_wh > older.least_peaks_wh(begins_s, self.slot_s) + 1e-6).any())
+
+    def least_peaks_wh(self, begins_s: IntArray, length_s: int) -> FloatArray:
+        """Return the lowest peak of all slots that each of some stretches of time touches; 0 outside of the view.
+
+        Args:
+            begins_s: Where the stretches begin, UNIX seconds, shape (stretches,).
+            length_s: How long they are, seconds.
+        """
+        slots_wh = np.append(self.slots_wh, 0.0)
+        first, last = (begins_s - self.from_s) // self.slot_s, (begins_s + length_s - 1 - self.from_s) // self.slot_s
+        outside = len(self.slots_wh)
+        least_wh = np.full(len(begins_s), np.inf)
+        for later in range(int((last - first).max(initial=0)) + 1):
+            slots = np.minimum(first + later, last)
+            least_wh = np.minimum(least_wh, slots_wh[np.where((slots < 0) | (slots >= outside), outside, slots)])
+        return least_wh
 
 
 def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, int]:
@@ -147,6 +195,39 @@ def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, in
     row = min(max((need.begin_s - from_s) // block_s, 0), blocks)
     column = min(max(-(-(need.end_s - from_s) // block_s), 0), blocks)
     return row, column
+
+
+def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.floating]) -> BoolArray:
+    """Return which producers have enough in the best minute of each slot, for some start of a job.
+
+    Args:
+        need: What the job needs.
+        from_s: Where each producer's slots begin, UNIX seconds, alike but for whole slots; shape (producers,).
+        slot_s: Length of a slot, seconds.
+        slots_wh: The best minute of each, Wh, shape (producers, slots).
+    """
+    if need.load is None or need.begin_s > need.last_start_s or not len(from_s):
+        return np.ones(len(from_s), dtype=np.bool_)
+    needed_wh = (need.load.least_peaks_wh(slot_s) - MARGIN_WH).astype(slots_wh.dtype)
+    minutes, touched = needed_wh.shape
+    slots, begin_s = slots_wh.shape[1], int(from_s.min())
+    # Before and after all slots nothing is produced: the starts of one slot there stand for all others.
+    before = -(touched + 1) * minutes
+    after = ((int(from_s.max()) - begin_s) // slot_s + slots + 1) * minutes - 1
+    first = min(max((need.begin_s - begin_s) // BIN_S, before), after)
+    last = min(max((need.last_start_s - begin_s) // BIN_S, before), after)
+    first_slot, last_slot = first // minutes, last // minutes
+    starts = last_slot - first_slot + 1
+    places = np.arange(first_slot, last_slot + touched) - ((from_s - begin_s) // slot_s)[:, np.newaxis]
+    is_inside = (places >= 0) & (places < slots)
+    there_wh = np.take_along_axis(slots_wh, np.where(is_inside, places, 0), axis=1)
+    there_wh[~is_inside] = 0.0
+    fits = np.ones((len(from_s), starts, minutes), dtype=np.bool_)
+    fits[:, 0, : first % minutes] = False
+    fits[:, -1, last % minutes + 1 :] = False
+    for slot in range(touched):
+        fits &= there_wh[:, slot : slot + starts, np.newaxis] >= needed_wh[:, slot]
+    return np.asarray(fits.reshape(len(from_s), -1).any(axis=1), dtype=np.bool_)
 
 
 def view_of(state: ProducerState) -> View:
@@ -178,7 +259,7 @@ def view_of(state: ProducerState) -> View:
         from_s=from_s,
         block_s=block_s,
         free_wh=_up(by_block.sum(axis=1)),
-        peak_wh=_up(by_block.max(axis=1)),
+        peak_wh=_up(minutes_wh.reshape(blocks * SLOTS_A_BLOCK, -1).max(axis=1)),
         promised=_promised(movable, from_s, block_s, blocks),
     )
 

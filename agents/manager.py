@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -259,7 +260,10 @@ class Manager(Agent[AnyMessage]):
         if question.part == "last" and known is not None:
             known.score_places(len(known.order), self.scores)
             # Those that were left out are asked if they have more to offer since.
-            is_new &= may_serve | ~np.isin(order, known.considered)
+            was_left_out = np.isin(order, known.considered)
+            has_risen = np.flatnonzero(is_new & was_left_out & may_serve)
+            may_serve[has_risen] = self._board.may_run(need, order[has_risen])
+            is_new &= may_serve | ~was_left_out
         if not is_new.any():
             self._negotiations.pop(question.job_id, None)
             self._waiting.add(question.job_id, received.sender, need, asked)
@@ -276,6 +280,7 @@ class Manager(Agent[AnyMessage]):
             may_serve[is_new],
             considered,
             max(FIRST_PORTION, self._negotiating.ask_at_once),
+            partial(self._board.may_run, need) if self._negotiating.leaves_out else None,
         )
         self._negotiations[question.job_id] = begun
         return begun
@@ -441,6 +446,10 @@ class Manager(Agent[AnyMessage]):
             else:
                 self._cancel_for_consumer(entry, report.reason)
 
+    def _is_served(self, job_id: str) -> None:
+        """Called when a job has a contract: it no longer waits for producers."""
+        self._waiting.remove(job_id)
+
     def _agree(self, job: RegisteredJob, report: ContractAgreed) -> None:
         contract = report.contract
         if problem := self._problem_with(contract, job):
@@ -454,7 +463,7 @@ class Manager(Agent[AnyMessage]):
                 self.scores.accepted(producer, contract.job_id)
                 self._ranking.learn(job.agent, producer)
             self._end_negotiation(contract.job_id, contract.producer)
-            self._waiting.remove(contract.job_id)
+            self._is_served(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))

@@ -51,6 +51,7 @@ MAX_REASON_CHARACTERS = 1_000
 
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
 EnergyWh = Annotated[float, Field(allow_inf_nan=False)]
+EurPerKwh = Annotated[float, Field(allow_inf_nan=False)]
 LeftOut = Annotated[int, Field(ge=0, le=MAX_PRODUCERS)]
 """A number of producers that were left out of a list."""
 Digest = Annotated[str, Field(min_length=DIGEST_CHARACTERS, max_length=DIGEST_CHARACTERS)]
@@ -468,11 +469,12 @@ class ChangePatience(Message):
 
 
 class ChangePrices(Message):
-    """What energy costs from now on, for real devices, which are told what their jobs cost; None: as before."""
+    """These prices of the tariff hold from now on; for consumers that compare costs. None: the price stays."""
 
     kind: Literal["ChangePrices"] = "ChangePrices"
-    grid_eur_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    neighbour_eur_per_kwh: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    import_eur_per_kwh: EurPerKwh | None = None
+    feed_in_eur_per_kwh: EurPerKwh | None = None
+    neighbour_eur_per_kwh: EurPerKwh | None = None
 
 
 class AddJob(Message):

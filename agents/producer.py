@@ -413,7 +413,7 @@ class Producer(Agent[AnyMessage]):
         if self._headroom is None:
             return
         first_s, end_s = max(task.earliest_start_s, self.now_s), task.latest_start_s + task.load.duration_s
-        need = Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh)
+        need = Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
         if self._headroom.bounds.may_serve(need):
             view = view_of(state)
             if not view.bounds.may_serve(need):

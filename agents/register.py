@@ -88,7 +88,7 @@ class RegisteredJob:
         first_s = self.earliest_start_s if first_start_s is None else max(first_start_s, self.earliest_start_s)
         last_s = self.latest_start_s if last_start_s is None else min(last_start_s, self.latest_start_s)
         load = self.sent.load_profile
-        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh)
+        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh, load)
 
     def may_start_at(self, start_s: int, now_s: int) -> bool:
         """Return whether a start is within the job's window and not in the past."""

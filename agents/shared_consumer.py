@@ -11,7 +11,8 @@ device has more time. It moves only if that pays. A running job keeps its start,
 free, so no move lowers what another job has. A move of its own accord raises C by at least `LEAST_GAIN` of the job's
 energy. A move to make room lowers nothing, and takes place only on request; a job requests room at most `MAX_WISHES`
 times in all. C never exceeds the energy of all jobs. So between two events that lower C (a forecast falls, a producer
-or a job leaves), of which there are finitely many, there are finitely many moves.
+or a job leaves), of which there are finitely many, there are finitely many moves. Where consumers prefer a low cost to
+what is covered, C is what all jobs save instead; it is bounded as well, and prices change finitely often.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from agents.messages import (
     Amend,
     AnyMessage,
     Cancel,
+    ChangePrices,
     Conclude,
     ContractAgreed,
     ContractVoid,
@@ -48,7 +50,18 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, SHARED, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
-from agents.sharing import Composition, Offers, SupplySettings, compose
+from agents.sharing import (
+    Composition,
+    EnergyPrices,
+    Offers,
+    PricesOfMinutes,
+    PriceView,
+    SupplySettings,
+    comes_first,
+    compose,
+    cost_of,
+    start_without_sun,
+)
 from broker.hosts import AgentLostError, Channel, Received, TimeUp
 
 ASKED_AT_ONCE = 8
@@ -59,12 +72,11 @@ MAX_ROUNDS = 4
 """How often a job composes because producers had less than they had offered; what is reserved by then stands."""
 MAX_ROUNDS_OF_MOVE = 2
 """The same where the job has a contract already: whoever else was informed competes for the same energy."""
-KEEPS_START = 1.0
-"""A job whose start is no longer covered as well looks for another one if less than this share is left."""
 LEAST_GAIN = 0.02
-"""A job moves only if that covers at least this share of its energy more."""
+"""A job moves only if that covers at least this share of its energy more, or lowers its cost by this share of what the
+energy costs where it is dearest."""
 NEARLY_COVERED = 0.99
-"""A job of which this share is covered asks nobody else."""
+"""A job of which this share is covered asks no other producers and does not move."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 WISH_EVERY_S = 60
@@ -125,6 +137,7 @@ class SharedConsumer(Consumer):
         patient: bool,
         supply: SupplySettings,
         own: frozenset[str] = frozenset(),
+        prices: PricesOfMinutes | None = None,
         is_there: bool = True,
     ) -> None:
         """Create a consumer.
@@ -135,11 +148,13 @@ class SharedConsumer(Consumer):
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
             supply: What the jobs prefer.
             own: Producers of the same house.
+            prices: What energy costs the house; None: there is no tariff.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
         self.supply = supply
         self.own = own
+        self.prices = PriceView(prices)
         self._supplies: dict[str, _Supply] = {}
 
     def _run_of(self, job: Job) -> JobRun:
@@ -166,6 +181,21 @@ class SharedConsumer(Consumer):
             case _:
                 super()._dispatch(received)
 
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        match received.message:
+            case ChangePrices() as change:
+                self.prices.replace(change.model_dump(exclude={"kind"}, exclude_none=True))
+                if self.puts_cost_first:
+                    for contract in self._calendar.unstarted(self.now_s):
+                        self._channels[contract.job_id].put(_Changed())
+            case _:
+                super()._obey(received)
+
+    @property
+    def puts_cost_first(self) -> bool:
+        """Whether what a job costs counts more than how much of it is covered."""
+        return self.supply.puts_cost_first and self.prices.are_known
+
     def _take_shrink(self, producer: str, shrink: Shrink) -> None:
         """Take a smaller share, and let the job look for the rest elsewhere."""
         supply, series = self.supply_of(shrink.job_id), unpacked(shrink.minutes_mwh)
@@ -179,8 +209,12 @@ class SharedConsumer(Consumer):
             del supply.held[producer]
             if len(series):
                 supply.held[producer] = series
-            self.amend(self._jobs[shrink.job_id], f"{producer} gives less: {shrink.reason}"[:MAX_REASON_CHARACTERS])
-            self._channels[shrink.job_id].put(_Changed())
+            reason = f"{producer} gives less: {shrink.reason}"[:MAX_REASON_CHARACTERS]
+            if self.is_away and not supply.held and contract.start_s > self.now_s:
+                self.end_contract(contract, reason)  # it looks for supply when its household is back
+            else:
+                self.amend(self._jobs[shrink.job_id], reason)
+                self._channels[shrink.job_id].put(_Changed())
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
@@ -284,11 +318,6 @@ class _SharedJobRun(JobRun):
     def _supply(self) -> _Supply:
         return self._agent.supply_of(self._job.job_id)
 
-    @property
-    def _covered_mwh(self) -> int:
-        """Energy that the contract's shares cover."""
-        return int(sum(series.sum() for series in self._supply.held.values()))
-
     # The first contract.
 
     async def _find_supplier(self) -> None:
@@ -299,12 +328,17 @@ class _SharedJobRun(JobRun):
             self._reservation = await self._agent.reserve_time(self._job)
             starts = self._reservation.starts
             await self._ask_producers(starts)
-            start_s, held = await self._reserve(starts, least_mwh=1) or (
-                starts[-1][1] if self._patient else starts[0][0],
-                {},
-            )
+            start_s, held = await self._reserve(starts) or (self._start_without_sun(starts), {})
             self._agent.agree_shares(self._job, start_s, held)
             self._wish_for_room()
+
+    def _start_without_sun(self, starts: Starts) -> int:
+        """Return when the job starts if the grid gives all: when that is cheapest; as late as possible if patient."""
+        prices = self._prices(*self._minutes(starts)) if "cheapest" in self._agent.supply.prefer else None
+        if prices is None:
+            return starts[-1][1] if self._patient else starts[0][0]
+        first_minute, _ = self._minutes(starts)
+        return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
 
     async def _ask_producers(self, starts: Starts) -> None:
         """Ask producers for offers: the household's own first, then the others in the order of the manager."""
@@ -326,7 +360,8 @@ class _SharedJobRun(JobRun):
             request = OfferRequest(job=self._job.as_sent, starts=starts)
             for producer, reply in (await self._ask_all(dict.fromkeys(some, request))).items():
                 self._take_answer(producer, reply)
-            if self._compose(starts).covered_mwh >= NEARLY_COVERED * self._energy_mwh:
+            composition = self._compose(starts)
+            if self._is_content(starts, self._worth(composition.start_s, composition.minutes_mwh)):
                 return
 
     async def _ask_all(self, messages: Mapping[str, AnyMessage]) -> dict[str, AnyMessage]:
@@ -360,8 +395,7 @@ class _SharedJobRun(JobRun):
             with_movable: As if other jobs gave up what they could give up.
         """
         supply, now = self._supply, self._agent.now_s // MINUTE_S
-        first = starts[0][0] // MINUTE_S
-        minutes = starts[-1][1] // MINUTE_S - first + len(load_mwh(self._load, starts[-1][1])) + 1
+        first, minutes = self._minutes(starts)
         producers = sorted(supply.offers.keys() | supply.held.keys() if first < now else supply.offers.keys())
         free_mwh = np.zeros((len(producers), minutes), dtype=np.int64)
         for row, producer in enumerate(producers):
@@ -380,7 +414,61 @@ class _SharedJobRun(JobRun):
             if passed and producer in supply.held:
                 add_at(free_mwh[row, :passed], supply.held[producer], 0)
         offers = Offers(first, tuple(producers), free_mwh)
-        return compose(self._load, starts, offers, self._agent.supply.prefer, self._agent.own)
+        return self._composed(starts, offers)
+
+    def _composed(self, starts: Starts, offers: Offers) -> Composition:
+        prefer = self._agent.supply.prefer
+        prices = self._prices(offers.first_minute, offers.free_mwh.shape[1]) if "cheapest" in prefer else None
+        if prices is not None and prices.are_constant and not comes_first("cheapest", "own-roof", prefer):
+            prices = prices if self._agent.puts_cost_first else None  # starts that tie on both cost the same
+        return compose(self._load, starts, offers, prefer, self._agent.own, prices)
+
+    def _minutes(self, starts: Starts) -> tuple[int, int]:
+        """Return the first UNIX minute in which the job could run, and how many there are."""
+        first = starts[0][0] // MINUTE_S
+        return first, starts[-1][1] // MINUTE_S - first + len(load_mwh(self._load, starts[-1][1])) + 1
+
+    def _prices(self, first_minute: int, minutes: int) -> EnergyPrices | None:
+        return self._agent.prices.of_minutes(first_minute, minutes)
+
+    # What a composition is worth: the energy that it covers, mWh, or what it costs, if that comes first.
+
+    def _worth(self, start_s: int, held: Mapping[str, IntArray]) -> float:
+        """Return how good a start with these shares is: the more, the better."""
+        if not self._agent.puts_cost_first:
+            return float(sum(series.sum() for series in held.values()))
+        first, minutes = self._minutes(((start_s, start_s),))
+        prices = self._prices(first, minutes)
+        assert prices is not None  # noqa: S101 - cost comes first only where there is a tariff
+        return -cost_of(self._load, start_s, held, self._agent.own, first, prices)
+
+    @property
+    def _worth_now(self) -> float:
+        """What the contract as it stands is worth."""
+        return self._worth(self._supply.start_s, self._supply.held)
+
+    def _least_gain(self, starts: Starts) -> float:
+        """Return by how much a move must be worth more than the contract as it stands."""
+        if not self._agent.puts_cost_first:
+            return float(max(1, int(LEAST_GAIN * self._energy_mwh)))
+        prices = self._prices(*self._minutes(starts))
+        assert prices is not None  # noqa: S101 - as above
+        micro = prices.rounded()
+        dearest = max(float(np.abs(price).max()) for price in (micro.own, micro.neighbour, micro.grid))
+        return max(1.0, LEAST_GAIN * self._energy_mwh * dearest)
+
+    def _is_content(self, starts: Starts, worth: float) -> bool:
+        """Return whether other producers could hardly make a start and shares worth more."""
+        if not self._agent.puts_cost_first:
+            return worth >= NEARLY_COVERED * self._energy_mwh
+        first, minutes = self._minutes(starts)
+        plenty = np.full((1, minutes), self._energy_mwh, dtype=np.int64)
+        own = {producer: offer for producer, offer in self._supply.offers.items() if producer in self._agent.own}
+        free_mwh = np.zeros((len(own), minutes), dtype=np.int64)
+        for row, offer in enumerate(own.values()):
+            add_at(free_mwh[row], offer.free_mwh, offer.first_minute - first)
+        ideal = self._composed(starts, Offers(first, ("", *own), np.concatenate([plenty, free_mwh])))
+        return worth >= self._worth(ideal.start_s, ideal.minutes_mwh) - self._least_gain(starts)
 
     def _is_held(self, producer: str, start_s: int, series: IntArray) -> bool:
         """Return whether a producer has reserved exactly this, for the contract or for its new version."""
@@ -390,12 +478,13 @@ class _SharedJobRun(JobRun):
             known = (supply.start_s, supply.held[producer])
         return known is not None and known[0] == start_s and is_same(known[1], series)
 
-    async def _reserve(self, starts: Starts, least_mwh: int) -> tuple[int, dict[str, IntArray]] | None:
+    async def _reserve(self, starts: Starts, least_worth: float = -np.inf) -> tuple[int, dict[str, IntArray]] | None:
         """Compose, and reserve each share; compose again where a producer has less.
 
         Args:
             starts: Where the job may start.
-            least_mwh: What must be covered, so that the composition is of use.
+            least_worth: What a start and shares must be worth, so that they are of use. Some energy must be covered,
+                unless the job has a contract and cost comes first: then the grid alone may be best.
 
         Returns:
             Start and shares, all of them reserved; None: nothing of use, and nothing has changed.
@@ -403,23 +492,26 @@ class _SharedJobRun(JobRun):
         supply = self._supply
         supply.reserved = {}
         composition = self._compose(starts)
-        rounds = MAX_ROUNDS_OF_MOVE if self._job.job_id in self._agent.contracts else MAX_ROUNDS
+        has_contract = self._job.job_id in self._agent.contracts
+        rounds = MAX_ROUNDS_OF_MOVE if has_contract else MAX_ROUNDS
+        is_grid_of_use = has_contract and self._agent.puts_cost_first
         for left in reversed(range(rounds)):
-            if composition.covered_mwh < least_mwh:
-                break
             start_s, wanted = composition.start_s, composition.minutes_mwh
+            worth = self._worth(start_s, wanted)
+            if worth < least_worth or not (wanted or is_grid_of_use):
+                break
             refused = await self._ask_to_reserve(start_s, wanted)
             # A running job's shares hold what has passed: all of them change, or none.
             is_running = starts[0][0] < self._agent.now_s
             if not refused or not (left or is_running):
                 held = {p: self._reserved_by(p) for p in wanted if p not in refused}
                 held = {p: series for p, series in held.items() if series.any()}
-                if sum(int(series.sum()) for series in held.values()) >= least_mwh:
+                if (held or is_grid_of_use) and self._worth(start_s, held) >= least_worth:
                     return start_s, held
                 break
             # Another start would need other reservations everywhere: it must be worth that.
             again = self._compose(((start_s, start_s),))
-            keeps_start = again.covered_mwh >= max(least_mwh, KEEPS_START * composition.covered_mwh)
+            keeps_start = bool(again.minutes_mwh) and self._worth(start_s, again.minutes_mwh) >= max(least_worth, worth)
             composition = again if keeps_start else self._compose(starts)
         for producer in list(supply.reserved):
             self._undo(producer)
@@ -527,15 +619,26 @@ class _SharedJobRun(JobRun):
         return self._agent.starts_of(self._job)
 
     async def _improve(self) -> None:
-        """Change the contract if that covers more of the job."""
-        starts, covered_mwh = self._starts(), self._covered_mwh
-        if not starts or covered_mwh >= NEARLY_COVERED * self._energy_mwh or self._is_dropped:
+        """Change the contract if that is worth more."""
+        starts = self._starts()
+        if not starts or self._is_dropped or self._is_content(starts, self._worth_now):
             return
-        least_mwh = covered_mwh + max(1, int(LEAST_GAIN * self._energy_mwh))
-        await self._change(starts, least_mwh, "more of it is covered")
+        reason = "it costs less" if self._agent.puts_cost_first else "more of it is covered"
+        await self._change(starts, self._worth_now + self._least_gain(starts), reason)
+        self._wait_without_sun()
 
-    async def _change(self, starts: Starts, least_mwh: int, reason: str) -> None:
-        reserved = await self._reserve(starts, least_mwh)
+    def _wait_without_sun(self) -> None:
+        """Move a job that has lost all of its sun to where it would be without: some may come until then."""
+        contract, starts = self._agent.contracts.get(self._job.job_id), self._starts()
+        if contract is None or not starts or contract.start_s <= self._agent.now_s or self._supply.held:
+            return
+        start_s = self._start_without_sun(starts)
+        if start_s > contract.start_s:
+            self._supply.start_s = start_s
+            self._agent.amend(self._job, "none of it is covered")
+
+    async def _change(self, starts: Starts, least_worth: float, reason: str) -> None:
+        reserved = await self._reserve(starts, least_worth)
         if self._job.job_id not in self._agent.contracts:  # it ended meanwhile
             for producer in list(self._supply.reserved):
                 self._undo(producer)
@@ -559,21 +662,21 @@ class _SharedJobRun(JobRun):
                 offered = supply.offers[share.producer]
                 supply.offers[share.producer] = offered.without(needed.start_s // MINUTE_S, share.minutes())
         left = dict(supply.offers)
-        await self._change(self._starts(), max(1, self._covered_mwh), "another job is covered better for it")
+        await self._change(self._starts(), self._worth_now, "another job is covered better for it")
         for name, offered in left.items():
             if supply.offers.get(name) is offered:  # no newer one has come
                 supply.offers[name] = known[name]
 
     def _wish_for_room(self) -> None:
         """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
-        supply, covered_mwh, starts = self._supply, self._covered_mwh, self._starts()
+        supply, starts = self._supply, self._starts()
         supply.next_wish_s = None
-        if len(supply.wishes) >= MAX_WISHES or covered_mwh >= NEARLY_COVERED * self._energy_mwh or self._run_ends:
+        if len(supply.wishes) >= MAX_WISHES or self._run_ends or self._agent.is_away:
             return
-        if not starts or starts[0][0] < self._agent.now_s or self._agent.is_away:
+        if not starts or starts[0][0] < self._agent.now_s or self._is_content(starts, self._worth_now):
             return
         wish = self._compose(starts, with_movable=True)
-        if wish.covered_mwh < covered_mwh + max(1, int(LEAST_GAIN * self._energy_mwh)):
+        if self._worth(wish.start_s, wish.minutes_mwh) < self._worth_now + self._least_gain(starts):
             return
         supply.wishes.append(wish.start_s)
         supply.next_wish_s = self._agent.now_s + WISH_EVERY_S

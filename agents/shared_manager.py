@@ -89,6 +89,9 @@ class SharedManager(Manager):
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         self._waiting.add(question.job_id, received.sender, need, known | set(order))
 
+    def _is_served(self, job_id: str) -> None:
+        """Keep the job waiting: until it starts, a producer that joins may cover more of it."""
+
     def _join(self, sender: str, producer: str) -> None:
         for job_id, _ in list(self._waiting):
             job = self._register.get(job_id)

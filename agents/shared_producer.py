@@ -406,9 +406,13 @@ class SharedProducer(Producer):
 
     def _replan(self, state: ProducerState) -> None:  # noqa: ARG002 - of whole jobs; there are none
         """Shrink shares until the new forecast covers them, the latest first."""
+        self._shrink("the new forecast has less sun")
+        self._offer_again()
+
+    def _offer_again(self) -> None:
+        """Inform all jobs for which there is more than they know."""
         self._note_freed(0, MAX_TIME_S)
         self._interests = {job_id: replace(interest, news=0) for job_id, interest in self._interests.items()}
-        self._shrink("the new forecast has less sun")
         self._announce_openings()
 
     def _shrink(self, reason: str) -> None:
@@ -462,10 +466,13 @@ class SharedProducer(Producer):
         """Take the shares back from jobs that have not started."""
         self.was_away = True
         self._shrink(reason)
+        for job_id, interest in self._interests.items():
+            self._interests[job_id] = replace(interest, told_mwh=np.zeros_like(interest.told_mwh))
 
     def _join(self) -> None:
         super()._join()
         self._shrink("its producer was away, and its forecast has less sun")
+        self._offer_again()
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""

@@ -155,7 +155,7 @@ def _counting_requests() -> Callable[[], int]:
         count += 1
         await decide(self, *arguments)
 
-    Producer._decide = counted  # type: ignore[method-assign]  # noqa: SLF001 - see above
+    Producer._decide = counted  # type: ignore[assignment,method-assign]  # noqa: SLF001 - see above
     return lambda: count
 
 

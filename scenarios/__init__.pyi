@@ -25,6 +25,7 @@ from .scenario import (
     Scenario as Scenario,
     Zone as Zone,
     planned_end_s as planned_end_s,
+    sharing_problems as sharing_problems,
     zone_info as zone_info,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "overlap_notes",
     "planned_end_s",
     "repeated_id_notes",
+    "sharing_problems",
     "zone_info",
 ]

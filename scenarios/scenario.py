@@ -22,6 +22,10 @@ from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
 NO_SHARES_FOR_REAL_DEVICES = "'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
+NO_PUSHES_WITH_SHARES = (
+    "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
+)
+NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have a strategy of their own"
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800
@@ -202,6 +206,21 @@ class Fault:
     """`broker`: whether it knows its retained messages when it is back."""
 
 
+def sharing_problems(promise: Promise, strategy: str, *, has_real_devices: bool) -> Mapping[str, str]:
+    """Return by key of a scenario's file what does not go with shared supply.
+
+    Args:
+        promise: When producers' promises are firm.
+        strategy: The plug-in that makes the consumers; empty: none.
+        has_real_devices: Whether a device is real.
+    """
+    return {
+        **({"supply": NO_SHARES_FOR_REAL_DEVICES} if has_real_devices else {}),
+        **({"promise": NO_PUSHES_WITH_SHARES} if promise == "late" else {}),
+        **({"strategy": NO_STRATEGY_WITH_SHARES} if strategy else {}),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A neighbourhood, its jobs and its production."""
@@ -262,11 +281,12 @@ class Scenario:
         """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
 
         Raises:
-            SettingsError: Values are invalid, or do not go with the scenario's devices.
+            SettingsError: Values are invalid, or do not go with the scenario's devices, promise or strategy.
         """
         chosen = SupplySettings(rule or self.supply, self.prefer if prefer is None else prefer)
-        if chosen.is_shared and self.gateways:
-            raise SettingsError((f"supply: {NO_SHARES_FOR_REAL_DEVICES}",))
+        problems = sharing_problems(self.promise, self.strategy, has_real_devices=bool(self.gateways))
+        if chosen.is_shared and problems:
+            raise SettingsError(tuple(f"{key}: {problem}" for key, problem in problems.items()))
         return chosen
 
     @property

@@ -5,6 +5,13 @@ from .composing import (
     Composition as Composition,
     Offers as Offers,
     compose as compose,
+    cost_of as cost_of,
+    start_without_sun as start_without_sun,
+)
+from .pricing import (
+    EnergyPrices as EnergyPrices,
+    PricesOfMinutes as PricesOfMinutes,
+    PriceView as PriceView,
 )
 from .settings import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
@@ -14,6 +21,7 @@ from .settings import (
     Preference as Preference,
     SupplyRule as SupplyRule,
     SupplySettings as SupplySettings,
+    comes_first as comes_first,
 )
 
 __all__ = [
@@ -23,9 +31,15 @@ __all__ = [
     "SUPPLY_RULES",
     "Book",
     "Composition",
+    "EnergyPrices",
     "Offers",
     "Preference",
+    "PriceView",
+    "PricesOfMinutes",
     "SupplyRule",
     "SupplySettings",
+    "comes_first",
     "compose",
+    "cost_of",
+    "start_without_sun",
 ]

@@ -1,8 +1,11 @@
 """Composing: from what producers offer to a job's start and shares, a pure function.
 
 Every candidate start is compared by the preferences, one after the other: how much of the job is covered by sun, how
-much of it by the household's own roof, what the rest costs, how many suppliers it takes, and how early it is. All
+much of it by the household's own roof, what all of it costs, how many suppliers it takes, and how early it is. All
 starts are compared at once with arrays; only what ties goes on to the next preference.
+
+Where the cost is preferred to what is covered, energy that is dearer than the grid's is left to others. Where it is
+preferred to the own roof, the cheaper of own roof and neighbours supplies each minute first.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
 from agents.shares import MINUTE_S, IntArray, load_mwh
-from agents.sharing.settings import Preference
+from agents.sharing.pricing import EnergyPrices
+from agents.sharing.settings import Preference, comes_first
 
 Starts = tuple[tuple[int, int], ...]
-NumberT = TypeVar("NumberT", np.int64, np.float64)
+NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)
 MAX_CELLS = 1 << 20
 """Starts times minutes compared at once; bounds the memory for a month-wide window."""
 
@@ -50,6 +54,47 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sources:
+    """What a job may take, own roof and neighbours each as a whole. M minutes; energies in mWh, shape (M,)."""
+
+    offers: Offers
+    """Without what is dearer than the grid, where that matters."""
+    own_rows: npt.NDArray[np.bool_]
+    """Which of the producers are of the job's own household, shape (P,)."""
+    prices: EnergyPrices | None
+    """In whole millionths of EUR/kWh."""
+    neighbours_first: npt.NDArray[np.bool_]
+    """Minutes in which neighbours supply the job before its own roof does, shape (M,)."""
+    own_mwh: IntArray
+    neighbours_mwh: IntArray
+
+    @classmethod
+    def of(
+        cls, offers: Offers, preferences: Sequence[Preference], own: Collection[str], prices: EnergyPrices | None
+    ) -> _Sources:
+        """Sort what is offered by the preferences."""
+        own_rows = np.array([producer in own for producer in offers.producers], dtype=bool)
+        neighbours_first = np.zeros(offers.free_mwh.shape[1], dtype=bool)
+        if prices is not None:
+            prices = prices.rounded()
+            free_mwh = offers.free_mwh.copy()
+            if comes_first("cheapest", "covered", preferences):
+                free_mwh[np.ix_(~own_rows, prices.neighbour > prices.grid)] = 0
+                if comes_first("cheapest", "own-roof", preferences):
+                    free_mwh[np.ix_(own_rows, prices.own > prices.grid)] = 0
+            if comes_first("cheapest", "own-roof", preferences):
+                neighbours_first = prices.neighbour < prices.own
+            offers = Offers(offers.first_minute, offers.producers, free_mwh)
+        own_mwh = offers.free_mwh[own_rows].sum(axis=0)
+        return cls(offers, own_rows, prices, neighbours_first, own_mwh, offers.free_mwh.sum(axis=0) - own_mwh)
+
+    @property
+    def total_mwh(self) -> IntArray:
+        """Own roof and neighbours together."""
+        return self.own_mwh + self.neighbours_mwh
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidates:
     """Starts at the same second of consecutive minutes."""
 
@@ -65,7 +110,7 @@ def compose(
     offers: Offers,
     preferences: Sequence[Preference],
     own: Collection[str] = (),
-    grid_price: FloatArray | None = None,
+    prices: EnergyPrices | None = None,
 ) -> Composition:
     """Return the best start and shares.
 
@@ -75,27 +120,74 @@ def compose(
         offers: What producers would give; nothing outside of its minutes.
         preferences: In the order of importance; what ties on all of them starts as early as possible.
         own: Producers of the job's own household.
-        grid_price: Price of grid energy in each minute of the offers, shape (M,); None: always the same.
+        prices: In each minute of the offers, shape (M,); None: the grid always costs the same, and sun costs nothing.
 
     Returns:
         The composition; with no shares where nothing is offered.
     """
-    own_rows = np.array([producer in own for producer in offers.producers], dtype=bool)
-    total_mwh = offers.free_mwh.sum(axis=0)
-    own_mwh = offers.free_mwh[own_rows].sum(axis=0)
+    sources = _Sources.of(offers, preferences, own, prices)
     best: tuple[tuple[float, ...], int, IntArray] | None = None
     for some in _candidates(load, starts):
-        rated = _best_of(some, offers, total_mwh, own_mwh, preferences, grid_price)
+        rated = _best_of(some, sources, preferences)
         if best is None or rated[0] > best[0] or (rated[0] == best[0] and rated[1] < best[1]):
             best = (*rated, some.load_mwh)
     assert best is not None  # noqa: S101 - there is at least one start
     _, start_s, needed_mwh = best
-    minutes_mwh = allot(needed_mwh, offers, start_s, preferences, own)
+    minutes_mwh = _allot(needed_mwh, sources, start_s, preferences)
     return Composition(start_s, minutes_mwh, int(sum(series.sum() for series in minutes_mwh.values())))
 
 
-def allot(
-    needed_mwh: IntArray, offers: Offers, start_s: int, preferences: Sequence[Preference], own: Collection[str]
+def start_without_sun(load: LoadProfile, starts: Starts, first_minute: int, prices: EnergyPrices, *, late: bool) -> int:
+    """Return the start at which a job costs least that takes all of its energy from the grid, UNIX seconds.
+
+    Args:
+        load: The job's load profile.
+        starts: Where its device is free, as for `compose`.
+        first_minute: UNIX minute of the first price.
+        prices: In each minute in which the job could run.
+        late: Of several that cost the same, take the last one instead of the first.
+    """
+    nothing = Offers(first_minute, (), np.zeros((0, len(prices.grid)), dtype=np.int64))
+    sources = _Sources.of(nothing, ("cheapest",), (), prices)
+    found = []
+    for some in _candidates(load, starts):
+        costs = _cost(sources, some.first_minute - first_minute, np.arange(some.count), some.load_mwh)
+        best = np.flatnonzero(costs == costs.min())
+        found.append((float(costs.min()), some.first_s + int(best[-1 if late else 0]) * MINUTE_S))
+    least = min(cost for cost, _ in found)
+    equal = [start_s for cost, start_s in found if cost == least]
+    return max(equal) if late else min(equal)
+
+
+def cost_of(
+    load: LoadProfile,
+    start_s: int,
+    minutes_mwh: Mapping[str, IntArray],
+    own: Collection[str],
+    first_minute: int,
+    prices: EnergyPrices,
+) -> float:
+    """Return what a job with these shares costs: a whole number of millionths of EUR/kWh times mWh.
+
+    Args:
+        load: The job's load profile.
+        start_s: Its start, UNIX seconds.
+        minutes_mwh: By producer id, mWh in each minute from the one in which the job starts.
+        own: Producers of the job's own household.
+        first_minute: UNIX minute of the first price.
+        prices: In each minute in which the job runs.
+    """
+    micro, rest_mwh = prices.rounded(), load_mwh(load, start_s)
+    begin, cost = start_s // MINUTE_S - first_minute, 0.0
+    for producer, series_mwh in minutes_mwh.items():
+        price = micro.own if producer in own else micro.neighbour
+        cost += float((_cut(price, begin, len(series_mwh)) * series_mwh).sum())
+        rest_mwh[: len(series_mwh)] -= series_mwh
+    return cost + float((_cut(micro.grid, begin, len(rest_mwh)) * rest_mwh).sum())
+
+
+def _allot(
+    needed_mwh: IntArray, sources: _Sources, start_s: int, preferences: Sequence[Preference]
 ) -> dict[str, IntArray]:
     """Return what each producer gives to a job that starts at a time: as much as is needed and offered.
 
@@ -103,40 +195,47 @@ def allot(
 
     Args:
         needed_mwh: What the job draws in each minute, mWh, shape (minutes,).
-        offers: What producers would give.
+        sources: What producers would give.
         start_s: The job's start, UNIX seconds.
         preferences: In the order of importance.
-        own: Producers of the job's own household.
 
     Returns:
         By producer id, mWh in each minute, shape (minutes,).
     """
-    begin = start_s // MINUTE_S - offers.first_minute
-    free_mwh = _cut(offers.free_mwh, begin, len(needed_mwh))
-    left_mwh = needed_mwh.copy()
-    remaining = list(range(len(offers.producers)))
-    spare_mwh = free_mwh.sum(axis=1).tolist()
+    offers = sources.offers
+    begin, minutes = start_s // MINUTE_S - offers.first_minute, len(needed_mwh)
+    free_mwh, left_mwh = _cut(offers.free_mwh, begin, minutes), needed_mwh.copy()
     given: dict[str, IntArray] = {}
-    prefers_own = "own-roof" in preferences
-    while remaining and left_mwh.any():
-        gives = dict(zip(remaining, np.minimum(free_mwh[remaining], left_mwh).sum(axis=1).tolist(), strict=True))
+    if sources.prices is not None and comes_first("cheapest", "own-roof", preferences):
+        # In each minute the cheaper ones first: own roof, neighbours, and own roof where neighbours are cheaper.
+        own, neighbours = np.flatnonzero(sources.own_rows), np.flatnonzero(~sources.own_rows)
+        own_first = ~_cut(sources.neighbours_first, begin, minutes)
+        _take(given, offers.producers, own.tolist(), free_mwh * own_first, left_mwh)
+        _take(given, offers.producers, neighbours.tolist(), free_mwh, left_mwh)
+        _take(given, offers.producers, own.tolist(), free_mwh * ~own_first, left_mwh)
+        return given
+    everyone = list(range(len(offers.producers)))
+    if "own-roof" in preferences:
+        _take(given, offers.producers, [row for row in everyone if sources.own_rows[row]], free_mwh, left_mwh)
+    _take(given, offers.producers, [row for row in everyone if offers.producers[row] not in given], free_mwh, left_mwh)
+    return given
+
+
+def _take(
+    given: dict[str, IntArray], producers: Sequence[str], rows: list[int], free_mwh: IntArray, left_mwh: IntArray
+) -> None:
+    """Let some producers give what is left to give, those that give most first; both mappings are changed in place."""
+    spare_mwh = free_mwh.sum(axis=1).tolist()
+    while rows and left_mwh.any():
+        gives = dict(zip(rows, np.minimum(free_mwh[rows], left_mwh).sum(axis=1).tolist(), strict=True))
         # Of those that give as much, the one with the most left: a forecast that is a little wrong harms it least.
-        row = min(
-            remaining,
-            key=lambda row: (
-                not (prefers_own and gives[row] and offers.producers[row] in own),
-                -gives[row],
-                -spare_mwh[row],
-                offers.producers[row],
-            ),
-        )
+        row = min(rows, key=lambda row: (-gives[row], -spare_mwh[row], producers[row]))
         if not gives[row]:
             break
-        remaining.remove(row)
+        rows.remove(row)
         share_mwh = np.minimum(free_mwh[row], left_mwh)
-        given[offers.producers[row]] = share_mwh
+        given[producers[row]] = given[producers[row]] + share_mwh if producers[row] in given else share_mwh
         left_mwh -= share_mwh
-    return given
 
 
 def _candidates(load: LoadProfile, starts: Starts) -> list[_Candidates]:
@@ -158,28 +257,21 @@ def _candidates(load: LoadProfile, starts: Starts) -> list[_Candidates]:
     return groups
 
 
-def _best_of(
-    some: _Candidates,
-    offers: Offers,
-    total_mwh: IntArray,
-    own_mwh: IntArray,
-    preferences: Sequence[Preference],
-    grid_price: FloatArray | None,
-) -> tuple[tuple[float, ...], int]:
+def _best_of(some: _Candidates, sources: _Sources, preferences: Sequence[Preference]) -> tuple[tuple[float, ...], int]:
     """Return how good the best start of a group is, by each preference, and that start, UNIX seconds."""
-    begin = some.first_minute - offers.first_minute
+    begin = some.first_minute - sources.offers.first_minute
     rows = np.arange(some.count)
     rating: list[float] = []
     for preference in preferences:
         values: IntArray | FloatArray
         if preference == "covered":
-            values = _covered(total_mwh, begin, rows, some.load_mwh)
+            values = _covered(sources.total_mwh, begin, rows, some.load_mwh)
         elif preference == "own-roof":
-            values = _covered(own_mwh, begin, rows, some.load_mwh)
+            values = _covered(sources.own_mwh, begin, rows, some.load_mwh)
         elif preference == "cheapest":
-            values = -_grid_cost(total_mwh, begin, rows, some.load_mwh, grid_price)
+            values = -_cost(sources, begin, rows, some.load_mwh)
         elif preference == "fewest":
-            values = -_suppliers(offers, begin, rows, some.load_mwh, preferences)
+            values = -_suppliers(sources, begin, rows, some.load_mwh, preferences)
         else:
             values = -(some.first_s + rows * MINUTE_S)
         best = values.max()
@@ -201,31 +293,43 @@ def _covered(free_mwh: IntArray, begin: int, rows: IntArray, needed_mwh: IntArra
     return covered
 
 
-def _grid_cost(
-    free_mwh: IntArray, begin: int, rows: IntArray, needed_mwh: IntArray, grid_price: FloatArray | None
-) -> FloatArray:
-    """Return what the rest from the grid costs at each start, shape (starts,)."""
-    minutes = len(needed_mwh)
-    if grid_price is None:
-        rest_mwh = needed_mwh.sum() - _covered(free_mwh, begin, rows, needed_mwh)
+def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -> FloatArray:
+    """Return what the job costs at each start, shape (starts,); without prices, what the grid gives, mWh."""
+    if sources.prices is None:
+        rest_mwh = needed_mwh.sum() - _covered(sources.total_mwh, begin, rows, needed_mwh)
         return np.asarray(rest_mwh, dtype=np.float64)
-    prices = _cut(grid_price, begin, int(rows[-1]) + minutes)
-    part = _cut(free_mwh, begin, int(rows[-1]) + minutes)
+    prices, swapped = sources.prices, sources.neighbours_first
+    minutes, last = len(needed_mwh), int(rows[-1]) + len(needed_mwh)
+
+    def windows(series: npt.NDArray[NumberT]) -> npt.NDArray[NumberT]:
+        return np.lib.stride_tricks.sliding_window_view(_cut(series, begin, last), minutes)
+
+    first_mwh = windows(np.where(swapped, sources.neighbours_mwh, sources.own_mwh))
+    second_mwh = windows(np.where(swapped, sources.own_mwh, sources.neighbours_mwh))
+    first_price = windows(np.where(swapped, prices.neighbour, prices.own))
+    second_price = windows(np.where(swapped, prices.own, prices.neighbour))
+    grid_price = windows(prices.grid)
     cost = np.empty(len(rows))
-    for i, row in enumerate(rows.tolist()):
-        rest = needed_mwh - np.minimum(part[row : row + minutes], needed_mwh)
-        cost[i] = float(rest @ prices[row : row + minutes])
+    block = max(1, MAX_CELLS // minutes)
+    for at in range(0, len(rows), block):
+        chosen = rows[at : at + block]
+        first = np.minimum(first_mwh[chosen], needed_mwh)
+        second = np.minimum(second_mwh[chosen], needed_mwh - first)
+        rest = needed_mwh - first - second
+        parts = first * first_price[chosen] + second * second_price[chosen] + rest * grid_price[chosen]
+        cost[at : at + block] = parts.sum(axis=1)
     return cost
 
 
 def _suppliers(
-    offers: Offers, begin: int, rows: IntArray, needed_mwh: IntArray, preferences: Sequence[Preference]
+    sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, preferences: Sequence[Preference]
 ) -> IntArray:
     """Return how many producers supply the job at each start; counted for the first few of many equals."""
+    offers = sources.offers
     counts = np.full(len(rows), len(offers.producers) + 1, dtype=np.int64)
     for i, row in enumerate(rows[:MAX_COUNTED].tolist()):
         start_s = (offers.first_minute + begin + row) * MINUTE_S
-        counts[i] = len(allot(needed_mwh, offers, start_s, preferences, ()))
+        counts[i] = len(_allot(needed_mwh, sources, start_s, preferences))
     return counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -19,11 +20,16 @@ PREFERENCES: Final[tuple[Preference, ...]] = get_args(Preference)
 ABOUT_PREFERENCE: Final = {
     "covered": "most energy from panels",
     "own-roof": "most energy from the household's own panels",
-    "cheapest": "lowest cost of the rest from the grid",
+    "cheapest": "lowest cost by the tariff: feed-in forgone, neighbours' price, grid's price",
     "fewest": "fewest suppliers",
     "earliest": "earliest start",
 }
 """What a consumer with shared supply prefers, in the default order."""
+
+
+def comes_first(this: Preference, other: Preference, preferences: Sequence[Preference]) -> bool:
+    """Return whether a preference is given, and the other one is not given or only after it."""
+    return this in preferences and other not in preferences[: preferences.index(this)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,16 @@ class SupplySettings:
             problems.append(f"no preference: at least one of {', '.join(PREFERENCES)} is needed")
         if problems:
             raise SettingsError(tuple(problems))
+
+    @property
+    def puts_cost_first(self) -> bool:
+        """Whether what a job costs counts more than how much of it is covered."""
+        return comes_first("cheapest", "covered", self.prefer)
+
+    @property
+    def compares_costs(self) -> bool:
+        """Whether consumers look at prices."""
+        return self.is_shared and "cheapest" in self.prefer
 
     @property
     def is_shared(self) -> bool:

@@ -20,7 +20,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
-from broker.clock.conduct import Conduct, Second
+from broker.clock.conduct import Conduct, Initiatives
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
@@ -102,6 +102,10 @@ class ClockSettings:
     """By host, the fingerprint of the settings that it must have been started with; hosts not listed may have any."""
     most_rounds_a_second: int = 10_000
     """More rounds than an honest exchange can take within one second of virtual time."""
+    most_rounds: int | None = None
+    """More rounds than a run of honest agents can take in all; None: any number."""
+    most_timers: Mapping[str, int] = field(default_factory=dict)
+    """By host, more timers than its agents can need in the run; hosts not listed may set any number."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -183,7 +187,7 @@ class Clock:
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds by itself."""
         self._conduct = Conduct()
-        self._second = Second()
+        self._initiatives = Initiatives()
         self._rounds_checked = (0, 0)
         """Second and round in which it was checked last whether time moves."""
         self._lost_before_the_step: list[str] = []
@@ -636,6 +640,7 @@ class Clock:
         if step.round == 0 and step.phase == "run":
             self._woken -= step.counts.keys()  # they take what waits there in this round
             self._taking |= dict.fromkeys(step.counts, step.step)
+            self._count_timers(step)
         hosts = step.counts.keys() & self.membership.expected.keys()
         self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
         self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
@@ -817,18 +822,34 @@ class Clock:
         # The others are told after the step: some of them may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
 
+    def _count_timers(self, step: ScheduledRound) -> None:
+        """Have hosts put out whose timers, or requests for rounds, are more than their agents can need."""
+        for host in sorted(step.counts.keys() & self._removable):
+            if step.timers_s.get(host) == step.time_s:
+                most = self.settings.most_timers.get(host)
+                if self._initiatives.fire(host) > (most or 0) and most is not None:
+                    self._conduct.condemn(host, f"it has set more than {most:,} timers")
+
     def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """Have a host put out that keeps a second of virtual time from ending."""
-        most = self.settings.most_rounds_a_second
-        self._second.hear(moment.time_s, sent)
+        """Have a host put out that keeps a second of virtual time, or the run, from ending."""
+        most, most_in_all = self.settings.most_rounds_a_second, self.settings.most_rounds
+        self._initiatives.hear(moment.time_s, sent)
         for host, done in self._barrier.dones.items():
             if done.resume is not None and moment.step == done.last_step:
-                self._second.let_pass(host, done.resume - done.last_step)
+                self._initiatives.let_pass(host, done.resume - done.last_step)
         before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
         if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
-            busiest = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            busiest = self._initiatives.most_active(self._known_removable)
             if busiest is not None:
                 self._conduct.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
+        if most_in_all is not None and self._initiatives.rounds % most_in_all == 0:
+            busiest = self._initiatives.most_active(self._known_removable, in_all=True)
+            if busiest is not None:
+                self._conduct.condemn(busiest, f"it has kept the run going for {most_in_all} rounds")
+
+    @property
+    def _known_removable(self) -> dict[str, tuple[str, ...]]:
+        return {host: self._known_hosts[host] for host in self._removable}
 
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.

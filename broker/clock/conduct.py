@@ -74,16 +74,23 @@ class Conduct:
         return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
 
 
-class Second:
-    """The messages of one second of virtual time, by who took the initiative.
+class Initiatives:
+    """Who has had rounds run: the messages by who took the initiative, in one second of virtual time and in all.
 
     An honest exchange ends: agents answer requests, and take a bounded number of steps of their own. Two that keep
-    talking hold time up, and the one that is not merely answering is at fault.
+    talking hold time up, and the one that is not merely answering is at fault. Likewise an honest agent sets a bounded
+    number of timers, each of which takes a round.
     """
 
     def __init__(self) -> None:
         self._time_s = 0
         self._initiatives: Counter[str] = Counter()
+        self._in_all: Counter[str] = Counter()
+        self._timers: Counter[str] = Counter()
+        self._by_host: Counter[str] = Counter()
+        """Timers, and rounds after rounds that it let pass."""
+        self.rounds = 0
+        """How many rounds have been run."""
         self._passed: Counter[str] = Counter()
         self._questions: set[tuple[str, int, str]] = set()
 
@@ -94,6 +101,7 @@ class Second:
             time_s: Virtual time, UNIX seconds.
             sent: All messages between agents.
         """
+        self.rounds += 1
         if time_s != self._time_s:
             self._time_s = time_s
             self._initiatives.clear()
@@ -106,6 +114,7 @@ class Second:
                 self._questions.discard(question)
                 continue
             self._initiatives[envelope.sender] += 1
+            self._in_all[envelope.sender] += 1
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
 
     def let_pass(self, host: str, rounds: int) -> None:
@@ -116,16 +125,28 @@ class Second:
             rounds: How many.
         """
         self._passed[host] += rounds
+        self._by_host[host] += 1
 
-    def most_active(self, hosts: Mapping[str, Collection[str]]) -> str | None:
+    def fire(self, host: str) -> int:
+        """Take note that a host's timer has fired; return how many have.
+
+        Args:
+            host: The host.
+        """
+        self._timers[host] += 1
+        self._by_host[host] += 1
+        return self._timers[host]
+
+    def most_active(self, hosts: Mapping[str, Collection[str]], *, in_all: bool = False) -> str | None:
         """Return the host whose agents have taken the initiative most often; None if none of them has.
 
         Args:
             hosts: By host that may be named, its agents.
+            in_all: Whether in all seconds, timers included, and not in the present one.
         """
+        by_agent, by_host = (self._in_all, self._by_host) if in_all else (self._initiatives, self._passed)
         counts = {
-            host: sum(self._initiatives[agent] for agent in agents) + self._passed[host]
-            for host, agents in sorted(hosts.items())
+            host: sum(by_agent[agent] for agent in agents) + by_host[host] for host, agents in sorted(hosts.items())
         }
         busiest = max(counts, key=lambda host: counts[host], default=None)
         return busiest if busiest is not None and counts[busiest] else None

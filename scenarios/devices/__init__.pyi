@@ -2,6 +2,7 @@ from .adapter import (
     Adapter as Adapter,
     Message as Message,
     MessageError as MessageError,
+    MissingLibraryError as MissingLibraryError,
 )
 from .guests import (
     GUEST as GUEST,
@@ -14,6 +15,7 @@ from .link import (
     DeviceLink as DeviceLink,
     access_of as access_of,
     adapters_of as adapters_of,
+    languages_of as languages_of,
 )
 from .recording import (
     ReplayPort as ReplayPort,
@@ -32,6 +34,7 @@ __all__ = [
     "Found",
     "Message",
     "MessageError",
+    "MissingLibraryError",
     "ReplayPort",
     "Saying",
     "access_of",
@@ -39,6 +42,7 @@ __all__ = [
     "found_in",
     "guest_devices",
     "guest_gateway",
+    "languages_of",
     "nothing_yet",
     "scan_broker",
     "with_guests",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents import DeviceCommand, DeviceEvent
+from broker import SsmicError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,35 @@ class MessageError(Exception):
         super().__init__(f"{problem}; expected: {expected}")
         self.problem = problem
         self.expected = expected
+
+
+class MissingLibraryError(SsmicError):
+    """The library of an adapter is not installed; the message says how to install it."""
+
+
+class Language(Protocol):
+    """What a device speaks on our own topics instead of our own payloads."""
+
+    def speaks(self, payload: bytes) -> bool:
+        """Return whether a payload is in this language; others are in ours."""
+        ...
+
+    def events_of(self, part: str, payload: bytes, now_s: int) -> Sequence[DeviceEvent]:
+        """Return what a message says.
+
+        Args:
+            part: Last level of the topic.
+            payload: Its content.
+            now_s: Virtual time, UNIX seconds.
+
+        Raises:
+            MessageError: It is not as it should be.
+        """
+        ...
+
+    def commands(self, command: DeviceCommand) -> Sequence[bytes]:
+        """Return what the device is told on `set`; nothing: it is told in our own form."""
+        ...
 
 
 class Adapter(Protocol):

@@ -20,7 +20,7 @@ from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery
-from scenarios.devices.adapter import Adapter, Message, MessageError
+from scenarios.devices.adapter import Adapter, Language, Message, MessageError
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of
 from scenarios.gateways import SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
@@ -163,12 +163,15 @@ class DeviceLink:
         self._zone = zone
         self._keep = keep
         self._adapters = dict(adapters)
+        self._languages: dict[str, Language] = {}
         self._ports: dict[str, DevicePort] = {}
         self._port_of: dict[str, DevicePort] = {}
         self._devices: dict[str, Gateway] = {}
         self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
         self._houses: set[str] = set()
-        for host, gateways in hosts.items():
+        for host, members in hosts.items():
+            gateways = tuple(members)
+            self._languages |= languages_of(gateways)
             port = self._ports[host] = DevicePort(self)
             for gateway in gateways:
                 self._port_of[gateway.agent] = port
@@ -315,7 +318,7 @@ class DeviceLink:
         self._now_s = now_s
         try:
             if message.is_ours:
-                return [self._ours(message, now_s)]
+                return self._ours(message, now_s)
             return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
         except MessageError as error:
             problem, expected = error.problem[:500], error.expected[:500]
@@ -326,11 +329,14 @@ class DeviceLink:
         topic = message.topic[:MAX_TOPIC_SHOWN]
         return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
-    def _ours(self, message: _Waiting, now_s: int) -> DeviceEvent:
+    def _ours(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
         if message.topic not in PARTS:
             raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
             raise MessageError("a retained message, which is a leftover", "a message that is not retained")
+        language = self._languages.get(message.gateway.agent)
+        if language is not None and language.speaks(message.payload):
+            return language.events_of(message.topic, message.payload, now_s)
         event = event_of(message.topic, message.payload, now_s, self._zone)
         gateway = message.gateway
         if message.topic == "announce" and message.payload:
@@ -343,7 +349,7 @@ class DeviceLink:
             del self._devices[message.device]
             self._free[gateway.house, gateway.type].append(gateway)
             self._strangers.clear()
-        return event
+        return [event]
 
     # What devices are told.
 
@@ -377,8 +383,10 @@ class DeviceLink:
             self._send(adapter.command(command))
         if adapter is None and command.command == "start":
             content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
+            language = self._languages.get(agent)
             topic = topics.device(self._run, command.device, "set")
-            self._queue(_COMMAND, topic, _json(content))
+            for payload in (language.commands(command) if language is not None else ()) or (_json(content),):
+                self._queue(_COMMAND, topic, payload)
 
     def _send(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -403,9 +411,20 @@ class DeviceLink:
 
 def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
     """Return the adapters of devices that do not speak our topics, by agent id."""
-    from scenarios.devices.adapters import adapter_for  # noqa: PLC0415 - an adapter knows no link
+    from scenarios.devices.adapters import LANGUAGES, adapter_for  # noqa: PLC0415 - an adapter knows no link
 
-    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter != SSMIC}
+    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
+
+
+def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
+    """Return the languages of devices that speak another one than ours on our topics, by agent id.
+
+    Raises:
+        MissingLibraryError: The library of one of them is not installed.
+    """
+    from scenarios.devices.adapters import LANGUAGES, language_for  # noqa: PLC0415 - as above
+
+    return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
 
 
 def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:

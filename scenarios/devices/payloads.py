@@ -36,9 +36,10 @@ MAX_AHEAD_S = 31 * 86_400
 """A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
 MAX_FORECAST_S = 366 * 86_400
 """A forecast ends at most so far ahead: producers calculate with every minute of it."""
+MAX_POWER_W = 1e7
 
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
-Power = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+Power = Annotated[float, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
 Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Text
 StepS = Annotated[int, Field(ge=1, le=86_400)]
@@ -217,10 +218,7 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
     for key in ("earliest_start", "latest_start", "ready_by"):
         value = getattr(said, key)
         times_s[key] = None if value is None else _moment(value, key, now_s, zone)
-        if (times_s[key] or 0) - now_s > MAX_AHEAD_S:
-            raise MessageError(
-                f"{key} is {_days(times_s[key] or 0, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days"
-            )
+        check_ahead(key, times_s[key] or 0, now_s)
     return JobAsked(
         id=said.id or "",
         load=load,
@@ -229,6 +227,12 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
         latest_start_s=times_s["latest_start"],
         ready_by_s=times_s["ready_by"],
     )
+
+
+def check_ahead(key: str, time_s: int, now_s: int) -> None:
+    """Raise `MessageError` if a job's time is too far ahead."""
+    if time_s - now_s > MAX_AHEAD_S:
+        raise MessageError(f"{key} is {_days(time_s, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days")
 
 
 def _moment(value: float | str, key: str, now_s: int, zone: Zone) -> int:
@@ -245,9 +249,15 @@ WRONG_CLOCK_S = DAY_S
 def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
     if said.model_dump(exclude_none=True).keys() <= {"id", "time"}:
         raise MessageError("nothing is reported", "state, power_w or energy_wh")
-    if said.time is not None and abs(said.time - now_s) > WRONG_CLOCK_S:
-        raise MessageError(f"time {said.time:.0f} is not the run's", f"about {now_s}, or no time")
+    if said.time is not None:
+        check_clock("time", said.time, now_s)
     return Reported(job=said.id, state=said.state, power_w=said.power_w, counter_wh=said.energy_wh)
+
+
+def check_clock(key: str, time_s: float, now_s: int) -> None:
+    """Raise `MessageError` if a device's clock is not the run's."""
+    if abs(time_s - now_s) > WRONG_CLOCK_S:
+        raise MessageError(f"{key} {time_s:.0f} is not the run's", f"about {now_s}, or no time")
 
 
 def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
@@ -256,17 +266,17 @@ def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
         if said.points is not None and said.power_w is None:
             times_s = tuple(_moment(at, "points", now_s, zone) for at, _ in said.points)
             production = Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points))
-            return Forecasted(production=_plausible(production, now_s))
+            return Forecasted(production=plausible(production, now_s))
         if said.power_w is not None and said.points is None and said.start is not None and said.step_s is not None:
             start_s = _moment(said.start, "start", now_s, zone)
             production = Production(**_stepped(start_s, said.step_s, said.power_w))
-            return Forecasted(production=_plausible(production, now_s))
+            return Forecasted(production=plausible(production, now_s))
     except ValueError as error:
         raise MessageError(_plain(error), expected) from None
     raise MessageError("no forecast in one of its forms", expected)
 
 
-def _plausible(production: Production, now_s: int) -> Production:
+def plausible(production: Production, now_s: int) -> Production:
     """Return a forecast that is about the present.
 
     Raises:

@@ -156,7 +156,11 @@ def _ours(topic: str, payload: bytes) -> Iterator[Found]:
     if address is None or address.kind != "devices" or address.ids[1] != "announce":
         return
     said = _object(payload)
-    if said.get("type") in {"consumer", "producer"}:
+    if isinstance(message := said.get("message"), dict):
+        roles = {role["role"] for role in message["roles"]}
+        kind: Literal["consumer", "producer"] = "producer" if "ENERGY_PRODUCER" in roles else "consumer"
+        yield Found("s2", kind, address.ids[0], str(message.get("name") or ""))
+    elif said.get("type") in {"consumer", "producer"}:
         yield Found("ssmic", said["type"], address.ids[0], str(said.get("name") or ""))
 
 

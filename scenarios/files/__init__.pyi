@@ -83,6 +83,9 @@ from .series import (
     read_series as read_series,
     series_problems as series_problems,
 )
+from .sharing_notes import (
+    supply_notes as supply_notes,
+)
 from .timeline_build import (
     event_action as event_action,
 )
@@ -175,6 +178,7 @@ __all__ = [
     "save_scenario",
     "series_problems",
     "suggest",
+    "supply_notes",
     "to_yaml",
     "write_text",
     "zone_of",

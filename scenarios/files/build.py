@@ -25,12 +25,12 @@ from scenarios.files.timeline_build import Known, build_expectations, build_time
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
 from scenarios.scenario import (
-    NO_SHARES_FOR_REAL_DEVICES,
     Expectation,
     Fault,
     ProducerSeries,
     Scenario,
     Zone,
+    sharing_problems,
     zone_info,
 )
 
@@ -140,8 +140,10 @@ class _ScenarioBuilder:
             self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
-        if file.supply == "shared" and self.gateways:
-            self.collector.at(("supply",), NO_SHARES_FOR_REAL_DEVICES)
+        if file.supply == "shared":
+            problems = sharing_problems(file.promise, file.strategy, has_real_devices=bool(self.gateways))
+            for key, problem in problems.items():
+                self.collector.at((key,), problem)
         jobs = self._jobs()
         start_s = self.series.start_s
         zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)

@@ -192,7 +192,9 @@ class ScenarioFile(FileEntry):
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
-    tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")
+    tariff: TariffEntry | None = Field(
+        None, description="Prices and emissions, for results and for consumers that compare costs"
+    )
     community: CommunityEntry | None = Field(None, description="How bills are settled; default: by contract and minute")
     timeline: list[TimelineEntry] = Field(default_factory=list, description="What happens during the run")
     expect: list[ExpectEntry] = Field(default_factory=list, description="What must come out")

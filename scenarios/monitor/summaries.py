@@ -106,15 +106,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Leave": lambda body, _: f"Take no part: {body['reason']}",
     "Join": lambda _body, _zone: "Take part",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
-    "ChangePrices": lambda body, _: (
-        "; ".join(
-            f"{where} {body[key]:g} EUR/kWh"
-            for where, key in (("grid", "grid_eur_per_kwh"), ("neighbours", "neighbour_eur_per_kwh"))
-            if body[key] is not None
-        )
-        or "Prices as before"
-    ),
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
+    "ChangePrices": lambda _body, _zone: "Other prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
     "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",

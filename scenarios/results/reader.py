@@ -127,9 +127,9 @@ class ResultsReader:
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""
         with self._translate_damage():
-            without = self._dropped_hosts()
+            without, disputes = self._dropped_hosts(), self._disputes()
             rows = self._rows("SELECT * FROM runs ORDER BY run")
-            return tuple(_run_info(row, without.get(row["run"], ())) for row in rows)
+            return tuple(_run_info(row, without.get(row["run"], ()), disputes.get(row["run"], ())) for row in rows)
 
     def run(self, run: int) -> RunInfo:
         """Return one run.
@@ -139,7 +139,7 @@ class ResultsReader:
         """
         with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
-                return _run_info(row, self._dropped_hosts().get(run, ()))
+                return _run_info(row, self._dropped_hosts().get(run, ()), self._disputes().get(run, ()))
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
@@ -152,6 +152,15 @@ class ResultsReader:
         for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
             dropped = DroppedHost(row["host"], row["why"], bool(row["quarantined"]))
             by_run[row["run"]] = (*by_run.get(row["run"], ()), dropped)
+        return by_run
+
+    def _disputes(self) -> dict[int, tuple[str, ...]]:
+        """Return what is in dispute, by run; a file has the table only if anything is."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'disputes'"):
+            return {}
+        by_run: dict[int, tuple[str, ...]] = {}
+        for row in self._rows("SELECT * FROM disputes ORDER BY run, n"):
+            by_run[row["run"]] = (*by_run.get(row["run"], ()), row["what"])
         return by_run
 
     def covered_share(self, run: RunInfo) -> float:
@@ -338,7 +347,7 @@ def _message(row: sqlite3.Row) -> RecordedMessage:
     )
 
 
-def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...]) -> RunInfo:
+def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...], disputes: tuple[str, ...]) -> RunInfo:
     return RunInfo(
         run=row["run"],
         run_id=row["run_id"],
@@ -355,4 +364,5 @@ def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...]) -> RunInfo:
         comparison=json.loads(row["comparison_json"] or "{}"),
         written_utc=row["written_utc"],
         without=without,
+        disputes=disputes,
     )

@@ -77,6 +77,8 @@ class RunInfo:
     """Time of the last write; ISO 8601."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that it ended without, by id."""
+    disputes: tuple[str, ...] = ()
+    """Where households contradict the ledger or each other, and who said what; the ledger stands."""
 
     @property
     def is_complete(self) -> bool:

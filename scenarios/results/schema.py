@@ -33,6 +33,15 @@ CREATE TABLE IF NOT EXISTS dropped_hosts ( -- whom the run ended without; files 
 ) WITHOUT ROWID;
 """
 
+DISPUTES_TABLE = """
+CREATE TABLE IF NOT EXISTS disputes ( -- where households contradict the ledger; files without disputes have no table
+  run  INTEGER NOT NULL REFERENCES runs (run),
+  n    INTEGER NOT NULL, -- from 1
+  what TEXT NOT NULL,
+  PRIMARY KEY (run, n)
+) WITHOUT ROWID;
+"""
+
 BASE_LOADS_TABLE = """
 CREATE TABLE IF NOT EXISTS base_loads ( -- the part of the consumption that is base load; older files have no table
   run         INTEGER NOT NULL REFERENCES runs (run),

@@ -68,6 +68,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "without": [dropped.host for dropped in run.without],
         "dropped": {dropped.host: dropped.why for dropped in run.without if not dropped.is_quarantined},
         "quarantined": {dropped.host: dropped.why for dropped in run.without if dropped.is_quarantined},
+        **({"disputes": list(run.disputes)} if run.disputes else {}),
         "complete": run.is_complete,
         "covered_share": results.covered_share(run),
         "start": run.start_s,

@@ -42,7 +42,7 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import BASE_LOADS_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -288,6 +288,7 @@ class RunWriter:
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
         without: Sequence[DroppedHost] = (),
+        disputes: Sequence[str] = (),
     ) -> None:
         """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
@@ -300,6 +301,7 @@ class RunWriter:
             error: Why it failed.
             scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
             without: Hosts that the run ended without.
+            disputes: Where households contradict the ledger or each other.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -320,6 +322,7 @@ class RunWriter:
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
             self._write_dropped(without)
+            self._write_disputes(disputes)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -400,6 +403,15 @@ class RunWriter:
         self._connection.executemany(
             "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
             [(self.run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
+        )
+
+    def _write_disputes(self, disputes: Sequence[str]) -> None:
+        if not disputes:
+            return
+        self._connection.execute(DISPUTES_TABLE)
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO disputes VALUES (?, ?, ?)",
+            [(self.run, n, what) for n, what in enumerate(disputes, start=1)],
         )
 
     def _minute_rows(

@@ -42,6 +42,7 @@ from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
 from scenarios.simulation.settings import RunSettings
+from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
 
 Homes = Mapping[str, tuple[str, ...]]
@@ -126,7 +127,12 @@ class Cast:
         if script is not None:
             script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
-            self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
+            self.director = Director(
+                scenario,
+                planned_end_s(scenario, settings.days),
+                script,
+                consumers_compare_costs=settings.supply.compares_costs,
+            )
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         making = _Making(scenario, settings, agents)
@@ -136,11 +142,10 @@ class Cast:
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
 
-        is_late = scenario.promise == "late" and not self.is_shared
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
             member.negotiating = negotiating
-            if is_late:
+            if scenario.promise == "late":
                 member.promise_late()
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
@@ -165,6 +170,7 @@ class _Making:
         self._absent = absent_at_start(scenario)
         self._own_use_of = own_uses(scenario)
         self._gateways = _gateways(scenario, agents)
+        self._prices = supply_prices(scenario)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         self._jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
@@ -177,8 +183,7 @@ class _Making:
         predictions = self._scenario.producers[device.id].predictions
         if gateway is not None and not any(p.production.energy_wh for p in predictions):
             predictions = ()  # it joins with the first forecast of its device
-        is_late = self._scenario.promise == "late" and not self._settings.supply.is_shared
-        scheduler = scheduler_for(self._settings.algorithm, pushes_out=is_late)
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
         is_there = device.agent not in self._absent
         if gateway is not None:
             return GatewayProducer(
@@ -201,6 +206,7 @@ class _Making:
                 patient=patient,
                 supply=self._settings.supply,
                 own=frozenset(d.id for d in own if d.type == "producer"),
+                prices=self._prices,
                 is_there=is_there,
             )
         return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)

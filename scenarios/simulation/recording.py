@@ -74,6 +74,7 @@ class Recorder(Protocol):
         error: str,
         scores: Mapping[str, tuple[int, int]],
         without: Sequence[DroppedHost],
+        disputes: Sequence[str],
     ) -> None:
         """Record the outcome; see `scenarios.results.RunWriter.finish`."""
         ...

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,19 +16,20 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
-from scenarios.events import AddJobs, DisturbLink
+from scenarios.events import DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of, places_of
+from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
@@ -38,8 +38,6 @@ from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happene
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
-ROUNDS_OF_SCRIPT = 1_000_000
-"""That a script may cause in one second besides those of the scenario's own jobs."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 LOOK_AFTER_FILES_WALL_S = 2.0
@@ -195,7 +193,9 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 indispensable=frozenset(local),
                 # What a script will do is not known; it steers runs all of whose hosts are its own.
                 latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
-                most_rounds_a_second=_most_rounds_a_second(scenario) + (ROUNDS_OF_SCRIPT if script is not None else 0),
+                most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
+                most_rounds=most_rounds(scenario, has_script=script is not None),
+                most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
                 setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -250,6 +250,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                     error=error,
                     scores=outcome.scores_since(settings.scores),
                     without=outcome.without,
+                    disputes=outcome.disputes,
                 )
             return outcome
 
@@ -361,19 +362,6 @@ async def _shown(
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
         yield
-
-
-def _most_rounds_a_second(scenario: Scenario) -> int:
-    """Return more rounds than all jobs together can need if they become known in the same second."""
-    added = [event.action for event in scenario.timeline if isinstance(event.action, AddJobs)]
-    devices = [*((job.house, job.device) for job in scenario.jobs), *((job.house, job.device) for job in added)]
-    on_one_device = max(Counter(devices).values(), default=0)
-    jobs = len(scenario.jobs) + len(added)
-    if scenario.gateways:
-        on_one_device += MAX_OPEN_JOBS
-        jobs += MAX_OPEN_JOBS * len(scenario.gateways)
-    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
-    return 1_000 + 20 * jobs * (1 + on_one_device + len(scenario.producers))
 
 
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:

@@ -20,6 +20,7 @@ from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import Event
 from scenarios.scenario import Scenario
+from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start
 
 CLOCK_JOURNAL = "clock"
@@ -97,7 +98,8 @@ class RunSettings:
     def _parts(self, scenario: Scenario) -> dict[str, str]:
         """Return by name what a part of a scenario and these settings say of its contracts.
 
-        Names for display, descriptions, tariffs and actual production have no part in any contract.
+        Names for display, descriptions and actual production have no part in any contract; prices only where consumers
+        compare costs.
         """
         name, *numbers = astuple(self.algorithm)
         devices = [(d.house, d.id, d.type) for house in scenario.houses for d in house.devices]
@@ -115,6 +117,7 @@ class RunSettings:
             "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
             **({"negotiation": _shown(self.negotiating)} if self.negotiating != NegotiationSettings() else {}),
+            **({"prices": _hash_of(_prices_json(scenario))} if self.supply.compares_costs and scenario.tariff else {}),
             "patient": "yes" if self.patient else "no",
             **({"promise": scenario.promise} if scenario.promise != "early" else {}),
             "seed": str(self.seed),
@@ -161,6 +164,10 @@ def _gateways_json(scenario: Scenario) -> bytes:
     gateways = {agent: gateway.model_dump(mode="json") for agent, gateway in sorted(scenario.gateways.items())}
     profiles = {name: profile.digest for name, profile in sorted(scenario.load_profiles.items())}
     return json.dumps([gateways, profiles]).encode()
+
+
+def _prices_json(scenario: Scenario) -> bytes:
+    return json.dumps(price_settings(scenario), sort_keys=True).encode()
 
 
 def _hash_of(content: bytes) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from broker.clock import Reported
+from scenarios.devices import languages_of
 from scenarios.results import SimulationSpec as Record, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.household_processes import household_processes, shares_of
@@ -101,8 +102,11 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         ScoresFileError: the scores to start from cannot be used.
         BrokerUrlError, BrokerUnreachableError: see `open_broker`.
         ResultsError: the results file cannot be made.
+        MissingLibraryError: a real device speaks a language whose library is not installed.
     """
     scenario = plan.scenario
+    if plan.replay is None:
+        languages_of(scenario.gateways.values())  # said before anything is started
     if not plan.reset_scores and plan.start_scores is None:
         plan.kept_scores().scores()  # said before anything is started
     async with open_broker(plan) as broker:

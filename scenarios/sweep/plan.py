@@ -153,7 +153,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         settings.setdefault("algorithm", variants.scenarios[variant].algorithm)
         if variants.scenarios[variant].supply != "whole":
             settings.setdefault("supply", variants.scenarios[variant].supply)
-        problems += _setting_problems(settings)
+        problems += _setting_problems(settings, variants.scenarios[variant])
         points.append(Point(number, row, variant, settings))
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
@@ -246,13 +246,17 @@ class _Variants:
             raise SettingsError((str(error),)) from None
 
 
-def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
+def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list[str]:
     problems = [
         f"{key}={shown(value)}: a whole number from 1 on is expected"
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
-    for chosen in (_negotiation_settings, _algorithm_settings, _supply_settings):
+
+    def supplied(settings: Mapping[str, Value]) -> SupplySettings:
+        return scenario.supplied(_supply_settings(settings).rule)
+
+    for chosen in (_negotiation_settings, _algorithm_settings, supplied):
         try:
             chosen(settings)
         except SettingsError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agents import (
@@ -125,15 +125,19 @@ _Due = Action | Event | _FrontArrives | _Issue
 class Director(Agent[AnyMessage]):
     """Carries out events when they are due."""
 
-    def __init__(self, scenario: Scenario, end_s: int, script: Script | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, end_s: int, script: Script | None = None, *, consumers_compare_costs: bool = False
+    ) -> None:
         """Create the agent.
 
         Args:
             scenario: The whole neighbourhood, with its timeline.
             end_s: Latest end of the run, UNIX seconds; events that repeat themselves end there.
             script: What else acts on the run.
+            consumers_compare_costs: Whether consumers are informed of other prices.
         """
         super().__init__(TIMELINE)
+        self._consumers_compare_costs = consumers_compare_costs
         self.happenings: list[Happening] = []
         """What took place so far."""
         self._scenario = scenario
@@ -265,17 +269,22 @@ class Director(Agent[AnyMessage]):
                 for producer in producers:
                     self.send(producer, ChangeAlgorithm(algorithm=algorithm))
             case SwitchPatience(houses=houses, patient=patient):
-                for agent in (device.agent for house in houses for device in self._devices[house]):
-                    if agent not in self._scenario.producers:
-                        self.send(agent, ChangePatience(patient=patient))
-
+                for agent in self._consumers_of(houses):
+                    self.send(agent, ChangePatience(patient=patient))
             case ChangeTariff():
                 prices = ChangePrices(
-                    grid_eur_per_kwh=action.import_eur_per_kwh, neighbour_eur_per_kwh=action.neighbour_eur_per_kwh
+                    import_eur_per_kwh=action.import_eur_per_kwh,
+                    feed_in_eur_per_kwh=action.feed_in_eur_per_kwh,
+                    neighbour_eur_per_kwh=action.neighbour_eur_per_kwh,
                 )
-                for agent, gateway in self._scenario.gateways.items():
-                    if gateway.type == "consumer":
-                        self.send(agent, prices)
+                for agent in self._told_of_prices():
+                    self.send(agent, prices)
+
+    def _told_of_prices(self) -> list[str]:
+        """Return the consumers that compare costs, else those that tell a real device what its jobs cost."""
+        if self._consumers_compare_costs:
+            return self._consumers_of(self._devices)
+        return [agent for agent, gateway in self._scenario.gateways.items() if gateway.type == "consumer"]
 
     def _add(self, action: AddJobs) -> None:
         """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""
@@ -286,6 +295,11 @@ class Director(Agent[AnyMessage]):
         self._durations_s[job.job_id] = job.duration_s
         for agent in (MANAGER, job.agent):
             self.send(agent, AddJob(job=job))
+
+    def _consumers_of(self, houses: Iterable[str]) -> list[str]:
+        """Return the agents of the devices in some houses that are no producers."""
+        agents = [device.agent for house in houses for device in self._devices[house]]
+        return [agent for agent in agents if agent not in self._scenario.producers]
 
     def _agents_of(self, house: str) -> list[str]:
         """Return the agents of a house's devices that are there."""

@@ -21,8 +21,10 @@ NOW_S = 1_466_460_000
 def random_task(random: Random, number: int, now_s: int) -> Task:
     """Return a task that may start within some hours."""
     first_s = now_s + random.randrange(6 * HOUR_S)
-    duration_s = random.choice([300, 1800, 5400])
-    load = LoadProfile(times_s=(0, duration_s), cumulative_wh=(0.0, random.choice([50.0, 300.0, 900.0])))
+    between_s = random.choice([40, 300, 1700])
+    times_s = (0, between_s, between_s + random.choice([77, 1800, 5400]))
+    first_wh = random.choice([0.0, 20.0, 200.0])
+    load = LoadProfile(times_s=times_s, cumulative_wh=(0.0, first_wh, first_wh + random.choice([10.0, 100.0, 700.0])))
     return Task(f"job-{number}", load, first_s, first_s + random.choice([0, 60, 1234, 4 * HOUR_S]))
 
 
@@ -46,7 +48,7 @@ def need_of(task: Task, now_s: int) -> Need:
     """Return what a task needs."""
     first_s = max(task.earliest_start_s, now_s)
     end_s = max(task.latest_start_s, now_s) + task.load.duration_s
-    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh)
+    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
 
 
 @settings(max_examples=40, derandomize=True, deadline=None)
@@ -85,13 +87,42 @@ def test_who_cannot_serve_a_job_is_left_out(
     assert bounds.may_serve(Need(0, 3 * HOUR_S, needed_wh, 1.0))
 
 
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_who_has_the_energy_but_not_in_one_piece_is_left_out(slots: int) -> None:
+    """Two sunny blocks with a dark one between; the job draws 500 Wh in 70 minutes without a break."""
+    load = LoadProfile(times_s=(0, 4200), cumulative_wh=(0.0, 500.0))
+    peaks = tuple(wh for block_wh in (10.0, 0.0, 10.0) for wh in [block_wh] * slots)
+    bounds = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 0.0, 400.0), peak_wh=peaks).bounds
+    assert bounds.may_serve(Need(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh))
+    assert not bounds.may_serve(Need(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh, load))
+    short = LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 400.0))
+    assert bounds.may_serve(Need(0, 3 * HOUR_S, short.energy_wh, short.least_peak_wh, short))
+
+
+@settings(max_examples=15, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_run_draws_in_each_slot_at_least_what_is_assumed(seed: int) -> None:
+    """Whatever second of the slot's minute it starts at."""
+    random = Random(seed)
+    load, slot_s = random_task(random, 0, 0).load, random.choice([300, 900])
+    start_s = random.randrange(slot_s)
+    least_wh = load.least_peaks_wh(slot_s)[start_s // 60]
+    edges_s = np.arange(-start_s, len(least_wh) * slot_s - start_s + 1, 60, dtype=np.float64)
+    drawn_wh = load.energy_per_bin_wh(edges_s).reshape(len(least_wh), -1).max(axis=1)
+    assert (least_wh <= drawn_wh + 1e-9).all()
+    assert edges_s[-1] >= load.duration_s
+
+
 def test_a_view_is_newer_only_if_more_is_left_somewhere() -> None:
     """A fall, and the passing of time, publish nothing."""
     before = View(from_s=0, block_s=HOUR_S, free_wh=(500.0, 500.0), peak_wh=(9.0, 9.0)).bounds
     after = View(from_s=HOUR_S, block_s=HOUR_S, free_wh=(500.0,), peak_wh=(9.0,)).bounds
     risen = View(from_s=HOUR_S, block_s=HOUR_S, free_wh=(500.0, 1.0), peak_wh=(9.0, 1.0)).bounds
+    moved = View(from_s=0, block_s=HOUR_S, free_wh=(500.0, 500.0), peak_wh=(9.0, 9.0, 9.0, 10.0)).bounds
     assert not after.exceeds(before)
     assert risen.exceeds(before)
+    assert moved.exceeds(before)
+    assert before.exceeds(View(from_s=0, block_s=HOUR_S, free_wh=(500.0,) * 2, peak_wh=(9.0, 8.0, 9.0, 9.0)).bounds)
 
 
 def test_who_is_left_out_is_scored_when_the_job_would_have_heard() -> None:

@@ -132,7 +132,7 @@ EXAMPLES: list[Message] = [
     Join(),
     ChangeAlgorithm(algorithm=AlgorithmSettings("exact")),
     ChangePatience(patient=False),
-    ChangePrices(grid_eur_per_kwh=0.4),
+    ChangePrices(import_eur_per_kwh=0.3),
     AddJob(job=JOB),
     DropJob(job_id="wash"),
     OfferRequest(job=JOB, starts=((60, 7200),)),

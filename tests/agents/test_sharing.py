@@ -11,7 +11,15 @@ from agents.energy import LoadProfile
 from agents.errors import SettingsError
 from agents.model import SHARED, Contract
 from agents.shares import Share, load_mwh, packed, unpacked
-from agents.sharing import PREFERENCES, Offers, SupplySettings, compose
+from agents.sharing import (
+    PREFERENCES,
+    EnergyPrices,
+    Offers,
+    SupplySettings,
+    compose,
+    cost_of,
+    start_without_sun,
+)
 
 MINUTES = 12
 LOAD = LoadProfile(times_s=(0, 120, 240), cumulative_wh=(0.0, 60.0, 90.0))
@@ -73,12 +81,68 @@ def test_preferences_decide_in_their_order_among_equals() -> None:
     assert compose(LOAD, STARTS, halves, ("covered", "earliest")).start_s == 0
 
 
+def prices(grid: list[float], neighbour: list[float] | float = 0.12, own: list[float] | float = 0.08) -> EnergyPrices:
+    """Return prices of each minute, EUR/kWh."""
+    return EnergyPrices(*(np.broadcast_to(np.array(some, dtype=float), MINUTES) for some in (own, neighbour, grid)))
+
+
 def test_the_cheapest_start_leaves_the_grid_what_costs_least() -> None:
     """Half of each start is covered; the grid is cheap late."""
-    price = np.array([0.4] * 6 + [0.1] * 6)
+    varying = prices([0.4] * 6 + [0.15] * 6)
     half = offers(roof=[7_500] * MINUTES)
-    assert compose(LOAD, STARTS, half, ("cheapest", "earliest"), grid_price=price).start_s == 360
-    assert compose(LOAD, STARTS, half, ("covered", "cheapest", "earliest"), grid_price=price).start_s == 360
+    assert compose(LOAD, STARTS, half, ("cheapest", "earliest"), prices=varying).start_s == 360
+    assert compose(LOAD, STARTS, half, ("covered", "cheapest", "earliest"), prices=varying).start_s == 360
+    assert compose(LOAD, STARTS, half, ("covered", "earliest"), prices=varying).start_s == 0
+
+
+def test_cost_before_coverage_leaves_dear_energy_of_neighbours_to_others() -> None:
+    """Late, the grid is cheaper than the neighbour: who prefers coverage pays more for the sun."""
+    varying = prices([0.4] * 6 + [0.05] * 6)
+    late_sun = offers(roof=[0] * 6 + [40_000] * 6)
+    cheap = compose(LOAD, STARTS, late_sun, ("cheapest", "covered"), prices=varying)
+    assert (cheap.start_s, cheap.covered_mwh) == (360, 0)
+    assert compose(LOAD, STARTS, late_sun, ("covered", "cheapest"), prices=varying).covered_mwh == 90_000
+
+
+def test_the_cheaper_of_own_roof_and_neighbours_supplies_each_minute_first() -> None:
+    """Both could supply all; feed-in pays well in the second half, so the own roof is sold then."""
+    both = offers(mine=[40_000] * MINUTES, theirs=[40_000] * MINUTES)
+    varying = prices([0.4] * MINUTES, own=[0.02] * 6 + [0.3] * 6)
+    at_middle = ((240, 240),)
+    found = compose(LOAD, at_middle, both, ("covered", "cheapest"), own={"mine"}, prices=varying)
+    assert found.minutes_mwh["mine"].tolist() == [30_000, 30_000, 0, 0]
+    assert found.minutes_mwh["theirs"].tolist() == [0, 0, 15_000, 15_000]
+    own_first = compose(LOAD, at_middle, both, ("covered", "own-roof", "cheapest"), own={"mine"}, prices=varying)
+    assert own_first.minutes_mwh.keys() == {"mine"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(OFFERS, st.lists(st.tuples(*[st.integers(-5, 40)] * 3), min_size=MINUTES, max_size=MINUTES))
+def test_no_start_and_no_shares_cost_less_than_the_cheapest(offered: Offers, cents: list[tuple[int, ...]]) -> None:
+    """Against every start with the cheapest source of each minute first."""
+    own, neighbour, grid = (np.array(some) / 100 for some in zip(*cents, strict=True))
+    varying = EnergyPrices(own, neighbour, grid)
+    found = compose(LOAD, STARTS, offered, ("cheapest",), own={"roof-0"}, prices=varying)
+    drawn = load_mwh(LOAD, 0)
+    costs = []
+    for first in range(MINUTES - 3):
+        cost = 0
+        for minute, mwh in enumerate(drawn[:4].tolist(), start=first):
+            left = mwh
+            own_mwh, others_mwh = int(offered.free_mwh[0, minute]), int(offered.free_mwh[1:, minute].sum())
+            of_own, of_others, of_grid = cents[minute]
+            for price, most in sorted([(of_own, own_mwh), (of_others, others_mwh), (of_grid, left)]):
+                taken = min(left, most)
+                cost, left = cost + price * 10_000 * taken, left - taken
+        costs.append(cost)
+    assert cost_of(LOAD, found.start_s, found.minutes_mwh, {"roof-0"}, 0, varying) == min(costs)
+
+
+def test_without_sun_a_job_starts_when_the_grid_is_cheapest() -> None:
+    """The last of equal starts if it may still find sun until then."""
+    varying = prices([0.4] * 3 + [0.1] * 6 + [0.4] * 3)
+    assert start_without_sun(LOAD, STARTS, 0, varying, late=False) == 180
+    assert start_without_sun(LOAD, STARTS, 0, varying, late=True) == 300
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))

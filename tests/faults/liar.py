@@ -1,10 +1,10 @@
 """A lying member, thousands of seeds in memory, or some over the guarded broker: part of `make soak`.
 
-Every seed takes over one household of a neighbourhood. It goes on as it should, but for what the seed mutates, leaves
-out, repeats, delays or invents: values, order, timing, silence, replays, and the ids of others. Half of the liars keep
-to the protocol, so that they are not put out of the run. Whatever they say, the run is done, no other process ends,
-each contract of the ledger was reported by both its parties, each job of the others has one, and whatever the clock
-finds contradictory is the liar's.
+Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises by turns.
+The household goes on as it should, but for what the seed mutates, leaves out, repeats, delays or invents: values,
+order, timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put
+out of the run. Whatever they say, the run is done, no other process ends, each contract of the ledger was reported by
+both its parties, each job of the others has one, and whatever the clock finds contradictory is the liar's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -25,6 +26,7 @@ import structlog
 from agents.messages import AnyMessage
 from agents.model import GRID, MANAGER, SHARED
 from agents.sharing import SUPPLY_RULES
+from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import manager_problems
@@ -341,6 +343,22 @@ async def _over_broker(scenario: Scenario, seed: int, liar: Liar) -> Attacked:
             return await attack_guarded(scenario, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
 
 
+def variant_of(scenario: Scenario, seed: int) -> Scenario:
+    """Return the neighbourhood that a seed runs.
+
+    By turns, one panel supplies a job and its promise is firm at once; several panels share the supply; promises become
+    firm shortly before the start (`--promise late`), and the same with so little sun that jobs are pushed out.
+    """
+    rules = [replace(scenario, supply=supply) for supply in SUPPLY_RULES]
+    late = [replace(neighbourhood, promise="late") for neighbourhood in (scenario, _pressed())]
+    return [*rules, *late][seed % (len(rules) + len(late))]
+
+
+@cache
+def _pressed() -> Scenario:
+    return scarce(6)
+
+
 def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: Liar | None = None) -> tuple[str, ...]:
     """Run with the lies of a seed; return what went wrong.
 
@@ -371,9 +389,8 @@ def main() -> int:
     seeds = seeds_wanted(__doc__, 100 if is_guarded else 5000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     scenario = load_scenario(seeds.scenario)
-    rules = [replace(scenario, supply=supply) for supply in SUPPLY_RULES]
     return seeds.run(
-        lambda seed: run_seed(rules[seed % len(rules)], seed, is_guarded=is_guarded),
+        lambda seed: run_seed(variant_of(scenario, seed), seed, is_guarded=is_guarded),
         target="soak GUARDED=1" if is_guarded else "soak",
         progress_every=10 if is_guarded else 100,
     )

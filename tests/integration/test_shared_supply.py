@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,21 @@ from typer.testing import CliRunner
 
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
-from agents.sharing import SupplySettings
+from agents.sharing import Preference, SupplySettings
 from broker.protocol.timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
+from scenarios.events import ChangeTariff, Event
 from scenarios.files import save_scenario
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
+from scenarios.prices import PriceSeries
 from scenarios.results import ResultsReader
 from scenarios.results.share_series import share_series
-from scenarios.scenario import ProducerSeries, Scenario
+from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_sides import double_booked
@@ -134,6 +137,83 @@ def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None
     outcome = run(scenario)
     assert outcome.ledger[0].contract.start_s == 5_040
     assert supplied_wh(outcome, scenario) == {"roof-0": 1_200.0}
+
+
+@pytest.mark.parametrize(
+    ("prefer", "start_s", "suppliers"),
+    [
+        (("covered", "earliest"), 600, {"roof-1"}),
+        (("cheapest",), 3_600, {GRID}),
+        (("cheapest", "covered"), 7_200, {"roof-0"}),
+    ],
+)
+def test_costs_by_a_tariff_that_varies_decide_as_the_preferences_say(
+    prefer: tuple[Preference, ...], start_s: int, suppliers: set[str]
+) -> None:
+    """The neighbour has sun at once; the grid is cheap after an hour, the house's own roof gives after two.
+
+    The own roof costs what it would earn: in the second case as much as the grid, in the third less.
+    """
+    cheap_later = PriceSeries((0, 3_600, 7_200), (0.4, 0.05, 0.4))
+    feed_in = 0.08 if len(prefer) == 1 else 0.02
+    scenario = replace(
+        neighbourhood((constant(1_200, 7_200, 14_400),), (constant(1_200, 0, 7_200),)),
+        tariff=Tariff(cheap_later, feed_in, 0.12, 0.4),
+    )
+    outcome = run(scenario, supply=SupplySettings("shared", prefer))
+    assert outcome.ledger[0].contract.start_s == start_s
+    assert supplied_wh(outcome, scenario).keys() == suppliers
+
+
+def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
+    """The grid's price falls below the neighbours' before the job starts."""
+    scenario = replace(
+        neighbourhood((), (constant(1_200, 3_600, 14_400),)),
+        tariff=Tariff(0.4, 0.08, 0.12, 0.4),
+        timeline=(Event(at_s=1_800, action=ChangeTariff(import_eur_per_kwh=0.05)),),
+    )
+    by_cost = SupplySettings("shared", ("cheapest", "earliest"))
+    before = replace(scenario, timeline=())
+    assert supplied_wh(run(before, supply=by_cost), before) == {"roof-1": 1_200.0}
+    outcome = run(scenario, supply=by_cost)
+    assert supplied_wh(outcome, scenario) == {GRID: 1_200.0}
+    assert outcome.ledger[0].history[-1].reason == "it costs less"
+
+
+def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:
+    """It joins at ten; they had begun with parts of a small roof, and the grid for the rest."""
+    scenario = load_scenario("late-joiner")
+    at_ten_s = scenario.start_s + 10 * 3_600
+    jobs = {job.job_id: job for job in scenario.jobs}
+    later = [e.contract for e in run(scenario).ledger if e.state == "standing" and e.contract.start_s >= at_ten_s]
+    assert len(later) == 5
+    for contract in later:
+        assert GRID not in {share.producer for share in share_series(jobs[contract.job_id], contract)}
+
+
+def test_jobs_find_the_roof_of_their_household_again_when_it_is_back() -> None:
+    """Both were offline from half past eight to half past twelve; the jobs' windows end later."""
+    outcome = run(load_scenario("household-drops-out"))
+    assert {e.contract.producer for e in outcome.ledger if e.state == "standing"} == {"pv-adler", "pv-dorn"}
+    adler = {e.contract.contract_id: e.state for e in outcome.ledger if e.contract.job_id == "adler-washer"}
+    assert adler == {"adler-washer/1": "cancelled", "adler-washer/2": "standing"}
+
+
+def test_a_job_that_loses_all_of_its_sun_waits_for_some_as_one_that_never_had_any() -> None:
+    """The forecast falls to nothing, and rises again after the start that was agreed first."""
+    nothing, sun_again = constant(0, 300, 14_400, issued_s=300), constant(1_200, 5_400, 14_400, issued_s=3_600)
+    scenario = neighbourhood((constant(1_200, 0, 14_400), nothing, sun_again))
+    outcome = run(scenario)
+    assert [event.start_s for event in outcome.ledger[0].history] == [600, 600, 7_200, 5_400]
+    assert supplied_wh(outcome, scenario) == {"roof-0": 1_200.0}
+
+
+def test_processes_of_a_run_must_agree_on_prices_only_where_consumers_compare_costs() -> None:
+    """Contracts depend on them then."""
+    dear, cheap = (replace(neighbourhood(()), tariff=Tariff(eur, 0.08, 0.12, 0.4)) for eur in (0.4, 0.2))
+    for prefer, agree in ((("cheapest",), False), (("covered",), True)):
+        settings = RunSettings(seed=1, run_id="run", supply=SupplySettings("shared", prefer))  # type: ignore[arg-type]  # literals
+        assert (settings.fingerprint_of_all(dear) == settings.fingerprint_of_all(cheap)) is agree
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from agents import NegotiationSettings
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Job
 from agents.scheduling.settings import AlgorithmSettings
+from benchmarks.growth import grown
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
@@ -130,3 +131,11 @@ def test_a_short_list_saves_messages_and_changes_no_contract(name: str) -> None:
     short, ranked = both(scenario)
     assert (short.ledger_sha256, short.scores) == (ranked.ledger_sha256, ranked.scores)
     assert short.messages < ranked.messages
+
+
+@pytest.mark.long
+def test_messages_a_job_hardly_grow_with_the_neighbourhood() -> None:
+    """A tenfold neighbourhood has ten times the producers; a job still asks the few that may serve it."""
+    few, many = grown(30), grown(300)
+    messages = {scenario.name: run(scenario, "short-list").messages / len(scenario.jobs) for scenario in (few, many)}
+    assert messages[many.name] <= 1.3 * messages[few.name]

@@ -1,4 +1,7 @@
-"""The real Zigbee2MQTT on a stand-in for its radio says what our emulated bridge says. `make lab-test`."""
+"""The real Zigbee2MQTT on a stand-in for its radio: our adapter drives it, and it says what our emulated bridge says.
+
+`make lab-test`.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.servers import find_mosquitto
 from broker.servers.local import free_port
+from broker.transport import BrokerUrl
 from scenarios.lab import Kinds, Street
 from scenarios.lab.zigbee2mqtt import Zigbee2MqttBridge
 from tests.real_programs.home_assistant import until
+from tests.scenarios.devices.session import STREET, session
+from tests.scenarios.devices.test_gateway import WASHER, job_state
 from tests.scenarios.lab.neighbourhood import START_S, lane
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +47,7 @@ class Heard:
     """What was published, newest last."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self.messages: list[tuple[str, str]] = []
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.on_message = lambda _client, _data, m: self.messages.append((m.topic, m.payload.decode()))
@@ -60,7 +67,7 @@ class Heard:
 
 @contextmanager
 def real_bridge(folder: Path) -> Iterator[tuple[Heard, Path]]:
-    """Run the real bridge; yield what it says, and the file that makes its plug dead."""
+    """Run the real bridge; yield what it says, and the file that makes its plug dead while it is there."""
     port = free_port()
     configuration = (HERE / "zigbee2mqtt_configuration.yaml").read_text().replace("PORT", str(port))
     (folder / "configuration.yaml").write_text(configuration)
@@ -70,6 +77,7 @@ def real_bridge(folder: Path) -> Iterator[tuple[Heard, Path]]:
         **os.environ,
         "ZIGBEE2MQTT_DATA": str(folder),
         "PLUG_DEAD": str(dead),
+        "PLUG_METER": str(folder / "meter"),
         "NODE_PATH": str(PROGRAMS / "zigbee2mqtt" / "node_modules"),
     }
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -124,12 +132,13 @@ def test_the_emulated_bridge_says_what_the_real_one_says(tmp_path: Path) -> None
         for entry in ours["definition"]["exposes"]:
             if entry.get("property") in {"power", "current", "voltage", "energy"}:
                 assert exposed[entry["property"]] == (entry["access"], entry["unit"])
-        assert heard.last(f"{NAME}/availability").keys() == emulated(f"{NAME}/availability").keys()
+        available = until(lambda: heard.last(f"{NAME}/availability"), "its availability")
+        assert available.keys() == emulated(f"{NAME}/availability").keys()
         heard.say(f"{NAME}/set", {"state": "ON"})
         until(lambda: heard.last(NAME)["state"] == "ON", "the plug to be on")
-        state = until(lambda: heard.last(NAME).get("power") and heard.last(NAME), "its power")
-        assert {"state", "power", "energy", "linkquality"} <= state.keys()
-        assert {"state", "power", "energy", "linkquality"} <= emulated(NAME, (f"{NAME}/set", {"state": "ON"})).keys()
+        keys = {"state", "power", "energy", "linkquality"}
+        until(lambda: heard.last(NAME).get("power") and keys <= heard.last(NAME).keys(), "its power and its energy")
+        assert keys <= emulated(NAME, (f"{NAME}/set", {"state": "ON"})).keys()
         request = {"from": "adler washer", "to": "wash/er", "transaction": "t1"}
         heard.say("zigbee2mqtt/bridge/request/device/rename", request)
         topic = "zigbee2mqtt/bridge/response/device/rename"
@@ -145,3 +154,40 @@ def test_the_emulated_bridge_says_what_the_real_one_says(tmp_path: Path) -> None
 
         said = until(error, "the error of a dead plug")
         assert "Publish 'set' 'state' to 'wash/er' failed" in said["message"]
+
+
+async def test_our_adapter_drives_the_real_one_from_announcement_to_finished(tmp_path: Path) -> None:
+    """The plug is dead at its first job, is renamed while its second one runs, and is switched off at the end."""
+    gateway = '{adapter: zigbee2mqtt, ieee_address: "0x00158d0001a2b3c4", answer_s: 900, tries: 2}'
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
+    meter = tmp_path / "meter"
+    meter.write_text("2000 5000")
+    with real_bridge(tmp_path) as (heard, dead):
+        until(lambda: heard.last(NAME)["energy"] == 5, "its counter")
+        url = BrokerUrl("127.0.0.1", heard.port)
+        async with (
+            session(tmp_path, text, broker=url) as run,
+            run.device(f"{WASHER}/#") as device,
+            run.device("zigbee2mqtt/wash/er") as renamed,
+        ):
+            await device.until(lambda: device.on("state") and device.on("state")[-1]["available"] is True)
+            dead.touch()
+            device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+            await device.until(lambda: job_state(device) == "ABORTED")
+            assert device.on("job")[-1]["outcome"] == "no_answer"
+            assert "to 'adler washer' failed" in device.on("error")[0]["problem"]
+            dead.unlink()
+            device.say(f"{WASHER}/request", {"id": "wash-2", "ready_by": "in 20 h"})
+            await device.until(lambda: job_state(device) == "EXECUTING" and device.on("state")[-1]["power_w"] == 2000)
+            rename = {"from": "adler washer", "to": "wash/er"}
+            device.say("zigbee2mqtt/bridge/request/device/rename", rename)
+            await renamed.until(lambda: renamed.on("er"))
+            meter.write_text("0 5410")
+            await device.until(lambda: job_state(device) == "FINISHED")
+            last = device.on("job")[-1]
+            assert (last["outcome"], last["measured_wh"]) == ("on_time", pytest.approx(410.0))
+            await renamed.until(lambda: renamed.on("er")[-1]["state"] == "OFF")
+            outcome = await run.stop()
+    history = {entry.contract.job_id: [e.what for e in entry.history] for entry in outcome.ledger}
+    assert history["adler/washer/wash-1"] == ["agreed", "aborted"]
+    assert history["adler/washer/wash-2"] == ["agreed", "started", "finished"]

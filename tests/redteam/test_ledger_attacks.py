@@ -7,11 +7,15 @@ that did not agree, and the run is done.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from agents.model import GRID
 from broker.transport.memory import MemoryBroker
+from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.reader import ResultsReader
+from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -101,6 +105,16 @@ async def test_a_member_cannot_name_a_producer_at_terms_of_its_own(street: Scena
     assert {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"} == others
     assert len(outcome.disputes) >= len(own)
     assert all(MEMBER in dispute for dispute in outcome.disputes)
+
+
+async def test_the_results_list_what_is_in_dispute(street: Scenario, tmp_path: Path) -> None:
+    """Attack 9, as a user sees it afterwards: each of the liar's jobs, in the order of the outcome."""
+    path = create_results(SimulationSpec(street, "insertion", (1,), "memory"), tmp_path / "results.sqlite")
+    with RunWriter(path, street, run=1, run_id="disputed", seed=1, start_s=street.start_s) as recorder:
+        member = Member(street, MEMBER, "disputed", forges_own_contracts)
+        outcome = (await attack_in_memory(street, member, recorder=recorder)).done
+    with ResultsReader(path) as results:
+        assert results.run(1).disputes == outcome.disputes != ()
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import pytest
 from broker.clock.clock import OnLoss
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.protocol import topics
-from broker.protocol.wire import Announcement
+from broker.protocol.wire import Announcement, Wake
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
+from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory
 from tests.redteam.member import Attack, Member, Sent, Turn
@@ -155,6 +156,23 @@ def goes_back_in_time(turn: Turn) -> None:
     turn.done["next"] = turn.grant.time - 365 * 86_400
 
 
+def wakes_every_second(turn: Turn) -> None:
+    """Have a round run in every second of the run, in which nobody does anything."""
+    turn.done["next"] = turn.grant.time + 1
+
+
+def asks_for_rounds(turn: Turn) -> None:
+    """The same, as if a device had said something."""
+    wake = Wake(session=turn.member.session, taken=turn.grant.step)
+    turn.raw.append((topics.wake(turn.member.run, turn.member.house), wake.encoded()))
+
+
+def talks_to_itself(turn: Turn) -> None:
+    """Have the present second go on for as long as it may, and the next one, too."""
+    turn.done["next"] = turn.grant.time + 1
+    turn.say(turn.member.agents[0], WITHDRAW)
+
+
 def replays(turn: Turn) -> None:
     """Send a message again under its old number."""
     for message in list(turn.sent):
@@ -232,6 +250,32 @@ async def test_the_run_is_done_without_the_liar_if_need_be(
 async def test_some_attacks_in_memory(case: Case, street: Scenario) -> None:
     """The same without a broker."""
     check(case, await attack_in_memory(street, Member(street, case.house, "memory", case.attack), on_loss=case.on_loss))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rules", [{}, {"supply": "shared"}, {"promise": "late"}], ids=str)
+async def test_honest_members_stay_far_below_every_limit(street: Scenario, rules: dict[str, Any]) -> None:
+    """A tenth at most of the timers of a household, and of the rounds of a single second for the whole run."""
+    scenario = replace(street, **rules)
+    member = Member(scenario, "celik", "honest")  # the one with the most timers for each of its jobs
+    outcome = (await attack_in_memory(scenario, member)).done
+    timers = sum(grant.round == 0 and grant.phase == "run" for grant in member.granted)
+    assert 0 < 10 * timers < most_timers(scenario, {"celik": ("celik",)}, None)["celik"]
+    assert 10 * outcome.rounds < most_rounds_a_second(scenario) < (most_rounds(scenario) or 0)
+
+
+DELAYS = [wakes_every_second, asks_for_rounds, talks_to_itself]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("delay", DELAYS, ids=lambda delay: delay.__name__)
+async def test_a_member_delays_a_run_for_a_bounded_number_of_rounds(
+    street: Scenario, delay: Callable[[Turn], None]
+) -> None:
+    """Kin of attack 33: of the 133,200 seconds of the run, and thousands of rounds in each, few are run for it."""
+    attacked = await attack_in_memory(street, Member(street, MEMBER, "delay", in_each_run_round(delay)))
+    assert [dropped.host for dropped in attacked.done.without] == [MEMBER]
+    assert attacked.done.rounds < 7_000
 
 
 @pytest.mark.long

@@ -42,6 +42,7 @@ from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.page import write_report
+from scenarios.results.schema import DISPUTES_TABLE
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
 from tests.patience import PATIENCE_WALL_S
@@ -237,6 +238,9 @@ def crafted(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     (f"brandt{hostile}",),
                 )
         connection.execute("update runs set error = ?, state = 'failed'", (HOSTILE,))
+        connection.execute("insert into dropped_hosts values (1, ?, ?, 1)", (HOSTILE, HOSTILE))
+        connection.execute(DISPUTES_TABLE)
+        connection.execute("insert into disputes values (1, 1, ?)", (HOSTILE,))
         connection.execute("update simulation set scenario = ?", (HOSTILE,))
     return file
 

@@ -21,6 +21,7 @@ from tui.cli.options import (
     given,
     parse_id,
 )
+from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -262,15 +263,14 @@ def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) ->
         echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
     for leftover in found:
         if leftover.run_id in removed:
-            echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
+            echo(f"{leftover.run_id}: {plural(len(leftover.topics), 'topic')} removed (it was {leftover.state})")
         else:
             who = (
                 f"connected hosts: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "its clock is publishing"
             )
             way_out = f"to remove it anyway: --run {leftover.run_id} --force"
-            complain(
-                f"{leftover.run_id}: {len(leftover.topics)} topics left alone: the run is active ({who}); {way_out}"
-            )
+            left = plural(len(leftover.topics), "topic")
+            complain(f"{leftover.run_id}: {left} left alone: the run is active ({who}); {way_out}")
 
 
 def _as_json(found: list[Leftover], removed: set[str]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from tui.cli.options import (
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
+from tui.formatting import plural
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -156,13 +157,14 @@ def clock(
     from broker import file_name
     from broker.clock import CatchUp, Pace
     from broker.transport import AccessOptions
-    from scenarios.files import coverage_notes
+    from scenarios.files import coverage_notes, supply_notes
     from scenarios.load import load
     from scenarios.simulation import ScoresFile, run_key
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
         negotiation_settings,
+        options_without_effect,
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
@@ -176,7 +178,9 @@ def clock(
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(found.scenario, strategy), promise)
-    tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
+    supplied = supply_settings(loaded, supply, prefer)
+    notes = (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))
+    tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
@@ -184,7 +188,7 @@ def clock(
         run,
         seed,
         chosen,
-        supply_settings(loaded, supply, prefer),
+        supplied,
         negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
         impatient=impatient,
         limit_wall_s=limit,
@@ -243,7 +247,7 @@ def _keep_time(
     from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
-        notes().print(f"Waiting for {len(houses)} hosts: {', '.join(houses)}", soft_wrap=True)
+        notes().print(f"Waiting for {plural(len(houses), 'host')}: {', '.join(houses)}", soft_wrap=True)
 
     is_ours: list[bool] = []
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given
+from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -78,7 +79,7 @@ def scan(
     )
     found = run_until_interrupted(scan_broker(connection, wall_s))
     entries = [device.entry() for device in found]
-    notes().print(f"{len(found)} devices found at {connection.url}", soft_wrap=True)
+    notes().print(f"{plural(len(found), 'device')} found at {connection.url}", soft_wrap=True)
     if as_json:
         print_json({"devices": entries})
     text = "\n".join(block_lines({"devices": entries}, 0)) + "\n"

@@ -26,6 +26,7 @@ from tui.cli.options import (
     chosen_values,
     given,
 )
+from tui.formatting import plural
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -344,7 +345,9 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
 
         async def on_ready() -> None:
             pace = the_lab.settings.pace
-            devices = f"{len(the_lab.street.plugs)} plugs, {len(the_lab.street.inverters)} inverters"
+            devices = (
+                f"{plural(len(the_lab.street.plugs), 'plug')}, {plural(len(the_lab.street.inverters), 'inverter')}"
+            )
             notes().print(f"Run {the_lab.settings.run_id!r}: {devices}, at {pace}", soft_wrap=True)
             if command:
                 processes.append(await stack.enter_async_context(run_controller(the_lab, command)))

@@ -299,7 +299,7 @@ PromiseOption = Annotated[
     typer.Option(
         "--promise",
         help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
-        "jobs that use the production better push others out, which look for another producer. "
+        "jobs that use the production better push others out, which look for another producer. Not with shared supply. "
         "[default: the scenario's, or early]",
         envvar="SSMIC_PROMISE",
         show_default=False,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.formatting import plural
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None)
@@ -75,7 +76,7 @@ def replay(
             }
         )
     else:
-        output().print(f"{said} messages of devices replayed\nledger_sha256 {ledger_sha256}", soft_wrap=True)
+        output().print(f"{plural(said, 'message')} of devices replayed\nledger_sha256 {ledger_sha256}", soft_wrap=True)
         output().print(f"Results: {results_file}", soft_wrap=True)
     if not same:
         complain(f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}")

@@ -236,7 +236,7 @@ def run(
     from broker.clock import Pace
     from broker.transport import AccessOptions
     from scenarios.devices import with_guests
-    from scenarios.files import coverage_notes
+    from scenarios.files import coverage_notes, supply_notes
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan, from_equal_scores
@@ -246,6 +246,7 @@ def run(
         algorithm_settings,
         chosen_access,
         negotiation_settings,
+        options_without_effect,
         refuse_foreign_settings,
         scenario_algorithms,
         supply_settings,
@@ -286,10 +287,16 @@ def run(
         raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
     if loaded.gateways:
         refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
-    tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     supplied = supply_settings(loaded, supply, prefer)
+    tell_notes(
+        (
+            *found.notes,
+            *(note.what for note in (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))),
+            *options_without_effect(ctx, supplied),
+        )
+    )
     first = loaded.seed if seed is None else seed
     chosen_pace = Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace()
     plans = [

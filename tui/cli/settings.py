@@ -25,6 +25,7 @@ from scenarios.simulation import RunSettings
 from tui.cli.options import given
 from tui.safe_output import echo
 
+_NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
 
 
@@ -167,6 +168,16 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
     ]
     if foreign:
         raise SettingsError(tuple(foreign))
+
+
+def options_without_effect(ctx: typer.Context, supply: SupplySettings) -> tuple[str, ...]:
+    """Return a note if options on the command line decide nothing where jobs are supplied by shares."""
+    names = [name for name in ("algorithm", *ALGORITHMS_WITH, *_NEGOTIATION) if given(ctx, name)]
+    if not supply.is_shared or not names:
+        return ()
+    options = [f"--{name.replace('_', '-')}" for name in names]
+    have = "has" if len(options) == 1 else "have"
+    return (f"{_listed(tuple(options))} {have} no effect with supply 'shared': consumers ask and compose themselves",)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from scenarios.metrics import Figure
 from scenarios.results.comparison import SimulationComparison, mean_text, unit_of
 from scenarios.sweep import SweepPlan, SweepProgress, SweepResults, compared_points
 from tui.console import notes
+from tui.formatting import plural
 
 _SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")
 """What the terminal shows; the report and JSON have all figures."""
@@ -26,10 +27,8 @@ def show_sweep(console: Console, results: SweepResults) -> None:
     """Print the means of each point with their intervals, and the differences from the first point."""
     comparison = compared_points(results)
     info = results.info
-    console.print(
-        f"{info.scenario}: {len(comparison.simulations)} points, {len(info.seeds)} seeds; mean ± 95 % interval",
-        soft_wrap=True,
-    )
+    points, seeds = plural(len(comparison.simulations), "point"), plural(len(info.seeds), "seed")
+    console.print(f"{info.scenario}: {points}, {seeds}; mean ± 95 % interval", soft_wrap=True)
     rows = [
         (
             one.label,

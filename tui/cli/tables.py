@@ -15,10 +15,12 @@ from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.optimum import Optimum, SharedOptimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
-from tui.formatting import fit, kwh, percent, ratio, unfinished, without
+from tui.formatting import fit, kwh, percent, plural, ratio, unfinished, without
 
 MAX_PRODUCERS = 12
 """Producers listed by name; the rest are summed up."""
+MAX_DISPUTES = 10
+"""Disputes that are listed for each run; the rest are counted."""
 
 Json = Mapping[str, Any]
 
@@ -43,12 +45,22 @@ def show_outcome(console: Console, simulation: Json) -> None:
             console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
         elif how:
             console.print(f"The run is unfinished ({how}): its figures cover that part only.")
-        if run["without"]:
-            seed = f"Seed {run['seed']}" if len(runs) > 1 else "The run"
-            console.print(f"{seed} is {run['state']}{without(run['without'])}.", soft_wrap=True)
-        for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):
-            for host, why in reasons.items():
-                console.print(f"  {host} was {verb}: {why}.", soft_wrap=True)
+        for line in _notes(run, f"seed {run['seed']}" if len(runs) > 1 else "the run"):
+            console.print(line, soft_wrap=True)
+
+
+def _notes(run: Json, name: str) -> Iterator[str]:
+    """Yield lines that say whom a run ended without and why, and what is in dispute."""
+    if run["without"]:
+        yield f"{name[0].upper()}{name[1:]} is {run['state']}{without(run['without'])}."
+    for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):
+        for host, why in reasons.items():
+            yield f"  {host} was {verb}: {why}."
+    if disputes := run.get("disputes", ()):
+        yield f"{name[0].upper()}{name[1:]} has {plural(len(disputes), 'dispute')}; the ledger stands:"
+        yield from (f"  {what}" for what in disputes[:MAX_DISPUTES])
+        if len(disputes) > MAX_DISPUTES:
+            yield f"  and {len(disputes) - MAX_DISPUTES} more, which --json lists"
 
 
 def _one_run(simulation: Json, run: Json) -> RenderableType:
@@ -227,9 +239,7 @@ _OF_BEST = {"optimum": "of best", "shared_optimum": "of shared\nbest"}
 def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
     compared = {name: title for name, title in _OF_BEST.items() if any(name in run for run in runs)}
     complete = [run for run in runs if run["complete"]]
-    counted = (
-        f"{len(runs)} runs" if len(complete) == len(runs) else f"{len(runs)} runs, {len(complete)} of them complete"
-    )
+    counted = plural(len(runs), "run") + ("" if len(complete) == len(runs) else f", {len(complete)} of them complete")
     left_out = {"self_consumption", "consumption_peak_to_average"} if len(compared) > 1 else {"self_consumption"}
     columns = [column for column in _COLUMNS if not compared or column[1] not in left_out]
     titles = ["seed", *(title for title, _ in columns), *compared.values()]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError, job_notes
-from scenarios.files import Document, Note, coverage_notes
+from scenarios.files import Document, Note, coverage_notes, supply_notes
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
 from tui.editor.history import Version
 
@@ -98,7 +98,7 @@ def found_in(document: Document, where: str, folder: Path) -> tuple[list[Problem
         scenario = document.scenario(where, folder)
     except ScenarioError as error:
         return list(error.problems), ()
-    return [], (*coverage_notes(scenario), *map(Note, job_notes(scenario)))
+    return [], (*coverage_notes(scenario), *supply_notes(scenario), *map(Note, job_notes(scenario)))
 
 
 def main() -> None:

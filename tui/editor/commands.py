@@ -505,5 +505,5 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
     count = len(at(tree, tree_model.JOBS) or [])
     insert = Insert(tree_model.JOBS, count, tuple(entries))
     of_profiles = [step for found in steps.values() for step in found]
-    label = f"add {len(entries)} jobs from {where}"
+    label = f"add {plural(len(entries), 'job')} from {where}"
     return Added(Change(label, (*of_profiles, insert), tree_model.JOBS), len(entries), tuple(dict.fromkeys(notes)))

@@ -60,7 +60,7 @@ class CoveragePanel(VerticalScroll):
 
     async def _draw(self, tree: Tree) -> None:
         notes = self._shown
-        self.border_title = f"{len(notes)} note{'s' if len(notes) != 1 else ''}"
+        self.border_title = plural(len(notes), "note")
         self.set_class(bool(notes), "some")
         with self.app.batch_update():
             await self.remove_children()
@@ -130,7 +130,7 @@ class ProblemsPanel(Vertical):
         """Show these."""
         self._tree = tree
         self.set_class(bool(problems), "some")
-        self.border_title = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        self.border_title = plural(len(problems), "problem")
         most = 3 if self.screen.has_class("-short") else MOST_ROWS
         table = self.query_one(VirtualTable)
         height = min(len(problems), most) + 1

@@ -22,6 +22,7 @@ from scenarios.files import (
 from tui.editor import tree_model
 from tui.editor.edits import Change, Put, Remove, Step
 from tui.editor.tree_model import Tree, at, text
+from tui.formatting import plural
 
 _DAY_S = 86_400
 
@@ -35,7 +36,7 @@ def label_of(way: Remedy, tree: Tree) -> str:
         case ShiftForecasts():
             return f"Shift the forecasts by {way.days:+} day{'' if abs(way.days) == 1 else 's'}"
         case RunDays():
-            return f"Run {way.days} days"
+            return f"Run {plural(way.days, 'day')}"
 
 
 def is_possible(way: Remedy, tree: Tree) -> bool:
@@ -63,7 +64,7 @@ def change_for(way: Remedy, tree: Tree, folder: Path) -> Change | None:
             put = Put(("start",), shifted(at(tree, ("start",)), days, None))
             return Change(label_of(way, tree).lower(), (put,), tree_model.WHOLE)
         case RunDays(days):
-            return Change(f"run {days} days", (Put(("days",), days),), tree_model.WHOLE)
+            return Change(f"run {plural(days, 'day')}", (Put(("days",), days),), tree_model.WHOLE)
         case ShiftForecasts(producers, days):
             start_s = _time_s(at(tree, ("start",)), None)
             steps = [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from scenarios.files import KeyPath
+from tui.formatting import plural
 
 Tree: TypeAlias = dict[str, Any]
 """The whole file as plain data. Never changed in place."""
@@ -246,5 +247,5 @@ def described(entry: object) -> str:
     power_w, points, step_s = entry.get("power_w"), entry.get("points"), entry.get("step_s")
     if isinstance(power_w, list):
         every = f" of {step_s // 60} min" if isinstance(step_s, int) and step_s % 60 == 0 and step_s else ""
-        return f"{len(power_w)} steps{every}"
-    return f"{len(points)} points" if isinstance(points, list) else ""
+        return f"{plural(len(power_w), 'step')}{every}"
+    return plural(len(points), "point") if isinstance(points, list) else ""

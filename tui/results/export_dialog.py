@@ -21,6 +21,7 @@ from textual.widgets import Button, Input, Select, Static
 from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
 from scenarios.results.comparison import ENDINGS, SimulationComparison, check_files, write_comparison
 from scenarios.results.report import write_report
+from tui.formatting import plural
 from tui.results.file_access import Reads
 from tui.shell import Answer, AskText, Confirm, Footer, Guarded, PickPath
 
@@ -241,7 +242,9 @@ class Writing:
                 return export_results(reader, export.format, export.folder, overwrite=overwrite)
 
         def wrote(paths: tuple[Path, ...]) -> None:
-            self._place.notify(f"{len(paths)} files in {export.folder}", title="Exported", markup=False, timeout=8)
+            self._place.notify(
+                f"{plural(len(paths), 'file')} in {export.folder}", title="Exported", markup=False, timeout=8
+            )
 
         again = partial(self._export, results, export, overwrite=True)
         self._place.read("write", work, wrote, lambda error: self._ask(error, _KEEP, {"overwrite": again}))

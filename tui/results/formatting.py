@@ -11,7 +11,8 @@ from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.formatting import percent, ratio
+from scenarios.results import RunInfo
+from tui.formatting import percent, plural, ratio
 from tui.widgets import Cell
 
 DAY_S = 86_400
@@ -32,6 +33,14 @@ STATES: dict[str, tuple[str, str]] = {
 def state_cell(state: str) -> Cell:
     """Return a state with its sign."""
     return STATES.get(state, (state, ""))
+
+
+def notes_of(run: RunInfo) -> list[str]:
+    """Return whom a run ended without and why, and what is in dispute."""
+    notes = [f"{of.host} was {'quarantined' if of.is_quarantined else 'dropped'}: {of.why}." for of in run.without]
+    if run.disputes:
+        notes.append(f"{plural(len(run.disputes), 'dispute')}; the ledger stands: {run.disputes[0]}")
+    return notes + list(run.disputes[1:])
 
 
 def number_kwh(wh: float | None) -> str:

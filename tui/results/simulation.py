@@ -20,7 +20,7 @@ from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
 from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
-from tui.results.formatting import STATES, BackLink
+from tui.results.formatting import STATES, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
 from tui.results.log_pane import LogPane, log_sheet
@@ -37,6 +37,8 @@ TABS = (
     ("E", "log", "Log"),
     ("S", "scores", "Scores"),
 )
+MAX_NOTES = 3
+"""Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
 
 
@@ -52,6 +54,9 @@ class SimulationPane(Reads):
     SimulationPane .heading #house-choice { width: 28; }
     SimulationPane .problem { height: auto; padding: 0 1; color: $text-error; display: none; }
     SimulationPane.troubled .problem { display: block; }
+    SimulationPane .notes { height: auto; padding: 0 1; color: $text-warning; display: none; }
+    SimulationPane.noted .notes { display: block; }
+    .-narrow SimulationPane .notes { text-wrap: nowrap; text-overflow: ellipsis; }
     .-narrow SimulationPane .heading Select { width: 22; }
     .-narrow SimulationPane .heading #house-choice { width: 20; }
     """
@@ -86,6 +91,7 @@ class SimulationPane(Reads):
             yield Select[str]([("no household", "")], id="house-choice", compact=True, allow_blank=False)
             yield Select[int]([("no run", 0)], id="run-choice", compact=True, allow_blank=False)
         yield Static("", classes="problem", markup=False)
+        yield Static("", classes="notes", markup=False)
         with TabbedContent(id="views"):
             for key, id_, title in TABS:
                 with TabPane(f"[dim]{shown(key)}[/] {title}", id=f"tab-{id_}"):
@@ -182,6 +188,16 @@ class SimulationPane(Reads):
         self.query_one(".problem", Static).update(text)
         self.add_class("troubled")
 
+    def _say_notes(self, opened: Opened) -> None:
+        """Say whom the run in sight, or all of them, ended without, and what is in dispute."""
+        is_every = self.tab == "runs" and len(opened.runs) > 1
+        runs = [run for run in opened.runs if is_every or run.run == self.run]
+        notes = [f"Run {run.run}: {note}" if is_every else note for run in runs for note in notes_of(run)]
+        if len(notes) > MAX_NOTES:
+            notes[MAX_NOTES - 1 :] = [f"and {len(notes) - MAX_NOTES + 1} more: ssmic results show {opened.path.name}"]
+        self.query_one(".notes", Static).update("\n".join(notes))
+        self.set_class(bool(notes), "noted")
+
     def _offer(self, opened: Opened) -> None:
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
@@ -203,6 +219,7 @@ class SimulationPane(Reads):
         self._fit_choices()
         if opened is None or not opened.runs:
             return
+        self._say_notes(opened)
         tab, run, house, interval_s = self.tab, self.run, self.house, self.interval_s
         wanted = {
             "all": (opened.stamp, self.run, self.interval_s),

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from agents import SettingsError
+from agents import Promise, SettingsError
 from agents.scheduling import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
+from agents.sharing import PREFERENCES, SupplyRule, SupplySettings
 from broker import SsmicError
 from broker.clock import Pace
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
-from scenarios import Scenario
+from scenarios import Scenario, sharing_problems
 from scenarios.simulation import Plan
 
 SEARCH_WALL_S = 30.0
@@ -32,6 +33,9 @@ _ABOUT = {
     "step_size": "Step of the numerical gradient, seconds (PySSMic: eps). Default: 60.",
     "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
+    "supply": "Whole: one producer, or the grid, supplies a job. Shared: several do, minute by minute.",
+    "promise": "Early: a producer's yes is firm. Late: until 5 min before the start better jobs push others out.",
+    "prefer": f"Most important first, of: {', '.join(PREFERENCES)}.",
     "bus": "How agents exchange messages. The results are the same on each.",
     "hosts": "Connections shared by the agents. Default: the fastest, which is one; at a pace, one per house.",
     "broker": "URL of an MQTT broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS.",
@@ -44,13 +48,16 @@ _ABOUT = {
 }
 
 
-def about(field: str, algorithm: str = "") -> str:
+def about(field: str, algorithm: str = "", supply: str = "") -> str:
     """Return a field's help line; empty if none.
 
     Args:
         field: Its id.
         algorithm: The chosen algorithm; empty: the scenario's.
+        supply: The chosen supply; empty: the scenario's.
     """
+    if field == "algorithm" and supply == "shared":
+        return "No effect with shared supply: no producer schedules jobs, consumers compose start and shares."
     if field == "algorithm":
         chosen = ABOUT_ALGORITHM.get(algorithm)
         return f"{algorithm} {chosen}." if chosen else "How producers schedule jobs. Default: the scenario's algorithm."
@@ -63,6 +70,8 @@ Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 LEAST_SEARCH_WALL_S = 0.1
 """Minimum time limit for the optimum."""
 
+SUPPLIES: tuple[tuple[str, SupplyRule], ...] = (("whole jobs", "whole"), ("shared by minute", "shared"))
+PROMISES: tuple[tuple[str, Promise], ...] = (("early, with the yes", "early"), ("late, before the start", "late"))
 BUSES: tuple[tuple[str, Bus], ...] = (
     ("MQTT, Mosquitto if installed, else built-in", "auto"),
     ("MQTT, private Mosquitto", "mosquitto"),
@@ -87,6 +96,11 @@ class FormValues:
     step_size: str = ""
     tolerance: str = ""
     node_limit: str = ""
+    supply: SupplyRule | None = None
+    """None: the scenario's, as for the promise."""
+    prefer: str = ""
+    """Preferences with shared supply, separated by commas."""
+    promise: Promise | None = None
     bus: Bus = "auto"
     broker: str = ""
     hosts: str = ""
@@ -138,6 +152,8 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
         environment: Environment variables, for the broker login.
     """
     reader = _Reader()
+    scenario = scenario if form.promise is None else replace(scenario, promise=form.promise)
+    supply = _supply(form, scenario, reader)
     days = reader.whole("days", form.days, at_least=1)
     seed = reader.whole("seed", form.seed, at_least=0)
     runs = reader.whole("runs", form.runs, at_least=1) or 1
@@ -169,6 +185,7 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
         hosts=hosts,
         days=days,
         pace=pace,
+        supply=supply,
         patient=form.patient,
         workers=workers,
         reset_scores=form.reset_scores,
@@ -216,6 +233,18 @@ class _Reader:
         except SsmicError as error:
             self.problems[field] = str(error)
             return None
+
+
+def _supply(form: FormValues, scenario: Scenario, reader: _Reader) -> SupplySettings | None:
+    """Return how jobs are supplied; None after reporting problems."""
+    rule = form.supply or scenario.supply
+    names: Any = tuple(name.strip() for name in form.prefer.split(",")) if form.prefer.strip() else scenario.prefer
+    if rule == "whole":
+        return SupplySettings(rule)
+    problems = sharing_problems(scenario.promise, scenario.strategy, has_real_devices=bool(scenario.gateways))
+    for key, problem in problems.items():
+        reader.problems["supply" if key == "strategy" else key] = f"{key}: {problem}" if key == "strategy" else problem
+    return reader.take("prefer", lambda: SupplySettings(rule, names))
 
 
 def _optimum_s(form: FormValues, reader: _Reader) -> None:

@@ -16,8 +16,10 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling import known_algorithms, settings_of
+from agents.sharing import PREFERENCES
+from scenarios import Scenario
 from scenarios.load import bundled_names
-from tui.run.form import BUSES, SEARCH_WALL_S, FormValues, about
+from tui.run.form import BUSES, PROMISES, SEARCH_WALL_S, SUPPLIES, FormValues, about
 from tui.run.scenario_choices import OPEN, Choice
 from tui.shell import PACES, Guarded, PickPath
 from tui.widgets import FieldHelp, Tick
@@ -25,11 +27,13 @@ from tui.widgets import FieldHelp, Tick
 _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),
     "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
+    "supplies": ("supply", "promise", "prefer"),
     "buses": ("broker",),
     "times": ("pace", "hosts"),
     "optima": ("optimum_s",),
     "files": ("out",),
 }
+_SELECTS = ("supply", "promise")
 _LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "optimum_s": "seconds"}
 
 
@@ -56,6 +60,9 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .row Tick { margin-right: 3; }
     RunForm #source { width: 1fr; }
     RunForm #choices { width: 28; margin-right: 1; }
+    RunForm #supply { width: 21; }
+    RunForm #promise { width: 27; margin-right: 0; }
+    RunForm #prefer { width: 1fr; }
     RunForm #broker { width: 1fr; }
     RunForm #out { width: 1fr; }
     RunForm .about { color: $text-muted; padding: 0 0 0 13; height: auto; margin-bottom: 1; }
@@ -84,6 +91,8 @@ class RunForm(Guarded, VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self._others: tuple[str, ...] = ()
+        self._preselected: tuple[str, str, str] | None = None
+        """Supply, promise and preferences of the scenario that was loaded last."""
 
     def compose(self) -> ComposeResult:
         """Yield the form's rows."""
@@ -114,6 +123,7 @@ class RunForm(Guarded, VerticalScroll):
             yield from self._field("tolerance", "0.01")
             yield from self._field("node_limit", "20")
         yield self._problem("algorithms")
+        yield from self._supply_and_promise()
         yield from self._transport_and_scores()
         with Horizontal(classes="row"):
             yield Label("Optimum", classes="first")
@@ -128,6 +138,16 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Watch", action="app.open_area('negotiations')", id="watch", compact=True)
             yield Button("Results", action="screen.results", id="results", compact=True)
             yield Button("Sweep...", action="screen.sweep", id="sweep", compact=True)
+
+    def _supply_and_promise(self) -> ComposeResult:
+        with Horizontal(classes="row"):
+            yield Label("Supply", classes="first")
+            yield Select[str](SUPPLIES, value="whole", allow_blank=False, id="supply", compact=True)
+            yield Label("promise")
+            yield Select[str](PROMISES, value="early", allow_blank=False, id="promise", compact=True)
+        with Horizontal(classes="row gone", id="prefer-row"):
+            yield from self._field("prefer", ", ".join(PREFERENCES), first="Prefer")
+        yield self._problem("supplies")
 
     def _transport_and_scores(self) -> ComposeResult:
         with Horizontal(classes="row"):
@@ -182,7 +202,11 @@ class RunForm(Guarded, VerticalScroll):
             return
         focused = self.screen.focused
         is_here = focused is not None and self in focused.ancestors
-        said = about(focused.id or "", self._chosen("algorithm")) if focused is not None and is_here else ""
+        said = (
+            about(focused.id or "", self._chosen("algorithm"), self._chosen("supply"))
+            if focused is not None and is_here
+            else ""
+        )
         for line in self.screen.query(FieldHelp):
             line.say(said)
 
@@ -191,13 +215,13 @@ class RunForm(Guarded, VerticalScroll):
     @property
     def form(self) -> FormValues:
         """The fields' contents."""
-        texts = {name: self.query_one(f"#{name}", Input).value for names in _ROWS.values() for name in names}
-        bus: Any = self.query_one("#bus", Select).value
+        names = [name for names in _ROWS.values() for name in names if name not in _SELECTS]
+        values: dict[str, Any] = {name: self.query_one(f"#{name}", Input).value for name in names}
+        values |= {name: self.query_one(f"#{name}", Select).value for name in ("bus", *_SELECTS)}
         return FormValues(
-            **texts,
+            **values,
             algorithm=self._chosen("algorithm"),
             others=self._others,
-            bus=bus,
             patient=self.query_one("#patient", Tick).value,
             reset_scores=self.query_one("#reset_scores", Tick).value,
             optimum=self.query_one("#optimum", Tick).value,
@@ -206,6 +230,18 @@ class RunForm(Guarded, VerticalScroll):
     def set_source(self, source: str) -> None:
         """Set the scenario field."""
         self.query_one("#source", Input).value = source
+
+    def preselect(self, scenario: Scenario) -> None:
+        """Set supply, preferences and promise as the scenario has them, if another one had others before."""
+        own = scenario.supply, scenario.promise, ", ".join(scenario.prefer)
+        if own != self._preselected:
+            self._preselected = own
+            supply, promise, prefer = own
+            with self.prevent(Select.Changed, Input.Changed):
+                self.query_one("#supply", Select).value = supply
+                self.query_one("#promise", Select).value = promise
+                self.query_one("#prefer", Input).value = prefer
+            self._show_settings()
 
     def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
         """Set the algorithms to compare and the number of seeds; a single one is not compared."""
@@ -253,6 +289,7 @@ class RunForm(Guarded, VerticalScroll):
             self.query_one(f"#{name}").set_class(name not in wanted, "gone")
             self.query_one(f"#label-{name}").set_class(name not in wanted, "gone")
         self.query_one("#settings").set_class(not wanted, "gone")
+        self.query_one("#prefer-row").set_class(self._chosen("supply") != "shared", "gone")
         self.query_one("#broker-row").set_class(self._chosen("bus") != "url", "gone")
 
     # What is done.

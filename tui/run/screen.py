@@ -17,7 +17,7 @@ from textual.widgets import Button, Input
 from agents.scheduling import INSERTION
 from broker import SsmicError
 from scenarios import Scenario, repeated_id_notes
-from scenarios.files import coverage_notes
+from scenarios.files import coverage_notes, supply_notes
 from scenarios.load import Loaded, load
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
@@ -69,6 +69,9 @@ The same scenario, settings and seed give the same contracts with every transpor
 `m` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
 each run is compared with the clairvoyant optimum.
+
+With *Supply* `shared by minute`, several roofs and the grid supply a job together; *Prefer* says what its consumers
+look for, most important first. *Promise* `late` lets jobs that use the sun better push others out.
 
 **Sweep** (a button, and in the palette) does hundreds of runs with varied settings and values, on all cores.
 
@@ -219,6 +222,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             return
         self.query_one(Preview).show(seen)
         self._scenario = scenario
+        form.preselect(scenario)
         about = f"{'' if opened is None else say_open(opened)}{describe(scenario)}"
         form.tell("\n".join([about, *_noted(found)]))
         self._check()
@@ -421,7 +425,7 @@ def _noted(found: Loaded) -> list[str]:
     """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
-        for note in coverage_notes(found.scenario)
+        for note in (*coverage_notes(found.scenario), *supply_notes(found.scenario))
     ]
     notes += (*found.notes, *repeated_id_notes(found.scenario))
     more = len(notes) - _NOTES

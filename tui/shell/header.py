@@ -15,6 +15,7 @@ from textual.widgets import Static
 from scenarios import Zone
 from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
+from tui.formatting import plural
 from tui.keys import is_typed
 from tui.shell.application import Application
 from tui.shell.monitored_run import MonitoredRun
@@ -160,7 +161,7 @@ def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[t
         parts.append((1, "read-only", "foreground"))
     if not is_over:
         parts.append((6, f"{watching.rate_per_wall_s:,.0f} msg/s", "foreground"))
-    parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
+    parts.append((7, plural(watched.lines.total, "message"), "foreground"))
     parts.append((9, watched.scenario_context.name or watched.run_id, "foreground"))
     parts.append((10, f"● {feed.title}", "foreground" if is_over else "success"))
     return parts

@@ -11,6 +11,7 @@ from typing import Literal
 from broker import SsmicError
 from scenarios.load import bundled_description, bundled_names
 from scenarios.results import DEFAULT_FOLDER, ResultsEntry, glance, results_files
+from tui.formatting import plural
 from tui.start.recent import load_recent
 from tui.start.rescued import rescued_files
 
@@ -88,7 +89,7 @@ def _results_entry(path: Path, listed: ResultsEntry) -> StartEntry:
     if listed.problem:
         return StartEntry("results", str(path), path.name, f"cannot be read: {listed.problem}")
     states = ", ".join(f"{count} {state}" for state, count in listed.states)
-    runs = f"{listed.planned_runs} run{'s' if listed.planned_runs != 1 else ''}"
+    runs = plural(listed.planned_runs, "run")
     about = f"{runs}{f': {states}' if states else ''}"
     return StartEntry(
         "results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}"

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from tui.formatting import plural
 from tui.widgets.table_rendering import Cell, Column, Ground, Lines, Painter
 
 __all__ = ["Cell", "Column", "VirtualTable"]
@@ -252,7 +253,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
             lines += [self._line(row) for row in rows[begin : begin + _COPIED_AT_ONCE]]
             await asyncio.sleep(0)
         self.app.copy_to_clipboard("\n".join(lines))
-        self.notify(f"{len(rows)} rows copied")
+        self.notify(f"{plural(len(rows), 'row')} copied")
 
     def _line(self, row: RowT) -> str:
         return "\t".join(column.text(row) for column in self.columns)

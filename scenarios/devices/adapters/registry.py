@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from scenarios.devices.adapter import Adapter
+from scenarios.devices.adapter import Adapter, Language, MissingLibraryError
 from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
@@ -41,7 +41,25 @@ ADAPTERS: Mapping[str, Kind] = {
 
 def adapter_names(type_: str) -> tuple[str, ...]:
     """Return the names of the adapters for a type of device, ours first."""
-    return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types))
+    return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types), *sorted(LANGUAGES))
+
+
+LANGUAGES = frozenset({"s2"})
+"""Names in the scenario file of what devices speak on our own topics; they have no options."""
+
+
+def language_for(gateway: Gateway) -> Language:
+    """Return what a device speaks on our own topics.
+
+    Raises:
+        MissingLibraryError: Its library is not installed.
+    """
+    try:
+        from scenarios.devices.s2 import S2  # noqa: PLC0415 - s2-python is an extra
+    except ModuleNotFoundError:
+        problem = f"device {gateway.id!r} speaks S2, which needs s2-python: pip install 'ssmic[s2]'"
+        raise MissingLibraryError(problem) from None
+    return S2(gateway)
 
 
 def adapter_for(gateway: Gateway) -> Adapter:
@@ -52,11 +70,12 @@ def adapter_for(gateway: Gateway) -> Adapter:
 
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     """Return what is wrong with what the scenario file says of a device's adapter: key path, and problem."""
-    if gateway.adapter == SSMIC:
+    if gateway.adapter in {SSMIC, *LANGUAGES}:
         return [((key,), "unknown key; devices that speak our topics have no options") for key in gateway.options]
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
-        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; there are {', '.join((SSMIC, *ADAPTERS))}")]
+        known = ", ".join((SSMIC, *ADAPTERS, *sorted(LANGUAGES)))
+        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; there are {known}")]
     if gateway.type not in kind.types:
         return [(("adapter",), f"{gateway.adapter!r} is for a {' or '.join(sorted(kind.types))}, not a {gateway.type}")]
     try:

@@ -233,6 +233,8 @@ class _Contents:
             "state": info.state,
             "covered": round(self._results.covered_share(info), 4),
             "error": info.error,
+            "without": [[dropped.host, dropped.why, dropped.is_quarantined] for dropped in info.without],
+            "disputes": list(info.disputes),
             "start": info.start_s - self._start_s,
             "end": info.end_s - self._start_s,
             "sha": info.ledger_sha256,

@@ -20,7 +20,7 @@ from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import Announcement, Done, Grant, Roster
+from broker.protocol.wire import Announcement, Done, Grant, Roster, Wake
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
@@ -141,6 +141,7 @@ def run_with(
     on_loss: OnLoss = "drop",
     first: str = "echo",
     journal: ClockJournal | None = None,
+    **limits: Any,
 ) -> Outcome:
     """Run the hosts `a` (an asker) and `c` (an echo) with a lying host `b`; return what came of it."""
     asker, wire = Asker("asker", first), Wire()
@@ -154,6 +155,7 @@ def run_with(
         latest_s=100,
         indispensable=frozenset({"c"}),
         most_rounds_a_second=50,
+        **limits,
     )
     moments: list[Moment] = []
     clock = Clock(settings, moments.append, observer=wire, journal=journal, messages=MESSAGES)
@@ -411,6 +413,44 @@ def test_a_host_that_lets_rounds_pass_for_ever_is_put_out(rounds: int) -> None:
     outcome = run_with(lie)
     assert outcome.asker.notes == HONEST
     assert outcome.without == {"b": "it has kept a second of virtual time going for 50 rounds"}
+
+
+async def _timer_every_second(_member: Member, grant: Grant) -> dict[str, Any]:
+    return {"next": grant.time + 1}
+
+
+async def _round_every_second(member: Member, grant: Grant) -> dict[str, Any]:
+    await member.bus.publish(topics.wake(RUN, "b"), Wake(session="b's", taken=grant.step).encoded())
+    return {}
+
+
+@pytest.mark.parametrize("lie", [_timer_every_second, _round_every_second])
+def test_a_host_that_has_a_round_run_every_second_is_put_out(lie: Any) -> None:
+    """By timers, or by asking for rounds as if something had come from outside; the others finish as ever."""
+    outcome = run_with(lie, most_timers={"b": 20})
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {"b": "it has set more than 20 timers"}
+    assert 15 <= max(moment.time_s for moment in outcome.moments) <= 25
+
+
+def test_a_host_may_set_as_many_timers_as_it_is_allowed() -> None:
+    """One of them at the last second."""
+
+    async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
+        return {"next": grant.time + 1 if grant.time < 20 else None}
+
+    assert run_with(lie, most_timers={"b": 20}).without == {}
+
+
+def test_a_host_that_keeps_each_second_going_is_put_out_in_the_end() -> None:
+    """It stays within what a second allows; the run has its own limit."""
+
+    async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
+        return {"resume": grant.step + 1, "next": None} if grant.round < 40 else {"next": grant.time + 1}
+
+    outcome = run_with(lie, most_rounds=200)
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {"b": "it has kept the run going for 200 rounds"}
 
 
 def test_a_host_cannot_go_on_in_a_step_that_is_over_or_far_away() -> None:

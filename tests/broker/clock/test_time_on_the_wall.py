@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from broker.clock.clock import Clock, ClockSettings
 from broker.clock.journal import ClockJournal
@@ -32,6 +32,8 @@ from tests.faults.network import Faults, FaultyBroker
 
 RUN = "r"
 TOLERANCE_WALL_S = 1.0
+AWAY_WALL_S = 13.0
+"""How long a household is away."""
 PATIENCE = Timeouts(limit_wall_s=1e9)
 
 
@@ -156,6 +158,29 @@ class Street:
         """Start the household's process."""
         host = Host("a", RUN, [Sleeper(self._events_s)], MESSAGES, seed=1, timeouts=PATIENCE)
         return asyncio.create_task(host.run(self._broker))
+
+    @asynccontextmanager
+    async def household_away(self) -> AsyncIterator[None]:
+        """Hold back what the household publishes, for the time of the context."""
+        bus = next(bus for name, bus in self._broker._clients.items() if name.startswith("r-a"))
+        held: list[tuple[str, bytes | Content]] = []
+        publish = bus.publish
+
+        async def hold(topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
+            del qos, retain
+            held.append((topic, payload))
+
+        bus.publish = hold  # type: ignore[method-assign]
+        yield
+        bus.publish = publish  # type: ignore[method-assign]
+        for topic, payload in held:
+            await publish(topic, payload)
+        await self.settle()
+
+    @property
+    def next_event_s(self) -> int | None:
+        """The first event that has not happened yet, UNIX seconds."""
+        return next((time_s for time_s in self._events_s if time_s not in dict(self.happened)), None)
 
     @asynccontextmanager
     async def open(self, *, with_household: bool = True) -> AsyncIterator[Street]:
@@ -359,25 +384,13 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
     async def main() -> None:
         street = Street(tmp_path, [600, *range(1200, 20_000, 600)], "60x", catch_up)
         async with street.open() as street:
-            host_bus = street._broker._clients[next(name for name in street._broker._clients if name.startswith("r-a"))]
-            held: list[tuple[str, bytes | Content]] = []
-            publish = host_bus.publish
-
-            async def hold(topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
-                del qos, retain
-                held.append((topic, payload))
-
             await asyncio.sleep(9)
-            host_bus.publish = hold  # type: ignore[method-assign]
-            await asyncio.sleep(61)
-            report = street.reports[-1]
-            assert report.waiting_for == ("a",)
-            assert report.waiting_wall_s >= 58
-            assert report.lag_wall_s >= 58
-            host_bus.publish = publish  # type: ignore[method-assign]
-            for topic, payload in held:
-                await publish(topic, payload)
-            await street.settle()
+            async with street.household_away():
+                await asyncio.sleep(61)
+                report = street.reports[-1]
+                assert report.waiting_for == ("a",)
+                assert report.waiting_wall_s >= 58
+                assert report.lag_wall_s >= 58
             back_wall_s = street.wall_s
             lag_wall_s = street.clock._run_control.lag_wall_s(street.clock.now)  # type: ignore[union-attr]
             assert lag_wall_s == pytest.approx(makes_up_wall_s if catch_up != "max" else 0, abs=0.5)
@@ -449,8 +462,10 @@ Operation = tuple[str, float, str]
 
 operations = st.lists(
     st.tuples(
-        st.sampled_from(["pause", "resume", "pace", "stop and come back", "kill and come back", "stop"]),
-        st.floats(0.0, 40.0),
+        st.sampled_from(
+            ["pause", "resume", "pace", "stop and come back", "kill and come back", *3 * ["household away"], "stop"]
+        ),
+        st.floats(0.0, 4.0) | st.floats(0.0, 40.0),
         st.sampled_from(["1x", "2.5x", "60x", "300x", "3600x"]),
     ),
     max_size=8,
@@ -509,6 +524,21 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float 
             case "pace":
                 await street.command("pace", pace)
                 ideal.factor = Pace.parse(pace).factor or 0.0
+            case "household away":
+                next_s = street.next_event_s
+                due_wall_s = ideal.due_wall_s(next_s) if ideal.is_passing and next_s is not None else float("inf")
+                async with street.household_away():
+                    await asyncio.sleep(AWAY_WALL_S)
+                if due_wall_s >= street.wall_s or street._clock.done():
+                    continue  # it was not missed
+                ideal.is_passing = False
+                ideal.change(due_wall_s)
+                ideal.is_passing = True
+                reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]
+                # What it takes to answer within a second is no absence.
+                assert abs(reached_s - ideal.at(street.wall_s)) <= TOLERANCE_WALL_S * ideal.factor + 1
+                ideal.change(street.wall_s, at_s=reached_s)
+                continue
             case "kill and come back" | "stop and come back":
                 was_passing = ideal.is_passing
                 killed_wall_s = street.wall_s
@@ -532,9 +562,11 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float 
 
 
 paces = st.sampled_from(["1x", "60x", "300x", "3600x"])
-gaps = st.lists(st.integers(1, 40_000), min_size=1, max_size=6)
+gaps = st.lists(st.integers(1, 600) | st.integers(1, 40_000), min_size=1, max_size=6)
 
 
+@example([("household away", 1.0, ""), ("pause", 2.0, ""), ("household away", 1.0, "")], "3600x", [20_000] * 6)
+@example([("pace", 5.0, "60x"), ("household away", 3.0, ""), ("kill and come back", 5.0, "")], "300x", [600] * 6)
 @given(todo=operations, pace=paces, gaps_s=gaps)
 @settings(max_examples=8, deadline=None)
 def test_every_event_happens_when_it_is_due(todo: list[Operation], pace: str, gaps_s: list[int]) -> None:

@@ -196,6 +196,21 @@ async def test_a_plug_is_switched_on_at_the_start_metered_and_switched_off_when_
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
 
 
+@needs_mosquitto
+@pytest.mark.long
+async def test_a_counter_that_follows_the_power_counts_all_that_a_programme_drew(tmp_path: Path) -> None:
+    """A Zigbee plug reports each on its own: the power has fallen before the counter has the last of the energy."""
+    async with plugged_in(zigbee, tmp_path, pace=600.0) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING" and device.on("state")[-1]["power_w"] == 2000.0)
+        plug.meter(device.say, 0.0, 5000.0, is_on=True)
+        await device.until(lambda: device.on("state")[-1]["power_w"] == 0.0)
+        plug.meter(device.say, 0.0, 5410.0, is_on=True)
+        await device.until(lambda: job_state(device) == "FINISHED")
+        assert device.on("job")[-1]["measured_wh"] == pytest.approx(410.0)
+        await run.stop()
+
+
 @asynccontextmanager
 async def plugged_in(
     make: Callable[[], Plug], folder: Path, *, pace: float = 60.0, is_dead: bool = False

@@ -492,3 +492,19 @@ def test_real_devices_take_no_part_in_shared_supply() -> None:
     assert mistakes(text.replace("seed: 1\n", "seed: 1\nsupply: shared\n")) == [f"s.yaml:5: {message}"]
     with pytest.raises(SettingsError, match=message):
         load_text(text, "s.yaml", None).supplied("shared")
+
+
+def test_late_promises_and_strategies_do_not_go_with_shared_supply() -> None:
+    """They would have no effect without a word; each is refused where it stands."""
+    text = GOOD.replace("seed: 1\n", "seed: 1\npromise: late\nstrategy: mine\n")
+    late = (
+        "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
+    )
+    strategy = "none is expected with supply 'shared', whose consumers have a strategy of their own"
+    assert mistakes(text.replace("seed: 1\n", "seed: 1\nsupply: shared\n")) == [
+        f"s.yaml:6: promise: {late}",
+        f"s.yaml:7: strategy: {strategy}",
+    ]
+    with pytest.raises(SettingsError) as error:
+        load_text(text, "s.yaml", None).supplied("shared")
+    assert error.value.problems == (f"promise: {late}", f"strategy: {strategy}")

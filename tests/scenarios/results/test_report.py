@@ -21,6 +21,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import Limits, _offsets, report_contents
 from scenarios.results.report.page import build_page, write_report
+from scenarios.results.rows import DroppedHost
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone
 from tests.patience import PATIENCE_WALL_S
@@ -432,6 +433,9 @@ def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
             writer.commit()
             if run == 2:
                 writer.finish("failed", START_S + 900, error=f"agent failed: {NASTY}")
+            elif run == 4:
+                out = (DroppedHost("b", "it lied", is_quarantined=True),)
+                writer.finish("done", START_S + 87_000, without=out, disputes=(f"job 'j1': {NASTY}", "job 'j2'"))
             elif run != 3:
                 writer.finish("done", START_S + 87_000)
     with ResultsReader(path) as results:
@@ -443,4 +447,6 @@ def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
     assert "Run 2 failed: agent failed" in drawn
     assert "Run 3 had not ended when this page was made" in drawn
     assert "and enter no mean" in drawn
+    assert "Run 4 ended without b, which was quarantined: it lied." in drawn
+    assert "Run 4 has 2 disputes; the ledger stands: job 'j1': " in drawn
     assert "245 of 245 contracts" in drawn

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -443,3 +444,19 @@ def test_the_hosts_that_a_run_ended_without_are_kept(tmp_path: Path, simulation:
     assert summary["without"] == ["a", "b"]
     assert summary["quarantined"] == {"a": "it lied"}
     assert summary["dropped"] == {"b": "it was away"}
+
+
+def test_disputes_are_kept_in_their_order(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """Of the run that has them; without any, file and JSON are as before."""
+    path = create_results(simulation, folder=tmp_path)
+    for run, disputes in ((1, ()), (2, ("job 'b': lies", "job 'a': lies"))):
+        with RunWriter(path, simulation.scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
+            writer.finish("done", START_S + 60, disputes=disputes)
+        with closing(sqlite3.connect(path)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        assert ("disputes" in tables) == bool(disputes)
+    with ResultsReader(path) as reader:
+        assert [info.disputes for info in reader.runs()] == [(), ("job 'b': lies", "job 'a': lies")]
+        calm, disputed = (run_json(reader, reader.run(run)) for run in (1, 2))
+    assert "disputes" not in calm
+    assert disputed["disputes"] == ["job 'b': lies", "job 'a': lies"]

@@ -95,6 +95,32 @@ def test_the_optimum_of_a_scenario_is_told(ssmic: Ssmic, small: Path) -> None:
     assert ssmic("optimum", small, "--time-limit", "0").code == 2
 
 
+def test_late_promises_with_shared_supply_are_wrong_usage(ssmic: Ssmic, small: Path) -> None:
+    """Rather than without effect; a run of a sweep would fail for the same reason, so none begins."""
+    late = small.with_name("late.yaml")
+    late.write_text(small.read_text().replace("seed: 3", "seed: 3\npromise: late"))
+    for command in (
+        ("run", small, "--bus", "memory", "--supply", "shared", "--promise", "late"),
+        ("sweep", late, "--vary", "supply=whole,shared"),
+    ):
+        refused = ssmic(*command)
+        assert (refused.code, refused.out) == (2, "")
+        assert "promise: 'early' is expected, not 'late', with supply 'shared'" in refused.err
+
+
+def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: Path) -> None:
+    """An algorithm, from the file, the timeline or the command line, and how whole jobs find their producer."""
+    timeline = 'supply: shared\nalgorithm: SLSQP\ntimeline: [{at: "09:00", do: algorithm, algorithm: exact}]'
+    small.write_text(small.read_text().replace("seed: 3", f"seed: 3\n{timeline}"))
+    why = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
+    expected = [f"algorithm SLSQP has no effect: {why}", f"events 'algorithm' of the timeline have no effect: {why}"]
+    assert [note for note in ssmic("check", small, "--json").json["notes"] if "no effect" in note] == expected
+    order = ("run", small, "--bus", "memory", "--days", "1", "--ranking", "price", "--algorithm", "TNC", "--json")
+    said = "--algorithm and --ranking have no effect with supply 'shared': consumers ask and compose themselves"
+    assert f"note: {said}" in ssmic(*order).err
+    assert "no effect" not in ssmic(*order, "--supply", "whole").err
+
+
 def test_the_optimum_of_shared_supply_beside_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
     """Of both rules: all jobs have a start, and sharing delivers no less; each alone has its figures at the top."""
     both = ssmic("optimum", small, "--supply", "both", "--time-limit", "0.4", "--json").json

@@ -68,3 +68,18 @@ def test_a_run_that_ended_without_a_host_names_it_with_the_reason(
     assert "seed 1, done without 1, 2" in shown
     assert "1 was quarantined: it lied." in shown
     assert "2 was dropped: it was away." in shown
+
+
+@pytest.mark.parametrize("options", [(), ("--run", "1")])
+def test_the_disputes_of_a_run_are_listed(ssmic: Ssmic, tmp_path: Path, small: Path, options: tuple[str, ...]) -> None:
+    """Ten of them, and how many more there are; a run without any says nothing of it."""
+    scenario = load_scenario(small)
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "disputed.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
+        writer.finish("done", scenario.start_s + 3600, disputes=[f"job 'j{n}': it lies" for n in range(12)])
+    shown = ssmic("results", "show", path, *options).out
+
+    assert "has 12 disputes; the ledger stands:" in shown
+    assert "job 'j9': it lies" in shown
+    assert "job 'j10': it lies" not in shown
+    assert "and 2 more, which --json lists" in shown

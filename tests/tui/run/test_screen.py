@@ -18,13 +18,14 @@ from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.files.test_coverage import TEXT
 from tests.tui.driving import dialog, notices, steps, until
-from tui.run.form import FormValues, plan_of
+from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
 from tui.run.preview import first_day
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
 from tui.shell.run_controls import neighbour_pace
+from tui.widgets import FieldHelp
 from tui.widgets.table import VirtualTable
 from tui.widgets.table_rendering import placed
 
@@ -61,6 +62,47 @@ def command_line_ledger(*arguments: str) -> str:
     )
     ledger: str = json.loads(done.stdout)["runs"][0]["ledger_sha256"]
     return ledger
+
+
+SHARED = "supply: shared\nprefer: [own-roof, covered]\n"
+
+
+async def test_supply_preferences_and_promise_are_those_of_the_scenario_until_changed(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """The plan has what the fields show; late promises with shared supply are a problem of their field."""
+    file = tmp_path / "shared.yaml"
+    file.write_text(f"{SHARED}{TEXT}", encoding="utf-8")
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, source=str(file))
+        form = screen.query_one(RunForm)
+        await until(pilot, lambda: screen.scenario is not None and screen.scenario.supply == "shared")
+        assert form.query_one("#prefer-row").display
+        assert (form.form.supply, form.form.prefer, form.form.promise) == ("shared", "own-roof, covered", "early")
+        form.query_one("#prefer").focus()
+        await until(pilot, lambda: screen.query_one(FieldHelp).content == about("prefer"))
+        form.query_one("#promise", Select).value = "late"
+        problem = form.query_one("#problem-supplies", Static)
+        await until(pilot, lambda: "promise: 'early' is expected" in str(problem.content))
+        form.query_one("#supply", Select).value = "whole"
+        await until(pilot, lambda: not problem.display and not form.query_one("#prefer-row").display)
+        assert screen.scenario is not None
+        plan, _ = plan_of(form.form, screen.scenario, {})
+        assert plan is not None
+        assert (plan.supply_settings.rule, plan.scenario.promise) == ("whole", "late")
+
+
+def test_a_preference_that_does_not_exist_is_a_problem_of_its_field() -> None:
+    """Only where it counts."""
+    street = load_scenario("street")
+    plan, problems = plan_of(FormValues(supply="shared", prefer="covered,sunny"), street, {})
+    assert plan is None
+    assert problems.keys() == {"prefer"}
+    assert "unknown preference 'sunny'" in problems["prefer"]
+    plan, _ = plan_of(FormValues(supply="shared", prefer="cheapest, covered"), street, {})
+    assert plan is not None
+    assert plan.supply_settings.prefer == ("cheapest", "covered")
+    assert not plan_of(FormValues(supply="whole", prefer="sunny"), street, {})[1]
 
 
 @pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt", marks=pytest.mark.long)])

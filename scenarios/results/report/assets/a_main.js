@@ -15,6 +15,10 @@ function drawNotices() {
     if (run.state === "running") tell(run, `had not ended when this page was made, or broke off. ${covers(run)}`);
     if (run.state === "interrupted") tell(run, `was interrupted. ${covers(run)}`);
     if (run.state === "failed") tell(run, `failed: ${run.error || "no reason is known"}. ${covers(run)}`);
+    for (const [host, why, quarantined] of run.without)
+      tell(run, `ended without ${host}, which was ${quarantined ? "quarantined" : "dropped"}: ${why}.`);
+    if (run.disputes.length) tell(run, `has ${plural(run.disputes.length, "dispute")}; the ledger stands: ` +
+      `${run.disputes.slice(0, 5).join("; ")}${run.disputes.length > 5 ? "; …" : "."}`);
     if (run.missing.length) tell(run, `ended before ${plural(run.missing.length, "job")} registered: ${run.missing.slice(0, 20).join(", ")}${run.missing.length > 20 ? " …" : ""}`);
   }
   if (RUNS.length < DATA.planned) said.push(`${RUNS.length} of ${plural(DATA.planned, "planned run")} are here.`);

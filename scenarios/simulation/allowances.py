@@ -1,0 +1,94 @@
+"""What a scenario lets the agents of a run take: more rounds and timers than honest agents can need.
+
+The clock puts hosts out that take more (`broker.clock.conduct`), so that a member delays a run for a bounded time only.
+The figures lie far above what runs take: a job takes about 15 rounds in a whole run, and up to 5 timers (its
+registration, its deadline, its start and its end).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from agents import MAX_OPEN_JOBS
+from scenarios.events import AddJobs
+from scenarios.scenario import Scenario, planned_end_s
+
+ROUNDS_OF_SCRIPT = 1_000_000
+"""That a script may cause in one second besides those of the scenario's own jobs."""
+SECONDS_OF_ROUNDS = 10
+"""A run may take this many times the rounds that a single second may, ..."""
+ROUNDS_OF_FORECAST = 1_000
+"""... and so many for each forecast, as what it changes is negotiated again."""
+TIMERS = 200
+"""That a host may set, ..."""
+TIMERS_OF_EACH = 50
+"""... and so many for each of its jobs, and each forecast for its panels, ..."""
+SECONDS_OF_TIMER = 60
+"""... and one for each minute of the run, for consumers and rankings of others that look around as time passes."""
+
+
+def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int:
+    """Return more rounds than all jobs together can need if they become known in the same second.
+
+    Args:
+        scenario: What is run.
+        has_script: Whether a script acts on the run as well.
+    """
+    added = _added(scenario)
+    devices = [*((job.house, job.device) for job in scenario.jobs), *((job.house, job.device) for job in added)]
+    on_one_device = max(Counter(devices).values(), default=0)
+    jobs = len(scenario.jobs) + len(added)
+    if scenario.gateways:
+        on_one_device += MAX_OPEN_JOBS
+        jobs += MAX_OPEN_JOBS * len(scenario.gateways)
+    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
+    most = 1_000 + 20 * jobs * (1 + on_one_device + len(scenario.producers))
+    return most + (ROUNDS_OF_SCRIPT if has_script else 0)
+
+
+def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
+    """Return more rounds than a run can take; None where real devices or a script ask for whatever they like.
+
+    Args:
+        scenario: What is run.
+        has_script: Whether a script acts on the run as well.
+    """
+    if scenario.gateways or has_script:
+        return None
+    forecasts = sum(len(series.predictions) for series in scenario.producers.values())
+    return SECONDS_OF_ROUNDS * most_rounds_a_second(scenario) + ROUNDS_OF_FORECAST * forecasts
+
+
+def most_timers(
+    scenario: Scenario, places: Mapping[str, Collection[str]], end_s: int | None, *, has_script: bool = False
+) -> dict[str, int]:
+    """Return more timers than the agents of a host can need in a run; hosts that may set any number are left out.
+
+    Those are the hosts of real devices, at whose pace such a run goes, and all where a script acts on the run.
+
+    Args:
+        scenario: What is run.
+        places: By host, its houses.
+        end_s: End of the run, UNIX seconds; None: it lasts until the last job has run.
+        has_script: Whether a script acts on the run as well.
+    """
+    if has_script:
+        return {}
+    real = {house.id for house in scenario.houses for device in house.devices if device.agent in scenario.gateways}
+    jobs = Counter([*(job.house for job in scenario.jobs), *(job.house for job in _added(scenario))])
+    forecasts = {
+        house.id: sum(len(scenario.producers[of.id].predictions) for of in house.devices if of.id in scenario.producers)
+        for house in scenario.houses
+    }
+    until_s = planned_end_s(scenario, None) if end_s is None else end_s
+    minutes = (until_s - scenario.start_s) // SECONDS_OF_TIMER
+    return {
+        host: TIMERS + minutes + TIMERS_OF_EACH * sum(jobs[house] + forecasts.get(house, 0) for house in houses)
+        for host, houses in places.items()
+        if real.isdisjoint(houses)
+    }
+
+
+def _added(scenario: Scenario) -> list[AddJobs]:
+    return [event.action for event in scenario.timeline if isinstance(event.action, AddJobs)]

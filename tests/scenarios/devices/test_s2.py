@@ -1,0 +1,348 @@
+"""A resource manager that speaks S2 (EN 50491-12-2) on our topics, with the messages of the s2-python library."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from s2python.common import (
+    PowerForecast,
+    PowerForecastElement,
+    PowerForecastValue,
+    PowerMeasurement,
+    PowerValue,
+    ResourceManagerDetails,
+    RevokeObject,
+    Role,
+)
+from s2python.generated.gen_s2 import (
+    Commodity,
+    CommodityQuantity,
+    ControlType,
+    PPBCPowerSequenceStatus,
+    RevokableObjects,
+    RoleType,
+)
+from s2python.ppbc import (
+    PPBCPowerProfileDefinition,
+    PPBCPowerProfileStatus,
+    PPBCPowerSequence,
+    PPBCPowerSequenceContainer,
+    PPBCPowerSequenceContainerStatus,
+    PPBCPowerSequenceElement,
+    PPBCScheduleInstruction,
+)
+
+from agents.device_events import Forecasted, JobAsked, JobTakenBack, Reported
+from broker.servers.mosquitto import find_mosquitto
+from scenarios.devices.adapter import MessageError, MissingLibraryError
+from scenarios.devices.adapters import language_for
+from scenarios.devices.s2 import S2
+from scenarios.devices.scan import Found, found_in
+from scenarios.gateways import Gateway
+from scenarios.simulation.replay import read_recording
+from scenarios.simulation.simulation import open_simulation
+from tests.scenarios.devices.session import RUN, STREET, Device, session
+from tests.scenarios.devices.test_gateway import WASHER, job_state
+from tests.scenarios.devices.test_hostile import NONSENSE, VALUES
+
+NOW_S = 1_782_021_600
+ROOF = f"ssmic/{RUN}/devices/roof"
+L1 = CommodityQuantity.ELECTRIC_POWER_L1
+EVERY_PHASE = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
+S2_STREET = STREET.replace("gateway: {answer_s: 3600}", "gateway: {adapter: s2, answer_s: 3600}").replace(
+    "jobs:\n", "  - id: celik\n    devices: [{id: roof, type: producer, gateway: {adapter: s2}}]\njobs:\n"
+)
+
+
+def at(time_s: float) -> datetime:
+    """Return a time as S2 has it."""
+    return datetime.fromtimestamp(time_s, UTC)
+
+
+def wrapped(message: Any, time_s: float = NOW_S) -> dict[str, Any]:
+    """Return a message of the library in its wrapper."""
+    return {"message": json.loads(message.to_json()), "metadata": {"dt": at(time_s).isoformat()}}
+
+
+def details(role: RoleType, control: ControlType) -> ResourceManagerDetails:
+    """Return what a resource manager says of itself."""
+    return ResourceManagerDetails(
+        message_id=uuid.uuid4(),
+        resource_id=uuid.uuid4(),
+        name="Miele",
+        roles=[Role(role=role, commodity=Commodity.ELECTRICITY)],
+        instruction_processing_delay=0,
+        available_control_types=[control],
+        provides_forecast=True,
+        provides_power_measurement_types=[L1],
+    )
+
+
+def element(duration_s: float, power_w: float, quantity: CommodityQuantity = L1) -> PPBCPowerSequenceElement:
+    """Return an element of a power sequence."""
+    value = PowerForecastValue(value_expected=power_w, commodity_quantity=quantity)
+    return PPBCPowerSequenceElement(duration=round(duration_s * 1000), power_values=[value])
+
+
+def sequence(*elements: PPBCPowerSequenceElement, abnormal: bool = False) -> PPBCPowerSequence:
+    """Return a power sequence."""
+    return PPBCPowerSequence(
+        id=uuid.uuid4(), elements=list(elements), is_interruptible=False, abnormal_condition_only=abnormal
+    )
+
+
+def definition(start_s: float, end_s: float, *containers: list[PPBCPowerSequence]) -> PPBCPowerProfileDefinition:
+    """Return a power profile, each container by its alternatives."""
+    return PPBCPowerProfileDefinition(
+        message_id=uuid.uuid4(),
+        id=uuid.uuid4(),
+        start_time=at(start_s),
+        end_time=at(end_s),
+        power_sequences_containers=[
+            PPBCPowerSequenceContainer(id=uuid.uuid4(), power_sequences=sequences) for sequences in containers
+        ],
+    )
+
+
+def status(profile: PPBCPowerProfileDefinition, *states: str) -> PPBCPowerProfileStatus:
+    """Return the states of a profile's containers."""
+    containers = zip(profile.power_sequences_containers, states, strict=True)
+    return PPBCPowerProfileStatus(
+        message_id=uuid.uuid4(),
+        sequence_container_status=[
+            PPBCPowerSequenceContainerStatus(
+                power_profile_id=profile.id,
+                sequence_container_id=container.id,
+                selected_sequence_id=container.power_sequences[0].id,
+                progress=None,
+                status=PPBCPowerSequenceStatus(state),
+            )
+            for container, state in containers
+        ],
+    )
+
+
+def measured(power_w: float, time_s: float = NOW_S, quantity: CommodityQuantity = L1) -> PowerMeasurement:
+    """Return a measurement; consumption is positive."""
+    return PowerMeasurement(
+        message_id=uuid.uuid4(),
+        measurement_timestamp=at(time_s),
+        values=[PowerValue(commodity_quantity=quantity, value=power_w)],
+    )
+
+
+def forecast(start_s: float, *powers_w: float) -> PowerForecast:
+    """Return a forecast by the hour; production is negative."""
+    return PowerForecast(
+        message_id=uuid.uuid4(),
+        start_time=at(start_s),
+        elements=[
+            PowerForecastElement(
+                duration=3_600_000,
+                power_values=[PowerForecastValue(value_expected=power_w, commodity_quantity=EVERY_PHASE)],
+            )
+            for power_w in powers_w
+        ],
+    )
+
+
+def resource_manager(kind: Any = "consumer") -> S2:
+    """Return the reader of a device's messages."""
+    return S2(Gateway(id="d", house="adler", device="d", type=kind, agent="adler/d", adapter="s2"))
+
+
+def understood(part: str, message: Any, kind: str = "consumer") -> Any:
+    """Return the only event in a message."""
+    (event,) = resource_manager(kind).events_of(part, json.dumps(wrapped(message)).encode(), NOW_S)
+    return event
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+async def test_a_washer_and_a_roof_speak_s2_from_announcement_to_finished(tmp_path: Path) -> None:
+    """Definition, instruction for each container, status, measurement and forecast; and the session replays."""
+    async with session(tmp_path, S2_STREET) as run, run.device(f"{WASHER}/#", f"{ROOF}/#") as device:
+        now_s = int(device.on("state")[0]["time"]) if device.on("state") else NOW_S
+
+        def say(topic: str, message: Any, *, retain: bool = False) -> None:
+            device.say(topic, wrapped(message, now_s), retain=retain)
+
+        producer = details(RoleType.ENERGY_PRODUCER, ControlType.NOT_CONTROLABLE)
+        say(f"{ROOF}/announce", producer, retain=True)
+        say(f"{ROOF}/forecast", forecast(now_s, *[-3000.0] * 24))
+        consumer = details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL)
+        say(f"{WASHER}/announce", consumer, retain=True)
+        wash, spin = [sequence(element(600, 2000))], [sequence(element(300, 500))]
+        profile = definition(now_s, now_s + 20 * 3600, wash, spin)
+        say(f"{WASHER}/request", profile)
+        await device.until(lambda: len(device.on("set")) >= 2)
+        first, second = (PPBCScheduleInstruction.from_dict(one["message"]) for one in device.on("set")[:2])
+        job = device.on("job")[-1]
+        assert job["id"] == str(profile.id)
+        assert job["energy_wh"] == pytest.approx(2000 / 6 + 500 / 12, abs=0.001)
+        assert datetime.fromisoformat(device.on("set")[0]["metadata"]["dt"]) == at(job["start"])
+        assert (first.execution_time, second.execution_time) == (at(job["start"]), at(job["start"] + 600))
+        for instruction, container in zip((first, second), profile.power_sequences_containers, strict=True):
+            assert instruction.power_profile_id == profile.id
+            assert instruction.sequence_container_id == container.id
+            assert instruction.power_sequence_id == container.power_sequences[0].id
+        now_s = int(job["start"])
+        say(f"{WASHER}/report", status(profile, "EXECUTING", "SCHEDULED"))
+        say(f"{WASHER}/report", measured(1990, now_s))
+        say(f"{ROOF}/report", measured(-2800, now_s))
+        await device.until(lambda: is_seen(device, "washer", 1990.0) and is_seen(device, "roof", 2800.0))
+        say(f"{WASHER}/report", status(profile, "FINISHED", "EXECUTING"))
+        say(f"{WASHER}/report", status(profile, "FINISHED", "FINISHED"))
+        await device.until(lambda: job_state(device) == "FINISHED")
+        states = [one["state"] for one in device.on("job")]
+        assert list(dict.fromkeys(states)) == ["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "FINISHED"]
+        assert device.on("job")[-1]["outcome"] == "on_time"
+        say(f"{WASHER}/report", measured(-5, now_s))
+        error = (await device.until(lambda: device.on("error")))[0]
+        assert (error["topic"], "positive" in error["expected"]) == ("report", True)
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == f"adler/washer/{profile.id}")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+    recording = read_recording(run.results)
+    async with open_simulation(recording.plan(out=None)) as simulation:
+        again = (await simulation.run())[0]
+    assert again.ledger_sha256 == outcome.ledger_sha256
+
+
+def is_seen(device: Device, name: str, power_w: float) -> bool:
+    """Return whether the gateway of a device has its power."""
+    return any(state["device"] == name and state["power_w"] == power_w for state in device.on("state"))
+
+
+def test_a_power_profile_becomes_a_job() -> None:
+    """Its window, and of each container the alternative that needs least energy, one after another."""
+    short, long = sequence(element(60, 100), element(0.4, 100)), sequence(element(3600, 100))
+    never = sequence(element(1, 0), abnormal=True)
+    profile = definition(NOW_S + 60, NOW_S + 7200, [sequence(element(90, 50.0, EVERY_PHASE))], [long, short, never])
+    asked = understood("request", profile)
+    assert isinstance(asked, JobAsked)
+    assert (asked.id, asked.earliest_start_s, asked.ready_by_s) == (str(profile.id), NOW_S + 60, NOW_S + 7200)
+    assert asked.load is not None
+    assert asked.load.times_s == (0, 90, 150)
+    assert asked.load.energy_wh == pytest.approx(90 * 50 / 3600 + 60.4 * 100 / 3600)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("NOT_SCHEDULED", "NOT_SCHEDULED"), None),
+        (("SCHEDULED", "SCHEDULED"), None),
+        (("EXECUTING", "SCHEDULED"), "EXECUTING"),
+        (("FINISHED", "SCHEDULED"), "EXECUTING"),
+        (("FINISHED", "INTERRUPTED"), "INTERRUPTED"),
+        (("FINISHED", "ABORTED"), "ABORTED"),
+        (("FINISHED", "FINISHED"), "FINISHED"),
+    ],
+)
+def test_the_states_of_a_profiles_containers_are_the_state_of_its_job(
+    states: tuple[str, str], expected: str | None
+) -> None:
+    """A profile is finished when all its sequences are."""
+    profile = definition(NOW_S, NOW_S + 7200, [sequence(element(60, 1))], [sequence(element(60, 1))])
+    assert understood("report", status(profile, *states)) == Reported(job=str(profile.id), state=expected)
+
+
+def test_the_progress_of_a_sequence_is_a_duration_as_in_the_standard() -> None:
+    """In s2-python 0.11 it is a UUID; resource managers made with something else give milliseconds."""
+    profile = definition(NOW_S, NOW_S + 7200, [sequence(element(60, 1))])
+    content = wrapped(status(profile, "EXECUTING"))
+    content["message"]["sequence_container_status"][0]["progress"] = 12_000
+    (event,) = resource_manager().events_of("report", json.dumps(content).encode(), NOW_S)
+    assert event == Reported(job=str(profile.id), state="EXECUTING")
+    content["message"]["sequence_container_status"][0]["progress"] = -1
+    with pytest.raises(MessageError, match="progress"):
+        resource_manager().events_of("report", json.dumps(content).encode(), NOW_S)
+
+
+def test_what_is_consumed_is_positive_in_s2_and_what_is_produced_is_negative() -> None:
+    """Of a producer the production counts, and its consumption at night is no production."""
+    assert understood("report", measured(1990)) == Reported(power_w=1990)
+    assert understood("report", measured(-2800), "producer") == Reported(power_w=2800)
+    assert understood("report", measured(3), "producer") == Reported(power_w=0)
+    expected = understood("forecast", forecast(NOW_S, -3000, 2, -1000), "producer")
+    assert isinstance(expected, Forecasted)
+    assert expected.production.cumulative_wh == (0, 3000, 3000, 4000)
+
+
+def test_a_profile_is_taken_back() -> None:
+    """By revoking its definition."""
+    profile_id = uuid.uuid4()
+    kind = RevokableObjects.PPBC_PowerProfileDefinition
+    revoked = RevokeObject(message_id=uuid.uuid4(), object_type=kind, object_id=profile_id)
+    assert understood("withdraw", revoked) == JobTakenBack(id=str(profile_id))
+
+
+def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
+    """As the scenario file has them."""
+    roles = {"d": RoleType.ENERGY_CONSUMER, "p": RoleType.ENERGY_PRODUCER}
+    heard = {
+        f"ssmic/r/devices/{name}/announce": json.dumps(wrapped(details(role, ControlType.NOT_CONTROLABLE))).encode()
+        for name, role in roles.items()
+    }
+    assert found_in(heard) == (Found("s2", "consumer", "d", "Miele"), Found("s2", "producer", "p", "Miele"))
+    assert found_in(heard)[0].entry()["gateway"] == {"adapter": "s2"}
+
+
+def test_without_the_library_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)
+    with pytest.raises(MissingLibraryError, match=r"device 'd' speaks S2.*pip install 'ssmic\[s2\]'"):
+        language_for(Gateway(id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter="s2"))
+
+
+HOUR = timedelta(hours=1).total_seconds()
+ONE = [sequence(element(60, 1))]
+
+
+@pytest.mark.parametrize(
+    ("part", "message", "expected"),
+    [
+        ("report", forecast(NOW_S, -1), "PPBC.PowerProfileStatus"),
+        ("availability", measured(1), "online or offline"),
+        ("report", measured(-5), "positive"),
+        ("report", measured(1, 0), f"about {NOW_S}"),
+        ("report", measured(1, quantity=CommodityQuantity.HEAT_TEMPERATURE), "ELECTRIC.POWER"),
+        ("request", definition(NOW_S, NOW_S + 40 * 86_400, ONE), "at most 31 days"),
+        ("request", definition(NOW_S, NOW_S + HOUR, [sequence(element(9 * 86_400, 1))]), "604800 s"),
+        ("request", definition(NOW_S, NOW_S + HOUR, [sequence(element(0.1, 1))]), "a second"),
+        ("request", definition(NOW_S, NOW_S + HOUR, [sequence(element(60, -1))]), "0 W or more"),
+        ("request", definition(NOW_S, NOW_S + HOUR, [sequence(element(60, 1e300))]), "1e+07"),
+        ("request", definition(NOW_S, NOW_S + HOUR, [sequence(element(60, 1), abnormal=True)]), "normal"),
+        ("forecast", forecast(0, -1), "at most 31 days"),
+        ("announce", details(RoleType.ENERGY_PRODUCER, ControlType.NOT_CONTROLABLE), "ENERGY_CONSUMER"),
+        ("announce", details(RoleType.ENERGY_CONSUMER, ControlType.NOT_CONTROLABLE), "POWER_PROFILE_BASED_CONTROL"),
+    ],
+)
+def test_a_message_that_no_device_can_mean_is_refused(part: str, message: Any, expected: str) -> None:
+    """A wrong topic, a wrong sign, a clock in 1970, a programme of nine days: the refusal says what was expected."""
+    with pytest.raises(MessageError) as refused:
+        understood(part, message)
+    assert expected in str(refused.value)
+
+
+def test_nonsense_in_a_message_is_refused() -> None:
+    """Whatever stands where a value is expected, nothing else is raised, and it says where."""
+    reader = resource_manager()
+    examples = [
+        ("request", wrapped(definition(NOW_S, NOW_S + HOUR, ONE))),
+        ("report", wrapped(measured(1))),
+        ("forecast", wrapped(forecast(NOW_S, -1))),
+    ]
+    for part, whole in examples:
+        assert reader.speaks(json.dumps(whole).encode())
+        wrong = [{**whole, "message": {**whole["message"], key: v}} for key in whole["message"] for v in VALUES]
+        wrong += [{**whole, "metadata": {"dt": v}} for v in VALUES[1:]]
+        payloads = [*NONSENSE, json.dumps(whole["message"]).encode(), *(json.dumps(one).encode() for one in wrong)]
+        for payload in payloads:
+            with pytest.raises(MessageError):
+                reader.events_of(part, payload, NOW_S)

@@ -1,0 +1,51 @@
+"""What is said above the views: whom a run ended without, and its disputes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.load import load_scenario
+from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.rows import DroppedHost
+from scenarios.results.writer import RunWriter
+from tests.tui.driving import until
+from tests.tui.results.driving import listed, opened_first, text, the_screen
+
+Opened = Any
+OUT = (DroppedHost("brandt", "its messages break the protocol", is_quarantined=True),)
+
+
+@pytest.fixture
+def disputed_runs(tmp_path: Path) -> Path:
+    """A calm run, and one that ended without a household and with four disputes."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    scenario = load_scenario("street")
+    path = create_results(SimulationSpec(scenario, "insertion", (1, 2), "memory"), out=folder / "r.sqlite")
+    for run in (1, 2):
+        with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=scenario.start_s) as writer:
+            disputes = [f"job 'j{n}': it lies" for n in range(4)] if run == 2 else []
+            writer.finish("done", None, without=OUT if run == 2 else (), disputes=disputes)
+    return path
+
+
+@pytest.mark.usefixtures("disputed_runs")
+async def test_the_run_in_sight_says_who_was_put_out_and_what_is_in_dispute(opened: Opened) -> None:
+    """A calm run says nothing; what has no room is counted; all runs together say whose notes they are."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        assert not the_screen(pilot).simulation.query_one(".notes").display
+        the_screen(pilot).simulation.show_run(2)
+        await until(pilot, lambda: the_screen(pilot).simulation.query_one(".notes").display)
+        assert text(pilot, "#simulation .notes").splitlines() == [
+            "brandt was quarantined: its messages break the protocol.",
+            "4 disputes; the ledger stands: job 'j0': it lies",
+            "and 3 more: ssmic results show r.sqlite",
+        ]
+        the_screen(pilot).simulation.show_run(1)
+        the_screen(pilot).simulation.show_tab("runs")
+        await until(pilot, lambda: text(pilot, "#simulation .notes").startswith("Run 2: brandt was quarantined"))
