@@ -31,7 +31,7 @@ def test_a_host_holds_more_than_ten_thousand_devices_in_memory() -> None:
 def test_what_is_too_large_for_a_message_is_refused_where_it_would_leave_the_process() -> None:
     """The error says what to do; nothing is sent that every reader would drop."""
     agents = tuple(f"house-{i}/washing-machine" for i in range(45_000))
-    with pytest.raises(SsmicError, match="45000 agents takes .* spread them over more hosts"):
+    with pytest.raises(SsmicError, match=r"45000 agents takes .* spread them over more hosts"):
         Announcement(host="host-1", session="s", agents=agents, state="there").payloads()
     with pytest.raises(SsmicError, match="this run is too large: its roster of 1 hosts"):
         Roster(hosts={"host-1": Member(session="s", agents=agents)}).payloads()
