@@ -33,33 +33,26 @@ soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5000))
 	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 100)
 
-# How the cost of a run grows with the neighbourhood, up to 10,000 houses, beside the other benchmarks; takes an hour.
-# The figures in docs/performance.md and its chart are made of it. HOUSES=10,100 chooses sizes.
+# How the cost of a run grows with the neighbourhood, up to 10,000 houses, then what messages, rounds, decisions and whole
+# runs cost (benchmarks/README.md); takes an hour. The figures and the chart of docs/performance.md are made of it.
+# HOUSES=10,100 chooses sizes.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.growth $(if $(HOUSES),--houses $(HOUSES)) --json growth.json --chart growth.svg
-	$(BIN)/python benchmarks/runs.py
+	$(BIN)/python -m benchmarks.messages
 	$(BIN)/python benchmarks/round_trips.py
 	$(BIN)/python benchmarks/decisions.py
+	$(BIN)/python benchmarks/runs.py street village
 
-# The same up to 300 houses, in under two minutes on two idle cores.
+# The most telling of them, in under two minutes on two idle cores.
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.growth --quick --json growth.json
+	$(BIN)/python -m benchmarks.messages --quick
+	$(BIN)/python benchmarks/runs.py street
 
 # An operator's day: a month of the street as supervised processes, with reboots, a full disk, new passwords and more.
 # Part of make test-all at a small size. make operate DAYS=3 PACE=3600x SEED=17.
 operate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
-
-# What messages, rounds and whole runs cost, see benchmarks/README.md; the quick one takes under two minutes.
-.PHONY: bench bench-quick
-bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/round_trips.py
-	$(BIN)/python -m benchmarks.messages
-	$(BIN)/python benchmarks/runs.py street village
-
-bench-quick: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.messages --quick
-	$(BIN)/python benchmarks/runs.py street
 
 # Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
 # environment that was whole before stays, whatever happens.

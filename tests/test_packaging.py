@@ -8,6 +8,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("agents", "broker", "scenarios", "ssmic", "tui")
 
@@ -51,3 +53,10 @@ def test_the_image_keeps_the_stubs_that_packages_read(tmp_path: Path) -> None:
         subprocess.run(f"find . {command}", shell=True, cwd=tmp_path, check=True)  # noqa: S602 - the project's own
 
     assert [file.name for file in tmp_path.iterdir()] == ["__init__.pyi"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_finds_nothing_to_warn_about() -> None:
+    """No target is defined twice."""
+    planned = subprocess.run(["make", "--dry-run", "check"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    assert (planned.returncode, planned.stderr) == (0, "")
