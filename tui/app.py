@@ -18,6 +18,7 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
 
@@ -319,6 +320,8 @@ class SsmicApp(Guarded, App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Exit with one line instead of a traceback; under test, raise as Textual does."""
+        if isinstance(error, NoMatches) and (self._exit or not self._running):
+            return  # a screen that was still being built when the application ended
         if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
             super()._handle_exception(error)
             return
