@@ -16,10 +16,11 @@ import pytest
 
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.protocol import topics
-from broker.protocol.wire import Control
+from broker.protocol.wire import Control, TimeReport
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_login import with_own_login
+from broker.transport.base import Delivery
 from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
 from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
@@ -145,12 +146,15 @@ def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...
 
 
 async def hurry_up(url: str | BrokerUrl, run_id: str) -> None:
-    """Wait until a run's clock is there, and let it go as fast as it can."""
+    """Let a run go as fast as it can, once its clock is there and hears it."""
     async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
-        await bus.subscribe(topics.roster(run_id))
-        async for _ in bus.messages():
-            break
-        await bus.publish(topics.control(run_id), Control(command="pace", pace="max").encoded(), qos=1)
+        await bus.subscribe(topics.time(run_id))
+        async for delivery in bus.messages():
+            if not isinstance(delivery, Delivery):
+                continue
+            if delivery.is_empty or delivery.read(TimeReport).pace == "max":
+                return  # it has ended, or the clock has heard it
+            await bus.publish(topics.control(run_id), Control(command="pace", pace="max").encoded(), qos=1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

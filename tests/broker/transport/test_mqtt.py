@@ -34,9 +34,11 @@ async def take(bus: Bus) -> Delivery | Reconnected:
 
 
 def kill(running: RunningBroker) -> None:
-    """Kill a broker outright."""
+    """Kill a broker outright, and wait until its port is free."""
     assert running.pid is not None
     os.kill(running.pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # asyncio, which waits for it too, was faster
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
 
 
 async def test_a_killed_broker_comes_back() -> None:
