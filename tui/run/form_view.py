@@ -109,7 +109,7 @@ class RunForm(Guarded, VerticalScroll):
             yield from self._field("runs", "1", value="1")
             yield from self._field("workers", "auto")
         yield self._problem("amounts")
-        with Horizontal(classes="row"):
+        with Horizontal(classes="row joined"):
             yield Label("Algorithm", classes="first")
             yield Select[str](
                 [(a, a) for a in known_algorithms()], prompt="from scenario", id="algorithm", compact=True
@@ -140,7 +140,7 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Sweep...", action="screen.sweep", id="sweep", compact=True)
 
     def _supply_and_promise(self) -> ComposeResult:
-        with Horizontal(classes="row"):
+        with Horizontal(classes="row", id="supply-row"):
             yield Label("Supply", classes="first")
             yield Select[str](SUPPLIES, value="whole", allow_blank=False, id="supply", compact=True)
             yield Label("promise")
@@ -150,7 +150,7 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("supplies")
 
     def _transport_and_scores(self) -> ComposeResult:
-        with Horizontal(classes="row"):
+        with Horizontal(classes="row joined"):
             yield Label("Transport", classes="first")
             yield Select[str](BUSES, value="auto", allow_blank=False, id="bus", compact=True)
         with Horizontal(classes="row gone", id="broker-row"):
@@ -289,7 +289,9 @@ class RunForm(Guarded, VerticalScroll):
             self.query_one(f"#{name}").set_class(name not in wanted, "gone")
             self.query_one(f"#label-{name}").set_class(name not in wanted, "gone")
         self.query_one("#settings").set_class(not wanted, "gone")
-        self.query_one("#prefer-row").set_class(self._chosen("supply") != "shared", "gone")
+        is_shared = self._chosen("supply") == "shared"
+        self.query_one("#supply-row").set_class(is_shared, "joined")
+        self.query_one("#prefer-row").set_class(not is_shared, "gone")
         self.query_one("#broker-row").set_class(self._chosen("bus") != "url", "gone")
 
     # What is done.

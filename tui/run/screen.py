@@ -96,6 +96,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     RunScreen.-wide FieldHelp { height: 1; }
     RunScreen.-tall RunForm { height: auto; padding: 1 1 0 1; }
     RunScreen.-tall RunForm .row { margin-bottom: 1; }
+    RunScreen.-tall RunForm .row.joined { margin-bottom: 0; }
     """
 
     def __init__(self) -> None:
