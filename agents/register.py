@@ -72,11 +72,6 @@ class RegisteredJob:
     sent: Job
     """The job as it is sent in requests."""
 
-    @property
-    def digest(self) -> str:
-        """See `digest_of`."""
-        return digest_of(self.sent)
-
     def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> Need:
         """Return what the job needs, if its device has time for it between two starts only.
 
@@ -109,6 +104,7 @@ class JobRegister:
         self.producers = frozenset(producers)
         self._gateways = frozenset(gateways)
         self._jobs: dict[str, RegisteredJob] = {}
+        self._digests: dict[str, str] = {}
         self._added: Counter[str] = Counter()
         """How many jobs each gateway has added."""
         for job in jobs:
@@ -159,7 +155,13 @@ class JobRegister:
         job = self._jobs.get(job_id)
         return job is not None and job.agent == agent
 
+    def _digest(self, job_id: str) -> str:
+        """Return a job's digest; every producer that the job is told of is given it."""
+        if job_id not in self._digests:
+            self._digests[job_id] = digest_of(self._jobs[job_id].sent)
+        return self._digests[job_id]
+
     def digests(self, job_ids: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the digests of jobs in portions fit for one message."""
-        digests = [self._jobs[job_id].digest for job_id in job_ids]
+        digests = [self._digest(job_id) for job_id in job_ids]
         return [tuple(digests[begin : begin + MAX_DIGESTS]) for begin in range(0, len(digests), MAX_DIGESTS)]

@@ -29,7 +29,7 @@ from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tui.app import SsmicApp
 from tui.results.screen import ResultsScreen
-from tui.shell.lifecycle import Collector
+from tui.shell.lifecycle import IdleCollector
 from tui.widgets.table import CellTable
 
 REPEATS = 3
@@ -68,7 +68,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 async def opened() -> tuple[Took, dict[str, list[Took]]]:
     """Open the only file there is by a key; return what that took until it is drawn, and what keys take then."""
-    app = SsmicApp(first_area="results", remember=False, collector=Collector())
+    app = SsmicApp(first_area="results", remember=False, collector=IdleCollector())
     async with app.run_test(size=SIZE) as pilot:
         await until(lambda: isinstance(app.screen, ResultsScreen) and app.screen.catalogue.table.has_focus)
         await pilot.pause(0.5)

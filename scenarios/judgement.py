@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from agents.scheduling import AlgorithmSettings
 from broker import new_loop
 from scenarios.expectations import judge, verdict_json
-from scenarios.optimum import compare
 from scenarios.results import ResultsReader, record_verdicts, seal
 from scenarios.simulation import Plan, open_simulation
 
@@ -44,6 +43,8 @@ def _figures(results_file: Path, run: int, name: str) -> dict[str, float | None]
         with ResultsReader(results_file) as results:
             found = results.run(run).comparison
         if name not in found:
+            from scenarios.optimum import compare  # noqa: PLC0415 - heavy, and most expectations do without
+
             compare(results_file, OPTIMUM_WALL_S, supply="whole" if name == "optimum" else "shared")
             with ResultsReader(results_file) as results:
                 found = results.run(run).comparison

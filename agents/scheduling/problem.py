@@ -44,6 +44,8 @@ class Task:
 
     def has_choice(self, now_s: int) -> bool:
         """Return whether the task can still start at more than one time, from `now_s` on."""
+        if not self.starts:
+            return max(self.earliest_start_s, now_s) < self.latest_start_s
         left = [(max(first_s, now_s), last_s) for first_s, last_s in self.open_starts if last_s >= now_s]
         return len(left) > 1 or any(first_s < last_s for first_s, last_s in left)
 

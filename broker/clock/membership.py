@@ -9,9 +9,9 @@ import structlog
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
-from broker.errors import HostsMissingError, MalformedError, ProtocolError, SsmicError
+from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
-from broker.protocol import MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
@@ -389,15 +389,7 @@ class Admission:
         """
         update = {"ended": ended, "failed": clipped(failed), "may_resume": may_resume, "keep": self._keep}
         roster = self._members.roster.model_copy(update=update)
-        payload = roster.encoded()
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            payload = roster.model_copy(update={"refused": {}}).encoded()
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            raise SsmicError(
-                f"this run is too large: its roster of {len(roster.hosts)} hosts takes {len(payload)} bytes, "
-                f"but a message has at most {MAX_PAYLOAD_BYTES}"
-            )
-        await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
+        await bus.publish(topics.roster(self._run), roster, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     def close(self) -> None:
         """Stop admitting hosts."""

@@ -25,7 +25,9 @@ MAX_SESSION_CHARACTERS = 64
 MAX_AGENT_CHARACTERS = 2 * 12 * MAX_CHARACTERS + 1
 """Longest agent id: a house and a device, each percent-encoded, and a slash."""
 MAX_MEMBERS = 10_000
-"""Limit on the hosts of a run, on the agents of a host, and on the agents that are lost at once."""
+"""Limit on the hosts of a run."""
+MAX_AGENTS = 100_000
+"""Limit on the agents of a host, and on the agents that are lost at once: 10,000 houses have some 45,000."""
 MAX_TEXT_CHARACTERS = 1_000
 """Longest text for people: a reason or a command's pace."""
 MAX_TRACEBACK_CHARACTERS = 20_000
@@ -56,7 +58,7 @@ Session = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_CHARACTERS),
 """Drawn at random by each process that takes part."""
 HostId = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_is_id)]
 AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS), AfterValidator(_is_id)]
-AgentIds = Annotated[tuple[AgentId, ...], Field(max_length=MAX_MEMBERS)]
+AgentIds = Annotated[tuple[AgentId, ...], Field(max_length=MAX_AGENTS)]
 MAX_PASSED_ROUNDS = 20_000
 """Rounds of one second that an agent may let pass at once: two for each of 10,000 producers."""
 Counts = Annotated[dict[HostId, Count], Field(max_length=MAX_MEMBERS)]

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from broker.errors import SsmicError
 from broker.protocol.bounds import (
     MAX_INTEGER,
     MAX_MEMBERS,
+    MAX_PAYLOAD_BYTES,
     MAX_TEXT_CHARACTERS,
     MAX_TRACEBACK_CHARACTERS,
     AgentId,
@@ -198,6 +200,20 @@ class Announcement(Wire):
     """The last step that the host ran; -1: none. A process that has lost its host's journal cannot continue."""
     state: Literal["there", "gone"]
 
+    def payloads(self) -> tuple[bytes, ...]:
+        """See `Wire.payloads`.
+
+        Raises:
+            SsmicError: The host has more agents than fit into a message.
+        """
+        payload = self.encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise SsmicError(
+                f"host {self.host!r} is too large: its announcement of {len(self.agents)} agents takes {len(payload)} "
+                f"bytes, but a message has at most {MAX_PAYLOAD_BYTES}; spread them over more hosts"
+            )
+        return (payload,)
+
 
 class Member(BaseModel):
     """A host in the roster."""
@@ -237,6 +253,22 @@ class Roster(Wire):
         """See `Wire.encoded`."""
         unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
+
+    def payloads(self) -> tuple[bytes, ...]:
+        """See `Wire.payloads`; where all does not fit into a message, who is refused is left out.
+
+        Raises:
+            SsmicError: The run has more hosts and agents than fit into a message.
+        """
+        payload = self.encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            payload = self.model_copy(update={"refused": {}}).encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise SsmicError(
+                f"this run is too large: its roster of {len(self.hosts)} hosts takes {len(payload)} bytes, "
+                f"but a message has at most {MAX_PAYLOAD_BYTES}"
+            )
+        return (payload,)
 
 
 class TimeReport(Wire):

@@ -20,6 +20,7 @@ from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
 from scenarios.sweep.design import grid, sample
+from scenarios.sweep.one_run import SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter
 
 MAX_RUNS = 1_000_000
@@ -60,19 +61,6 @@ class Point:
     """Index of the scenario that it runs."""
     settings: Mapping[str, Value]
     """Run settings, by name; those that are not there have their defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepRun:
-    """One run of a sweep; goes to another process as it is."""
-
-    run: int
-    """Counts from 1."""
-    point: int
-    """Number of its point."""
-    variant: int
-    """Index of the scenario."""
-    settings: RunSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from tests.patience import PATIENCE_WALL_S
 from tests.tui.driving import until
 from tests.tui.emulator import HOSTILE, SHOWN, emulated
 from tests.tui.results.driving import listed, opened_first, the_screen
-from tests.tui.terminal import ENVIRONMENT
+from tests.tui.terminal import environment
 from tui.cli.app import app
 from tui.console import output
 from tui.exit_codes import complain_about
@@ -162,8 +162,8 @@ def watched_in_terminal(url: str, folder: Path, login: Mapping[str, str] | None 
     command = [sys.executable, "-m", "tui", "watch", "--broker", url, "--run", RUN]
     near, far = pty.openpty()
     fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
-    environment = ENVIRONMENT | {"TERM": "xterm-256color", "HOME": str(folder)} | dict(login or {})
-    process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=environment)  # noqa: S603 - ours
+    variables = environment() | {"TERM": "xterm-256color", "HOME": str(folder)} | dict(login or {})
+    process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=variables)  # noqa: S603 - ours
     os.close(far)
     written = b""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
@@ -13,9 +13,11 @@ from rich.table import Table
 
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
-from scenarios.optimum import Optimum, SharedOptimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
 from tui.formatting import fit, kwh, percent, plural, ratio, unfinished, without
+
+if TYPE_CHECKING:
+    from scenarios.optimum import Optimum, SharedOptimum
 
 MAX_PRODUCERS = 12
 """Producers listed by name; the rest are summed up."""

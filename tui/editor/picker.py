@@ -269,6 +269,7 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
     for i, entry in enumerate(expectations if isinstance(expectations, list) else ()):
         if isinstance(entry, dict | str):
             add(("expect", i), expectation_in_words(entry), "expectation")
+    add(tree_model.COMMUNITY, "Community", "settlement: allocation key, fees, VAT")
     return items, refs
 
 

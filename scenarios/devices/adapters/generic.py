@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
@@ -15,8 +14,17 @@ from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import Unit, dig, number_of, text_of
 from scenarios.gateways import Gateway
 
-_TEMPLATES = SandboxedEnvironment()
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
 MAX_TEMPLATE_CHARACTERS = 1_000
+
+
+@cache
+def _templates() -> SandboxedEnvironment:
+    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415 - heavy, and most scenarios have no template
+
+    return SandboxedEnvironment()
 
 
 class Source(BaseModel):
@@ -33,8 +41,12 @@ class Source(BaseModel):
     @field_validator("template")
     @classmethod
     def _is_a_template(cls, text: str) -> str:
+        if not text:
+            return text
+        from jinja2 import TemplateError  # noqa: PLC0415 - as above
+
         try:
-            _TEMPLATES.parse(text)
+            _templates().parse(text)
         except TemplateError as error:
             raise ValueError(f"is no template: {error}") from None
         return text
@@ -57,7 +69,7 @@ class Source(BaseModel):
                 raise MessageError("no JSON", f"JSON with {self.path}")
             return dig(value, self.path)
         try:
-            return _TEMPLATES.from_string(self.template).render(value=text, value_json=value).strip()
+            return _templates().from_string(self.template).render(value=text, value_json=value).strip()
         except Exception as error:  # noqa: BLE001 - a template can fail in any way
             raise MessageError(f"the template fails: {error}", self.template) from None
 
@@ -184,7 +196,7 @@ class Generic:
 
 
 def _rendered(text: str, known: dict[str, object]) -> bytes:
-    return _TEMPLATES.from_string(text).render(known).encode()
+    return _templates().from_string(text).render(known).encode()
 
 
 def _number(source: NumberSource | None, topic: str, payload: bytes, what: str, *, retained: bool) -> float | None:
