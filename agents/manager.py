@@ -257,7 +257,9 @@ class Manager(Agent[AnyMessage]):
         if self._negotiating.leaves_out:
             may_serve = self._board.may_serve(need, order)
         is_new = np.isin(order, list(asked), invert=True) if asked else np.ones(len(order), dtype=np.bool_)
-        if question.part == "last" and known is not None:
+        # Where none are left out, whoever asks once more all the same begins again.
+        is_once_more = question.part == "last" and known is not None and self._negotiating.leaves_out
+        if is_once_more and known is not None:
             known.score_places(len(known.order), self.scores)
             # Those that were left out are asked if they have more to offer since.
             was_left_out = np.isin(order, known.considered)
@@ -269,7 +271,7 @@ class Manager(Agent[AnyMessage]):
             self._waiting.add(question.job_id, received.sender, need, asked)
             return None
         considered = order[is_new]
-        if question.part == "last" and known is not None:
+        if is_once_more and known is not None:
             considered = np.concatenate([known.considered, considered])
         begun = Negotiation(
             question.job_id,

@@ -48,6 +48,7 @@ async def test_the_editor_checks_and_draws_what_it_may_read(opened: Opened, outs
         assert screen.workspace.preview.has_class("some") == is_allowed
 
 
+@pytest.mark.long
 @ways
 async def test_a_run_and_a_sweep_read_what_they_may(opened: Opened, outside: Path, *, is_allowed: bool) -> None:
     """The form of *Run* loads it; the command of a sweep has the option."""
