@@ -99,7 +99,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 asyncapi:
 	npm install --prefix tests/asyncapi --no-package-lock --no-audit --no-fund
 
-# Real programs of others: Home Assistant, installed once into .real-programs (2 GB). What cannot be had is skipped with a
+# Real programs of others: Home Assistant and Zigbee2MQTT, installed once into .real-programs (2 GB). What cannot be had is skipped with a
 # reason.
 .PHONY: lab-test
 lab-test: $(VENV)/.installed-dev

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,16 @@ class Prices:
 
     grid: PricesAt
     neighbour: PricesAt
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """Other prices hold from a time on; None: as before."""
+
+    from_s: int
+    """UNIX seconds."""
+    grid_eur_per_kwh: float | None
+    neighbour_eur_per_kwh: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +87,16 @@ class GatewaySettings:
     """The house of each producer, by producer id."""
     utc_offset_s: int = 0
 
-    def price_eur(self, producer: str, load: LoadProfile, start_s: int) -> float | None:
+    def price_eur(
+        self, producer: str, load: LoadProfile, start_s: int, changes: Sequence[PriceChange] = ()
+    ) -> float | None:
         """Return what a job costs, EUR; None where there are no prices.
 
         Args:
             producer: Its supplier.
             load: What it draws.
             start_s: When it starts, UNIX seconds.
+            changes: How prices have changed since the run's start, in order of time.
         """
         if self.prices is None:
             return None
@@ -91,5 +104,10 @@ class GatewaySettings:
             return 0.0
         drawn_wh = load.per_minute_wh(start_s % MINUTE_S)
         times_s = start_s // MINUTE_S * MINUTE_S + MINUTE_S * np.arange(len(drawn_wh), dtype=np.int64)
-        prices_at = self.prices.grid if producer == GRID else self.prices.neighbour
-        return float(drawn_wh @ prices_at(times_s)) / WH_PER_KWH
+        is_grid = producer == GRID
+        eur_per_kwh = (self.prices.grid if is_grid else self.prices.neighbour)(times_s)
+        for change in changes:
+            changed = change.grid_eur_per_kwh if is_grid else change.neighbour_eur_per_kwh
+            if changed is not None:
+                eur_per_kwh = np.where(times_s >= change.from_s // MINUTE_S * MINUTE_S, changed, eur_per_kwh)
+        return float(drawn_wh @ eur_per_kwh) / WH_PER_KWH

@@ -33,8 +33,8 @@ from agents.device_events import (
     Reported,
 )
 from agents.energy import LoadProfile
-from agents.gateway import GatewaySettings
-from agents.messages import AddJob, AnyMessage, DeviceSaid, JobExecuted, JobWithdrawn
+from agents.gateway import GatewaySettings, PriceChange
+from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.meter import Meter
 from agents.model import GRID, MANAGER, Job
 from broker.hosts import Channel, Received, TimeUp
@@ -140,6 +140,7 @@ class GatewayConsumer(Consumer):
         self._may_wait = True
         self._shown: dict[str, Any] = {}
         self._shown_jobs: dict[str, dict[str, Any]] = {}
+        self._price_changes: list[PriceChange] = []
 
     async def run(self) -> None:
         """See `Consumer.run`."""
@@ -165,6 +166,18 @@ class GatewayConsumer(Consumer):
             self._is_available = None
         self._hear(message.said)
         self._show()
+
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        """See `Consumer._obey`; the device is told what its jobs cost now."""
+        message = received.message
+        if not isinstance(message, ChangePrices):
+            super()._obey(received)
+            return
+        prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
+        self._price_changes.append(PriceChange(self.now_s, *prices))
+        for course in self._courses.values():
+            if course.is_open:
+                self._show_job(course, again=False)
 
     def _hear(self, said: DeviceEvent) -> None:
         match said:
@@ -724,7 +737,8 @@ class GatewayConsumer(Consumer):
         if contract is not None:
             house = "" if contract.producer == GRID else self._gateway.producer_houses.get(contract.producer, "")
             suppliers = [{"producer": contract.producer, "house": house, "share": 1.0}]
-            price_eur = self._gateway.price_eur(contract.producer, course.job.load_profile, contract.start_s)
+            load = course.job.load_profile
+            price_eur = self._gateway.price_eur(contract.producer, load, contract.start_s, self._price_changes)
         content: dict[str, Any] = {
             "id": course.asked_id,
             "state": course.state,

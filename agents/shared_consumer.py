@@ -49,6 +49,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, SHARED, Contract, Job
 from agents.sequencing import Starts
+from agents.shared_manager import MAX_ASKED, NEARLY_COVERED
 from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing import (
     Composition,
@@ -65,9 +66,7 @@ from agents.sharing import (
 from broker.hosts import AgentLostError, Channel, Received, TimeUp
 
 ASKED_AT_ONCE = 8
-"""Producers that a job asks for offers at the same time; more if these do not cover it."""
-MAX_ASKED = 32
-"""Producers that a job asks in all."""
+"""Producers that a job asks for offers at the same time at most; more if these do not cover it."""
 MAX_ROUNDS = 4
 """How often a job composes because producers had less than they had offered; what is reserved by then stands."""
 MAX_ROUNDS_OF_MOVE = 2
@@ -75,8 +74,6 @@ MAX_ROUNDS_OF_MOVE = 2
 LEAST_GAIN = 0.02
 """A job moves only if that covers at least this share of its energy more, or lowers its cost by this share of what the
 energy costs where it is dearest."""
-NEARLY_COVERED = 0.99
-"""A job of which this share is covered asks no other producers and does not move."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 WISH_EVERY_S = 60
@@ -341,14 +338,17 @@ class _SharedJobRun(JobRun):
         return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
 
     async def _ask_producers(self, starts: Starts) -> None:
-        """Ask producers for offers: the household's own first, then the others in the order of the manager."""
-        untrusted = self._agent.untrusted(self._job.job_id)
-        known = tuple(sorted({*self._supply.asked, *untrusted}))
-        answer = await self._agent.ask(MANAGER, ProducersFor(job_id=self._job.job_id, asked=known))
-        if isinstance(answer, Producers):
-            await self._ask_for_offers(answer.producers, starts)
+        """Ask producers for offers, those first that the manager names first, until they cover the job."""
+        untrusted, is_content = self._agent.untrusted(self._job.job_id), False
+        while not is_content and len(self._supply.asked) < MAX_ASKED:
+            known = tuple(sorted({*self._supply.asked, *untrusted}))
+            answer = await self._agent.ask(MANAGER, ProducersFor(job_id=self._job.job_id, asked=known))
+            if not isinstance(answer, Producers) or not answer.producers:
+                return
+            is_content = await self._ask_for_offers(answer.producers, starts)
 
-    async def _ask_for_offers(self, producers: Sequence[str], starts: Starts) -> None:
+    async def _ask_for_offers(self, producers: Sequence[str], starts: Starts) -> bool:
+        """Ask some producers for offers; return whether those known now cover the job."""
         supply, untrusted = self._supply, self._agent.untrusted(self._job.job_id)
         new = [p for p in producers if p not in supply.asked and p not in untrusted]
         ranked = sorted(new, key=lambda producer: producer not in self._agent.own)[: MAX_ASKED - len(supply.asked)]
@@ -362,7 +362,8 @@ class _SharedJobRun(JobRun):
                 self._take_answer(producer, reply)
             composition = self._compose(starts)
             if self._is_content(starts, self._worth(composition.start_s, composition.minutes_mwh)):
-                return
+                return True
+        return False
 
     async def _ask_all(self, messages: Mapping[str, AnyMessage]) -> dict[str, AnyMessage]:
         """Ask several producers in the same round; return the answers of those that are not lost."""
@@ -456,6 +457,12 @@ class _SharedJobRun(JobRun):
         micro = prices.rounded()
         dearest = max(float(np.abs(price).max()) for price in (micro.own, micro.neighbour, micro.grid))
         return max(1.0, LEAST_GAIN * self._energy_mwh * dearest)
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether hardly any of the job is grid power."""
+        covered_mwh = sum(int(series.sum()) for series in self._supply.held.values())
+        return covered_mwh >= NEARLY_COVERED * self._energy_mwh
 
     def _is_content(self, starts: Starts, worth: float) -> bool:
         """Return whether other producers could hardly make a start and shares worth more."""
@@ -608,6 +615,16 @@ class _SharedJobRun(JobRun):
                     case _:
                         pass
             await self._improve()
+            if any(isinstance(event, _Changed) for event in events) and not self._is_dropped:
+                await self._ask_more()
+
+    async def _ask_more(self) -> None:
+        """Ask further producers if those that the job knows do not make up for what it has lost."""
+        starts, known = self._starts(), len(self._supply.asked)
+        if starts and not self._is_content(starts, self._worth_now):
+            await self._ask_producers(starts)
+        if len(self._supply.asked) > known:
+            await self._improve()
 
     def _starts(self) -> Starts:
         """Return where the job may start: where its device is free, or where it has started."""
@@ -620,8 +637,10 @@ class _SharedJobRun(JobRun):
 
     async def _improve(self) -> None:
         """Change the contract if that is worth more."""
+        if self._is_dropped or (self._is_covered and not self._agent.puts_cost_first):
+            return
         starts = self._starts()
-        if not starts or self._is_dropped or self._is_content(starts, self._worth_now):
+        if not starts or self._is_content(starts, self._worth_now):
             return
         reason = "it costs less" if self._agent.puts_cost_first else "more of it is covered"
         await self._change(starts, self._worth_now + self._least_gain(starts), reason)
@@ -629,10 +648,10 @@ class _SharedJobRun(JobRun):
 
     def _wait_without_sun(self) -> None:
         """Move a job that has lost all of its sun to where it would be without: some may come until then."""
-        contract, starts = self._agent.contracts.get(self._job.job_id), self._starts()
-        if contract is None or not starts or contract.start_s <= self._agent.now_s or self._supply.held:
+        contract = self._agent.contracts.get(self._job.job_id)
+        if contract is None or contract.start_s <= self._agent.now_s or self._supply.held:
             return
-        start_s = self._start_without_sun(starts)
+        start_s = self._start_without_sun(self._starts())
         if start_s > contract.start_s:
             self._supply.start_s = start_s
             self._agent.amend(self._job, "none of it is covered")
@@ -669,10 +688,13 @@ class _SharedJobRun(JobRun):
 
     def _wish_for_room(self) -> None:
         """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
-        supply, starts = self._supply, self._starts()
+        supply = self._supply
         supply.next_wish_s = None
         if len(supply.wishes) >= MAX_WISHES or self._run_ends or self._agent.is_away:
             return
+        if self._is_covered and not self._agent.puts_cost_first:
+            return
+        starts = self._starts()
         if not starts or starts[0][0] < self._agent.now_s or self._is_content(starts, self._worth_now):
             return
         wish = self._compose(starts, with_movable=True)

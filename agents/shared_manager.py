@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.headroom import View
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager
 from agents.messages import (
@@ -29,9 +30,18 @@ from agents.messages import (
     ShareVoid,
 )
 from agents.model import GRID, SHARED, Contract
+from agents.rankings import Places
 from agents.register import JobRegister, RegisteredJob
 from agents.shares import IntArray, load_mwh, packed, unpacked
+from agents.sharing import Remaining
 from broker.hosts import Received
+
+NAMED_AT_FIRST = 4
+"""Producers that a job is told of at once; then as many as it knows, so that few questions are needed for many."""
+MAX_ASKED = 12
+"""Producers that a job asks in all."""
+NEARLY_COVERED = 0.99
+"""A job of which this share is covered asks no other producers and does not move."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +60,12 @@ class _Said:
 class SharedManager(Manager):
     """The manager of a neighbourhood that shares its supply."""
 
-    def __init__(self, register: JobRegister, scores: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, register: JobRegister, scores: Mapping[str, int] | None = None, places: Places | None = None
+    ) -> None:
         """Create a manager; see `Manager`."""
-        super().__init__(register, scores)
+        super().__init__(register, scores, places=places)
+        self._remaining = Remaining()
         self._said: dict[tuple[str, str], deque[_Said]] = {}
         """By job and producer, what its consumer has not confirmed yet."""
         self._signed: dict[str, dict[str, tuple[int, Runs]]] = {}
@@ -78,26 +91,59 @@ class SharedManager(Manager):
                 super()._take(received)
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Name all producers, and later each one that joins, until the job's window is over."""
+        """Name the producers with most left in the job's window, a few at a time, those of its own household first."""
         job = self._register.get(question.job_id)
         assert job is not None  # noqa: S101 - the sender owns it
         known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
-        order = [int(number) for number in self.scores.ranked() if number not in known]
+        others = [int(number) for number in self.scores.ranked() if number not in known]
+        need = job.need(question.first_start_s, question.last_start_s, self.now_s)
+        order = self._remaining.ranked(others, need, self._own_of(job))[: max(NAMED_AT_FIRST, len(known))]
         self._inform(question.job_id, order)
         names = tuple(self.scores.ids[number] for number in order)
         self.reply(received, Producers(job_id=question.job_id, producers=names))
-        need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         self._waiting.add(question.job_id, received.sender, need, known | set(order))
+
+    def _own_of(self, job: RegisteredJob) -> frozenset[int]:
+        """Return the numbers of the producers of a job's household."""
+        house_of = self._places.house_of
+        return frozenset(n for producer, n in self.scores.number_of.items() if house_of.get(producer) == job.house)
 
     def _is_served(self, job_id: str) -> None:
         """Keep the job waiting: until it starts, a producer that joins may cover more of it."""
 
     def _join(self, sender: str, producer: str) -> None:
-        for job_id, _ in list(self._waiting):
+        """Take a producer; jobs learn of it once it has said what it expects to produce."""
+        if producer != sender or producer not in self._register.producers:
+            self.reject(sender, f"joins as producer {producer!r}, which it is not")
+        else:
+            self.scores.add(producer)
+            self._joined.add(producer)
+
+    def _take_view(self, sender: str, view: View) -> None:
+        """Take a producer's new forecast, and tell of it the jobs that could use it and do not know the producer."""
+        if sender not in self._joined:
+            self.reject(sender, "says what it has left and is no producer that has joined")
+            return
+        number = self.scores.number_of[sender]
+        self._remaining.forecast(number, view)
+        for job_id, consumer in self._waiting:
             job = self._register.get(job_id)
             if job is None or job.latest_start_s < self.now_s:
                 self._waiting.remove(job_id)
-        super()._join(sender, producer)
+                continue
+            need = job.need(None, None, self.now_s)
+            asked = self._waiting.asked(job_id)
+            if number in asked or len(asked) >= MAX_ASKED or not self._remaining.may_supply(number, need):
+                continue
+            is_own = self._places.house_of.get(sender) == job.house
+            if is_own or self._covered_mwh(job_id) < NEARLY_COVERED * 1_000 * job.sent_energy_wh:
+                asked.add(number)
+                self._tell_of(job_id, consumer, number)
+
+    def _covered_mwh(self, job_id: str) -> int:
+        """Return how much of a job its signed shares cover."""
+        runs_of = self._signed.get(job_id, {}).values()
+        return sum(minutes * mwh for _, runs in runs_of for minutes, mwh in runs)
 
     # What producers say.
 
@@ -126,6 +172,7 @@ class SharedManager(Manager):
         if len(said) >= MAX_UNCONFIRMED:
             return f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
         said.append(_Said(self.now_s, promise.start_s, promise.minutes_mwh))
+        self._remaining.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 
     # What consumers say.

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.energy import MAX_TIME_S, Outlook, Prediction, Production
+from agents.headroom import view_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,
     Conclude,
     Decline,
+    Headroom,
     Offer,
     OfferRequest,
     Reserve,
@@ -404,8 +406,16 @@ class SharedProducer(Producer):
         super()._remember(production)
         self._book.adopt(production, self.now_s // MINUTE_S)
 
-    def _replan(self, state: ProducerState) -> None:  # noqa: ARG002 - of whole jobs; there are none
+    def _show_headroom(self, state: ProducerState) -> None:
+        """Tell the manager what is expected by the hour, whatever is promised: the manager knows all shares."""
+        view = view_of(state)
+        if view != self._headroom:
+            self._headroom = view
+            self.send(MANAGER, Headroom(view=view))
+
+    def _replan(self, state: ProducerState) -> None:
         """Shrink shares until the new forecast covers them, the latest first."""
+        self._show_headroom(state)
         self._shrink("the new forecast has less sun")
         self._offer_again()
 

@@ -8,11 +8,12 @@ are sent and stored as runs of equal minutes, because production and consumption
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from agents.energy import CumulativeSeries, LoadProfile, Outlook
 
@@ -33,7 +34,16 @@ Run = tuple[
     Annotated[int, Field(ge=0, le=MAX_MINUTE_MWH, strict=True)],
 ]
 """So many minutes, and the energy of each of them, mWh."""
-Runs = Annotated[tuple[Run, ...], Field(max_length=MAX_RUNS)]
+
+
+def _is_not_too_long(runs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Return runs that can be written minute by minute: a short message may stand for years."""
+    if sum(minutes for minutes, _ in runs) > MAX_MINUTES:
+        raise ValueError(f"the runs have more than {MAX_MINUTES} minutes together")
+    return runs
+
+
+Runs = Annotated[tuple[Run, ...], Field(max_length=MAX_RUNS), AfterValidator(_is_not_too_long)]
 """Energy by the minute, run-length encoded; what follows the last run is zero."""
 
 
@@ -132,7 +142,8 @@ class Share(BaseModel):
 
     @model_validator(mode="after")
     def _is_canonical(self) -> Self:
-        if self.minutes_mwh != packed(unpacked(self.minutes_mwh)):
+        runs = self.minutes_mwh
+        if not runs[-1][1] or any(one[1] == other[1] for one, other in pairwise(runs)):
             raise ValueError(f"the share of {self.producer!r} is not written as runs of different energies")
         return self
 

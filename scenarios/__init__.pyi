@@ -3,6 +3,7 @@ from .appliances import (
     Appliance as Appliance,
 )
 from .device_notes import (
+    job_notes as job_notes,
     overlap_notes as overlap_notes,
     repeated_id_notes as repeated_id_notes,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "ScenarioWriteError",
     "Zone",
     "in_words",
+    "job_notes",
     "judge_simulation",
     "overlap_notes",
     "planned_end_s",

@@ -20,7 +20,7 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
     found: dict[str, CumulativeSeries] = {}
     for house in scenario.houses:
         load = scenario.base_loads.get(house.id)
-        producers = [device.id for device in house.devices if device.type == "producer"]
+        producers = [d.id for d in house.devices if d.type == "producer" and scenario.producers[d.id].predictions]
         if load is not None:
             found |= _divided(load, {producer: _expected(scenario.producers[producer]) for producer in producers})
     return found
@@ -37,7 +37,7 @@ def net_of_base_loads(scenario: Scenario) -> Scenario:
     actual: dict[str, CumulativeSeries] = {}
     for house in scenario.houses:
         load = scenario.base_loads.get(house.id)
-        producers = [device.id for device in house.devices if device.type == "producer"]
+        producers = [d.id for d in house.devices if d.type == "producer" and d.id in expected]
         if load is not None:
             real = {producer: scenario.producers[producer].actual for producer in producers}
             actual |= _divided(

@@ -32,6 +32,12 @@ def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
     return tuple(f"{place_of(job.job_id)}: {_note(job, scenario)}" for job in without)
 
 
+def job_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return the notes on the jobs of a scenario that is in no file, or not only there: without places."""
+    overlaps = (_note(job, scenario) for job in jobs_without_room(scenario.jobs, scenario.start_s))
+    return (*overlaps, *repeated_id_notes(scenario))
+
+
 def repeated_id_notes(scenario: Scenario) -> tuple[str, ...]:
     """Return a note for each id that several jobs have, which says how the others are called."""
     names: dict[str, list[str]] = {}

@@ -72,12 +72,15 @@ class Content:
     """Those of its `vars`, which are put in already."""
 
 
-def load_content(source: str | Path, chosen: Mapping[str, object] | None = None) -> Content:
+def load_content(
+    source: str | Path, chosen: Mapping[str, object] | None = None, *, allow_outside: bool = False
+) -> Content:
     """Return the content of the file that `source` names; that of an import is what `ssmic import` writes.
 
     Args:
         source: As for `load`.
         chosen: Values of a YAML file's variables and keys that replace its own: `--set`.
+        allow_outside: Whether a YAML file may include files outside its folder.
 
     Raises:
         ScenarioError: see `load`; the content of a YAML file need not be valid.
@@ -92,7 +95,7 @@ def load_content(source: str | Path, chosen: Mapping[str, object] | None = None)
         _check_bundled(source)
         # Bundled scenarios refer to no files.
         text, where, folder = bundled_text(source), f"{source}.yaml", None
-    data, variables = plain_content(text, where, folder, chosen)
+    data, variables = plain_content(text, where, folder, chosen, allow_outside=allow_outside)
     return Content(data, where, folder, variables)
 
 

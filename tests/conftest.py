@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,21 @@ def pytest_xdist_auto_num_workers() -> int:
     return cores + (cores + 1) // 2
 
 
+_STATE: list[str] = []
+"""The state folder of this process and of those that its tests start."""
+
+
 def pytest_configure() -> None:
-    """Say that there is no event loop yet: asked for one, Python 3.11 makes one that nobody closes."""
+    """Keep tests out of the user's recent files and brokers.
+
+    And say that there is no event loop yet: asked for one, Python 3.11 makes one that nobody closes.
+    """
+    _STATE.append(tempfile.mkdtemp(prefix="ssmic-tests-"))
+    os.environ["XDG_STATE_HOME"] = _STATE[0]
     asyncio.set_event_loop(None)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the state folder."""
+    while _STATE:
+        shutil.rmtree(_STATE.pop(), ignore_errors=True)

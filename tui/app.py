@@ -101,6 +101,7 @@ class SsmicApp(Guarded, App[None]):
         first_intent: Intent | None = None,
         remember: bool = True,
         collector: IdleCollector | None = None,
+        allow_outside: bool = False,
     ) -> None:
         """Create the application.
 
@@ -109,6 +110,7 @@ class SsmicApp(Guarded, App[None]):
             first_intent: What to do then.
             remember: Whether preferences such as the theme are saved.
             collector: Decides when garbage is collected; None: Python's default.
+            allow_outside: Whether scenarios may refer to files outside their folder.
         """
         super().__init__()
         self.unexpected: list[BaseException] = []
@@ -123,6 +125,7 @@ class SsmicApp(Guarded, App[None]):
         """The run that is watched, in whatever area."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
         """Returns what is open in *Neighbourhoods*."""
+        self.allow_outside = allow_outside
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -342,10 +345,12 @@ def _keep_logs_off_the_screen() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
-    """Run the application in this terminal; return the exit code."""
+def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None, *, allow_outside: bool = False) -> int:
+    """Run the application in this terminal; return the exit code. See `SsmicApp`."""
     _keep_logs_off_the_screen()
-    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=IdleCollector())
+    app = SsmicApp(
+        first_area=first_area, first_intent=first_intent, collector=IdleCollector(), allow_outside=allow_outside
+    )
 
     async def run() -> None:
         with ended_by_signals(app.end_by_signal):

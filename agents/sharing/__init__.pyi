@@ -13,6 +13,9 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
+from .remaining import (
+    Remaining as Remaining,
+)
 from .settings import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
     ABOUT_SUPPLY as ABOUT_SUPPLY,
@@ -36,6 +39,7 @@ __all__ = [
     "Preference",
     "PriceView",
     "PricesOfMinutes",
+    "Remaining",
     "SupplyRule",
     "SupplySettings",
     "comes_first",

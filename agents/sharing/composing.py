@@ -225,17 +225,22 @@ def _take(
     given: dict[str, IntArray], producers: Sequence[str], rows: list[int], free_mwh: IntArray, left_mwh: IntArray
 ) -> None:
     """Let some producers give what is left to give, those that give most first; both mappings are changed in place."""
+    if not rows:
+        return
     spare_mwh = free_mwh.sum(axis=1).tolist()
+    # Of those that give as much, the one with the most left: a forecast that is a little wrong harms it least.
+    rows = sorted((row for row in rows if spare_mwh[row]), key=lambda row: (-spare_mwh[row], producers[row]))
+    some_mwh = free_mwh[rows]
     while rows and left_mwh.any():
-        gives = dict(zip(rows, np.minimum(free_mwh[rows], left_mwh).sum(axis=1).tolist(), strict=True))
-        # Of those that give as much, the one with the most left: a forecast that is a little wrong harms it least.
-        row = min(rows, key=lambda row: (-gives[row], -spare_mwh[row], producers[row]))
-        if not gives[row]:
+        shares_mwh = np.minimum(some_mwh, left_mwh)
+        gives_mwh = shares_mwh.sum(axis=1)
+        best = int(gives_mwh.argmax())
+        if not gives_mwh[best]:
             break
-        rows.remove(row)
-        share_mwh = np.minimum(free_mwh[row], left_mwh)
-        given[producers[row]] = given[producers[row]] + share_mwh if producers[row] in given else share_mwh
+        share_mwh, producer = shares_mwh[best], producers[rows[best]]
+        given[producer] = given[producer] + share_mwh if producer in given else share_mwh
         left_mwh -= share_mwh
+        some_mwh[best] = 0
 
 
 def _candidates(load: LoadProfile, starts: Starts) -> list[_Candidates]:
@@ -327,9 +332,12 @@ def _suppliers(
     """Return how many producers supply the job at each start; counted for the first few of many equals."""
     offers = sources.offers
     counts = np.full(len(rows), len(offers.producers) + 1, dtype=np.int64)
+    is_last = set(preferences[preferences.index("fewest") + 1 :]) <= {"earliest"}
     for i, row in enumerate(rows[:MAX_COUNTED].tolist()):
         start_s = (offers.first_minute + begin + row) * MINUTE_S
         counts[i] = len(_allot(needed_mwh, sources, start_s, preferences))
+        if counts[i] <= 1 and is_last:
+            break  # none is better, and this is the earliest one
     return counts
 
 

@@ -30,8 +30,10 @@ class RoundBarrier:
         """Hosts that have not answered yet."""
         self._returned: set[str] = set()
         self._buffer = ReorderBuffer()
-        self._arrived: dict[str, Counter[str]] = {}
-        """By sending host, by receiving host: how many messages of the step have arrived."""
+        self._local: Counter[str] = Counter()
+        """By host, how many messages between its own agents have arrived, in all rounds of the step."""
+        self._arrived: dict[str, Counter[tuple[str, int]]] = {}
+        """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
         """Whether the messages of the step have been taken: what arrives after that are duplicates."""
         self._alone: str | None = None
@@ -57,6 +59,7 @@ class RoundBarrier:
         self._is_over = False
         self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
+        self._local.clear()
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
         self._away_wall_s = []
@@ -88,7 +91,11 @@ class RoundBarrier:
 
     def _check_surplus(self, host: str) -> None:
         done = self.dones.get(host)
-        if done is not None and any(_count(done, host, to) < count for to, count in self._arrived[host].items()):
+        if done is None:
+            return
+        # A host that runs on by itself stops in the round in which it sends to another one.
+        reported = {(to, done.last_step): count for to, count in done.sent.items()}
+        if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
@@ -130,7 +137,10 @@ class RoundBarrier:
             raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
         if self._is_over or not self._buffer.add(from_host, envelope, size_bytes):
             return False
-        self._arrived[from_host][to_host] += 1
+        if to_host == from_host:
+            self._local[from_host] += 1
+        else:
+            self._arrived[from_host][to_host, envelope.step] += 1
         self.activity.set()
         self._check_surplus(from_host)
         return True
@@ -229,8 +239,8 @@ class RoundBarrier:
         return [
             host
             for host, done in self.dones.items()
-            if self._arrived[host][host] < done.local
-            or any(self._arrived[host][to] < count for to, count in done.sent.items())
+            if self._local[host] < done.local
+            or any(self._arrived[host][to, done.last_step] < count for to, count in done.sent.items())
         ]
 
     def pop_messages(self) -> list[tuple[Envelope, ...]]:
@@ -238,11 +248,6 @@ class RoundBarrier:
         self._is_over = True
         more = max((done.more for done in self.dones.values()), default=0)
         return [self._buffer.pop(step, self.dones) for step in range(self.step, self.step + more + 1)]
-
-
-def _count(done: Done, host: str, to: str) -> int:
-    """Return how many messages a host reports to have sent to another one, or between its own agents."""
-    return done.local if to == host else done.sent.get(to, 0)
 
 
 def check_answer(  # noqa: C901 - one case for each contradiction

@@ -58,6 +58,9 @@ from .parse import (
     load_text as load_text,
     plain_content as plain_content,
 )
+from .price_model import (
+    CommunityEntry as CommunityEntry,
+)
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
@@ -115,6 +118,7 @@ __all__ = [
     "RESERVED",
     "UNITS",
     "VERSION",
+    "CommunityEntry",
     "Document",
     "JobIds",
     "KeyPath",

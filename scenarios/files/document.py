@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.coverage import Note, coverage_notes
 from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, in_words
 from scenarios.files.read import read_text
-from scenarios.files.sharing_notes import supply_notes
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario
@@ -60,17 +58,9 @@ class Document:
             return list(error.problems)
         return []
 
-    def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return all problems, or if there are none, notes on parts that do not meet in time or have no effect."""
-        try:
-            scenario = self.scenario(where, folder)
-            return [], (*coverage_notes(scenario), *supply_notes(scenario))
-        except ScenarioError as error:
-            return list(error.problems), ()
-
-    def scenario(self, where: str, folder: Path | None) -> Scenario:
-        """Return the scenario that it describes; raise `ScenarioError` where it is not valid."""
-        return load_text(self.text, where, folder)
+    def scenario(self, where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
+        """Return the scenario that it describes; raise `ScenarioError` where it is not valid. See `load_text`."""
+        return load_text(self.text, where, folder, allow_outside=allow_outside)
 
     def with_value(self, path: KeyPath, value: object) -> Document:
         """Return the document with a new value at a path; a missing key is inserted where the format has it."""

@@ -73,7 +73,12 @@ def load_text(
 
 
 def plain_content(
-    text: str, where: str, folder: Path | None, chosen: Mapping[str, object] | None = None
+    text: str,
+    where: str,
+    folder: Path | None,
+    chosen: Mapping[str, object] | None = None,
+    *,
+    allow_outside: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of a YAML text as plain data, with its variables and included files put in; and the variables.
 
@@ -82,12 +87,13 @@ def plain_content(
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
         chosen: Values of variables and keys that replace those of the file; text as `--set` has it.
+        allow_outside: Whether it may include files outside the folder.
 
     Raises:
         ScenarioError: Its text, a variable or an included file cannot be used; the content need not be valid.
     """
     tree = parse_yaml(text, where)
-    included, problems = resolve_all(tree, where, folder, chosen or {})
+    included, problems = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
     if problems:
         raise ScenarioError(problems)
     return _plain(tree), _plain(included.variables)
@@ -99,19 +105,21 @@ def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
     return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
-def load_content(content: dict[str, Any], where: str, folder: Path | None) -> Scenario:
+def load_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that plain data describes, as a YAML text holds them.
 
     Args:
         content: Content of a file.
         where: Where it comes from, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        allow_outside: Whether it may refer to files outside the folder.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
     """
     locate = locate_in(where)
-    return build_scenario(make_file(content, locate), ProblemCollector(locate), folder=folder)
+    file = make_file(content, locate)
+    return build_scenario(file, ProblemCollector(locate), folder=folder, allow_outside=allow_outside)
 
 
 def _line(where: str, problem: Problem) -> int:

@@ -58,8 +58,12 @@ class _Publisher:
         self.ending = asyncio.Event()
         self._scenario, self._run, self._standing, self._keep = scenario, run, standing, keep
         self._shown: dict[str, Shown] = {}
-        self._on_request: dict[str, str] = {}
-        """Gateway id by agent, for the consumers that are real devices."""
+        self._on_request = {
+            agent: encode(gateway.id)
+            for agent, gateway in scenario.gateways.items()
+            if gateway.id and gateway.type == "consumer"
+        }
+        """Gateway id in topics by agent, for the consumers that are real devices; guests are added when they join."""
         self._ready_by: dict[str, str] = {}
         self._jobs: dict[str, str | None] = {}
         """The job of each such agent, as its gateway says."""
@@ -93,8 +97,11 @@ class _Publisher:
     def _device_states(self) -> str:
         return f"ssmic/{encode(self._run)}/devices/+/state"
 
-    async def _discover(self, bus: Bus) -> None:
+    async def _discover(self, bus: Bus, agent: str | None = None) -> None:
+        """Publish the discovery of an agent; None: of all."""
         for shown in devices_of(self._scenario, self._run, self._on_request):
+            if agent not in {None, shown.key}:
+                continue
             self._shown[shown.key] = shown
             content = json.dumps(shown.config, ensure_ascii=False, separators=(",", ":"))
             await bus.publish(shown.config_topic, content.encode(), qos=1, retain=True)
@@ -104,7 +111,7 @@ class _Publisher:
         for key, computed in states.items():
             state = computed
             if key in self._on_request:
-                said = real_consumer(self._scenario, self._real.get(key, {}))
+                said = real_consumer(self._scenario, self._real[key]) if key in self._real else {}
                 state = {**computed, **said, "ready_by": self._ready_by.get(key, _DEFAULT_READY_BY)}
             content = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
             shown = self._shown.get(key)
@@ -132,7 +139,7 @@ class _Publisher:
         await self._discover(bus)
 
     async def _device(self, bus: Bus, event: Delivery) -> None:
-        """Learn which consumers are real devices, from which a job can be requested."""
+        """Learn what real devices do, and which of them have joined."""
         content = _object(event.payload)
         agent = content.get("agent")
         if content.get("type") != "consumer" or not isinstance(agent, str):
@@ -143,7 +150,8 @@ class _Publisher:
         self._jobs[agent] = job if isinstance(job, str) and is_open else None
         if agent not in self._on_request:
             self._on_request[agent] = event.topic.split("/")[-2]
-            await self._show_again(bus)
+            self._said.pop(agent, None)
+            await self._discover(bus, agent)
 
     async def _command(self, bus: Bus, event: Delivery) -> None:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])

@@ -1,10 +1,14 @@
-"""A house's grid meter: what its appliances draw, less what its panels give. Times are whole UNIX seconds."""
+"""A house's grid meter: what its base load and its appliances draw, less what its panels give.
+
+Times are whole UNIX seconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agents import CumulativeSeries
 from scenarios.lab.appliance import Appliance
 from scenarios.lab.device import TRUTH
 from scenarios.lab.inverter import Inverter
@@ -24,9 +28,24 @@ class GridMeter:
     """Counts import and export of a house; both are netted between two readings or changes."""
 
     def __init__(
-        self, house: str, appliances: Sequence[Appliance], inverters: Sequence[Inverter], start_s: int
+        self,
+        house: str,
+        appliances: Sequence[Appliance],
+        inverters: Sequence[Inverter],
+        start_s: int,
+        base_load: CumulativeSeries | None = None,
     ) -> None:
+        """Make the meter; its counters begin at 0.
+
+        Args:
+            house: Id of its house.
+            appliances: What is behind plugs there.
+            inverters: Those of its panels.
+            start_s: Start of the lab, UNIX seconds.
+            base_load: What the house draws beside; None: nothing.
+        """
         self.house = house
+        self._start_s, self._base_load = start_s, base_load
         self._appliances, self._inverters = appliances, inverters
         self.lie = TRUTH
         self._read_s = start_s
@@ -45,6 +64,7 @@ class GridMeter:
             appliance.advance(now_s)
         net_wh = sum(appliance.energy_wh(now_s) for appliance in self._appliances)
         net_wh -= sum(inverter.energy_wh(now_s) for inverter in self._inverters)
+        net_wh += self._base_wh(self._start_s, now_s)
         if now_s > self._read_s:
             change_wh = net_wh - self._net_wh
             self._import_wh += max(0.0, change_wh)
@@ -52,5 +72,12 @@ class GridMeter:
             self._read_s, self._net_wh = now_s, net_wh
         power_w = sum(appliance.power_w(now_s) for appliance in self._appliances)
         power_w -= sum(inverter.power_w(now_s) for inverter in self._inverters)
+        power_w += 3600 * self._base_wh(now_s, now_s + 1)
         factor = self.lie.factor
         return MeterReading(self.lie.power(power_w), self._import_wh * factor, self._export_wh * factor)
+
+    def _base_wh(self, begin_s: int, end_s: int) -> float:
+        """Return the energy of the base load between two times, Wh."""
+        if self._base_load is None or end_s <= begin_s:
+            return 0.0
+        return float(self._base_load.energy_per_bin_wh((begin_s, end_s))[0])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, LedgerEntry, LedgerEvent
+from scenarios.base_load import net_of_base_loads
 from scenarios.lab.appliance import JobRun
 from scenarios.lab.lab import Lab
 from scenarios.metrics import MINUTE_S, real_production_wh
@@ -121,7 +122,9 @@ def contracts_of(scenario: Scenario, runs: Iterable[JobRun], end_s: int) -> list
     last_s = max([end_s, *(start_s + job.duration_s for start_s, job in started)])
     minutes = max(1, -((first_s - last_s) // MINUTE_S))
     edges_s = first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
-    room_wh = {producer: real_production_wh(of, edges_s, end_s) for producer, of in scenario.producers.items()}
+    # A base load takes from the panels of its own house before all jobs.
+    left = net_of_base_loads(scenario).producers
+    room_wh = {producer: real_production_wh(of, edges_s, end_s) for producer, of in left.items()}
     house_of = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
     return [
         Contract(

@@ -104,7 +104,8 @@ class Street:
             plugs = [self._plug(house, d, jobs[house.id, d.id]) for d in house.devices if d.type == "consumer"]
             inverters = [self._inverter(house, d, end_s) for d in house.devices if d.type == "producer"]
             gateways[kinds.inverters[place % len(kinds.inverters)]] += inverters
-            meter = GridMeter(house.id, [plug.appliance for plug in plugs], inverters, start_s)
+            base_load = scenario.base_loads.get(house.id)
+            meter = GridMeter(house.id, [plug.appliance for plug in plugs], inverters, start_s, base_load)
             self.meters[meter.key] = meter
             if plug_kind == "tasmota":
                 self.devices += [TasmotaPlug(plug, tele_period_s=report_s) for plug in plugs]

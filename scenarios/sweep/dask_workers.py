@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from broker import SsmicError
 from scenarios.results import versions
 from scenarios.scenario import Scenario
-from scenarios.sweep.one_run import SweepRow
-from scenarios.sweep.plan import SweepRun
+from scenarios.sweep.one_run import SweepRow, SweepRun
 from scenarios.sweep.workers import Submit, perform_in_worker
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""One run of a sweep: from a scenario to its figures, in whatever process it is done."""
+"""One run of a sweep: from a scenario to its figures, in whatever process it is done.
+
+A worker imports this and what a run needs, and nothing that reads scenarios: half of its start would be that.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,24 @@ from broker.transport import MemoryBroker
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunSettings, fastest_spread, run_scenario
-from scenarios.sweep.plan import SweepRun
 
 FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
 """Names of the figures of a run, in the order of the tables."""
 COUNTS = frozenset({*(field.name for field in fields(Kpis) if field.type == "int"), "negotiations", "messages"})
 """Those of them that are whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """One run of a sweep; goes to another process as it is."""
+
+    run: int
+    """Counts from 1."""
+    point: int
+    """Number of its point."""
+    variant: int
+    """Index of the scenario."""
+    settings: RunSettings
 
 
 @dataclass(frozen=True, slots=True)

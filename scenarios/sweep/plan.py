@@ -20,6 +20,7 @@ from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
 from scenarios.sweep.design import grid, sample
+from scenarios.sweep.one_run import SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter
 
 MAX_RUNS = 1_000_000
@@ -44,6 +45,8 @@ class SweepRequest:
     sample: int | None = None
     """Points of a Latin hypercube sample; None: every combination."""
     sample_seed: int = 1
+    allow_outside: bool = False
+    """Whether a YAML file may refer to files outside its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +61,6 @@ class Point:
     """Index of the scenario that it runs."""
     settings: Mapping[str, Value]
     """Run settings, by name; those that are not there have their defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepRun:
-    """One run of a sweep; goes to another process as it is."""
-
-    run: int
-    """Counts from 1."""
-    point: int
-    """Number of its point."""
-    variant: int
-    """Index of the scenario."""
-    settings: RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +126,13 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         SettingsError: Keys are unknown, or values are invalid; carries all of these problems.
         ScenarioError: The scenario cannot be used, or is invalid with the values of a point.
     """
-    loaded = load(request.source)
-    content = load_content(request.source)
+    loaded = load(request.source, allow_outside=request.allow_outside)
+    content = load_content(request.source, allow_outside=request.allow_outside)
     vary, fixed = _parameters(request, content)
     rows = grid(vary) if request.sample is None else sample(vary, request.sample, request.sample_seed)
     if len(rows) * request.seeds > MAX_RUNS:
         raise SettingsError((f"{len(rows)} points with {request.seeds} seeds are more than {MAX_RUNS:,} runs",))
-    variants = _Variants(request.source, loaded.scenario, content)
+    variants = _Variants(request, loaded.scenario, content)
     points: list[Point] = []
     problems: list[str] = []
     chosen = [(parameter, parameter.values[0]) for parameter in fixed]
@@ -204,8 +194,8 @@ def _as_well(key: str, other: str) -> str:
 class _Variants:
     """The scenarios of a sweep: one for each combination of values of the file."""
 
-    def __init__(self, source: str, scenario: Scenario, content: Content) -> None:
-        self._source = source
+    def __init__(self, request: SweepRequest, scenario: Scenario, content: Content) -> None:
+        self._request = request
         self._base = scenario
         self._content = content
         self._known: dict[tuple[tuple[str, Value], ...], int] = {}
@@ -225,7 +215,9 @@ class _Variants:
 
     def _built(self, values: Sequence[tuple[Parameter, Value]]) -> Scenario:
         variables = {parameter.key: value for parameter, value in values if parameter.is_variable}
-        content = load_content(self._source, variables) if variables else self._content
+        content = self._content
+        if variables:
+            content = load_content(self._request.source, variables, allow_outside=self._request.allow_outside)
         data = deepcopy(content.data)
         changes = []
         for parameter, value in values:
@@ -234,7 +226,7 @@ class _Variants:
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
-        return build_content(data, where, self._content.folder)
+        return build_content(data, where, self._content.folder, allow_outside=self._request.allow_outside)
 
     def _targets(self, parameter: Parameter, content: Content) -> tuple[KeyPath, ...]:
         """Return what a parameter sets in the content of the file with other variables."""

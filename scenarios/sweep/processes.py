@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from scenarios.scenario import Scenario
-from scenarios.sweep.one_run import SweepRow
-from scenarios.sweep.plan import SweepRun
+from scenarios.sweep.one_run import SweepRow, SweepRun
 from scenarios.sweep.workers import Submit, perform_in_worker
 
 _spawning = multiprocessing.get_context("spawn")

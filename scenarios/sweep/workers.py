@@ -11,8 +11,7 @@ from typing import TypeAlias
 import structlog
 
 from scenarios.scenario import Scenario
-from scenarios.sweep.one_run import SweepRow, perform
-from scenarios.sweep.plan import SweepRun
+from scenarios.sweep.one_run import SweepRow, SweepRun, perform
 
 Submit: TypeAlias = Callable[[SweepRun], Future[SweepRow]]
 """Has a run done by a worker."""

@@ -271,14 +271,20 @@ class Director(Agent[AnyMessage]):
             case SwitchPatience(houses=houses, patient=patient):
                 for agent in self._consumers_of(houses):
                     self.send(agent, ChangePatience(patient=patient))
-            case ChangeTariff() if self._consumers_compare_costs:
+            case ChangeTariff():
                 prices = ChangePrices(
                     import_eur_per_kwh=action.import_eur_per_kwh,
                     feed_in_eur_per_kwh=action.feed_in_eur_per_kwh,
                     neighbour_eur_per_kwh=action.neighbour_eur_per_kwh,
                 )
-                for agent in self._consumers_of(self._devices):
+                for agent in self._told_of_prices():
                     self.send(agent, prices)
+
+    def _told_of_prices(self) -> list[str]:
+        """Return the consumers that compare costs, else those that tell a real device what its jobs cost."""
+        if self._consumers_compare_costs:
+            return self._consumers_of(self._devices)
+        return [agent for agent, gateway in self._scenario.gateways.items() if gateway.type == "consumer"]
 
     def _add(self, action: AddJobs) -> None:
         """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""

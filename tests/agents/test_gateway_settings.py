@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.gateway import GatewaySettings, Prices
+from agents.gateway import GatewaySettings, PriceChange, Prices
 from agents.model import GRID
 
 EVENING_S = 64_800
@@ -26,5 +26,8 @@ def test_a_job_costs_what_energy_costs_while_it_runs() -> None:
         producer_houses={"roof": "adler", "barn": "brandt"},
     )
     load = LoadProfile(times_s=(0, 7200), cumulative_wh=(0.0, 2000.0))
+    changed = [PriceChange(EVENING_S - 1800, 0.6, None), PriceChange(EVENING_S + 1800, 1.0, 0.3)]
+    dearer = {name: settings.price_eur(name, load, EVENING_S - 3600, changed) for name in (GRID, "barn", "roof")}
+    assert {name: round(cost or 0.0, 9) for name, cost in dearer.items()} == {GRID: 1.2, "barn": 0.3, "roof": 0.0}
     costs = {name: settings.price_eur(name, load, EVENING_S - 3600) for name in (GRID, "barn", "roof")}
     assert {name: round(cost or 0.0, 9) for name, cost in costs.items()} == {GRID: 0.6, "barn": 0.2, "roof": 0.0}

@@ -152,7 +152,9 @@ def test_runs_read_back_as_the_minutes_that_they_stand_for(minutes: list[int]) -
     assert (unpacked(packed(series), len(series)) == series).all()
 
 
-@pytest.mark.parametrize("runs", [(), ((2, 0),), ((1, 5), (1, 5)), ((0, 5),), ((1, -5),), ((1, 5), (3, 0))])
+@pytest.mark.parametrize(
+    "runs", [(), ((2, 0),), ((1, 5), (1, 5)), ((0, 5),), ((1, -5),), ((1, 5), (3, 0)), ((500_000, 5), (500_000, 6))]
+)
 def test_a_share_is_written_in_one_way_only(runs: tuple[tuple[int, int], ...]) -> None:
     """Or two households could sign the same share and mean different texts."""
     with pytest.raises(ValidationError):

@@ -92,6 +92,30 @@ async def test_a_washer_announces_itself_asks_for_a_job_and_runs_it_once(name: s
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
 
 
+@pytest.mark.long
+async def test_a_washer_that_speaks_s2_runs_its_job_once(tmp_path: Path) -> None:
+    """It is declared, and speaks in the messages of s2-python; a command that comes twice is obeyed once."""
+    text = LANE.replace("gateway: {answer_s: 86400}", "gateway: {adapter: s2, answer_s: 86400}")
+    async with (
+        managed_mosquitto() as running,
+        session(tmp_path, text, pace=60.0, broker=running.url) as run,
+        run.device(f"ssmic/{RUN}/devices/washer/#") as witness,
+    ):
+
+        def repeat(topic: str, payload: str) -> None:
+            if topic.endswith("/set") and len(witness.on("set")) == 1:
+                witness.say(topic, payload)
+
+        witness.answers.append(repeat)
+        await finish(_command("washer_s2.py", EXAMPLES), running.url, PACE="6000")
+        outcome = await run.stop()
+    states = list(dict.fromkeys(job["state"] for job in witness.on("job")))
+    assert states == ["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "FINISHED"]
+    assert not witness.on("error")
+    (entry,) = [entry for entry in outcome.ledger if entry.contract.job_id.startswith("adler/washer/")]
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
 async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path: Path) -> None:
     """It follows the run's time, and is there until it says that it is not."""
     async with (

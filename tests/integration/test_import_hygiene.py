@@ -51,3 +51,14 @@ def test_a_run_in_memory_needs_neither_textual_nor_scipy_nor_a_second_broker(tmp
     out = f"{tmp_path}/run.sqlite"
     imported = imported_by("run", "street", "--bus", "memory", "--out", out)
     assert not imported & {"textual", "scipy", "pandas", "amqtt"}
+
+
+@pytest.mark.long
+def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
+    """A run of the street takes less than a worker's start; what comes to a worker is read and checked already."""
+    shows = "import sys, scenarios.sweep.processes; print('IMPORTED', *sys.modules)"
+    command = [sys.executable, "-c", shows]
+    done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    imported = set(done.stdout.split())
+    assert "scenarios.simulation.run" in imported
+    assert not imported & {"yaml", "defusedxml", "jinja2", "scenarios.load", "scenarios.files.parse"}

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.servers import find_mosquitto
 from broker.servers.local import free_port
+from scenarios.results import ResultsReader
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S
-from tests.real_programs.home_assistant import home_assistant, until
+from tests.real_programs.home_assistant import HomeAssistant, home_assistant, until
+from tests.scenarios.devices.session import STREET
 from tests.scenarios.lab.neighbourhood import START_S, TEXT
 
 PROGRAMS = Path(os.environ.get("REAL_PROGRAMS", "") or "/nowhere")
@@ -66,12 +69,51 @@ def ssmic(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.communicate()
 
 
+@contextmanager
+def washing_machine(port: int, topic: str) -> Iterator[mqtt.Client]:
+    """Have a machine that starts when it is commanded; the caller ends its programme."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+
+    def on_message(_client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        job = json.loads(message.payload)["id"]
+        report = {"id": job, "state": "EXECUTING", "power_w": 2000, "energy_wh": 1000}
+        client.publish(f"{topic}/report", json.dumps(report), qos=1)
+
+    client.on_message = on_message
+    client.connect("127.0.0.1", port)
+    client.subscribe(f"{topic}/set", 1)
+    client.loop_start()
+    try:
+        yield client
+    finally:
+        client.loop_stop()
+        client.disconnect()
+
+
 def control(port: int, run: str, command: dict[str, object]) -> None:
     """Publish a command to a run or a lab."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.publish(f"ssmic/{run}/control", json.dumps({"v": 2, **command}), qos=1).wait_for_publish(60)
+    client.loop_stop()
+    client.disconnect()
+
+
+def until_job_runs(port: int, topic: str) -> None:
+    """Wait until a lab says of a job that it runs."""
+    runs = threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+
+    def on_message(_client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        if message.payload and json.loads(message.payload)["state"] == "running":
+            runs.set()
+
+    client.on_message = on_message
+    client.connect("127.0.0.1", port)
+    client.subscribe(topic, 1)
+    client.loop_start()
+    assert runs.wait(PATIENCE_WALL_S), f"waited in vain for {topic} to run"
     client.loop_stop()
     client.disconnect()
 
@@ -115,6 +157,59 @@ def test_a_run_is_discovered_its_energy_is_accepted_and_its_entities_vanish(tmp_
             until(lambda: not ours(), "the end of the entities")
 
 
+def test_a_job_requested_in_it_is_negotiated_and_executed(tmp_path: Path, mqtt_port: int) -> None:
+    """By its entities: ready by, the button, and the states that come of it; and a thousand entities come and go."""
+    (tmp_path / "real.yaml").write_text(STREET)
+    common = ("--broker", f"mqtt://127.0.0.1:{mqtt_port}", "--pace", "60x", "--home-assistant", "--json")
+    with home_assistant(PROGRAMS, tmp_path / "ha", free_port()) as home:
+        home.set_up(mqtt_port)
+        with (
+            ssmic(tmp_path, "run", "real.yaml", "--run", "r", *common) as run,
+            washing_machine(mqtt_port, "ssmic/r/devices/washer") as machine,
+        ):
+            request_job(home, "in 20 h")
+            until(lambda: washer_shown(home, "state") == "EXECUTING", "the start")
+            assert washer_shown(home, "supplier") == "pv"
+            until(lambda: float(washer_shown(home, "power")) == 2000, "its power")
+            report = {"state": "FINISHED", "power_w": 0, "energy_wh": 1400}
+            machine.publish("ssmic/r/devices/washer/report", json.dumps(report), qos=1)
+            until(lambda: washer_shown(home, "state") == "FINISHED", "the end")
+            until(lambda: float(washer_shown(home, "energy")) == 0.4, "what it metered")
+            control(mqtt_port, "r", {"command": "stop"})
+            out, err = run.communicate(timeout=PATIENCE_WALL_S)
+            assert out, err
+        with ResultsReader(next((tmp_path / "results").glob("*.sqlite"))) as results:
+            ledger = results.ledger(1)
+        (entry,) = [entry for entry in ledger if entry.contract.job_id.startswith("adler/washer/ha-")]
+        assert entry.contract.producer == "pv"
+        assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+        others = home.states().keys()
+
+        def ours() -> set[str]:
+            return home.states().keys() - others
+
+        with ssmic(tmp_path, "run", "village", *common) as run:
+            until(lambda: len(ours()) >= 1_000, "a thousand entities")
+            run.terminate()
+            run.communicate()
+            until(lambda: not ours(), "their end")
+
+
+def request_job(home: HomeAssistant, ready_by: str) -> None:
+    """Ask for a job of the washer, as a person does."""
+    text, button = "text.adler_washer_ready_by", "button.adler_washer_request_a_job"
+    until(lambda: home.states()[text]["state"] == "in 8 h", "what a job is requested with")
+    until(lambda: home.states()[button]["state"] != "unavailable", "the button")
+    home.ask("/api/services/text/set_value", {"entity_id": text, "value": ready_by})
+    until(lambda: home.states()[text]["state"] == ready_by, "the time")
+    home.ask("/api/services/button/press", {"entity_id": button})
+
+
+def washer_shown(home: HomeAssistant, what: str) -> str:
+    """Return what it shows of the washer."""
+    return str(home.states()[f"sensor.adler_washer_{what}"]["state"])
+
+
 def test_its_switch_and_its_automation_start_washers_of_an_emulated_street(tmp_path: Path, mqtt_port: int) -> None:
     """Through its own Tasmota integration; at 60x, at 07:00 of the lab."""
     (tmp_path / "lane.yaml").write_text(TEXT)
@@ -155,5 +250,7 @@ def test_its_switch_and_its_automation_start_washers_of_an_emulated_street(tmp_p
         at = subprocess.run(listener, capture_output=True, text=True, check=True, timeout=PATIENCE_WALL_S)  # noqa: S603
         # In June its token of today is not valid yet: only the automation acts.
         with home_assistant(PROGRAMS, folder, port, faketime=at.stdout.strip()):
+            until_job_runs(mqtt_port, "ssmic/lane/lab/jobs/adler/washer/wash-1")
+            control(mqtt_port, "lane", {"command": "pace", "pace": "1200x"})
             after_s = starts(lab)["wash-1"] + START_S - began_s
     assert 39 * 60 <= after_s <= 45 * 60

@@ -145,6 +145,18 @@ def _requests_jobs_of_others(turn: Turn) -> None:
             turn.say(to, request(job_id=of, load_profile=free, earliest_start_s=1782046700))
 
 
+def _requests_two_thousand_times(turn: Turn) -> None:
+    load = {"times_s": [0, 7200], "cumulative_wh": [0.0, 0.0001]}
+    for i in range(2000):
+        turn.say("pv-adler", request(job_id=f"m{i}", load_profile=load))
+
+
+def _requests_with_long_profiles(turn: Turn) -> None:
+    load = {"times_s": list(range(9_999)), "cumulative_wh": [1e-7 * i for i in range(9_999)]}
+    for i in range(20):
+        turn.say("pv-adler", request(job_id=f"b{i}", load_profile=load))
+
+
 def _books_all_sun(turn: Turn) -> None:
     for i in range(30):
         load = {"times_s": [0, 43_200], "cumulative_wh": [0.0, 500.0 + 500 * i]}
@@ -243,6 +255,8 @@ LEAVE_NO_TRACE: dict[str, Attack] = {
     "20 a load of 2*10^9 s": says("pv-adler", request(load_profile=_load((0, 0.0), (2 * 10**9, 0.0)))),
     "21 a window from -10^12 s": says("pv-adler", request(earliest_start_s=-(10**12), registered_s=0)),
     "21 energies of 10^308 Wh": says("pv-adler", request(load_profile=_load((0, -1.7e308), (60, 0.0), (120, 1.7e308)))),
+    "21 two thousand requests": once(_requests_two_thousand_times),
+    "21 twenty profiles of 9,999 points": once(_requests_with_long_profiles),
     "22 withdrawals of others' jobs": in_each_round(_withdraws),
     "23 requests under others' job ids": once(_requests_jobs_of_others),
     "24 bookings of sun that it never uses": once(_books_all_sun),

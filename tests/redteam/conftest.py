@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import time
@@ -12,8 +13,11 @@ import pytest
 from broker.security.provision import Guard, write_guard
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S
 
@@ -22,6 +26,12 @@ from tests.patience import PATIENCE_WALL_S
 def street() -> Scenario:
     """The bundled street."""
     return load_scenario("street")
+
+
+@pytest.fixture(scope="session")
+def calm(street: Scenario) -> RunOutcome:
+    """What the undisturbed street comes to."""
+    return asyncio.run(run_scenario(street, RunSettings(seed=1, run_id="calm"), MemoryBroker()))
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,16 @@ that did not agree, and the run is done.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from agents.model import GRID
-from broker.transport.memory import MemoryBroker
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
-from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded, attack_in_memory, supplied_by, unsigned
 from tests.redteam.attacks import (
@@ -40,12 +37,6 @@ QUICK = (
     "31 openings from a consumer",
 )
 """Attacks that are made in memory too, so that `make test` has one of each kind."""
-
-
-@pytest.fixture(scope="module")
-def calm(street: Scenario) -> RunOutcome:
-    """What the undisturbed street comes to."""
-    return asyncio.run(run_scenario(street, RunSettings(seed=1, run_id="calm"), MemoryBroker()))
 
 
 def run_id(name: str) -> str:

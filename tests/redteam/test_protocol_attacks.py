@@ -20,8 +20,9 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
+from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
-from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory
+from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, between_others, unsigned
 from tests.redteam.member import Attack, Member, Sent, Turn
 
 MEMBER = "brandt"
@@ -225,31 +226,40 @@ CASES = [
 ]  # fmt: skip
 
 
-def check(case: Case, attacked: Attacked) -> None:
-    """Hold what came of an attack against what is to come of it."""
+def check(case: Case, attacked: Attacked, street: Scenario, calm: RunOutcome) -> None:
+    """Hold what came of an attack against what is to come of it.
+
+    Who was put out, and nobody else; all others' jobs have their contracts; each contract was signed by both its
+    parties; and as long as nobody is put out, or keeps from supplying, no contract between two others changes.
+    """
     outcome = attacked.done
     out = {dropped.host: dropped.is_quarantined for dropped in outcome.without}
     assert out == {"done": {}, "quarantined": {case.house: True}, "dropped": {case.house: False}}[case.ends]
-    others = {"pv-adler", "pv-celik", "pv-fuchs", "grid", "pv-brandt"}
-    assert {entry.contract.producer for entry in outcome.ledger} <= others
+    assert unsigned(street, attacked) == []
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert {job.job_id for job in street.jobs if job.house != case.house} <= standing
+    if case.ends == "done" and case.attack is not keeps_silent:
+        assert between_others(street, outcome, case.house) == between_others(street, calm, case.house)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number}: {case.name}")
 async def test_the_run_is_done_without_the_liar_if_need_be(
-    case: Case, street: Scenario, guarded: GuardedBroker
+    case: Case, street: Scenario, guarded: GuardedBroker, calm: RunOutcome
 ) -> None:
     """Over the guarded broker: no other process fails, nobody else is put out, and the outcome says who was."""
     member = Member(street, case.house, f"attack-{CASES.index(case)}", case.attack)
-    check(case, await attack_guarded(street, member, guarded, on_loss=case.on_loss, limit_wall_s=LIMIT_WALL_S))
+    attacked = await attack_guarded(street, member, guarded, on_loss=case.on_loss, limit_wall_s=LIMIT_WALL_S)
+    check(case, attacked, street, calm)
 
 
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.number in {1, 16, 32}], ids=lambda case: f"{case.number}: {case.name}"
 )
-async def test_some_attacks_in_memory(case: Case, street: Scenario) -> None:
+async def test_some_attacks_in_memory(case: Case, street: Scenario, calm: RunOutcome) -> None:
     """The same without a broker."""
-    check(case, await attack_in_memory(street, Member(street, case.house, "memory", case.attack), on_loss=case.on_loss))
+    member = Member(street, case.house, "memory", case.attack)
+    check(case, await attack_in_memory(street, member, on_loss=case.on_loss), street, calm)
 
 
 @pytest.mark.long

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tests.patience import PATIENCE_WALL_S
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program that a test starts: the test's own, with the project on the path."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 class Terminal:
@@ -61,6 +64,6 @@ class Terminal:
 
     def _do(self, *arguments: str) -> str:
         done = subprocess.run(  # noqa: S603 - tmux
-            [*self._tmux, *arguments], check=True, capture_output=True, text=True, env=ENVIRONMENT
+            [*self._tmux, *arguments], check=True, capture_output=True, text=True, env=environment()
         )
         return done.stdout

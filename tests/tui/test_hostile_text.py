@@ -17,7 +17,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.wire import Announcement, Member, Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
-from broker.transport.endpoint import BrokerUrl
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun
@@ -48,7 +47,8 @@ from scenarios.simulation.simulation import open_simulation
 from tests.patience import PATIENCE_WALL_S
 from tests.tui.driving import until
 from tests.tui.emulator import HOSTILE, SHOWN, emulated
-from tests.tui.terminal import ENVIRONMENT
+from tests.tui.results.driving import listed, opened_first, the_screen
+from tests.tui.terminal import environment
 from tui.cli.app import app
 from tui.console import output
 from tui.exit_codes import complain_about
@@ -151,13 +151,19 @@ def impossible() -> tuple[tuple[str, bytes], ...]:
     )
 
 
-def watched_in_terminal(url: BrokerUrl, folder: Path) -> str:
-    """Run `ssmic watch` in a terminal of its own until it shows the run; return what it wrote."""
-    command = [sys.executable, "-m", "tui", "watch", "--broker", str(url), "--run", RUN]
+def watched_in_terminal(url: str, folder: Path, login: Mapping[str, str] | None = None) -> str:
+    """Run `ssmic watch` in a terminal of its own until it shows the run; return what it wrote.
+
+    Args:
+        url: Of the broker.
+        folder: For its settings.
+        login: Variables of the environment that let it in.
+    """
+    command = [sys.executable, "-m", "tui", "watch", "--broker", url, "--run", RUN]
     near, far = pty.openpty()
     fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
-    environment = ENVIRONMENT | {"TERM": "xterm-256color", "HOME": str(folder)}
-    process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=environment)  # noqa: S603 - ours
+    variables = environment() | {"TERM": "xterm-256color", "HOME": str(folder)} | dict(login or {})
+    process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=variables)  # noqa: S603 - ours
     os.close(far)
     written = b""
     try:
@@ -277,6 +283,23 @@ def test_tables_of_results_show_text_only(
         emulated(plain, (400, 4000))
 
 
+@pytest.mark.long
+async def test_the_results_area_shows_text_only(opened: Opened, crafted: Path, tmp_path: Path) -> None:
+    """The list, and each tab of a simulation, with what it says of hosts that were put out and of disputes."""
+    (tmp_path / "results").mkdir()
+    shutil.copy(crafted, tmp_path / "results" / "a.sqlite")
+    async with opened(first_area="results", size=SIZE) as pilot:
+        await listed(pilot, 1)
+        picture(pilot)
+        await opened_first(pilot)
+        await until(pilot, lambda: "quarantined:" in picture(pilot))
+        for tab in ("house", "runs", "bills", "log", "scores"):
+            the_screen(pilot).simulation.show_tab(tab)
+            await pilot.pause()
+            assert the_screen(pilot).simulation.tab == tab
+            picture(pilot)
+
+
 def test_the_report_contains_text_only(crafted: Path, tmp_path: Path) -> None:
     """What the page shows is harmless; a browser would obey U+202E as a terminal does."""
     page = tmp_path / "report.html"
@@ -348,5 +371,5 @@ async def test_watch_shows_text_only_whatever_is_retained(tmp_path: Path) -> Non
             await bus.publish(topic, payload, qos=1, retain=True)
         await bus.flush()
         for _ in range(2):
-            written = await asyncio.to_thread(watched_in_terminal, running.url, tmp_path)
+            written = await asyncio.to_thread(watched_in_terminal, str(running.url), tmp_path)
             assert SHOWN in emulated(written, SIZE, moves=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import shutil
 import sys
 import urllib.request
@@ -21,9 +20,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from broker.servers.local import free_port
 from tests.patience import PATIENCE_WALL_S
+from tests.tui.terminal import environment
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 ON_THE_THIRD_AREA = (360, 8)
 """Where the bar says Negotiations, in pixels."""
 pytestmark = [
@@ -37,7 +36,7 @@ async def process(*command: str, folder: Path) -> AsyncIterator[None]:
     """Have a process for the time of the context."""
     quiet = asyncio.subprocess.DEVNULL
     running = await asyncio.create_subprocess_exec(
-        *command, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT, cwd=folder
+        *command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment(), cwd=folder
     )
     try:
         yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tui.cli.options import (
+    AllowOutside,
     CaFile,
     CertFile,
     KeyFile,
@@ -62,6 +63,7 @@ def init(
         ),
     ] = None,
     set_: SetVariables = None,
+    allow_outside: AllowOutside = False,
     name: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,7 +108,7 @@ def init(
     houses = list(house or ())
     devices = tuple(DeviceAccess("", guest) for guest in device or ())
     if scenario is not None:
-        loaded = load_scenario(scenario, chosen)
+        loaded = load_scenario(scenario, chosen, allow_outside=allow_outside)
         houses += [known.id for known in loaded.houses]
         devices += access_of(loaded)
     written = write_guard(

@@ -15,6 +15,7 @@ import typer
 
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
+    AllowOutside,
     CaFile,
     CertFile,
     KeyFile,
@@ -54,6 +55,7 @@ def lab(
     ctx: typer.Context,
     scenario: ScenarioArgument,
     set_: SetVariables = None,
+    allow_outside: AllowOutside = False,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
@@ -166,7 +168,7 @@ def lab(
     expectations = [Expectation.parse(text) for text in expect or ()]
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
-    found = load(scenario, chosen_values(set_))
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     tell_notes(found.notes)
     whole, end_s = _between(found.scenario, begin, until, days)
     settings = LabSettings(

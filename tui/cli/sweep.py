@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import CompareTo, ScenarioArgument
+from tui.cli.options import AllowOutside, CompareTo, ScenarioArgument
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -81,6 +81,7 @@ def sweep(
     ] = None,
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
+    allow_outside: AllowOutside = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
@@ -110,7 +111,9 @@ def sweep(
     targets = to or []
     check_files(targets, overwrite=force)
     configure_logs(log_level or ctx.obj)
-    request = SweepRequest(scenario, tuple(vary or ()), tuple(set_ or ()), seeds, seed, sample, sample_seed)
+    request = SweepRequest(
+        scenario, tuple(vary or ()), tuple(set_ or ()), seeds, seed, sample, sample_seed, allow_outside
+    )
     plan = plan_sweep(request)
     tell_notes(plan.notes)
     path = out or default_file(plan)

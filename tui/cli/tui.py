@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.cli.options import AllowOutside
 from tui.exit_codes import FAILED, USAGE, complain
 
 if TYPE_CHECKING:
@@ -35,20 +36,22 @@ def tui(
             "`latest~1`, ...).",
         ),
     ] = None,
+    allow_outside: AllowOutside = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the application to a browser instead.")] = False,
     host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "localhost",
     port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve: port.")] = 8000,
 ) -> None:
     """Build a neighbourhood, run it, watch it negotiate, read the results."""
     if serve:
-        _serve(scenario, host, port)
+        _serve(scenario, host, port, allow_outside=allow_outside)
         return
     if not has_terminal():
         complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` work without one")
         raise typer.Exit(USAGE)
     from tui.app import run_app
 
-    code = run_app(first_intent=None if scenario is None else first_intent(scenario))
+    intent = None if scenario is None else first_intent(scenario)
+    code = run_app(first_intent=intent, allow_outside=allow_outside)
     if code:
         raise typer.Exit(code)
 
@@ -71,7 +74,7 @@ def has_terminal() -> bool:
     return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def _serve(scenario: str | None, host: str, port: int) -> None:
+def _serve(scenario: str | None, host: str, port: int, *, allow_outside: bool) -> None:
     try:
         from textual_serve.server import Server
     except ImportError:
@@ -79,7 +82,8 @@ def _serve(scenario: str | None, host: str, port: int) -> None:
         raise typer.Exit(USAGE) from None
     import shlex
 
-    command = [sys.executable, "-m", "tui", "tui", *([] if scenario is None else [scenario])]
+    options = ["--allow-outside"] if allow_outside else []
+    command = [sys.executable, "-m", "tui", "tui", *options, *([] if scenario is None else [scenario])]
     if host not in {"localhost", "127.0.0.1", "::1"}:
         complain(f"warning: anyone who can reach {host}:{port} can act on this machine as you; there is no login")
     try:

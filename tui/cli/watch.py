@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tui.cli.options import (
+    AllowOutside,
     CaFile,
     CertFile,
     KeyFile,
@@ -61,6 +62,7 @@ def watch(
         ),
     ] = None,
     set_: SetVariables = None,
+    allow_outside: AllowOutside = False,
     control: Annotated[
         bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")
     ] = False,
@@ -89,7 +91,7 @@ def watch(
         from scenarios.load import load_scenario
         from scenarios.monitor import context_of_scenario
 
-        loaded = load_scenario(scenario, chosen)
+        loaded = load_scenario(scenario, chosen, allow_outside=allow_outside)
         scenario_context = context_of_scenario(loaded, planned_end_s(loaded, None))
     if not has_terminal():
         complain("watching needs a terminal")

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from scenarios import APPLIANCES
 from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy
 from scenarios.importers import read_jobs
-from tui.editor import commands, picker, script_commands, tree_model
+from tui.editor import commands, community_form, picker, script_commands, tree_model
+from tui.editor.choose_several import ChooseSeveral
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
 from tui.editor.edits import Change, Insert, Put, Remove
@@ -93,7 +94,9 @@ class FieldActions:
 
     async def pick_value(self, path: KeyPath) -> None:
         """Let the user pick the value of a field from a list."""
-        if path[-1] == "load_profile":
+        if path[:1] == tree_model.COMMUNITY:
+            await self._pick_taxed(path)
+        elif path[-1] == "load_profile":
             await self._pick_profile(path)
         elif path[-1] == "device":
             await self._pick_device(path[:-1])
@@ -105,6 +108,12 @@ class FieldActions:
             await self.add_forecast(path[:-1])
         else:
             await self._pick_production(path)
+
+    async def _pick_taxed(self, path: KeyPath) -> None:
+        chosen = community_form.taxed_now(self.open_work().tree)
+        picked = await self._user.ask(ChooseSeveral("Value added tax on", community_form.TAXED, chosen))
+        if picked is not None:
+            self._session.apply(lambda tree: commands.set_field(tree, path, list(picked)))
 
     async def pick(self, title: str, items: list[Item], current: str | None = None) -> str | None:
         """Let the user pick an item from a list that shows a chart of each.
@@ -118,7 +127,7 @@ class FieldActions:
             The id of the item; None if the user went back.
         """
         work = self.open_work()
-        picture = picker.picture_of(work.tree, work.folder)
+        picture = picker.picture_of(work.tree, work.folder, allow_outside=work.allow_outside)
         return await self._user.ask(Picker(title, items, picture=picture, current=current))
 
     async def _pick_series_file(self, title: str, details: str) -> Path | None:
@@ -458,7 +467,7 @@ class EditActions:
         work = self._session.work
         if work is None:
             return
-        change = await asyncio.to_thread(change_for, way, work.tree, work.folder)
+        change = await asyncio.to_thread(change_for, way, work.tree, work.folder, allow_outside=work.allow_outside)
         if change is not None and work is self._session.work:
             self._session.apply(lambda _: change)
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios import Problem, ScenarioError
-from scenarios.files import Document, Note
+from scenarios import Problem, ScenarioError, job_notes
+from scenarios.files import Document, Note, coverage_notes, supply_notes
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
 from tui.editor.history import Version
 
@@ -29,7 +29,7 @@ class Checked:
     version: Version
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    """Parts that cannot meet in time, where nothing is wrong."""
+    """What is probably not meant, where nothing is wrong."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
 
@@ -40,26 +40,29 @@ class Checker:
     def __init__(self) -> None:
         self._process: Process | None = None
 
-    async def check(self, version: Version, where: str, folder: Path) -> Checked:
+    async def check(self, version: Version, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
 
         Args:
             version: The version to validate.
             where: Name of its file, for messages.
             folder: Base folder of relative file names.
+            allow_outside: Whether files may lie outside it.
         """
         try:
             document = await asyncio.to_thread(version.document)
         except ScenarioError as error:
             return Checked(version, failed=error)
-        found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
+        found = None
+        if len(document.text) >= LARGE:
+            found = await self._asked(document, where, folder, allow_outside=allow_outside)
         if found is None:
-            found = await asyncio.to_thread(document.check, where, folder)
+            found = await asyncio.to_thread(found_in, document, where, folder, allow_outside=allow_outside)
         problems, notes = found
         return Checked(version, tuple(problems), notes)
 
     async def _asked(
-        self, document: Document, where: str, folder: Path
+        self, document: Document, where: str, folder: Path, *, allow_outside: bool
     ) -> tuple[list[Problem], tuple[Note, ...]] | None:
         """Validate in the child process; None if it cannot be started."""
         process = self._process
@@ -68,7 +71,7 @@ class Checker:
                 process = self._process = await start_process("tui.editor.checker")
             if process.stdin is None or process.stdout is None:
                 return None
-            process.stdin.write(frame((document, where, folder)))
+            process.stdin.write(frame((document, where, folder, allow_outside)))
             await process.stdin.drain()
             found: tuple[list[Problem], tuple[Note, ...]] | None = await read_frame(process.stdout)
         except OSError:
@@ -86,13 +89,31 @@ class Checker:
             await process.wait()
 
 
+def found_in(
+    document: Document, where: str, folder: Path, *, allow_outside: bool = False
+) -> tuple[list[Problem], tuple[Note, ...]]:
+    """Return all problems of a document, or if there are none, the notes that `ssmic check` has.
+
+    Args:
+        document: What to check.
+        where: Name of its file, for messages.
+        folder: Base folder of relative file names.
+        allow_outside: Whether it may refer to files outside that folder.
+    """
+    try:
+        scenario = document.scenario(where, folder, allow_outside=allow_outside)
+    except ScenarioError as error:
+        return list(error.problems), ()
+    return [], (*coverage_notes(scenario), *supply_notes(scenario), *map(Note, job_notes(scenario)))
+
+
 def main() -> None:
     """Serve validation requests until standard input ends."""
     let_keys_go_first()
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:
-        document, where, folder = asked
-        out.write(frame(document.check(where, folder)))
+        document, where, folder, allow_outside = asked
+        out.write(frame(found_in(document, where, folder, allow_outside=allow_outside)))
         out.flush()
 
 

@@ -10,7 +10,7 @@ from broker import canonical, identifier_problem, shown
 from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
 from scenarios.importers import InputJob
-from tui.editor import script_commands, tree_model
+from tui.editor import community_form, script_commands, tree_model
 from tui.editor.edits import Change, Insert, Put, Remove, Step
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -373,6 +373,8 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
     """
     if path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}:
         return script_commands.set_value(tree, path, value)
+    if path[:1] == tree_model.COMMUNITY:
+        return community_form.set_value(tree, path, value)
     label = f"change {path[-1]}".replace("_", " ")
     if path[-2:] == ("base_load", "constant_w"):
         return _set_base_load(tree, path[:-1], value)
@@ -399,22 +401,23 @@ def _may_be_empty(path: KeyPath) -> bool:
         return True
     if path in {("name",), ("start",), ("seed",)}:
         return False
-    return path[-1] in OPTIONAL and (path[-1] != "id" or path[0] == "jobs")
+    return path[-1] in OPTIONAL and (path[-1] != "id" or path[0] == "jobs" or path[-2] == "gateway")
 
 
 def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: ANN401 - any YAML value
     """Return the steps that update jobs to a new id of a house or device, unless the old id is ambiguous."""
-    if path[-1] != "id" or path[0] != "houses" or not value:
+    if path[-1] != "id" or path[0] != "houses" or path[-2] == "gateway" or not value:
         return []
     old = text(at(tree, path))
     if len(path) == 3:
         if sum(text(house.get("id")) == old for _, house in tree_model.houses(tree)) > 1:
             return []
-        return [
+        of_jobs: list[Step] = [
             Put(("jobs", i, "house"), value)
             for i, job in tree_model.jobs(tree)
             if tree_model.text(job.get("house")) == old
         ]
+        return of_jobs + community_form.renamed(tree, old, text(value))
     house = at(tree, path[:2])
     if sum(text(device.get("id")) == old for _, device in tree_model.devices(house)) > 1:
         return []

@@ -359,7 +359,7 @@ class FileActions:
             work.title,
             _source_of(work),
             is_saved,
-            lambda: version.document().scenario(work.title, work.folder),
+            lambda: version.document().scenario(work.title, work.folder, allow_outside=work.allow_outside),
             self.source_for_run,
         )
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.scheduling import ABOUT_ALGORITHM, INSERTION, known_algorithms
-from tui.editor import script_forms, tree_model
+from scenarios.devices.adapters import adapter_names
+from tui.editor import community_form, script_forms, tree_model
 from tui.editor.form_parts import Field, PartForm
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural
@@ -26,6 +27,7 @@ def form_of(tree: Tree, ref: Ref) -> PartForm:
         "event": script_forms.event_form,
         "expectations": script_forms.expectations_form,
         "expectation": script_forms.expectation_form,
+        "community": community_form.community_form,
     }
     return forms[tree_model.kind_of(ref)](tree, ref)
 
@@ -222,6 +224,7 @@ def _consumer(tree: Tree, ref: Ref) -> PartForm:
         ),
     )
     count = len(tree_model.jobs_by_device(tree).get(tree_model.ids_of(tree, ref), []))
+    fields += _gateway(ref, device)
     note = plural(count, "job") if count else "No jobs yet: add one with the button below."
     buttons = (("Add job", "screen.add_job"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
     return PartForm(ref, tree_model.device_title(device), fields, buttons, f"Consumer. {note}")
@@ -264,7 +267,38 @@ def _producer(tree: Tree, ref: Ref) -> PartForm:
         ("Duplicate", "screen.duplicate"),
         ("Remove", "screen.remove"),
     )
-    return PartForm(ref, tree_model.device_title(device), (*fields, actual), buttons, "Producer")
+    whole = (*fields, actual, *_gateway(ref, device))
+    return PartForm(ref, tree_model.device_title(device), whole, buttons, "Producer")
+
+
+def _gateway(ref: Ref, device: dict[str, Any]) -> tuple[Field, ...]:
+    """Return the fields of a real device; none where the device is simulated only."""
+    gateway = device.get("gateway")
+    if not isinstance(gateway, dict):
+        return ()
+    path, adapters = (*ref, "gateway"), adapter_names(text(device.get("type")))
+    others = [key for key in gateway if key not in {"adapter", "id"}]
+    rest = f" Further keys ({', '.join(others)}) are changed in the file." if others else ""
+    return (
+        Field(
+            "choice",
+            "adapter",
+            (*path, "adapter"),
+            gateway.get("adapter", adapters[0]),
+            options=adapters,
+            covers=(path,),
+            heading="Real device (gateway)",
+            help=f"Whose MQTT topics the device speaks: ours (ssmic), or its maker's.{rest}",
+        ),
+        Field(
+            "text",
+            "id in topics",
+            (*path, "id"),
+            gateway.get("id"),
+            f"the device's: {text(device.get('id'))}",
+            help=f"Its id in topics, unique in the run. Default: the device's id.{rest}",
+        ),
+    )
 
 
 def _job(tree: Tree, ref: Ref) -> PartForm:
@@ -352,6 +386,8 @@ def shown(tree: Tree, field: Field) -> str:
     """Return the text of a field whose value is picked from a list."""
     if field.path[:1] in {("timeline",), ("expect",)}:
         return script_forms.shown(tree, field)
+    if field.path[:1] == tree_model.COMMUNITY:
+        return community_form.listed(field.value)
     if field.path[-1:] == ("device",):
         return tree_model.job_device_title(tree, at(tree, field.path[:-1]) or {})
     return tree_model.described(field.value)

@@ -269,12 +269,13 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
     for i, entry in enumerate(expectations if isinstance(expectations, list) else ()):
         if isinstance(entry, dict | str):
             add(("expect", i), expectation_in_words(entry), "expectation")
+    add(tree_model.COMMUNITY, "Community", "settlement: allocation key, fees, VAT")
     return items, refs
 
 
-def picture_of(tree: Tree, folder: Path) -> Callable[[str], Picture | None]:
+def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], Picture | None]:
     """Return the function that previews any of these items."""
-    artist = Artist(tree, folder)
+    artist = Artist(tree, folder, allow_outside=allow_outside)
 
     def draw(item: str) -> Picture | None:
         if item.startswith(_OWN):

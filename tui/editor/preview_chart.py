@@ -68,6 +68,8 @@ class Artist:
     """Index of the day drawn, from 0."""
     kept: Kept = field(default_factory=dict)
     """Cache of productions read for earlier previews: a year of minutes takes a while."""
+    allow_outside: bool = False
+    """Whether files may lie outside the folder."""
 
     def picture(self, ref: Ref) -> Picture:
         """Return the preview of a part."""
@@ -347,7 +349,13 @@ class Artist:
 
     def _reader(self) -> SeriesReader:
         start_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
-        return SeriesReader(ProblemCollector(locate_in("")), self.folder, start_s or 0, self._origin.info)
+        return SeriesReader(
+            ProblemCollector(locate_in("")),
+            self.folder,
+            start_s or 0,
+            self._origin.info,
+            allow_outside=self.allow_outside,
+        )
 
 
 _COLOURS = (FORECAST.colour, "secondary", "accent", "error")

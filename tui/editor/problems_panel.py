@@ -19,6 +19,9 @@ from tui.editor.tree_model import Tree
 from tui.formatting import plural
 from tui.widgets import Column, VirtualTable
 
+MOST_NOTES = 20
+"""An import may have a note for each of its jobs."""
+
 
 class CoveragePanel(VerticalScroll):
     """The notes; hidden while there are none."""
@@ -61,13 +64,17 @@ class CoveragePanel(VerticalScroll):
         self.set_class(bool(notes), "some")
         with self.app.batch_update():
             await self.remove_children()
-            for note in notes:
+            for note in notes[:MOST_NOTES]:
                 # The ways out stand on buttons.
                 text = note.what.partition("; ")[0] if note.remedies else note.what
                 await self.mount(Static(f"! {text}", classes="note", markup=False))
                 ways = [way for way in note.remedies if is_possible(way, tree)]
                 if ways:
                     await self.mount(Horizontal(*(_WayButton(way, tree) for way in ways), classes="ways"))
+
+            if len(notes) > MOST_NOTES:
+                more = f"! and {plural(len(notes) - MOST_NOTES, 'more note')}; ssmic check lists all"
+                await self.mount(Static(more, classes="note", markup=False))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

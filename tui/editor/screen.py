@@ -186,6 +186,7 @@ your own.
 
     def on_mount(self) -> None:
         """Take part in quitting, offer what is open to the other areas, and watch the file."""
+        self.session.allow_outside = self.ssmic.allow_outside
         self.ssmic.before_quit.append(self.files.loss)
         self.ssmic.rescues.append(self.files.rescue)
         self.ssmic.open_neighbourhood = self.files.open_neighbourhood

@@ -80,7 +80,7 @@ class SeriesImport:
             self._session.open(None)
             return
         work = self._fields.open_work()
-        production = Artist(work.tree, work.folder).production(entry)
+        production = Artist(work.tree, work.folder, allow_outside=work.allow_outside).production(entry)
         if production is not None:
             start, days = begin_of(production.start_s, production.end_s, str(entry.get("zone", "")))
             self._session.apply(lambda _: Change("days of the file", (Put(("start",), start), Put(("days",), days))))

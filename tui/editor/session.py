@@ -60,6 +60,8 @@ class Work:
     """The version that was checked last."""
     owners: dict[Ref, int] = field(default_factory=dict)
     """The number of problems of each part that has any."""
+    allow_outside: bool = False
+    """Whether it may refer to files outside its folder."""
 
     @classmethod
     def opened(cls, path: Path) -> Work:
@@ -191,6 +193,8 @@ class EditSession:
         """What is open; None: nothing."""
         self.ref: Ref = WHOLE
         """The selected part."""
+        self.allow_outside = False
+        """Whether neighbourhoods may refer to files outside their folder."""
         self._checker = Checker()
         self._check_wanted = asyncio.Event()
         self._watchers: list[Callable[[Event], None]] = []
@@ -211,6 +215,8 @@ class EditSession:
             ref: The part to select; the whole neighbourhood if it has no such part.
         """
         self.work = work
+        if work is not None:
+            work.allow_outside = self.allow_outside
         self.ref = ref if work is not None and tree_model.exists(work.tree, ref) else WHOLE
         if work is not None:
             self._check_wanted.set()
@@ -324,7 +330,9 @@ class EditSession:
         work = self.work
         if work is None:
             return
-        checked = await self._checker.check(work.history.current, work.title, work.folder)
+        checked = await self._checker.check(
+            work.history.current, work.title, work.folder, allow_outside=work.allow_outside
+        )
         if work is not self.work:
             return
         if checked.failed is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from tui.editor.tree_model import Tree, at, text
 from tui.formatting import plural
 
 _DAY_S = 86_400
+_Read = Callable[[str], Production]
+"""Reads the production that a file describes, by the file's name in the scenario."""
 
 
 def label_of(way: Remedy, tree: Tree) -> str:
@@ -48,13 +51,14 @@ def is_possible(way: Remedy, tree: Tree) -> bool:
     return all(time_s is not None and time_s >= way.start_s for time_s in times_s)
 
 
-def change_for(way: Remedy, tree: Tree, folder: Path) -> Change | None:
+def change_for(way: Remedy, tree: Tree, folder: Path, *, allow_outside: bool = False) -> Change | None:
     """Return the change that applies a repair; None if nothing changes. May read files.
 
     Args:
         way: The repair.
         tree: The open neighbourhood.
         folder: Base folder of relative file names.
+        allow_outside: Whether files may lie outside it.
 
     Raises:
         ScenarioError: A forecast's file cannot be read.
@@ -67,10 +71,11 @@ def change_for(way: Remedy, tree: Tree, folder: Path) -> Change | None:
             return Change(f"run {plural(days, 'day')}", (Put(("days",), days),), tree_model.WHOLE)
         case ShiftForecasts(producers, days):
             start_s = _time_s(at(tree, ("start",)), None)
+            read = partial(read_referred, folder, kind=Production, allow_outside=allow_outside)
             steps = [
                 step
                 for path, device in _producers(tree, frozenset(producers))
-                for step in _sun_steps(path, device, days, start_s, folder)
+                for step in _sun_steps(path, device, days, start_s, read)
             ]
             return Change(label_of(way, tree).lower(), tuple(steps)) if steps else None
 
@@ -82,22 +87,22 @@ def _producers(tree: Tree, ids: frozenset[str]) -> Iterator[tuple[KeyPath, dict[
                 yield ("houses", i, "devices", j), device
 
 
-def _sun_steps(path: KeyPath, device: dict[str, Any], days: int, start_s: int | None, folder: Path) -> Iterator[Step]:
+def _sun_steps(path: KeyPath, device: dict[str, Any], days: int, start_s: int | None, read: _Read) -> Iterator[Step]:
     """Return the steps that shift a producer's forecasts, and its actual production if it belongs to them."""
     first_s: int | None = None
     for k, prediction in tree_model.items(device.get("predictions")):
         place = (*path, "predictions", k)
-        first_s = _first_s(prediction, start_s, folder) if first_s is None else first_s
+        first_s = _first_s(prediction, start_s, read) if first_s is None else first_s
         issued = prediction.get("issued")
         if _belongs(_time_s(issued, start_s), first_s, start_s):
             moved = shifted(issued, days, start_s)
             moved_s = _time_s(moved, start_s)
             is_early = start_s is not None and moved_s is not None and moved_s < start_s
             yield Put((*place, "issued"), "00:00" if is_early else moved)
-        yield from _series_steps(place, prediction, days, start_s, folder)
+        yield from _series_steps(place, prediction, days, start_s, read)
     actual = device.get("actual")
-    if isinstance(actual, dict) and _belongs(_first_s(actual, start_s, folder), first_s, start_s):
-        yield from _series_steps((*path, "actual"), actual, days, start_s, folder)
+    if isinstance(actual, dict) and _belongs(_first_s(actual, start_s, read), first_s, start_s):
+        yield from _series_steps((*path, "actual"), actual, days, start_s, read)
 
 
 def _belongs(time_s: int | None, first_s: int | None, start_s: int | None) -> bool:
@@ -107,9 +112,7 @@ def _belongs(time_s: int | None, first_s: int | None, start_s: int | None) -> bo
     return abs(time_s - first_s) < abs(time_s - start_s)
 
 
-def _series_steps(
-    place: KeyPath, entry: dict[str, Any], days: int, start_s: int | None, folder: Path
-) -> Iterator[Step]:
+def _series_steps(place: KeyPath, entry: dict[str, Any], days: int, start_s: int | None, read: _Read) -> Iterator[Step]:
     points = entry.get("points")
     if "start" in entry:
         yield Put((*place, "start"), shifted(entry["start"], days, start_s))
@@ -120,20 +123,20 @@ def _series_steps(
         yield Put((*place, "points"), moved)
     elif isinstance(entry.get("file"), str):
         # The file is not changed: its data are copied into the neighbourhood at the new times.
-        found = read_referred(folder, entry["file"], Production)
+        found = read(entry["file"])
         times = (_written(time_s + days * _DAY_S, start_s) for time_s in found.times_s)
         yield Remove((*place, "file"))
         yield Put((*place, "points"), [list(point) for point in zip(times, found.cumulative_wh, strict=True)])
 
 
-def _first_s(entry: dict[str, Any], start_s: int | None, folder: Path) -> int | None:
+def _first_s(entry: dict[str, Any], start_s: int | None, read: _Read) -> int | None:
     """Return when a series begins."""
     points = entry.get("points")
     if "start" in entry:
         return _time_s(entry["start"], start_s)
     if isinstance(points, list) and points and isinstance(points[0], list):
         return _time_s(points[0][0], start_s)
-    return read_referred(folder, entry["file"], Production).start_s if isinstance(entry.get("file"), str) else None
+    return read(entry["file"]).start_s if isinstance(entry.get("file"), str) else None
 
 
 def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value

@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal[
     "event",
     "expectations",
     "expectation",
+    "community",
 ]
 
 WHOLE: Ref = ()
@@ -33,6 +34,7 @@ JOBS: Ref = ("jobs",)
 PROFILES: Ref = ("load_profiles",)
 EVENTS: Ref = ("timeline",)
 EXPECTATIONS: Ref = ("expect",)
+COMMUNITY: Ref = ("community",)
 
 _KINDS: dict[tuple[str, int], Kind] = {
     ("houses", 2): "house",
@@ -45,6 +47,7 @@ _KINDS: dict[tuple[str, int], Kind] = {
     ("timeline", 2): "event",
     ("expect", 1): "expectations",
     ("expect", 2): "expectation",
+    ("community", 1): "community",
 }
 
 
@@ -122,13 +125,17 @@ def ids_of(tree: Tree, ref: Ref) -> tuple[str, str]:
 
 def exists(tree: Tree, ref: Ref) -> bool:
     """Return whether a reference denotes an existing part."""
-    if ref in {WHOLE, JOBS, PROFILES, EVENTS, EXPECTATIONS}:
+    if ref in {WHOLE, JOBS, PROFILES, EVENTS, EXPECTATIONS, COMMUNITY}:
         return True
     # An expectation may be its condition alone.
     return isinstance(at(tree, ref), dict | str if kind_of(ref) == "expectation" else dict)
 
 
-_LENGTHS_OF_REFS = {"houses": (4, 2), **dict.fromkeys(("jobs", "load_profiles", "timeline", "expect"), (2, 1))}
+_LENGTHS_OF_REFS = {
+    "houses": (4, 2),
+    "community": (1,),
+    **dict.fromkeys(("jobs", "load_profiles", "timeline", "expect"), (2, 1)),
+}
 """By first key, the possible lengths of a part's reference, longest first."""
 
 
@@ -191,6 +198,7 @@ def title_of(tree: Tree, ref: Ref) -> str:
         "events": lambda: "Events",
         "event": lambda: f"Event {int(ref[-1]) + 1}",
         "expectations": lambda: "Expectations",
+        "community": lambda: "Community",
         "expectation": lambda: f"Expectation {int(ref[-1]) + 1}",
     }
     return titles[kind_of(ref)]()

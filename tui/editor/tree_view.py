@@ -14,9 +14,10 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from tui.editor import tree_model
+from tui.editor.community_form import key_of
 from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
 from tui.editor.time_fields import Origin, in_words
-from tui.editor.tree_model import EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
+from tui.editor.tree_model import COMMUNITY, EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
 CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="
 
@@ -36,7 +37,7 @@ class Outline:
         match tree_model.kind_of(ref):
             case "neighbourhood":
                 houses = (("houses", i) for i, _ in tree_model.houses(tree))
-                return (*houses, JOBS, PROFILES, EVENTS, EXPECTATIONS)
+                return (*houses, JOBS, PROFILES, EVENTS, EXPECTATIONS, COMMUNITY)
             case "house":
                 return tuple((*ref, "devices", j) for j, _ in tree_model.devices(tree_model.at(tree, ref)))
             case "device":
@@ -81,6 +82,8 @@ class Outline:
                 return "", f"Expectations ({len(self._expectations())})"
             case "profile":
                 return "", str(ref[-1])
+            case "community":
+                return "", f"Community ({key_of(tree)})"
             case _:
                 return "", tree_model.title_of(tree, ref)
 
@@ -176,7 +179,7 @@ class NeighbourhoodTree(Tree[Ref]):
         with self.prevent(Tree.NodeHighlighted):
             self._clear()
             wanted = outline.children(WHOLE)
-            if is_new and len(wanted) <= 14:
+            if is_new and len(wanted) <= 15:
                 opened.update(ref for ref in wanted if ref[:1] == ("houses",))
             self._fill(outline, WHOLE, opened)
             self.root.expand()

@@ -328,7 +328,9 @@ class PreviewPanel(Vertical):
             return
         self.drawn = None
         await asyncio.sleep(after_wall_s)
-        picture = await asyncio.to_thread(Artist(work.tree, work.folder, self.day_index, self._kept).picture, ref)
+        picture = await asyncio.to_thread(
+            Artist(work.tree, work.folder, self.day_index, self._kept, work.allow_outside).picture, ref
+        )
         if self._session.work is work and self._session.ref == ref:
             if picture.days != self.days:
                 self.days = picture.days

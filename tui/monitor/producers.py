@@ -26,11 +26,13 @@ class ProducerRow:
     producer: ObservedProducer
     forecast_wh: float
     committed_wh: float
+    own_use_wh: float
+    """What the base load of its own house takes."""
 
     @property
     def remaining_wh(self) -> float:
-        """Energy not yet committed, Wh per bin."""
-        return max(0.0, self.forecast_wh - self.committed_wh)
+        """Energy that is neither used by its own house nor committed yet, Wh."""
+        return max(0.0, self.forecast_wh - self.own_use_wh - self.committed_wh)
 
 
 _COLUMNS: tuple[Column[ProducerRow], ...] = (
@@ -112,8 +114,10 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
     share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""
     to_come = day.edges_s[1:] > watched.time.time
+    own_use_wh = float(day.own_use_wh.sum())
+    own_use = f"{amount(own_use_wh)} for the base load of its own house, " if own_use_wh > 0 else ""
     text = (
-        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, "
+        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, {own_use}"
         f"{amount(committed_wh)} committed{share}, {amount(float(day.remaining_wh.sum()))} free"
     )
     if watched.time.state not in {"ended", "failed"} and to_come.any():
@@ -168,9 +172,9 @@ class ProducersPane(Pane):
         for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
             day = None if bounds is None else watched.day_of(producer, *bounds, 1)
             rows.append(
-                ProducerRow(producer, 0.0, 0.0)
+                ProducerRow(producer, 0.0, 0.0, 0.0)
                 if day is None
-                else ProducerRow(producer, day.forecast_wh[0], day.committed_wh[0])
+                else ProducerRow(producer, day.forecast_wh[0], day.committed_wh[0], day.own_use_wh[0])
             )
         self.query_one("#producers", VirtualTable).show_rows(rows)
         self._draw()

@@ -91,9 +91,9 @@ class Catalogue(Reads):
             Column("runs", _runs, 7, right=True, sort=lambda book: book.listed.planned_runs),
             Column("state", lambda book: state_cell(book.state), 13),
             Column(
-                "self-s.",
+                "from sun",
                 lambda book: "" if book.listed.problem else percent(book.listed.self_sufficiency),
-                7,
+                8,
                 right=True,
                 sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
                 full="self-sufficiency",

@@ -116,12 +116,11 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
     ),
     Column("own", lambda row: number_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
     Column(
-        "neighb.",
+        "neighbours",
         lambda row: number_kwh(row.split.neighbours_wh),
-        7,
+        10,
         right=True,
         sort=lambda r: r.split.neighbours_wh,
-        full="neighbours",
     ),
     Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
     Column(

@@ -202,7 +202,7 @@ class SimulationPane(Reads):
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
         with self.prevent(Select.Changed):
-            runs.set_options([(_run_title(run), run.run) for run in opened.runs] or [("no run", 0)])
+            runs.set_options([(escape(_run_title(run)), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
             houses.set_options(

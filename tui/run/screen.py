@@ -175,7 +175,11 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def sweep(self) -> None:
         """Open the dialog of a sweep, which shows the one that was started last."""
-        self.app.push_screen(SweepDialog(self._source or "street", self._sweep, self._begin_sweep))
+        self.app.push_screen(
+            SweepDialog(
+                self._source or "street", self._sweep, self._begin_sweep, allow_outside=self.ssmic.allow_outside
+            )
+        )
 
     def action_sweep(self) -> None:
         """Open the dialog of a sweep."""
@@ -211,7 +215,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         try:
             opened = self._open if self._follows else None
             if opened is None:
-                found = await asyncio.to_thread(load, source)
+                found = await asyncio.to_thread(load, source, allow_outside=self.ssmic.allow_outside)
             else:
                 found = Loaded(await asyncio.to_thread(opened.load))
             scenario = found.scenario
@@ -301,7 +305,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             return
         form = self.query_one(RunForm)
         try:
-            scenario = (await asyncio.to_thread(load, source)).scenario
+            scenario = (await asyncio.to_thread(load, source, allow_outside=self.ssmic.allow_outside)).scenario
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
             return

@@ -68,17 +68,26 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
     SweepDialog Button { margin-left: 2; }
     """
 
-    def __init__(self, source: str, sweep: SweepProcess | None, begin: Callable[[SweepProcess], None]) -> None:
+    def __init__(
+        self,
+        source: str,
+        sweep: SweepProcess | None,
+        begin: Callable[[SweepProcess], None],
+        *,
+        allow_outside: bool = False,
+    ) -> None:
         """Open the dialog.
 
         Args:
             source: The scenario that is chosen.
             sweep: The sweep that was started last.
             begin: Starts a sweep, which goes on when the dialog is closed.
+            allow_outside: Whether scenarios may refer to files outside their folder.
         """
         super().__init__()
         self._source = source
         self._begin = begin
+        self._allow_outside = allow_outside
         self.sweep = sweep
         self._results: SweepResults | None = None
 
@@ -151,6 +160,7 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
             tuple(self._text("set").split()),
             int(seeds),
             sample=int(sample) if sample else None,
+            allow_outside=self._allow_outside,
         )
 
     @on(Input.Submitted)

@@ -76,6 +76,8 @@ def arguments(request: SweepRequest) -> list[str]:
             found += [option, text]
     if request.sample is not None:
         found += ["--sample", str(request.sample)]
+    if request.allow_outside:
+        found.append("--allow-outside")
     return found
 
 

@@ -27,6 +27,8 @@ class Application(Protocol):
     """Called when the application ends without asking; each saves unsaved work."""
     open_neighbourhood: Callable[[], OpenNeighbourhood | None]
     """Returns the neighbourhood open in *Neighbourhoods*, or None."""
+    allow_outside: bool
+    """Whether scenarios may refer to files outside their folder."""
     last_input_wall_s: float
     """Time of the last key or mouse event, monotonic clock, s."""
 

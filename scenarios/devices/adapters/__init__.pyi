@@ -2,6 +2,7 @@ from .registry import (
     ADAPTERS as ADAPTERS,
     LANGUAGES as LANGUAGES,
     adapter_for as adapter_for,
+    adapter_names as adapter_names,
     adapter_problems as adapter_problems,
     language_for as language_for,
 )
@@ -10,6 +11,7 @@ __all__ = [
     "ADAPTERS",
     "LANGUAGES",
     "adapter_for",
+    "adapter_names",
     "adapter_problems",
     "language_for",
 ]

@@ -39,6 +39,11 @@ ADAPTERS: Mapping[str, Kind] = {
 """By the name in the scenario file."""
 
 
+def adapter_names(type_: str) -> tuple[str, ...]:
+    """Return the names of the adapters for a type of device, ours first."""
+    return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types), *sorted(LANGUAGES))
+
+
 LANGUAGES = frozenset({"s2"})
 """Names in the scenario file of what devices speak on our own topics; they have no options."""
 

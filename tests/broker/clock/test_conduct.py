@@ -340,6 +340,20 @@ def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: 
     assert LIMIT_WALL_S <= outcome.wall_s <= 2 * LIMIT_WALL_S
 
 
+def test_messages_in_an_earlier_round_than_reported_cost_their_sender_its_place() -> None:
+    """A host that runs on by itself sends to others in its last round: nobody may wait for what came in another one."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        if not grant.alone or grant.time != 7:
+            return {"next": 7} if grant.time < 7 else {}
+        await member.send("a", member.message(grant))
+        return {"sent": {"a": 1}, "more": 1}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+
+
 def test_promised_messages_that_never_come_fail_a_run_that_may_lose_nobody() -> None:
     """At the limit, and the error names the liar."""
     with pytest.raises(ExceptionGroup) as caught:

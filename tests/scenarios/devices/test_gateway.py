@@ -71,6 +71,29 @@ async def test_a_washer_asks_is_told_its_supplier_starts_and_ends(tmp_path: Path
     assert drawn_wh["brandt/dryer"] == pytest.approx(375.0)
 
 
+_WASHER = ("- id: washer", "  type: consumer", "  load_profile: eco40", "  gateway: {answer_s: 3600}")
+"""As the street has it."""
+
+
+@pytest.mark.long
+async def test_a_tariff_that_changes_changes_what_a_job_is_said_to_cost(tmp_path: Path) -> None:
+    """What its neighbour asks for energy from then on, as long as the job has not run."""
+    washer = "".join(f"      {line}\n" for line in _WASHER)
+    brandt = "  - id: brandt\n    devices:\n"
+    text = STREET.replace(washer, "").replace(brandt, brandt + washer)
+    text = text.replace("    guests: 1\n", "").replace(
+        "jobs:\n",
+        "jobs:\n"
+        '  - {house: brandt, device: washer, registered: "00:01", earliest_start: "03:00", latest_start: "03:30"}\n',
+    )
+    text += 'timeline:\n  - {at: "06:20", do: tariff, neighbour_eur_per_kwh: 0.25}\n'
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#") as device:
+        await device.until(lambda: {0.05625, 0.09375} <= {job["price_eur"] for job in device.on("job")})
+        prices = [job["price_eur"] for job in device.on("job") if job["price_eur"] is not None]
+        assert prices == sorted(prices)
+        await run.stop()
+
+
 async def test_a_session_replays_to_the_same_ledger_and_to_the_same_recording(tmp_path: Path) -> None:
     """Without the devices, on other hosts, from the results file and from a file of its own."""
     async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:

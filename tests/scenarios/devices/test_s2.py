@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from s2python.common import (
+    InstructionStatusUpdate,
     PowerForecast,
     PowerForecastElement,
     PowerForecastValue,
@@ -24,6 +25,7 @@ from s2python.generated.gen_s2 import (
     Commodity,
     CommodityQuantity,
     ControlType,
+    InstructionStatus,
     PPBCPowerSequenceStatus,
     RevokableObjects,
     RoleType,
@@ -38,7 +40,7 @@ from s2python.ppbc import (
     PPBCScheduleInstruction,
 )
 
-from agents.device_events import Forecasted, JobAsked, JobTakenBack, Reported
+from agents.device_events import CommandRefused, DeviceCommand, Forecasted, JobAsked, JobTakenBack, Reported
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.adapter import MessageError, MissingLibraryError
 from scenarios.devices.adapters import language_for
@@ -163,10 +165,14 @@ def understood(part: str, message: Any, kind: str = "consumer") -> Any:
     return event
 
 
+HOUR = timedelta(hours=1).total_seconds()
+ONE = [sequence(element(60, 1))]
+
+
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_a_washer_and_a_roof_speak_s2_from_announcement_to_finished(tmp_path: Path) -> None:
     """Definition, instruction for each container, status, measurement and forecast; and the session replays."""
-    async with session(tmp_path, S2_STREET) as run, run.device(f"{WASHER}/#", f"{ROOF}/#") as device:
+    async with session(tmp_path, S2_STREET, pace=60.0) as run, run.device(f"{WASHER}/#", f"{ROOF}/#") as device:
         now_s = int(device.on("state")[0]["time"]) if device.on("state") else NOW_S
 
         def say(topic: str, message: Any, *, retain: bool = False) -> None:
@@ -274,6 +280,35 @@ def test_what_is_consumed_is_positive_in_s2_and_what_is_produced_is_negative() -
     assert expected.production.cumulative_wh == (0, 3000, 3000, 4000)
 
 
+def test_an_instruction_that_is_rejected_is_a_refused_command() -> None:
+    """Other states of an instruction change nothing."""
+
+    def update(state: InstructionStatus) -> InstructionStatusUpdate:
+        return InstructionStatusUpdate(
+            message_id=uuid.uuid4(), instruction_id=uuid.uuid4(), status_type=state, timestamp=at(NOW_S)
+        )
+
+    assert isinstance(understood("report", update(InstructionStatus.REJECTED)), CommandRefused)
+    assert understood("report", update(InstructionStatus.ACCEPTED)) == Reported()
+
+
+def test_instructions_are_the_same_whenever_a_command_is_repeated() -> None:
+    """Their ids stay, each message has one of its own; a job of our own form has no instruction."""
+    asked = understood("request", definition(NOW_S, NOW_S + HOUR, ONE, ONE))
+    assert isinstance(asked, JobAsked)
+    start = DeviceCommand(command="start", device="d", job=asked.id, reference=asked.reference, time_s=NOW_S)
+    again = start.model_copy(update={"attempt": 2, "time_s": NOW_S + 60})
+    said = [
+        [PPBCScheduleInstruction.from_dict(json.loads(payload)["message"]) for payload in one]
+        for one in (resource_manager().commands(start), resource_manager().commands(again))
+    ]
+    assert [one.id for one in said[0]] == [one.id for one in said[1]]
+    assert len({one.message_id for one in (*said[0], *said[1])}) == 4
+    assert [one.execution_time for one in said[1]] == [at(NOW_S + 60), at(NOW_S + 120)]
+    assert resource_manager().commands(start) == resource_manager().commands(start)
+    assert not resource_manager().commands(start.model_copy(update={"reference": ""}))
+
+
 def test_a_profile_is_taken_back() -> None:
     """By revoking its definition."""
     profile_id = uuid.uuid4()
@@ -298,10 +333,6 @@ def test_without_the_library_the_error_says_how_to_install_it(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)
     with pytest.raises(MissingLibraryError, match=r"device 'd' speaks S2.*pip install 'ssmic\[s2\]'"):
         language_for(Gateway(id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter="s2"))
-
-
-HOUR = timedelta(hours=1).total_seconds()
-ONE = [sequence(element(60, 1))]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ import pytest
 from broker.clock import Pace
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
+from scenarios.files import load_text
 from scenarios.home_assistant import Standing
 from scenarios.home_assistant.discovery import STATES, devices_of, object_id
 from scenarios.home_assistant.states import states_at
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
 from tests.patience import PATIENCE_WALL_S
+from tests.scenarios.devices.session import STREET
 from tests.scenarios.lab.neighbourhood import lane
 
 RUN = "monday"
@@ -26,9 +28,10 @@ RUN = "monday"
 
 @dataclass
 class Reader:
-    """What is retained at the broker, and how often each topic was published."""
+    """What is retained at the broker, and what was published first and how often on each topic."""
 
     bus: Bus
+    first: dict[str, bytes] = field(default_factory=dict)
     retained: dict[str, Any] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -37,6 +40,7 @@ class Reader:
         """Read until cancelled."""
         async for event in self.bus.messages():
             if isinstance(event, Delivery):
+                self.first.setdefault(event.topic, event.payload)
                 self.times[event.topic] = self.times.get(event.topic, 0) + 1
                 if event.payload:
                     text = event.payload.decode()
@@ -150,3 +154,18 @@ async def test_a_run_appears_again_after_a_birth_message_takes_requests_and_is_g
             await reader.until(lambda: not [topic for topic in reader.retained if _is_ours(topic)])
     plain = await run_scenario(lane(), RunSettings(seed=1, run_id="x", days=1), MemoryBroker())
     assert outcome.ledger_sha256 == plain.ledger_sha256
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+async def test_a_real_device_is_discovered_at_once_with_what_a_job_is_requested_by() -> None:
+    """Home Assistant passes over entities that are added to a device while it still sets up the first ones."""
+    async with managed_mosquitto() as running, reading(MqttBroker(running.url)) as reader:
+        settings = RunSettings(seed=1, run_id=RUN, pace=Pace(60.0), home_assistant=True)
+        run = asyncio.create_task(run_scenario(load_text(STREET, "real.yaml", None), settings, MqttBroker(running.url)))
+        await reader.until(lambda: f"ssmic/{RUN}/ha/pv/state" in reader.retained)
+        configs = [json.loads(payload) for topic, payload in reader.first.items() if topic.endswith("/config")]
+        (washer,) = [config for config in configs if config["dev"]["name"] == "adler washer"]
+        assert {"ready_by", "start", "withdraw"} <= washer["cmps"].keys()
+        await reader.bus.publish(f"ssmic/{RUN}/control", b'{"v": 2, "command": "stop"}', qos=1)
+        await run

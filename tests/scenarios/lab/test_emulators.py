@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from agents import CumulativeSeries
 from scenarios.lab import Kinds, LabKindError, Street
 from scenarios.lab.device import EmulatedDevice, Lie, Publications
 from scenarios.lab.dtu import AhoyDtu, OpenDtu
@@ -352,3 +354,21 @@ def test_every_device_is_an_emulated_device() -> None:
         *street("zigbee2mqtt").devices,
     ]
     assert all(d.client_id and d.keys and d.subscriptions for d in devices)
+
+
+def test_the_grid_meter_of_a_house_contains_its_base_load() -> None:
+    """What it counts is what base load and appliances draw, less what the panels give."""
+    scenario = lane()
+    times_s = (START_S, START_S + 900, END_S)
+    loads = {h: CumulativeSeries(times_s=times_s, cumulative_wh=(0.0, 50.0, 1550.0)) for h in ("adler", "berg")}
+    quarters = range(START_S, END_S + 1, 900)
+    found = Street(replace(scenario, base_loads=loads), Kinds(), END_S)
+    readings = {now_s: {key: meter.reading(now_s) for key, meter in found.meters.items()} for now_s in quarters}
+    berg = [readings[now_s]["berg/meter"] for now_s in quarters]
+    assert [one.power_w for one in berg[:3]] == pytest.approx([200, 400, 400])
+    assert berg[-1].import_wh == pytest.approx(loads["berg"].energy_wh)
+    adler = readings[quarters[-1]]["adler/meter"]
+    drawn_wh = sum(found.plugs[key].appliance.energy_wh(END_S) for key in (WASHER, "adler/fridge"))
+    given_wh = found.inverters["adler/pv"].energy_wh(END_S)
+    assert adler.import_wh - adler.export_wh == pytest.approx(loads["adler"].energy_wh + drawn_wh - given_wh)
+    assert loads["adler"].energy_wh > 0

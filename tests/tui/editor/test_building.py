@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList, Select, Static
 
@@ -348,6 +349,7 @@ async def test_the_table_of_jobs_leads_to_each(editing: Editing, file: Path) -> 
         await person.until(lambda: person.screen.ref == ("jobs", 0))
 
 
+@pytest.mark.long
 async def test_the_tree_of_a_large_file_holds_what_is_opened(editing: Editing, tmp_path: Path, ours: str) -> None:
     """A week of 1,000 houses has 12,000 jobs; adding all of them to the tree held up the keys for a second."""
     head, houses = ours.split('  - id: "2"\n')

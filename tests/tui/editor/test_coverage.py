@@ -1,5 +1,7 @@
 """What cannot meet in time is told in the editor, with a button for each way out."""
 
+# ruff: noqa: ASYNC240 - a test may wait for its own small files
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,11 +10,13 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, Static
 
+from scenarios.device_notes import repeated_id_notes
 from scenarios.files.coverage import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from tests.scenarios.files.test_coverage import SUN, TEXT
 from tests.tui.driving import click
+from tui.editor.checker import found_in
 from tui.editor.dialogs import Notes
 from tui.editor.edits import written
 from tui.editor.problems_panel import CoveragePanel
@@ -58,7 +62,7 @@ async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing,
 def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
-    (note,) = document.check("s.yaml", folder)[1]
+    (note,) = found_in(document, "s.yaml", folder)[1]
     way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
@@ -95,7 +99,7 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
     for time in ("05:00", "06:00", "12:00"):
         text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
     document = Document(text)
-    (note,) = document.check("s.yaml", tmp_path)[1]
+    (note,) = found_in(document, "s.yaml", tmp_path)[1]
     move, shift = note.remedies
     assert isinstance(move, MoveStart)
     assert not is_possible(move, document.value())
@@ -122,3 +126,24 @@ async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path
         await person.settle()
         assert person.work.path is None
         assert person.work.tree["houses"][0]["id"] == "30"
+
+
+@pytest.mark.long
+async def test_ids_that_repeat_and_jobs_without_room_are_noted_as_check_notes_them(
+    editing: Editing, file: Path, ours: str
+) -> None:
+    """In the words of `ssmic check`; the notes go with their cause."""
+    jobs = '  - {house: "1", device: dishwasher, id: dinner, registered: "16:00", earliest_start: "18:00", latest_start'
+    old = '  - {house: "1", device: dishwasher, registered: "16:00", earliest_start: "18:00", latest_start'
+    file.write_text(ours.replace(old, jobs) + f'{jobs}: "18:10"}}\n{jobs}: "18:10"}}\n', encoding="utf-8")
+    scenario = load_text(file.read_text(encoding="utf-8"), "ours.yaml", file.parent)
+    async with editing(file, size=(140, 45)) as person:
+        said = [str(one.render()) for one in person.screen.query_one(CoveragePanel).query(Static)]
+        assert [f"! {note}" for note in repeated_id_notes(scenario)] == said[-1:]
+        assert "job id 'dinner' is used 3 times" in said[-1]
+        assert any("runs at the same time as another job of device 'dishwasher'" in one for one in said)
+        await person.show("jobs", 3)
+        await person.press("delete")
+        await person.until(lambda: len(person.work.tree["jobs"]) == 3)
+        await person.settle()
+        assert not any("is used 3 times" in note.what for note in person.work.notes)

@@ -77,6 +77,16 @@ def test_a_job_with_a_problem(looks_the_same: Any, size: tuple[int, int], file: 
 
 
 @SIZES
+def test_a_community(looks_the_same: Any, size: tuple[int, int], file: Path) -> None:
+    """How bills are settled; the text says what a field means."""
+    community = "{key: static, coefficients: {'1': 0.6}, grid_fee_eur_per_kwh: 0.09, vat_percent: 19}"
+    tariff = "{import_eur_per_kwh: 0.3, feed_in_eur_per_kwh: 0.1, neighbour_eur_per_kwh: 0.2, grid_kg_co2_per_kwh: 0.4}"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}tariff: {tariff}\ncommunity: {community}\n", encoding="utf-8")
+    assert looks_the_same(str(file), size, ("end", "enter"))
+
+
+@SIZES
 def test_devices_to_pick_from(looks_the_same: Any, size: tuple[int, int]) -> None:
     """With the picture of the one under the cursor."""
     assert looks_the_same("street", size, ("down", "a"))

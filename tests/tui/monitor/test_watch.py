@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 from contextlib import AsyncExitStack
@@ -24,6 +23,7 @@ from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until
+from tests.tui.terminal import environment
 from tui.monitor.join_dialog import RunChooser
 from tui.monitor.screen import NegotiationsScreen
 from tui.shell.dialogs import AskText, Confirm
@@ -32,7 +32,6 @@ from tui.shell.navigation import WatchBroker
 from tui.widgets.table import VirtualTable
 
 Opened = Any
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -159,7 +158,7 @@ async def test_a_household_that_dies_is_told_until_it_is_back(
         async def begin(*arguments: str) -> asyncio.subprocess.Process:
             command = (sys.executable, "-m", "tui", *arguments, "--broker", str(running.url), "--run", "r")
             quiet = asyncio.subprocess.DEVNULL
-            process = await asyncio.create_subprocess_exec(*command, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
+            process = await asyncio.create_subprocess_exec(*command, env=environment(), stdout=quiet, stderr=quiet)
             processes.push_async_callback(process.wait)
             processes.callback(kill, process)
             return process

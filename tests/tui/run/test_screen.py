@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.files.test_coverage import TEXT
 from tests.tui.driving import dialog, notices, steps, until
+from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
 from tui.run.preview import first_day
@@ -30,7 +30,6 @@ from tui.widgets.table import VirtualTable
 from tui.widgets.table_rendering import placed
 
 Opened = Any
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def the_screen(pilot: Pilot[Any]) -> RunScreen:
@@ -56,7 +55,7 @@ def command_line_ledger(*arguments: str) -> str:
     """Return the ledger's hash of the first run of `ssmic run`."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "tui", "run", *arguments, "--json"],
-        env=ENVIRONMENT,
+        env=environment(),
         capture_output=True,
         check=True,
     )

@@ -1,0 +1,34 @@
+"""The table of attacks is complete, and each test that it names exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.redteam.attacks import COST_THE_MEMBER_ITS_PLACE, LEAVE_NO_TRACE
+from tests.redteam.test_protocol_attacks import CASES
+
+FOLDER = Path(__file__).parent
+ROW = re.compile(r"^\| (\d+) \| .+ \| (`.+`) \|$")
+NUMBERS_OF = {
+    "test_the_run_is_done_without_the_liar_if_need_be": {case.number for case in CASES},
+    "test_an_attack_leaves_no_trace": {int(name.split()[0]) for name in LEAVE_NO_TRACE if name[0].isdigit()},
+    "test_values_out_of_all_bounds_cost_the_member_its_place": {
+        int(name.split()[0]) for name in COST_THE_MEMBER_ITS_PLACE
+    },
+}
+"""By parametrised test, the attacks that it makes."""
+
+
+def test_each_attack_has_a_test() -> None:
+    """All 74, in order; a parametrised test makes each attack that it is named for, and no other."""
+    rows = [row for line in (FOLDER / "README.md").read_text().splitlines() if (row := ROW.match(line))]
+    assert [int(row[1]) for row in rows] == list(range(1, 75))
+    named: dict[str, set[int]] = {name: set() for name in NUMBERS_OF}
+    for row in rows:
+        for test in re.findall(r"`([^`]+)`", row[2]):
+            file, name = test.split("::")
+            assert re.search(rf"def {name}\(", (FOLDER / file).read_text()), test
+            if name in named:
+                named[name].add(int(row[1]))
+    assert named == NUMBERS_OF
