@@ -412,8 +412,7 @@ class Producer(Agent[AnyMessage]):
         """Tell the manager that less is left than it knows, if a job asked in vain because of that."""
         if self._headroom is None:
             return
-        first_s, end_s = max(task.earliest_start_s, self.now_s), task.latest_start_s + task.load.duration_s
-        need = Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
+        need = _need(task, self.now_s)
         if self._headroom.bounds.may_serve(need):
             view = view_of(state)
             if not view.bounds.may_serve(need):
@@ -473,9 +472,15 @@ class Producer(Agent[AnyMessage]):
             return
         self._show_headroom(state)
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
+        # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
+        bounds = view_of(state).bounds if self._waiting and self._provisional is None else None
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)
-            if prospect == client.told or not self._scheduler.has_room(state, client.task):
+            if prospect == client.told:
+                continue
+            if bounds is not None and not bounds.may_serve(_need(client.task, self.now_s)):
+                continue
+            if not self._scheduler.has_room(state, client.task):
                 continue
             if self._provisional is None or self._provisional.may_open(job_id, self.now_s):
                 self._waiting[job_id] = replace(client, told=prospect)
@@ -503,6 +508,12 @@ class Producer(Agent[AnyMessage]):
             firm=self._provisional.firm(committed, self.now_s),
             waiting=tuple(client.task for client in self._waiting.values()),
         )
+
+
+def _need(task: Task, now_s: int) -> Need:
+    """Return what a task needs from now on."""
+    first_s, end_s = max(task.earliest_start_s, now_s), task.latest_start_s + task.load.duration_s
+    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
 
 
 def _held(commitment: Commitment) -> Commitment:
