@@ -351,6 +351,10 @@ class Member:
             "busy": False,
             "failure": None,
         }
+        if record.is_asking:
+            done["asking"] = True
+        if record.next_step is not None:
+            done["resume"] = record.next_step
         turn = Turn(self, grant, envelopes, sent, done)
         if self._attack is not None:
             self._attack(turn)
