@@ -568,7 +568,7 @@ gaps = st.lists(st.integers(1, 600) | st.integers(1, 40_000), min_size=1, max_si
 @example([("household away", 1.0, ""), ("pause", 2.0, ""), ("household away", 1.0, "")], "3600x", [20_000] * 6)
 @example([("pace", 5.0, "60x"), ("household away", 3.0, ""), ("kill and come back", 5.0, "")], "300x", [600] * 6)
 @given(todo=operations, pace=paces, gaps_s=gaps)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_every_event_happens_when_it_is_due(todo: list[Operation], pace: str, gaps_s: list[int]) -> None:
     """Whatever is paused, resumed, paced, ended and started again, in whatever order."""
     check_when_events_happen(todo, pace, gaps_s)
