@@ -77,6 +77,7 @@ async def test_a_name_is_typed_and_the_rest_of_the_file_stays(editing: Editing, 
         assert "Geschirr" in person.text
 
 
+@pytest.mark.long
 async def test_an_id_that_is_taken_is_said_at_once(editing: Editing, file: Path) -> None:
     """At the field, before anything else is checked; jobs follow the id that it becomes."""
     async with editing(file) as person:

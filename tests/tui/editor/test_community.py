@@ -24,6 +24,7 @@ async def _choose(person: Any, label: str, value: str) -> None:
     await person.settle()
 
 
+@pytest.mark.long
 async def test_a_community_is_set_up_undone_and_taken_away(editing: Editing, file: Path, ours: str) -> None:
     """What the form sets is what the file says, and the rest of the file stays."""
     file.write_text(ours + _TARIFF, encoding="utf-8")

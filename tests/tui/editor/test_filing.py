@@ -166,6 +166,7 @@ def _pickled(house_id: int) -> bytes:
         return pickle.dumps(thing("Neighbourhood", id=1, houses=[house]))
 
 
+@pytest.mark.long
 async def test_a_pickle_is_imported(editing: Editing, tmp_path: Path) -> None:
     """Chosen from the tree of files; the job's window and its load profile are there, and saving makes it YAML."""
     (tmp_path / "street.pickle").write_bytes(_pickled(42))

@@ -205,6 +205,7 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         await until(pilot, lambda: "+02:00" in str(status.render()))
 
 
+@pytest.mark.long
 async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: Opened, street: Scenario) -> None:
     """The offset travels in the roster."""
     broker = MemoryBroker()
@@ -236,6 +237,7 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
         assert max(chart._series[0].values) > 1_000, "there is no day before the first"
 
 
+@pytest.mark.long
 async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opened, street: Scenario) -> None:
     """It says when, and the value of each series there, in place of the legend."""
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):

@@ -203,6 +203,7 @@ async def test_a_file_that_somebody_else_changed_is_asked_about(
         assert houses_of(await user.ended()) == houses
 
 
+@pytest.mark.long
 async def test_an_import_that_was_never_saved_asks_for_its_file(opened: Opened, tmp_path: Path) -> None:
     """Its name stands in the field until then."""
     folder = tmp_path / "input"
@@ -232,6 +233,7 @@ async def test_an_import_that_was_never_saved_asks_for_its_file(opened: Opened, 
         assert houses_of(await user.ended()) == 1
 
 
+@pytest.mark.long
 async def test_another_scenario_is_run_until_another_one_is_opened(opened: Opened, ours: Path) -> None:
     """Whoever chose from the list, or typed, meant it."""
     async with working(opened, ours) as user:
