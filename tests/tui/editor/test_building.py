@@ -169,6 +169,7 @@ async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) ->
         assert "is not after" in person.problems_at("load profile")
 
 
+@pytest.mark.long
 async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> None:
     """With a sky to begin with; its job then has no consumer, and undo brings everything back."""
     async with editing(file) as person:
@@ -186,6 +187,7 @@ async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> No
         assert person.work.problems == ()
 
 
+@pytest.mark.long
 async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: Path) -> None:
     """Each drawn; the new one is issued later."""
     async with editing(file, size=WIDE) as person:
@@ -206,6 +208,7 @@ async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: P
         assert len(person.work.tree["houses"][0]["devices"][1]["predictions"]) == 1
 
 
+@pytest.mark.long
 async def test_a_forecast_comes_from_a_file(editing: Editing, file: Path) -> None:
     """By mouse, for a producer that is there; drawn as soon as it is chosen. What it really gives likewise."""
     start_s = 1_781_992_800
@@ -233,6 +236,7 @@ def _names(person: Any, path: tuple[Any, ...], file: str) -> bool:
     return file in str(tree_model.at(person.work.tree, path))
 
 
+@pytest.mark.long
 async def test_the_tree_answers_to_the_mouse(editing: Editing, file: Path) -> None:
     """A click shows a part; one on its sign opens it; the buttons below its fields do what the keys do."""
     async with editing(file, size=WIDE) as person:
@@ -278,6 +282,7 @@ async def test_the_palette_does_what_the_keys_do(editing: Editing, file: Path) -
         await person.until(lambda: len(person.work.tree["jobs"]) == 3)
 
 
+@pytest.mark.long
 async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editing, file: Path, ours: str) -> None:
     """By a key and by the mouse; what refers to them goes with them."""
     async with editing(file, size=WIDE) as person:

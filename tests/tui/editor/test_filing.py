@@ -227,6 +227,7 @@ async def test_closing_asks_about_changes(editing: Editing, file: Path, ours: st
     assert file.read_text(encoding="utf-8") == ours.replace("# short\n", "# short\ndescription: Warm\n")
 
 
+@pytest.mark.long
 async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None:
     """From whatever area."""
     async with editing(file) as person:
@@ -318,6 +319,7 @@ def _write(file: Path, text: str) -> None:
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
 
 
+@pytest.mark.long
 async def test_it_is_run_from_here(editing: Editing, file: Path) -> None:
     """What is not saved is saved first, if that is meant."""
     async with editing(file) as person:

@@ -67,6 +67,7 @@ def test_a_short_word_is_found_at_the_beginning_of_words_only() -> None:
     assert all(rank_of(appliance.title, appliance.title) == 0 for appliance in APPLIANCES.values())
 
 
+@pytest.mark.long
 async def test_from_a_file_stands_first_and_the_path_completes_by_tab(editing: Editing, file: Path) -> None:
     """By keys alone: up to the way to a file, Enter, the field has the focus, Tab, Enter."""
     (file.parent / "loads").mkdir()

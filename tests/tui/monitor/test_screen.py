@@ -162,6 +162,7 @@ async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scena
         assert watched.lines.total == len(every)
 
 
+@pytest.mark.long
 async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scenario) -> None:
     """A kind is chosen from its list; a pane by its tab."""
     async with watching(opened, street, size=WIDE) as (pilot, _, run):
@@ -258,6 +259,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
         assert not chart.cursor_text
 
 
+@pytest.mark.long
 async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:
     """From request to contract, with the reason of each refusal."""
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):
@@ -281,6 +283,7 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         assert sequence.rows[-1].kind in {"ContractAgreed", "ContractAmended", "Withdraw", "Amend"}
 
 
+@pytest.mark.long
 async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> None:
     """More messages than memory holds: the first is there, a text finds it, and so does its job."""
     count = IN_MEMORY + 2_000

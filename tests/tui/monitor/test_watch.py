@@ -44,6 +44,7 @@ async def take_control(pilot: Any) -> None:
     await until(pilot, lambda: pilot.app.watching.may_control)
 
 
+@pytest.mark.long
 @needs_mosquitto
 async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
     """Watched from the middle on, read-only until control is taken; the ledger is that of a run nobody watched."""

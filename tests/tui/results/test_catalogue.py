@@ -134,6 +134,7 @@ async def test_a_run_that_was_killed_is_told_from_one_that_goes_on(opened: Opene
         assert table(pilot, "#books").rows[0].state == "stale"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
     """By a part of a name; by a column, with the mouse."""
@@ -166,6 +167,7 @@ async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_
         assert "insertion" in text(pilot, "SimulationPane .title")
 
 
+@pytest.mark.long
 async def test_another_area_opens_results(opened: Opened, results_folder: Path) -> None:
     """As *Run* does when a run is over; a file that is gone is said to be."""
     async with opened(first_area="run") as pilot:

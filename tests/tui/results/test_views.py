@@ -137,6 +137,7 @@ async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder:
         assert pilot.app.screen.query_one("#tab-house .peaks Input", Input).value == "60"
 
 
+@pytest.mark.long
 async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, results_folder: Path) -> None:
     """From the table of households, by the keys for the next one, and from the list."""
     with ResultsReader(results_folder / FIFTY) as results:
@@ -158,6 +159,7 @@ async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, resu
         await drawn(pilot, lambda sheet: sheet.house == houses[0])
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_another_run_is_chosen(opened: Opened) -> None:
     """By the keys for the next one, from the list, and from all runs."""

@@ -152,6 +152,7 @@ async def test_unsaved_changes_are_saved_on_the_way(opened: Opened, ours: Path, 
             assert read(ours) == TEXT
 
 
+@pytest.mark.long
 async def test_a_new_neighbourhood_asks_for_its_file(opened: Opened, tmp_path: Path) -> None:
     """A copy that was changed, too: it has no file, and runs from the one that is chosen."""
     async with working(opened, "street") as user:
@@ -167,6 +168,7 @@ async def test_a_new_neighbourhood_asks_for_its_file(opened: Opened, tmp_path: P
         assert user.run.query_one("#source", Input).value == "mine.yaml"
 
 
+@pytest.mark.long
 async def test_an_unchanged_copy_runs_as_the_bundled_one(opened: Opened) -> None:
     """Nothing has to be saved for that."""
     async with working(opened, "scarce") as user:

@@ -32,6 +32,7 @@ class Knot:
         self.content = [[] for _ in range(size)]  # type: ignore[var-annotated]
 
 
+@pytest.mark.long
 def test_all_is_looked_at_once_in_every_pause_and_never_while_keys_come(looks_at_all: list[str]) -> None:
     """In the end Python looks as before."""
     before = gc.get_threshold()

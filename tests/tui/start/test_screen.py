@@ -72,6 +72,7 @@ async def test_without_a_history_the_start_screen_offers_what_is_bundled(opened:
         await until(pilot, lambda: _desk(pilot).work is not None and _desk(pilot).work.source == "street")
 
 
+@pytest.mark.long
 async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Opened, tmp_path: Path) -> None:
     """The newest first; a file that is gone is not; Del takes one off the list and leaves the file."""
     for name in ("old", "new", "gone"):
