@@ -439,7 +439,7 @@ class Manager(Agent[AnyMessage]):
             return
         entry = self.ledger.get(report.contract_id)
         if entry is None or self._job_of(entry.contract).agent != sender:
-            self.reject(sender, f"reports on contract {report.contract_id!r}, which is none of its own")
+            self.reject(sender, f"reports on contract {report.contract_id!r}, which is not its own")
         elif entry.state == "standing":  # else the producer has ended it, which the consumer could not know
             if entry.contract.start_s <= self.now_s:
                 self.reject(sender, f"changes contract {report.contract_id!r}, whose job has started")

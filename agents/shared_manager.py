@@ -219,7 +219,7 @@ class SharedManager(Manager):
         contract = report.contract
         entry = self.ledger.get(contract.contract_id)
         if entry is None or self._job_of(entry.contract).agent != sender:
-            self.reject(sender, f"reports on contract {contract.contract_id!r}, which is none of its own")
+            self.reject(sender, f"reports on contract {contract.contract_id!r}, which is not its own")
         elif entry.state == "standing":
             problem = self._problem_with_amendment(entry.contract, contract)
             if problem:

@@ -826,8 +826,8 @@ class Clock:
         """Have hosts put out whose timers, or requests for rounds, are more than their agents can need."""
         for host in sorted(step.counts.keys() & self._removable):
             if step.timers_s.get(host) == step.time_s:
-                most = self.settings.most_timers.get(host)
-                if self._initiatives.fire(host) > (most or 0) and most is not None:
+                fired, most = self._initiatives.fire(host), self.settings.most_timers.get(host)
+                if most is not None and fired > most:
                     self._conduct.condemn(host, f"it has set more than {most:,} timers")
 
     def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:

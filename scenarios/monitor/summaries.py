@@ -96,7 +96,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
     "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
-    "Scored": lambda body, _: f"{len(body['left_out'])} producers scored for jobs that were not told of them",
+    "Scored": lambda body, _: f"{len(body['left_out'])} producers scored for jobs whose lists left them out",
     "Declined": lambda body, _: f"{body['producer']} declined",
     "ProducerLeft": lambda body, _: f"{body['producer']} takes no more requests",
     "Happened": lambda body, _: _event(body),

@@ -111,7 +111,7 @@ def lab(
     ] = True,
     paused: Annotated[
         bool,
-        typer.Option("--paused", help="Let time begin only when somebody publishes 'resume' on ssmic/<run>/control."),
+        typer.Option("--paused", help="Let time begin only once 'resume' is published on ssmic/<run>/control."),
     ] = False,
     controller: Annotated[
         str | None,
