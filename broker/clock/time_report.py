@@ -148,7 +148,7 @@ class Reporter:
             and now_wall_s - awaited.since_wall_s >= STALLED_AFTER_WALL_S
         )
         if is_stalled and not self._is_stalled:
-            log.warning("run stalled", waiting_for=list(awaited.hosts))
+            log.warning("run stalled", waiting_for=list(awaited.hosts[:MOST_NAMED]), hosts=len(awaited.hosts))
         elif self._is_stalled and not is_stalled:
             log.warning("run resumed")
         self._is_stalled = is_stalled
