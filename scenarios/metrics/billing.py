@@ -25,6 +25,8 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Community, Scenario, Tariff, TariffChange, Zone
 
 WH_PER_KWH = 1000.0
+MOST_CELLS = 20_000_000
+"""Houses times minutes that are billed at once, 160 MB for each of a dozen arrays; the bills of more are added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,12 @@ def bills(
         parts = [Part(settlement, begin, max(begin, end)) for begin, end in pairwise(bounds)]
     tariffs = [tariff, *(change.tariff for change in changes)]
     at = zone or Zone()
-    billed = [_bills(part, producer_house, of, at) for part, of in zip(parts, tariffs, strict=True)]
+    most = max(1, MOST_CELLS // max(1, len(settlement.houses)))
+    billed = [
+        _bills(small, producer_house, of, at)
+        for part, of in zip(parts, tariffs, strict=True)
+        for small in part.split(most)
+    ]
     return {house: sum((one[house] for one in billed[1:]), start=first) for house, first in billed[0].items()}
 
 
@@ -140,6 +147,20 @@ class Part:
         """Which ones."""
         return slice(self.begin, self.end)
 
+    def split(self, most: int) -> list[Part]:
+        """Return it in parts of at most so many minutes; an empty one as it is."""
+        begins = range(self.begin, self.end, most) or [self.begin]
+        return [Part(self.settlement, begin, min(begin + most, self.end)) for begin in begins]
+
+    @property
+    def export_wh(self) -> FloatArray:
+        """The surplus of each producer, shape (P, minutes of the part)."""
+        settlement, base = self.settlement, self.settlement.base_load
+        rest_wh = settlement.produced_wh[:, self.minutes] - settlement.delivered_wh[:, self.minutes]
+        if base is not None:
+            rest_wh -= base.given_wh[:, self.minutes] + base.sold_wh[:, self.minutes]
+        return rest_wh
+
 
 def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
     """Return every house's bill for some minutes."""
@@ -148,10 +169,10 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: 
     index = {house: i for i, house in enumerate(settlement.houses)}
     roof_wh = np.zeros_like(consumed_wh)
     left_wh = np.zeros_like(consumed_wh)
-    export_wh = settlement.export_wh
+    export_wh = part.export_wh
     for i, producer in enumerate(settlement.producers):
         roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i, minutes]
-        left_wh[index[producer_house[producer]]] += export_wh[i, minutes]
+        left_wh[index[producer_house[producer]]] += export_wh[i]
     lacking_wh = consumed_wh - settlement.house_delivered_wh[:, minutes]
     own_use_wh = np.minimum(left_wh, lacking_wh)
     bought_wh, sold_wh, traded_eur = _among_neighbours(part, producer_house, index, tariff.neighbour_eur_per_kwh, zone)

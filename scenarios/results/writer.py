@@ -48,6 +48,9 @@ from scenarios.timeline import as_happened, happening_of
 
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
+MOST_MINUTES = 10_000_000
+"""Up to so many minutes, of all houses and producers together, a run's energy is written minute by minute. Beyond, that
+would take longer than the run and some gigabytes; `ssmic results export` computes the same from the contracts."""
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
 _RETRY_WALL_S = 0.5
@@ -290,7 +293,7 @@ class RunWriter:
         without: Sequence[DroppedHost] = (),
         disputes: Sequence[str] = (),
     ) -> None:
-        """Write what is left, the energy of every minute, and the run's figures; the run is over.
+        """Write what is left, the energy of every minute (see `MOST_MINUTES`), and the run's figures; the run is over.
 
         Args:
             state: How it ended.
@@ -317,7 +320,8 @@ class RunWriter:
         bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
-            self._write_minutes(settled)
+            if settled.minutes * (len(settled.houses) + len(settled.producers)) <= MOST_MINUTES:
+                self._write_minutes(settled)
             write_bills(self._connection, self.run, bills)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
