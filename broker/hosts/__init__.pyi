@@ -12,6 +12,7 @@ from .directory import (
     check_session as check_session,
 )
 from .host import (
+    ClockSigns as ClockSigns,
     Host as Host,
 )
 from .journal import (
@@ -28,6 +29,7 @@ __all__ = [
     "AgentLostError",
     "AskLapsedError",
     "Channel",
+    "ClockSigns",
     "Host",
     "HostJournal",
     "Incoming",
