@@ -43,7 +43,7 @@ def replay(
     What devices said is taken at the same seconds of virtual time; the devices themselves are left alone.
     """
     from scenarios.simulation import open_simulation, read_recording
-    from tui.cli.simulate import print_json
+    from tui.cli.simulate import print_json, save_recording
     from tui.console import output
     from tui.exit_codes import FAILED, complain
     from tui.logs import configure_logs
@@ -81,14 +81,3 @@ def replay(
     if not same:
         complain(f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}")
         raise typer.Exit(FAILED)
-
-
-def save_recording(results_file: Path, record: Path) -> None:
-    """Write the session in a results file to a file of its own.
-
-    Raises:
-        RecordingError: The file cannot be written.
-    """
-    from scenarios.simulation import read_recording
-
-    read_recording(results_file).save(record)

@@ -19,7 +19,6 @@ from scenarios.results.comparison import SimulationComparison, compare_simulatio
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
-from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
@@ -229,3 +228,14 @@ def _show_compared(
     for file in files:
         left_out = "" if file in counted else " (no finished run, so it is not compared)"
         console.print(f"Results: {file}{left_out}", soft_wrap=True)
+
+
+def save_recording(results_file: Path, record: Path) -> None:
+    """Write the session in a results file to a file of its own.
+
+    Raises:
+        RecordingError: The file cannot be written.
+    """
+    from scenarios.simulation import read_recording
+
+    read_recording(results_file).save(record)
