@@ -28,17 +28,13 @@ from .errors import (
     SettingsError as SettingsError,
 )
 from .gateway import (
+    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
+    GatewayConsumer as GatewayConsumer,
+    GatewayProducer as GatewayProducer,
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
     Waiting as Waiting,
-)
-from .gateway_consumer import (
-    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
-    GatewayConsumer as GatewayConsumer,
-)
-from .gateway_producer import (
-    GatewayProducer as GatewayProducer,
 )
 from .ledger import (
     LedgerEntry as LedgerEntry,
@@ -103,17 +99,10 @@ from .producer import (
 from .provisional import (
     Promise as Promise,
 )
-from .rankings import (
-    Places as Places,
-    Question as Question,
-    Ranking as Ranking,
-)
+from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
-)
-from .scores import (
-    NEW_PRODUCER as NEW_PRODUCER,
 )
 from .sequencing import (
     Busy as Busy,
@@ -124,16 +113,6 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
-from .shared_consumer import (
-    SharedConsumer as SharedConsumer,
-    supplier_of as supplier_of,
-)
-from .shared_manager import (
-    SharedManager as SharedManager,
-)
-from .shared_producer import (
-    SharedProducer as SharedProducer,
-)
 from .shares import (
     Share as Share,
     load_mwh as load_mwh,
@@ -141,6 +120,12 @@ from .shares import (
     produced_mwh as produced_mwh,
     shares_of as shares_of,
     unpacked as unpacked,
+)
+from .sharing import (
+    SharedConsumer as SharedConsumer,
+    SharedManager as SharedManager,
+    SharedProducer as SharedProducer,
+    supplier_of as supplier_of,
 )
 
 __all__ = [

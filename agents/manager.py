@@ -21,7 +21,6 @@ from typing import Literal
 import numpy as np
 import structlog
 
-from agents.asking import FIRST_PORTION, Board, Negotiation, WaitingJobs
 from agents.device_events import JobState
 from agents.headroom import View
 from agents.ledger import LedgerEntry, LedgerEvent
@@ -56,9 +55,8 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
 from agents.negotiating import RANKED, NegotiationSettings
-from agents.rankings import Places, Question, ranking_for
+from agents.ranking import FIRST_PORTION, Board, Negotiation, Places, Question, Scores, WaitingJobs, ranking_for
 from agents.register import JobRegister, RegisteredJob
-from agents.scores import Scores
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)

@@ -46,7 +46,7 @@ class NegotiationSettings:
     ask_at_once: int = 1
     """How many producers a job asks at the same time; of those that accept, it takes the one that ranks first."""
     ranking: str = "scores"
-    """In which order; see `agents.rankings`."""
+    """In which order; see `agents.ranking.rankings`."""
 
     def __post_init__(self) -> None:
         problems = []

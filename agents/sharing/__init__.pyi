@@ -26,6 +26,16 @@ from .settings import (
     SupplySettings as SupplySettings,
     comes_first as comes_first,
 )
+from .shared_consumer import (
+    SharedConsumer as SharedConsumer,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
 
 __all__ = [
     "ABOUT_PREFERENCE",
@@ -40,10 +50,14 @@ __all__ = [
     "PriceView",
     "PricesOfMinutes",
     "Remaining",
+    "SharedConsumer",
+    "SharedManager",
+    "SharedProducer",
     "SupplyRule",
     "SupplySettings",
     "comes_first",
     "compose",
     "cost_of",
     "start_without_sun",
+    "supplier_of",
 ]

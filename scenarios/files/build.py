@@ -17,11 +17,11 @@ from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
 from scenarios.files.faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
-from scenarios.files.price_build import build_community, build_tariff
+from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
-from scenarios.files.timeline_build import Known, build_expectations, build_timeline
+from scenarios.files.timeline import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
 from scenarios.scenario import (

@@ -17,10 +17,10 @@ from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
-from scenarios.files.price_dump import community_entry, tariff_entry
+from scenarios.files.prices import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
 from scenarios.files.series import constant_w
-from scenarios.files.timeline_dump import expect_entries, timeline_entries
+from scenarios.files.timeline import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
 from scenarios.files.yaml_nodes import resolve

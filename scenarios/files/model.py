@@ -27,8 +27,8 @@ from scenarios.files.entries import (
     Unit,
     ZoneOfTimes,
 )
-from scenarios.files.price_model import CommunityEntry, PriceEntry
-from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
+from scenarios.files.prices import CommunityEntry, PriceEntry
+from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
 
 VERSION = 1

@@ -15,7 +15,7 @@ from scenarios.files.entries import UNKNOWN
 from scenarios.files.model import VERSION, TariffEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
-from scenarios.files.timeline_model import MAX_SPAN_S
+from scenarios.files.timeline import MAX_SPAN_S
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from scenarios.files.timeline_model import after_start_s
+from scenarios.files.timeline import after_start_s
 from scenarios.scenario import Zone
 
 MAX_TIME_S = 253_402_300_799

@@ -24,10 +24,10 @@ from scenarios.files.model import (
     ProducerEntry,
     ScenarioFile,
 )
-from scenarios.files.price_model import PRICE_FORMS
+from scenarios.files.prices import PRICE_FORMS
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
-from scenarios.files.timeline_model import EVENT_ENTRIES
+from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _MAX_ROUNDS = 10

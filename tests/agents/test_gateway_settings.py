@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.gateway import GatewaySettings, PriceChange, Prices
+from agents.gateway.gateway_settings import GatewaySettings, PriceChange, Prices
 from agents.model import GRID
 
 EVENING_S = 64_800

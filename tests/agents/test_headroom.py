@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agents.asking import Board, Negotiation
 from agents.energy import LoadProfile, Production
 from agents.headroom import Need, View, view_of
+from agents.ranking.asking import Board, Negotiation
+from agents.ranking.scores import Scores
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
-from agents.scores import Scores
 
 HOUR_S = 3600
 NOW_S = 1_466_460_000

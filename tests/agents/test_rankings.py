@@ -13,7 +13,7 @@ from agents.manager import Manager
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
 from agents.negotiating import NegotiationSettings, known_rankings
-from agents.rankings import Places, Question, ranking_for
+from agents.ranking.rankings import Places, Question, ranking_for
 from agents.register import JobRegister
 from scenarios.results import ResultsReader
 from tests.agents.correspondence import Correspondent, correspond

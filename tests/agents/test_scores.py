@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.scores import NEW_PRODUCER, Scores
+from agents.ranking.scores import NEW_PRODUCER, Scores
 
 
 def test_a_new_producer_starts_in_the_middle_and_the_lowest_score_is_asked_first() -> None:

@@ -17,11 +17,11 @@ from tui.editor import commands
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
-from tui.editor.generate_dialog import GenerateDialog
+from tui.editor.generating import GenerateDialog
 from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
-from tui.editor.series_import import SeriesImport, is_series
+from tui.editor.series import SeriesImport, is_series
 from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath

@@ -23,8 +23,8 @@ from scenarios.files import (
 )
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
-from tui.editor.script_model import condition_of, event_in_words, moment_s
-from tui.editor.time_fields import Origin, seconds
+from tui.editor.forms import Origin, seconds
+from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural
 from tui.shell import Days

@@ -14,9 +14,8 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from tui.editor import tree_model
-from tui.editor.community_form import key_of
-from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
-from tui.editor.time_fields import Origin, in_words
+from tui.editor.forms import Origin, in_words, key_of
+from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import COMMUNITY, EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
 CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="

@@ -17,8 +17,7 @@ from textual.widgets import ContentSwitcher, Static, Tree
 
 from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
-from tui.editor.form_model import form_of
-from tui.editor.form_view import FormView
+from tui.editor.forms import FormView, form_of
 from tui.editor.jobs_table import JobsTable
 from tui.editor.preview_chart import Artist, Kept
 from tui.editor.problems_panel import CoveragePanel, ProblemsPanel

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files.coverage import coverage_notes
 from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
+from scenarios.files.series.coverage import coverage_notes
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 
 FILE = """\

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from scenarios import Problem, Scenario, ScenarioError
-from scenarios.files.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
-from scenarios.files.tables import read_table
+from scenarios.files.series.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
+from scenarios.files.series.tables import read_table
 from scenarios.load import Loaded, load
 
 _HEAD = """\

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input, Static
 from typer.testing import CliRunner
 
 from tui.cli.app import app
-from tui.editor.generate_dialog import GenerateDialog
-from tui.editor.generate_request import DEFAULTS, spec_of
-from tui.editor.generator import Failed, Made, Wanted, made_here
+from tui.editor.generating.generate_dialog import GenerateDialog
+from tui.editor.generating.generate_request import DEFAULTS, spec_of
+from tui.editor.generating.generator import Failed, Made, Wanted, made_here
 
 Editing = Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.editor.time_fields import Origin, in_words, join, shifted, split
+from tui.editor.forms.time_fields import Origin, in_words, join, shifted, split
 
 ORIGIN = Origin.of("2026-06-21T00:00:00+02:00")
 

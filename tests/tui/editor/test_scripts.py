@@ -12,12 +12,13 @@ from textual.widgets import OptionList, Select
 from scenarios.files.document import Document
 from scenarios.load import bundled_text
 from tests.tui.driving import focus
-from tui.editor import commands, script_commands, script_model
+from tui.editor import commands
 from tui.editor.choose_several import ChooseSeveral
 from tui.editor.history import History
 from tui.editor.picker import Picker
 from tui.editor.preview_chart import Artist
-from tui.editor.script_forms import event_form, expectation_form
+from tui.editor.scripts import script_commands, script_model
+from tui.editor.scripts.script_forms import event_form, expectation_form
 
 Editing = Any
 

@@ -12,8 +12,8 @@ from textual.widgets import Input, Select, Static
 from tests.tui.driving import focus
 from tui.editor.dialogs import ImportDialog
 from tui.editor.picker import Picker
-from tui.editor.series_dialog import SeriesDialog
-from tui.editor.series_model import assumed, entry_of, opened
+from tui.editor.series.series_dialog import SeriesDialog
+from tui.editor.series.series_model import assumed, entry_of, opened
 from tui.shell.dialogs import PickPath
 
 Editing = Any

@@ -1,0 +1,23 @@
+from .gateway_consumer import (
+    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
+    GatewayConsumer as GatewayConsumer,
+)
+from .gateway_producer import (
+    GatewayProducer as GatewayProducer,
+)
+from .gateway_settings import (
+    GatewaySettings as GatewaySettings,
+    Prices as Prices,
+    PricesAt as PricesAt,
+    Waiting as Waiting,
+)
+
+__all__ = [
+    "MAX_OPEN_JOBS",
+    "GatewayConsumer",
+    "GatewayProducer",
+    "GatewaySettings",
+    "Prices",
+    "PricesAt",
+    "Waiting",
+]
