@@ -36,6 +36,10 @@ from .gateway import (
     PricesAt as PricesAt,
     Waiting as Waiting,
 )
+from .job_register import (
+    JobRegister as JobRegister,
+    addition_problem as addition_problem,
+)
 from .ledger import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
@@ -79,7 +83,7 @@ from .model import (
     Job as Job,
     consumer_agent as consumer_agent,
 )
-from .negotiating import (
+from .negotiation import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
@@ -96,14 +100,10 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
-from .provisional import (
+from .provisional_promises import (
     Promise as Promise,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
-from .register import (
-    JobRegister as JobRegister,
-    addition_problem as addition_problem,
-)
 from .sequencing import (
     Busy as Busy,
     Run as Run,

@@ -1,11 +1,11 @@
 """A consumer device: finds a supplier for each of its jobs, and represents the job in the contract.
 
-A job asks the producers on the manager's list (`agents.ranking.asking`), in order, until one accepts. If none does, a
-patient job waits: the producers that declined inform it of openings, and the manager informs it of new producers and
-of others that have more to offer. At its latest start it runs on grid power. The consumer reports everything that
-happens to a contract before its job starts to the manager, in chronological order. The producer reports the same; if
-the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job looks for a supplier
-other than that one.
+A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
+does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
+producers and of others that have more to offer. At its latest start it runs on grid power. The consumer reports
+everything that happens to a contract before its job starts to the manager, in chronological order. The producer
+reports the same; if the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job
+looks for a supplier other than that one.
 
 What other agents say counts only where it is their business: a contract is changed by its supplier alone, an opening is
 believed of producers that were asked, and a list of producers comes from the manager. All else is rejected.
@@ -54,8 +54,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
-from agents.provisional import is_firm
+from agents.negotiation import RANKED, NegotiationSettings
+from agents.provisional_promises import is_firm
 from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp

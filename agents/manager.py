@@ -23,6 +23,7 @@ import structlog
 
 from agents.device_events import JobState
 from agents.headroom import View
+from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -54,9 +55,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
+from agents.negotiation import RANKED, NegotiationSettings
 from agents.ranking import FIRST_PORTION, Board, Negotiation, Places, Question, Scores, WaitingJobs, ranking_for
-from agents.register import JobRegister, RegisteredJob
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
-from agents.negotiating import RANKINGS, known_rankings
+from agents.negotiation import RANKINGS, known_rankings
 from agents.plugins import load_plugin, plugins
 
 REWARD = 0.1

@@ -13,7 +13,7 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
-from .remaining import (
+from .remaining_energy import (
     Remaining as Remaining,
 )
 from .settings import (

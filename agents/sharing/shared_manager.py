@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from agents.headroom import View
+from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager
 from agents.messages import (
@@ -31,7 +32,6 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
-from agents.register import JobRegister, RegisteredJob
 from agents.shares import IntArray, load_mwh, packed, unpacked
 from agents.sharing import Remaining
 from broker.hosts import Received

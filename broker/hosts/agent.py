@@ -367,7 +367,7 @@ class Agent(Generic[MessageT]):
         self._publications.append(RetainedPublication(name, content, subject))
 
     def instruct(self, content: BaseModel) -> None:
-        """Tell the world outside the run something; see `broker.hosts.port`."""
+        """Tell the world outside the run something; see `broker.hosts.external_port`."""
         self._instructions.append(Instruction(self.id, content))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:

@@ -30,9 +30,9 @@ from broker.errors import (
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
+from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.hosts.port import Incoming, Port
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (

@@ -31,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
-from broker.transport.disconnects import Disconnect, SentPacket
+from broker.transport.disconnect_reasons import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
 
 _READ_AHEAD_BYTES = 64 * 1024

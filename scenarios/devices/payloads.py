@@ -21,7 +21,7 @@ from agents import (
 from broker import MAX_CHARACTERS, character_problem
 from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
-from scenarios.devices.moments import EXPECTED, moment_of
+from scenarios.devices.device_times import EXPECTED, moment_of
 from scenarios.scenario import Zone
 
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")

@@ -15,7 +15,7 @@ from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
-from scenarios.files.faults import build_faults
+from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest

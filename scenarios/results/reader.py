@@ -27,7 +27,7 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
-from scenarios.realised import Realised, realise
+from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import (

@@ -20,7 +20,7 @@ from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
-from scenarios.realised import KINDS, Said, realise
+from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,

@@ -25,11 +25,11 @@ from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
-from scenarios.realised import realise
+from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
+from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.job_register import JobRegister, digest_of
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import Manager
 from agents.messages import (
@@ -26,7 +27,6 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
-from agents.register import JobRegister, digest_of
 from tests.agents.correspondence import Correspondent, correspond
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load

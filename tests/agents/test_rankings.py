@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.errors import SettingsError
+from agents.job_register import JobRegister
 from agents.manager import Manager
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
-from agents.negotiating import NegotiationSettings, known_rankings
+from agents.negotiation import NegotiationSettings, known_rankings
 from agents.ranking.rankings import Places, Question, ranking_for
-from agents.register import JobRegister
 from scenarios.results import ResultsReader
 from tests.agents.correspondence import Correspondent, correspond
 from tests.scenarios.neighbourhoods import job, load

@@ -1,7 +1,7 @@
 """What a scenario lets the agents of a run take: more rounds and timers than honest agents can need.
 
-The clock puts hosts out that take more (`broker.clock.conduct`), so that a member delays a run for a bounded time only.
-The figures lie far above what runs take: a job takes about 15 rounds in a whole run, and up to 5 timers (its
+The clock puts hosts out that take more (`broker.clock.quarantine`), so that a member delays a run for a bounded time
+only. The figures lie far above what runs take: a job takes about 15 rounds in a whole run, and up to 5 timers (its
 registration, its deadline, its start and its end).
 """
 
