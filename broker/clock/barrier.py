@@ -37,7 +37,7 @@ class RoundBarrier:
         self._is_over = False
         """Whether the messages of the step have been taken: what arrives after that are duplicates."""
         self._alone: str | None = None
-        """The host that may run further rounds by itself in this step; None: none may."""
+        """The host that may run further rounds of this step without a grant; None: there is none."""
         self.activity = asyncio.Event()
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
         self._last_sign_wall_s: dict[str, float] = {}
@@ -53,7 +53,7 @@ class RoundBarrier:
         Args:
             step: The step's number.
             hosts: The hosts that are granted a round in it.
-            is_alone: Whether it is a single one that may run further rounds by itself.
+            is_alone: Whether there is only one such host, which may run further rounds without a grant.
         """
         self.step = step
         self._is_over = False
@@ -93,7 +93,7 @@ class RoundBarrier:
         done = self.dones.get(host)
         if done is None:
             return
-        # A host that runs on by itself stops in the round in which it sends to another one.
+        # A host that runs alone stops in the round in which it sends to another host.
         reported = {(to, done.last_step): count for to, count in done.sent.items()}
         if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
@@ -155,7 +155,7 @@ class RoundBarrier:
         self.activity.set()
 
     def mark_all_alive(self, hosts: Iterable[str]) -> None:
-        """Restart the silence timers of these hosts, because none of them could be heard until now."""
+        """Restart the silence timers of these hosts, because this process could not receive until now."""
         now_wall_s = asyncio.get_running_loop().time()
         self._last_sign_wall_s.update(dict.fromkeys(hosts, now_wall_s))
         self.activity.set()
@@ -259,7 +259,7 @@ def check_answer(  # noqa: C901 - one case for each contradiction
     *,
     is_alone: bool = False,
 ) -> None:
-    """Reject an answer that contradicts the step, or promises what cannot be.
+    """Reject an answer that contradicts the step, or that no honest host can give.
 
     Args:
         done: The answer.
@@ -267,7 +267,7 @@ def check_answer(  # noqa: C901 - one case for each contradiction
         step: The current step.
         known: By host that takes part or took part, its agents.
         latest_s: Latest time at which anything happens in the run, UNIX seconds.
-        is_alone: Whether the host may run further rounds by itself in this step.
+        is_alone: Whether the host may run further rounds of this step without a grant.
 
     Raises:
         MalformedError: The answer is rejected.
@@ -286,7 +286,7 @@ def check_answer(  # noqa: C901 - one case for each contradiction
         raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
     if (count := sum(done.sent.values()) + done.local) > MAX_BUFFERED_MESSAGES:
         raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
-    # What comes from outside is not taken before the first round of the phase `run`, and so may be due at the start.
+    # Input from outside is not delivered before the first round of the phase `run`, so it may be due at the start.
     earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
         raise MalformedError(
@@ -319,7 +319,7 @@ def check_message(
     for agent, host in ((envelope.sender, from_host), (envelope.to, to_host)):
         if agent not in known.get(host, ()):
             raise MalformedError(f"agent {agent!r} does not live on host {host!r}")
-    # Rounds that a host runs by itself follow the granted one within the same second.
+    # Rounds that a host runs alone follow the granted one within the same second.
     round_ = step.round + envelope.step - step.step
     if envelope.step >= step.step and (envelope.time, envelope.round) != (step.time_s, round_):
         raise MalformedError(

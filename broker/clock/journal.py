@@ -10,7 +10,7 @@ from broker.journal_file import JournalFile
 
 
 class ClockProgress(BaseModel):
-    """What a restarted clock must know beside the round that was granted last."""
+    """The state of a clock besides the last granted round, needed to resume."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,7 +1,7 @@
-"""Who breaks the protocol: counts the malformed messages of each host, and says who is put out of the run for them.
+"""Detects hosts that break the protocol: counts malformed messages per host, and decides which hosts to quarantine.
 
-Only messages for which the sender alone can be at fault count (`MalformedError`); what the network or a restart can
-cause does not. The clock judges by what it has received itself, never by what a host reports about another one.
+Only errors that the sender must have caused count (`MalformedError`), not those that the network or a restart can
+cause. The clock judges by messages that it has received itself, never by what one host reports about another.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from broker.protocol import Envelope
 
 ALLOWED = 10
-"""A host that has sent so many malformed messages is put out of the run."""
+"""Number of malformed messages after which a host is quarantined."""
 ALLOWED_WHILE_OWING = 2
-"""Likewise within one step, if the step waits for this host: it has been asked again, and sent the same again."""
+"""The same within one step that waits for this host: it was asked again, and sent the same message again."""
 
 
 class Conduct:
@@ -28,7 +28,7 @@ class Conduct:
 
     @property
     def has_suspects(self) -> bool:
-        """Whether any host has sent a malformed message or is to be put out: with honest hosts, none has."""
+        """Whether any host has sent a malformed message or is condemned; never with honest hosts."""
         return bool(self._total or self._condemned)
 
     def begin_step(self) -> None:
@@ -40,14 +40,14 @@ class Conduct:
 
         Args:
             host: The sender, from the topic.
-            why: What is wrong with it.
+            why: The problem.
         """
         self._total[host] += 1
         self._in_step[host] += 1
         self._last[host] = why
 
     def condemn(self, host: str, why: str) -> None:
-        """Have a host put out of the run, whatever it has sent.
+        """Condemn a host: it is quarantined regardless of its malformed messages.
 
         Args:
             host: The host.
@@ -56,10 +56,10 @@ class Conduct:
         self._condemned.setdefault(host, why)
 
     def offenders(self, hosts: Collection[str], owing: Collection[str]) -> dict[str, str]:
-        """Return the hosts that are to be put out of the run, sorted, with the reason.
+        """Return the hosts to quarantine, sorted, with the reason.
 
         Args:
-            hosts: Hosts that may be put out.
+            hosts: Hosts that may be quarantined.
             owing: Hosts whose answer or messages the current step waits for.
         """
         found = {
@@ -75,11 +75,11 @@ class Conduct:
 
 
 class Initiatives:
-    """Who has had rounds run: the messages by who took the initiative, in one second of virtual time and in all.
+    """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
 
-    An honest exchange ends: agents answer requests, and take a bounded number of steps of their own. Two that keep
-    talking hold time up, and the one that is not merely answering is at fault. Likewise an honest agent sets a bounded
-    number of timers, each of which takes a round.
+    An honest exchange ends, because agents answer requests and take the initiative a bounded number of times. If two
+    agents keep exchanging messages, time cannot advance, and the one that takes the initiative is at fault. An honest
+    agent also sets a bounded number of timers, each of which takes a round.
     """
 
     def __init__(self) -> None:
@@ -88,14 +88,14 @@ class Initiatives:
         self._in_all: Counter[str] = Counter()
         self._timers: Counter[str] = Counter()
         self._by_host: Counter[str] = Counter()
-        """Timers, and rounds after rounds that it let pass."""
+        """By host, fired timers, and continuations after skipped rounds."""
         self.rounds = 0
         """How many rounds have been run."""
         self._passed: Counter[str] = Counter()
         self._questions: set[tuple[str, int, str]] = set()
 
     def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
-        """Take note of the messages of a round.
+        """Record the messages of a round.
 
         Args:
             time_s: Virtual time, UNIX seconds.
@@ -108,7 +108,7 @@ class Initiatives:
             self._passed.clear()
             self._questions.clear()
         for envelope in sent:
-            # An answer to an answer is none.
+            # An answer to an answer counts as an initiative.
             question = None if envelope.re is None else (envelope.to, envelope.re, envelope.sender)
             if question in self._questions:
                 self._questions.discard(question)
@@ -118,7 +118,7 @@ class Initiatives:
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
 
     def let_pass(self, host: str, rounds: int) -> None:
-        """Take note of rounds that a host lets pass: each is an initiative of its own.
+        """Record rounds that a host skips: each counts as an initiative.
 
         Args:
             host: The host.
@@ -128,7 +128,7 @@ class Initiatives:
         self._by_host[host] += 1
 
     def fire(self, host: str) -> int:
-        """Take note that a host's timer has fired; return how many have.
+        """Record that a host's timer has fired; return how many have fired.
 
         Args:
             host: The host.
@@ -141,8 +141,8 @@ class Initiatives:
         """Return the host whose agents have taken the initiative most often; None if none of them has.
 
         Args:
-            hosts: By host that may be named, its agents.
-            in_all: Whether in all seconds, timers included, and not in the present one.
+            hosts: The hosts to consider, with their agents.
+            in_all: Whether to count the whole run, including timers, instead of the present second.
         """
         by_agent, by_host = (self._in_all, self._by_host) if in_all else (self._initiatives, self._passed)
         counts = {

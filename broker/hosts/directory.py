@@ -14,7 +14,7 @@ class Directory:
 
         Args:
             host_id: The host that it belongs to.
-            session: Session of this process, which represents the host whatever the roster says.
+            session: Session of this process, which represents the host regardless of the roster.
         """
         self.host_by_agent: dict[str, str] = {}
         """By agent id, the host that it lives on."""
@@ -23,7 +23,7 @@ class Directory:
         self._sessions: dict[str, str] = {}
 
     def update(self, roster: Roster) -> None:
-        """Adopt a new roster. An absent host keeps its last session: what it sent before it left still counts."""
+        """Adopt a new roster. An absent host keeps its last session, so its earlier messages remain valid."""
         self.host_by_agent = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         present = {host: member.session for host, member in roster.hosts.items() if member.session}
         self._sessions = {**self._sessions, **present, self._host_id: self._session}

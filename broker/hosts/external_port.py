@@ -1,8 +1,8 @@
 """The port of a host: what connects its agents with the world outside the run.
 
-Everything else that enters a host is a grant or a message, so a run repeats. What comes from outside is taken in the
-first round of a second, delivered like messages, and journaled with them: from then on it is an input of the run like
-any other, and a port that gives out the same things at the same seconds leads to the same run.
+All other inputs of a host are grants and messages, so a run is reproducible. Input from outside is taken in the first
+round of a second, delivered like messages, and journaled with them. A port that provides the same input at the same
+seconds leads to the same run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Incoming:
 
 
 class Port(Protocol):
-    """Where a host's agents meet the world outside."""
+    """Connects a host's agents with the world outside the run."""
 
     @property
     def waiting(self) -> asyncio.Event:
@@ -48,17 +48,17 @@ class Port(Protocol):
         ...
 
     def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
-        """Take note of a round that ran before the host's process was restarted.
+        """Restore the state after a round that ran before the host's process was restarted.
 
         Args:
-            taken: What came from outside in it.
-            instructions: What its agents told the world outside; not to be carried out again.
+            taken: Input from outside in that round.
+            instructions: Instructions of its agents to the world outside; not to be carried out again.
             now_s: Virtual time of the round, UNIX seconds.
         """
         ...
 
     async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
-        """Carry out what agents tell the world outside; must return soon, as a round waits for it.
+        """Carry out instructions of agents; must return quickly, because a round waits for it.
 
         Args:
             instructions: In the order in which the agents gave them.

@@ -1,4 +1,4 @@
-"""What a host may have to send again: messages of its last two answers, its last answer, its retained publications."""
+"""Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications."""
 
 from __future__ import annotations
 

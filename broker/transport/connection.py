@@ -260,7 +260,7 @@ _MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - not
 _UNWRITTEN_LIMIT_BYTES = 1024 * 1024
 """How many unwritten bytes may accumulate before publishers have to wait."""
 _PACKET_BYTES = 500
-"""Memory overhead of a queued packet beside its payload."""
+"""Memory overhead of a queued packet in addition to its payload."""
 _HEADER_BYTES = 5
 """Header size of a packet of up to 16 kB, without the topic."""
 _HEADER_QOS_1_BYTES = 7
@@ -389,7 +389,7 @@ class Connection(aiomqtt.Client):
     async def subscribe_all(self, topic_filters: Mapping[str, int]) -> None:
         """Subscribe to filters and wait for the broker's confirmation.
 
-        (amqtt delivers everything at the QoS of the subscription, whatever it was published at.)
+        (amqtt delivers everything at the QoS of the subscription, regardless of the QoS at which it was published.)
 
         Args:
             topic_filters: QoS by filter.
