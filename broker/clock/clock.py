@@ -186,8 +186,9 @@ class Clock:
         self._barrier = RoundBarrier()
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds by itself."""
-        self._conduct = Conduct()
-        self._initiatives = Initiatives()
+        counted = None if self._earlier is None else self._earlier.counted
+        self._conduct = Conduct(counted)
+        self._initiatives = Initiatives(counted)
         self._rounds_checked = (0, 0)
         """Second and round in which it was checked last whether time moves."""
         self._lost_before_the_step: list[str] = []
@@ -388,7 +389,8 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        counted = self._initiatives.counted(self._known_hosts, self._conduct)
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
