@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from agents import AGENTS, MAX_OPEN_JOBS, Consumer, SettingsError, load_plugin
+from agents import AGENTS, MAX_OPEN_JOBS, Consumer, load_plugin
 from scenarios.events import AddJobs
 from scenarios.scenario import Scenario, jobs_end_s, planned_end_s
 
@@ -102,9 +102,7 @@ def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:
     if not scenario.strategy:
         return 0
     seconds = jobs_end_s(scenario, scenario.jobs) - scenario.start_s
-    every_s = getattr(load_plugin(AGENTS, scenario.strategy), "wakes_every_s", Consumer.wakes_every_s)
-    if not isinstance(every_s, int) or every_s < 1:
-        raise SettingsError((f"plug-in {scenario.strategy!r}: wakes_every_s: expected a whole number from 1 on",))
+    every_s: int = getattr(load_plugin(AGENTS, scenario.strategy), "wakes_every_s", Consumer.wakes_every_s)
     return min(seconds, consumers * (seconds // every_s + 1))
 
 
