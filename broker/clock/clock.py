@@ -873,12 +873,12 @@ class Clock:
     def _awaited(self) -> Awaited:
         """Return which hosts the clock is waiting for."""
         if self._waiting_since_wall_s is not None:
-            return Awaited(self.membership.missing, self._waiting_since_wall_s)
+            return Awaited(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return Awaited(*self._barrier.unanswered(CHECK_INTERVAL_WALL_S))
+            return Awaited(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+            return Awaited(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
         if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited((RECORD,), self._unkept_since_wall_s)
+            return Awaited({RECORD: self._unkept_since_wall_s})
         return Awaited()
