@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import structlog
 
@@ -105,6 +105,11 @@ class _Reservation:
 
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
+
+    wakes_every_s: ClassVar[int] = 1
+    """For plug-ins: the shortest interval at which a consumer sets timers besides those of its jobs, seconds. The clock
+    of a deployed run puts a household out that sets more timers than this allows; the fewer, the sooner it notices a
+    household that lies. By default a plug-in may wake in every second."""
 
     def __init__(
         self,

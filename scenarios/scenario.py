@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -337,16 +337,25 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         return MAX_TIME_S  # a device may ask for a job at any time
     series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
     times_s = [
-        scenario.start_s,
         end_s or 0,
-        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
         *(prediction.issued_s for prediction in series),
         *(prediction.production.end_s for prediction in series),
     ]
+    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
+    return max(max(times_s) + later_s, jobs_end_s(scenario, scenario.jobs)) + DAY_S
+
+
+def jobs_end_s(scenario: Scenario, jobs: Iterable[Job]) -> int:
+    """Return a time after which none of these jobs can run, nor any that the timeline adds, UNIX seconds.
+
+    Args:
+        scenario: The scenario to run.
+        jobs: Some of its jobs.
+    """
+    times_s = [scenario.start_s, *(job.latest_start_s + job.duration_s for job in jobs)]
     times_s += [event.at_s + _reach_s(event) for event in scenario.timeline if event.at_s is not None]
     # What waits for a contract of a job comes after it, and an event that it causes may be waited for in turn.
-    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
-    return max(times_s) + later_s + DAY_S
+    return max(times_s) + sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
 
 
 def _reach_s(event: Event) -> int:

@@ -43,6 +43,8 @@ class RoundBarrier:
         self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
+        self._busy: set[str] = set()
+        """Hosts that have answered that they still run the step."""
         self._begun_wall_s = 0.0
         self._away_wall_s: list[tuple[float, float]] = []
         """Times in which an awaited host was away in the step, loop time."""
@@ -62,6 +64,7 @@ class RoundBarrier:
         self._local.clear()
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
+        self._busy.clear()
         self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
@@ -78,6 +81,7 @@ class RoundBarrier:
         """
         if done.step != self.step or done.busy:
             if done.step == self.step and host in self.awaited:
+                self._busy.add(host)
                 self.mark_alive(host)
             return
         if host in self.dones:
@@ -112,6 +116,7 @@ class RoundBarrier:
     def record_return(self, host: str) -> None:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
+        self._busy.discard(host)
         self.mark_alive(host)
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
@@ -199,18 +204,20 @@ class RoundBarrier:
             if now_wall_s - max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0)) > limit_wall_s
         }
 
-    def unanswered(self, for_wall_s: float) -> tuple[tuple[str, ...], float]:
-        """Return the awaited hosts that have not reacted to a question for a while.
+    def awaited_for(self, for_wall_s: float) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the hosts that have been awaited for a while: those that do not react, and those that still work.
 
         Args:
             for_wall_s: For how long at least, wall-clock seconds.
 
         Returns:
-            The hosts, sorted, and when the first of them was asked (loop time; 0 if there is none).
+            By silent host, when it was asked what it has not reacted to; and by host that has answered that it works,
+            since when it has been awaited; both loop time.
         """
         until_wall_s = asyncio.get_running_loop().time() - for_wall_s
-        asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
-        return tuple(sorted(asked)), min(asked.values(), default=0.0)
+        silent = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
+        works = self._busy & self.awaited - silent.keys() if self._begun_wall_s <= until_wall_s else ()
+        return silent, dict.fromkeys(works, self._begun_wall_s)
 
     def pop_away(self) -> list[tuple[float, float]]:
         """Remove and return the times in which awaited hosts were away, loop time, in order of their beginning.

@@ -186,8 +186,9 @@ class Clock:
         self._barrier = RoundBarrier()
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds without a grant."""
-        self._conduct = Conduct()
-        self._initiatives = Initiatives()
+        counted = None if self._earlier is None else self._earlier.counted
+        self._conduct = Conduct(counted)
+        self._initiatives = Initiatives(counted)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
         self._lost_before_the_step: list[str] = []
@@ -388,7 +389,8 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        counted = self._initiatives.counted(self._known_hosts, self._conduct)
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
@@ -871,12 +873,12 @@ class Clock:
     def _awaited(self) -> Awaited:
         """Return which hosts the clock is waiting for."""
         if self._waiting_since_wall_s is not None:
-            return Awaited(self.membership.missing, self._waiting_since_wall_s)
+            return Awaited(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return Awaited(*self._barrier.unanswered(CHECK_INTERVAL_WALL_S))
+            return Awaited(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+            return Awaited(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
         if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited((RECORD,), self._unkept_since_wall_s)
+            return Awaited({RECORD: self._unkept_since_wall_s})
         return Awaited()

@@ -179,6 +179,8 @@ class Agent(Generic[MessageT]):
         self.rng = Random(0)
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
+        self.timers_until_s: int | None = None
+        """Timers after this time, UNIX seconds, do not count: the run need not go on for them. None: all count."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []
@@ -515,10 +517,12 @@ class Agent(Generic[MessageT]):
 
     @property
     def next_timer_s(self) -> int | None:
-        """When the agent's earliest timer is due, UNIX seconds; None: no timer."""
+        """When the agent's earliest timer is due, UNIX seconds; None: no timer, or none that counts."""
         while self._timers and self._timers[0][2].done():
             heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        if not self._timers or (self.timers_until_s is not None and self._timers[0][0] > self.timers_until_s):
+            return None
+        return self._timers[0][0]
 
     @property
     def next_step(self) -> int | None:

@@ -291,8 +291,9 @@ class TimeReport(Wire):
     state: RunPhase
     """`waiting`: for hosts, before the run begins; `gone`: the clock disappeared, and this is its last will."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
-    """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
-    included."""
+    """Hosts that the clock is waiting for."""
+    busy: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
+    """Those of them that answer that they still work."""
     waiting_more: Count = 0
     """How many further hosts there are beyond those named."""
     waiting_wall_s: float = 0.0
@@ -311,7 +312,7 @@ class TimeReport(Wire):
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
-_LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+_LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
 """Keys added after the first release of version 2."""
 
 

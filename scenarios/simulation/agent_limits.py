@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from agents import MAX_OPEN_JOBS
+from agents import AGENTS, MAX_OPEN_JOBS, Consumer, load_plugin
 from scenarios.events import AddJobs
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.scenario import Scenario, jobs_end_s, planned_end_s
 
 ROUNDS_OF_SCRIPT = 1_000_000
 """That a script may cause in one second besides those of the scenario's own jobs."""
@@ -25,7 +25,9 @@ TIMERS = 200
 TIMERS_OF_EACH = 50
 """... and so many for each of its jobs, and each forecast for its panels, ..."""
 SECONDS_OF_TIMER = 60
-"""... and one for each minute of the run, for consumers and rankings of others that look around as time passes."""
+"""... and one for each minute of the run. Consumers of a plug-in may set more (`agents.Consumer.wakes_every_s`), ..."""
+ROUNDS_OF_TIMER = 10
+"""... and take so many rounds each time: to ask something, say, and to act on the answer."""
 
 
 def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int:
@@ -57,7 +59,9 @@ def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
     if scenario.gateways or has_script:
         return None
     forecasts = sum(len(series.predictions) for series in scenario.producers.values())
-    return SECONDS_OF_ROUNDS * most_rounds_a_second(scenario) + ROUNDS_OF_FORECAST * forecasts
+    consumers = sum(device.type == "consumer" for house in scenario.houses for device in house.devices)
+    of_plugins = ROUNDS_OF_TIMER * _timers_of_plugins(scenario, consumers)
+    return SECONDS_OF_ROUNDS * most_rounds_a_second(scenario) + ROUNDS_OF_FORECAST * forecasts + of_plugins
 
 
 def most_timers(
@@ -81,13 +85,25 @@ def most_timers(
         house.id: sum(len(scenario.producers[of.id].predictions) for of in house.devices if of.id in scenario.producers)
         for house in scenario.houses
     }
+    consumers = {house.id: sum(of.type == "consumer" for of in house.devices) for house in scenario.houses}
     until_s = planned_end_s(scenario, None) if end_s is None else end_s
     minutes = (until_s - scenario.start_s) // SECONDS_OF_TIMER
     return {
-        host: TIMERS + minutes + TIMERS_OF_EACH * sum(jobs[house] + forecasts.get(house, 0) for house in houses)
+        host: TIMERS
+        + max(minutes, _timers_of_plugins(scenario, sum(consumers.get(house, 0) for house in houses)))
+        + TIMERS_OF_EACH * sum(jobs[house] + forecasts.get(house, 0) for house in houses)
         for host, houses in places.items()
         if real.isdisjoint(houses)
     }
+
+
+def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:
+    """Return how many timers of their own these consumers may set: in each second, one round is run for all of them."""
+    if not scenario.strategy:
+        return 0
+    seconds = jobs_end_s(scenario, scenario.jobs) - scenario.start_s
+    every_s: int = getattr(load_plugin(AGENTS, scenario.strategy), "wakes_every_s", Consumer.wakes_every_s)
+    return min(seconds, consumers * (seconds // every_s + 1))
 
 
 def _added(scenario: Scenario) -> list[AddJobs]:

@@ -40,7 +40,7 @@ from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
+from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
@@ -141,6 +141,10 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
+        if scenario.strategy and script is None and not scenario.gateways:
+            for consumer in self.consumers.values():
+                # A plug-in may look around for ever; the run ends all the same.
+                consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
 
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
