@@ -128,6 +128,12 @@ from .shared_consumer import (
     SharedConsumer as SharedConsumer,
     supplier_of as supplier_of,
 )
+from .shared_gateway_consumer import (
+    SharedGatewayConsumer as SharedGatewayConsumer,
+)
+from .shared_gateway_producer import (
+    SharedGatewayProducer as SharedGatewayProducer,
+)
 from .shared_manager import (
     SharedManager as SharedManager,
 )
@@ -220,6 +226,8 @@ __all__ = [
     "SettingsError",
     "Share",
     "SharedConsumer",
+    "SharedGatewayConsumer",
+    "SharedGatewayProducer",
     "SharedManager",
     "SharedProducer",
     "Starts",
