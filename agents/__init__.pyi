@@ -34,6 +34,8 @@ from .gateway import (
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
+    SharedGatewayConsumer as SharedGatewayConsumer,
+    SharedGatewayProducer as SharedGatewayProducer,
     Waiting as Waiting,
 )
 from .job_register import (
@@ -205,6 +207,8 @@ __all__ = [
     "SettingsError",
     "Share",
     "SharedConsumer",
+    "SharedGatewayConsumer",
+    "SharedGatewayProducer",
     "SharedManager",
     "SharedProducer",
     "Starts",

@@ -21,7 +21,6 @@ from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOfflin
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
-NO_SHARES_FOR_REAL_DEVICES = "'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
 NO_PUSHES_WITH_SHARES = (
     "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
 )
@@ -206,16 +205,14 @@ class Fault:
     """`broker`: whether it knows its retained messages when it is back."""
 
 
-def sharing_problems(promise: Promise, strategy: str, *, has_real_devices: bool) -> Mapping[str, str]:
+def sharing_problems(promise: Promise, strategy: str) -> Mapping[str, str]:
     """Return by key of a scenario's file what does not go with shared supply.
 
     Args:
         promise: When producers' promises are firm.
         strategy: The plug-in that makes the consumers; empty: none.
-        has_real_devices: Whether a device is real.
     """
     return {
-        **({"supply": NO_SHARES_FOR_REAL_DEVICES} if has_real_devices else {}),
         **({"promise": NO_PUSHES_WITH_SHARES} if promise == "late" else {}),
         **({"strategy": NO_STRATEGY_WITH_SHARES} if strategy else {}),
     }
@@ -281,10 +278,10 @@ class Scenario:
         """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
 
         Raises:
-            SettingsError: Values are invalid, or do not go with the scenario's devices, promise or strategy.
+            SettingsError: Values are invalid, or do not go with the scenario's promise or strategy.
         """
         chosen = SupplySettings(rule or self.supply, self.prefer if prefer is None else prefer)
-        problems = sharing_problems(self.promise, self.strategy, has_real_devices=bool(self.gateways))
+        problems = sharing_problems(self.promise, self.strategy)
         if chosen.is_shared and problems:
             raise SettingsError(tuple(f"{key}: {problem}" for key, problem in problems.items()))
         return chosen

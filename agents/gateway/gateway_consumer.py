@@ -36,7 +36,7 @@ from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.meter import Meter
 from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
-from agents.model import GRID, MANAGER, Job
+from agents.model import MANAGER, Contract, Job
 from broker.hosts import Channel, Received, TimeUp
 from broker.protocol import first_problem
 
@@ -111,7 +111,14 @@ class GatewayConsumer(Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
     def __init__(
-        self, agent_id: str, jobs: Sequence[Job], *, patient: bool, gateway: GatewaySettings, is_there: bool = True
+        self,
+        agent_id: str,
+        jobs: Sequence[Job],
+        *,
+        patient: bool,
+        gateway: GatewaySettings,
+        is_there: bool = True,
+        **supply: Any,  # noqa: ANN401 - whatever the class beside this one takes
     ) -> None:
         """Create the agent.
 
@@ -121,8 +128,9 @@ class GatewayConsumer(Consumer):
             patient: As for every consumer.
             gateway: The device.
             is_there: As for every consumer.
+            supply: What a subclass needs whose jobs are supplied in another way.
         """
-        super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name
@@ -732,17 +740,11 @@ class GatewayConsumer(Consumer):
         """Publish a job if something changed."""
         contract = self.contracts.get(course.job.job_id)
         start_s = None if contract is None else contract.start_s
-        suppliers = []
-        price_eur = None
-        if contract is not None:
-            house = "" if contract.producer == GRID else self._gateway.producer_houses.get(contract.producer, "")
-            suppliers = [{"producer": contract.producer, "house": house, "share": 1.0}]
-            load = course.job.load_profile
-            price_eur = self._gateway.price_eur(contract.producer, load, contract.start_s, self._price_changes)
+        price_eur = None if contract is None else self._price_eur(course.job, contract)
         content: dict[str, Any] = {
             "id": course.asked_id,
             "state": course.state,
-            "suppliers": suppliers,
+            "suppliers": [] if contract is None else self._suppliers(course.job, contract),
             "start": start_s,
             "start_iso": None if start_s is None else _iso(start_s),
             "end": None if start_s is None else start_s + course.job.duration_s,
@@ -755,6 +757,17 @@ class GatewayConsumer(Consumer):
         if course.device and (again or self._shown_jobs.get(course.job.job_id) != content):
             self._shown_jobs[course.job.job_id] = content
             self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
+
+    def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+        """Return who supplies a job, as its device is told."""
+        del job
+        house = self._gateway.producer_houses.get(contract.producer, "")
+        return [{"producer": contract.producer, "house": house, "share": 1.0}]
+
+    def _price_eur(self, job: Job, contract: Contract) -> float | None:
+        """Return what a job costs, EUR; None where there are no prices."""
+        changes = self._price_changes
+        return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
 
     def _show(self) -> None:
         """Publish the device's state if something changed."""

@@ -100,7 +100,7 @@ class _Offered:
         return replace(self, free_mwh=np.maximum(free_mwh, 0))
 
 
-_NOTHING: IntArray = np.zeros(0, dtype=np.int64)
+NOTHING_MWH: IntArray = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class SharedConsumer(Consumer):
         self._supplies: dict[str, _Supply] = {}
 
     def _run_of(self, job: Job) -> JobRun:
-        return _SharedJobRun(self, job, self._channels[job.job_id])
+        return SharedJobRun(self, job, self._channels[job.job_id])
 
     def supply_of(self, job_id: str) -> _Supply:
         """Return what is known of a job's supply."""
@@ -301,7 +301,7 @@ def supplier_of(job: Job, start_s: int, held: Mapping[str, IntArray]) -> tuple[s
     return SHARED, shares
 
 
-class _SharedJobRun(JobRun):
+class SharedJobRun(JobRun):
     """One job from its registration to its end."""
 
     _agent: SharedConsumer
@@ -554,7 +554,7 @@ class _SharedJobRun(JobRun):
         supply = self._supply
         if producer in supply.reserved:
             return supply.reserved[producer][1]
-        return supply.held.get(producer, _NOTHING)
+        return supply.held.get(producer, NOTHING_MWH)
 
     def _undo(self, producer: str) -> None:
         """Release what a producer has reserved for a new version that does not come about."""

@@ -40,6 +40,8 @@ NAMED_AT_FIRST = 4
 """Producers that a job is told of at once; then as many as it knows, so that few questions are needed for many."""
 MAX_ASKED = 12
 """Producers that a job asks in all."""
+SUPPLY_EVENTS = frozenset({"agreed", "amended"})
+"""Events of a contract's history that say who supplies the job from then on."""
 NEARLY_COVERED = 0.99
 """A job of which this share is covered asks no other producers and does not move."""
 
@@ -253,14 +255,19 @@ class SharedManager(Manager):
     def _amend_shares(self, entry: LedgerEntry, report: SharesAmended) -> None:
         before, contract = entry.contract, report.contract
         history = entry.history
-        if contract.producer != before.producer and not history[-1].producer:
-            history = tuple(event.model_copy(update={"producer": before.producer}) for event in history)
+        has_changed = any(event.producer for event in history)
+        if contract.producer != before.producer and not has_changed:
+            has_changed = True
+            history = tuple(
+                event.model_copy(update={"producer": before.producer}) if event.what in SUPPLY_EVENTS else event
+                for event in history
+            )
         amended = LedgerEvent(
             at_s=self.now_s,
             what="amended",
             start_s=contract.start_s,
             reason=report.reason,
-            producer=contract.producer if history[-1].producer or contract.producer != before.producer else "",
+            producer=contract.producer if has_changed else "",
             shares=contract.shares,
         )
         for producer in contract.producers:

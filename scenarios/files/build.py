@@ -141,8 +141,7 @@ class _ScenarioBuilder:
         for i in range(len(file.houses)):
             self._house(i)
         if file.supply == "shared":
-            problems = sharing_problems(file.promise, file.strategy, has_real_devices=bool(self.gateways))
-            for key, problem in problems.items():
+            for key, problem in sharing_problems(file.promise, file.strategy).items():
                 self.collector.at((key,), problem)
         jobs = self._jobs()
         start_s = self.series.start_s

@@ -122,7 +122,8 @@ class ResultsReader:
             happened = as_happened(self.scenario, happenings)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
-            return realise(happened, read_realised(self._connection, run))
+            said = read_realised(self._connection, run)
+            return realise(happened, said, is_shared=self.info.supply == "shared")
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""

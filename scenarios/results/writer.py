@@ -121,6 +121,12 @@ class RunWriter:
                 )
 
     @property
+    def _is_shared(self) -> bool:
+        """Whether several producers supply a job together, as the file says."""
+        settings = self._connection.execute("SELECT settings_json FROM simulation").fetchone()[0]
+        return str(json.loads(settings).get("supply", "whole")) == "shared"
+
+    @property
     def messages(self) -> int:
         """Number of recorded messages."""
         return self._message_count
@@ -308,7 +314,8 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        happened = as_happened(self._scenario, self._happenings)
+        realised = realise(happened, self.realised, is_shared=self._is_shared)
         scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])

@@ -357,7 +357,7 @@ async def _shown(
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
         happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
-        realised = realise(happened, watch.realised)
+        realised = realise(happened, watch.realised, is_shared=cast.is_shared)
         return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
@@ -380,7 +380,7 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
         optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised)
+    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
     optional |= realised.withdrawn
