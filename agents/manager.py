@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -332,6 +332,9 @@ class Manager(Agent[AnyMessage]):
                 self._followed |= frozenset(job_ids)
             case Happened(n=n, event=event) if sender == TIMELINE:
                 log.info("event of the timeline", n=n, do=event.get("do"))
+                if event.get("do") == "tariff":
+                    prices = {name: price for name, price in event.items() if isinstance(price, int | float)}
+                    self._places = replace(self._places, replaced={**self._places.replaced, **prices})
             case _:
                 self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
 
