@@ -184,8 +184,7 @@ class Pacer:
         return 0.0 if self._catch_up.factor is None else self._catch_up.factor - 1
 
     def _at(self, wall_s: float) -> tuple[float, float]:
-        """Return the virtual time that the run should have reached at a loop time, and the time then owed, in
-        seconds."""
+        """Return the virtual time that the run should have reached at a loop time, and the time owed."""
         passed_wall_s = max(0.0, wall_s - self._anchor_wall_s)
         if self._is_standing or self.pace.factor is None:
             return self._anchor_s, self._owed_s
