@@ -221,8 +221,7 @@ class SharedConsumer(Consumer):
     # Contracts.
 
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
-        """Adopt and report a contract for `job` that starts at `start_s` (UNIX seconds) with the reserved shares
-        `held`."""
+        """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
         supply = self.supply_of(job.job_id)
         supply.start_s, supply.held = start_s, dict(held)
         contract = self._contract(job, self.next_contract_id(job.job_id), self.now_s)

@@ -1,4 +1,4 @@
-"""Values in devices' messages: numbers in whatever unit, switches, and JSON."""
+"""Values in devices' messages: numbers in various units, switches, and JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def json_of(payload: bytes) -> dict[str, Any]:
     """Return a payload that is a JSON object.
 
     Raises:
-        MessageError: It is none.
+        MessageError: It is not JSON.
     """
     try:
         value = json.loads(payload)
