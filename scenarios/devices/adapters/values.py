@@ -45,7 +45,9 @@ def json_of(payload: bytes) -> dict[str, Any]:
 
 
 def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN401 - whatever a device sent
-    """Return power in W or energy in Wh; None for null. Several phases are added up.
+    """Return a `value` in `unit` as power in W or energy in Wh; None for null. Several phases are added up.
+
+    Errors name it as `what`.
 
     Raises:
         MessageError: It is no number.

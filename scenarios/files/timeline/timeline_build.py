@@ -66,7 +66,7 @@ MAX_EVENTS = 100_000
 
 @dataclass(slots=True)
 class Known:
-    """What the rest of the file says."""
+    """The parts of the file that events refer to."""
 
     houses: Mapping[str, House]
     consumers: Mapping[tuple[str, str], tuple[str | None, Mapping[str, LoadProfile]]]
