@@ -1,8 +1,8 @@
-"""The register of jobs and producers: what the manager knows of a neighbourhood before anybody speaks.
+"""The register of jobs and producers: the manager's knowledge of a neighbourhood before the first message.
 
-Reports are held against it: whose job it is, what it needs, when it may start, and who produces. A producer that a job
-is told of is given the job's digest, so that it can tell a request for a job of the neighbourhood from an invented one
-without knowing anybody's jobs.
+Reports are checked against it: the owner of a job, its energy, its possible starts, and the producers. A producer that
+is named to a job receives the job's digest, so that it can distinguish a genuine request from an invented one without
+knowing the jobs of others.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def digest_of(job: Job) -> str:
 
 
 def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
-    """Return why an agent may not add a job, whatever other jobs there are; empty: it may.
+    """Return why an agent may not add a job, regardless of other jobs; empty: it may.
 
     Args:
         sender: The agent that says so. The timeline may add any job.
@@ -59,7 +59,7 @@ def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredJob:
-    """What the manager knows of a job. Times in UNIX seconds."""
+    """A job as the manager knows it. Times in UNIX seconds."""
 
     agent: str
     """Id of its consumer."""
@@ -156,7 +156,7 @@ class JobRegister:
         return job is not None and job.agent == agent
 
     def _digest(self, job_id: str) -> str:
-        """Return a job's digest; every producer that the job is told of is given it."""
+        """Return a job's digest, which every producer named to the job receives."""
         if job_id not in self._digests:
             self._digests[job_id] = digest_of(self._jobs[job_id].sent)
         return self._digests[job_id]

@@ -1,4 +1,4 @@
-"""How jobs find a supplier: whom they may ask, in which order, and how many at once."""
+"""Settings of the negotiation: which producers a job may ask, in which order, and how many at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def known_rankings() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class NegotiationSettings:
-    """How jobs find a supplier. The same for all agents of a run.
+    """How jobs find a supplier. All agents of a run share these settings.
 
     Raises:
         SettingsError: Values are out of range; lists all of them.

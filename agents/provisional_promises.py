@@ -5,9 +5,9 @@ production better. The job is firm from `FIRM_BEFORE_S` before its start on. Bot
 rejects a push that comes too late. The contract stands in the ledger from the first yes; a push ends it, signed by
 both, and the job's next contract follows.
 
-A producer pushes others out only for a job that it has declined before in the same second, or that it has told of an
-opening. Consumers ask all producers first, and then once more, so that no job is pushed out where another producer has
-room. On generated neighbourhoods that delivers 1.8 % more than pushing at once.
+A producer pushes jobs out only for a job that it has declined before in the same second, or to which it has sent an
+opening. Consumers ask all producers first, and then again, so that no job is pushed out while another producer has
+room. On generated neighbourhoods this delivers 1.8 % more than pushing immediately.
 
 In one second of virtual time a producer pushes a job out `MAX_PUSHES` times at most. So a chain of pushes ends even
 where devices whose jobs displace one another take part in it.
@@ -38,7 +38,7 @@ def is_firm(start_s: int, now_s: int) -> bool:
 
 
 class Provisional:
-    """What a producer with late promises counts in each second."""
+    """A producer's pushes, openings and refusals in the present second (late promises)."""
 
     def __init__(self) -> None:
         self._at_s = 0
@@ -57,7 +57,7 @@ class Provisional:
         Args:
             job_id: The job.
             now_s: Current time, UNIX seconds.
-            was_told: Whether it was told of an opening.
+            was_told: Whether it received an opening.
         """
         self._reset(now_s)
         return was_told or job_id in self._declined

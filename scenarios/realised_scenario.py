@@ -1,4 +1,4 @@
-"""What a run made of its scenario: the jobs that real devices asked for, and what was measured instead of assumed."""
+"""A scenario as a run realised it: the jobs that real devices requested, and measurements in place of assumptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scenarios.drawn_shares import as_drawn
 from scenarios.scenario import ProducerSeries, Scenario
 
 MAX_LATE_S = 366 * 86_400
-"""A job starts at most so long after its latest start: a run may stand still, and a device be slow."""
+"""How long after its latest start a job may start at most: a run may be stopped, and a device be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
 """Kinds of messages that say so."""
 
@@ -75,7 +75,7 @@ Said = tuple[str, dict[str, Any]]
 
 
 def realise(scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False) -> Realised:
-    """Return what came about of a scenario. Each gateway is heard on its own device only.
+    """Return a scenario as a run realised it. Messages of a gateway apply only to its own device.
 
     Args:
         scenario: As it was before the run.

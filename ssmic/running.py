@@ -23,7 +23,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run."""
+    """The outcome of a run."""
 
     ledger_sha256: str
     """Equal ledgers, equal hash."""
@@ -143,7 +143,7 @@ def sweep(
 
 
 def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run a coroutine to its end, in a thread of its own where an event loop runs already."""
+    """Run a coroutine to its end, in a separate thread if an event loop is already running."""
 
     def whole() -> ResultT:
         with asyncio.Runner(loop_factory=new_loop) as runner:

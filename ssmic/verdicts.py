@@ -1,4 +1,4 @@
-"""What a run is worth: verdicts on the scenario's expectations, and the distance to the clairvoyant optimum."""
+"""Evaluation of a run: verdicts on the scenario's expectations, and the distance to the clairvoyant optimum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ResultT = TypeVar("ResultT")
 
 
 def beside_loop(function: Callable[[], ResultT]) -> ResultT:
-    """Return what a function returns that runs event loops of its own; where one runs here, in a thread."""
+    """Return the result of a function that runs its own event loops; called in a thread if a loop is running here."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -42,14 +42,17 @@ def _kept(results_file: Path) -> tuple[Verdict, ...]:
 def compared(
     results_file: Path, supply: Literal["whole", "shared", "both"], time_limit_wall_s: float
 ) -> Mapping[str, Any]:
-    """Compare the only run of a results file with the optimum; return what the file then says of it."""
+    """Compare the only run of `results_file` with the optimum of `supply`; return the stored comparison.
+
+    The search takes at most `time_limit_wall_s`, wall-clock seconds.
+    """
     beside_loop(lambda: compare(results_file, time_limit_wall_s, supply=supply))
     with ResultsReader(results_file) as results:
         return results.run(1).comparison
 
 
 def write_junit(results_file: Path, scenario: str, file: Path, wall_s: float) -> None:
-    """Write the verdicts on a run as JUnit XML.
+    """Write the verdicts on the run in `results_file` as JUnit XML to `file`; `wall_s` is the duration of the test.
 
     Raises:
         ResultsWriteError: The file cannot be written.

@@ -1,8 +1,8 @@
 """The gateway agent of a real consumer device: negotiates its jobs like any consumer, and has the device run them.
 
-The device is never waited for: it is commanded when a contract starts, and whatever it says comes as an event with its
-virtual time. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which the contract's
-history and the device's `job` topic say.
+The run never waits for the device: it gets a command when a contract starts, and its messages arrive as events with
+their virtual time. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which is in the
+contract's history and on the device's topic `job`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _LoadError(Exception):
 
 @dataclass(slots=True)
 class _Course:
-    """What comes of one job on the device."""
+    """The course of one job on the device."""
 
     job: Job
     asked_id: str
@@ -176,7 +176,7 @@ class GatewayConsumer(Consumer):
         self._show()
 
     def _obey(self, received: Received[AnyMessage]) -> None:
-        """See `Consumer._obey`; the device is told what its jobs cost now."""
+        """See `Consumer._obey`; the device is informed of the new prices of its jobs."""
         message = received.message
         if not isinstance(message, ChangePrices):
             super()._obey(received)
@@ -344,13 +344,13 @@ class GatewayConsumer(Consumer):
         course.is_commanded = False
         course.interrupted_s = course.idle_since_s = None
         course.state = "EXECUTING"
-        if not course.is_due:  # nobody follows it before its contract starts
+        if not course.is_due:  # no coroutine follows it before its contract starts
             self._tell_ledger(course)
             self._show_job(course)
         course.changed.put(None)
 
     def _take_switched_off(self, course: _Course) -> None:
-        """The switch of a device that ran is open: its programme is over, or somebody or something cut its power."""
+        """The switch of a device that ran is open: its programme is over, or its power was cut."""
         elapsed_s = self.now_s - (course.started_s or self.now_s)
         is_over = course.idle_since_s is not None or elapsed_s >= course.job.duration_s * 9 // 10
         if is_over:
@@ -387,7 +387,7 @@ class GatewayConsumer(Consumer):
             course.changed.put(None)
 
     def _meter_until_end(self, course: _Course) -> None:
-        """Count the power of the last reading until now, where the device ends a job without a reading of its own."""
+        """Count the power of the last reading until now, if the device ends a job without a new reading."""
         if course.is_running and course.readings and self._meter.counter_wh is None:
             self._meter.advance(self.now_s)
             self._meter_run(course)
@@ -516,7 +516,7 @@ class GatewayConsumer(Consumer):
         self.drop(course.job.job_id)
 
     def drop(self, job_id: str) -> None:
-        """See `Consumer.drop`; a job that its device has begun by hand has started, whatever its contract says."""
+        """See `Consumer.drop`; a job started by hand counts as started, regardless of its contract."""
         course = self._courses[job_id]
         if course.is_open and not self._has_begun(course):
             course.state, course.outcome = "ABORTED", "withdrawn"
@@ -591,7 +591,7 @@ class GatewayConsumer(Consumer):
             await course.changed.get(self._next_look_s(course))
 
     def _end_of(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
-        """Return how a job that runs has ended; None: it goes on."""
+        """Return how a running job has ended; None: it is still running."""
         gateway, now_s, started_s = self._gateway, self.now_s, course.started_s or self.now_s
         if course.is_ended_by is not None:
             return course.is_ended_by, course.outcome or "on_time", course.reason
@@ -605,7 +605,7 @@ class GatewayConsumer(Consumer):
         return self._overdue(course)
 
     def _overdue(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
-        """Return how a job that should be over has ended; None: it goes on."""
+        """Return how an overdue job has ended; None: it is still running."""
         silent_s = self.now_s - (self._last_heard_s or self.now_s)
         if self._is_available is False or (course.readings > 1 and silent_s > self._grace_s(course)):
             return "ABORTED", "vanished", ""
@@ -718,7 +718,7 @@ class GatewayConsumer(Consumer):
             )
 
     async def _end(self) -> None:
-        """Say of jobs that have not run what came of them when the run ends."""
+        """Report the outcome of jobs that have not run when the run ends."""
         await self.closing()
         for course in self._courses.values():
             if course.is_open:

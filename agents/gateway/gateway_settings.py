@@ -1,4 +1,4 @@
-"""What a gateway agent knows of the real device that it stands for."""
+"""The settings of a gateway agent: the real device that it represents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How a plug shows that its appliance waits for its programme, and what is asked for then."""
+    """How a plug detects that its appliance waits for its programme, and the job requested then."""
 
     above_w: float
     below_w: float

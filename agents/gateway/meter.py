@@ -1,4 +1,4 @@
-"""A device's meter: energy from a counter that may be reset, or from power alone."""
+"""A device's meter: energy from a counter that may be reset, or from power readings only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOUR_S = 3600
 
 @dataclass(slots=True)
 class Meter:
-    """Adds up what a meter says. Power holds until the next reading; a counter, once there is one, counts alone."""
+    """Integrates meter readings: power, which applies until the next reading, or a counter as soon as there is one."""
 
     energy_wh: float = 0.0
     """Metered so far, without jumps at resets, Wh."""
@@ -28,7 +28,7 @@ class Meter:
     resets: int = 0
 
     def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
-        """Take a reading; return what is wrong with it, empty if nothing is. A wrong reading changes nothing.
+        """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
 
         Args:
             now_s: Virtual time, UNIX seconds.

@@ -1,4 +1,4 @@
-"""In which order jobs ask producers: the rankings that the manager knows, and those of other packages.
+"""The order in which jobs ask producers: built-in rankings, and those of other packages.
 
 A ranking gives each producer a key; the lowest is asked first, and where keys are equal, the score decides, then the
 id. So every ranking falls back on the scores, and a job asks the same producers, only in another order. Packages add
@@ -25,7 +25,7 @@ REWARD = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where consumers and producers are, and what energy costs between them."""
+    """The houses of consumers and producers, and the energy prices between them."""
 
     houses: Mapping[str, int] = field(default_factory=dict)
     """By house, its place in the street: the order in the scenario."""
@@ -66,7 +66,7 @@ class Ranking(Protocol):
     """Ranks producers for jobs. The same questions and contracts always lead to the same keys."""
 
     def keys(self, question: Question) -> FloatArray | None:
-        """Return by producer what counts before its score, lowest first; None: nothing does.
+        """Return a key per producer that precedes its score, lowest first, shape (producers,); None: no keys.
 
         Args:
             question: The job.
@@ -74,12 +74,12 @@ class Ranking(Protocol):
         ...
 
     def learn(self, consumer: str, producer: str) -> None:
-        """Take note that a producer supplies a job of a consumer."""
+        """Record that a producer supplies a job of a consumer."""
         ...
 
 
 class ByScore:
-    """PySSMic's ranking: whoever has accepted more and declined less is asked first."""
+    """PySSMic's ranking: producers that have accepted more and declined less are asked first."""
 
     def keys(self, question: Question) -> FloatArray | None:  # noqa: ARG002 - only the score counts
         """See `Ranking`."""

@@ -1,8 +1,8 @@
 """Producer scores, which determine whom jobs ask first.
 
 As in PySSMic: the lowest score first; accepting a job lowers a producer's score by 1, declining raises it by 1. Only
-confirmed facts count: contracts that both sides reported, once for each job and producer, and what a producer says that
-it declined, once for each job and second. So nobody can change another producer's score.
+confirmed events count: contracts that both sides reported, once per job and producer, and refusals that a producer
+reports about itself, once per job and second. So no agent can change another producer's score.
 
 A producer that the manager left out of a job's list would have declined: that counts as a refusal too, at the moment at
 which the job would have asked it (`agents.ranking.short_list`), so leaving it out changes no score.
@@ -45,7 +45,7 @@ class Scores:
         self._unheard: dict[int, int] = {}
         """By producer, how many of its refusals have not reached their consumers yet."""
         self._left_out: IntArray = np.zeros(0, dtype=np.int64)
-        """By number, how often it was scored for a job that was not told of it, since that was reported last."""
+        """By number, how often a producer was scored while left out of a list, since the last report."""
         self._know(earlier)
 
     def _know(self, scores: Mapping[str, int]) -> None:
@@ -85,7 +85,7 @@ class Scores:
             self._scores[self.number_of[producer]] -= 1
 
     def declined(self, producer: str, job_id: str, at_s: int) -> bool:
-        """Raise the score of a producer that declined a job; the ranking follows with `heard`.
+        """Raise the score of a producer that declined a job; the ranking changes with `heard`.
 
         Args:
             producer: The producer.
@@ -106,7 +106,7 @@ class Scores:
         return True
 
     def would_have_declined(self, numbers: IntArray, job_id: str, at_s: int) -> None:
-        """Raise the scores of producers that a job was not told of, as if each had declined it and the job had heard.
+        """Raise the scores of producers that were left out, as if the job had received a refusal of each.
 
         Args:
             numbers: The producers, each once.
@@ -127,7 +127,7 @@ class Scores:
         self._left_out[numbers] += 1
 
     def take_left_out(self) -> dict[str, int]:
-        """Return, by producer, how often it was scored for a job that was not told of it since this was asked last."""
+        """Return, by producer, how often it was scored while left out of a list since the last call."""
         counts = {self.ids[number]: int(self._left_out[number]) for number in np.flatnonzero(self._left_out).tolist()}
         self._left_out[:] = 0
         return counts
@@ -139,7 +139,7 @@ class Scores:
         return self._declined.setdefault(job_id, set())
 
     def heard(self, producer: str) -> None:
-        """Let a refusal count in the ranking: its consumer has heard it by now."""
+        """Apply a refusal to the ranking, because its consumer has now received it."""
         number = self.number_of[producer]
         self._unheard[number] -= 1
         if not self._unheard[number]:

@@ -1,19 +1,18 @@
-"""Whom a job is told to ask: a short list, and what would have come of asking all producers in order.
+"""Short lists: the producers that a job should ask, with the same result as asking all producers in order.
 
-When a job looks for a supplier, the manager ranks all producers that take part, and leaves out those whose view
-(`agents.headroom`) says that they cannot serve the job. The job gets the others a few at a time; the manager goes on
-from where the job is. What the job does is what it would do if it asked everybody:
+When a job looks for a supplier, the manager ranks all producers that take part, and leaves out those that cannot serve
+the job according to their view (`agents.headroom`). The job receives the others in portions; the manager continues
+where the job is. The job behaves as if it asked all producers:
 
-- It reaches a producer in the round in which it would have reached it: the list says how many were left out before
-  each one, and the job lets two rounds pass for each of them. Rounds in which nobody acts cost nothing, and of several
-  jobs that look for a supplier in the same second, each producer hears in the same order.
-- A producer that was left out is scored as if it had declined, from the round in which the job would have heard it, and
-  only if the job came so far.
+- It reaches a producer in the round in which it would have reached it: the list states how many were left out before
+  each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each producer
+  receives the requests of one second in the same order.
+- A producer that was left out is scored as if it had declined, from the round in which the job would have received the
+  refusal, and only if the job got that far.
 
-Two things differ, because only a producer that was asked knows a job. Where a producer that was left out has more to
-offer later on, its waiting jobs hear of it from the manager, two rounds later in the same second than they would have
-heard from the producer itself. And what it declines then is not scored, as nobody would have asked it without an
-opening.
+Two things differ, because only producers that were asked know a job. If a producer that was left out has more to offer
+later, the manager informs waiting jobs, later in the same second than the producer itself would have. And refusals that
+follow are not scored, because without an opening the job would not have asked.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from agents.ranking.scores import BoolArray, IntArray, Scores
 from agents.scheduling import BIN_S
 
 FIRST_PORTION = 2
-"""How many producers a job is told of at first; each further portion has as many as all before together."""
+"""Size of the first portion of a list; each further portion is as large as all before together."""
 MAX_PORTION = 64
 ROUNDS_TO_ASK = 2
 """Rounds from one request of a job to its next one: for the request and for the answer."""
 ROUNDS_TO_HEAR = 4
-"""Rounds from a job's question to the manager until it hears the first producer's answer."""
+"""Rounds from a job's question to the manager until it receives the first producer's answer."""
 FIRST_LOOK = 8
-"""How many producers are looked at slot by slot at first; most jobs need no more."""
+"""How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
 _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
@@ -161,11 +160,11 @@ class Negotiation:
     order: IntArray
     """All producers that it would ask, in order."""
     is_listed: BoolArray
-    """Which of them it is told of, unless a look at their slots shows that they cannot serve it."""
+    """Which of them are listed, unless a check of their slots shows that they cannot serve it."""
     considered: IntArray
     """All producers that it would have asked by its end, those of earlier lists included."""
     portion: int
-    """How many it is told of next."""
+    """Size of the next portion."""
     look: Callable[[IntArray], BoolArray] | None = None
     """Says which producers have enough in each slot; None: all. It is asked as far as the job comes."""
     _looked: int = 0
@@ -173,9 +172,9 @@ class Negotiation:
     _scored: int = 0
     """Up to which place those that were left out have been scored."""
     _told: int = 0
-    """Up to which place it has been told of them."""
+    """The place up to which they have been named."""
     _named: int = 0
-    """How many it has been told of."""
+    """How many have been named."""
 
     def next_portion(self) -> Portion:
         """Return the next producers to ask."""
@@ -192,7 +191,7 @@ class Negotiation:
         return Portion(tuple(self.order[places].tolist()), tuple(left_out))
 
     def _look_for(self, count: int) -> None:
-        """Look at producers until so many more that it may be told of are found, or all have been looked at."""
+        """Check producers until this many more that may serve the job are found, or all have been checked."""
         step = FIRST_LOOK
         while self.look is not None and self._looked < len(self.order):
             if np.count_nonzero(self.is_listed[self._told : self._looked]) >= count:
@@ -209,7 +208,7 @@ class Negotiation:
             self._looked = end
 
     def score_until(self, step: int, sender: str, scores: Scores) -> None:
-        """Score those left out of which the job would have heard before a message of another agent was sent.
+        """Score those left out whose refusal the job would have received before a message of another agent was sent.
 
         Args:
             step: The step in which that message was sent.
@@ -243,9 +242,9 @@ class _Waiting:
     consumer: str
     need: Need
     asked: set[int]
-    """Producers that it has asked, or has been told of since it waits: they tell it of openings themselves."""
+    """Producers that it has asked, or that were named to it since it waits: they inform it of openings themselves."""
     told_s: int | None = None
-    """In which second it was told of a producer that has more to offer, and has not answered yet."""
+    """The second in which it was informed of a producer with more to offer, if it has not answered yet."""
     told_of: int = -1
     """Which producer that is."""
 
@@ -256,10 +255,10 @@ class WaitingJobs:
     def __init__(self) -> None:
         self._jobs: dict[str, _Waiting] = {}
         self._columns: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
-        """What the jobs need, in their order: begin, end, energy, peak; None: to be written anew."""
+        """What the jobs need, in their order: begin, end, energy, peak; None: to be rebuilt."""
 
     def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
-        """Add a job, which may wait already."""
+        """Add a waiting job with its `need` and the numbers of the producers `asked`; replaces an earlier entry."""
         self._jobs[job_id] = _Waiting(consumer, need, set(asked))
         self._columns = None
 
@@ -282,14 +281,14 @@ class WaitingJobs:
         return iter([(job_id, job.consumer) for job_id, job in self._jobs.items()])
 
     def learn_of(self, number: int) -> None:
-        """Record that all jobs have been told of a producer."""
+        """Record that all jobs know a producer."""
         for job in self._jobs.values():
             job.asked.add(number)
 
     def to_tell(self, producers: Sequence[int], board: Board, now_s: int) -> list[tuple[str, str, int]]:
-        """Return which jobs are to be told of producers that have more to offer, and record it.
+        """Return the jobs to inform of producers with more to offer, and record it.
 
-        A job is told of one producer at a time.
+        A job is informed of one producer at a time.
 
         Args:
             producers: Numbers of producers with a new view, in the order in which jobs are to ask them.
@@ -314,12 +313,12 @@ class WaitingJobs:
         return told
 
     def was_told(self, job_id: str, number: int, now_s: int) -> bool:
-        """Return whether a job asks a producer in this second only because it was told that it has more to offer."""
+        """Return whether a job asks producer `number` in the second `now_s` only because the manager named it then."""
         job = self._jobs.get(job_id)
         return job is not None and job.told_s == now_s and job.told_of == number
 
     def tell_next(self, job_id: str, producers: IntArray, board: Board, now_s: int) -> tuple[str, str, int] | None:
-        """Return the next producer that a job is to be told of, after another one has declined it; None: there is none.
+        """Return the next producer to name to a job after another one has declined it; None: there is none.
 
         Args:
             job_id: The job, which waits.

@@ -1,9 +1,8 @@
-"""What producers have left, as the manager estimates it: whom a job asks first, and whom not at all.
+"""The manager's estimate of uncommitted production: which producers a job asks first, and which not at all.
 
-A producer publishes its forecast in at most 30 blocks of whole hours (`Headroom`), and the manager is told of every
-share. So it knows without a question who has sun in a job's window, and how much of it is not promised yet. It is an
-estimate, by which nothing is decided but the order of questions: what a producer gives to a job, it decides by itself,
-minute by minute.
+A producer publishes its forecast in at most 30 blocks of whole hours (`Headroom`), and the manager is informed of every
+share. So it knows without asking which producers have uncommitted production in a job's window, and how much. The
+estimate decides only whom a job asks, and in which order: each producer decides on its shares itself, minute by minute.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _Runs = tuple[tuple[int, int], ...]
 
 
 class _Forecast:
-    """One producer's newest forecast, and what of it is promised, by block."""
+    """One producer's newest forecast, and the promised part of it, by block."""
 
     def __init__(self, view: View, shares: Mapping[str, tuple[int, _Runs]]) -> None:
         self._view = view
@@ -38,7 +37,7 @@ class _Forecast:
         self._promised_wh += sign * by_block
 
     def within(self, need: Need) -> tuple[float, float]:
-        """Return what is left, and what is expected, in a job's window, Wh."""
+        """Return the uncommitted and the expected production in a job's window, Wh."""
         first, end = stretch(need, self._view.from_s, self._view.block_s, len(self._free_wh))
         free_wh = self._free_wh[first:end]
         left_wh = np.maximum(free_wh - self._promised_wh[first:end], 0.0)

@@ -8,11 +8,11 @@ Until it starts, a job composes again whenever something changes: a producer has
 device has more time. It moves only if that pays. A running job keeps its start, but fills the gaps in its shares.
 
 **Why moving ends.** Let C be the energy that is covered in the whole neighbourhood. A job takes only energy that is
-free, so no move lowers what another job has. A move of its own accord raises C by at least `LEAST_GAIN` of the job's
+free, so no move lowers what another job has. A move without a request raises C by at least `LEAST_GAIN` of the job's
 energy. A move to make room lowers nothing, and takes place only on request; a job requests room at most `MAX_WISHES`
 times in all. C never exceeds the energy of all jobs. So between two events that lower C (a forecast falls, a producer
-or a job leaves), of which there are finitely many, there are finitely many moves. Where consumers prefer a low cost to
-what is covered, C is what all jobs save instead; it is bounded as well, and prices change finitely often.
+or a job leaves), of which there are finitely many, there are finitely many moves. If consumers prefer low cost to
+coverage, C is the total saving of all jobs instead; it is bounded too, and prices change finitely often.
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ from broker.hosts import AgentLostError, Channel, Received, TimeUp
 ASKED_AT_ONCE = 8
 """Producers that a job asks for offers at the same time at most; more if these do not cover it."""
 MAX_ROUNDS = 4
-"""How often a job composes because producers had less than they had offered; what is reserved by then stands."""
+"""How often a job composes because producers had less than they had offered; the shares reserved by then stand."""
 MAX_ROUNDS_OF_MOVE = 2
-"""The same where the job has a contract already: whoever else was informed competes for the same energy."""
+"""The same if the job already has a contract: other jobs that were informed compete for the same energy."""
 LEAST_GAIN = 0.02
 """A job moves only if that covers at least this share of its energy more, or lowers its cost by this share of what the
 energy costs where it is dearest."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 WISH_EVERY_S = 60
-"""How long a job waits for what comes of it before it asks again, seconds."""
+"""How long a job waits for the effect before it asks again, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ NOTHING_MWH: IntArray = np.zeros(0, dtype=np.int64)
 
 @dataclass(slots=True)
 class _Supply:
-    """What a job's consumer knows of its supply."""
+    """The state of a job's supply, as its consumer knows it."""
 
     asked: list[str] = field(default_factory=list)
     """Producers that were asked for offers, in that order."""
@@ -221,7 +221,7 @@ class SharedConsumer(Consumer):
     # Contracts.
 
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
-        """Adopt a contract with these shares, and report it."""
+        """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
         supply = self.supply_of(job.job_id)
         supply.start_s, supply.held = start_s, dict(held)
         contract = self._contract(job, self.next_contract_id(job.job_id), self.now_s)
@@ -292,7 +292,10 @@ class SharedConsumer(Consumer):
 
 
 def supplier_of(job: Job, start_s: int, held: Mapping[str, IntArray]) -> tuple[str, tuple[Share, ...]]:
-    """Return a contract's producer and shares: neither needs shares where one producer gives all, or nobody."""
+    """Return the producer and shares of a contract of `job` that starts at `start_s` with the reservations `held`.
+
+    There are no shares if one producer, or the grid, supplies everything.
+    """
     shares = shares_of(held)
     if not shares:
         return GRID, ()
@@ -302,7 +305,7 @@ def supplier_of(job: Job, start_s: int, held: Mapping[str, IntArray]) -> tuple[s
 
 
 class SharedJobRun(JobRun):
-    """One job from its registration to its end."""
+    """A job with shared supply, from its registration to its end."""
 
     _agent: SharedConsumer
 
@@ -445,11 +448,11 @@ class SharedJobRun(JobRun):
 
     @property
     def _worth_now(self) -> float:
-        """What the contract as it stands is worth."""
+        """The value of the present contract."""
         return self._worth(self._supply.start_s, self._supply.held)
 
     def _least_gain(self, starts: Starts) -> float:
-        """Return by how much a move must be worth more than the contract as it stands."""
+        """Return by how much a move must increase the value of the present contract."""
         if not self._agent.puts_cost_first:
             return float(max(1, int(LEAST_GAIN * self._energy_mwh)))
         prices = self._prices(*self._minutes(starts))
@@ -490,8 +493,8 @@ class SharedJobRun(JobRun):
 
         Args:
             starts: Where the job may start.
-            least_worth: What a start and shares must be worth, so that they are of use. Some energy must be covered,
-                unless the job has a contract and cost comes first: then the grid alone may be best.
+            least_worth: Minimum value of a start and its shares. Some energy must be covered, unless the job has a
+                contract and cost comes first: then the grid alone may be best.
 
         Returns:
             Start and shares, all of them reserved; None: nothing of use, and nothing has changed.

@@ -1,9 +1,9 @@
 """A manager with shared supply: a contract stands when its consumer and each of its producers have signed.
 
 Each share is signed by its producer (`SharePromised`) and, with the contract, by the consumer (`ContractAgreed`,
-`SharesAmended`). As with whole jobs the producer speaks first, and what has been said is settled at the end of the
-second: a share that its consumer has not taken into the contract is void, and a contract whose producer has meanwhile
-said something else ends.
+`SharesAmended`). As with whole jobs the producer reports first, and open statements are resolved at the end of the
+second: a share that its consumer has not included in the contract is void, and a contract ends if its producer has
+since reported another share.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from agents.sharing import Remaining
 from broker.hosts import Received
 
 NAMED_AT_FIRST = 4
-"""Producers that a job is told of at once; then as many as it knows, so that few questions are needed for many."""
+"""Producers named in the first portion; each further portion is as large as all before together, so that few questions
+are needed."""
 MAX_ASKED = 12
 """Producers that a job asks in all."""
 SUPPLY_EVENTS = frozenset({"agreed", "amended"})
@@ -52,7 +53,7 @@ Runs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a producer said it gives to a job."""
+    """A producer's statement of its share of a job."""
 
     said_s: int
     start_s: int
@@ -93,7 +94,7 @@ class SharedManager(Manager):
                 super()._take(received)
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Name the producers with most left in the job's window, a few at a time, those of its own household first."""
+        """Name the producers with the most uncommitted production in the job's window, the household's own first."""
         job = self._register.get(question.job_id)
         assert job is not None  # noqa: S101 - the sender owns it
         known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
@@ -122,7 +123,7 @@ class SharedManager(Manager):
             self._joined.add(producer)
 
     def _take_view(self, sender: str, view: View) -> None:
-        """Take a producer's new forecast, and tell of it the jobs that could use it and do not know the producer."""
+        """Process a producer's new forecast, and name the producer to jobs that could use it and do not know it."""
         if sender not in self._joined:
             self.reject(sender, "says what it has left and is no producer that has joined")
             return
@@ -160,7 +161,7 @@ class SharedManager(Manager):
             self._tell_share_void(producer, promise.job_id, problem)
 
     def _problem_with_share(self, producer: str, job: RegisteredJob, promise: SharePromised) -> str:
-        """Take what a producer says; return what is wrong with it, or nothing."""
+        """Process a producer's statement; return its problem, empty if it is valid."""
         key = promise.job_id, producer
         if promise.consumer != job.agent:
             return f"promises job {promise.job_id!r} to {promise.consumer!r}, whose job it is not"
@@ -212,7 +213,7 @@ class SharedManager(Manager):
             self._said.pop((job_id, producer), None)
 
     def _drop(self, job_id: str, producer: str) -> None:
-        """Note that a share is no longer in a contract: its producer is told unless it has said so itself."""
+        """Record that a share is no longer in a contract, and inform its producer unless it reported that itself."""
         said = self._said.pop((job_id, producer), deque())
         if not said or said[-1].runs:
             self._dropped[job_id, producer] = self.now_s
@@ -235,7 +236,7 @@ class SharedManager(Manager):
                 self._end(entry, problem, "consumer", "producer")
 
     def _problem_with_amendment(self, before: Contract, after: Contract) -> str:
-        """Return what is wrong with a new version of a contract whatever its producers say; empty: nothing."""
+        """Return the problem of an amendment that does not depend on its producers' statements; empty: none."""
         job = self._job_of(before)
         kept = {"start_s": after.start_s, "producer": after.producer, "shares": after.shares}
         if before.model_copy(update=kept) != after:

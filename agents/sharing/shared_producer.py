@@ -42,7 +42,8 @@ MAX_RESERVATIONS = 40
 NEWS_SHARE = 0.05
 """A job is informed of additional energy if that could cover at least this share of it."""
 OFFERED_PEAKS = 3
-"""Offers are cut off at so many times what a job can use in a minute: its consumer sees who has plenty, and no more."""
+"""Offers are capped at this multiple of what a job can use in a minute: its consumer sees who has plenty, but not how
+much."""
 MAX_NEWS = 4
 """How often a job is offered more, unasked, between two forecasts: each time, all jobs that wait compete for it."""
 MAX_ASKED_FOR_ROOM = 4
@@ -51,7 +52,7 @@ MAX_ASKED_FOR_ROOM = 4
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a producer gives to a job."""
+    """A producer's reservation for a job."""
 
     start_s: int
     """Start of the job, UNIX seconds."""
@@ -296,7 +297,7 @@ class SharedProducer(Producer):
         self._announce_openings()
 
     def _problem_with(self, reserve: Reserve, consumer: str) -> str:
-        """Return what is wrong with a reservation whatever is left; empty: nothing."""
+        """Return the problem of a reservation that does not depend on the uncommitted production; empty: none."""
         job_id = reserve.job_id
         if not self._is_of(consumer, job_id) or job_id not in self._interests:
             return f"reserves for job {job_id!r}, which has not asked for an offer or is not its own"
@@ -360,7 +361,7 @@ class SharedProducer(Producer):
         self._announce_openings()
 
     def _promise_share(self, job_id: str, reservation: Reservation) -> None:
-        """Tell the manager what the job's consumer is told."""
+        """Report to the manager the share that the job's consumer receives."""
         consumer = self._jobs[job_id].agent
         promised = SharePromised(
             job_id=job_id, consumer=consumer, start_s=reservation.start_s, minutes_mwh=reservation.runs
@@ -407,7 +408,7 @@ class SharedProducer(Producer):
         self._book.adopt(production, self.now_s // MINUTE_S)
 
     def _show_headroom(self, state: ProducerState) -> None:
-        """Tell the manager what is expected by the hour, whatever is promised: the manager knows all shares."""
+        """Publish the expected production by the hour; shares are not subtracted, because the manager knows them."""
         view = view_of(state)
         if view != self._headroom:
             self._headroom = view

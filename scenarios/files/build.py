@@ -250,7 +250,7 @@ class _ScenarioBuilder:
     def _gateway(
         self, device: Device, entry: ConsumerEntry | ProducerEntry, gateway: GatewayEntry, path: KeyPath
     ) -> None:
-        """Take note that a device is real."""
+        """Record that a device is real."""
         gateway_id = gateway.id or device.id
         if gateway_id in self.gateway_ids:
             other = self.collector.locate(self.gateway_ids[gateway_id])

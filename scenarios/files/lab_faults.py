@@ -1,4 +1,4 @@
-"""Faults of a lab: a list in a scenario file, or in a file of its own.
+"""Faults of a lab: a list in a scenario file, or in a separate file.
 
 ```yaml
 faults:

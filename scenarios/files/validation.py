@@ -204,7 +204,7 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
 
 
 def report_errors(tree: dict[str, Any], error: ValidationError, path: KeyPath, collector: ProblemCollector) -> None:
-    """Report the errors of a part that was validated alone.
+    """Report the errors of a part that was validated separately.
 
     Args:
         tree: The file's content, as far as there is any.

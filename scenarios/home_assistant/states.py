@@ -1,4 +1,4 @@
-"""What Home Assistant is told of a run at a moment: pure, from the ledger and the scenario."""
+"""The states of a run's entities in Home Assistant, computed from the ledger and the scenario; pure functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenarios.scenario import ProducerSeries, Scenario
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run is."""
+    """The state of a run at a moment."""
 
     now_s: int
     """Virtual time, UNIX seconds."""

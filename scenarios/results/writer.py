@@ -51,7 +51,7 @@ MAX_WAITING_MESSAGES = 2000
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
 _RETRY_WALL_S = 0.5
-"""How long to leave a locked file alone before the next commit tries again."""
+"""How long to wait after a file was locked before the next commit tries again."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -218,8 +218,8 @@ class RunWriter:
         """Write everything recorded since the last commit; once it returns True, a crash cannot lose it.
 
         Returns:
-            Whether it is written. If another process has locked the file, what was recorded is kept for the next
-            commit, and nobody waits.
+            Whether it was written. If another process has locked the file, the records are kept for the next commit,
+            without waiting.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -253,7 +253,7 @@ class RunWriter:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        """Whether the file is still where it was opened: a user may have removed or replaced it."""
         return self._inode_in_place() == self._inode
 
     def put_back(self) -> None:
@@ -296,7 +296,7 @@ class RunWriter:
         without: Sequence[DroppedHost] = (),
         disputes: Sequence[str] = (),
     ) -> None:
-        """Write what is left, the energy of every minute, and the run's figures; the run is over.
+        """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
         Args:
             state: How it ended.

@@ -1,4 +1,4 @@
-"""What a scenario lets the agents of a run take: more rounds and timers than honest agents can need.
+"""Limits on the rounds and timers of a run's agents: more than honest agents of the scenario can need.
 
 The clock puts hosts out that take more (`broker.clock.quarantine`), so that a member delays a run for a bounded time
 only. The figures lie far above what runs take: a job takes about 15 rounds in a whole run, and up to 5 timers (its
@@ -19,11 +19,11 @@ ROUNDS_OF_SCRIPT = 1_000_000
 SECONDS_OF_ROUNDS = 10
 """A run may take this many times the rounds that a single second may, ..."""
 ROUNDS_OF_FORECAST = 1_000
-"""... and so many for each forecast, as what it changes is negotiated again."""
+"""... and this many for each forecast, because the affected jobs are negotiated again."""
 TIMERS = 200
 """That a host may set, ..."""
 TIMERS_OF_EACH = 50
-"""... and so many for each of its jobs, and each forecast for its panels, ..."""
+"""... and this many for each of its jobs, and each forecast for its panels, ..."""
 SECONDS_OF_TIMER = 60
 """... and one for each minute of the run. Consumers of a plug-in may set more (`agents.Consumer.wakes_every_s`), ..."""
 ROUNDS_OF_TIMER = 10
@@ -50,7 +50,7 @@ def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int
 
 
 def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
-    """Return more rounds than a run can take; None where real devices or a script ask for whatever they like.
+    """Return more rounds than a run can take; None if real devices or a script may request any number.
 
     Args:
         scenario: What is run.

@@ -1,4 +1,4 @@
-"""From a scenario to its agents, and where they live."""
+"""Creates a scenario's agents, and assigns them to hosts."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool =
 
     Args:
         scenario: The neighbourhood.
-        hosts: Spread the households and the manager over so many hosts, `host-1`, `host-2`, ...; None: every household
-            is a host, and the manager one of its own.
-        has_script: Whether a script acts on the run; as for a timeline, an agent beside the manager does so.
+        hosts: Spread the households and the manager over this many hosts, `host-1`, `host-2`, ...; None: every
+            household is a separate host, and so is the manager.
+        has_script: Whether a script acts on the run; as for a timeline, an agent on the manager's host carries it out.
     """
     beside = [TIMELINE] if scenario.timeline or has_script else []
     agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
@@ -167,7 +167,7 @@ class Cast:
 
 
 class _Making:
-    """What the agents of devices are made from."""
+    """The common inputs for creating the agents of devices."""
 
     def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
         scenario.supplied(settings.supply.rule, settings.supply.prefer)  # raises where they do not go together

@@ -1,4 +1,4 @@
-"""What a sweep varies and sets: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
+"""Parameters of a sweep: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
 
 A key is the name of a run setting, of a variable of the scenario's file or, with a path, a value of it. A path names
 the items of a list by their number, by their id or, all of them, by `*`: `houses[adler].devices[pv-adler].name`,

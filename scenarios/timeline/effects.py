@@ -1,4 +1,4 @@
-"""What events do to the world: production, prices and jobs as they really were. Pure functions."""
+"""The effect of events on the world: actual production, prices and jobs. Pure functions."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def _without(production: Production, begin_s: int, end_s: int) -> Production:
 
 
 def _share(front: CloudFront, arrives_s: int, times_s: FloatArray) -> FloatArray:
-    """Return what is left of the production at each time, as a share."""
+    """Return the remaining share of the production at each time."""
     since_s = times_s - arrives_s
     ramp_s = max(1e-9, min(front.ramp_s, front.duration_s / 2))
     depth = np.clip(np.minimum(since_s, front.duration_s - since_s) / ramp_s, 0.0, 1.0)

@@ -27,7 +27,7 @@ class Disturbances:
     def __init__(
         self, broker: Broker, host_of_house: Mapping[str, str], seed: int, restart: Callable[[], None] | None
     ) -> None:
-        """Create them; there is none yet.
+        """Create the set of faults, with no active fault.
 
         Args:
             broker: Where the run's hosts connect to.
@@ -116,7 +116,7 @@ class Disturbances:
         task.add_done_callback(self._tasks.discard)
 
     async def end(self) -> None:
-        """Cancel what is still to come; nobody waits for it."""
+        """Cancel the remaining faults, without waiting for them."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What agents say to each other, as it is checked where it comes in."""
+"""Validation of messages between agents on receipt."""
 
 from __future__ import annotations
 

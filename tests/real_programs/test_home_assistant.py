@@ -158,7 +158,7 @@ def test_a_run_is_discovered_its_energy_is_accepted_and_its_entities_vanish(tmp_
 
 
 def test_a_job_requested_in_it_is_negotiated_and_executed(tmp_path: Path, mqtt_port: int) -> None:
-    """By its entities: ready by, the button, and the states that come of it; and a thousand entities come and go."""
+    """The entities set the deadline, request the job and show its states; a thousand entities appear and disappear."""
     (tmp_path / "real.yaml").write_text(STREET)
     common = ("--broker", f"mqtt://127.0.0.1:{mqtt_port}", "--pace", "60x", "--home-assistant", "--json")
     with home_assistant(PROGRAMS, tmp_path / "ha", free_port()) as home:

@@ -54,7 +54,7 @@ class User(Protocol):
         """Show a notice.
 
         Args:
-            text: What it says.
+            text: Its text.
             severity: Its colour.
             timeout_wall_s: How long it stays; None: as long as any notice.
         """
@@ -66,7 +66,7 @@ class User(Protocol):
 
 
 class FieldActions:
-    """What happens in the fields of a form: a value is typed or picked from a list."""
+    """Actions in the fields of a form: a value is typed or picked from a list."""
 
     def __init__(self, session: EditSession, user: User) -> None:
         """Make the actions.
@@ -87,7 +87,7 @@ class FieldActions:
         self._session.apply(lambda tree: commands.set_field(tree, path, value), merge_key=path)
 
     def leave_field(self) -> None:
-        """End the typing in a field: what is typed next is a step of undo of its own."""
+        """End the typing in a field, so that further typing is a separate undo step."""
         if self._session.work is not None:
             self._session.work.history.settle()
 

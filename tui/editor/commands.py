@@ -57,7 +57,7 @@ def next_number(ids: Iterable[str]) -> str:
 
 
 def id_problem(tree: Tree, path: KeyPath) -> str | None:
-    """Return what is wrong with the id of a house or device, without validating the whole file; None if valid."""
+    """Return the problem of a house's or device's id, without validating the whole file; None if it is valid."""
     if path[-1:] != ("id",) or path[:1] != ("houses",):
         return None
     id_ = text(at(tree, path))

@@ -42,7 +42,7 @@ def rescued_work(path: Path) -> Work:
 
 
 def rescue(work: Work) -> str | None:
-    """Write the changes beside their file, or, where there is none, among the application's own; say where.
+    """Write the changes next to their file or, without a file, into the application's folder; return the path.
 
     A state whose text cannot be made is left out, and the one before it is kept.
     """
@@ -123,7 +123,7 @@ class FileActions:
         return f"{work.title} has unsaved changes."
 
     def rescue(self) -> str | None:
-        """Write unsaved changes to a file of rescued changes; say where, None if there are none."""
+        """Write unsaved changes to a file of rescued changes; return its path, None if there are none."""
         return None if self._session.work is None else rescue(self._session.work)
 
     async def _may_leave(self) -> bool:

@@ -274,7 +274,7 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
 
 
 def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], Picture | None]:
-    """Return the function that previews any of these items."""
+    """Return the function that previews choices for `tree`; files are in `folder`, or anywhere if `allow_outside`."""
     artist = Artist(tree, folder, allow_outside=allow_outside)
 
     def draw(item: str) -> Picture | None:

@@ -208,7 +208,7 @@ your own.
 
     @property
     def is_settled(self) -> bool:
-        """Whether everything that was done is shown, drawn and checked."""
+        """Whether all changes are displayed, drawn and checked."""
         return self.workspace.is_settled
 
     def go_to(self, ref: Ref) -> None:
@@ -447,7 +447,7 @@ class ScreenUser:
         severity: Literal["information", "warning", "error"] = "information",
         timeout_wall_s: float | None = None,
     ) -> None:
-        """Show a notice."""
+        """Show a notice with this `text` and `severity` for `timeout_wall_s`, wall-clock seconds."""
         self._screen.notify(text, severity=severity, timeout=timeout_wall_s, markup=False)
 
     def complain(self, error: BaseException, title: str = "") -> None:

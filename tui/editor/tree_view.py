@@ -22,7 +22,7 @@ CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂",
 
 
 class Outline:
-    """What is to be in the tree. Parts are worked out when they are asked for: most of a large file is never opened."""
+    """The content of the tree. Parts are computed on demand, because most of a large file is never opened."""
 
     def __init__(self, tree: tree_model.Tree) -> None:
         """Make the outline of the data."""
@@ -219,7 +219,7 @@ class NeighbourhoodTree(Tree[Ref]):
                 node.set_label(said)
 
     def render_label(self, node: TreeNode[Ref], base_style: Style, style: Style) -> Text:
-        """Write a node: sign, title, mark."""
+        """Render the label of `node` in `style` over `base_style`: sign, title, mark."""
         label = super().render_label(node, base_style, style)
         looks = {CONSUMER: "sign--consumer", PRODUCER: "sign--producer"}
         looks |= dict.fromkeys((JOB, HOUSE, EVENT, EXPECTATION), "sign--quiet")

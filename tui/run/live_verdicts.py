@@ -1,4 +1,4 @@
-"""Judges expectations while a run goes on, as soon as it has passed their time; part of the process that runs it."""
+"""Judges expectations during a run, as soon as it has passed their time; part of the process that runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.run.ipc import Judged
 
 
 class Judging:
-    """Tells the verdicts on expectations with a time."""
+    """Reports the verdicts on expectations with a time."""
 
     def __init__(self, scenario: Scenario, results_file: Path, tell: Callable[[Judged], None]) -> None:
         """Begin, before the runs do.
@@ -24,7 +24,7 @@ class Judging:
         Args:
             scenario: What is run.
             results_file: Where the runs are recorded.
-            tell: Called with the verdicts on a run each time that further ones are due.
+            tell: Called with the verdicts on a run whenever further ones are due.
         """
         self._due_s = sorted(one.at_s for one in scenario.expectations if one.at_s is not None)
         self._file = results_file

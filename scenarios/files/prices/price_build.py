@@ -23,7 +23,7 @@ _SUM_OF_SHARES = 1 + 1e-9
 
 
 def build_tariff(entry: TariffEntry | None, series: SeriesReader) -> Tariff | None:
-    """Return the tariff; None where there is none, or after reporting its problems."""
+    """Return the tariff; None if there is none, or after reporting its problems."""
     if entry is None:
         return None
     bought = build_price(entry.import_eur_per_kwh, ("tariff", "import_eur_per_kwh"), series)
@@ -37,7 +37,7 @@ def build_tariff(entry: TariffEntry | None, series: SeriesReader) -> Tariff | No
 def build_community(
     entry: CommunityEntry | None, series: SeriesReader, houses: Collection[str], *, has_tariff: bool, complete: bool
 ) -> Community | None:
-    """Return the energy community; None where there is none, or after reporting its problems.
+    """Return the energy community; None if there is none, or after reporting its problems.
 
     Args:
         entry: Its part of the file.
@@ -85,7 +85,7 @@ def _check_coefficients(
 
 
 def build_price(entry: PriceEntry, path: KeyPath, series: SeriesReader) -> Price | None:
-    """Return a price; None after reporting its problems."""
+    """Return the price of `entry` at the key `path`; `series` reads tables. None after reporting its problems."""
     if not isinstance(entry, VaryingPriceEntry):
         return entry
     match _form(entry, path, series.collector):

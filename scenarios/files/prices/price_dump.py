@@ -28,7 +28,7 @@ def tariff_entry(tariff: Tariff, start_s: int, zone: ZoneInfo | None) -> dict[st
 
 
 def community_entry(community: Community, start_s: int, zone: ZoneInfo | None) -> dict[str, Any]:
-    """Return an energy community as a file entry; arguments as those of `tariff_entry`."""
+    """Return an energy community as a file entry; see `tariff_entry` for `start_s` and `zone`."""
     local_fee = community.local_grid_fee_eur_per_kwh
     return {
         **asdict(community),
@@ -39,7 +39,7 @@ def community_entry(community: Community, start_s: int, zone: ZoneInfo | None) -
 
 
 def price_entry(price: Price, start_s: int, zone: ZoneInfo | None) -> float | dict[str, Any]:
-    """Return a price as a file entry; arguments as those of `tariff_entry`."""
+    """Return a price as a file entry; see `tariff_entry` for `start_s` and `zone`."""
     if isinstance(price, PriceSeries):
         times = (format_after_start(time_s, start_s, zone) for time_s in price.times_s)
         return {"points": list(zip(times, price.eur_per_kwh, strict=True))}

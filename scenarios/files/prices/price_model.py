@@ -53,7 +53,7 @@ Fee = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class CommunityEntry(FileEntry):
-    """An energy community: how energy is allocated to its members, and what they pay beside the tariff."""
+    """An energy community: how energy is allocated to its members, and their fees in addition to the tariff."""
 
     key: Literal["static", "proportional", "hierarchical", "negotiated"] = Field(
         "hierarchical",

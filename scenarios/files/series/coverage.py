@@ -71,7 +71,7 @@ def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, .
 
 
 class _Coverage:
-    """One look at a scenario."""
+    """One check of a scenario."""
 
     def __init__(self, scenario: Scenario, days: int | None) -> None:
         self._scenario = scenario
@@ -139,7 +139,7 @@ class _Coverage:
         return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
 
     def _base_loads(self) -> Iterable[Note]:
-        """Note base loads that do not cover the run: outside its series, a house draws nothing beside its jobs."""
+        """Note base loads that do not cover the run: outside its series, a house has no base load."""
         end_s, loads = self._end_s, self._scenario.base_loads
         if end_s is None:
             return
@@ -166,7 +166,7 @@ class _Coverage:
             yield Note(f"{what}{rest}", self._path_of_job(late[0]), remedies)
 
     def _dark_jobs(self) -> Iterable[Note]:
-        """Note jobs with a window on days without any forecast; a night belongs to the days beside it."""
+        """Note jobs with a window on days without any forecast; a night belongs to the adjacent days."""
         spans = _merged(
             self._whole_days(prediction.production)
             for series in self._scenario.producers.values()

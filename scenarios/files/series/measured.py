@@ -62,7 +62,7 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFormat:
-    """How to read a file; None: to be guessed."""
+    """How to read a file; None: to be derived from its content."""
 
     time: str | int | None = None
     """Name of the column of times, or its number from 1."""
@@ -187,7 +187,7 @@ def zone_of(name: str, where: str) -> tzinfo:
     """Return the zone with an IANA name, `UTC` or an offset such as `+02:00`.
 
     Raises:
-        ScenarioError: There is none of this name.
+        ScenarioError: There is no zone of this name.
     """
     offset = _OFFSET.fullmatch(name)
     if offset is not None:
@@ -304,7 +304,7 @@ class _Times:
             self._factor = next((factor for name, factor in _TIME_UNITS.items() if name in words), 1)
 
     def _beside(self, column: int, cells: Sequence[Any]) -> int | None:
-        """Return the column of the time of day, where dates are in one of their own; where it is this, of the dates."""
+        """Return the column with the time of day that belongs to a separate column with dates, or the reverse."""
         if not cells or is_number(cells[0]):
             return None
         is_date = is_date_only(cells[0])
@@ -339,7 +339,7 @@ class _Times:
         return f"{beside} {cell}" if is_clock(cell) else f"{cell} {beside}"
 
     def rough(self, cells: Sequence[Any]) -> float | None:
-        """Return a time for comparisons within the table; None: there is none."""
+        """Return a time for comparisons within the table; None: it has none."""
         text = self.text(cells)
         if is_number(text):
             return self._numbers.parse(text)
@@ -377,7 +377,7 @@ class _Times:
             return moment_s(found, self._zone, before_s, text)
         finally:
             if self._zone is None and found.tzinfo is None:
-                self._zone = UTC  # a stand-in: that the zone is missing is said once, and the rest is checked too
+                self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,8 +543,8 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
     steps = [after - before for before, after in pairwise(values)]
     rises = sorted(step for step in steps if step > 0)
     falls = [after for before, after in pairwise(values) if after < before]
-    # A counter that resets falls seldom, and rises by little of what it shows; one that begins anew each day falls to
-    # about 0 each time, and in between only rises.
+    # A counter that resets falls rarely, and rises by small fractions of its value; a daily counter falls to about 0
+    # each day, and in between only rises.
     is_reset = len(falls) <= max(1, len(steps) // 100) and rises and rises[len(rises) // 2] < 0.1 * max(values)
     is_daily = len(falls) <= 0.15 * len(rises) and all(after <= 0.05 * max(values) for after in falls)
     if rises and (not falls or is_reset or is_daily):
@@ -555,7 +555,7 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
 
 
 def _without_noise(where: str, values: NDArray[np.float64], notes: list[str]) -> NDArray[np.float64]:
-    """Return values with the small negative ones, of which a note tells, as 0.
+    """Return values with small negative ones, which are noted, replaced by 0.
 
     Raises:
         ScenarioError: Others are negative, too.

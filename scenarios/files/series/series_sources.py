@@ -113,7 +113,7 @@ def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
 
 def _columns(row: str) -> list[str]:
     if ";" in row:
-        # A comma beside a semicolon is a decimal comma.
+        # In a line with semicolons, a comma is a decimal comma.
         columns = row.replace(",", ".").split(";")
     elif "," in row:
         columns = row.split(",")
@@ -295,7 +295,7 @@ class SeriesReader:
             return False
 
     def _is_table(self, name: str, kind: type[LoadProfile | Production]) -> bool:
-        """Return whether a file is no list of 'seconds Wh', but a table that says by itself how it is read.
+        """Return whether a file is not a list of 'seconds Wh', but a table with a header.
 
         A load profile counts as such a list, mistakes included, unless its table has a header or times of the clock.
         """
@@ -336,7 +336,10 @@ class SeriesReader:
     def prices(
         self, name: str, columns: ColumnsEntry, unit: str | None, zone: str | None, path: KeyPath
     ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
-        """Return times (UNIX seconds) and prices (EUR/kWh) of a table; None after reporting its problems."""
+        """Return times (UNIX seconds) and prices (EUR/kWh) of the table `name`; None after reporting its problems.
+
+        The keys `columns`, `unit` and `zone` of the entry at `path` describe the table.
+        """
         return self._of_table(
             name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
         )
@@ -391,7 +394,7 @@ class SeriesReader:
         return times_s, values
 
     def _tell_of_file_keys(self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath) -> None:
-        """Report keys that describe a file where there is none."""
+        """Report keys that describe a file if there is no file."""
         for key in ("columns", "unit", "reading", "zone"):
             if getattr(entry, key) is not None:
                 self.collector.at((*path, key), "describes a table of measurements, and goes with 'file' only")
@@ -529,7 +532,7 @@ def series_problems(
 
     Args:
         times_s: Time of each point, seconds; None where it could not be read, which has been reported already.
-        energies_wh: Cumulative energy of each point, Wh; None likewise.
+        energies_wh: Cumulative energy of each point, Wh; None if it could not be read.
         from_zero: Whether the first time has to be 0 s, as in a load profile.
         fewest: Number of points needed.
     """

@@ -206,7 +206,7 @@ def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: o
 
 
 def clock_s(text: str) -> int | None:
-    """Return the seconds since midnight of a time of day; None if it is none."""
+    """Return the seconds since midnight of a time of day; None if the text is not one."""
     clock = _CLOCK.fullmatch(text.strip())
     if clock is None or clock[4]:
         return None

@@ -1,6 +1,6 @@
 """Reads tables as meters and portals export them: CSV of any separator, also compressed with gzip, and Parquet.
 
-What comes before the header is left out; a row of units below it is kept as such. Cells stay as they are written.
+Lines before the header are skipped; a row of units below it is kept as such. Cells keep their text.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTHING: Final = frozenset(
 UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
 _LOOKED_AT = 200
-"""Lines and rows by which separator, header and the kinds of columns are told."""
+"""Lines and rows from which separator, header and the kinds of columns are determined."""
 _PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE]+")
 """All that plain numbers consist of; what `float` makes a number of in another way has other characters."""
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -55,13 +55,13 @@ class Table:
     """Name of its file, for messages."""
     columns: tuple[str, ...]
     units: tuple[str, ...]
-    """Beside its name, what a row of units says of each column."""
+    """By column, its unit in the row of units."""
     rows: Sequence[Row]
     has_header: bool
     has_decimal_comma: bool
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
-    """What was left out, one sentence each."""
+    """What was skipped, one sentence each."""
     derived: dict[object, object] = field(default_factory=dict, repr=False)
     """What readers have found out about whole columns, such as their times; kept as long as the table is."""
 
@@ -69,7 +69,7 @@ class Table:
         """Return the index of a column, given by name or by number from 1.
 
         Raises:
-            ScenarioError: There is none.
+            ScenarioError: There is no such column.
         """
         if isinstance(wanted, int):
             if 1 <= wanted <= len(self.columns):
@@ -350,11 +350,11 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How a column writes its numbers."""
+    """The number format of a column."""
 
     decimal: str
     group: str
-    """What separates thousands beside spaces and apostrophes; empty: nothing."""
+    """Thousands separator besides spaces and apostrophes; empty: none."""
 
     def parse(self, cell: object) -> float:
         """Return the number in a cell, without a unit behind it.

@@ -66,7 +66,7 @@ MAX_EVENTS = 100_000
 
 @dataclass(slots=True)
 class Known:
-    """What the rest of the file says."""
+    """The parts of the file that events refer to."""
 
     houses: Mapping[str, House]
     consumers: Mapping[tuple[str, str], tuple[str | None, Mapping[str, LoadProfile]]]
@@ -386,7 +386,7 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
     """Return the action of an entry as in a scenario's timeline, without its time.
 
     Args:
-        scenario: What it is about, with all events so far.
+        scenario: The scenario, with all events so far.
         entry: `do` and the keys that belong to it.
         at_s: When it takes place, UNIX seconds.
 

@@ -16,7 +16,7 @@ MAX_SPAN_S = 3660 * 86_400
 
 
 def duration_s(text: str) -> int | None:
-    """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None where it is none."""
+    """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None if the text is not one."""
     compact = text.strip().replace(" ", "")
     found = _DURATION.fullmatch(compact)
     if not compact or found is None:
@@ -27,7 +27,7 @@ def duration_s(text: str) -> int | None:
 
 
 def after_start_s(value: object) -> int | None:
-    """Return the seconds that an offset such as `+2h` stands for; None where it is none."""
+    """Return an offset such as `+2h` in seconds; None if the text is not one."""
     found = _AFTER.fullmatch(value) if isinstance(value, str) else None
     return None if found is None else duration_s(found[1])
 
@@ -67,7 +67,7 @@ class WhenEntry(FileEntry):
 
 
 class RepeatEntry(FileEntry):
-    """How an event repeats itself."""
+    """How an event repeats."""
 
     every: Span = Field(description="The time between; whole days keep the time of the clock")
     times: int | None = Field(None, ge=1, le=10_000, description="How often in all")
@@ -176,7 +176,7 @@ class RestartBrokerEntry(_EventEntry):
 
 
 class TariffChangeEntry(_EventEntry):
-    """Other prices hold from now on; what is left out stays as it was."""
+    """Other prices apply from now on; prices that are not given stay the same."""
 
     do: Literal["tariff"] = Field(description="What happens")
     import_eur_per_kwh: Finite | None = Field(None, description="Bought from the grid")

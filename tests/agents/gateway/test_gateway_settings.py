@@ -1,4 +1,4 @@
-"""What a gateway tells its device of prices."""
+"""Prices that a gateway reports to its device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _dear_in_the_evening(times_s: npt.NDArray[np.int64]) -> FloatArray:
 
 
 def test_a_job_costs_what_energy_costs_while_it_runs() -> None:
-    """A kilowatt for two hours, half of it before the price rises; one's own panels cost nothing."""
+    """A kilowatt for two hours, half of it before the price rises; energy from own panels is free."""
     settings = GatewaySettings(
         "washer",
         "adler",

@@ -1,4 +1,4 @@
-"""In which order jobs ask producers."""
+"""The order in which jobs ask producers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCORES = {"on-a": 12, "on-b": 13, "on-c": 11, "on-d": 10}
 
 
 async def asked(ranking: str, places: Places = PLACES) -> list[str]:
-    """Return the order in which the job of house b is told of all producers."""
+    """Return the order in which the manager names all producers to the job of house b."""
     keeper = Manager(JobRegister((WASH,), ROOFS), SCORES, NegotiationSettings("ranked", ranking=ranking), places)
     first, more = ProducersFor(job_id="wash"), ProducersFor(job_id="wash", asked=("x",), part="next")
     consumer = Correspondent(WASH.agent, (5, MANAGER, first), (5, MANAGER, more))
@@ -46,7 +46,7 @@ async def asked(ranking: str, places: Places = PLACES) -> list[str]:
     ],
 )
 async def test_a_ranking_decides_whom_a_job_asks_first(ranking: str, order: list[str]) -> None:
-    """Where it sees no difference, the score decides."""
+    """Where it makes no difference between producers, the score decides."""
     assert await asked(ranking) == order
 
 
@@ -68,7 +68,7 @@ def test_after_a_tariff_event_the_cheapest_supplier_is_another_one() -> None:
 
 
 def test_a_learning_automaton_comes_to_prefer_who_has_accepted() -> None:
-    """At first each producer is as likely as any other to be first."""
+    """At first each producer is equally likely to be first."""
     ranking, random = ranking_for("learning"), Random(1)
     question = Question("b/washer", "b", 0, ROOFS, PLACES, random)
 
@@ -83,7 +83,7 @@ def test_a_learning_automaton_comes_to_prefer_who_has_accepted() -> None:
 
 
 def test_an_unknown_ranking_is_refused_with_the_known_ones() -> None:
-    """On the command line too."""
+    """The command line reports the same error."""
     with pytest.raises(SettingsError, match="unknown ranking 'best': allowed are scores, own-roof"):
         NegotiationSettings(ranking="best")
     refused = CliRunner().invoke(app, ["run", "sunny", "--ranking", "best"])

@@ -14,7 +14,7 @@ def test_a_new_producer_starts_in_the_middle_and_the_lowest_score_is_asked_first
 
 
 def test_accepting_lowers_a_score_and_declining_raises_it() -> None:
-    """By one each."""
+    """Each changes the score by one."""
     scores = Scores({})
     scores.add("roof")
     scores.accepted("roof", "wash")
@@ -24,7 +24,7 @@ def test_accepting_lowers_a_score_and_declining_raises_it() -> None:
 
 
 def test_a_job_counts_once_however_often_it_is_accepted() -> None:
-    """And once a second when it is declined."""
+    """A declined job counts once per second."""
     scores = Scores({})
     scores.add("roof")
     scores.accepted("roof", "wash")
@@ -33,8 +33,8 @@ def test_a_job_counts_once_however_often_it_is_accepted() -> None:
     assert scores.by_producer() == {"roof": NEW_PRODUCER + 1}
 
 
-def test_a_refusal_counts_in_the_ranking_once_its_consumer_has_heard_it() -> None:
-    """Whoever asks in the meantime is told by the old scores."""
+def test_a_refusal_counts_in_the_ranking_once_its_consumer_has_received_it() -> None:
+    """Jobs that ask before that are answered by the old scores."""
     scores = Scores({})
     scores.add("roof")
     scores.add("shed")
@@ -45,7 +45,7 @@ def test_a_refusal_counts_in_the_ranking_once_its_consumer_has_heard_it() -> Non
 
 
 def test_a_producer_that_does_not_take_part_keeps_its_score_and_is_not_asked() -> None:
-    """What is said about it meanwhile does not count."""
+    """Reports about it in the meantime have no effect."""
     scores = Scores({"away": 3})
     scores.accepted("away", "wash")
     scores.declined("away", "dry", 0)

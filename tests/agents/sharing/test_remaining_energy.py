@@ -1,4 +1,4 @@
-"""What the manager estimates that producers with shared supply have left."""
+"""The manager's estimate of uncommitted production with shared supply."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_producers_come_by_what_they_have_left_in_the_window_and_those_without_s
     )
 )
 def test_shares_that_end_leave_what_was_before(shares: list[tuple[int, str, int, int]]) -> None:
-    """In whatever order they come."""
+    """The order of messages does not matter."""
     book, fresh = Remaining(), Remaining()
     for number in range(4):
         for some in (book, fresh):

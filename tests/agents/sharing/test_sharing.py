@@ -39,7 +39,7 @@ def offers(**free: list[int]) -> Offers:
 @settings(max_examples=60, deadline=None)
 @given(OFFERS)
 def test_shares_are_within_the_offers_and_the_draw_and_nothing_better_is_possible(offered: Offers) -> None:
-    """Whatever is offered."""
+    """This holds for any offers."""
     found = compose(LOAD, STARTS, offered, PREFERENCES)
     drawn, begin = load_mwh(LOAD, found.start_s), found.start_s // 60
     total = np.zeros(len(drawn), dtype=np.int64)
@@ -57,22 +57,22 @@ def test_shares_are_within_the_offers_and_the_draw_and_nothing_better_is_possibl
 @settings(max_examples=60, deadline=None)
 @given(OFFERS, st.integers(0, 3), FREE)
 def test_more_on_offer_never_covers_less(offered: Offers, row: int, more: list[int]) -> None:
-    """So composing again with the job's own shares among the offers never lowers what is covered."""
+    """So composing again with the job's own shares among the offers never reduces its coverage."""
     before = compose(LOAD, STARTS, offered, PREFERENCES)
     free = offered.free_mwh.copy()
     free[row % len(free)] += np.array(more, dtype=np.int64)
     assert compose(LOAD, STARTS, Offers(0, offered.producers, free), PREFERENCES).covered_mwh >= before.covered_mwh
 
 
-def test_one_panel_and_a_job_that_fits_give_the_first_start_with_enough_sun() -> None:
-    """As with whole jobs."""
+def test_one_panel_and_a_job_that_fits_give_the_first_covered_start() -> None:
+    """The result is the same as with whole jobs."""
     found = compose(LOAD, STARTS, offers(roof=[0, 0, 20_000, 40_000, 40_000, 40_000, *[20_000] * 6]), PREFERENCES)
     assert found.start_s == 180
     assert found.minutes_mwh.keys() == {"roof"}
 
 
 def test_preferences_decide_in_their_order_among_equals() -> None:
-    """Both roofs cover the job wholly at any time; the own one only later."""
+    """Both roofs cover the whole job at any time, the own roof only later."""
     own_later = offers(mine=[0] * 5 + [40_000] * 7, theirs=[40_000] * MINUTES)
     assert compose(LOAD, STARTS, own_later, PREFERENCES, own={"mine"}).start_s == 300
     assert compose(LOAD, STARTS, own_later, ("covered", "earliest"), own={"mine"}).start_s == 0
@@ -96,7 +96,7 @@ def test_the_cheapest_start_leaves_the_grid_what_costs_least() -> None:
 
 
 def test_cost_before_coverage_leaves_dear_energy_of_neighbours_to_others() -> None:
-    """Late, the grid is cheaper than the neighbour: who prefers coverage pays more for the sun."""
+    """Late in the day the grid is cheaper than the neighbour; a job that prefers coverage pays more."""
     varying = prices([0.4] * 6 + [0.05] * 6)
     late_sun = offers(roof=[0] * 6 + [40_000] * 6)
     cheap = compose(LOAD, STARTS, late_sun, ("cheapest", "covered"), prices=varying)
@@ -105,7 +105,7 @@ def test_cost_before_coverage_leaves_dear_energy_of_neighbours_to_others() -> No
 
 
 def test_the_cheaper_of_own_roof_and_neighbours_supplies_each_minute_first() -> None:
-    """Both could supply all; feed-in pays well in the second half, so the own roof is sold then."""
+    """Both could supply everything; feed-in pays well in the second half, so the own roof's energy is sold then."""
     both = offers(mine=[40_000] * MINUTES, theirs=[40_000] * MINUTES)
     varying = prices([0.4] * MINUTES, own=[0.02] * 6 + [0.3] * 6)
     at_middle = ((240, 240),)
@@ -156,13 +156,13 @@ def test_runs_read_back_as_the_minutes_that_they_stand_for(minutes: list[int]) -
     "runs", [(), ((2, 0),), ((1, 5), (1, 5)), ((0, 5),), ((1, -5),), ((1, 5), (3, 0)), ((500_000, 5), (500_000, 6))]
 )
 def test_a_share_is_written_in_one_way_only(runs: tuple[tuple[int, int], ...]) -> None:
-    """Or two households could sign the same share and mean different texts."""
+    """Otherwise two households could sign the same share with different texts."""
     with pytest.raises(ValidationError):
         Share(producer="roof", minutes_mwh=runs)
 
 
 def test_a_contract_has_shares_if_several_supply_it_and_is_written_without_them_otherwise() -> None:
-    """So ledgers of whole jobs stay as they were, to the byte."""
+    """So ledgers of whole jobs do not change by a byte."""
     share = Share(producer="roof", minutes_mwh=((4, 100),))
     whole = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_s=0, agreed_s=0, energy_wh=90.0)
     assert "shares" not in whole.model_dump()
@@ -172,7 +172,7 @@ def test_a_contract_has_shares_if_several_supply_it_and_is_written_without_them_
     assert Contract.model_validate_json(shared.model_dump_json()) == shared
 
 
-def test_all_that_is_wrong_with_settings_is_said_at_once() -> None:
+def test_all_problems_of_settings_are_reported_at_once() -> None:
     """As with algorithms."""
     with pytest.raises(SettingsError) as error:
         SupplySettings("half", ("covered", "covered", "sunny"))  # type: ignore[arg-type]  # what users may write

@@ -1,4 +1,4 @@
-"""`ssmic clock`: the time authority and the manager of a run whose households are processes of their own."""
+"""`ssmic clock`: the time authority and the manager of a run whose households are separate processes."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def clock(
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Keep the time and the ledger of a run whose households are processes of their own.
+    """Keep the time and the ledger of a run whose households are separate processes.
 
     Waits until every household of the scenario is there, and says who is missing.
     """
@@ -216,7 +216,7 @@ def clock(
         supply=settings.supply,
     )
     if scores is not None:
-        # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
+        # A named file is used as it is, but a restarted clock begins with the same scores as before.
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]

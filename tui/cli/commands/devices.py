@@ -55,8 +55,8 @@ def scan(
 ) -> None:
     """List the devices that announce themselves at a broker, and print them as YAML for a scenario file.
 
-    Found are Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that speak ssmic's
-    own topics. Paste what you want below a house's `devices:`.
+    Finds Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that use ssmic's own
+    topics. Paste the entries that you want below a house's `devices:`.
     """
     from broker.transport import AccessOptions
     from scenarios.devices import scan_broker

@@ -174,7 +174,7 @@ def _require_pvlib() -> None:
 
 
 def _output_file() -> Path | None:
-    """Return the file that the shell directs standard output to; None where that is none, or cannot be known."""
+    """Return the file that the shell redirects standard output to; None if there is none, or it is unknown."""
     try:
         path = Path(f"/proc/self/fd/{sys.stdout.fileno()}").readlink()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`ssmic host`: the agents of one household, as a process of its own."""
+"""`ssmic host`: the agents of one household, as a separate process."""
 
 from __future__ import annotations
 

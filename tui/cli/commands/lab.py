@@ -1,4 +1,4 @@
-"""`ssmic lab`: emulate the devices of a scenario for a controller from outside, and say what came of it."""
+"""`ssmic lab`: emulate the devices of a scenario for an external controller, and report the results."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def _perform(order: _Order, *, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What came of a lab."""
+    """The outcome of a lab."""
 
     file: Path
     figures: dict[str, float]
@@ -308,7 +308,7 @@ class _Found:
 
 
 async def _run(order: _Order, found: list[_Found]) -> int:
-    """Run the lab, add what came of it to `found` however it ends, and return the exit code."""
+    """Run the lab, add its outcome to `found` however it ends, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
     from tui.console import notes
     from tui.exit_codes import FAILED, INTERRUPTED, complain

@@ -40,7 +40,7 @@ def replay(
 ) -> None:
     """Repeat a session with real devices from its record, and compare the ledger.
 
-    What devices said is taken at the same seconds of virtual time; the devices themselves are left alone.
+    Messages of devices are delivered at the same seconds of virtual time; the devices themselves are not used.
     """
     from scenarios.simulation import open_simulation, read_recording
     from tui.cli.simulate import print_json, save_recording

@@ -1,4 +1,4 @@
-"""The form of the energy community: how bills are settled, and what members pay beside the tariff."""
+"""The form of the energy community: how bills are settled, and members' fees in addition to the tariff."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _set_share(community: dict[str, Any], path: KeyPath, value: Any) -> Change |
 
 
 def rename_in_community(tree: Tree, old: str, new: str) -> list[Step]:
-    """Return the steps that give the share of a house to its new id."""
+    """Return the edits in `tree` that move the share of the house `old` to its new id `new`."""
     given = at(tree, (*COMMUNITY, "coefficients"))
     if not isinstance(given, dict) or old not in given or new in given:
         return []

@@ -1,4 +1,4 @@
-"""What a form consists of: fields, buttons. `form_model` says which form a part has."""
+"""The elements of a form: fields, buttons. `form_model` determines the form of each part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Field:
     options: tuple[str, ...] = ()
     """Of a choice."""
     covers: tuple[KeyPath, ...] = ()
-    """Key paths whose problems are shown here too."""
+    """Further key paths whose problems the field displays."""
     heading: str = ""
     """Heading above the field."""
     help: str = ""

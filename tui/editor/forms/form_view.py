@@ -242,7 +242,7 @@ class FieldRow(Vertical):
         elif field.kind == "number":
             value = number_or_text(event.input.value)
         else:
-            # The current value: if another part is shown by now, that part's.
+            # The current value; after a change of the displayed part, that part's.
             value = event.input.value
         self.post_message(self.Edited(self.field.path, value))
 
@@ -337,7 +337,7 @@ class FormView(VerticalScroll, can_focus=False):
         return [] if self._body is None else self._body.rows
 
     def shows(self, ref: Ref) -> bool:
-        """Whether the form of a part is shown completely."""
+        """Whether the form of a part is completely displayed."""
         return not self._building.locked() and self._form is not None and self._form.ref == ref
 
     async def show(self, tree: Tree, form: PartForm) -> None:
@@ -388,7 +388,7 @@ class FormView(VerticalScroll, can_focus=False):
         self._explain()
 
     def _go_on_in(self, path: KeyPath, cursor: int | None) -> None:
-        """Focus a field that was being typed in when the form's fields changed; the typing goes on where it was."""
+        """Focus the field that was being typed in when the form's fields changed, at the same position."""
         form = self._form
         field = None if form is None else field_for(form.fields, path)
         line = next((row.target for row in self.rows if field is not None and row.field.path == field.path), None)
@@ -465,7 +465,7 @@ class FormView(VerticalScroll, can_focus=False):
 
 
 def field_for(fields: Sequence[Field], path: KeyPath) -> Field | None:
-    """Return the field closest to a key path, at which its problems are shown."""
+    """Return the field closest to a key path, which displays its problems."""
     best: tuple[int, Field] | None = None
     for field in fields:
         for place in (field.path, *field.covers):

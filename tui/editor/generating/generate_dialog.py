@@ -87,7 +87,7 @@ The preview follows the fields: production, and all jobs at their earliest start
         self._help = {field.id: field.help for field in ALL_FIELDS} | {"file": _FILE_HELP}
 
     def compose(self) -> ComposeResult:
-        """The fields, what is wrong, the preview, buttons."""
+        """Compose the fields, problems, the preview and buttons."""
         with Vertical() as box:
             box.border_title = "Generate a neighbourhood"
             for row in FIELDS[:-1]:

@@ -1,4 +1,4 @@
-"""What a generated neighbourhood is to be like: the fields of the form, as `ssmic generate` has them."""
+"""The request for a generated neighbourhood: the fields of the form, as in `ssmic generate`."""
 
 from __future__ import annotations
 

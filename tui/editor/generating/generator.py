@@ -1,4 +1,4 @@
-"""Generates neighbourhoods in a process of its own, so that keys stay fast and a large one can be cancelled.
+"""Generates neighbourhoods in a separate process, so that keys stay fast and a large one can be cancelled.
 
 The process is `tui.editor.generating.generate_server`.
 """
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """From the process: what was generated."""
+    """From the process: the generated neighbourhood."""
 
     houses: int
     roofs: int
@@ -53,9 +53,9 @@ class Made:
     produced_w: FloatArray
     """Of all roofs, in equal steps over all days, shape (steps,)."""
     demand_w: FloatArray
-    """Of all jobs at their earliest start, likewise."""
+    """Demand of all jobs at their earliest start, in the same form."""
     written: tuple[Path, ...] = ()
-    """The file and the tables beside it; empty for a preview."""
+    """The file and its tables; empty for a preview."""
 
     @property
     def produced_wh(self) -> float:
@@ -175,7 +175,7 @@ class Generator:
         return Failed("the process that generates ended") if found is None else found
 
     async def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, even while it is working."""
         process, self._process = self._process, None
         if process is not None:
             if process.stdin is not None:

@@ -17,7 +17,7 @@ from tui.editor.tree_model import Ref, Tree, at, text
 
 
 class ScriptActions:
-    """What happens with events and expectations, which keys, buttons and fields ask for."""
+    """Actions on events and expectations, requested by keys, buttons and fields."""
 
     def __init__(self, session: EditSession, user: User, fields: FieldActions) -> None:
         """Make the actions.

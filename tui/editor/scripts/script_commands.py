@@ -45,7 +45,7 @@ def remove_entry(tree: Tree, ref: Ref) -> Change:
 
 
 def duplicate_entry(tree: Tree, ref: Ref) -> Change:
-    """Insert a copy of an event or an expectation after it; the copy of an added job gets an id of its own."""
+    """Insert a copy of an event or an expectation after it; the copy of an added job gets a new id."""
     entry = at(tree, ref)
     copy = {key: value for key, value in entry.items() if key != "id"} if isinstance(entry, dict) else entry
     behind = int(ref[1]) + 1
@@ -92,7 +92,7 @@ def _must_be_there(tree: Tree, ref: Ref, key: str) -> bool:
 
 
 def _time(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    """Return a typed time; digits alone are UNIX seconds."""
+    """Return a typed time; a plain number means UNIX seconds."""
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 

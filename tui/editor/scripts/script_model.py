@@ -152,7 +152,7 @@ def moment_s(tree: Tree, value: object) -> int | None:
         return None
 
 
-# What there is to choose from.
+# The available choices.
 
 
 def producer_ids(tree: Tree) -> list[str]:
@@ -186,7 +186,7 @@ def _job_id(entry: dict[str, Any]) -> str:
 
 
 def new_event(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
-    """Return a new event, complete as far as the neighbourhood has what it is about.
+    """Return a new event, complete if the neighbourhood has the parts that it refers to.
 
     Args:
         tree: The neighbourhood as plain data.
@@ -198,7 +198,7 @@ def new_event(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
 
 
 def beginning(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
-    """Return values for the keys that a kind of event must have; arguments as for `new_event`."""
+    """Return values for the required keys of a `kind` of event; see `new_event` for `tree` and `ref`."""
     house, device, producer = _about(tree, ref, is_job=kind == "add_job")
     jobs = job_ids(tree)
     values: dict[str, dict[str, Any]] = {

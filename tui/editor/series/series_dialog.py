@@ -94,7 +94,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
         self._offered: tuple[str, ...] = ()
         """Columns to choose from."""
         self.shown: Opened | None = None
-        """The file as it is shown; None while it is being read."""
+        """The displayed content of the file; None while it is being read."""
 
     def compose(self) -> ComposeResult:
         """The parts, what was assumed, the rows, the curve."""

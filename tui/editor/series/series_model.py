@@ -97,7 +97,10 @@ def is_plain(path: Path, *, is_run: bool) -> bool:
 
 
 def assumed(measured: Measured, given: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return what was assumed of a file and what was found in it, one sentence each."""
+    """Return the assumptions about the file `name` and the findings in it, one sentence each.
+
+    `measured` is the series as read, `given` the keys in the neighbourhood's file.
+    """
     guesses = {
         "time": f"times in {measured.format.time!r}",
         "value": f"values in {measured.format.value!r}",

@@ -51,7 +51,7 @@ def mistakes(old: str, new: str) -> list[str]:
 
 
 def test_a_price_is_a_number_a_table_points_or_steps() -> None:
-    """Each of the inline forms."""
+    """These are the inline forms."""
     assert loaded("0.3") == 0.3
     assert loaded(
         "{time_of_use: [{days: [sat, sun], eur_per_kwh: 0.2}, {begin: '22:00', end: '6:00', eur_per_kwh: 0.25}, {eur_per_kwh: 0.36}]}"
@@ -103,12 +103,12 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_one_mistake_one_message(old: str, new: str, message: str) -> None:
-    """It names line, key and what was expected; other messages may follow from the same mistake."""
+    """The message names line, key and what was expected; the mistake may cause further messages."""
     assert message in mistakes(old, new)
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    """Of the tariff, the community and the jobs; a broken tariff is not called missing."""
+    """They are in the tariff, the community and the jobs; a broken tariff is not called missing."""
     text = GOOD.replace("0.35", "cheap").replace("key: hierarchical", "key: static\n  coefficients: {c: 0.5}")
     text = text.replace("0.08", "{time_of_use: [{begin: '6:00', eur_per_kwh: 0.3}]}").replace(
         "0.2", "{points: [[0, a]]}"
@@ -128,7 +128,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 
 def test_a_community_needs_a_tariff() -> None:
-    """Or there would be nothing to bill."""
+    """Without a tariff there is nothing to bill."""
     begin = GOOD.index("tariff:")
     assert mistakes(GOOD[begin : GOOD.index("community:")], "") == [
         "s.yaml:6: community: needs the prices of a 'tariff', which is missing"
@@ -176,7 +176,7 @@ def communities(draw: st.DrawFn) -> Community:
 def test_tariff_and_community_survive_writing_and_the_results_file(
     bought: Price, fed_in: Price, local: Price, community: Community
 ) -> None:
-    """As YAML, and as the JSON of a results file."""
+    """They survive as YAML, and as the JSON of a results file."""
     plain: Scenario = load_text(GOOD, "s.yaml", None)
     scenario = replace(plain, tariff=Tariff(bought, fed_in, local, 0.4), community=community)
 

@@ -1,4 +1,4 @@
-"""Parts of a scenario that cannot meet in time: what is said of them, and that following it helps."""
+"""Notes on parts of a scenario that cannot meet in time; following a note helps."""
 
 # ruff: noqa: E501 - a message stands in one line, as users see it
 
@@ -43,21 +43,21 @@ def told(text: str, days: int | None = None) -> list[str]:
     return [note.what for note in coverage_notes(load_text(text, "s.yaml", None), days)]
 
 
-def test_what_meets_is_not_told() -> None:
-    """Also where a job's window is at night, beside a day's forecast."""
+def test_parts_that_meet_in_time_are_not_noted() -> None:
+    """This includes a job's window at night, next to a day's forecast."""
     assert told(TEXT) == []
     assert told(TEXT.replace('"06:00", latest_start: "12:00"', '"20:00", latest_start: "23:00"')) == []
 
 
 @pytest.mark.parametrize("name", bundled_names())
-def test_nothing_is_to_be_said_of_bundled_scenarios(name: str) -> None:
-    """They are as they are meant."""
+def test_bundled_scenarios_have_no_notes(name: str) -> None:
+    """They are as intended."""
     assert coverage_notes(load_scenario(name)) == ()
 
 
 @pytest.mark.parametrize(("year", "days"), [("2027", -365), ("2016", 3652), ("1970", 20_454)])
-def test_forecasts_outside_the_run_are_told_with_both_ways_out(year: str, days: int) -> None:
-    """What covers which time; and once done, either helps."""
+def test_forecasts_outside_the_run_are_noted_with_both_remedies(year: str, days: int) -> None:
+    """The note states both periods; each remedy helps."""
     text = TEXT.replace("2026-06-21T06", f"{year}-06-21T06")
     notes = coverage_notes(load_text(text, "s.yaml", None))
     assert [note.what for note in notes] == [
@@ -85,7 +85,7 @@ def test_one_producer_of_several_is_named() -> None:
     ]
 
 
-def test_a_forecast_that_nobody_hears_of_is_told() -> None:
+def test_a_forecast_issued_after_the_run_is_noted() -> None:
     """It is issued when the run is over."""
     assert told(TEXT.replace('issued: "00:00"', 'issued: "30:00"')) == [
         (
@@ -95,8 +95,8 @@ def test_a_forecast_that_nobody_hears_of_is_told() -> None:
     ]
 
 
-def test_actual_production_outside_the_run_is_told() -> None:
-    """A year of meter data, and not of this year."""
+def test_actual_production_outside_the_run_is_noted() -> None:
+    """It is a year of meter data, but of another year."""
     actual = f'predictions: [{SUN}]\n        actual: {{start: "2025-06-21T06:00:00+02:00", step_s: 3600, power_w: [500, 3000]}}'
     assert told(TEXT.replace(f"predictions: [{SUN}]", actual)) == [
         (
@@ -106,8 +106,8 @@ def test_actual_production_outside_the_run_is_told() -> None:
     ]
 
 
-def test_jobs_after_the_end_are_told() -> None:
-    """With the number of days that the run would need."""
+def test_jobs_after_the_end_are_noted() -> None:
+    """The note states the number of days that the run would need."""
     late = A_JOB.replace('"05:00"', '"29:00"').replace('"06:00"', '"30:00"').replace('"12:00"', '"47:00"')
     text = TEXT + late
     assert told(text, days=1) == [
@@ -119,7 +119,7 @@ def test_jobs_after_the_end_are_told() -> None:
     assert told(text, days=2) == [told(text, days=1)[1]]
 
 
-def test_a_start_long_before_everything_is_told() -> None:
+def test_a_start_long_before_all_events_is_noted() -> None:
     """Nothing happens for a week."""
     text = TEXT.replace("start: 2026-06-21T00", "start: 2026-06-14T00")
     for time in ("05:00", "06:00", "12:00"):
@@ -132,8 +132,8 @@ def test_a_start_long_before_everything_is_told() -> None:
     ]
 
 
-def test_jobs_of_1970_are_told() -> None:
-    """Seconds of a day are no UNIX seconds."""
+def test_jobs_in_1970_are_noted() -> None:
+    """Their times are seconds of a day, not UNIX seconds."""
     text = TEXT.replace("2026-06-21T00:00:00+02:00", "0").replace("2026-06-21T06:00:00+02:00", "06:00")
     assert told(text) == [
         (
@@ -144,7 +144,7 @@ def test_jobs_of_1970_are_told() -> None:
 
 
 def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> None:
-    """The only job is on the third day, the sun a week later."""
+    """The only job is on the third day, production a week later."""
     late = A_JOB.replace('"05:00"', '"53:00"').replace('"06:00"', '"54:00"').replace('"12:00"', '"60:00"')
     text = TEXT.replace(A_JOB, late).replace("2026-06-21T06", "2026-06-30T06")
     (note,) = (note for note in coverage_notes(load_text(text, "s.yaml", None)) if "forecast reaches" in note.what)

@@ -35,7 +35,7 @@ SHORT_FORECAST = '{issued: "00:00", start: "00:00", step_s: 60, power_w: [60]}'
 
 
 def powers(minutes: int) -> str:
-    """Return so many powers, none equal to the one before."""
+    """Return a number of powers, each different from the one before."""
     return ", ".join(str(60 + i % 7) for i in range(minutes))
 
 
@@ -52,7 +52,7 @@ def test_measured_production_may_be_of_any_length(minutes: int) -> None:
 
 
 def test_forecasts_and_load_profiles_may_be_as_long() -> None:
-    """What one message can hold is no limit of a file."""
+    """The limit of a message does not limit a file."""
     forecast = f'{{issued: "00:00", start: "00:00", step_s: 60, power_w: [{powers(20_000)}]}}'
     scenario = load_text(HEAD % (f"{{step_s: 60, power_w: [{powers(20_000)}]}}", forecast, SHORT_SUN), "s.yaml", None)
 
@@ -61,7 +61,7 @@ def test_forecasts_and_load_profiles_may_be_as_long() -> None:
 
 
 def test_points_may_be_as_many() -> None:
-    """As powers, so points."""
+    """The limit for points is that for powers."""
     points = ", ".join(f"[{i * 60}, {i}]" for i in range(20_001))
 
     scenario = load_text(HEAD % (f"{{points: [{points}]}}", SHORT_FORECAST, SHORT_SUN), "s.yaml", None)
@@ -73,7 +73,7 @@ def test_points_may_be_as_many() -> None:
     "between", [" ", *(pytest.param(other, marks=pytest.mark.long) for other in ("\t", ", ", ";"))]
 )
 def test_a_file_may_hold_a_year_of_minutes(tmp_path: Path, between: str) -> None:
-    """Whatever stands between its columns."""
+    """Any usual separator of columns works."""
     energies_wh = list(accumulate((i % 7 / 2 for i in range(MINUTES)), initial=0.0))
     lines = (f"{1_767_225_600 + 60 * i}{between}{wh:.1f}" for i, wh in enumerate(energies_wh))
     (tmp_path / "meter.csv").write_text("\n".join(lines))

@@ -95,15 +95,15 @@ def test_exports_of_spreadsheets_portals_and_smart_homes_are_read_as_they_come(
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_texts_of_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
-    """As spreadsheets save them."""
+    """Spreadsheets save such files."""
     text = "Zeit\tZählerstand kWh\r\n21.06.2026 10:00\t1,5\r\n21.06.2026 11:00\t2,5\r\n"
     loaded = _load(tmp_path, text.encode(encoding), BERLIN)
     assert _steps(loaded.scenario) == [("08:00", 1000.0)]
     assert any("Windows-1252" in note for note in loaded.notes) == (encoding == "cp1252")
 
 
-def test_a_counter_that_begins_anew_each_day_is_a_counter(tmp_path: Path) -> None:
-    """And panels that give more and less through the day are not."""
+def test_a_counter_that_restarts_each_day_is_a_counter(tmp_path: Path) -> None:
+    """Power of panels that rises and falls through the day is not."""
     hours = [(20 + i // 24, i % 24) for i in range(72)]
     daily = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, min(hour - 5, 12)) * 300}\n" for day, hour in hours)
     panels = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, 6 - abs(hour - 12)) * 300}\n" for day, hour in hours)
@@ -112,7 +112,7 @@ def test_a_counter_that_begins_anew_each_day_is_a_counter(tmp_path: Path) -> Non
 
 
 def test_a_few_watts_below_zero_at_night_count_as_nothing(tmp_path: Path) -> None:
-    """With a note."""
+    """A note reports them."""
     loaded = _load(tmp_path, "time,kW\n2026-06-21T08:00Z,-0.003\n2026-06-21T08:30Z,1.2\n")
     assert [wh for _, wh in _steps(loaded.scenario)] == [0.0, 600.0]
     assert any("1 value slightly below 0 counts as 0" in note for note in loaded.notes)
@@ -128,8 +128,8 @@ def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> Non
     assert any("readings of a counter" in note for note in loaded.notes)
 
 
-def test_gaps_are_told_and_bounded(tmp_path: Path) -> None:
-    """What was not measured counts as nothing; more than a day of it is an error."""
+def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
+    """A gap counts as zero; one of more than a day is an error."""
     text = "time,W\n2026-06-21T08:00Z,100\n2026-06-21T08:15Z,100\n2026-06-21T10:00Z,100\n2026-06-21T10:15Z,100\n"
     loaded = _load(tmp_path, text)
     assert [wh for _, wh in _steps(loaded.scenario)] == [25.0, 25.0, 0.0, 25.0, 25.0]
@@ -179,15 +179,15 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is no unit of a counter"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_the_line(text: str, keys: str, said: str, tmp_path: Path) -> None:
-    """Never a traceback, never a guess about a zone."""
+def test_problems_are_reported_with_their_line(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """There is no traceback, and a zone is never guessed."""
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, text, keys)
     assert said in str(raised.value)
 
 
-def test_a_missing_zone_is_said_once_and_hides_no_other_problem(tmp_path: Path) -> None:
-    """For the first time that needs it."""
+def test_a_missing_zone_is_reported_once_and_hides_no_other_problem(tmp_path: Path) -> None:
+    """It is reported for the first time that needs it."""
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, "time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,x\n2026-06-21 12:00,1\n", "unit: kW")
     assert [str(problem).split("meter.csv")[1] for problem in raised.value.problems] == [
@@ -232,7 +232,7 @@ def _profile(folder: Path, text: str, keys: str = "") -> list[tuple[int, float]]
     ],
 )
 def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_path: Path) -> None:
-    """With the keys that a production has; times count from the first row on."""
+    """It has the same keys as production; times count from the first row."""
     assert _profile(tmp_path, text, keys) == [(0, 0.0), (900, 500.0), (1800, 600.0), (2700, 625.0)]
 
 
@@ -245,8 +245,8 @@ def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_pa
         ("0 0\n60 5\n", "unit: V", "load_profiles.wash.unit"),
     ],
 )
-def test_what_is_wrong_with_a_measured_load_profile_is_said(text: str, keys: str, said: str, tmp_path: Path) -> None:
-    """As of a production."""
+def test_problems_of_a_measured_load_profile_are_reported(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """They are reported as for production."""
     with pytest.raises(ScenarioError) as raised:
         _profile(tmp_path, text, keys)
     assert said in str(raised.value)
