@@ -212,11 +212,10 @@ class RoundBarrier:
         quiet_since_wall_s = loop.time() if self._quiet_since_wall_s is None else self._quiet_since_wall_s
         due_wall_s = quiet_since_wall_s + pause_wall_s
         while self.awaited and not self._is_alerted:
-            if loop.time() >= due_wall_s:
+            if await self._alarm.wait(due_wall_s):
                 has_sign = self._sign_wall_s > quiet_since_wall_s
                 self._quiet_since_wall_s = self._sign_wall_s if has_sign else None
                 return has_sign
-            await self._alarm.wait(due_wall_s)
         self._is_alerted = False
         return True
 
