@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.alarm import Alarm
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
@@ -40,6 +41,13 @@ class RoundBarrier:
         """The host that may run further rounds of this step without a grant; None: there is none."""
         self.activity = asyncio.Event()
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
+        self._alarm = Alarm()
+        self._is_alerted = False
+        """Whether someone has to be dealt with before all have answered."""
+        self._sign_wall_s = 0.0
+        """When there was activity last, loop time."""
+        self._quiet_since_wall_s: float | None = None
+        """The sign of life from which on the present wait for answers counts, loop time; None: it has just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
@@ -67,6 +75,7 @@ class RoundBarrier:
         self._busy.clear()
         self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
+        self._is_alerted, self._quiet_since_wall_s = False, None
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
     def mark_asked_again(self, host: str) -> None:
@@ -111,13 +120,14 @@ class RoundBarrier:
         """Continue without a host: its answer and its messages of the step do not count."""
         self.awaited.discard(host)
         self.dones.pop(host, None)
-        self.activity.set()
+        self.alert()
 
     def record_return(self, host: str) -> None:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
         self._busy.discard(host)
         self.mark_alive(host)
+        self.alert()
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
         """Buffer a message of the current step; those of earlier steps are ignored.
@@ -146,6 +156,7 @@ class RoundBarrier:
             self._local[from_host] += 1
         else:
             self._arrived[from_host][to_host, envelope.step] += 1
+        self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         self._check_surplus(from_host)
         return True
@@ -156,13 +167,16 @@ class RoundBarrier:
         asked_wall_s = self._asked_wall_s.pop(host, now_wall_s)
         if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
             self._away_wall_s.append((asked_wall_s, now_wall_s))
-        self._last_sign_wall_s[host] = now_wall_s
+        self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
         self.activity.set()
+        if not self.awaited:
+            self._alarm.ring()
 
     def mark_all_alive(self, hosts: Iterable[str]) -> None:
         """Restart the silence timers of these hosts, because this process could not receive until now."""
         now_wall_s = asyncio.get_running_loop().time()
         self._last_sign_wall_s.update(dict.fromkeys(hosts, now_wall_s))
+        self._sign_wall_s = now_wall_s
         self.activity.set()
 
     async def wait(self, until_wall_s: float) -> bool:
@@ -181,6 +195,38 @@ class RoundBarrier:
         except TimeoutError:
             return False
         return True
+
+    def alert(self) -> None:
+        """Wake whoever waits for answers although not all are there, because someone has to be dealt with."""
+        self._is_alerted = True
+        self.activity.set()
+        self._alarm.ring()
+
+    async def wait_for_answers(self, pause_wall_s: float) -> bool:
+        """Wait until all hosts have answered, someone has to be dealt with, or a pause is over.
+
+        A single answer wakes nobody: with many hosts, to look at all of them for each would cost more than the answers.
+
+        Args:
+            pause_wall_s: How long the hosts may be silent, wall-clock seconds.
+
+        Returns:
+            False: none of them gave a sign of life for a pause, and it is time to ask again.
+        """
+        loop = asyncio.get_running_loop()
+        quiet_since_wall_s = loop.time() if self._quiet_since_wall_s is None else self._quiet_since_wall_s
+        due_wall_s = quiet_since_wall_s + pause_wall_s
+        while self.awaited and not self._is_alerted:
+            if await self._alarm.wait(due_wall_s):
+                has_sign = self._sign_wall_s > quiet_since_wall_s
+                self._quiet_since_wall_s = self._sign_wall_s if has_sign else None
+                return has_sign
+        self._is_alerted = False
+        return True
+
+    def stop(self) -> None:
+        """Wait for nobody any more."""
+        self._alarm.stop()
 
     def pop_returned(self) -> set[str]:
         """Return the awaited hosts that have restarted since the last call."""

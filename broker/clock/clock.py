@@ -360,6 +360,7 @@ class Clock:
             self._admission.close()
             for task in background:
                 task.cancel()
+            self._barrier.stop()
             self.rejected.log_suppressed()
 
     def _check_all_left(self) -> bool:
@@ -454,7 +455,7 @@ class Clock:
         if isinstance(error, MalformedError) and host in self._removable:
             self._conduct.record(host, first_problem(error))
             if self._conduct.offenders([host], self._owing):
-                self._barrier.activity.set()
+                self._barrier.alert()
 
     def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
         """Hand a message to the component that it concerns.
@@ -560,7 +561,7 @@ class Clock:
             following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
-            self._step = following.model_copy(update=self._dropped)
+            self._step = following.model_copy(update=self._dropped) if self.membership.dropped else following
 
     @property
     def _dropped(self) -> dict[str, Any]:
@@ -655,8 +656,7 @@ class Clock:
         lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        if self._is_alone:
-            more = max((done.more for done in self._barrier.dones.values()), default=0)
+        if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages()):
@@ -713,12 +713,13 @@ class Clock:
         loop = asyncio.get_running_loop()
         while barrier.awaited:
             wake_wall_s = loop.time() + backoff.pause_wall_s
-            has_sign = await backoff.wait(barrier.activity)
+            has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
             if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
                 barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and received nothing
             if has_sign:
                 again = barrier.pop_returned()
             else:
+                backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited

@@ -300,7 +300,6 @@ class Host:
         return True
 
     async def _take_grant(self, bus: Bus, grant: Round) -> None:
-        last = self._outbox.last
         if self._running == grant.step:
             busy = Done(
                 session=self.session,
@@ -312,8 +311,9 @@ class Host:
                 busy=True,
             )
             await self._outbox.publish_answer(bus, busy)
-        elif last is not None and grant.step <= last.last_step:
-            if grant.step == last.step:
+        elif grant.step <= self._outbox.last_step:
+            last = self._outbox.last
+            if last is not None and grant.step == last.step:
                 await self._outbox.answer(bus)
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
