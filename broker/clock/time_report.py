@@ -166,7 +166,8 @@ class Reporter:
             and now_wall_s - min(awaited.silent.values()) >= STALLED_AFTER_WALL_S
         )
         if is_stalled and not self._is_stalled:
-            log.warning("run stalled", waiting_for=sorted(awaited.silent))
+            silent = sorted(awaited.silent)
+            log.warning("run stalled", waiting_for=silent[:MOST_NAMED], hosts=len(silent))
         elif self._is_stalled and not is_stalled:
             log.warning("run resumed")
         self._is_stalled = is_stalled

@@ -5,6 +5,9 @@ The body of an agent's message is opaque to this package.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
@@ -248,6 +251,21 @@ class Roster(Wire):
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
+
+    @cached_property
+    def host_by_agent(self) -> Mapping[str, str]:
+        """By agent id, the host that it lives on."""
+        return {agent: host for host, member in self.hosts.items() for agent in member.agents}
+
+    @cached_property
+    def host_by_agent_json(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.host_by_agent)
+
+    @cached_property
+    def sessions(self) -> Mapping[str, str]:
+        """By host id, the process that takes part; hosts without one are left out."""
+        return {host: member.session for host, member in self.hosts.items() if member.session}
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""

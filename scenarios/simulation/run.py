@@ -31,6 +31,7 @@ from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
@@ -434,7 +435,7 @@ async def run_hosts(
     try:
         with ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
-            journals = {host: _open(settings.host_journal(host, setups[host]), opened) for host in shared}
+            journals = open_journals(settings, setups, opened)
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members = []
                 for host_id in shared:

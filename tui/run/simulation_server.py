@@ -39,7 +39,7 @@ class _Shared(OpenBroker):
 
     memory: MemoryBroker = field(default_factory=MemoryBroker)
 
-    def for_run(self) -> Broker:
+    def for_run(self, connections: int = 1) -> Broker:  # noqa: ARG002 - it is in memory
         """Return the one broker."""
         return self.memory
 
