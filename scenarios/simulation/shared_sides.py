@@ -21,7 +21,6 @@ from agents import (
     LedgerEntry,
     Outlook,
     Production,
-    Share,
     SharedProducer,
     load_mwh,
     packed,
@@ -255,4 +254,5 @@ def _told_share(given: tuple[int, Runs] | None) -> str:
     if given is None:
         return "nothing"
     start_s, runs = given
-    return f"{Share(producer='?', minutes_mwh=runs).energy_wh:g} Wh from {start_s}"
+    # What a household has said may be written in other runs than a share.
+    return f"{sum(minutes * mwh for minutes, mwh in runs) / 1_000:g} Wh from {start_s}"
