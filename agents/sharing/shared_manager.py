@@ -17,7 +17,7 @@ import structlog
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
-from agents.manager import MAX_UNCONFIRMED, Manager
+from agents.manager import MAX_CHANGES, MAX_UNCONFIRMED, TOO_OFTEN, Manager
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,
@@ -238,6 +238,9 @@ class SharedManager(Manager):
     def _problem_with_amendment(self, before: Contract, after: Contract) -> str:
         """Return the problem of an amendment that does not depend on its producers' statements; empty: none."""
         job = self._job_of(before)
+        entry = self.ledger[before.contract_id]
+        if len(entry.history) > MAX_CHANGES:
+            return f"changes contract {before.contract_id!r} {TOO_OFTEN}"
         kept = {"start_s": after.start_s, "producer": after.producer, "shares": after.shares}
         if before.model_copy(update=kept) != after:
             return f"changes more than the start and the shares of contract {before.contract_id!r}"

@@ -33,6 +33,8 @@ class RoundBarrier:
         self._buffer = ReorderBuffer()
         self._local: Counter[str] = Counter()
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
+        self._sent: Counter[str] = Counter()
+        """By host, how many messages of the step have arrived."""
         self._arrived: dict[str, Counter[tuple[str, int]]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
@@ -70,6 +72,7 @@ class RoundBarrier:
         self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
+        self._sent.clear()
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
         self._busy.clear()
@@ -152,6 +155,7 @@ class RoundBarrier:
             raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
         if self._is_over or not self._buffer.add(from_host, envelope, size_bytes):
             return False
+        self._sent[from_host] += 1
         if to_host == from_host:
             self._local[from_host] += 1
         else:
@@ -160,6 +164,10 @@ class RoundBarrier:
         self.activity.set()
         self._check_surplus(from_host)
         return True
+
+    def sent_by(self, host: str) -> int:
+        """Return how many messages of a host have arrived in the step."""
+        return self._sent[host]
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""

@@ -106,6 +106,9 @@ class ClockSettings:
     """More rounds than a run of honest agents can take in all; None: any number."""
     most_timers: Mapping[str, int] = field(default_factory=dict)
     """By host, more timers than its agents can need in the run; hosts not listed may set any number."""
+    most_messages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By host, more messages than its agents can send in one round, and in the run; hosts not listed may send any
+    number."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -514,7 +517,27 @@ class Clock:
     def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         check_message(envelope, from_host, to_host, self._step, self._known_hosts)
         if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
+            self._check_amount(from_host, envelope.step - self._step.step + 1)
             self._check_understood(envelope)
+
+    def _check_amount(self, host: str, rounds: int) -> None:
+        """Have a host put out that sends more messages than its agents can need.
+
+        Args:
+            host: The host, a message of which has arrived.
+            rounds: How many rounds the messages of the step are of so far.
+        """
+        in_all, most = self._initiatives.count_message(host), self.settings.most_messages.get(host)
+        if most is None or host not in self._removable:
+            return
+        most_in_round, most_in_all = most
+        if self._barrier.sent_by(host) > most_in_round * rounds:
+            self._conduct.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
+        elif in_all > most_in_all:
+            self._conduct.condemn(host, f"it has sent more than {most_in_all:,} messages")
+        else:
+            return
+        self._barrier.activity.set()
 
     def _check_understood(self, envelope: Envelope) -> None:
         """Reject a message that no agent understands. It still counts as arrived, so the clock does not wait for it.

@@ -31,6 +31,7 @@ class Counted(BaseModel):
     timers: dict[str, int] = {}
     initiatives: dict[str, int] = {}
     """Timers, messages that are no answers, and rounds after rounds that it let pass."""
+    messages: dict[str, int] = {}
     rounds: int = 0
     """How many rounds have been run."""
 
@@ -127,6 +128,7 @@ class Initiatives:
         self._initiatives: Counter[str] = Counter()
         self._in_all: Counter[str] = Counter()
         self._timers: Counter[str] = Counter(counted.timers)
+        self._messages: Counter[str] = Counter(counted.messages)
         self._by_host: Counter[str] = Counter(counted.initiatives)
         """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
         self.rounds = counted.rounds
@@ -146,6 +148,7 @@ class Initiatives:
             malformed=dict(conduct.malformed),
             last_malformed=dict(conduct.last_malformed),
             timers=dict(self._timers),
+            messages=dict(self._messages),
             initiatives={host: count for host, count in in_all.items() if count},
             rounds=self.rounds,
         )
@@ -172,6 +175,15 @@ class Initiatives:
             self._initiatives[envelope.sender] += 1
             self._in_all[envelope.sender] += 1
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
+
+    def count_message(self, host: str) -> int:
+        """Take note that a message of a host has arrived; return how many have.
+
+        Args:
+            host: The host.
+        """
+        self._messages[host] += 1
+        return self._messages[host]
 
     def let_pass(self, host: str, rounds: int) -> None:
         """Record rounds that a host skips: each counts as an initiative.

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -56,6 +56,15 @@ class Outgoing(NamedTuple):
 
 
 Subject = Literal["ledger", "forecast"]
+
+
+@runtime_checkable
+class Shortens(Protocol):
+    """Content of a publication that may become larger than a message."""
+
+    def shortened(self, most_bytes: int) -> BaseModel:
+        """Return what is published instead, of this size as JSON at most."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

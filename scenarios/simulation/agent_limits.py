@@ -16,8 +16,12 @@ from scenarios.scenario import Scenario, jobs_end_s, planned_end_s
 
 ROUNDS_OF_SCRIPT = 1_000_000
 """That a script may cause in one second besides those of the scenario's own jobs."""
+MESSAGES = 1_000
+"""That the agents of a host may send in one round, and for each forecast, ..."""
+MESSAGES_OF_PAIR = 20
+"""... and so many for each job and producer that may have to do with each other."""
 SECONDS_OF_ROUNDS = 10
-"""A run may take this many times the rounds that a single second may, ..."""
+"""A run may take this many times the rounds that a single second may, and the messages of a round, ..."""
 ROUNDS_OF_FORECAST = 1_000
 """... and this many for each forecast, because the affected jobs are negotiated again."""
 TIMERS = 200
@@ -95,6 +99,42 @@ def most_timers(
         for host, houses in places.items()
         if real.isdisjoint(houses)
     }
+
+
+def most_messages(
+    scenario: Scenario, places: Mapping[str, Collection[str]], *, has_script: bool = False
+) -> dict[str, tuple[int, int]]:
+    """Return more messages than the agents of a host can send in one round, and in the run.
+
+    Hosts of real devices, which report as they like, are left out, and all where a script acts on the run.
+
+    Args:
+        scenario: What is run.
+        places: By host, its houses.
+        has_script: Whether a script acts on the run as well.
+    """
+    if has_script:
+        return {}
+    real = {house.id for house in scenario.houses for device in house.devices if device.agent in scenario.gateways}
+    added = _added(scenario)
+    jobs = Counter([*(job.house for job in scenario.jobs), *(job.house for job in added)])
+    producers = {
+        house.id: [scenario.producers[of.id] for of in house.devices if of.id in scenario.producers]
+        for house in scenario.houses
+    }
+    consumers = sum(of.type == "consumer" for house in scenario.houses for of in house.devices)
+    of_plugins = ROUNDS_OF_TIMER * _timers_of_plugins(scenario, consumers)
+    most: dict[str, tuple[int, int]] = {}
+    for host, houses in places.items():
+        if real.isdisjoint(houses):
+            own_jobs = sum(jobs[house] for house in houses)
+            own_producers = [series for house in houses for series in producers.get(house, ())]
+            # A job says something to each producer, and a producer to each job; either says it to the manager, too.
+            talk = own_jobs * (1 + len(scenario.producers)) + jobs.total() * len(own_producers)
+            in_round = MESSAGES + MESSAGES_OF_PAIR * talk
+            forecasts = sum(len(series.predictions) for series in own_producers)
+            most[host] = in_round, SECONDS_OF_ROUNDS * in_round + MESSAGES * forecasts + of_plugins
+    return most
 
 
 def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:

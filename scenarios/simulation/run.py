@@ -28,7 +28,7 @@ from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
-from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
+from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.many_journals import open_journals
@@ -197,6 +197,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
                 most_rounds=most_rounds(scenario, has_script=script is not None),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
+                most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,

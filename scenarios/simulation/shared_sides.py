@@ -23,7 +23,6 @@ from agents import (
     LedgerEntry,
     Outlook,
     Production,
-    Share,
     SharedProducer,
     addition_problem,
     load_mwh,
@@ -269,4 +268,5 @@ def _told_share(given: tuple[int, Runs] | None) -> str:
     if given is None:
         return "nothing"
     start_s, runs = given
-    return f"{Share(producer='?', minutes_mwh=runs).energy_wh:g} Wh from {start_s}"
+    # What a household has said may be written in other runs than a share.
+    return f"{sum(minutes * mwh for minutes, mwh in runs) / 1_000:g} Wh from {start_s}"
