@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SSMIC = "ssmic"
 """Name of the adapter of devices that speak our own topics."""
+S2 = "s2"
+"""Name of the adapter of resource managers of S2, on our own topics."""
 
 
 class WaitingEntry(BaseModel):
