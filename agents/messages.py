@@ -363,6 +363,8 @@ class DeviceSaid(Message):
     device: Id
     """Its gateway id."""
     said: DeviceEvent
+    message_id: Annotated[str, Field(max_length=100)] = ""
+    """Of the device's own message, where its language has ids: what is wrong with it is answered by this id."""
 
 
 class JobWithdrawn(Message):

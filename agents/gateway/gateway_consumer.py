@@ -143,6 +143,8 @@ class GatewayConsumer(Consumer):
         self._commands = 0
         self._answers = 0
         self._errors = 0
+        self._message_id = ""
+        """Of the message that is being dealt with; empty: it has none."""
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
@@ -172,7 +174,9 @@ class GatewayConsumer(Consumer):
             self._device, self._name = message.device, ""
             self._profiles, self._own_profile = dict(self._gateway.profiles), ""
             self._is_available = None
+        self._message_id = message.message_id
         self._hear(message.said)
+        self._message_id = ""
         self._show()
 
     def _obey(self, received: Received[AnyMessage]) -> None:
@@ -734,7 +738,8 @@ class GatewayConsumer(Consumer):
         self._errors += 1
         log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
         content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
-        self.instruct(DeviceNotice(part="error", device=self._device, content=content))
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
 
     def _show_job(self, course: _Course, *, again: bool = False) -> None:
         """Publish a job if something changed."""

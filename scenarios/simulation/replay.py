@@ -84,7 +84,9 @@ class Recording:
         yield _line(head)
         for saying in self.sayings:
             said = saying.message.said.model_dump(mode="json")
-            yield _line({"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device, "said": said})
+            whose = {"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device}
+            id_ = {"message_id": saying.message.message_id} if saying.message.message_id else {}
+            yield _line({**whose, "said": said, **id_})
 
     def save(self, path: Path) -> None:
         """Write it to a file, as a whole or not at all.
@@ -197,7 +199,8 @@ def _supply(described: dict[str, Any]) -> SupplySettings:
 def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:
     try:
         said = json.loads(line)
-        message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"]})
+        id_ = said.get("message_id", "")
+        message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"], "message_id": id_})
         saying = Saying(int(said["time_s"]), str(said["agent"]), message)
     except ValidationError as error:
         raise RecordingError(f"{path}: line {number}: {first_problem(error)}") from None
