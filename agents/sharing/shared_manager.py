@@ -41,8 +41,8 @@ NAMED_AT_FIRST = 4
 are needed."""
 MAX_ASKED = 12
 """Producers that a job asks in all."""
-SUPPLY_EVENTS = frozenset({"agreed", "amended"})
-"""Events of a contract's history that say who supplies the job from then on."""
+LEAST_LEFT = 0.02
+"""Further producers are named only if they have at least this share of the job's energy left in its window."""
 NEARLY_COVERED = 0.99
 """A job of which this share is covered asks no other producers and does not move."""
 
@@ -100,7 +100,9 @@ class SharedManager(Manager):
         known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
         others = [int(number) for number in self.scores.ranked() if number not in known]
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        order = self._remaining.ranked(others, need, self._own_of(job))[: max(NAMED_AT_FIRST, len(known))]
+        least_wh = LEAST_LEFT * job.sent_energy_wh if known else 0.0
+        count = max(0, min(max(NAMED_AT_FIRST, len(known)), MAX_ASKED - len(known)))
+        order = self._remaining.ranked(others, need, self._own_of(job), least_wh)[:count]
         self._inform(question.job_id, order)
         names = tuple(self.scores.ids[number] for number in order)
         self.reply(received, Producers(job_id=question.job_id, producers=names))
