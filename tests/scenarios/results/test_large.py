@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents import GRID
+from scenarios.metrics import billing
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house, view_overview
 from scenarios.results.export import tables
 from scenarios.results.reader import MOST_NAMED
@@ -103,6 +104,18 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
         for table in ("production", "consumption", "base_loads"):
             assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own names
     connection.close()
+
+
+def test_bills_are_the_same_however_many_houses_are_settled_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All minutes of 10,000 houses at once would take gigabytes."""
+    scenario = replace(_scenario(), community=None)
+    with ResultsReader(_write(tmp_path / "r.sqlite", scenario, 10_000)) as results:
+        whole = results.bills(1)
+        monkeypatch.setattr(billing, "HOUSES_AT_ONCE", 1)
+        assert results.bills(1) == whole
+        assert whole[0].sold_wh > 0
 
 
 def test_a_large_run_that_goes_on_forgets_its_overview(tmp_path: Path) -> None:
