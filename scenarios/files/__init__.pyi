@@ -37,6 +37,7 @@ from .keys import (
     paths_of as paths_of,
     plain_value as plain_value,
     put as put,
+    takes_single_value as takes_single_value,
 )
 from .measured import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
@@ -105,6 +106,9 @@ from .times import (
 from .validation import (
     make_file as make_file,
 )
+from .variables import (
+    meaning as meaning,
+)
 from .yaml_nodes import (
     line_of as line_of,
     parse_yaml as parse_yaml,
@@ -158,6 +162,7 @@ __all__ = [
     "load_text",
     "locate_in",
     "make_file",
+    "meaning",
     "natural_order",
     "offset_of",
     "parse_moment",
@@ -179,6 +184,7 @@ __all__ = [
     "series_problems",
     "suggest",
     "supply_notes",
+    "takes_single_value",
     "to_yaml",
     "write_text",
     "zone_of",
