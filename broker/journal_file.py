@@ -58,7 +58,7 @@ class JournalWriteError(JournalError):
 
 
 class JournalFile:
-    """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which know what is in it."""
+    """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which define the content."""
 
     def __init__(self, path: Path, identity: dict[str, str], threads: Executor | None = None) -> None:
         """Open a journal, or create it; until it is closed, no other process can open it.
@@ -109,7 +109,7 @@ class JournalFile:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        """Whether the file is still where it was opened: a user may have removed or replaced it."""
         return self._inode_in_place() == self._inode
 
     def put_back(self) -> None:

@@ -44,7 +44,7 @@ class LatePromises:
 
     @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """See `Scheduler.place`; the schedule lacks the commitments that are pushed out."""
+        """See `Scheduler.place` (`state`, `task`, `rng`); the schedule lacks the commitments that are pushed out."""
         decision = self.base.place(state, task, rng)
         if isinstance(decision, Schedule):
             return _compacted(state, task, decision, rng)

@@ -11,6 +11,10 @@ from .agent import (
 from .directory import (
     check_session as check_session,
 )
+from .external_port import (
+    Incoming as Incoming,
+    Port as Port,
+)
 from .host import (
     ClockSigns as ClockSigns,
     Host as Host,
@@ -18,10 +22,6 @@ from .host import (
 from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
-)
-from .port import (
-    Incoming as Incoming,
-    Port as Port,
 )
 
 __all__ = [

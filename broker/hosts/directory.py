@@ -16,7 +16,7 @@ class Directory:
 
         Args:
             host_id: The host that it belongs to.
-            session: Session of this process, which represents the host whatever the roster says.
+            session: Session of this process, which represents the host regardless of the roster.
         """
         self.host_by_agent: Mapping[str, str] = {}
         """By agent id, the host that it lives on; all hosts of a process share what they read in the same roster."""
@@ -27,7 +27,7 @@ class Directory:
         """Of hosts that are absent from the roster."""
 
     def update(self, roster: Roster) -> None:
-        """Adopt a new roster. An absent host keeps its last session: what it sent before it left still counts."""
+        """Adopt a new roster. An absent host keeps its last session, so its earlier messages remain valid."""
         known = {**self._last_sessions, **self._sessions} if self._last_sessions else self._sessions
         self._last_sessions = {host: known[host] for host in known.keys() - roster.sessions.keys()}
         self.host_by_agent, self._sessions = roster.host_by_agent, roster.sessions

@@ -33,13 +33,13 @@ class RoundRecord:
     instructions: tuple[Instruction, ...] = ()
     """For the world outside the run."""
     next_step: int | None = None
-    """The step in which an agent goes on that lets rounds pass; None: none does."""
+    """The step in which an agent that skips rounds continues; None: there is none."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that left the host: a replay with the same digests is in the same state.
 
-        Sessions are excluded, because a process that replays has a session of its own.
+        Sessions are excluded, because a process that replays has a new session.
         """
         digest = hashlib.sha256()
         for host, envelope in self.sent:

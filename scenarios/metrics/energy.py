@@ -104,7 +104,7 @@ class ProducerEnergy:
     """Produced beyond its own contracts and base loads."""
     jobs: int
     base_load_wh: float = 0.0
-    """Given to base loads, of its own house and of others."""
+    """Supplied to base loads, of its own house and of others."""
     base_load_sold_wh: float = 0.0
     """The part of it that other houses got."""
 
@@ -164,6 +164,7 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             if energy_wh[0] > 0:
                 by_house[house].add_base_load(*energy_wh)
                 by_device.setdefault((house, BASE_LOAD), _Sum()).add_base_load(*energy_wh)
+    # Each computes all minutes of all producers, so they are computed once, not for each producer.
     given_wh, export_wh = settlement.base_load_supplied_wh, settlement.export_wh
     by_producer = {
         producer: ProducerEnergy(

@@ -1,4 +1,4 @@
-"""How a run goes, and its setup, by which the processes of a run find out whether they agree, and in what not."""
+"""Settings of a run, and its setup, by which the processes of a run detect whether and where their settings differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MAX_BYTES_OF_PART = 100
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How a scenario is run once, in one process or in several.
+    """Settings of one run of a scenario, in one process or in several.
 
     `seed`, `algorithm`, `supply`, `patient` and `negotiating` must be the same in all processes of a run. What is
     marked "clock only" does not concern a process that only runs households.
@@ -67,7 +67,7 @@ class RunSettings:
     keep: bool = False
     """Clock only: whether retained messages stay at the broker after the run, for watchers that come later."""
     home_assistant: bool = False
-    """Clock only: whether Home Assistant is shown the run (MQTT discovery)."""
+    """Clock only: whether to publish the run to Home Assistant (MQTT discovery)."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: the producers' scores from earlier simulations, by id."""
 

@@ -57,7 +57,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def test_a_journal_is_read_as_it_was_written(file: Path) -> None:
-    """And goes on."""
+    """It can be continued."""
     assert read(file) == [0, 1, 2, 3, 4]
     with HostJournal(file, IDENTITY) as journal:
         journal.append(record(5))
@@ -65,7 +65,7 @@ def test_a_journal_is_read_as_it_was_written(file: Path) -> None:
 
 
 def test_no_other_user_can_read_it(file: Path) -> None:
-    """Nor the files beside it, nor the folder; one of an earlier release is closed to others, too."""
+    """The same holds for adjacent files and the folder; a journal of an earlier release is closed to others, too."""
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     file.chmod(0o644)
     with HostJournal(file, IDENTITY) as journal:
@@ -97,8 +97,8 @@ def test_no_other_user_can_read_it(file: Path) -> None:
         "DROP TABLE chain",
     ],
 )
-def test_what_was_changed_or_cut_is_noticed(file: Path, statement: str) -> None:
-    """One plain message that names the file and says what to do; no words of a parser."""
+def test_a_changed_or_cut_journal_is_detected(file: Path, statement: str) -> None:
+    """One plain message names the file and the remedy, without a parser's wording."""
     change(file, statement)
     with pytest.raises(JournalError) as caught:
         read(file)
@@ -108,14 +108,14 @@ def test_what_was_changed_or_cut_is_noticed(file: Path, statement: str) -> None:
     assert not re.search(r"pydantic|https?:|JSONDecode|Attribute|Traceback|\n", message)
 
 
-def test_the_number_of_rounds_that_are_left_is_said(file: Path) -> None:
-    """A journal that was cut."""
+def test_the_number_of_remaining_rounds_is_reported(file: Path) -> None:
+    """The journal was cut."""
     change(file, "DELETE FROM rounds WHERE step > 2")
     with pytest.raises(JournalError, match="3 rounds are left of 5"):
         read(file)
 
 
-def test_a_journal_of_an_earlier_release_is_told_apart(file: Path) -> None:
+def test_a_journal_of_an_earlier_release_is_recognized(file: Path) -> None:
     """It has no chain."""
     change(file, "DROP TABLE chain")
     with pytest.raises(JournalError, match="a journal of an earlier release; finish the run with that release"):
@@ -146,8 +146,8 @@ def test_the_clock_notices_too(tmp_path: Path, statement: str) -> None:
         journal.load_round()
 
 
-def test_a_round_of_another_release_is_said_to_be_that(tmp_path: Path) -> None:
-    """The chain is whole, and the content is of another format."""
+def test_a_round_of_another_release_is_reported_as_such(tmp_path: Path) -> None:
+    """The chain is intact, but the content has another format."""
     with ClockJournal(tmp_path / "clock.sqlite", IDENTITY) as journal:
         journal._save_state('{"surprise": 1}')
         with pytest.raises(JournalError, match="is not in the format of this release"):

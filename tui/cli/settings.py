@@ -263,7 +263,7 @@ def deployment_settings(
         journal: Folder of the journals.
         days: Days to run; None: as in the scenario.
         pace: Speed of virtual time; clock only.
-        catch_up: What happens to time in which somebody was away; clock only.
+        catch_up: How to make up for time in which a participant was away; clock only.
         on_loss: What to do when a household is lost; clock only.
     """
     return RunSettings(
