@@ -1,13 +1,20 @@
-"""What a host may have to send again: messages of its last two answers, its last answer, its retained publications."""
+"""Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from broker.hosts.agent import RetainedPublication
+import structlog
+
+from broker.hosts.agent import RetainedPublication, Shortens
 from broker.hosts.journal import RoundRecord
-from broker.protocol import Done, Envelope, Envelopes, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
+
+log = structlog.get_logger(__name__)
+
+MOST_PUBLISHED_BYTES = 100_000
+"""Publications that become larger are shortened: each is sent again whenever it changes."""
 
 
 @dataclass(slots=True)
@@ -150,9 +157,17 @@ class _Fact:
         self._fact = fact
 
     def encoded(self) -> bytes:
-        """Return it as JSON."""
-        return self._fact.content.model_dump_json().encode()
+        """Return it as JSON, shortened if that is too large."""
+        content = self._fact.content
+        payload = content.model_dump_json().encode()
+        if len(payload) > MOST_PUBLISHED_BYTES and isinstance(content, Shortens):
+            payload = content.shortened(MOST_PUBLISHED_BYTES).model_dump_json().encode()
+        return payload
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published."""
-        return (self.encoded(),)
+        """Return what is published: nothing that a broker would refuse, and cut the connection for."""
+        payload = self.encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            log.error("too large to be published", name=self._fact.name, size_bytes=len(payload))
+            return ()
+        return (payload,)

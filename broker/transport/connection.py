@@ -32,7 +32,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
-from broker.transport.disconnects import Disconnect, SentPacket
+from broker.transport.disconnect_reasons import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.packets import Published, decode_publish, encode_publish
 
@@ -291,7 +291,7 @@ _MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - not
 _UNWRITTEN_LIMIT_BYTES = 1024 * 1024
 """How many unwritten bytes may accumulate before publishers have to wait."""
 _PACKET_BYTES = 500
-"""Memory overhead of a queued packet beside its payload."""
+"""Memory overhead of a queued packet in addition to its payload."""
 _HEADER_BYTES = 5
 """Header size of a packet of up to 16 kB, without the topic."""
 _HEADER_QOS_1_BYTES = 7
@@ -424,7 +424,7 @@ class Connection(aiomqtt.Client):
     async def subscribe_all(self, topic_filters: Mapping[str, int]) -> None:
         """Subscribe to filters and wait for the broker's confirmation.
 
-        (amqtt delivers everything at the QoS of the subscription, whatever it was published at.)
+        (amqtt delivers everything at the QoS of the subscription, regardless of the QoS at which it was published.)
 
         Args:
             topic_filters: QoS by filter.
