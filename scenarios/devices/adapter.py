@@ -1,4 +1,4 @@
-"""What an adapter does: it translates between a device's own topics and the events of its gateway agent."""
+"""The interface of adapters, which translate between a device's own topics and the events of its gateway agent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from broker import SsmicError
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published for a device."""
+    """A message to a device."""
 
     topic: str
     payload: bytes
@@ -33,7 +33,7 @@ class MissingLibraryError(SsmicError):
 
 
 class Language(Protocol):
-    """What a device speaks on our own topics instead of our own payloads."""
+    """The payloads that a device uses on our topics instead of our own."""
 
     def speaks(self, payload: bytes) -> bool:
         """Return whether a payload is in this language; others are in ours."""
@@ -66,7 +66,7 @@ class Language(Protocol):
         ...
 
     def commands(self, command: DeviceCommand) -> Sequence[bytes]:
-        """Return what the device is told on `set`; nothing: it is told in our own form."""
+        """Return the messages to the device on `set`; empty: it receives the command in our own form."""
         ...
 
 

@@ -1,6 +1,7 @@
 """The link of a process to its real devices: one connection to the broker, and a port for each host with devices.
 
-It is never waited for. What a device says is kept until its host's next round; what a device is told leaves by a queue.
+The run never waits for it. Messages from a device are kept until its host's next round; messages to a device leave
+through a queue.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ MAX_WAITING = 32
 MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
 """The same on all its topics."""
 MAX_STRANGERS = 1_000
-"""How many devices that are nobody's are remembered, so that each is answered once."""
+"""How many unknown devices are remembered, so that each is answered once."""
 MAX_TOPIC_SHOWN = 200
-"""Characters of a topic that are shown."""
+"""Characters of a topic that an error shows."""
 SHOWN_BYTES = 200
-"""So much of a payload is shown where it was wrong."""
+"""Bytes of a faulty payload that an error shows."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
@@ -51,7 +52,7 @@ class _Outgoing:
 
     rank: int
     number: int
-    """In the order in which it was told."""
+    """Its position in the order of instructions."""
     topic: str
     payload: bytes
     qos: int
@@ -85,13 +86,13 @@ class DevicePort:
 
     @property
     def next_s(self) -> int | None:
-        """See `Port.next_s`: what comes from outside wakes the host."""
+        """See `Port.next_s`: input from outside wakes the host."""
         return None
 
     def put(self, message: _Waiting) -> None:
         """Keep a message until the next round, unless there are too many of its device.
 
-        A meter that reports without a pause loses no request, which has a topic of its own.
+        A meter that reports continuously displaces no request, which has its own topic.
         """
         of_topic, of_device = (message.device, message.topic), (message.device, "")
         if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE:
@@ -155,11 +156,11 @@ class DeviceLink:
             run: The run's id.
             broker: Where the devices are.
             hosts: By host of this process, the gateways of the agents that live there.
-            adapters: By agent id, the adapter of each device that does not speak our topics.
+            adapters: By agent id, the adapter of each device that does not use our topics.
             zone: In which `HH:MM` counts.
             keep: Whether retained messages stay when the run has ended.
-            is_only_one: Whether no other process of the run has devices: then a device that is not known here has no
-                place at all, and is told so.
+            is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
+                run, and receives an error.
         """
         self._run = run
         self._is_only_one = is_only_one
@@ -331,7 +332,7 @@ class DeviceLink:
         except MessageError as error:
             problem, expected = error.problem[:500], error.expected[:500]
         except Exception as error:
-            # Whatever a device sends, the run of everybody else goes on.
+            # No message of a device may end the run for others.
             log.exception("device message not understood", device=message.device, topic=message.topic)
             problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
         topic = message.topic[:MAX_TOPIC_SHOWN]
@@ -386,10 +387,10 @@ class DeviceLink:
             self._strangers.clear()
         return [event]
 
-    # What devices are told.
+    # Messages to devices.
 
     def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
-        """Take note of what was said before this process was restarted; see `Port.restore`."""
+        """Restore the input from before a restart: see `Port.restore` for `taken`, `instructions` and `now_s`."""
         self._now_s = now_s
         guests = {place.agent: place for places in self._free.values() for place in places}
         for incoming in taken:
@@ -463,14 +464,14 @@ class DeviceLink:
 
 
 def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
-    """Return the adapters of devices that do not speak our topics, by agent id."""
+    """Return the adapters of devices that do not use our topics, by agent id."""
     from scenarios.devices.adapters import LANGUAGES, adapter_for  # noqa: PLC0415 - an adapter knows no link
 
     return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
 
 
 def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
-    """Return the languages of devices that speak another one than ours on our topics, by agent id.
+    """Return the payload formats of devices that use our topics with other payloads than ours, by agent id.
 
     Raises:
         MissingLibraryError: The library of one of them is not installed.

@@ -99,7 +99,7 @@ _IDS = uuid.UUID("1f6d7c1e-8a52-5d0b-9f0a-4f2d1f3f6a52")
 
 
 class Metadata(Payload):
-    """What is said about a message."""
+    """Metadata of a message."""
 
     dt: AwareDatetime | None = None
     """When it was sent, virtual time."""
@@ -124,7 +124,7 @@ class S2:
         self._device = gateway.id
 
     def speaks(self, payload: bytes) -> bool:
-        """See `Language.speaks`: a person may still ask for a job of the device in our own form."""
+        """See `Language.speaks`: a person may still request a job of the device in our own form."""
         return is_s2(payload)
 
     def message_id(self, payload: bytes) -> str:
@@ -254,7 +254,7 @@ def _message(part: str, content: dict[str, Any]) -> BaseModel:
     """Return a message of S2, as the library validates it.
 
     Raises:
-        MessageError: It is none that belongs on this topic, or not valid.
+        MessageError: The message is invalid, or does not belong on this topic.
     """
     if part not in _TAKEN:
         raise MessageError("an S2 message", "online or offline")

@@ -1,4 +1,4 @@
-"""From a scenario to its agents, and where they live."""
+"""Creates a scenario's agents, and assigns them to hosts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
+from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
@@ -56,9 +56,9 @@ def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool =
 
     Args:
         scenario: The neighbourhood.
-        hosts: Spread the households and the manager over so many hosts, `host-1`, `host-2`, ...; None: every household
-            is a host, and the manager one of its own.
-        has_script: Whether a script acts on the run; as for a timeline, an agent beside the manager does so.
+        hosts: Spread the households and the manager over this many hosts, `host-1`, `host-2`, ...; None: every
+            household is a separate host, and so is the manager.
+        has_script: Whether a script acts on the run; as for a timeline, an agent on the manager's host carries it out.
     """
     beside = [TIMELINE] if scenario.timeline or has_script else []
     agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
@@ -143,6 +143,10 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
+        if scenario.strategy and script is None and not scenario.gateways:
+            for consumer in self.consumers.values():
+                # A plug-in may look around for ever; the run ends all the same.
+                consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
 
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
@@ -163,7 +167,7 @@ class Cast:
 
 
 class _Making:
-    """What the agents of devices are made from."""
+    """The common inputs for creating the agents of devices."""
 
     def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
         scenario.supplied(settings.supply.rule, settings.supply.prefer)  # raises where they do not go together

@@ -27,7 +27,7 @@ _SQLITE = b"SQLite format 3\0"
 
 
 class RecordingError(SsmicError):
-    """A file is no record of a session; the message names it and says what is wrong."""
+    """A file is not a record of a session; the message names it and the problem."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What must hold of every ledger with shared supply: no energy is lost, and none is given twice.
+"""Invariants of every ledger with shared supply: no energy is lost, and none is supplied twice.
 
 Each share in the ledger is what its producer has reserved and its consumer has agreed to, and the other way round; in
 no minute do the shares of a job exceed what it draws, nor those of a producer what it forecast.
@@ -23,7 +23,6 @@ from agents import (
     LedgerEntry,
     Outlook,
     Production,
-    Share,
     SharedProducer,
     addition_problem,
     load_mwh,
@@ -72,9 +71,10 @@ class SharedSides:
 
 
 class HeardShares:
-    """The sides of all agents, from what they say to the manager, wherever they live.
+    """The shares as all agents see them, derived from their messages to the manager.
 
-    Each agent is heard on its own business only: a consumer on the contracts of its jobs, a producer on its shares.
+    Only messages of the responsible agent are used: a consumer's on the contracts of its jobs, a producer's on its
+    shares.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -92,7 +92,7 @@ class HeardShares:
         """Job, producer, start and share, as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
-        """Take note of a message; those of other kinds have no part in a contract."""
+        """Record a message; other kinds of messages do not concern contracts."""
         sender, sides = envelope.sender, self.sides
         match envelope.body:
             case {"kind": "SharePromised", "job_id": str(job_id), "start_s": int(s), "minutes_mwh": runs}:
@@ -268,4 +268,5 @@ def _told_share(given: tuple[int, Runs] | None) -> str:
     if given is None:
         return "nothing"
     start_s, runs = given
-    return f"{Share(producer='?', minutes_mwh=runs).energy_wh:g} Wh from {start_s}"
+    # What a household has said may be written in other runs than a share.
+    return f"{sum(minutes * mwh for minutes, mwh in runs) / 1_000:g} Wh from {start_s}"

@@ -1,4 +1,4 @@
-"""A real Home Assistant as a process of its own, driven by its REST and WebSocket interfaces."""
+"""A real Home Assistant as a separate process, controlled through its REST and WebSocket interfaces."""
 
 from __future__ import annotations
 

@@ -46,11 +46,11 @@ def adapter_names(type_: str) -> tuple[str, ...]:
 
 
 LANGUAGES = frozenset({S2_NAME})
-"""Names in the scenario file of what devices speak on our own topics; they have no options."""
+"""Names in the scenario file of the payload formats on our own topics; they have no options."""
 
 
 def language_for(gateway: Gateway) -> Language:
-    """Return what a device speaks on our own topics.
+    """Return the payload format of a device that uses our own topics.
 
     Raises:
         MissingLibraryError: Its library is not installed.
@@ -85,13 +85,13 @@ def guest_of(device: str, payload: bytes) -> Guest:
 
 
 def adapter_for(gateway: Gateway) -> Adapter:
-    """Return the adapter of a device that does not speak our topics; its options are valid."""
+    """Return the adapter of a device that does not use our topics; its options must be valid."""
     kind = ADAPTERS[gateway.adapter]
     return kind.make(gateway, kind.options.model_validate(gateway.options))
 
 
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
-    """Return what is wrong with what the scenario file says of a device's adapter: key path, and problem."""
+    """Return the problems of a device's adapter options in the scenario file: key path and problem."""
     if gateway.adapter in {SSMIC, *LANGUAGES}:
         return [((key,), "unknown key; devices that speak our topics have no options") for key in gateway.options]
     kind = ADAPTERS.get(gateway.adapter)
