@@ -26,6 +26,17 @@ FILTERS = (
     topics.devices("+", "announce").replace("%2B", "+"),
 )
 """What is listened to."""
+_SHELLYS_WITHOUT_SWITCH = (
+    "shellypro3em",
+    "shelly3em63g3",
+    "shellyplusht",
+    "shellyhtg3",
+    "shellyplussmoke",
+    "shellyplusi4",
+    "shellyi4g3",
+    "shellyblugw",
+)
+"""Beginnings of the ids of meters, sensors and gateways, in front of which no appliance can be."""
 _MOST = 10_000
 
 
@@ -150,6 +161,8 @@ def _zigbee(base: str, payload: bytes) -> Iterator[Found]:
 
 
 def _shelly(prefix: str, name: str) -> Iterator[Found]:
+    if prefix.lower().startswith(_SHELLYS_WITHOUT_SWITCH):
+        return
     yield Found("shelly", "consumer", prefix, name if name != prefix else "", {"prefix": prefix})
 
 

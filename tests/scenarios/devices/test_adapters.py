@@ -403,6 +403,8 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
         "tasmota/discovery/FF/config": b"garbage",
         "home/zigbee/bridge/devices": json.dumps(zigbee).encode(),
         "shellyplugmg3-aabb/online": b"true",
+        "shellypro3em-ccdd/online": b"true",
+        "shellyplusht-eeff/announce": b'{"id": "shellyplusht-eeff", "gen": 2}',
         "home/solar/116180/status/reachable": b"1",
         "inverter/roof/ch0/P_AC": b"12.5",
         "ssmic/r/devices/heater/announce": b'{"type": "consumer", "house": "adler", "name": "Heater"}',
