@@ -41,7 +41,14 @@ def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
     assert (call["method"], call["params"]) == ("Switch.Set", {"id": 0, "on": True, "toggle_after": 7_200})
 
 
-@pytest.mark.parametrize(("run_s", "timer"), [(5_400, {"on_time": 5_400, "off_wait_time": 0}), (7_200, {})])
+@pytest.mark.parametrize(
+    ("run_s", "timer"),
+    [
+        (5_400, {"on_time": 5_400, "off_wait_time": 0}),
+        (7_200, {"on_time": 6_553, "off_wait_time": 0}),
+        (14_400, {}),
+    ],
+)
 def test_the_timer_of_a_zigbee_plug_is_set_where_it_can_last_long_enough(run_s: int, timer: dict[str, int]) -> None:
     """The radio counts tenths of seconds, 65,535 at most."""
     (payload,) = started("zigbee2mqtt", run_s, ieee_address="0x1").values()
