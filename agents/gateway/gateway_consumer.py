@@ -769,6 +769,11 @@ class GatewayConsumer(Consumer):
         house = self._gateway.producer_houses.get(contract.producer, "")
         return [{"producer": contract.producer, "house": house, "share": 1.0}]
 
+    def _supplier(self, job: Job, contract: Contract) -> str:
+        """Return who supplies a job, in a word, as everyone is told."""
+        del job
+        return contract.producer
+
     def _price_eur(self, job: Job, contract: Contract) -> float | None:
         """Return what a job costs, EUR; None where there are no prices."""
         changes = self._price_changes
@@ -789,7 +794,7 @@ class GatewayConsumer(Consumer):
             "state": None if course is None else course.state,
             "job": None if course is None else course.asked_id,
             "next_start": None if contract is None or course is None or not course.is_open else contract.start_s,
-            "supplier": None if contract is None else contract.producer,
+            "supplier": None if contract is None or course is None else self._supplier(course.job, contract),
             "power_w": self._meter.power_w,
             "energy_wh": round(self._meter.energy_wh, 3),
             "last_heard": self._last_heard_s,

@@ -103,6 +103,7 @@ class GatewayProducer(Producer):
                 self._complain(topic, "the device is a producer", "type 'producer', and no jobs")
             case Left():
                 self._is_available = False
+                self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online
             case Forecasted(production=production):
@@ -111,6 +112,11 @@ class GatewayProducer(Producer):
                 self._take_report(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
+
+    def _expect_nothing(self) -> None:
+        """Promise nothing more of a device that has left; when it comes back, it says what it expects."""
+        nothing = Production(times_s=(self.now_s, self.now_s + 1), cumulative_wh=(0.0, 0.0))
+        self.adopt(Prediction(issued_s=self.now_s, production=nothing))
 
     def _take_report(self, report: Reported) -> None:
         self._is_available = True if self._is_available is None else self._is_available

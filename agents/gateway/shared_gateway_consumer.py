@@ -126,6 +126,9 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             for supplier, minutes_mwh in _given(job, contract).items()
         ]
 
+    def _supplier(self, job: Job, contract: Contract) -> str:
+        return " + ".join(_given(job, contract))
+
     def _price_eur(self, job: Job, contract: Contract) -> float | None:
         given_wh = {supplier: minutes_mwh / 1_000 for supplier, minutes_mwh in _given(job, contract).items()}
         return self._gateway.shared_price_eur(given_wh, contract.start_s, self._price_changes)

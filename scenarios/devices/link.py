@@ -38,6 +38,8 @@ MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
+LASTING = frozenset({"announce", "availability"})
+"""Topics on which the last message holds until the next one: of too many, it is taken all the same."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
@@ -81,6 +83,8 @@ class DevicePort:
     _messages: deque[_Waiting] = field(default_factory=deque)
     _count: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By device and topic, the messages since the last round; by device and "", those on all its topics."""
+    _newest: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
+    """By device and topic, the last of too many messages, where it says what holds from then on."""
     _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """By device and topic, its agent, and how many of these messages are not taken."""
 
@@ -99,14 +103,22 @@ class DevicePort:
             self._messages.append(message)
             self._count[of_topic] += 1
             self._count[of_device] += 1
-        elif of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS:
-            _, dropped = self._dropped.get(of_topic, ("", 0))
-            self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
+        else:
+            is_kept = message.is_ours and message.topic in LASTING
+            is_dropped = not is_kept or of_topic in self._newest
+            if is_kept:
+                self._newest[of_topic] = message
+            if is_dropped and (of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS):
+                _, dropped = self._dropped.get(of_topic, ("", 0))
+                self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
         self.waiting.set()
 
     def take(self, now_s: int) -> Sequence[Incoming]:
         """See `Port.take`."""
         taken: list[Incoming] = []
+        self._messages.extend(self._newest.values())
+        self._count.update(self._newest.keys())
+        self._newest.clear()
         while self._messages:
             message = self._messages.popleft()
             said = self.link.translate(message, now_s)

@@ -110,7 +110,7 @@ def _job_case(run: JobRun, clock: Callable[[float], str]) -> Case:
     elif run.start_s > max(job.latest_start_s, run.loaded_s):
         failure = f"was started at {clock(run.start_s)}, too late ({latest})"
     elif run.interruptions:
-        failure = f"lost its power {run.interruptions} times while it ran"
+        failure = f"lost its power {'once' if run.interruptions == 1 else f'{run.interruptions} times'} while it ran"
     elif not run.is_done:
         failure = "had not ended at the end"
     else:

@@ -234,6 +234,18 @@ async def test_shares_follow_the_forecast_of_a_real_roof(tmp_path: Path) -> None
 
 
 @long
+@pytest.mark.parametrize("supply", ["whole", "shared"])
+async def test_a_roof_that_has_left_promises_nothing_more(supply: str, tmp_path: Path) -> None:
+    """Neither to jobs that are to come nor, where supply is shared, to the one that runs."""
+    text = STREET.replace("supply: shared", f"supply: {supply}").replace("[600, 2000, 150]", "[300, 350, 150]")
+    text = text.replace('[["00:00", 0], ["200:00", 160000]]', '[["100:00", 0], ["200:00", 160000]]')
+    came = await played(tmp_path, asks(), (5, "roof", Left()), text=text)
+    assert came.given_w("roof", 15) == 0
+    entry = next(entry for entry in came.ledger if entry.state == "standing")
+    assert "roof" not in entry.contract.producers
+
+
+@long
 async def test_an_interrupted_job_keeps_its_shares_until_it_is_given_up(tmp_path: Path) -> None:
     """It goes on within its time and is supplied again."""
     said = [
