@@ -102,7 +102,7 @@ def supplied_wh(outcome: RunOutcome, scenario: Scenario) -> dict[str, float]:
 
 
 def test_a_burst_that_no_roof_can_supply_alone_is_shared_and_the_grid_gives_the_rest() -> None:
-    """With whole jobs it is grid power."""
+    """With whole jobs, all of it would be grid power."""
     scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
     assert run(scenario, supply=SupplySettings("whole")).ledger[0].contract.producer == GRID
     outcome = run(scenario)
@@ -111,7 +111,7 @@ def test_a_burst_that_no_roof_can_supply_alone_is_shared_and_the_grid_gives_the_
 
 
 def test_one_panel_and_a_job_that_fits_give_the_contract_of_the_whole_job_rule() -> None:
-    """To the byte."""
+    """The contracts are equal to the byte."""
     scenario = neighbourhood((constant(100, 0, 3_000), constant(1_200, 3_000, 14_400)))
     whole, shared = run(scenario, supply=SupplySettings("whole")), run(scenario)
     assert shared.ledger_sha256 == whole.ledger_sha256
@@ -135,7 +135,7 @@ def test_a_falling_forecast_shrinks_a_share_and_another_roof_fills_the_gap_even_
 
 
 def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None:
-    """Its start was agreed, and the sun comes later than expected."""
+    """It had a contract, and production comes later than expected."""
     better = constant(1_200, 5_000, 14_400, issued_s=300)
     scenario = neighbourhood((constant(600, 0, 14_400), better))
     outcome = run(scenario)
@@ -216,7 +216,7 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
 
 
 def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:
-    """It joins at ten; they had begun with parts of a small roof, and the grid for the rest."""
+    """It joins at ten; the jobs had parts of a small roof, and the grid for the rest."""
     scenario = load_scenario("late-joiner")
     at_ten_s = scenario.start_s + 10 * 3_600
     jobs = {job.job_id: job for job in scenario.jobs}
@@ -278,7 +278,7 @@ def test_energy_adds_up_to_the_last_wh_minute_by_minute() -> None:
 
 
 def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network() -> None:
-    """Wherever agents live, whatever is lost."""
+    """It does not depend on hosts or losses."""
     street = load_scenario("street")
     expected = run(street).ledger_sha256
     assert run(street, hosts=None).ledger_sha256 == expected
@@ -340,8 +340,8 @@ async def test_the_ledger_is_the_same_over_mqtt() -> None:
         assert (await run_scenario(scenario, over_mqtt, MqttBroker(broker.url))).ledger_sha256 == expected
 
 
-def test_the_command_line_says_who_supplies_which_minute(tmp_path: Path) -> None:
-    """As JSON, and in the results file."""
+def test_the_command_line_shows_the_supplier_of_each_minute(tmp_path: Path) -> None:
+    """The JSON output and the results file contain it."""
     scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
     file = tmp_path / "three.yaml"
     save_scenario(scenario, file)
@@ -371,7 +371,10 @@ WITHOUT_SURPRISES = ("daylight-saving", "everyone-at-six", "four-seasons", "nigh
 @pytest.mark.long
 @pytest.mark.parametrize("of", ["scarce", *WITHOUT_SURPRISES, *range(1, 11)])
 def test_sharing_is_never_worse_than_whole_jobs_by_contract_and_in_truth(of: str | int) -> None:
-    """In truth: what all roofs give to all loads, whatever was agreed. Numbers are seeds of scarce neighbourhoods."""
+    """In truth means: all roofs serve all loads, regardless of contracts.
+
+    Numbers are seeds of scarce neighbourhoods.
+    """
     scenario = scarce(of) if isinstance(of, int) else load_scenario(of)
     whole, shared = run(scenario, supply=SupplySettings("whole")), run(scenario)
     whole_wh, whole_pooled_wh = _delivered_and_pooled_wh(scenario, whole)
