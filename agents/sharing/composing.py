@@ -329,11 +329,12 @@ def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -
 def _suppliers(
     sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, preferences: Sequence[Preference]
 ) -> IntArray:
-    """Return how many producers supply the job at each start; counted for the first few of many equals."""
+    """Return how many producers supply the job at each start; of starts that are covered alike, for the first few."""
     offers = sources.offers
     counts = np.full(len(rows), len(offers.producers) + 1, dtype=np.int64)
     is_last = set(preferences[preferences.index("fewest") + 1 :]) <= {"earliest"}
-    for i, row in enumerate(rows[:MAX_COUNTED].tolist()):
+    are_alike = comes_first("covered", "fewest", preferences)
+    for i, row in enumerate(rows[: MAX_COUNTED if are_alike else None].tolist()):
         start_s = (offers.first_minute + begin + row) * MINUTE_S
         counts[i] = len(_allot(needed_mwh, sources, start_s, preferences))
         if counts[i] <= 1 and is_last:
@@ -342,7 +343,7 @@ def _suppliers(
 
 
 MAX_COUNTED = 64
-"""Equal starts whose suppliers are counted; of more, the earliest ones."""
+"""Starts that are covered alike whose suppliers are counted; of more, the earliest ones."""
 
 
 def _cut(series: npt.NDArray[NumberT], begin: int, minutes: int) -> npt.NDArray[NumberT]:
