@@ -25,8 +25,8 @@ class LedgerEvent(BaseModel):
     start_s: int
     """The start from then on, UNIX seconds."""
     reason: str = ""
-    """Why the contract was cancelled or lost, or what came of it on a real device; `TOGETHER` if the job runs at the
-    same time as another one of its device."""
+    """Why the contract was cancelled or lost, or its outcome on a real device; `TOGETHER` if the job runs at the same
+    time as another job of its device."""
     producer: str = ""
     """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()

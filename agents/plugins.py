@@ -1,4 +1,4 @@
-"""Schedulers and consumers that other packages bring along, as entry points `ssmic.schedulers` and `ssmic.agents`."""
+"""Schedulers and consumers from other packages, as entry points `ssmic.schedulers` and `ssmic.agents`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plugins(group: str) -> dict[str, EntryPoint]:
 
 
 def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another package made
-    """Return what a plug-in brings along: a class, or a function that makes an object.
+    """Return the object that a plug-in's entry point names: a class, or a factory function.
 
     Raises:
         SettingsError: There is no such plug-in, or it cannot be loaded.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from broker.clock.conduct import Counted
 from broker.clock.pacing import ControlState
+from broker.clock.quarantine import Counted
 from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
 
 
 class ClockProgress(BaseModel):
-    """What a restarted clock must know beside the round that was granted last."""
+    """The state of a clock besides the last granted round, needed to resume."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -15,7 +15,7 @@ from broker.transport import Bus, Will
 MIN_REPORT_INTERVAL_WALL_S = 0.1
 """Shortest interval between two reports, except when the run's state changes."""
 HEARTBEAT_WALL_S = 2.0
-"""Longest interval between two reports: if none arrives for longer, the clock is gone."""
+"""Longest interval between two reports: if none arrives for longer, the clock has disappeared."""
 CHECK_INTERVAL_WALL_S = 1.0
 """How often the clock checks whether it is still waiting; while it is, each check is published."""
 STALLED_AFTER_WALL_S = 3.0
@@ -58,7 +58,7 @@ def last_will(run: str, now: Moment) -> Will:
 
     Args:
         run: The run's id.
-        now: Where the run is when the clock connects; readers know better from the report before.
+        now: Virtual time when the clock connects; readers know a later time from earlier reports.
     """
     gone = TimeReport(time=now.time_s, round=now.round, step=now.step, pace="", lag_wall_s=0.0, state="gone")
     return Will(topics.time(run), gone.encoded())
@@ -166,7 +166,8 @@ class Reporter:
             and now_wall_s - min(awaited.silent.values()) >= STALLED_AFTER_WALL_S
         )
         if is_stalled and not self._is_stalled:
-            log.warning("run stalled", waiting_for=sorted(awaited.silent))
+            silent = sorted(awaited.silent)
+            log.warning("run stalled", waiting_for=silent[:MOST_NAMED], hosts=len(silent))
         elif self._is_stalled and not is_stalled:
             log.warning("run resumed")
         self._is_stalled = is_stalled

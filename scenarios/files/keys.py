@@ -24,7 +24,7 @@ class UnknownKeyError(ValueError):
 
 
 def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
-    """Return the value at a path of plain data; None where there is none."""
+    """Return the value at a path of plain data; None if there is none."""
     for part in path:
         try:
             content = content[part]
@@ -83,6 +83,11 @@ def put(content: dict[str, Any], path: KeyPath, value: object) -> None:
             node[part] = {}
         node = node[part]
     node[path[-1]] = value
+
+
+def takes_single_value(content: Mapping[str, Any], path: KeyPath) -> bool:
+    """Return whether the format allows a text, a number, or yes and no at a path."""
+    return any(kind in {str, int, float, bool} or get_origin(kind) is Literal for kind in _kinds_at(content, path))
 
 
 def _below(content: Mapping[str, Any], path: KeyPath, part: str) -> Iterator[KeyPath]:

@@ -87,7 +87,7 @@ def status_of_run(
         link: State of the connection over which reports arrive.
         problem: Why there is no connection.
         silent_wall_s: Age of the report, wall-clock seconds.
-        is_over: Whether the run is known to be over, whatever the report says.
+        is_over: Whether the run is known to be over, regardless of the report.
         me: Name of this user, as in `Control.by`.
     """
     if report is not None and report.state == "failed":

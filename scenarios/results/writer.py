@@ -19,8 +19,8 @@ import numpy as np
 from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
-from scenarios.realised import KINDS, Said, realise
+from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
+from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -32,6 +32,7 @@ from scenarios.results.connection import (
     translate_sqlite_errors,
 )
 from scenarios.results.kept_messages import KeptMessages, is_kept
+from scenarios.results.overviews import MOST_MINUTE_ROWS, forget_overview, minute_rows, write_overview
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
@@ -43,6 +44,7 @@ from scenarios.results.rows import (
     write_jobs,
 )
 from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.views import contract_rows, households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -51,7 +53,7 @@ MAX_WAITING_MESSAGES = 2000
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
 _RETRY_WALL_S = 0.5
-"""How long to leave a locked file alone before the next commit tries again."""
+"""How long to wait after a file was locked before the next commit tries again."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -72,6 +74,7 @@ class RunWriter:
         start_s: int,
         resume: bool = False,
         kept: KeptMessages = "all",
+        most_minute_rows: int = MOST_MINUTE_ROWS,
     ) -> None:
         """Start recording a run, in the state `running`.
 
@@ -84,6 +87,7 @@ class RunWriter:
             start_s: Start of the run, UNIX seconds.
             resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
             kept: Which messages are kept; all are counted.
+            most_minute_rows: If the minutes of houses and producers take more rows, an overview takes their place.
 
         Raises:
             ResultsError: The file cannot be written, or has this run already and `resume` is false.
@@ -95,6 +99,7 @@ class RunWriter:
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
         self._kept: KeptMessages = kept
+        self._most_minute_rows = most_minute_rows
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -121,6 +126,12 @@ class RunWriter:
                 )
 
     @property
+    def _is_shared(self) -> bool:
+        """Whether several producers supply a job together, as the file says."""
+        settings = self._connection.execute("SELECT settings_json FROM simulation").fetchone()[0]
+        return str(json.loads(settings).get("supply", "whole")) == "shared"
+
+    @property
     def messages(self) -> int:
         """Number of recorded messages."""
         return self._message_count
@@ -138,6 +149,7 @@ class RunWriter:
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
             for table in ("production", "consumption"):
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
+            forget_overview(self._connection, self.run)
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
         self.realised = read_realised(self._connection, self.run)
@@ -212,8 +224,8 @@ class RunWriter:
         """Write everything recorded since the last commit; once it returns True, a crash cannot lose it.
 
         Returns:
-            Whether it is written. If another process has locked the file, what was recorded is kept for the next
-            commit, and nobody waits.
+            Whether it was written. If another process has locked the file, the records are kept for the next commit,
+            without waiting.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -247,7 +259,7 @@ class RunWriter:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        """Whether the file is still where it was opened: a user may have removed or replaced it."""
         return self._inode_in_place() == self._inode
 
     def put_back(self) -> None:
@@ -290,7 +302,7 @@ class RunWriter:
         without: Sequence[DroppedHost] = (),
         disputes: Sequence[str] = (),
     ) -> None:
-        """Write what is left, the energy of every minute, and the run's figures; the run is over.
+        """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
         Args:
             state: How it ended.
@@ -308,7 +320,8 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        happened = as_happened(self._scenario, self._happenings)
+        realised = realise(happened, self.realised, is_shared=self._is_shared)
         scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
@@ -317,7 +330,11 @@ class RunWriter:
         bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
-            self._write_minutes(settled)
+            is_shared = any(contract.shares for contract in standing)
+            if is_shared or minute_rows(settled) <= self._most_minute_rows:
+                self._write_minutes(settled)
+            else:
+                self._write_overview(scenario, settled, entries)
             write_bills(self._connection, self.run, bills)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
@@ -389,6 +406,17 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
+
+    def _write_overview(self, scenario: Scenario, settled: Settlement, entries: Sequence[LedgerEntry]) -> None:
+        houses = producer_houses(scenario)
+        account = account_of(scenario, settled, houses)
+        rows = households_of(
+            split_energy(settled, houses),
+            contract_rows(settled, tuple(entries), houses),
+            bills_of(scenario, settled, houses),
+        )
+        members = {} if account is None else account.members
+        write_overview(self._connection, self.run, settled, rows, members, houses)
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
         self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table

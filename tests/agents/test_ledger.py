@@ -37,21 +37,21 @@ def test_an_entry_is_one_line_of_json_with_sorted_keys_and_no_spaces() -> None:
 
 
 def test_entries_are_sorted_by_the_code_points_of_their_ids() -> None:
-    """Not by number and not by locale."""
+    """The order does not depend on numbers or the locale."""
     ids = ["b/1", "B/1", "a/10", "a/2", "é/1"]
     lines = canonical(entry(contract_id) for contract_id in ids).decode().splitlines()
     assert [line.split('"contract_id":"')[1].split('"')[0] for line in lines] == ["B/1", "a/10", "a/2", "b/1", "é/1"]
 
 
 def test_energies_are_written_as_the_shortest_number_that_reads_back_the_same() -> None:
-    """As Python's repr does it."""
+    """Numbers are written as Python's repr does."""
     assert '"energy_wh":0.1,' in canonical([entry("a/1", 0.1)]).decode()
     assert '"energy_wh":0.30000000000000004,' in canonical([entry("a/1", 0.1 + 0.2)]).decode()
     assert '"energy_wh":800.0,' in canonical([entry("a/1", 800)]).decode()
 
 
-def test_the_hash_is_the_sha256_of_the_canonical_form_whatever_the_order_of_the_entries() -> None:
-    """One contract more, or another supplier, and it differs."""
+def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entries() -> None:
+    """A further contract, or another supplier, changes the hash."""
     first, second = entry("a/1"), entry("b/1")
     expected = hashlib.sha256(canonical([first, second])).hexdigest()
     assert ledger_sha256([second, first]) == ledger_sha256([first, second]) == expected

@@ -18,7 +18,7 @@ from agents.plugins import AGENTS, load_plugin, plugins
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import Scenario
-from scenarios.simulation.allowances import most_rounds, most_timers
+from scenarios.simulation.agent_limits import most_rounds, most_timers
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
@@ -42,7 +42,7 @@ def installed(folder: Path) -> str:
 
 
 def test_a_scheduler_and_a_strategy_of_another_package_run_and_repeat(ssmic: Ssmic, tmp_path: Path) -> None:
-    """They change the contracts, and the same run is the same again; the results name them."""
+    """They change the contracts, runs are reproducible, and the results name them."""
     path = installed(tmp_path)
     run = ("run", "street", "--bus", "memory", "--reset-scores", "--json")
     chosen = ("--algorithm", "latest", "--strategy", "own-house-first")

@@ -27,7 +27,7 @@ class ProducerRow:
     forecast_wh: float
     committed_wh: float
     own_use_wh: float
-    """What the base load of its own house takes."""
+    """The part that serves the base load of its own house."""
 
     @property
     def remaining_wh(self) -> float:

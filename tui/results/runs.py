@@ -66,7 +66,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         spreads = {**view.statistics, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
         rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
-    return RunsSheet(tuple(rows), average, results.scenario.zone)
+    return RunsSheet(tuple(rows), average, results.zone)
 
 
 def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, float | None]:
@@ -122,7 +122,7 @@ def _written(kind: str, value: float | None) -> str:
 _OF_BEST = _column("of best", "of_best", 8, "share")
 _MESSAGES = _column("messages", "messages", 8, "count")
 _MESSAGES_WHERE_COMPARED = _column("messages", "messages", 8, "count", 94)
-"""Minimum width for messages beside the share of the best plan."""
+"""Minimum width for messages next to the share of the best plan."""
 
 _COLUMNS: tuple[Column[RunRow], ...] = (
     Column(

@@ -1,4 +1,6 @@
-"""When events happen on the wall clock: on time, whatever people do to the pace and whoever is away.
+"""Events take place on time by the wall clock, with any changes of pace and absences.
+
+The tests move the event loop's clock, so that none of them waits.
 
 The tests move the event loop's clock, so that none of them waits.
 """
@@ -232,7 +234,7 @@ def test_a_command_does_not_bring_a_distant_event_forward(tmp_path: Path, comman
 
 
 def test_stop_closes_at_the_present_moment(tmp_path: Path) -> None:
-    """Not at the event before, and without the event after."""
+    """It closes neither at the event before, nor with the event after."""
 
     async def main() -> None:
         async with Street(tmp_path, [64_800, 78_000], "3600x").open() as street:
@@ -262,7 +264,7 @@ def test_stop_while_paused_closes_where_the_run_stands(tmp_path: Path) -> None:
 
 
 def test_time_passes_while_an_open_run_has_no_next_event(tmp_path: Path) -> None:
-    """It waits for devices: nothing is overdue, a pause is one, and it ends where it was stopped."""
+    """It waits for devices: no time is overdue, a pause stops time, and it ends where it was stopped."""
 
     async def main() -> None:
         async with Street(tmp_path, [3_600], "3600x", is_open=True).open() as street:
@@ -283,7 +285,7 @@ def test_time_passes_while_an_open_run_has_no_next_event(tmp_path: Path) -> None
 
 
 def test_an_open_run_without_a_pace_waits_for_a_command(tmp_path: Path) -> None:
-    """Without a next event, and without going round in circles."""
+    """It waits without a next event, and without a busy loop."""
 
     async def main() -> None:
         async with Street(tmp_path, [3_600], "max", is_open=True).open() as street:
@@ -297,7 +299,7 @@ def test_an_open_run_without_a_pace_waits_for_a_command(tmp_path: Path) -> None:
 
 
 def test_a_command_given_in_the_moment_of_another_one_is_not_lost(tmp_path: Path) -> None:
-    """Pause and resume in quick succession: the run goes on."""
+    """After pause and resume in quick succession, the run continues."""
 
     async def main() -> None:
         async with Street(tmp_path, [3600], "3600x").open() as street:
@@ -312,8 +314,8 @@ def test_a_command_given_in_the_moment_of_another_one_is_not_lost(tmp_path: Path
 
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_a_clock_that_comes_back_goes_on_where_it_was(tmp_path: Path, end: str) -> None:
-    """With the pace that it was given by command, and paused if it was; not from the last event."""
+def test_a_restarted_clock_continues_where_it_was(tmp_path: Path, end: str) -> None:
+    """It keeps the pace and pause set by command, and does not restart from the last event."""
 
     async def main() -> None:
         async with Street(tmp_path, [36_000], "600x").open() as street:
@@ -441,7 +443,7 @@ def test_a_pause_is_reported_while_a_household_is_awaited(tmp_path: Path) -> Non
 def test_a_household_that_is_away_is_caught_up_with_as_set(
     tmp_path: Path, catch_up: str, makes_up_wall_s: float
 ) -> None:
-    """By default not at all: the run goes on at its pace. Meanwhile the report says for whom the run waits."""
+    """By default time is not made up for: the run continues at its pace. The report names the awaited household."""
 
     async def main() -> None:
         street = Street(tmp_path, [600, *range(1200, 20_000, 600)], "60x", catch_up)
@@ -467,7 +469,7 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
 
 
 def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path) -> None:
-    """Its clock on the wall goes on while no process runs; afterwards nothing is rushed."""
+    """The wall clock advances while no process runs; afterwards the run does not hurry."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -484,7 +486,7 @@ def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path)
 
 
 def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
-    """Asleep for longer than the limit while it waits for a household: nobody could have been heard."""
+    """If the machine sleeps for longer than the time limit, the clock does not drop the awaited household."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -503,8 +505,8 @@ def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
     quickly(main())
 
 
-def test_a_second_clock_with_a_journal_of_its_own_is_refused(tmp_path: Path) -> None:
-    """On another machine, say: it hears the first one, and leaves before it says anything."""
+def test_a_second_clock_with_its_own_journal_is_refused(tmp_path: Path) -> None:
+    """On another machine, it receives the first clock's reports, and leaves before it publishes anything."""
 
     async def main() -> None:
         async with Street(tmp_path, [6000], "60x").open() as street:
@@ -538,7 +540,7 @@ operations = st.lists(
 
 
 class Ideal:
-    """Where virtual time should be: it passes at the pace, while nothing is paused and nobody is away."""
+    """The expected virtual time: it passes at the pace while the run is not paused and no participant is away."""
 
     def __init__(self, factor: float, wall_s: float) -> None:
         self.factor = factor
@@ -551,7 +553,7 @@ class Ideal:
         return virtual_s + (wall_s - since_wall_s) * rate
 
     def change(self, wall_s: float, *, at_s: float | None = None) -> None:
-        """Go on from a loop time as `factor` and `is_passing` say."""
+        """Continue from a loop time with `factor` and `is_passing`."""
         now_s = self.at(wall_s) if at_s is None else at_s
         self._changes.append((wall_s, now_s, self.factor if self.is_passing else 0.0))
 
@@ -661,7 +663,7 @@ gaps = st.lists(st.integers(1, 600) | st.integers(1, 40_000), min_size=1, max_si
 @given(todo=operations, pace=paces, gaps_s=gaps)
 @settings(max_examples=4, deadline=None)
 def test_every_event_happens_when_it_is_due(todo: list[Operation], pace: str, gaps_s: list[int]) -> None:
-    """Whatever is paused, resumed, paced, ended and started again, in whatever order."""
+    """This holds for pauses, pace changes, stops and restarts in any order."""
     check_when_events_happen(todo, pace, gaps_s)
 
 
