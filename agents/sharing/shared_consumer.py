@@ -17,7 +17,7 @@ coverage, C is the total saving of all jobs instead; it is bounded too, and pric
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -165,6 +165,8 @@ class SharedConsumer(Consumer):
         self.own = own
         self.prices = PriceView(prices)
         self._supplies: dict[str, _Supply] = {}
+        self._signers: dict[str, set[str]] = {}
+        """By contract id, the producers of all its versions."""
 
     def _run_of(self, job: Job) -> JobRun:
         return SharedJobRun(self, job, self._channels[job.job_id])
@@ -229,6 +231,15 @@ class SharedConsumer(Consumer):
         contract = self.contracts.get(void.job_id)
         if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
             super()._take_void(void)
+            if void.job_id not in self.contracts:
+                self._signers.pop(void.contract_id, None)
+
+    def signers_of(self, contract: Contract) -> Collection[str]:
+        """Return a contract's producers; if the grid alone has come to supply it, those of its earlier versions.
+
+        The ledger may lack the version that was reported first, and with it all others.
+        """
+        return contract.producers or sorted(self._signers.get(contract.contract_id, ()))
 
     # Contracts.
 
@@ -255,7 +266,7 @@ class SharedConsumer(Consumer):
     def _contract(self, job: Job, contract_id: str, agreed_s: int) -> Contract:
         supply = self.supply_of(job.job_id)
         producer, shares = supplier_of(job, supply.start_s, supply.held)
-        return Contract(
+        contract = Contract(
             contract_id=contract_id,
             job_id=job.job_id,
             producer=producer,
@@ -264,6 +275,8 @@ class SharedConsumer(Consumer):
             energy_wh=job.energy_wh,
             shares=shares,
         )
+        self._signers.setdefault(contract_id, set()).update(contract.producers)
+        return contract
 
     def _withdraw_from_suppliers(self, contract: Contract) -> None:
         supply = self.supply_of(contract.job_id)

@@ -242,6 +242,20 @@ def _load(*points: tuple[int, float]) -> dict[str, Any]:
     return {"times_s": [at for at, _ in points], "cumulative_wh": [wh for _, wh in points]}
 
 
+def takes_shares_back(turn: Turn) -> None:
+    """Attack 79: its panel reserves for others, tells the manager nothing, and takes all back in the same round."""
+    if turn.grant.phase != "run":
+        return
+    turn.keep_silent("SharePromised")
+    for envelope in turn.delivered:
+        body = envelope.body
+        if body.get("kind") == "Reserve" and body["minutes_mwh"]:
+            back = {"start_s": body["start_s"], "before_mwh": body["minutes_mwh"], "minutes_mwh": [], "reason": "x"}
+            much = {"first_minute": turn.grant.time // 60, "minutes_mwh": [[900, 10**6]], "movable_mwh": []}
+            for kind, said in (("Shrink", back), ("Offer", much)):
+                turn.say(envelope.sender, {"kind": kind, "job_id": body["job_id"], **said}, sender=f"pv-{MEMBER}")
+
+
 LEAVE_NO_TRACE: dict[str, Attack] = {
     "8 contract ids of others": once(_squats),
     "8 contract ids of others, for its own producer": once(_squats_with_own_producer),

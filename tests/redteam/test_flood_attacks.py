@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.manager import MAX_CONTRACTS
+from agents.manager import MAX_CANCELLED
 from agents.model import GRID, MANAGER
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_messages
@@ -51,7 +51,7 @@ def fills_the_ledger(street: Scenario) -> Attack:
         if not turn.is_first_of_run:
             return
         terms = {"agreed_s": turn.grant.time, "energy_wh": job.energy_wh}
-        for n in range(1, 2 * MAX_CONTRACTS):
+        for n in range(1, 2 * MAX_CANCELLED):
             contract_id = f"{job.job_id}/{n}"
             turn.say(MANAGER, agreed(contract_id, job.job_id, GRID, job.latest_start_s, **terms), sender=job.agent)
             cancelled = {"kind": "ContractCancelled", "contract_id": contract_id, "reason": "x" * 1_000}
@@ -91,7 +91,7 @@ async def test_a_job_does_not_fill_the_ledger(street: Scenario, guarded: Guarded
     attacked = await attack_guarded(street, Member(street, MEMBER, "fills", fills_the_ledger(street)), guarded)
     outcome = attacked.done
     job_id = next(job.job_id for job in street.jobs if job.house == MEMBER)
-    assert len([entry for entry in outcome.ledger if entry.contract.job_id == job_id]) == MAX_CONTRACTS
+    assert len([entry for entry in outcome.ledger if entry.contract.job_id == job_id]) == MAX_CANCELLED + 1
     others = {job.job_id for job in street.jobs if job.job_id != job_id}
     assert others <= {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
 
