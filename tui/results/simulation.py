@@ -23,12 +23,11 @@ from tui.results.file_access import Opened, Reads, open_simulation, read_from, s
 from tui.results.formatting import STATES, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
-from tui.results.households import HouseholdChooser
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
-from tui.shell import Answer, Confirm, shown_zone
+from tui.shell import Answer, ChooseOne, Confirm, shown_zone
 
 TABS = (
     ("A", "all", "All households"),
@@ -318,7 +317,7 @@ class SimulationPane(Reads):
                 self.focus_view()
 
         if self.opened is not None:
-            self.app.push_screen(HouseholdChooser(self.opened.houses), chosen)
+            self.app.push_screen(ChooseOne("household", self.opened.houses), chosen)
 
     def reset_scores(self) -> None:
         """Reset the saved scores, after confirmation."""

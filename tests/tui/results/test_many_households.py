@@ -14,7 +14,8 @@ from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import until
 from tests.tui.results.driving import Opened, cells, drawn, listed, opened_first, table, text, the_screen
-from tui.results.households import HouseholdChooser, Households
+from tui.results.households import Households
+from tui.shell import ChooseOne
 
 COUNT = MOST_LISTED + 41
 CONTRACTS = "#tab-all Contracts CellTable"
@@ -88,6 +89,7 @@ async def test_streets_are_opened_households_found_and_contracts_narrowed(opened
         assert simulation.opened.memory.scenario is None
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many")
 async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> None:
     """The field above the views offers the household in sight and the search; keys go to the next."""
@@ -97,7 +99,7 @@ async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> N
         await pilot.press("O")
         await drawn(pilot, lambda sheet: sheet.house == "elm-1")
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HouseholdChooser))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
         await pilot.press(*"oak-17")
         await until(pilot, lambda: len(table(pilot, "VirtualTable").rows) == 11)
         await pilot.press("enter")
