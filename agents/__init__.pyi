@@ -28,17 +28,19 @@ from .errors import (
     SettingsError as SettingsError,
 )
 from .gateway import (
+    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
+    GatewayConsumer as GatewayConsumer,
+    GatewayProducer as GatewayProducer,
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
+    SharedGatewayConsumer as SharedGatewayConsumer,
+    SharedGatewayProducer as SharedGatewayProducer,
     Waiting as Waiting,
 )
-from .gateway_consumer import (
-    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
-    GatewayConsumer as GatewayConsumer,
-)
-from .gateway_producer import (
-    GatewayProducer as GatewayProducer,
+from .job_register import (
+    JobRegister as JobRegister,
+    addition_problem as addition_problem,
 )
 from .ledger import (
     LedgerEntry as LedgerEntry,
@@ -83,7 +85,7 @@ from .model import (
     Job as Job,
     consumer_agent as consumer_agent,
 )
-from .negotiating import (
+from .negotiation import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
@@ -100,21 +102,10 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
-from .provisional import (
+from .provisional_promises import (
     Promise as Promise,
 )
-from .rankings import (
-    Places as Places,
-    Question as Question,
-    Ranking as Ranking,
-)
-from .register import (
-    JobRegister as JobRegister,
-    addition_problem as addition_problem,
-)
-from .scores import (
-    NEW_PRODUCER as NEW_PRODUCER,
-)
+from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (
     Busy as Busy,
     Run as Run,
@@ -124,16 +115,6 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
-from .shared_consumer import (
-    SharedConsumer as SharedConsumer,
-    supplier_of as supplier_of,
-)
-from .shared_manager import (
-    SharedManager as SharedManager,
-)
-from .shared_producer import (
-    SharedProducer as SharedProducer,
-)
 from .shares import (
     Share as Share,
     load_mwh as load_mwh,
@@ -141,6 +122,12 @@ from .shares import (
     produced_mwh as produced_mwh,
     shares_of as shares_of,
     unpacked as unpacked,
+)
+from .sharing import (
+    SharedConsumer as SharedConsumer,
+    SharedManager as SharedManager,
+    SharedProducer as SharedProducer,
+    supplier_of as supplier_of,
 )
 
 __all__ = [
@@ -220,6 +207,8 @@ __all__ = [
     "SettingsError",
     "Share",
     "SharedConsumer",
+    "SharedGatewayConsumer",
+    "SharedGatewayProducer",
     "SharedManager",
     "SharedProducer",
     "Starts",

@@ -1,14 +1,14 @@
 """A consumer device: finds a supplier for each of its jobs, and represents the job in the contract.
 
-A job asks the producers on the manager's list (`agents.asking`), in order, until one accepts. If none does, a patient
-job waits: the producers that declined inform it of openings, and the manager informs it of new producers and of others
-that have more to offer. At its latest start it runs on grid power. The consumer reports everything that happens to a
-contract before its job starts to the manager, in chronological order. The producer reports the same; if the manager
-finds that it did not, it declares the contract void (`ContractVoid`), and the job looks for a supplier other than that
-one.
+A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
+does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
+producers and of others that have more to offer. At its latest start it runs on grid power. The consumer reports
+everything that happens to a contract before its job starts to the manager, in chronological order. The producer
+reports the same; if the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job
+looks for a supplier other than that one.
 
-What other agents say counts only where it is their business: a contract is changed by its supplier alone, an opening is
-believed of producers that were asked, and a list of producers comes from the manager. All else is rejected.
+Messages of other agents are accepted only within their role: only its supplier changes a contract, only producers that
+were asked send openings, and only the manager sends lists of producers. Everything else is rejected.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request contains the starts at which the
 device is free (`agents.device_calendar`). Producers may move a job only where its consumer allows: while another job of
@@ -22,11 +22,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import structlog
 
-from agents.asking import ROUNDS_TO_ASK
 from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
@@ -55,8 +54,9 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
-from agents.provisional import is_firm
+from agents.negotiation import RANKED, NegotiationSettings
+from agents.provisional_promises import is_firm
+from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
@@ -106,6 +106,11 @@ class _Reservation:
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
 
+    wakes_every_s: ClassVar[int] = 1
+    """For plug-ins: the shortest interval at which a consumer sets timers besides those of its jobs, seconds. The clock
+    of a deployed run puts a household out that sets more timers than this allows; the fewer, the sooner it notices a
+    household that lies. By default a plug-in may wake in every second."""
+
     def __init__(
         self,
         agent_id: str,
@@ -130,7 +135,7 @@ class Consumer(Agent[AnyMessage]):
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.asks_twice = False
-        """Whether promises are late, so that a job that all producers have declined asks them once more."""
+        """Whether promises are late, so that a job that all producers have declined asks them again."""
         self.patient = patient
         """Whether jobs that ask from now on wait where no producer can supply them."""
         self.negotiating = negotiating or NegotiationSettings(RANKED)
@@ -209,7 +214,7 @@ class Consumer(Agent[AnyMessage]):
         """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
 
     def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
-        """Return in which order a job asks producers; a plug-in with a strategy of its own overrides this.
+        """Return the order in which a job asks producers; a plug-in overrides this with its own strategy.
 
         Args:
             job: The job.
@@ -352,7 +357,7 @@ class Consumer(Agent[AnyMessage]):
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
     def _take_void(self, void: ContractVoid) -> None:
-        """Give up a contract that the ledger does not have, and tell its producer; its job looks for another one."""
+        """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""
         contract = self.contracts.get(void.job_id)
         if contract is None or contract.contract_id != void.contract_id or contract.producer == GRID:
             return
@@ -364,7 +369,7 @@ class Consumer(Agent[AnyMessage]):
         self._untrusted[void.job_id].update(contract.producers)
         self._withdraw_from_suppliers(contract)
         self._free(contract)
-        if runs:  # its device draws power already: from the grid, whoever was to supply it
+        if runs:  # its device already draws power, now from the grid
             instead = contract.model_copy(
                 update={
                     "contract_id": self.next_contract_id(void.job_id),
@@ -475,7 +480,7 @@ class Consumer(Agent[AnyMessage]):
             self._provisional.discard(job_id)
 
     def distrust(self, job_id: str, producer: str, why: str) -> None:
-        """Reject a producer's answer, and let the job not ask it again."""
+        """Reject a producer's answer for the reason `why`; the job with `job_id` does not ask this `producer` again."""
         self._untrusted[job_id].add(producer)
         self.reject(producer, why)
 
@@ -521,7 +526,7 @@ class _TurnLock:
 
 
 class JobRun:
-    """One job from its registration to its end."""
+    """A job from its registration to its end."""
 
     def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:
         self._agent = agent
@@ -617,7 +622,7 @@ class JobRun:
         )
 
     async def _ask_listed(self, listed: Producers) -> bool:
-        """Ask the producers on a list, of which the manager tells a portion at a time; return whether one accepted."""
+        """Ask the producers on a list, which the manager sends in portions; return whether one accepted."""
         following: Producers | None = listed
         while following is not None:
             listed, following = following, None
@@ -638,7 +643,7 @@ class JobRun:
         return False
 
     async def _let_pass(self, left_out: int) -> None:
-        """Let the rounds pass in which the job would have asked producers that were left out."""
+        """Skip the rounds in which the job would have asked producers that were left out."""
         if self._at_once == 1:
             await self._agent.pass_rounds(ROUNDS_TO_ASK * left_out)
 
@@ -647,7 +652,7 @@ class JobRun:
         return self._agent.negotiating.ask_at_once
 
     async def _ask_each(self, producers: Sequence[str]) -> bool:
-        """Ask producers of which the job has been told one by one; return whether one accepted."""
+        """Ask producers that the manager named, one by one; return whether one accepted."""
         for producer in self._agent.rank(self._job, producers):
             if (await self._ask_at_once((producer,)))[0]:
                 return True

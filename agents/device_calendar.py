@@ -24,7 +24,7 @@ from agents.sequencing import (
 )
 
 MAX_DISPLACED = 6
-"""Up to this many jobs, all combinations to displace are tried; of more, each one alone, then all."""
+"""Up to this many jobs, all combinations to displace are tried; with more, each single job, then all."""
 
 
 class Calendar:

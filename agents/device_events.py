@@ -1,4 +1,4 @@
-"""What a real device says, and what it is told, as its gateway agent deals with it.
+"""Events from a real device and instructions to it, as its gateway agent handles them.
 
 The adapter of the device (`scenarios.devices`) translates between these events and what goes over its wire. All times
 are virtual UNIX seconds, all power is in W and all energy in Wh.
@@ -29,7 +29,7 @@ Outcome = Literal[
     "withdrawn",
     "run_ended",
 ]
-"""What came of a job on its device; see `docs/devices.md`."""
+"""The outcome of a job on its device; see `docs/devices.md`."""
 
 
 class Event(BaseModel):
@@ -39,7 +39,7 @@ class Event(BaseModel):
 
 
 class Announced(Event):
-    """The device says what it is."""
+    """The device announces its type, name and load profiles."""
 
     what: Literal["announced"] = "announced"
     type: DeviceType
@@ -148,14 +148,16 @@ class DeviceCommand(Event):
     time_s: int
     attempt: int = 1
     run_s: int | None = None
-    """How long the device may run on its own if it hears nothing more, seconds; None: no limit."""
+    """How long the device may run without further commands, seconds; None: no limit."""
 
 
 class DeviceNotice(Event):
-    """Is published for a device and everyone who looks at it, on a topic of ours."""
+    """A message to a device and its watchers, published on one of our topics."""
 
     part: Literal["job", "state", "error"]
     """Last level of the topic."""
     device: str
     content: dict[str, Any]
     """The payload, without the version."""
+    message_id: str = ""
+    """`error`: of the message with which something is wrong, where the device's language has ids."""

@@ -64,12 +64,12 @@ class CumulativeSeries(BaseModel):
 
     @cached_property
     def times_array(self) -> FloatArray:
-        """`times_s`, shape (points,)."""
+        """`times_s` as an array, UNIX seconds, shape (points,); converted once, not to be changed."""
         return np.asarray(self.times_s, dtype=np.float64)
 
     @cached_property
     def cumulative_array(self) -> FloatArray:
-        """`cumulative_wh` relative to its first point, shape (points,)."""
+        """`cumulative_wh` relative to its first point, Wh, shape (points,); converted once, not to be changed."""
         return np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0]
 
     @cached_property
@@ -211,7 +211,7 @@ class Production(CumulativeSeries):
         return Production(times_s=(*times_s, *newer.times_s), cumulative_wh=(*kept_wh, *newer_wh))
 
     def less(self, load: CumulativeSeries) -> Production:
-        """Return what is left of it beside a load at UNIX seconds; where the load draws more, nothing."""
+        """Return the series minus a load at UNIX seconds, but never below zero."""
         inside = load.times_array[(load.times_array > self.start_s) & (load.times_array < self.end_s)]
         times_s = np.union1d(self.times_array, inside)
         left_wh = np.maximum(self.energy_per_bin_wh(times_s) - load.energy_per_bin_wh(times_s), 0.0)

@@ -1,16 +1,16 @@
-"""Headroom: a coarse view of what a producer has left, by which the manager leaves out who cannot serve a job.
+"""Headroom: a coarse view of uncommitted production, by which the manager leaves out who cannot serve a job.
 
-A view is an upper bound. Whatever schedule a producer finds, in any stretch of time the jobs that must run within it
-draw no more than it produces there; so a job that needs more than is left beside them in some stretch that holds all of
-its possible runs cannot be accepted, and neither can one that needs more power than any minute of the stretch has. All
-schedulers keep to this, because it follows from what they promise, not from how they search.
+A view is an upper bound. In any schedule, the jobs that must run within a stretch of time draw no more than the
+producer produces there. So a producer cannot accept a job that needs more than they leave in some stretch that contains
+all of its possible runs, or more power than any minute of the stretch has. This holds for all schedulers, because it
+follows from what they promise, not from how they search.
 
-Energy need not be there in one piece. So a view also has the best minute of each slot, a quarter of a block: a job that
-starts anywhere in its window draws in some slot more than that slot's best minute has, or it may be accepted.
+The remaining energy may be scattered over minutes. So a view also has the best minute of each slot (a quarter of a
+block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted.
 
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
-down, and a promise counts only where it has to run. What a producer has left falls as it promises and as time passes,
-so an old view still is an upper bound; it rises with a new forecast and when a promise ends or may move again, and then
+down, and a promise counts only where it has to run. Uncommitted production falls with promises and as time passes, so
+an old view remains an upper bound; it rises with a new forecast, and when a promise ends or may move again, and then
 the producer publishes a new view in the same round.
 """
 
@@ -36,7 +36,8 @@ MAX_BLOCKS = 30
 SLOTS_A_BLOCK = 4
 """Slots of a block, at most."""
 MARGIN_WH = 0.05
-"""By how much a job may need more than is left, Wh: far more than schedulers tolerate over all minutes of a run."""
+"""Tolerance: by how much a job may exceed the headroom, Wh; far more than schedulers tolerate over all minutes of a
+run."""
 _DIGITS = 10.0
 """Views are in tenths of a watt-hour."""
 
@@ -50,7 +51,7 @@ _Block = Annotated[int, Field(ge=0, le=MAX_BLOCKS)]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a job needs. Times in UNIX seconds."""
+    """The needs of a job. Times in UNIX seconds."""
 
     begin_s: int
     """Its earliest possible start."""
@@ -69,7 +70,7 @@ class Need:
 
 
 class View(BaseModel):
-    """What a producer has left, block by block. Times in UNIX seconds."""
+    """A producer's uncommitted production by block. Times in UNIX seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,7 +109,7 @@ class View(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """By stretch of blocks, the most that a job which runs within it can get."""
+    """The most energy that a job can get within each stretch of blocks."""
 
     from_s: int
     block_s: int

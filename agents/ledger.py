@@ -25,8 +25,8 @@ class LedgerEvent(BaseModel):
     start_s: int
     """The start from then on, UNIX seconds."""
     reason: str = ""
-    """Why the contract was cancelled or lost, or what came of it on a real device; `TOGETHER` if the job runs at the
-    same time as another one of its device."""
+    """Why the contract was cancelled or lost, or its outcome on a real device; `TOGETHER` if the job runs at the same
+    time as another job of its device."""
     producer: str = ""
     """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
@@ -47,6 +47,20 @@ class LedgerEntry(BaseModel):
     state: Literal["standing", "cancelled", "lost"]
     history: tuple[LedgerEvent, ...]
     """In chronological order, `agreed` first."""
+
+    def shortened(self, most_bytes: int) -> LedgerEntry:
+        """Return the entry with so much of its history that it fits into a message: the beginning and the latest.
+
+        Args:
+            most_bytes: Its size as JSON at most; if the contract alone takes more, it may be exceeded.
+        """
+        shorter, kept = self, len(self.history)
+        while kept > 1 and len(shorter.model_dump_json()) > most_bytes:
+            kept //= 2
+            shorter = self.model_copy(
+                update={"history": (*self.history[:1], *self.history[len(self.history) - kept :])}
+            )
+        return shorter
 
 
 def canonical(entries: Iterable[LedgerEntry]) -> bytes:

@@ -63,7 +63,7 @@ class _ProcessLimit:
         self._for_each_thread: list[LibController] = []
 
     def enter(self) -> _Limited:
-        """Limit the process and this thread; return what is limited in this thread alone."""
+        """Limit the process and this thread; return the limits that apply to this thread only."""
         own = _Limited()
         with self._lock:
             # A look through the libraries takes a millisecond. New ones come with imports only.

@@ -1,13 +1,13 @@
 """The manager: registers producers, says whom jobs may ask, and keeps the ledger, which two sign.
 
-A contract stands when its consumer and its producer have reported the same: job, start and energy. The producer speaks
-first, with its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms it. Moves
-take the same path. Either party may end a contract that has not started.
+A contract stands when its consumer and its producer have reported the same job, start and energy. The producer reports
+first, in the round of its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms
+it. Moves take the same path. Either party may end a contract that has not started.
 
-The exchange ends with the second of virtual time. What a producer has said until then and its consumer has not
-confirmed is settled: a promise lapses, a move voids the contract, and a withdrawal ends it. A consumer's report that
-its producer has not said is refused at once, because the producer's word would have come before it. Both parties are
-told (`ContractVoid`, `PromiseVoid`), so that the other one can look further.
+The exchange ends with the second of virtual time. Statements of a producer that its consumer has not confirmed by then
+are resolved: a promise lapses, a move voids the contract, and a withdrawal ends it. A consumer's report without the
+producer's statement is rejected immediately, because that statement would have arrived before it. Both parties are
+informed (`ContractVoid`, `PromiseVoid`), so that the other one can look for another partner.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Literal
 import numpy as np
 import structlog
 
-from agents.asking import FIRST_PORTION, Board, Negotiation, WaitingJobs
 from agents.device_events import JobState
 from agents.headroom import View
+from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -55,20 +55,26 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
-from agents.rankings import Places, Question, ranking_for
-from agents.register import JobRegister, RegisteredJob
-from agents.scores import Scores
+from agents.negotiation import RANKED, NegotiationSettings
+from agents.ranking import FIRST_PORTION, Board, Negotiation, Places, Question, Scores, WaitingJobs, ranking_for
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
+MAX_CONTRACTS = 200
+"""Contracts that one job may have had; there are one or two in practice."""
+MAX_CHANGES = 1_000
+"""Changes of one contract: a rolling forecast of a week may move a job every quarter of an hour."""
 REPORT_SCORES_EVERY_S = 3_600
-"""How often watchers are told of scores that no other message shows, virtual seconds; also told at the run's end."""
+"""How often scores that no other message shows are reported to watchers, virtual seconds; also reported at the run's
+end."""
 MAX_EXECUTIONS = 1_000
-"""Events of a contract's history that a device may cause: a plug that is switched to and fro fills no ledger."""
+"""Limit on events in a contract's history that a device may cause, so that a plug switched on and off repeatedly cannot
+fill the ledger."""
+TOO_OFTEN = f"more than {MAX_CHANGES} times"
+"""The reason given for such a contract."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
 _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
     "EXECUTING": "started",
@@ -76,12 +82,12 @@ _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "ab
     "FINISHED": "finished",
     "ABORTED": "aborted",
 }
-"""How a contract's history says what a device did."""
+"""The event in a contract's history for each state of a device."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """What a producer said of a job, and its consumer has not confirmed yet."""
+    """A producer's statement about a job that its consumer has not confirmed yet."""
 
     said_s: int
     start_s: int | None
@@ -91,16 +97,16 @@ class _Statement:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """A job that a producer declined, before its consumer has heard of it."""
+    """A producer's refusal of a job that its consumer has not received yet."""
 
     step: int
-    """The step in which the consumer hears of it."""
+    """The step in which the consumer receives it."""
     consumer: str
     producer: str
 
 
 class Manager(Agent[AnyMessage]):
-    """The agent that tells consumers which producers to ask, and keeps the ledger."""
+    """The agent that names producers to consumers, and keeps the ledger."""
 
     def __init__(
         self,
@@ -135,7 +141,7 @@ class Manager(Agent[AnyMessage]):
         self._risen: set[int] = set()
         """Producers that have published a view in this round."""
         self._followed: frozenset[str] = frozenset()
-        """Jobs of whose contracts the timeline is told."""
+        """Jobs about whose contracts the timeline is informed."""
         self._joined: set[str] = set()
         """Producers that have joined and are not lost; those that have left may still have to end promises."""
         self._counts: dict[str, int] = defaultdict(int)
@@ -257,7 +263,7 @@ class Manager(Agent[AnyMessage]):
         if self._negotiating.leaves_out:
             may_serve = self._board.may_serve(need, order)
         is_new = np.isin(order, list(asked), invert=True) if asked else np.ones(len(order), dtype=np.bool_)
-        # Where none are left out, whoever asks once more all the same begins again.
+        # If no producers are left out, a job that asks again starts over.
         is_once_more = question.part == "last" and known is not None and self._negotiating.leaves_out
         if is_once_more and known is not None:
             known.score_places(len(known.order), self.scores)
@@ -297,7 +303,7 @@ class Manager(Agent[AnyMessage]):
                     self.send(self.scores.ids[number], JobsRegistered(digests=digests))
 
     def _tell_of_risen(self) -> None:
-        """Tell waiting jobs of producers that have more to offer, in the order in which openings would come."""
+        """Inform waiting jobs of producers that have more to offer, in the order in which openings would arrive."""
         risen = sorted(self._risen, key=self.scores.ids.__getitem__)
         self._risen.clear()
         there = [number for number in risen if self.scores.takes_part(self.scores.ids[number])]
@@ -480,10 +486,11 @@ class Manager(Agent[AnyMessage]):
         return f"{contract.producer!r} has not promised it"
 
     def _problem_with(self, contract: Contract, job: RegisteredJob) -> str:
-        """Return what is wrong with a contract whatever its producer says; empty: nothing."""
+        """Return the problem of a contract that does not depend on its producer's statements; empty: none."""
         number = self._counts[contract.job_id] + 1
-        if self._standing(contract.job_id) is not None:
-            return f"reports a second contract for job {contract.job_id!r}"
+        if self._standing(contract.job_id) is not None or number > MAX_CONTRACTS:
+            count = "a second contract" if number <= MAX_CONTRACTS else f"more than {MAX_CONTRACTS} contracts"
+            return f"reports {count} for job {contract.job_id!r}"
         if contract.contract_id != f"{contract.job_id}/{number}":
             return f"reports contract {contract.contract_id!r}; the job's next one is number {number}"
         if contract.energy_wh != job.energy_wh:
@@ -496,6 +503,10 @@ class Manager(Agent[AnyMessage]):
 
     def _amend(self, entry: LedgerEntry, report: ContractAmended) -> None:
         contract = entry.contract
+        if len(entry.history) > MAX_CHANGES:
+            self.reject(self._job_of(contract).agent, f"changes contract {contract.contract_id!r} {TOO_OFTEN}")
+            self._end(entry, f"was changed {TOO_OFTEN}", "consumer", "producer")
+            return
         if contract.producer == GRID or not self._confirm(contract.producer, contract.job_id, report.start_s):
             reason = f"{contract.producer!r} has not moved it to the start that its consumer reports"
             self._end(entry, reason, "consumer", "producer")
@@ -512,7 +523,7 @@ class Manager(Agent[AnyMessage]):
             self._end(entry, reason, "producer")
 
     def _record_execution(self, sender: str, report: JobExecuted) -> None:
-        """Enter what a device did of a job; its contract stands, whatever came of it."""
+        """Record how a device executed a job; the contract stands, regardless of the outcome."""
         entry = self.ledger.get(report.contract_id)
         what = _EXECUTIONS.get(report.state)
         if not self._register.owns(sender, report.job_id) or what is None:
@@ -581,7 +592,7 @@ class Manager(Agent[AnyMessage]):
         Args:
             entry: The contract.
             reason: Why.
-            told: Parties that do not know it yet: `consumer`, `producer`.
+            told: Parties to inform, because they do not know it yet: `consumer`, `producer`.
         """
         contract = entry.contract
         event = LedgerEvent(at_s=self.now_s, what="cancelled", start_s=contract.start_s, reason=reason)
@@ -615,16 +626,17 @@ class Manager(Agent[AnyMessage]):
     # Scores.
 
     def _report_scores(self) -> None:
-        """Say for watchers how producers were scored that jobs were not told of: nobody else says anything of them."""
+        """Report to watchers the score changes of producers that were left out: no other message shows them."""
         self._scores_reported_s = self.now_s
         if left_out := self.scores.take_left_out():
             self.send(MANAGER, Scored(left_out=left_out))
 
     def _hear_refusals(self, received: Received[AnyMessage]) -> None:
-        """Let the refusals count that consumers have heard of before a message was sent.
+        """Apply the refusals that consumers had received before a message was sent.
 
-        A producer reports a refusal in the step in which it answers; its consumer hears of it in the next one. Who asks
-        in that very step is told by the old scores if it comes before the consumer in the order of messages.
+        A producer reports a refusal in the step in which it answers; its consumer receives it in the next one. An agent
+        that asks in that step is answered by the old scores if its message precedes the consumer's in the order of
+        messages.
         """
         for begun in self._negotiations.values():
             begun.score_until(received.step, received.sender, self.scores)

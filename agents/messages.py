@@ -1,4 +1,4 @@
-"""What agents say to each other, named for what is asked or what happened.
+"""The messages between agents, named after the request or the event.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
 gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
@@ -36,8 +36,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from agents.device_events import DeviceEvent, JobState, Outcome
 from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
 from agents.headroom import View
+from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
-from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
 from agents.shares import MAX_SHARES, Runs, Share
@@ -72,7 +72,7 @@ MAX_WH = 1e12
 
 
 def _is_load_within_limits(load: LoadProfile) -> LoadProfile:
-    """Return a load that no scenario's limits exclude: whoever reads it calculates with every minute of it."""
+    """Check that a load is within the limits of scenarios, because readers calculate with every minute of it."""
     if load.duration_s > MAX_DURATION_S:
         raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
     if len(load.times_s) > MAX_SENT_POINTS:
@@ -125,14 +125,14 @@ class ProducerJoined(Message):
 
 
 class Headroom(Message):
-    """What the producer has left, at most. Sent when there is more of it, and when a job has asked in vain."""
+    """An upper bound of uncommitted production. Sent when it rises, and when a job was declined because it fell."""
 
     kind: Literal["Headroom"] = "Headroom"
     view: View
 
 
 class ProducersFor(Message):
-    """Which producers should the job ask, best first? If there are none, the job may wait for one that joins."""
+    """Request: which producers should the job ask, best first? Without any, the job may wait for one that joins."""
 
     kind: Literal["ProducersFor"] = "ProducersFor"
     job_id: Id
@@ -160,7 +160,7 @@ class Producers(Message):
     producers: tuple[AgentId, ...] = Field(max_length=MAX_PRODUCERS)
     left_out: tuple[LeftOut, ...] = Field(default=(), max_length=MAX_PRODUCERS + 1)
     """How many producers were left out before each of these, because they cannot serve the job; and, if the list ends
-    with this message, after the last one. The job lets two rounds pass for each, as if it had asked. Empty: none."""
+    with this message, after the last one. The job skips two rounds for each, as if it had asked. Empty: none."""
 
 
 class Request(Message):
@@ -211,7 +211,8 @@ class Accept(Message):
 class AcceptProvisionally(Message):
     """The request is accepted, with this start, until the producer pushes the job out.
 
-    It does so for jobs that use its production better, up to a few minutes before the start (`agents.provisional`).
+    It does so for jobs that use its production better, up to a few minutes before the start
+    (`agents.provisional_promises`).
     """
 
     kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"
@@ -275,7 +276,7 @@ class ContractAgreed(Message):
 
 
 class ContractAmended(Message):
-    """For the ledger: the start of a contract moved. It counts if the supplier has `Promised` the same start."""
+    """For the ledger: the start of a contract moved. Valid if the supplier has `Promised` the same start."""
 
     kind: Literal["ContractAmended"] = "ContractAmended"
     contract_id: ContractId
@@ -304,7 +305,7 @@ class ContractVoid(Message):
 
 
 class Promised(Message):
-    """For the ledger: the producer supplies the job from this start; said with each `Accept` and `Amend`."""
+    """For the ledger: the producer supplies the job from this start; sent with each `Accept` and `Amend`."""
 
     kind: Literal["Promised"] = "Promised"
     job_id: Id
@@ -336,11 +337,11 @@ class JobsRegistered(Message):
 
     kind: Literal["JobsRegistered"] = "JobsRegistered"
     digests: tuple[Digest, ...] = Field(max_length=MAX_DIGESTS)
-    """See `agents.register.digest_of`."""
+    """See `agents.job_register.digest_of`."""
 
 
 class Declined(Message):
-    """For the scores: the producer, who says so itself, declined the job."""
+    """For the scores: the sending producer declined the job."""
 
     kind: Literal["Declined"] = "Declined"
     job_id: Id
@@ -348,7 +349,7 @@ class Declined(Message):
 
 
 class Scored(Message):
-    """For the record, from the manager to itself: producers that jobs were not told of were scored."""
+    """For the record, from the manager to itself: score changes of producers that were left out."""
 
     kind: Literal["Scored"] = "Scored"
     left_out: Annotated[dict[AgentId, Annotated[int, Field(ge=1)]], Field(max_length=MAX_PRODUCERS)]
@@ -362,6 +363,8 @@ class DeviceSaid(Message):
     device: Id
     """Its gateway id."""
     said: DeviceEvent
+    message_id: Annotated[str, Field(max_length=100)] = ""
+    """Of the device's own message, where its language has ids: what is wrong with it is answered by this id."""
 
 
 class JobWithdrawn(Message):
@@ -372,7 +375,7 @@ class JobWithdrawn(Message):
 
 
 class JobExecuted(Message):
-    """For the ledger: what a real device did of a job."""
+    """For the ledger: how a real device executed a job."""
 
     kind: Literal["JobExecuted"] = "JobExecuted"
     contract_id: ContractId
@@ -388,7 +391,7 @@ class JobExecuted(Message):
 
 
 class ProductionMeasured(Message):
-    """For the record: what a real producer gave, from the last point of the message before."""
+    """For the record: the measured production of a real producer since the last point of the previous message."""
 
     kind: Literal["ProductionMeasured"] = "ProductionMeasured"
     producer: AgentId
@@ -492,7 +495,7 @@ class DropJob(Message):
 
 
 class OfferRequest(Message):
-    """What could you give to this job, if it started at one of these times?"""
+    """Request: how much could the producer supply to this job, if it started at one of these times?"""
 
     kind: Literal["OfferRequest"] = "OfferRequest"
     job: SentJob
@@ -510,7 +513,7 @@ Minute = Annotated[int, Field(ge=0, le=MAX_TIME_S // 60)]
 
 
 class Offer(Message):
-    """What the producer could give to the job, its own share included: the answer to `OfferRequest`.
+    """What the producer could supply to the job, including the job's present share: the answer to `OfferRequest`.
 
     Also the answer to `Reserve` if that is more than the producer has left, and sent unasked when it has more again.
     """
@@ -526,7 +529,7 @@ class Offer(Message):
 
 
 class Reserve(Message):
-    """Give this to the job. The answer is `Reserved`, or `Offer` if there is less; to an empty one there is none."""
+    """Request: reserve a share. The answer is `Reserved`, or `Offer` if there is less; none to an empty share."""
 
     kind: Literal["Reserve"] = "Reserve"
     job_id: Id
@@ -546,7 +549,7 @@ class Reserved(Message):
 
 
 class Conclude(Message):
-    """Of the two reservations of the job, one remains: the newer one if it is agreed, else the earlier one."""
+    """One of the job's two reservations remains: the newer one if it is agreed, else the earlier one."""
 
     kind: Literal["Conclude"] = "Conclude"
     job_id: Id
@@ -561,14 +564,14 @@ class Shrink(Message):
     start_s: TimeS
     """The job's start, as it was reserved."""
     before_mwh: Runs
-    """What was reserved until now, as in `Reserve`: so no earlier or later reservation is meant."""
+    """The present reservation, as in `Reserve`; it identifies the reservation that shrinks."""
     minutes_mwh: Runs
     """As in `Reserve`."""
     reason: Reason
 
 
 class SharePromised(Message):
-    """For the ledger: what the producer gives to the job; said with each `Reserved`, `Shrink` and withdrawal."""
+    """For the ledger: the producer's share of the job; sent with each `Reserved`, `Shrink` and withdrawal."""
 
     kind: Literal["SharePromised"] = "SharePromised"
     job_id: Id
@@ -579,7 +582,7 @@ class SharePromised(Message):
 
 
 class SharesAmended(Message):
-    """For the ledger: the contract's start or shares have changed. It counts if each producer has promised its share.
+    """For the ledger: the contract's start or shares have changed. Valid if each producer has promised its share.
 
     Once a job has started, its start and the minutes that have passed stay.
     """
@@ -612,7 +615,7 @@ class RoomWanted(Message):
 
 
 class RoomNeeded(Message):
-    """Another job would be covered better with shares of which this one, which has not started, has a part.
+    """Another job would be covered better with shares that this unstarted job has reserved in part.
 
     Its consumer composes again without them, and changes its contract if the job is covered no less.
     """
@@ -621,7 +624,7 @@ class RoomNeeded(Message):
     job_id: Id
     first_minute: Minute
     minutes_mwh: Runs
-    """As in `Offer`: what is left at the producer for this job."""
+    """As in `Offer`: what would remain for this job."""
     start_s: TimeS
     """The start that the other job would have."""
     shares: Shares

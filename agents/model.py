@@ -34,7 +34,7 @@ TimeS = Annotated[int, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
 Id = Annotated[str, Field(min_length=1, max_length=400)]
 """Id of a job."""
 ContractId = Annotated[str, Field(max_length=400)]
-"""Id of a contract; empty in plans that nobody has agreed to."""
+"""Id of a contract; empty in plans without contracts."""
 AgentId = Annotated[str, Field(min_length=1, max_length=4_000)]
 """Id of an agent; a consumer's is its house's and its device's id, percent-encoded."""
 DeviceType = Literal["consumer", "producer"]
@@ -155,7 +155,7 @@ class Contract(BaseModel):
 
     @property
     def producers(self) -> tuple[str, ...]:
-        """Ids of the producers that supply it; none if the grid alone does."""
+        """Ids of the producers that supply it; empty if only the grid does."""
         if self.producer == SHARED:
             return tuple(share.producer for share in self.shares)
         return () if self.producer == GRID else (self.producer,)

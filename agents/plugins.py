@@ -1,4 +1,4 @@
-"""Schedulers and consumers that other packages bring along, as entry points `ssmic.schedulers` and `ssmic.agents`."""
+"""Schedulers and consumers from other packages, as entry points `ssmic.schedulers` and `ssmic.agents`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plugins(group: str) -> dict[str, EntryPoint]:
 
 
 def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another package made
-    """Return what a plug-in brings along: a class, or a function that makes an object.
+    """Return the object that a plug-in's entry point names: a class, or a factory function.
 
     Raises:
         SettingsError: There is no such plug-in, or it cannot be loaded.
@@ -33,7 +33,11 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
         known = ", ".join(plugins(group)) or "none is installed"
         raise SettingsError((f"there is no plug-in {name!r} of {group}: {known}",))
     try:
-        return point.load()
+        loaded = point.load()
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise SettingsError((f"plug-in {name!r} ({point.value}) cannot be loaded: {what}",)) from error
+    every_s = getattr(loaded, "wakes_every_s", 1)
+    if group == AGENTS and (not isinstance(every_s, int) or every_s < 1):
+        raise SettingsError((f"plug-in {name!r} ({point.value}): wakes_every_s: expected a whole number from 1 on",))
+    return loaded

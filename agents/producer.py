@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.energy import CumulativeSeries, Outlook, Prediction
 from agents.headroom import Need, View, view_of
+from agents.job_register import digest_of
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -38,9 +39,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
-from agents.negotiating import RANKED, NegotiationSettings
-from agents.provisional import PUSHED_OUT, Provisional, is_firm
-from agents.register import digest_of
+from agents.negotiation import RANKED, NegotiationSettings
+from agents.provisional_promises import PUSHED_OUT, Provisional, is_firm
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError
@@ -57,7 +57,7 @@ class _Client:
     agent: str
     task: Task
     told: _Prospect | None = None
-    """In which prospect it was told of an opening last."""
+    """The prospect in which it last received an opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Producer(Agent[AnyMessage]):
         self._is_there = is_there
         self.negotiating = negotiating or NegotiationSettings(RANKED)
         self._headroom: View | None = None
-        """What it last told the manager that it has left."""
+        """The headroom last published to the manager."""
         self._newest: Prediction | None = None
         self._production: Outlook | None = None
         self._adopted = 0
@@ -293,7 +293,7 @@ class Producer(Agent[AnyMessage]):
             self._provisional.declined(job_id, self.now_s)
 
     def _promise(self, job_id: str, start_s: int) -> None:
-        """Tell the manager what the job's consumer is told."""
+        """Report to the manager the promise that the job's consumer receives."""
         promised = Promised(
             job_id=job_id, consumer=self._clients[job_id], start_s=start_s, energy_wh=self._jobs[job_id].energy_wh
         )
@@ -362,7 +362,7 @@ class Producer(Agent[AnyMessage]):
     # Predictions.
 
     def _beside_own_use(self, prediction: Prediction) -> Prediction:
-        """Return what is left of a forecast beside the house's base load."""
+        """Return a forecast minus the house's base load."""
         if self._own_use is None:
             return prediction
         return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
@@ -398,10 +398,10 @@ class Producer(Agent[AnyMessage]):
         self._move(replanning.starts_s)
         self._announce_openings()
 
-    # What the manager is told that is left.
+    # Headroom published to the manager.
 
     def _show_headroom(self, state: ProducerState) -> None:
-        """Tell the manager what is left, if that is more than it knows."""
+        """Publish the headroom to the manager if it has risen."""
         if self.negotiating.leaves_out:
             view = view_of(state)
             if self._headroom is None or view.bounds.exceeds(self._headroom.bounds):
@@ -409,7 +409,7 @@ class Producer(Agent[AnyMessage]):
                 self.send(MANAGER, Headroom(view=view))
 
     def _correct_headroom(self, state: ProducerState, task: Task) -> None:
-        """Tell the manager that less is left than it knows, if a job asked in vain because of that."""
+        """Publish a fall of the headroom to the manager, if a job was declined because of it."""
         if self._headroom is None:
             return
         need = _need(task, self.now_s)
@@ -460,9 +460,9 @@ class Producer(Agent[AnyMessage]):
     def _announce_openings(self) -> None:
         """Inform each waiting job that would be accepted now.
 
-        A job is not informed twice of the same prospect. It was declined in spite of the opening, because its consumer
+        A job is not informed twice of the same prospect. It may be declined despite an opening, because its consumer
         holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these
-        jobs are released again nothing has changed, and informing it would go on forever.
+        jobs are released again nothing has changed, so openings would repeat forever.
         """
         state = self._state()
         self._waiting = {

@@ -33,7 +33,7 @@ Run = tuple[
     Annotated[int, Field(ge=1, le=MAX_MINUTES, strict=True)],
     Annotated[int, Field(ge=0, le=MAX_MINUTE_MWH, strict=True)],
 ]
-"""So many minutes, and the energy of each of them, mWh."""
+"""A number of minutes, and the energy of each of them, mWh."""
 
 
 def _is_not_too_long(runs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
@@ -124,14 +124,14 @@ def add_at(series_mwh: IntArray, more_mwh: IntArray, begin: int) -> None:
 
 
 def is_same(series_mwh: IntArray, other_mwh: IntArray) -> bool:
-    """Return whether two series are the same apart from zeros at the end."""
+    """Return whether `series_mwh` and `other_mwh`, each of shape (minutes,), are equal apart from trailing zeros."""
     both = min(len(series_mwh), len(other_mwh))
     rest = series_mwh[both:].any() or other_mwh[both:].any()
     return not rest and bool((series_mwh[:both] == other_mwh[:both]).all())
 
 
 class Share(BaseModel):
-    """What a producer gives to a job."""
+    """A producer's part of a job's supply."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield an empty draft beside a file; the draft takes the file's place when the block ends.
 
-    Whoever reads the file meanwhile finds the old content or the new content, never a part. If the block fails, is
-    cancelled or is interrupted, the old file stays and the draft is removed.
+    Concurrent readers see the old content or the new content, never a part. If the block fails, is cancelled or is
+    interrupted, the old file stays and the draft is removed.
 
     Args:
         path: The file, which may exist; its folder must exist.
@@ -25,7 +25,7 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     Raises:
         OSError: The draft cannot be made or moved.
     """
-    # A name of its own for each writer: two processes or threads may write the same file at the same time.
+    # Each writer has its own draft, because two processes or threads may write the same file at the same time.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode))
     try:

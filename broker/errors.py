@@ -36,7 +36,7 @@ class ProtocolError(SsmicError):
 
 
 class MalformedError(ProtocolError):
-    """A message for which only its sender can be at fault, whatever the network did; counted against the sender.
+    """A faulty message that the network cannot have caused; counted against its sender.
 
     It cannot be parsed, a value is out of range, it is too large, or it contradicts what the sender has said before.
     """

@@ -23,7 +23,7 @@ _UNFIT = {
 """By Unicode category, characters that an id must not contain."""
 _LINE_BREAKS = frozenset("\n\r\v\f\x85\x1c\x1d\x1e")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
-"""Letters and marks that display nothing; format characters have a Unicode category of their own."""
+"""Letters and marks that display nothing; format characters have their own Unicode category."""
 _LAST_IN_PLANE = 0xFFFE
 """The last two code points of each plane are noncharacters."""
 

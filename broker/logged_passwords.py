@@ -10,7 +10,7 @@ _LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
 
 
 def without_passwords(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the passwords in a log event, also those in URLs, by `***`; a processor of structlog."""
+    """Replace the passwords in a log `event`, including those in URLs, by `***`; a processor of structlog."""
     for key, value in event.items():
         if "password" in key.lower():
             event[key] = "***"

@@ -1,8 +1,8 @@
 """Makes text harmless to show: every character that commands a terminal, or that cannot be seen, becomes an escape.
 
 Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them;
-characters that reverse the direction of text, or that take no room, make it read as something else. Whatever shows
-text passes it through here, so that nothing but text arrives and two texts that differ look different.
+characters that reverse the direction of text, or that have no width, disguise it. All text from others is passed
+through here before display, so that it is plain text, and different texts look different.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def make_private(path: Path) -> None:
     """Let only its owner read and write a file, which is created if missing.
 
     Raises:
-        OSError: It cannot be created, or is somebody else's.
+        OSError: It cannot be created, or belongs to another user.
     """
     try:
         create_private_file(path)

@@ -20,7 +20,7 @@ def setup_differences(found: Mapping[str, str], expected: Mapping[str, str]) -> 
 
     Args:
         found: Value by name of the part.
-        expected: Likewise.
+        expected: The parts of the clock's setup, in the same form.
     """
     phrases = []
     for name in sorted(found.keys() | expected.keys()):

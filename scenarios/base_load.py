@@ -27,7 +27,7 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
 
 
 def net_of_base_loads(scenario: Scenario) -> Scenario:
-    """Return the scenario without base loads, and with what producers have left beside those of their own houses.
+    """Return the scenario without base loads, and with the production that its houses' base loads leave.
 
     What contracts can get is the same in both.
     """

@@ -15,7 +15,7 @@ class Problem:
     where: str
     """File, line and key as far as they are known: `street.yaml:14: jobs[0].latest_start`."""
     what: str
-    """What is wrong and what was expected instead."""
+    """The problem, and what was expected instead."""
     path: tuple[str | int, ...] = field(default=(), compare=False)
     """Keys and indexes from the top of a scenario file to the value that is wrong; empty where not known."""
 

@@ -1,4 +1,4 @@
-"""What a scenario's timeline does: actions, and when each of them takes place. Times in UNIX seconds.
+"""The events of a scenario's timeline: actions and their times. Times in UNIX seconds.
 
 Independent of the file format that events come from, and of how they are carried out (`scenarios.timeline`).
 """
@@ -26,7 +26,7 @@ class CloudFront(_Frozen):
     producers: tuple[str, ...]
     """In the order in which the front reaches them."""
     factor: float
-    """What is left of the production under the front, as a share."""
+    """Share of the production that remains under the front."""
     ramp_s: int
     """How long the production takes to fall to that, and to rise again, within the duration."""
     duration_s: int
@@ -52,7 +52,7 @@ class GiveForecast(_Frozen):
 
 
 class ForecastError(_Frozen):
-    """From now on producers get forecasts whose error grows with the horizon: the real production, and chance."""
+    """From now on producers get forecasts with random errors that grow with the horizon."""
 
     do: Literal["forecast_error"] = "forecast_error"
     producers: tuple[str, ...]

@@ -7,11 +7,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SSMIC = "ssmic"
-"""Name of the adapter of devices that speak our own topics."""
+"""Name of the adapter of devices that use our own topics."""
+S2 = "s2"
+"""Name of the adapter of S2 resource managers, on our own topics."""
 
 
 class WaitingEntry(BaseModel):
-    """When the appliance behind a plug waits for its programme, and by when it has to be done."""
+    """How a plug detects that its appliance waits for its programme, and the deadline of the job."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,7 +25,7 @@ class WaitingEntry(BaseModel):
 
 
 class Gateway(BaseModel):
-    """A real device, and how it is spoken to."""
+    """A real device and its interface."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

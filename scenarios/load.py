@@ -55,7 +55,7 @@ def load(source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_o
 def load_scenario(
     source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False
 ) -> Scenario:
-    """Return the scenario that `source` names; see `load`."""
+    """Return the scenario that `source` names; see `load` for `chosen` and `allow_outside`."""
     return load(source, chosen, allow_outside=allow_outside).scenario
 
 
@@ -100,7 +100,7 @@ def load_content(
 
 
 def check_scenario(source: str | Path) -> list[Problem]:
-    """Return all problems of a scenario; empty where there are none."""
+    """Return all problems of a scenario; empty if there are none."""
     try:
         load_scenario(source)
     except ScenarioError as error:

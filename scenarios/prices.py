@@ -46,7 +46,7 @@ class TimeOfUse:
     """The first one that a time belongs to holds; together they cover the whole week."""
 
     def week(self) -> FloatArray:
-        """Return the price of each minute of a week from Monday on, EUR/kWh, shape (10080,); NaN: there is none."""
+        """Return the price of each minute of a week from Monday on, EUR/kWh, shape (10080,); NaN: no price."""
         prices = np.full(7 * DAY_MIN, np.nan)
         for band in reversed(self.bands):
             length = band.end_min - band.begin_min + (DAY_MIN if band.end_min <= band.begin_min else 0)

@@ -1,4 +1,4 @@
-"""What energy costs a house by the scenario's tariff and community, as consumers with shared supply compare it."""
+"""The cost of energy for a house by the scenario's tariff and community, as consumers with shared supply compare it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenarios.scenario import Community, Scenario, VatItem
 def supply_prices(scenario: Scenario) -> PricesOfMinutes | None:
     """Return what a house pays, with the community's grid fees and value added tax; None: there is no tariff.
 
-    For energy of its own roof it forgoes the price of feed-in.
+    For energy from its own roof, it forgoes the feed-in price.
     """
     given, zone, community = scenario.tariff, scenario.zone, scenario.community or Community()
     if given is None:

@@ -1,4 +1,4 @@
-"""A run that a script steers: it stops at moments of virtual time, looks, changes things, and lets it go on."""
+"""A run that a script controls: it stops the run at a virtual time, reads and changes its state, and continues it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from scenarios.metrics import Kpis
 from scenarios.results import ResultsReader
 from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
 from scenarios.timeline import Script
-from ssmic.judging import compared, judged, write_junit
 from ssmic.options import RunOptions, plan_of
+from ssmic.verdicts import compared, judged, write_junit
 
 TimeLike = str | int | datetime
 """`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""
@@ -73,7 +73,7 @@ class Emulation:
         self._run: Run | None = None
 
     async def __aenter__(self) -> Run:
-        """Start the run; it stands still at its start until the script lets it go on.
+        """Start the run; it is stopped at its start until the script continues it.
 
         Raises:
             EmulationError: It has been run already.
@@ -174,7 +174,7 @@ class Run:
         return self.task.done() and not self.task.cancelled() and self.task.exception() is None
 
     async def until(self, time: TimeLike) -> None:
-        """Let the run go on, and stop at the beginning of a second; where the run ends before, at its end.
+        """Continue the run until the beginning of a second, or until its end if that is earlier.
 
         What happens in that second has not happened yet, except forecasts that are due.
 
@@ -191,7 +191,7 @@ class Run:
             await self.wait_stopped()
 
     async def every(self, span: SpanLike) -> AsyncIterator[datetime]:
-        """Let the run go on step by step; yield the time after each step, until the run ends."""
+        """Continue the run step by step; yield the time after each step, until the run ends."""
         step_s = _span_s(span)
         while not self.is_over:
             await self.until(self.now_s + step_s)
@@ -211,7 +211,7 @@ class Run:
     async def stop(self) -> None:
         """End the run at the present moment; what was agreed until then stands.
 
-        The recording does not tell that it was stopped: run again, it goes on to its end.
+        The recording does not contain the stop: a repeated run continues to its end.
 
         Raises:
             SsmicError: The run failed.
@@ -225,12 +225,12 @@ class Run:
         """Change the speed of virtual time: `max`, or a factor of real time such as `60x`.
 
         Raises:
-            PaceError: It is none.
+            PaceError: The text is not a pace.
         """
         self._script.command(Control(command="pace", pace=str(Pace.parse(pace)), by="script"))
 
     async def wait_stopped(self) -> None:
-        """Wait until the run stands still, or has ended."""
+        """Wait until the run is stopped, or has ended."""
         arrived = asyncio.create_task(self._script.arrived())
         try:
             await asyncio.wait({arrived, self.task}, return_when=asyncio.FIRST_COMPLETED)
@@ -270,7 +270,7 @@ class Run:
 
     @property
     def outcome(self) -> RunOutcome:
-        """What came of the run.
+        """The outcome of the run.
 
         Raises:
             EmulationError: It has not ended.
@@ -382,7 +382,10 @@ class Run:
         id: str | None = None,  # noqa: A002 - as the file has it
         load_profile: str | None = None,
     ) -> None:
-        """Have a household want one more job; its window is relative to now."""
+        """Have a household request another job; see `add_job` in a scenario's timeline for the arguments.
+
+        `house` and `device` name the consumer; `earliest_start` and `latest_start` are relative to now.
+        """
         named = {key: value for key, value in (("id", id), ("load_profile", load_profile)) if value is not None}
         self.do(
             "add_job", house=house, device=device, earliest_start=earliest_start, latest_start=latest_start, **named
@@ -398,7 +401,11 @@ class Run:
         travel: SpanLike = 0,
         announced: bool = True,
     ) -> None:
-        """Have a cloud front arrive; see `cloud` in a scenario's timeline."""
+        """Have a cloud front arrive; see `cloud` in a scenario's timeline.
+
+        The production of `producers` falls to `factor` within `ramp`, for `duration`; the front reaches each further
+        producer later by `travel`; `announced` says whether forecasts follow.
+        """
         of = {} if producers is None else {"producers": list(producers)}
         self.do("cloud", factor=factor, duration=duration, ramp=ramp, travel=travel, announced=announced, **of)
 
@@ -478,7 +485,7 @@ class ProducerHandle:
         self.run.do("forecast", producer=self.id, **how)
 
     def cloud(self, *, factor: float, duration: SpanLike, ramp: SpanLike = 600, announced: bool = True) -> None:
-        """Have clouds come over this producer alone."""
+        """Have clouds reduce only this producer's production; see `Run.cloud` for the arguments."""
         self.run.cloud(producers=[self.id], factor=factor, duration=duration, ramp=ramp, announced=announced)
 
     def algorithm(self, name: str) -> None:
@@ -506,7 +513,10 @@ class HouseHandle:
         self.run.do("offline", house=self.id, **({} if duration is None else {"duration": duration}))
 
     def link(self, *, duration: SpanLike, loss: float = 0.0, delay_ms: int = 0) -> None:
-        """Have its link to the broker lose and delay messages, which changes no contract."""
+        """Have its link to the broker lose and delay messages for `duration`, which changes no contract.
+
+        `loss` is the share of lost messages, `delay_ms` the delay in real milliseconds.
+        """
         self.run.do("link", house=self.id, loss=loss, delay_ms=delay_ms, duration=duration)
 
     def patience(self, *, patient: bool) -> None:

@@ -1,4 +1,4 @@
-"""The log of runs that scripts start: silent, and there for whoever asks Python's `logging` for the logger `ssmic`."""
+"""The log of runs that scripts start: silent, unless a script uses Python's logger `ssmic`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run is done: the options of `ssmic run`, by the same names, for `Emulation` and `run`."""
+"""Options of a run: those of `ssmic run`, by the same names, for `Emulation` and `run`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ACCESS = ("user", "password_file", "ca_file", "cert_file", "key_file")
 
 
 class RunOptions(TypedDict, total=False):
-    """Options of a run; what is left out has its default."""
+    """Options of a run; options that are not given have their defaults."""
 
     variables: Mapping[str, object]
     """Replace variables and keys of the scenario's file, as `--set` does."""
@@ -55,7 +55,7 @@ class RunOptions(TypedDict, total=False):
     guests: int
     """Real devices of each type that may join each house during the run."""
     run_id: str | None
-    """Of the run at the broker, by which devices and watchers find it: `--run`; None: one of its own."""
+    """Id of the run at the broker, by which devices and watchers find it: `--run`; None: a generated one."""
     supply: SupplyRule | None
     """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
     prefer: Sequence[str] | None
@@ -85,7 +85,8 @@ class RunOptions(TypedDict, total=False):
     home_assistant: bool
     """Show every agent in a Home Assistant that is connected to the broker."""
     hosts: int | Literal["houses"] | None
-    """Hosts, each with a connection of its own, that the agents share; `houses` or None: one for each household."""
+    """Hosts, each with its own connection, that the agents are spread over; `houses` or None: one for each
+    household."""
     limit_wall_s: float
     """Real seconds without contact to the broker or a host before the run fails: `--limit`."""
     pace: str
@@ -93,7 +94,7 @@ class RunOptions(TypedDict, total=False):
     scores: Mapping[str, int] | str | Path | None
     """The producers' scores at the beginning, or the file that keeps them between runs; None: fresh ones."""
     reset_scores: bool
-    """Begin with fresh scores whatever is in that file."""
+    """Begin with fresh scores, regardless of that file."""
     messages: KeptMessages
     """Which messages the results file keeps: `all`, `contracts` (those that contracts are made of) or `none`."""
     out: str | Path | None

@@ -16,15 +16,15 @@ from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
 from ssmic.emulation import Emulation, Run
-from ssmic.judging import beside_loop
 from ssmic.options import RunOptions
+from ssmic.verdicts import beside_loop
 
 ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run."""
+    """The outcome of a run."""
 
     ledger_sha256: str
     """Equal ledgers, equal hash."""
@@ -157,7 +157,7 @@ def _written(value: object) -> str:
 
 
 def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run a coroutine to its end, in a thread of its own where an event loop runs already."""
+    """Run a coroutine to its end, in a separate thread if an event loop is already running."""
 
     def whole() -> ResultT:
         with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -31,7 +31,7 @@ def check_own_packages() -> None:
 def _problem(package: str, mark: str) -> str:
     try:
         spec = find_spec(package)
-        # Looked for beside the package: an editable installation finds modules of ours even below another's package.
+        # Searched next to the package: an editable installation finds our modules even below another's package.
         folders = () if spec is None else spec.submodule_search_locations or ()
         is_ours = any((Path(folder) / f"{mark}.py").is_file() for folder in folders)
     except Exception:  # noqa: BLE001 - a package of others may fail in any way when it is imported

@@ -1,4 +1,4 @@
-"""What several test folders need."""
+"""Fixtures that several test folders share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session")
 def pyssmic_inputs() -> Path:
-    """Inputs in PySSMic's formats, which are no part of the project: beside it, or where SSMIC_SHARED says."""
+    """Inputs in PySSMic's formats, which are not part of the project: next to it, or in SSMIC_SHARED."""
     shared = os.environ.get("SSMIC_SHARED") or Path(__file__).resolve().parents[2] / "shared"
     folder = Path(shared) / "pyssmic"
     if not folder.is_dir():

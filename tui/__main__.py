@@ -29,7 +29,8 @@ def main() -> None:
 def _run() -> None:
     try:
         if sys.argv[1:2] == ["host"]:
-            # structlog imports rich where it is installed: 6 MB of a household's 60, for tracebacks nobody sees there.
+            # structlog imports rich if it is installed: 6 MB of a household's 60, for tracebacks that no user sees
+            # there.
             sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
         from tui.cli.app import app  # noqa: PLC0415 - a signal is heard while it is imported, too
 

@@ -93,7 +93,7 @@ class SsmicApp(Guarded, App[None]):
     """Short status of the run, shown at the right of the bar. Console markup."""
 
     utc_times: reactive[bool] = reactive(default=False)
-    """Whether times are shown in UTC instead of the scenario's own offset."""
+    """Whether to display times in UTC instead of the scenario's own offset."""
 
     def __init__(
         self,
@@ -119,11 +119,11 @@ class SsmicApp(Guarded, App[None]):
         self.before_quit: list[Callable[[], str | None]] = []
         """Each says why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
-        """Called when nobody can be asked."""
+        """Called to save unsaved work when the user cannot be asked."""
         self.watching = MonitoredRun(self)
         self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
-        """The run that is watched, in whatever area."""
+        """The monitored run, in any area."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
         """Returns what is open in *Neighbourhoods*."""
         self.allow_outside = allow_outside
@@ -281,7 +281,7 @@ class SsmicApp(Guarded, App[None]):
         self.notify("Times are shown in UTC." if self.utc_times else "Times are shown at the scenario's own offset.")
 
     def shown_zone(self, own: Zone) -> Zone:
-        """Return the zone in which times are shown.
+        """Return the display zone of times.
 
         Args:
             own: The scenario's own zone.
@@ -339,7 +339,7 @@ class SsmicApp(Guarded, App[None]):
 
 
 def _keep_logs_off_the_screen() -> None:
-    """Keep log output off the terminal; a run's log is beside its results."""
+    """Keep log output off the terminal; a run's log is next to its results."""
 
     def drop(*_: object) -> NoReturn:
         raise structlog.DropEvent
@@ -349,7 +349,10 @@ def _keep_logs_off_the_screen() -> None:
 
 
 def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None, *, allow_outside: bool = False) -> int:
-    """Run the application in this terminal; return the exit code. See `SsmicApp`."""
+    """Run the application in this terminal; return the exit code. See `SsmicApp` for the arguments.
+
+    These are `first_area`, `first_intent` and `allow_outside`.
+    """
     _keep_logs_off_the_screen()
     app = SsmicApp(
         first_area=first_area, first_intent=first_intent, collector=IdleCollector(), allow_outside=allow_outside

@@ -1,4 +1,4 @@
-"""Errors to messages and exit codes; tracebacks are shown only for agents that failed."""
+"""Maps errors to messages and exit codes; only agents that failed get a traceback."""
 
 from __future__ import annotations
 

@@ -50,8 +50,14 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Return names separated by commas; of many, the first ones and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
 def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
-    """Return a text of exactly so many cells; one that is too long has an ellipsis.
+    """Return a text of exactly `width` cells; a longer one ends in an ellipsis.
 
     Args:
         text: Of any length, also with characters that are two cells wide.
@@ -70,7 +76,7 @@ def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> s
 
 
 def _end(text: str, width: int) -> str:
-    """Return as much of the end of a text as so many cells hold."""
+    """Return the end of a text that fits into a number of cells."""
     end = ""
     for character in reversed(text):
         if cell_len(character + end) > width:

@@ -41,7 +41,7 @@ class _LogFile(logging.FileHandler):
     _has_complained = False
 
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
-        """Open it; a new one is readable by its owner only, as the results beside it are."""
+        """Open it; a new one is readable by its owner only, like the results."""
 
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, FILE_MODE)
@@ -70,7 +70,7 @@ class _LogFile(logging.FileHandler):
 
 
 def log_file_of(results_file: Path) -> Path:
-    """Return the path of a simulation's log, beside its results."""
+    """Return the path of a simulation's log, next to its results."""
     return results_file.with_suffix(SUFFIX)
 
 

@@ -1,9 +1,9 @@
-"""Where text leaves the program for a terminal: `echo` for lines, hooks for what Rich and Textual draw.
+"""Output of text to a terminal: `echo` for lines, hooks for text that Rich and Textual draw.
 
-Both libraries have one function that takes control codes out of text before it is laid out. It leaves `ESC` in, and all
-that hides text, so ours takes its place: then every table, pane, title and notice is harmless, whoever made its text.
-Textual's is replaced by `tui.app`, Rich's by `tui.console` and `tui.app`. `typer.echo` and `print` are for this module
-only (ruff says so elsewhere).
+Both libraries have one function that takes control codes out of text before it is laid out. It keeps `ESC` and all
+characters that hide text, so ours replaces it: then every table, pane, title and notice is harmless, regardless of the
+text's origin. Textual's is replaced by `tui.app`, Rich's by `tui.console` and `tui.app`. `typer.echo` and `print` are
+for this module only (ruff says so elsewhere).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command gracefully, a second one immediately.
 
-One signal is enough, whatever the process does at that moment. Whoever works is asked to stop; what does not stop
-within a few seconds is left behind, and the process ends. Contracts are in the results file as soon as they are agreed,
-so nothing of what was agreed is lost by that. The exit code is the shell's convention: 128 and the signal's number.
+One signal is enough at any moment. Running work is asked to stop; if it does not stop within a few seconds, the process
+ends anyway. Contracts are in the results file as soon as they are agreed, so none of them is lost. The exit code is the
+shell's convention: 128 and the signal's number.
 
 Imports little: `tui.__main__` listens before anything else is imported.
 """
@@ -58,7 +58,7 @@ def showing_life() -> Iterator[None]:
 
 
 def _touch(name: str, *, has_failed: bool) -> bool:
-    """Touch a file; return whether that failed. It is said when it fails, and when it no longer does."""
+    """Touch a file; return whether that failed. A failure is logged, and so is its end."""
     try:
         Path(name).touch()
     except (OSError, ValueError) as error:
@@ -120,8 +120,8 @@ def is_interruption(error: BaseException) -> bool:
     """Return whether a signal caused an exception: KeyboardInterrupt itself, or what became of one.
 
     Python 3.11 turns any exception in `__set_name__`, which many classes call while they are imported, into a
-    RuntimeError; C code may clear a KeyboardInterrupt and fail in another way, which leaves no trace of it. Where a
-    signal raises (and does not ask the work to stop), what comes after it is therefore its doing.
+    RuntimeError; C code may clear a KeyboardInterrupt and fail in another way, which leaves no trace of it. Therefore,
+    if a signal raises (instead of asking the work to stop), exceptions after it are attributed to it.
     """
     if not signalled():
         return False

@@ -187,7 +187,7 @@ class BasinHopping(Insertion):
 
     @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """See `Scheduler.place`; tasks that need not move for the new one stay."""
+        """See `Scheduler.place` for `state`, `task` and `rng`; tasks that need not move for the new one stay."""
         grid = Grid.of(state, task)
         unstarted = [c for c in state.committed if c.start_s > state.now_s]
         if first_feasible_s(grid.candidates(task), grid.free_wh) is None:
@@ -244,7 +244,7 @@ class BasinHopping(Insertion):
         def fits_well(x: FloatArray, _value: float, _accepted: bool) -> bool:  # noqa: FBT001 - as SciPy calls it
             return bool((objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all())
 
-        with one_blas_thread():  # SciPy brings a BLAS of its own
+        with one_blas_thread():  # SciPy ships its own BLAS
             found = hopping(
                 objective,
                 start,

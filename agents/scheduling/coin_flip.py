@@ -15,7 +15,7 @@ class CoinFlip(Insertion):
     """Accepts a task that fits beside all others with probability 1/2, at a random feasible start."""
 
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """See `Scheduler.place`; commitments never move."""
+        """See `Scheduler.place` for `state`, `task` and `rng`; commitments never move."""
         grid = Grid.of(state, task)
         remaining_wh = grid.remaining_beside(state.committed)
         starts_s = grid.feasible_starts(remaining_wh, task)

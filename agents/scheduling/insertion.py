@@ -106,7 +106,7 @@ class Insertion:
 
     @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:  # noqa: ARG002 - not random
-        """See `Scheduler.place`."""
+        """See `Scheduler.place` for `state` and `task`; `rng` is unused."""
         return place_by_insertion(state, task)
 
     @one_blas_thread()

@@ -44,7 +44,7 @@ class LatePromises:
 
     @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """See `Scheduler.place`; the schedule lacks the commitments that are pushed out."""
+        """See `Scheduler.place` (`state`, `task`, `rng`); the schedule lacks the commitments that are pushed out."""
         decision = self.base.place(state, task, rng)
         if isinstance(decision, Schedule):
             return _compacted(state, task, decision, rng)
@@ -55,7 +55,7 @@ class LatePromises:
 
     @one_blas_thread()
     def has_room(self, state: ProducerState, task: Task) -> bool:
-        """See `Scheduler.has_room`; by a generator of its own, as others must not notice the trial."""
+        """See `Scheduler.has_room`; uses a separate generator, because the trial must not affect other decisions."""
         if self.base.has_room(state, task):
             return True
         return _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None

@@ -46,7 +46,7 @@ class Exact(Insertion):
 
     @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:  # noqa: ARG002 - not random
-        """See `Scheduler.place`; never worse than `place_by_insertion`, whatever the node limit."""
+        """See `Scheduler.place` (`state`, `task`, `rng`); never worse than `place_by_insertion`, at any node limit."""
         grid = Grid.of(state, task)
         running_s = {c.task.job_id: c.start_s for c in state.committed if c.start_s <= state.now_s}
         unstarted = [c for c in state.committed if c.start_s > state.now_s]

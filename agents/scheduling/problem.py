@@ -108,7 +108,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Replanning:
-    """What becomes of a producer's commitments when its forecast changes."""
+    """The result of rescheduling a producer's commitments after its forecast has changed."""
 
     starts_s: Mapping[str, int]
     """By job id, the start of each commitment that is kept, running ones included, UNIX seconds; most are unchanged."""
@@ -119,8 +119,8 @@ class Replanning:
 class Scheduler(Protocol):
     """Decides whether and when a producer supplies tasks.
 
-    The same arguments always give the same result: effort is limited by counted work, never by time, and randomness
-    comes from `rng` alone.
+    The same arguments always give the same result: effort is limited by counted work, never by time, and all randomness
+    comes from `rng`.
     """
 
     @property

@@ -1,11 +1,11 @@
 """Which tasks a producer supplies, and when, if it may still push tasks out: a large neighbourhood search.
 
-A round forces a task in at one of its starts, takes out whatever it overdraws the production with, the least energy
-first with some chance, and perhaps a few more, and fills the room again. Simulated annealing decides whether the result
-is kept. Effort is counted in rounds, and chance comes from one generator.
+A round forces a task in at one of its starts, removes the tasks that then overdraw the production (with some
+randomness, those with the least energy first) and perhaps a few more, and fills the room again. Simulated annealing
+decides whether the result is kept. Effort is counted in rounds, and randomness comes from one generator.
 
-Energy counts the less the later it is used: production that has passed is lost, and what is left later may still serve
-tasks that are not known yet. On ten generated neighbourhoods 20 % an hour gave most, 10 % and 30 % nearly as much.
+Later energy is discounted: past production is lost, while later production may still serve tasks that are not known
+yet. On ten generated neighbourhoods a discount of 20 % per hour delivered most, 10 % and 30 % nearly as much.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Selection:
         return best
 
     def _force(self, candidates: list[str], rng: Random) -> None:
-        """Force a task in, take out what it is in the way of, and fill the room again."""
+        """Force a task in, remove the tasks that no longer fit, and fill the room again."""
         out = [job_id for job_id in candidates if job_id not in self.starts_s]
         forced = rng.choice(candidates if not out or rng.random() < OF_ALL else out)
         if forced in self.starts_s:

@@ -13,7 +13,7 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
-from .remaining import (
+from .remaining_energy import (
     Remaining as Remaining,
 )
 from .settings import (
@@ -26,10 +26,23 @@ from .settings import (
     SupplySettings as SupplySettings,
     comes_first as comes_first,
 )
+from .shared_consumer import (
+    NOTHING_MWH as NOTHING_MWH,
+    SharedConsumer as SharedConsumer,
+    SharedJobRun as SharedJobRun,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
 
 __all__ = [
     "ABOUT_PREFERENCE",
     "ABOUT_SUPPLY",
+    "NOTHING_MWH",
     "PREFERENCES",
     "SUPPLY_RULES",
     "Book",
@@ -40,10 +53,15 @@ __all__ = [
     "PriceView",
     "PricesOfMinutes",
     "Remaining",
+    "SharedConsumer",
+    "SharedJobRun",
+    "SharedManager",
+    "SharedProducer",
     "SupplyRule",
     "SupplySettings",
     "comes_first",
     "compose",
     "cost_of",
     "start_without_sun",
+    "supplier_of",
 ]

@@ -54,7 +54,7 @@ class Book:
         return self._cut(self._produced_mwh, first_minute, minutes)
 
     def left_mwh(self, first_minute: int, minutes: int) -> IntArray:
-        """Return what is left in some minutes, shape (minutes,); negative where a new forecast is below that."""
+        """Return the uncommitted production of each minute, mWh, shape (minutes,); negative if the forecast fell."""
         left_mwh = self._cut(self._produced_mwh, first_minute, minutes)
         left_mwh -= self._cut(self._taken_mwh, first_minute, minutes)
         return left_mwh

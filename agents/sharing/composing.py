@@ -1,11 +1,11 @@
 """Composing: from what producers offer to a job's start and shares, a pure function.
 
-Every candidate start is compared by the preferences, one after the other: how much of the job is covered by sun, how
-much of it by the household's own roof, what all of it costs, how many suppliers it takes, and how early it is. All
-starts are compared at once with arrays; only what ties goes on to the next preference.
+Every candidate start is compared by the preferences, one after the other: how much of the job is covered by panels, how
+much of it by the household's own roof, its total cost, the number of suppliers, and how early it is. All starts are
+compared at once with arrays; only ties are compared by the next preference.
 
-Where the cost is preferred to what is covered, energy that is dearer than the grid's is left to others. Where it is
-preferred to the own roof, the cheaper of own roof and neighbours supplies each minute first.
+If `cheapest` comes before `covered`, energy that is dearer than grid power is left to others. If it comes before
+`own-roof`, the cheaper of own roof and neighbours supplies each minute first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_CELLS = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What producers would give to a job, its own shares included. P producers, M minutes."""
+    """What producers offer to a job, including its own shares. P producers, M minutes."""
 
     first_minute: int
     """UNIX minute of the first column."""
@@ -55,10 +55,10 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What a job may take, own roof and neighbours each as a whole. M minutes; energies in mWh, shape (M,)."""
+    """The energy that a job may take, own roof and neighbours each in total. M minutes; mWh, shape (M,)."""
 
     offers: Offers
-    """Without what is dearer than the grid, where that matters."""
+    """Without energy that is dearer than grid power, if cost comes first."""
     own_rows: npt.NDArray[np.bool_]
     """Which of the producers are of the job's own household, shape (P,)."""
     prices: EnergyPrices | None
@@ -224,7 +224,7 @@ def _allot(
 def _take(
     given: dict[str, IntArray], producers: Sequence[str], rows: list[int], free_mwh: IntArray, left_mwh: IntArray
 ) -> None:
-    """Let some producers give what is left to give, those that give most first; both mappings are changed in place."""
+    """Take the remaining demand from some producers, those that supply most first; changes both mappings in place."""
     if not rows:
         return
     spare_mwh = free_mwh.sum(axis=1).tolist()

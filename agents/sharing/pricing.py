@@ -1,4 +1,4 @@
-"""What energy costs a house: from its own roof, from other houses and from the grid, minute by minute."""
+"""The cost of energy for a house, from its own roof, from other houses and from the grid, minute by minute."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class EnergyPrices:
-    """What a house pays or forgoes in each minute; M minutes, EUR/kWh, each of shape (M,)."""
+    """Prices that a house pays or forgoes in each minute; M minutes, EUR/kWh, each of shape (M,)."""
 
     own: FloatArray
-    """For energy of its own roof, which it could feed in instead."""
+    """For energy from its own roof: the forgone feed-in."""
     neighbour: FloatArray
     """For energy of another house."""
     grid: FloatArray

@@ -1,4 +1,4 @@
-"""How jobs are supplied: whole by one producer, or shared by several; and by which preferences."""
+"""Settings of the supply: whole jobs by one producer, or shared by several; and the consumers' preferences."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ABOUT_PREFERENCE: Final = {
 
 
 def comes_first(this: Preference, other: Preference, preferences: Sequence[Preference]) -> bool:
-    """Return whether a preference is given, and the other one is not given or only after it."""
+    """Return whether `preferences` contain `this`, and do not contain `other` before it."""
     return this in preferences and other not in preferences[: preferences.index(this)]
 
 
 @dataclass(frozen=True, slots=True)
 class SupplySettings:
-    """How jobs are supplied.
+    """The rule by which jobs are supplied. All agents of a run share it.
 
     Raises:
         SettingsError: Values are out of range; lists all of them.
@@ -42,8 +42,8 @@ class SupplySettings:
 
     rule: SupplyRule = "whole"
     prefer: tuple[Preference, ...] = PREFERENCES
-    """With `shared`: what consumers prefer, most important first. What is left out does not count; starts that tie on
-    everything are decided by the earliest one."""
+    """With `shared`: what consumers prefer, most important first. Preferences that are not listed are ignored; of
+    starts that tie, the earliest is chosen."""
 
     def __post_init__(self) -> None:
         problems = []

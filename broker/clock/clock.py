@@ -1,11 +1,11 @@
-"""The clock, which alone advances virtual time, and only when message counts show that nothing is left to do.
+"""The clock: advances virtual time, but only when message counts show that no work is left at the present moment.
 
 It grants a round to the hosts that have messages or timers due, waits for their answers, and learns from the message
 counts in them which hosts are addressed in the next round. If none are, time advances to the earliest timer. Every
 grant is journaled before it is published, so a clock that crashed resumes and grants the same round again.
 
-A grant that concerns many hosts is published once for all of them. One that concerns a single host lets it run on by
-itself for as long as its agents have messages for each other only.
+A grant for many hosts is published once for all of them. A host that is granted a round alone may run further rounds
+while its agents send messages only to each other.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
-from broker.clock.conduct import Conduct, Initiatives
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
+from broker.clock.quarantine import Conduct, Initiatives
 from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
 from broker.errors import (
@@ -58,15 +58,15 @@ from broker.transport import Broker, Bus, Delivery, leave_gracefully
 log = structlog.get_logger(__name__)
 
 KEEP_AGAIN_WALL_S = 0.5
-"""How often to try to store what was observed while another process prevents it."""
+"""How often to try to store observed messages while another process has locked the record."""
 RETAINED_WALL_S = 0.5
-"""How long a starting clock waits for what the broker has retained of another clock of its run."""
+"""How long a starting clock waits for retained messages of another clock of its run."""
 MOST_HOSTS_OF_A_COMMON_GRANT = 100
 """A grant to more hosts is published to each, since each would have to read through the others' part of it."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 MOST_LIMITS = 10
-"""A host that gives signs of life but does not answer is given up after so many time limits."""
+"""After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
 
 OnLoss = Literal["wait", "drop", "fail"]
 
@@ -82,20 +82,20 @@ class ClockSettings:
     end_s: int | None = None
     """End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left."""
     is_open: bool = False
-    """Whether something may come from outside the run at any time: then the run goes on to its end although no timer is
-    left, at its pace; without an end, until it is stopped."""
+    """Whether input may come from outside the run at any time. Then the run continues at its pace until its end, even
+    without timers; if it has no end, until it is stopped."""
     stop_after_s: int | None = None
-    """Last second of which timers fire, UNIX seconds: what a run that was stopped there did; None: none."""
+    """Last second in which timers fire, UNIX seconds, to repeat a run that was stopped there; None: no limit."""
     pace: Pace = field(default_factory=Pace)
     catch_up: CatchUp = field(default_factory=CatchUp)
     """How the run makes up for time in which a host, the broker or the machine was away."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_loss: OnLoss = "wait"
     """What to do about a lost host: `wait` until the time limit, then fail; `drop` it at the limit and continue without
-    it; `fail` at once.
+    it; `fail` immediately.
     """
     indispensable: frozenset[str] = frozenset()
-    """Hosts that are never dropped, because they are of the clock's own process."""
+    """Hosts that are never dropped, because they run in the clock's own process."""
     latest_s: int = MAX_TIME_S
     """Latest time at which anything can happen in the run, UNIX seconds: no timer is later."""
     setups: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +106,9 @@ class ClockSettings:
     """More rounds than a run of honest agents can take in all; None: any number."""
     most_timers: Mapping[str, int] = field(default_factory=dict)
     """By host, more timers than its agents can need in the run; hosts not listed may set any number."""
+    most_messages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By host, more messages than its agents can send in one round, and in the run; hosts not listed may send any
+    number."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -127,10 +130,10 @@ class StepObserver(Protocol):
 
 @runtime_checkable
 class StepKeeper(Protocol):
-    """An observer that stores what it observes, and may have to wait for that."""
+    """An observer that stores the messages that it observes, and may have to wait for storage."""
 
     def keep(self) -> bool:
-        """Store what was observed, so that it survives the process; return False if that has to wait for others."""
+        """Store the observed messages durably; return False if another process has locked the storage."""
         ...
 
 
@@ -158,8 +161,8 @@ class Clock:
             observer: Receives all messages between agents, as read from the broker.
             journal: Stores each grant, the commands and the virtual time reached; if it contains a grant, the clock
                 resumes from it.
-            messages: Validates the messages between agents: one that no agent understands is counted against its
-                sender, and not passed to the observer; None: any may be sent.
+            messages: Validates the messages between agents. Invalid ones are counted against their sender, and not
+                passed to the observer. None: all messages are valid.
         """
         self.settings = settings
         self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
@@ -185,13 +188,14 @@ class Clock:
         """Messages that violated the protocol."""
         self._barrier = RoundBarrier()
         self._is_alone = False
-        """Whether the step is granted to a single host, which may run further rounds by itself."""
-        self._conduct = Conduct()
-        self._initiatives = Initiatives()
+        """Whether the step is granted to a single host, which may run further rounds without a grant."""
+        counted = None if self._earlier is None else self._earlier.counted
+        self._conduct = Conduct(counted)
+        self._initiatives = Initiatives(counted)
         self._rounds_checked = (0, 0)
-        """Second and round in which it was checked last whether time moves."""
+        """Second and round of the last check that time advances."""
         self._lost_before_the_step: list[str] = []
-        """Agents of hosts that were put out of the run before its next step."""
+        """Agents of hosts that were removed from the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
             if timer_s is not None and not self._step.time_s <= timer_s <= settings.latest_s:
                 self._conduct.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
@@ -208,17 +212,17 @@ class Clock:
         self._run_control: RunControl | None = None
         self._reporter: Reporter
         self._waiting_since_wall_s: float | None = None
-        """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
+        """When the clock began to wait for hosts before the run, loop time; None: it is not waiting."""
         self._missing_since_wall_s: float | None = None
-        """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
+        """When it began to wait for messages that the observer must receive, loop time; None: it is not waiting."""
         self._unkept_since_wall_s: float | None = None
-        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
+        """When it began to wait for the observer to store a step, loop time; None: it is not waiting."""
         self._begun_waiting_wall_s = 0.0
-        """The same, or since it was connected again, which alone may have delayed them."""
+        """When that wait began, or when the clock reconnected, since a lost connection also delays messages."""
         self._taking: dict[str, int] = {}
-        """By host, the last step in which it takes what comes from outside the run."""
+        """By host, the last step in which it takes input from outside the run."""
         self._woken: set[str] = set()
-        """Hosts that hold something from outside the run and have not been granted a first round of a second since."""
+        """Hosts that have input from outside the run and have not been granted a first round of a second since."""
 
     @property
     def now(self) -> Moment:
@@ -236,7 +240,7 @@ class Clock:
         return self._run_control is not None and self._run_control.is_stopped
 
     def command(self, control: Control) -> None:
-        """Carry out a command of this process, as one that comes over the broker.
+        """Carry out a command from this process, like one that arrives over the broker.
 
         Raises:
             PaceError: It contains an invalid pace.
@@ -289,8 +293,8 @@ class Clock:
     async def _check_alone(self, broker: Broker) -> None:
         """Raise if another clock runs this run: it would refuse our households, and we would refuse its own.
 
-        A journal is locked, but another clock may have one of its own, on another machine. What the broker has retained
-        says whether there may be such a clock; if so, this one listens for a sign of life.
+        A journal is locked, but a clock on another machine has another journal. Retained messages at the broker show
+        whether there may be such a clock; if so, this one listens for a sign of life.
 
         Raises:
             ClockTakenError: There is another clock.
@@ -359,6 +363,7 @@ class Clock:
             self._admission.close()
             for task in background:
                 task.cancel()
+            self._barrier.stop()
             self.rejected.log_suppressed()
 
     def _check_all_left(self) -> bool:
@@ -388,14 +393,15 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        counted = self._initiatives.counted(self._known_hosts, self._conduct)
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
             log.warning("progress not stored", why=str(error))
 
     def _leave_out_absence(self) -> None:
-        """Do not count towards the pace what the clock has waited for hosts that were away."""
+        """Exclude the time spent waiting for absent hosts from the pace."""
         if self._run_control is not None:
             for since_wall_s, until_wall_s in self._barrier.pop_away():
                 self._run_control.leave_out(since_wall_s, until_wall_s)
@@ -417,7 +423,7 @@ class Clock:
             return frozenset({self._barrier.dones[host].last_step})
         if host not in step.counts:
             return frozenset(before)
-        # One that may have been alone may have run on, and left no sign of it.
+        # A host that was granted a round alone may have run further rounds without a sign of it.
         more = MOST_ROUNDS_A_GRANT if len(step.counts) == 1 else 1
         return frozenset(before | set(range(step.step, step.step + more)))
 
@@ -452,7 +458,7 @@ class Clock:
         if isinstance(error, MalformedError) and host in self._removable:
             self._conduct.record(host, first_problem(error))
             if self._conduct.offenders([host], self._owing):
-                self._barrier.activity.set()
+                self._barrier.alert()
 
     def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
         """Hand a message to the component that it concerns.
@@ -496,7 +502,7 @@ class Clock:
         self._barrier.record_answer(host, done)
 
     def _take_batch(self, to_host: str, from_host: str, delivery: Delivery) -> None:
-        """Take note of messages between agents; each that violates the protocol is rejected by itself."""
+        """Record messages between agents; each message that violates the protocol is rejected individually."""
         envelopes = delivery.envelopes
         if from_host not in self._known_hosts:
             raise ProtocolError(f"host {from_host!r} is not expected in this run")
@@ -511,10 +517,30 @@ class Clock:
     def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         check_message(envelope, from_host, to_host, self._step, self._known_hosts)
         if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
+            self._check_amount(from_host, envelope.step - self._step.step + 1)
             self._check_understood(envelope)
 
+    def _check_amount(self, host: str, rounds: int) -> None:
+        """Have a host put out that sends more messages than its agents can need.
+
+        Args:
+            host: The host, a message of which has arrived.
+            rounds: How many rounds the messages of the step are of so far.
+        """
+        in_all, most = self._initiatives.count_message(host), self.settings.most_messages.get(host)
+        if most is None or host not in self._removable:
+            return
+        most_in_round, most_in_all = most
+        if self._barrier.sent_by(host) > most_in_round * rounds:
+            self._conduct.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
+        elif in_all > most_in_all:
+            self._conduct.condemn(host, f"it has sent more than {most_in_all:,} messages")
+        else:
+            return
+        self._barrier.activity.set()
+
     def _check_understood(self, envelope: Envelope) -> None:
-        """Reject a message that no agent understands. It has arrived all the same, so nobody waits for it.
+        """Reject a message that no agent understands. It still counts as arrived, so the clock does not wait for it.
 
         Raises:
             MalformedError: No agent understands it.
@@ -558,7 +584,7 @@ class Clock:
             following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
-            self._step = following.model_copy(update=self._dropped)
+            self._step = following.model_copy(update=self._dropped) if self.membership.dropped else following
 
     @property
     def _dropped(self) -> dict[str, Any]:
@@ -599,9 +625,9 @@ class Clock:
                 return following
 
     def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
-        """Return when the hosts that asked for a round get one, UNIX seconds: now, but in a second of its own.
+        """Return when the hosts that asked for a round get one, UNIX seconds: now, but never in the present second.
 
-        So what comes from outside acts on a run like a timer, and a replay needs to know the second only.
+        Input from outside thus acts like a timer, and a replay needs to know only the second.
         """
         now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
         earliest_s = {host: timers_s.get(host) for host in self._woken & self.membership.expected.keys()}
@@ -638,7 +664,7 @@ class Clock:
         if self._on_moment is not None:
             self._on_moment(step.moment)
         if step.round == 0 and step.phase == "run":
-            self._woken -= step.counts.keys()  # they take what waits there in this round
+            self._woken -= step.counts.keys()  # they take the waiting input in this round
             self._taking |= dict.fromkeys(step.counts, step.step)
             self._count_timers(step)
         hosts = step.counts.keys() & self.membership.expected.keys()
@@ -653,8 +679,7 @@ class Clock:
         lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        if self._is_alone:
-            more = max((done.more for done in self._barrier.dones.values()), default=0)
+        if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages()):
@@ -689,7 +714,7 @@ class Clock:
 
     def _grant_of(self, hosts: Sequence[str]) -> Grant:
         step, members = self._step, self.membership.expected
-        # A run that is paused goes on round by round, as whoever steps through it wants to see each.
+        # A paused run continues round by round, because a user who steps through it wants to see each round.
         is_paused = self._run_control is not None and self._run_control.is_paused
         return Grant(
             step=step.step,
@@ -711,12 +736,13 @@ class Clock:
         loop = asyncio.get_running_loop()
         while barrier.awaited:
             wake_wall_s = loop.time() + backoff.pause_wall_s
-            has_sign = await backoff.wait(barrier.activity)
+            has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
             if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
-                barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and heard nobody meanwhile
+                barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and received nothing
             if has_sign:
                 again = barrier.pop_returned()
             else:
+                backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
@@ -742,7 +768,7 @@ class Clock:
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
 
     def _drop_missing(self, missing: tuple[str, ...]) -> bool:
-        """Drop hosts that did not come before the run; return False if it does not go on without them."""
+        """Drop hosts that never joined the run; return False if the run must not start without them."""
         if self.settings.on_loss != "drop" or self.settings.indispensable.intersection(missing):
             return False
         self._lost_before_the_step += [agent for host in missing for agent in self._drop(host)]
@@ -751,8 +777,8 @@ class Clock:
     async def _wait_for_messages(self, bus: Bus) -> list[str]:
         """Wait until all messages of the step have arrived, for the observer.
 
-        A host that has reported messages that never arrive is given up at the time limit, although it gives signs of
-        life: otherwise all others would wait for it without an end.
+        The clock gives up at the time limit on a host that has reported messages that never arrive, even if it gives
+        signs of life: otherwise all others would wait forever.
 
         Returns:
             The agents of hosts that were dropped.
@@ -787,7 +813,7 @@ class Clock:
         why = f"messages that it reported in step {self._step.step} never arrived"
         return [agent for host in sorted(senders) for agent in self._drop(host, why)]
 
-    # Hosts that are put out of the run.
+    # Hosts that break the protocol.
 
     @property
     def _removable(self) -> set[str]:
@@ -806,7 +832,7 @@ class Clock:
         return agents
 
     def _put_out_offenders(self) -> list[str]:
-        """Put the hosts that break the protocol out of the run; return their agents.
+        """Quarantine the hosts that break the protocol; return their agents.
 
         Raises:
             HostsMissingError: The run is to fail at once when a host is lost.
@@ -819,11 +845,11 @@ class Clock:
         return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
 
     def _put_out_before_the_step(self) -> None:
-        # The others are told after the step: some of them may have run it already, before this clock was restarted.
+        # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
 
     def _count_timers(self, step: ScheduledRound) -> None:
-        """Have hosts put out whose timers, or requests for rounds, are more than their agents can need."""
+        """Condemn hosts that set more timers, or request more rounds, than their agents can need."""
         for host in sorted(step.counts.keys() & self._removable):
             if step.timers_s.get(host) == step.time_s:
                 fired, most = self._initiatives.fire(host), self.settings.most_timers.get(host)
@@ -831,7 +857,7 @@ class Clock:
                     self._conduct.condemn(host, f"it has set more than {most:,} timers")
 
     def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """Have a host put out that keeps a second of virtual time, or the run, from ending."""
+        """Condemn a host that keeps a second of virtual time, or the run, from ending."""
         most, most_in_all = self.settings.most_rounds_a_second, self.settings.most_rounds
         self._initiatives.hear(moment.time_s, sent)
         for host, done in self._barrier.dones.items():
@@ -871,12 +897,12 @@ class Clock:
     def _awaited(self) -> Awaited:
         """Return which hosts the clock is waiting for."""
         if self._waiting_since_wall_s is not None:
-            return Awaited(self.membership.missing, self._waiting_since_wall_s)
+            return Awaited(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return Awaited(*self._barrier.unanswered(CHECK_INTERVAL_WALL_S))
+            return Awaited(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+            return Awaited(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
         if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited((RECORD,), self._unkept_since_wall_s)
+            return Awaited({RECORD: self._unkept_since_wall_s})
         return Awaited()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.clock.pacing import ControlState
+from broker.clock.quarantine import Counted
 from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
 
 
 class ClockProgress(BaseModel):
-    """What a restarted clock must know beside the round that was granted last."""
+    """The state of a clock besides the last granted round, needed to resume."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,6 +19,8 @@ class ClockProgress(BaseModel):
     """The pace, the commands that were given, and the virtual time reached."""
     wall_s: float
     """How long the run has taken so far in all processes of its clock, wall-clock seconds."""
+    counted: Counted = Counted()
+    """What its hosts have been counted for; journals of earlier versions do not say."""
 
 
 class ClockJournal(JournalFile):

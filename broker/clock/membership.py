@@ -11,7 +11,7 @@ from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
-from broker.protocol import Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
@@ -54,7 +54,7 @@ class Membership:
         self.reasons: dict[str, str] = {}
         """Why each of them was dropped."""
         self.quarantined: dict[str, str] = {}
-        """Those of them that were put out of the run because they broke the protocol, with the reason."""
+        """The dropped hosts that were quarantined because they broke the protocol, with the reason."""
         self.refused: dict[str, dict[str, str]] = {}
         """By host, by session: why it may not take part as that host."""
         self.claims: dict[str, Announcement] = {}
@@ -115,7 +115,7 @@ class Membership:
             Whether the host is now present with a new session.
 
         Raises:
-            ProtocolError: The host is not expected in this run, or was put out of it.
+            ProtocolError: The host is not expected in this run, or is quarantined.
         """
         if host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
@@ -167,7 +167,7 @@ class Membership:
         Args:
             host: The host.
             why: The reason, for people.
-            is_quarantined: Whether it is put out because it broke the protocol.
+            is_quarantined: Whether it is quarantined, because it broke the protocol.
 
         Returns:
             Its agents.
@@ -295,8 +295,9 @@ class Admission:
         Args:
             host: The announcing host, from the topic.
             announcement: Its content.
-            is_stored: Whether the broker had retained it since before the clock subscribed. The host may have run on
-                since then; if so, it is ignored, and the host announces itself again when the roster does not list it.
+            is_stored: Whether the broker had retained it since before the clock subscribed. The host may have run
+                further rounds since then; if so, it is ignored, and the host announces itself again when the roster
+                does not list it.
 
         Raises:
             ProtocolError: The host is not expected in this run.
@@ -331,7 +332,7 @@ class Admission:
 
         Args:
             bus: The clock's connection.
-            put_out_offenders: Puts hosts that break the protocol out of the run.
+            put_out_offenders: Quarantines hosts that break the protocol.
             drop_missing: Drops the hosts that are missing at the time limit; returns False if that is not wanted.
 
         Raises:
@@ -382,7 +383,7 @@ class Admission:
             bus: The clock's connection.
             ended: Whether the run has ended.
             failed: Why the run failed; empty if it did not.
-            may_resume: Whether a clock that is started again may go on with the run.
+            may_resume: Whether a restarted clock can continue the run.
 
         Raises:
             SsmicError: The run has more hosts and agents than fit into a message.
@@ -405,5 +406,7 @@ def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer"
         timeouts: How long the clock waited.
         what: What it waited for.
     """
-    names = ", ".join(repr(host) for host in sorted(hosts))
-    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}")
+    missing = sorted(hosts)
+    names = ", ".join(repr(host) for host in missing[:MOST_NAMED])
+    more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
+    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}{more}")

@@ -55,10 +55,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """How a run makes up for time in which somebody was away."""
+    """How a run makes up for time in which a participant was away."""
 
     factor: float | None = None
-    """Multiple of the pace, above 1, at which it is made up for; infinite: as fast as possible; None: it is not."""
+    """Multiple of the pace, above 1, at which lost time is made up for; infinite: as fast as possible; None: it is
+    lost."""
 
     @classmethod
     def parse(cls, text: str) -> CatchUp:
@@ -86,19 +87,19 @@ class CatchUp:
 
 
 class Pacer:
-    """Maps the wall clock to virtual time: where a run should be now.
+    """Maps wall-clock time to the virtual time that a run should have reached.
 
-    Time in which somebody was away does not count. With a catch-up, it is owed, and made up for at a multiple of the
-    pace.
+    Time in which a participant was away does not count. With a catch-up, it is owed, and made up for at a multiple of
+    the pace.
     """
 
     def __init__(self, pace: Pace, at_s: float, catch_up: CatchUp | None = None, owed_s: float = 0.0) -> None:
-        """Create one that stands still.
+        """Create a stopped pacer.
 
         Args:
             pace: The pace.
             at_s: Virtual time, UNIX seconds.
-            catch_up: What happens to time in which somebody was away; None: it is lost.
+            catch_up: How to make up for time in which a participant was away; None: it is lost.
             owed_s: Virtual seconds that are to be made up for.
         """
         self.pace = pace
@@ -108,13 +109,18 @@ class Pacer:
         self._owed_s = owed_s if self._catch_up.factor is not None else 0.0
         self._is_standing = True
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether virtual time stands still."""
+        return self._is_standing
+
     @staticmethod
     def _now_wall_s() -> float:
         return asyncio.get_running_loop().time()
 
     @property
     def at_s(self) -> float:
-        """Where the run should be now, UNIX seconds; at the pace `max`: where it last was."""
+        """The virtual time that the run should have reached, UNIX seconds; at the pace `max`: its last known time."""
         return self._at(self._now_wall_s())[0]
 
     @property
@@ -123,12 +129,12 @@ class Pacer:
         return self._at(self._now_wall_s())[1]
 
     def start(self) -> None:
-        """Let virtual time pass from now on."""
+        """Start virtual time."""
         self._anchor(self._now_wall_s())
         self._is_standing = False
 
     def stand(self) -> None:
-        """Let virtual time stand still from now on."""
+        """Stop virtual time."""
         self._anchor(self._now_wall_s())
         self._is_standing = True
 
@@ -138,7 +144,7 @@ class Pacer:
         self.pace = pace
 
     def reach(self, time_s: float) -> None:
-        """Move to a virtual time if it is later than the present one; what was owed of it is paid."""
+        """Move to a virtual time if it is later than the present one; the owed time decreases accordingly."""
         at_s, owed_s = self._at(self._now_wall_s())
         if time_s > at_s:
             self._anchor(self._now_wall_s())
@@ -146,11 +152,11 @@ class Pacer:
             self._anchor_s = float(time_s)
 
     def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
-        """Do not count a time in which somebody was away; what was left out already stays so.
+        """Exclude an interval in which a participant was away; overlaps with earlier intervals count once.
 
         Args:
-            since_wall_s: When it began, loop time.
-            until_wall_s: When it ended.
+            since_wall_s: Beginning of the interval, loop time.
+            until_wall_s: End of the interval, loop time.
         """
         since_wall_s = max(since_wall_s, self._anchor_wall_s)
         away_wall_s = until_wall_s - since_wall_s
@@ -179,11 +185,11 @@ class Pacer:
 
     @property
     def _gain(self) -> float:
-        """How much faster than the pace time passes while some is owed; 0: none is ever owed."""
+        """By what multiple of the pace owed time is made up for; 0: no time is ever owed."""
         return 0.0 if self._catch_up.factor is None else self._catch_up.factor - 1
 
     def _at(self, wall_s: float) -> tuple[float, float]:
-        """Return where the run should be at a loop time, and what it still owes then, both in virtual seconds."""
+        """Return the virtual time that the run should have reached at a loop time, and the time then owed, seconds."""
         passed_wall_s = max(0.0, wall_s - self._anchor_wall_s)
         if self._is_standing or self.pace.factor is None:
             return self._anchor_s, self._owed_s
@@ -211,12 +217,12 @@ class Moment:
 
 
 class ControlState(BaseModel):
-    """What a clock that is restarted must know of the pace and of the commands that it was given."""
+    """The pace and the commands received so far, from which a restarted clock resumes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     begun_with: str
-    """The pace that the clock was started with; a clock that is restarted with another one takes that."""
+    """The pace that the clock was started with. A clock restarted with a different pace uses the new one."""
     pace: str
     reached_s: float
     """Virtual time reached, UNIX seconds."""
@@ -245,8 +251,8 @@ class RunControl:
         Args:
             pace: The pace to begin with.
             start_s: Virtual time, UNIX seconds.
-            catch_up: What happens to time in which somebody was away; None: it is lost.
-            state: What the clock's journal says; None: the run begins.
+            catch_up: How to make up for time in which a participant was away; None: it is lost.
+            state: The state in the clock's journal; None: the run begins.
             on_look: Called every `LOOK_EVERY_WALL_S` while the run waits for its pace.
         """
         self._begun_with = str(pace)
@@ -255,10 +261,12 @@ class RunControl:
         self.is_stopped = False
         """Whether someone asked to end the run."""
         self.paused_by = ""
-        """Who paused the run or steps through it, by their own account."""
+        """Name of the user who paused the run or steps through it, as given in the command."""
         self.stopped_by = ""
-        """Who asked to end it."""
+        """Name of the user who asked to end it."""
         self._paused = False
+        self._has_begun = True
+        """Whether all hosts are there, so that virtual time may pass."""
         if state is not None:
             at_s, owed_s = max(at_s, state.reached_s), state.owed_s
             self._paused, self.paused_by = state.is_paused, state.paused_by
@@ -285,12 +293,17 @@ class RunControl:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the run is paused, or goes on in single steps."""
+        """Whether the run is paused, or advances in single steps."""
         return self._paused
 
     @property
+    def is_held(self) -> bool:
+        """Whether no further round may run: the run is paused, and nobody steps through it or ends it."""
+        return self._paused and self._step is None and not self.is_stopped
+
+    @property
     def state(self) -> ControlState:
-        """What the clock's journal stores."""
+        """The state that the clock's journal stores."""
         return ControlState(
             begun_with=self._begun_with,
             pace=str(self.pace),
@@ -303,12 +316,14 @@ class RunControl:
         )
 
     def start(self) -> None:
-        """Let virtual time pass, unless the run is paused: all hosts are there."""
+        """Start virtual time, unless the run is paused; called when all hosts are present."""
+        self._has_begun = True
         if not self._paused:
             self._pacer.start()
 
     def stand(self) -> None:
-        """Let virtual time stand still until `start`."""
+        """Stop virtual time until `start` is called, whatever is commanded."""
+        self._has_begun = False
         self._pacer.stand()
 
     def reached_s(self, now: Moment) -> int:
@@ -317,17 +332,19 @@ class RunControl:
         Args:
             now: The last round that ran, or the one that is running.
         """
+        if not self._has_begun:
+            return max(now.time_s, math.floor(self._pacer.at_s))
         if self._next_s is None:
             return now.time_s
         return max(now.time_s, math.floor(min(self._pacer.at_s, self._next_s)))
 
     @property
     def stopped_at_s(self) -> int | None:
-        """Virtual time at which someone ended the run, UNIX seconds; None: nobody did."""
+        """Virtual time at which a user ended the run, UNIX seconds; None: no user did."""
         return self._stopped_at_s if self.is_stopped else None
 
     def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
-        """Do not count a time in which somebody was away, loop time in seconds, towards the pace."""
+        """Exclude an interval in which a participant was away (loop time, seconds) from the pace."""
         self._pacer.leave_out(since_wall_s, until_wall_s)
 
     def apply(self, control: Control, now: Moment) -> None:
@@ -346,7 +363,8 @@ class RunControl:
                 self._step = None
             case "resume":
                 self._paused, self._step, self.paused_by = False, None, ""
-                self._pacer.start()
+                if self._has_begun:
+                    self._pacer.start()
             case "step":
                 self._pause(control.by)
                 self._step, self._step_until_s = control.until or "round", None
@@ -366,7 +384,7 @@ class RunControl:
         self._pacer.stand()
 
     def interrupt(self) -> None:
-        """Let whoever waits for the next round look again at what it is."""
+        """Wake the waiting clock, so that it determines the next round again."""
         self._changed.set()
 
     def paced_time_s(self, now_s: int) -> int:
@@ -412,7 +430,7 @@ class RunControl:
     async def wait_due(self, moment: Moment) -> None:
         """Wait until a round is due at the current pace, or a command arrives.
 
-        A process that did not run meanwhile, because it or its machine was suspended, was away.
+        If this process did not run in between, because it or its machine was suspended, it was away.
         """
         await self._wait_until(moment.time_s)
 
@@ -451,17 +469,19 @@ class RunControl:
         return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
 
     def ran(self, moment: Moment) -> None:
-        """Record that a round runs: where time stands still, or has no pace, virtual time moves with the rounds."""
+        """Record that a round runs. While time is stopped, or without a pace, virtual time moves with the rounds."""
         self._next_s = None
         self._pacer.reach(moment.time_s)
 
     def lag_wall_s(self, now: Moment) -> float:
-        """Return how far virtual time lags behind the pace, wall-clock seconds: what is overdue, and what is owed.
+        """Return how far virtual time lags behind the pace, wall-clock seconds: overdue time plus owed time.
 
-        0 while the run is paused. While it waits until its next event is due, nothing is overdue.
+        0 while the run is paused. While it waits for its hosts, or until its next event is due, nothing is overdue.
         """
         factor = self.pace.factor
         if self._paused or factor is None:
             return 0.0
-        overdue_wall_s = 0.0 if self._is_early else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        overdue_wall_s = (
+            0.0 if self._is_early or self._pacer.is_standing else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        )
         return overdue_wall_s + self._pacer.owed_s / factor

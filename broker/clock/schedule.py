@@ -38,13 +38,13 @@ class ScheduledRound(BaseModel):
     reasons: dict[str, str] = {}
     """Why each of them was dropped."""
     quarantined: tuple[str, ...] = ()
-    """Those of them that were put out because they broke the protocol."""
+    """The dropped hosts that were quarantined because they broke the protocol."""
     asking: tuple[str, ...] = ()
     """Hosts with an agent that waited for an answer before this step."""
     lapse: bool = False
     """Whether requests without an answer lapse in this step."""
     resumes: dict[str, int] = {}
-    """By host with an agent that lets rounds pass: the step in which it goes on, as known before this step."""
+    """By host with an agent that skips rounds: the step in which it continues, as known before this step."""
     all_left: bool = False
     """In the last step: whether all hosts have left in good order."""
 
@@ -78,11 +78,10 @@ def next_round(
 ) -> ScheduledRound | None:
     """Return the round that follows a step.
 
-    While messages are in flight, that is the next round of the same second. If none are, rounds in which nobody acts
-    are skipped, up to the one in which an agent goes on that lets rounds pass. If there is no such agent, no request
-    that is still unanswered will be answered in this second: those lapse, in one more round. After that comes the round
-    at the earliest timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a
-    last one in which the hosts leave.
+    While messages are in flight, that is the next round of the same second. Otherwise it is the round in which an agent
+    continues that skips rounds; those before it are not run. If there is no such agent, unanswered requests can no
+    longer be answered in this second, and lapse in one more round. Next comes the round at the earliest timer. At the
+    run's end come a closing round for all hosts, the rounds that it causes, and a last round in which the hosts leave.
 
     Args:
         last: The step that has run.
@@ -93,10 +92,10 @@ def next_round(
         is_stopped: Whether someone asked to end the run early.
         stopped_at_s: Virtual time at which it then ends, UNIX seconds, before its next timer; None: that of the last
             step.
-        stop_after_s: The run is stopped when it would go beyond this second, UNIX seconds; None: it is not.
+        stop_after_s: Last second that the run may reach before it is stopped, UNIX seconds; None: no limit.
         lost: Agents lost since the last step; all hosts are informed.
         asking: Hosts with an agent that waits for an answer.
-        resumes: By host with an agent that lets rounds pass: the step in which it goes on, after the last one.
+        resumes: By host with an agent that skips rounds: the step in which it continues, after the last one.
 
     Returns:
         The next round; None if the run is over.

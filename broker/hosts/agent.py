@@ -1,9 +1,9 @@
 """Agents: coroutines that interact with the world only through a few methods.
 
-An agent sees virtual time, its messages, and a random generator of its own. It awaits only through the methods here, so
-its host always knows whether the agent is active or blocked; anything else that it awaits counts as activity, and time
-stands still meanwhile. What an agent does depends only on its own messages and timers and their order, never on how the
-agents of a host are interleaved. That makes runs reproducible on any number of hosts.
+An agent sees virtual time, its messages, and its own random generator. It awaits only through the methods here, so its
+host always knows whether the agent is active or blocked; while it awaits anything else, it counts as active, and time
+stands still. What an agent does depends only on its own messages and timers and their order, never on how the agents of
+a host are interleaved. That makes runs reproducible on any number of hosts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -58,6 +58,15 @@ class Outgoing(NamedTuple):
 Subject = Literal["ledger", "forecast"]
 
 
+@runtime_checkable
+class Shortens(Protocol):
+    """Content of a publication that may become larger than a message."""
+
+    def shortened(self, most_bytes: int) -> BaseModel:
+        """Return what is published instead, of this size as JSON at most."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RetainedPublication:
     """Something that an agent publishes to everyone; retained by the broker until it is replaced."""
@@ -70,7 +79,7 @@ class RetainedPublication:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What an agent tells the world outside the run, through its host's port."""
+    """An instruction from an agent to the world outside the run, sent through its host's port."""
 
     agent: str
     content: BaseModel
@@ -110,7 +119,7 @@ class _Asked:
 
 
 def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLostError:
-    """Return the answer that has come, or why there is none."""
+    """Return the answer, or the reason why there is none."""
     error = reply.exception()
     if isinstance(error, AgentLostError):
         return error
@@ -179,6 +188,8 @@ class Agent(Generic[MessageT]):
         self.rng = Random(0)
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
+        self.timers_until_s: int | None = None
+        """Timers after this time, UNIX seconds, do not count: the run need not go on for them. None: all count."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []
@@ -190,7 +201,7 @@ class Agent(Generic[MessageT]):
         self._step = 0
         """The step of the round that runs."""
         self._resumptions: list[tuple[int, int, asyncio.Future[None]]] = []
-        """When coroutines go on that let rounds pass: step, order, future."""
+        """Coroutines that skip rounds: the step in which each continues, order, future."""
         self._busy = 0
         self._all_blocked: asyncio.Event = asyncio.Event()
         self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
@@ -323,10 +334,10 @@ class Agent(Generic[MessageT]):
     async def pass_rounds(self, count: int) -> None:
         """Wait until a number of rounds of the present second have passed, whether or not anybody acts in them.
 
-        Rounds in which nobody acts are not run, only counted: waiting for them takes no time.
+        Rounds in which no agent acts are only counted, not run, so skipping them takes no time.
 
         Args:
-            count: How many rounds; with 1, the coroutine goes on in the next one.
+            count: How many rounds; with 1, the coroutine continues in the next one.
         """
         if count > 0:
             future: asyncio.Future[None] = self._future()
@@ -367,7 +378,7 @@ class Agent(Generic[MessageT]):
         self._publications.append(RetainedPublication(name, content, subject))
 
     def instruct(self, content: BaseModel) -> None:
-        """Tell the world outside the run something; see `broker.hosts.port`."""
+        """Send an instruction to the world outside the run; see `broker.hosts.external_port`."""
         self._instructions.append(Instruction(self.id, content))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -437,7 +448,7 @@ class Agent(Generic[MessageT]):
 
         Args:
             now_s: Virtual time, UNIX seconds.
-            step: The step of the round; coroutines that let rounds pass until this step go on.
+            step: The step of the round; coroutines that skip rounds until this step continue.
         """
         self.now_s = now_s
         self._step = step
@@ -515,14 +526,16 @@ class Agent(Generic[MessageT]):
 
     @property
     def next_timer_s(self) -> int | None:
-        """When the agent's earliest timer is due, UNIX seconds; None: no timer."""
+        """When the agent's earliest timer is due, UNIX seconds; None: no timer, or none that counts."""
         while self._timers and self._timers[0][2].done():
             heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        if not self._timers or (self.timers_until_s is not None and self._timers[0][0] > self.timers_until_s):
+            return None
+        return self._timers[0][0]
 
     @property
     def next_step(self) -> int | None:
-        """The step in which a coroutine goes on that lets rounds pass; None: none does."""
+        """The earliest step in which a coroutine that skips rounds continues; None: there is none."""
         return self._resumptions[0][0] if self._resumptions else None
 
     @property
@@ -546,7 +559,7 @@ class Agent(Generic[MessageT]):
             future.set_result(result)
 
     def _answer(self, asked: _Asked, answer: Received[MessageT] | AgentLostError) -> None:
-        """Give a request its answer, or the reason why there is none."""
+        """Resolve a request with its answer, or with the reason why there is none."""
         if asked.reply.done():
             return
         if isinstance(answer, AgentLostError):

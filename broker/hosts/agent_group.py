@@ -48,7 +48,7 @@ class AgentGroup:
         self._asking: set[str] = set()
         """Agents with an unanswered request."""
         self._resuming: dict[str, int] = {}
-        """By agent that lets rounds pass, the step in which it goes on."""
+        """By agent that skips rounds, the step in which it continues."""
         self._failed: dict[str, Failure] = {}
         self._rejections: list[Rejection] = []
         self._is_closing = False
@@ -72,7 +72,7 @@ class AgentGroup:
             envelopes: Its messages, sorted by (sender, sequence number).
             host_by_agent: By agent id, the host that it lives on.
             tasks: Owns the agents' tasks.
-            next_s: When something from outside the run is due, UNIX seconds; None: nothing is.
+            next_s: When input from outside the run is due, UNIX seconds; None: there is none.
 
         Returns:
             What entered and left the host in the round.
@@ -133,7 +133,7 @@ class AgentGroup:
         return list(acting)
 
     def _note_state(self, agent: Agent[Any]) -> None:
-        """Take note of what an agent that has acted waits for."""
+        """Record what an agent waits for after it has acted."""
         agent_id, timer_s = agent.id, agent.next_timer_s
         if timer_s is not None and timer_s != self._timer_of.get(agent_id):
             heapq.heappush(self._timers, (timer_s, agent_id))
@@ -147,7 +147,7 @@ class AgentGroup:
         else:
             self._asking.discard(agent_id)
         if agent.failure is not None and agent_id not in self._failed:
-            # The end of a traceback says what happened.
+            # The end of a traceback names the error.
             self._failed[agent_id] = Failure(agent=agent_id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:])
 
     def _next_s(self, outside_s: int | None) -> int | None:
@@ -165,8 +165,8 @@ class AgentGroup:
     ) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Let an agent act until it is blocked; return its messages and publications.
 
-        Messages to agents that do not exist, whose ids come from someone else's message, go nowhere; requests among
-        them lapse at once.
+        Messages to agents that do not exist (an id may come from another agent's message) are discarded; requests among
+        them lapse immediately.
         """
         await agent.wait_all_blocked()
         sent, publications = agent.collect()
@@ -186,7 +186,7 @@ class AgentGroup:
             publications += published
 
     def take_rejections(self) -> list[Rejection]:
-        """Remove and return the messages that the agents refused since the last call."""
+        """Remove and return the messages that the agents rejected since the last call."""
         rejections, self._rejections = self._rejections, []
         return rejections
 

@@ -1,16 +1,17 @@
 """A host: one connection to the broker, and the agents behind it.
 
 It runs a round when the clock has granted it and all of its messages have arrived; then it publishes the agents'
-messages and its answer. What its own agents say to each other waits for no broker: it is delivered in the next round as
-it is, and published for whoever watches the run. While nobody else acts, the host runs such rounds by itself. Lost
-messages are detected by counting: the host asks the senders to retransmit, and keeps its own messages until their round
-is over. With a journal, it resumes after a crash by replaying what entered it.
+messages and its answer. Messages between its own agents need no broker: the host delivers them in the next round, and
+publishes them for watchers. While no other host acts, it runs such rounds without further grants. Lost messages are
+detected by counting: the host asks the senders to retransmit, and keeps its own messages until their round is over.
+With a journal, it resumes after a crash by replaying its inputs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,9 +31,9 @@ from broker.errors import (
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
+from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.hosts.port import Incoming, Port
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
@@ -56,11 +57,11 @@ log = structlog.get_logger(__name__)
 
 
 LOOK_EVERY_WALL_S = 60.0
-"""After how long without a sign of life of the clock a host listens for one, and says so if there is none."""
+"""After how long without a sign of life of the clock a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
-"""After how long a host says that it waits for messages."""
+"""After how long a host logs that it waits for messages."""
 _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
 
@@ -94,8 +95,9 @@ class Host:
             timeouts: Wall-clock limits.
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
-            setup: What the host was started with, part by part (`broker.setup`); the clock compares it.
-            port: Connects its agents with the world outside the run; None: nothing does.
+            setup: Fingerprint of the settings that the host was started with, part by part (`broker.setup`); the clock
+                compares it.
+            port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
         """
@@ -111,7 +113,7 @@ class Host:
         self._setup = setup
         self._port = port
         self._taken = asyncio.Event()
-        """Set when the port was asked for what waits there."""
+        """Set when the waiting input was taken from the port."""
         self._taken_step = -1
         self._messages = messages
         self._directory = Directory(host_id, self.session)
@@ -124,7 +126,7 @@ class Host:
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
         self._local: tuple[Envelope, ...] = ()
-        """What the host's own agents said to each other in the last round."""
+        """Messages between the host's own agents in the last round."""
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
         self._clock_limit_wall_s = clock_limit_wall_s
@@ -256,7 +258,7 @@ class Host:
             case "roster", () if delivery.is_empty:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(delivery.read(Roster), is_stored=delivery.retain):
+                if not self._take_roster(_read_rosters.read(delivery), is_stored=delivery.retain):
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
                 granted = Round.of(delivery.read(Grant), self.host_id)
@@ -294,12 +296,11 @@ class Host:
         if mine.session != self.session:
             return False  # another process of this host may run its rounds, so this one must not yet
         if self._journal is not None and not self._in_roster.is_set():
-            self._journal.save_host_by_agent(self._directory.host_by_agent)
+            self._journal.save_host_by_agent(roster.host_by_agent_json)
         self._in_roster.set()
         return True
 
     async def _take_grant(self, bus: Bus, grant: Round) -> None:
-        last = self._outbox.last
         if self._running == grant.step:
             busy = Done(
                 session=self.session,
@@ -311,15 +312,16 @@ class Host:
                 busy=True,
             )
             await self._outbox.publish_answer(bus, busy)
-        elif last is not None and grant.step <= last.last_step:
-            if grant.step == last.step:
+        elif grant.step <= self._outbox.last_step:
+            last = self._outbox.last
+            if last is not None and grant.step == last.step:
                 await self._outbox.answer(bus)
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
             self._grants.put_nowait(grant)
 
     def _take_batch(self, from_host: str, delivery: Delivery) -> None:
-        """Buffer another host's messages; each that does not belong here is rejected by itself."""
+        """Buffer another host's messages; each message that does not belong here is rejected individually."""
         envelopes = delivery.envelopes
         size_bytes = delivery.size_bytes // len(envelopes)
         for envelope in envelopes:
@@ -338,10 +340,10 @@ class Host:
         self._buffer.add(from_host, envelope, size_bytes)
 
     async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
-        """Say when the clock is silent, and when it is back, until cancelled.
+        """Log when the clock falls silent, and when it returns, until cancelled.
 
-        An idle household hears nothing of its clock for hours. Before it says so, it listens to the clock's reports for
-        a moment: to listen all the time would cost more than anything else that it does then.
+        An idle household may receive nothing from its clock for hours. Before it logs that, it subscribes to the
+        clock's reports for a moment; a permanent subscription would cost more than all its other work.
 
         Raises:
             ClockMissingError: The clock was silent for longer than the limit.
@@ -354,7 +356,7 @@ class Host:
             wake_wall_s = loop.time() + look_wall_s
             await asyncio.sleep(look_wall_s)
             if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
-                self._clock_sign_wall_s = loop.time()  # this process was suspended, or could hear nobody
+                self._clock_sign_wall_s = loop.time()  # this process was suspended, or could not receive
             if loop.time() - self._clock_sign_wall_s >= look_wall_s and await self._hears_clock(broker):
                 self._clock_sign_wall_s = loop.time()
             if loop.time() - self._clock_sign_wall_s < look_wall_s:
@@ -369,7 +371,7 @@ class Host:
             is_silent = True
 
     async def _hears_clock(self, broker: Broker) -> bool:
-        """Listen to the clock's reports for a moment; return whether there was one, or whether that cannot be told."""
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
         is_listening = False
         try:
             async with (
@@ -414,20 +416,20 @@ class Host:
         )
         self._count_rejections()
         if self._journal is not None:
-            self._journal.append(record)
+            await self._journal.store(record)
         self._record_round(record)
         if self._port is not None and record.instructions:
             await self._port.carry_out(record.instructions, round_.time)
         return record
 
     def _may_run_on(self, record: RoundRecord) -> bool:
-        """Return whether the next round is the host's own: nobody else acts, and only its own agents have messages."""
+        """Return whether the host may run the next round without a grant: all messages are between its own agents."""
         return (
             record.grant.alone and record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
         )
 
     def _count_rejections(self) -> None:
-        """Count what the agents refused against the hosts that it came from."""
+        """Count messages that the agents rejected against the hosts that sent them."""
         for rejection in self._group.take_rejections():
             from_host = self._directory.host_by_agent.get(rejection.sender, "")
             topic = topics.inbox(self.run_id, self.host_id, from_host)
@@ -439,7 +441,7 @@ class Host:
         return None if self._port is None else self._port.next_s
 
     def _from_outside(self, grant: Round, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
-        """Return what came from outside as messages; each agent's come from itself, as no other one sends those."""
+        """Return the input from outside as messages, each with its recipient as sender: no other agent sends those."""
         return tuple(
             Envelope(
                 session=self.session,
@@ -455,7 +457,7 @@ class Host:
         )
 
     async def _keep_waking(self, bus: Bus) -> None:
-        """Ask the clock for a round whenever something from outside waits, until it has been taken."""
+        """Ask the clock for a round whenever input from outside is waiting, until it has been taken."""
         if self._port is None:
             return
         backoff = self._timeouts.backoff()
@@ -527,6 +529,36 @@ class Host:
         self._local = tuple(envelope for host, envelope in record.sent if host == self.host_id)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
+
+
+class _ReadRosters:
+    """Rosters that came over a broker, which the hosts of a process read once and share.
+
+    Each host has a connection, and some rosters to read when many hosts come at once; so several are kept. They are
+    compared, which is faster than to hash them.
+    """
+
+    def __init__(self, most: int = 8) -> None:
+        self._rosters: deque[tuple[bytes, Roster]] = deque(maxlen=most)
+
+    def read(self, delivery: Delivery) -> Roster:
+        """Return the roster in a delivery.
+
+        Raises:
+            MalformedError: It is something else.
+        """
+        if not delivery.size_bytes:
+            return delivery.read(Roster)
+        payload = delivery.payload
+        for known, roster in self._rosters:
+            if known == payload:
+                return roster
+        roster = delivery.read(Roster)
+        self._rosters.append((payload, roster))
+        return roster
+
+
+_read_rosters = _ReadRosters()
 
 
 def _sorted(envelopes: tuple[Envelope, ...]) -> tuple[Envelope, ...]:

@@ -1,7 +1,7 @@
 """The range of every value on the wire: types for the fields of payloads, and the rules behind them.
 
-What comes from the network is written by someone else. A value within these ranges fits into SQLite, JSON, NumPy, a
-date and a topic, so nothing that a payload contains can make a reader fail later on.
+Input from the network is untrusted. A value within these ranges fits into SQLite, JSON, NumPy, a date and a topic, so
+no payload can make a reader fail later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from broker.identifiers import MAX_CHARACTERS, character_problem, shown
 
 MAX_PAYLOAD_BYTES = 512 * 1024
 """Largest payload. The longest series in a message (10,000 points) takes 300 kB. Brokers accept a little more, so that
-the receiver knows who sent what is too large."""
+the receiver knows the sender of an oversized payload."""
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every reader of JSON represents exactly; SQLite and NumPy hold it."""
 MAX_TIME_S = 2**38
@@ -33,7 +33,7 @@ MAX_TEXT_CHARACTERS = 1_000
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_KIND_CHARACTERS = 64
 MAX_BODY_DEPTH = 32
-"""How deep the lists and mappings of an agent's message are nested at most."""
+"""Maximum nesting depth of lists and mappings in an agent's message."""
 
 
 @lru_cache(maxsize=65_536)
@@ -60,7 +60,7 @@ HostId = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterVal
 AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS), AfterValidator(_is_id)]
 AgentIds = Annotated[tuple[AgentId, ...], Field(max_length=MAX_AGENTS)]
 MAX_PASSED_ROUNDS = 20_000
-"""Rounds of one second that an agent may let pass at once: two for each of 10,000 producers."""
+"""Rounds of one second that an agent may skip at once: two for each of 10,000 producers."""
 Counts = Annotated[dict[HostId, Count], Field(max_length=MAX_MEMBERS)]
 """By host, a number of messages."""
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]

@@ -1,8 +1,8 @@
 """A message between agents with its address, and the batches in which hosts exchange them.
 
-Within a process, an envelope holds the agent's message itself, which was validated when its sender made it: it is
-neither written as JSON nor validated again. What comes from another process is validated once, where it enters
-(`decode_envelopes`), and holds a body that is validated by the model of the agents' messages when it is delivered.
+Within a process, an envelope holds the agent's message itself, which was validated when its sender created it: it is
+neither encoded as JSON nor validated again. An envelope from another process is validated once, on receipt
+(`decode_envelopes`); the model of the agents' messages validates its body on delivery.
 """
 
 from __future__ import annotations

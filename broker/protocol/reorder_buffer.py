@@ -13,7 +13,7 @@ MAX_BUFFERED_MESSAGES = 100_000
 """Limit per sending host. Further messages are dropped (genuine ones are requested again) and do not displace those of
 other hosts."""
 MAX_BUFFERED_BYTES = 64 * 2**20
-"""Likewise, in bytes of payload."""
+"""The same limit, in bytes of payload."""
 
 
 class _Buffered(NamedTuple):

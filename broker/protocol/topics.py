@@ -148,7 +148,7 @@ def all_runs() -> str:
 
 
 def run_of(topic: str) -> str | None:
-    """Return the run that a topic belongs to, whatever its other levels are; None if it does not belong to a run."""
+    """Return the run that a topic belongs to, without checking its other levels; None if there is none."""
     root, _, below = topic.partition("/")
     run, _, rest = below.partition("/")
     if root != ROOT or not rest:
@@ -180,7 +180,7 @@ def control(run: str) -> str:
 
 
 def host(run: str, host_id: str) -> str:
-    """Return the topic on which a host announces itself, and on which its last will says that it is gone."""
+    """Return the topic of a host's announcement and of its last will."""
     return _build(run, "hosts", encode(host_id))
 
 

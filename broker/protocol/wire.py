@@ -5,6 +5,9 @@ The body of an agent's message is opaque to this package.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
@@ -98,8 +101,8 @@ class RoundMessages(TypedDict):
 class Batch(Wire):
     """Messages between agents: from host to host, on `inbox/<host>/<from-host>`, or within one, on `local/<host>`.
 
-    A host sends another one a single batch a round, unless it would be too large. What its own agents say to each other
-    is published for whoever watches or records the run; the host itself does not wait for it.
+    A host sends another host one batch per round, unless that would be too large. Messages between its own agents are
+    published for watchers and recorders; the host itself does not wait for them.
     """
 
     session: Session
@@ -159,9 +162,9 @@ class Done(Wire):
     next: Time | None
     """The host's earliest timer, UNIX seconds of virtual time, after the present moment; None: no timer."""
     more: Annotated[int, Field(ge=0, lt=MOST_ROUNDS_A_GRANT)] = 0
-    """How many further rounds the host has run, because it was alone: their steps follow the granted one."""
+    """How many further rounds the host has run alone; their steps follow the granted one."""
     local: Count = 0
-    """Number of messages between the host's own agents in all these rounds, for whoever records them."""
+    """Number of messages between the host's own agents in all these rounds, for recorders."""
     pending: bool = False
     """Whether messages between its own agents wait for the next round."""
     busy: bool = False
@@ -170,8 +173,8 @@ class Done(Wire):
     asking: bool = False
     """Whether an agent waits for an answer to a request."""
     resume: Count | None = None
-    """The step in which an agent of the host goes on, whether or not anybody acts before: it lets rounds of this second
-    pass. None: none does."""
+    """The later step in which an agent of the host continues, after skipping rounds of this second; None: there is no
+    such agent."""
 
     @property
     def last_step(self) -> int:
@@ -234,7 +237,7 @@ class Roster(Wire):
     """By session, by host: processes that may not take part as that host, with the reason. A process obeys only what
     names its own host too, since any host can announce itself under a session that it has read elsewhere."""
     quarantined: Annotated[dict[HostId, Text], Field(max_length=MAX_MEMBERS)] = {}
-    """Hosts that were put out of the run because they broke the protocol, with the reason. Omitted from the payload if
+    """Hosts that were quarantined because they broke the protocol, with the reason. Omitted from the payload if
     empty, for older peers."""
     ended: bool = False
     """The run is over; a host that returns only now has missed nothing."""
@@ -248,6 +251,21 @@ class Roster(Wire):
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
+
+    @cached_property
+    def host_by_agent(self) -> Mapping[str, str]:
+        """By agent id, the host that it lives on."""
+        return {agent: host for host, member in self.hosts.items() for agent in member.agents}
+
+    @cached_property
+    def host_by_agent_json(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.host_by_agent)
+
+    @cached_property
+    def sessions(self) -> Mapping[str, str]:
+        """By host id, the process that takes part; hosts without one are left out."""
+        return {host: member.session for host, member in self.hosts.items() if member.session}
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
@@ -286,13 +304,14 @@ class TimeReport(Wire):
     pace: Text
     """`max`, or a factor such as `60x`: virtual seconds per wall-clock second."""
     lag_wall_s: float
-    """How far virtual time lags behind the pace, wall-clock seconds: what is overdue, and what is still to be made up
-    for because somebody was away."""
+    """How far virtual time lags behind the pace, wall-clock seconds: overdue time, and time still to be made up for
+    because a participant was away."""
     state: RunPhase
     """`waiting`: for hosts, before the run begins; `gone`: the clock disappeared, and this is its last will."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
-    """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
-    included."""
+    """Hosts that the clock is waiting for."""
+    busy: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
+    """Those of them that answer that they still work."""
     waiting_more: Count = 0
     """How many further hosts there are beyond those named."""
     waiting_wall_s: float = 0.0
@@ -311,12 +330,12 @@ class TimeReport(Wire):
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
-_LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+_LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
 """Keys added after the first release of version 2."""
 
 
 class Control(Wire):
-    """A person's command to the clock, on `control`. Controllers may go on to write version 2, which is the same."""
+    """A person's command to the clock, on `control`. Controllers may still write version 2, which is identical."""
 
     v: Literal[2, 3] = VERSION  # type: ignore[assignment]
     command: Literal["pause", "resume", "step", "pace", "stop"]
@@ -332,12 +351,12 @@ class Control(Wire):
 
 
 class Wake(Wire):
-    """A host holds something from outside the run for its agents, and asks for a round, on `wake/<host>`."""
+    """A host has input from outside the run for its agents, and asks for a round, on `wake/<host>`."""
 
     session: Session
     """The host's session, as in the roster."""
     taken: Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
-    """The last step in which it took what had come from outside; -1: none. A later such step meets the request."""
+    """The last step in which it took input from outside; -1: none. A later such step fulfils the request."""
 
 
 class ResendRequest(Wire):

@@ -1,6 +1,6 @@
 """Access control: which login may read and write which topics, as Mosquitto's ACL file.
 
-The rights follow the table in `broker.protocol.topics`. Every login has a complete section of its own. Mosquitto's
+The rights follow the table in `broker.protocol.topics`. Every login has its own complete section. Mosquitto's
 `pattern` lines would be shorter, but apply to every login: a watcher could then announce itself as a household.
 """
 
@@ -49,14 +49,14 @@ def host_rights(host_id: str) -> Rights:
 DEVICE_PREFIX = "device."
 """Before a real device's id in its login; no household's id begins with it."""
 _TOLD = ("job", "set", "error", "state")
-"""Last levels of the topics on which a real device is told something."""
+"""Last levels of the topics that a real device may read."""
 _SAID = ("announce", "availability", "request", "withdraw", "report", "forecast")
 """Last levels of the topics on which it says something."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceAccess:
-    """A real device that a household's process speaks to."""
+    """A real device that a household's process communicates with."""
 
     host: str
     device: str
@@ -67,7 +67,7 @@ class DeviceAccess:
 
 
 def device_rights(device: str) -> Rights:
-    """Return the rights of a real device: to say something on its own topics, and to read what it is told."""
+    """Return the permissions of a real device: to write its own topics, and to read messages addressed to it."""
     own = f"devices/{encode(device)}"
     return Rights(
         read=_in_any_run("time", *(f"{own}/{part}" for part in _TOLD)),

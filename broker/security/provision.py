@@ -127,7 +127,7 @@ _CA_KEY = "ca.key"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """How the guarded broker should be set up."""
+    """Settings of the guarded broker."""
 
     hosts: tuple[str, ...]
     """Host ids of households, each of which gets a login; existing logins stay."""
@@ -143,12 +143,12 @@ class Guard:
     """Validity of new certificates."""
     owner: Owner | None = None
     devices: tuple[DeviceAccess, ...] = ()
-    """Real devices, each of which gets a login of its own."""
+    """Real devices, each of which gets its own login."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write_guard` did."""
+    """The result of `write_guard`."""
 
     port: int
     names: tuple[str, ...]

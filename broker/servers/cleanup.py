@@ -92,7 +92,7 @@ def _take(leftover: Leftover, delivery: Delivery) -> None:
 
 
 async def remove(bus: Bus, leftover: Leftover) -> None:
-    """Remove the retained messages of a run, and verify that they are gone; a broker may send them in several parts.
+    """Remove the retained messages of a run, and verify the removal; a broker may send them in several parts.
 
     Args:
         bus: Publishes the removals, and searches again.

@@ -1,9 +1,9 @@
 """An embedded broker for machines without Mosquitto: amqtt, with its defects worked around.
 
-It runs in a thread with an event loop of its own. In the agents' loop it would stop whenever they compute, and other
-connected processes would take that for a dead link; its tasks and exceptions would mix with ours; and a cancelled run
-would stop the broker before its clients had disconnected. The cost is a thread switch per message, which is small
-compared with amqtt's own.
+It runs in its own thread and event loop. In the agents' loop it would stop whenever they compute, and other connected
+processes would take that for a dead link; its tasks and exceptions would mix with ours; and a cancelled run would stop
+the broker before its clients had disconnected. The cost is a thread switch per message, which is small compared with
+amqtt's own.
 
 It suffices for a run on one machine. It admits every client that has its login, grants everyone everything, and
 redelivers nothing.
@@ -41,7 +41,7 @@ _matches = lru_cache(maxsize=100_000)(matches)
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What the broker's thread hands to the thread that started it."""
+    """The started broker, as its thread hands it to the thread that started it."""
 
     port: int
     loop: asyncio.AbstractEventLoop

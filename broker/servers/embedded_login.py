@@ -1,6 +1,6 @@
 """Lets clients of the embedded broker in that have its login; amqtt loads the class by its name.
 
-A module of its own, because it imports amqtt, which takes half a second.
+A separate module, because importing amqtt takes half a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class OwnLoginPlugin(BaseAuthPlugin):  # type: ignore[misc]  # amqtt has no type
 
     @dataclass
     class Config:
-        """What amqtt configures it with."""
+        """The plug-in's configuration, set by amqtt."""
 
         user: str = ""
         password: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""What the local brokers have in common."""
+"""Common parts of the local brokers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunningBroker:
     description: str
     """For users: which broker, and where."""
     pid: int | None = None
-    """Its process, if it is a process of its own."""
+    """Its process id, if it runs in a separate process."""
     restart: Callable[[], None] | None = None
     """Has it stop and start again on the same port, soon; None: it does not start again."""
 

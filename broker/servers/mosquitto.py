@@ -224,7 +224,7 @@ async def _spawn(
         # It ends with this process even if that is killed. (`preexec_fn` would be unsafe, since there are threads.)
         command = [guard, "--pdeathsig", "TERM", "--", *command]
     with (folder / "mosquitto.log").open("wb") as log:
-        # In a process group of its own, so that Ctrl-C reaches only this process, which needs the broker to disconnect.
+        # In a separate process group, so that Ctrl-C reaches only this process, which needs the broker to disconnect.
         return await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

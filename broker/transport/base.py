@@ -1,4 +1,4 @@
-"""What a broker offers its clients: bytes on topics.
+"""The interface of a broker to its clients: bytes on topics.
 
 `MemoryBroker` and `MqttBroker` pass the same conformance tests. A bus may lose, duplicate or reorder QoS 0 messages
 when its connection breaks, which it reports with `Reconnected`; the counted rounds repair the damage.
@@ -26,7 +26,7 @@ broker."""
 async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
     """Publish final messages within `LEAVE_WALL_S`.
 
-    They are published in a task of their own, since the leaving task has usually been cancelled.
+    They are published in a separate task, since the leaving task has usually been cancelled.
 
     Args:
         last_words: Publishes them.
@@ -50,7 +50,7 @@ HEADROOM_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes for a client that disappears without disconnecting (MQTT's last will)."""
+    """A message that the broker publishes if a client disappears without disconnecting (MQTT's last will)."""
 
     topic: str
     payload: bytes
@@ -58,7 +58,7 @@ class Will:
 
 
 class Content(Protocol):
-    """What a process publishes: a payload that is encoded when it leaves the process, and only then."""
+    """A payload that is encoded only when it leaves the process."""
 
     def encoded(self) -> bytes:
         """Return it as one payload."""
@@ -96,7 +96,7 @@ class Delivery:
 
     @property
     def size_bytes(self) -> int:
-        """Size of what came from another process; 0 for content of this one, which is not encoded to measure it."""
+        """Size of a payload from another process; 0 for content of this process, which is not encoded yet."""
         return 0 if self._payload is None else len(self._payload)
 
     @property
@@ -116,7 +116,7 @@ class Delivery:
         return protocol.envelopes_of(self.read(protocol.Batch))
 
     def read(self, model: type[ModelT]) -> ModelT:
-        """Return the content. What comes from another process is validated here.
+        """Return the content. A payload from another process is validated here.
 
         Args:
             model: What it must be.
@@ -149,7 +149,8 @@ class Bus(Protocol):
     """One client's connection to a broker."""
 
     on_oversized: Callable[[str, int], None] | None
-    """Called with topic and size in bytes of each message that is dropped because it is too large; None: nobody is."""
+    """Called with topic and size in bytes of each message that is dropped because it is too large; None: they are
+    dropped silently."""
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.
@@ -195,7 +196,7 @@ class Bus(Protocol):
 
 
 class Broker(Protocol):
-    """Where clients connect to."""
+    """A broker that clients can connect to."""
 
     def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
         """Connect a client for the duration of the context.

@@ -1,6 +1,6 @@
 """The endpoint of a broker: URL, login and certificates, from command-line options and environment variables.
 
-A password comes from a file, the environment or the URL. It is never an option of its own, because every user of the
+A password comes from a file, the environment or the URL. It is never a command-line option, because every user of the
 machine can read command lines.
 """
 

@@ -1,4 +1,4 @@
-"""An AsyncAPI 3 document of everything that is said over MQTT, generated from the models that validate it."""
+"""An AsyncAPI 3 document of all MQTT messages, generated from the models that validate them."""
 
 import lazy_loader
 

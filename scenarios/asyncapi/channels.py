@@ -1,4 +1,4 @@
-"""The topics of a run, and what is said on each: one entry a topic."""
+"""The topics of a run and their messages: one entry per topic."""
 
 from __future__ import annotations
 

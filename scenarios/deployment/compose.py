@@ -36,7 +36,7 @@ _HOUSEHOLDS = (
 
 @dataclass(frozen=True, slots=True)
 class ScenarioPlace:
-    """How a container comes to its scenario."""
+    """How a container accesses its scenario."""
 
     argument: str
     """What its command line names."""
@@ -46,7 +46,7 @@ class ScenarioPlace:
 
 @dataclass(frozen=True, slots=True)
 class ComposePlan:
-    """What a Compose file is to hold."""
+    """Settings of a Compose file."""
 
     name: str
     """The scenario's."""
@@ -56,7 +56,7 @@ class ComposePlan:
     seed: int = 1
     """Where SSMIC_SEED gives none."""
     image: str | None = None
-    """An image that is there; None: built from the Dockerfile beside the Compose file."""
+    """An existing image; None: it is built from the Dockerfile next to the Compose file."""
     secrets: Path | None = None
     """What `ssmic broker init` wrote; None: the service `guard` writes it into volumes."""
     broker: str | None = None
@@ -72,7 +72,8 @@ class ComposePlan:
 def place_of(source: str) -> ScenarioPlace:
     """Return how a container comes to the scenario that `source` names on this machine.
 
-    A file is mounted alone, so that a container sees nothing else of its folder, if it names no other files.
+    If the scenario refers to no other files, only its file is mounted, so that a container sees nothing else of the
+    folder.
     """
     path = Path(source)
     if path.is_dir():
@@ -184,7 +185,7 @@ class _Service:
 
 
 def _template() -> Template:
-    # A missing value is an error here and not an empty place in somebody's deployment.
+    # A missing value raises an error instead of leaving a gap in a user's deployment.
     environment = Environment(
         loader=PackageLoader("scenarios.deployment", ""),
         undefined=StrictUndefined,

@@ -1,4 +1,4 @@
-"""What a household's process holds of a scenario: one house, or a few, and nothing of the others."""
+"""Reduces a scenario to the part that a household's process keeps: one or a few houses, and nothing of the others."""
 
 from __future__ import annotations
 

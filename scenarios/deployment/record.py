@@ -15,7 +15,7 @@ from scenarios.simulation import Order, RunRecord, RunSettings, described, recor
 
 @contextmanager
 def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterator[RunRecord]:
-    """Make the results file of a run, or go on with it where the clock's journal has the run already.
+    """Create the results file of a run, or continue it if the clock's journal already contains the run.
 
     The journals are opened first, so that a start that fails leaves no results file behind.
 

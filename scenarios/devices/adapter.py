@@ -1,10 +1,10 @@
-"""What an adapter does: it translates between a device's own topics and the events of its gateway agent."""
+"""The interface of adapters, which translate between a device's own topics and the events of its gateway agent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from agents import DeviceCommand, DeviceEvent
 from broker import SsmicError
@@ -12,7 +12,7 @@ from broker import SsmicError
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published for a device."""
+    """A message to a device."""
 
     topic: str
     payload: bytes
@@ -33,7 +33,7 @@ class MissingLibraryError(SsmicError):
 
 
 class Language(Protocol):
-    """What a device speaks on our own topics instead of our own payloads."""
+    """The payloads that a device uses on our topics instead of our own."""
 
     def speaks(self, payload: bytes) -> bool:
         """Return whether a payload is in this language; others are in ours."""
@@ -52,9 +52,33 @@ class Language(Protocol):
         """
         ...
 
-    def commands(self, command: DeviceCommand) -> Sequence[bytes]:
-        """Return what the device is told on `set`; nothing: it is told in our own form."""
+    def message_id(self, payload: bytes) -> str:
+        """Return the id of a message; empty: it has none."""
         ...
+
+    def answer(self, message_id: str, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the `error` about a message has besides the keys of our own form.
+
+        Args:
+            message_id: The message's.
+            error: The content in our own form.
+        """
+        ...
+
+    def commands(self, command: DeviceCommand) -> Sequence[bytes]:
+        """Return the messages to the device on `set`; empty: it receives the command in our own form."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What the announcement of a device says that is not in the scenario."""
+
+    house: str
+    """Its house; empty: it does not say."""
+    type: Literal["consumer", "producer"]
+    adapter: str
+    """What it speaks."""
 
 
 class Adapter(Protocol):

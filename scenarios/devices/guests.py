@@ -38,7 +38,7 @@ def guest_gateway(device: Device) -> Gateway:
 
 
 def with_guests(scenario: Scenario, guests: int) -> Scenario:
-    """Return a scenario in which every house has at least so many places for guests, of each type."""
+    """Return a scenario in which every house has room for at least this many guests of each type."""
     houses: list[House] = []
     gateways = dict(scenario.gateways)
     producers = dict(scenario.producers)

@@ -1,7 +1,8 @@
-"""The payloads of our own device topics, and what they say; see `docs/devices.md`."""
+"""The payloads of our own device topics and their content; see `docs/devices.md`."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +22,7 @@ from agents import (
 from broker import MAX_CHARACTERS, character_problem
 from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
-from scenarios.devices.moments import EXPECTED, moment_of
+from scenarios.devices.device_times import EXPECTED, moment_of
 from scenarios.scenario import Zone
 
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
@@ -135,8 +136,19 @@ class ForecastPayload(Payload):
     points: Annotated[list[tuple[Moment, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
 
 
+def is_s2(payload: bytes) -> bool:
+    """Return whether a payload is a message of S2, wrapped or not; others are in our own form."""
+    if len(payload) > MAX_BYTES:
+        return False
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and bool({"message", "message_type"} & said.keys())
+
+
 def announcement(payload: bytes) -> AnnouncePayload:
-    """Return what a device announces; raise `MessageError` where it is none."""
+    """Return a device's announcement; raise `MessageError` if it is invalid."""
     return _read(AnnouncePayload, payload)
 
 
@@ -230,7 +242,7 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
 
 
 def check_ahead(key: str, time_s: int, now_s: int) -> None:
-    """Raise `MessageError` if a job's time is too far ahead."""
+    """Raise `MessageError` if a job's `time_s` under `key` is too far after `now_s` (UNIX seconds)."""
     if time_s - now_s > MAX_AHEAD_S:
         raise MessageError(f"{key} is {_days(time_s, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days")
 
@@ -243,7 +255,7 @@ def _moment(value: float | str, key: str, now_s: int, zone: Zone) -> int:
 
 
 WRONG_CLOCK_S = DAY_S
-"""A device whose clock is further from the run's is told so."""
+"""A device whose clock differs from the run's by more receives an error."""
 
 
 def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
@@ -255,7 +267,7 @@ def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
 
 
 def check_clock(key: str, time_s: float, now_s: int) -> None:
-    """Raise `MessageError` if a device's clock is not the run's."""
+    """Raise `MessageError` if a device's clock, `time_s` under `key`, differs too much from the run's, `now_s`."""
     if abs(time_s - now_s) > WRONG_CLOCK_S:
         raise MessageError(f"{key} {time_s:.0f} is not the run's", f"about {now_s}, or no time")
 

@@ -1,4 +1,4 @@
-"""What devices said in a run, second by second: enough to repeat the run without them."""
+"""The messages of devices in a run, second by second, from which the run can be repeated without them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from broker.hosts import Incoming, Instruction
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What a device said, as its agent took it."""
+    """A message of a device, as its agent received it."""
 
     time_s: int
     """Virtual time, UNIX seconds."""
@@ -28,7 +28,7 @@ class ReplayPort:
         """Create a port.
 
         Args:
-            sayings: What was said to the agents of one host, in the order in which it was taken.
+            sayings: Messages to the agents of one host, in the order of delivery.
         """
         self.waiting = asyncio.Event()
         self._due: dict[int, list[Incoming]] = defaultdict(list)
@@ -53,4 +53,4 @@ class ReplayPort:
         self.take(now_s)
 
     async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
-        """See `Port.carry_out`: there is nobody to tell."""
+        """See `Port.carry_out`: there is no device to instruct."""

@@ -1,4 +1,4 @@
-"""What must come out of a run: a small language of conditions, and their values."""
+"""Expectations of a run: a small language of conditions, and their evaluation."""
 
 import lazy_loader
 

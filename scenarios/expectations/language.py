@@ -110,7 +110,7 @@ def names_in(node: Node) -> tuple[Name, ...]:
 
 
 def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -> list[str]:
-    """Return what is wrong with a condition; empty if nothing is.
+    """Return the problems of a condition; empty if it is valid.
 
     Args:
         text: The condition.
@@ -154,7 +154,7 @@ def compute(node: Node, value_of: Callable[[Name], Value]) -> Value:
 
     Args:
         node: The condition.
-        value_of: Returns the value of a name; None where there is none, as of a job without a contract.
+        value_of: Returns the value of a name; None if it has none, such as a job without a contract.
     """
     match node:
         case Literal(value=value):

@@ -56,7 +56,7 @@ def judge(results: ResultsReader, run: int, figures_of: Figures) -> tuple[Verdic
 
 
 def judge_so_far(results: ResultsReader, run: int, now_s: int) -> tuple[Verdict | None, ...]:
-    """Return the verdicts on expectations with a time that a run, which goes on, has passed; in the order of the file.
+    """Return the verdicts on expectations whose time a run in progress has passed, in the order of the file.
 
     Args:
         results: The simulation's results so far.
@@ -123,7 +123,7 @@ class _Run:
         self._scenario: Scenario = results.scenario_of(run)
         self._jobs = {job.job_id: job for job in self._scenario.jobs}
         self._ledger: Sequence[LedgerEntry] = results.ledger(run)
-        # The file of a run that goes on says when something was sent last, not what its clock shows.
+        # The file of a run in progress contains the time of the last message, not that of the clock.
         self._end_s = self._info.end_s if reached_s is None else reached_s
         if at_s is not None:
             self._ledger = [before for entry in self._ledger if (before := _until(entry, at_s)) is not None]

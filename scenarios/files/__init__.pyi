@@ -4,14 +4,6 @@ from .build import (
     JobIds as JobIds,
     build_scenario as build_scenario,
 )
-from .coverage import (
-    MoveStart as MoveStart,
-    Note as Note,
-    Remedy as Remedy,
-    RunDays as RunDays,
-    ShiftForecasts as ShiftForecasts,
-    coverage_notes as coverage_notes,
-)
 from .document import (
     Document as Document,
 )
@@ -28,9 +20,6 @@ from .dump import (
 from .entries import (
     ProductionEntry as ProductionEntry,
 )
-from .faults import (
-    load_faults as load_faults,
-)
 from .keys import (
     UnknownKeyError as UnknownKeyError,
     keys_inside as keys_inside,
@@ -39,15 +28,8 @@ from .keys import (
     put as put,
     takes_single_value as takes_single_value,
 )
-from .measured import (
-    MEASURED_SUFFIXES as MEASURED_SUFFIXES,
-    UNITS as UNITS,
-    Measured as Measured,
-    MeasuredFormat as MeasuredFormat,
-    head_of as head_of,
-    is_measured as is_measured,
-    read_measured as read_measured,
-    zone_of as zone_of,
+from .lab_faults import (
+    load_faults as load_faults,
 )
 from .model import (
     VERSION as VERSION,
@@ -59,9 +41,7 @@ from .parse import (
     load_text as load_text,
     plain_content as plain_content,
 )
-from .price_model import (
-    CommunityEntry as CommunityEntry,
-)
+from .prices import CommunityEntry as CommunityEntry
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
@@ -76,24 +56,32 @@ from .read import (
     read_text as read_text,
 )
 from .series import (
+    MEASURED_SUFFIXES as MEASURED_SUFFIXES,
+    UNITS as UNITS,
+    Measured as Measured,
+    MeasuredFormat as MeasuredFormat,
+    MoveStart as MoveStart,
+    Note as Note,
+    Remedy as Remedy,
+    RunDays as RunDays,
     SeriesReader as SeriesReader,
+    ShiftForecasts as ShiftForecasts,
     cap_problems as cap_problems,
+    coverage_notes as coverage_notes,
+    head_of as head_of,
+    is_measured as is_measured,
     known as known,
+    read_measured as read_measured,
     read_points as read_points,
     read_referred as read_referred,
     read_series as read_series,
     series_problems as series_problems,
+    zone_of as zone_of,
 )
 from .sharing_notes import (
     supply_notes as supply_notes,
 )
-from .timeline_build import (
-    event_action as event_action,
-)
-from .timeline_model import (
-    EVENT_ENTRIES as EVENT_ENTRIES,
-    duration_s as duration_s,
-)
+from .timeline import EVENT_ENTRIES as EVENT_ENTRIES, duration_s as duration_s, event_action as event_action
 from .times import (
     MAX_TIME_S as MAX_TIME_S,
     counts_from_start as counts_from_start,

@@ -15,13 +15,13 @@ from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
-from scenarios.files.faults import build_faults
+from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
-from scenarios.files.price_build import build_community, build_tariff
+from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
-from scenarios.files.timeline_build import Known, build_expectations, build_timeline
+from scenarios.files.timeline import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
 from scenarios.scenario import (
@@ -141,8 +141,7 @@ class _ScenarioBuilder:
         for i in range(len(file.houses)):
             self._house(i)
         if file.supply == "shared":
-            problems = sharing_problems(file.promise, file.strategy, has_real_devices=bool(self.gateways))
-            for key, problem in problems.items():
+            for key, problem in sharing_problems(file.promise, file.strategy).items():
                 self.collector.at((key,), problem)
         jobs = self._jobs()
         start_s = self.series.start_s
@@ -251,7 +250,7 @@ class _ScenarioBuilder:
     def _gateway(
         self, device: Device, entry: ConsumerEntry | ProducerEntry, gateway: GatewayEntry, path: KeyPath
     ) -> None:
-        """Take note that a device is real."""
+        """Record that a device is real."""
         gateway_id = gateway.id or device.id
         if gateway_id in self.gateway_ids:
             other = self.collector.locate(self.gateway_ids[gateway_id])

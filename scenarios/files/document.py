@@ -41,7 +41,7 @@ class Document:
         write_text(self.text, path)
 
     def value(self, path: KeyPath = ()) -> Any:  # noqa: ANN401 - any YAML value
-        """Return the plain value at a path; None where there is none."""
+        """Return the plain value at a path; None if there is none."""
         node: Any = parse_yaml(self.text, "")
         for part in path:
             try:
@@ -59,7 +59,10 @@ class Document:
         return []
 
     def scenario(self, where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
-        """Return the scenario that it describes; raise `ScenarioError` where it is not valid. See `load_text`."""
+        """Return the scenario that it describes; raise `ScenarioError` if it is invalid.
+
+        See `load_text` for `where`, `folder` and `allow_outside`.
+        """
         return load_text(self.text, where, folder, allow_outside=allow_outside)
 
     def with_value(self, path: KeyPath, value: object) -> Document:

@@ -15,12 +15,12 @@ from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
-from scenarios.files.faults import fault_entry
+from scenarios.files.lab_faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
-from scenarios.files.price_dump import community_entry, tariff_entry
+from scenarios.files.prices import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
 from scenarios.files.series import constant_w
-from scenarios.files.timeline_dump import expect_entries, timeline_entries
+from scenarios.files.timeline import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
 from scenarios.files.yaml_nodes import resolve
@@ -173,7 +173,7 @@ def producer_entry(
 
 
 def base_load_entry(base_load: CumulativeSeries, start_s: int, zone: ZoneInfo | None = None) -> dict[str, Any]:
-    """Return a house's base load as a file entry; arguments as those of `producer_entry`."""
+    """Return a house's base load as a file entry; see `producer_entry` for `start_s` and `zone`."""
     power_w = constant_w(base_load, start_s)
     return {"points": _points(base_load, start_s, zone)} if power_w is None else {"constant_w": power_w}
 

@@ -119,6 +119,6 @@ class ProductionEntry(FileEntry):
 
 
 class BaseLoadEntry(ProductionEntry):
-    """What a house draws beside its jobs: `constant_w`, or a series in one of the forms of `actual`."""
+    """A house's consumption besides its jobs: `constant_w`, or a series in one of the forms of `actual`."""
 
     constant_w: Power | None = Field(None, description="The same power at all times, W")

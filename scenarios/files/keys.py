@@ -24,7 +24,7 @@ class UnknownKeyError(ValueError):
 
 
 def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
-    """Return the value at a path of plain data; None where there is none."""
+    """Return the value at a path of plain data; None if there is none."""
     for part in path:
         try:
             content = content[part]

@@ -1,6 +1,6 @@
 """The YAML format, version 1: its keys and types. Checks that span several values are in `scenarios.files.build`.
 
-The JSON schema beside this module is generated from it (`python -m scenarios.files.schema`).
+The JSON schema next to this module is generated from it (`python -m scenarios.files.schema`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from scenarios.files.entries import (
     Unit,
     ZoneOfTimes,
 )
-from scenarios.files.price_model import CommunityEntry, PriceEntry
-from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
+from scenarios.files.prices import CommunityEntry, PriceEntry
+from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
 
 VERSION = 1
@@ -36,7 +36,7 @@ VERSION = 1
 
 
 class LoadProfileEntry(FileEntry):
-    """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
+    """The load of one run of a device, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
     file: str | None = Field(
@@ -54,7 +54,7 @@ class LoadProfileEntry(FileEntry):
 
 
 class Issued(FileEntry):
-    """What holds from some time on."""
+    """A value that applies from its time of issue."""
 
     issued: Time = Field(description="When the producer learns of it")
 
@@ -134,7 +134,7 @@ class JobEntry(FileEntry):
 
 
 class TariffEntry(FileEntry):
-    """What energy costs and what it emits; a price is a number, or varies in time."""
+    """Prices and emissions of energy; a price is a number, or varies over time."""
 
     import_eur_per_kwh: PriceEntry = Field(description="Bought from the grid")
     feed_in_eur_per_kwh: PriceEntry = Field(description="Sold to the grid")
@@ -143,7 +143,7 @@ class TariffEntry(FileEntry):
 
 
 class FaultEntry(FileEntry):
-    """What fails in a lab, and when: a device, or the broker."""
+    """A fault in a lab: a device or the broker that fails, and when."""
 
     device: str | None = Field(
         None, min_length=1, description="<house>/<device> or <house>/meter; * stands for anything"

@@ -64,7 +64,7 @@ class ProblemCollector:
         self.stop_if_too_many()
 
     def stop_if_too_many(self) -> None:
-        """Raise `ScenarioError` if nobody would read a longer list, and add why it ends."""
+        """Raise `ScenarioError` if the list is too long to be useful, and add why it ends."""
         if len(self.problems) >= MOST_PROBLEMS:
             self.problems = [*self.problems[: MOST_PROBLEMS - 1], Problem(self.locate(()), TOO_MANY)]
             raise ScenarioError(self.problems)

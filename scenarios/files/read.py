@@ -46,7 +46,7 @@ def read_bytes(path: Path, where: str, *, any_kind: bool = False) -> bytes:
     try:
         if path.is_dir():
             raise ScenarioError([Problem(where, "is a folder, a file is expected")])
-        # A pipe that nobody writes to would be opened for ever.
+        # Opening a pipe without a writer would block forever.
         with open(os.open(path, os.O_RDONLY | (0 if any_kind else os.O_NONBLOCK)), "rb") as file:  # noqa: PTH123 - as above
             if not any_kind and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ScenarioError([Problem(where, "is a pipe, a device or a socket; a file is expected")])

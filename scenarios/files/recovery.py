@@ -15,7 +15,7 @@ from scenarios.files.entries import UNKNOWN
 from scenarios.files.model import VERSION, TariffEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
-from scenarios.files.timeline_model import MAX_SPAN_S
+from scenarios.files.timeline import MAX_SPAN_S
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
@@ -217,7 +217,7 @@ def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: Unresolved
 
 
 def _remember_job(path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
-    """Remember the id of a job; where it has none of its own, it is made of house and device."""
+    """Remember the id of a job; a job without an id gets one from house and device."""
     if len(path) != 2 or not isinstance(gone, dict):
         unresolved.every_job = True
     elif gone.get("id") is not None:

@@ -1,6 +1,6 @@
 """JSON schema of scenario files, for editors with completion and validation.
 
-`python -m scenarios.files.schema` regenerates the file beside this module.
+`python -m scenarios.files.schema` regenerates the file next to this module.
 """
 
 from __future__ import annotations

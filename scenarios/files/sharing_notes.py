@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.scheduling import INSERTION
 from agents.sharing import SupplySettings
 from scenarios.events import SwitchAlgorithm
-from scenarios.files.coverage import Note
+from scenarios.files.series import Note
 from scenarios.scenario import Scenario
 
 NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"

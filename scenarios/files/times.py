@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from scenarios.files.timeline_model import after_start_s
+from scenarios.files.timeline import after_start_s
 from scenarios.scenario import Zone
 
 MAX_TIME_S = 253_402_300_799
@@ -142,7 +142,7 @@ def offset_of(value: int | str) -> int:
 
 
 def format_after_start(time_s: int, start_s: int, zone: ZoneInfo | None = None) -> str:
-    """Return `HH:MM[:SS]` after the start, or an ISO time where that is before the start or weeks later."""
+    """Return `time_s` in `zone` as `HH:MM[:SS]` after `start_s`, or as ISO time if it is before that or weeks later."""
     after_s = time_s - start_s
     if zone is not None:
         local, begin = (datetime.fromtimestamp(s, zone) for s in (time_s, start_s))

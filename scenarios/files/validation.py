@@ -24,10 +24,10 @@ from scenarios.files.model import (
     ProducerEntry,
     ScenarioFile,
 )
-from scenarios.files.price_model import PRICE_FORMS
+from scenarios.files.prices import PRICE_FORMS
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
-from scenarios.files.timeline_model import EVENT_ENTRIES
+from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _MAX_ROUNDS = 10
@@ -204,7 +204,7 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
 
 
 def report_errors(tree: dict[str, Any], error: ValidationError, path: KeyPath, collector: ProblemCollector) -> None:
-    """Report the errors of a part that was validated alone.
+    """Report the errors of a part that was validated separately.
 
     Args:
         tree: The file's content, as far as there is any.

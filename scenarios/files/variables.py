@@ -25,7 +25,7 @@ _USE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Included:
-    """Where the parts of included files stand, by key path in the joined tree."""
+    """The origin of the parts from included files, by key path in the merged tree."""
 
     def __init__(self) -> None:
         self.places: dict[tuple[str | int, ...], tuple[str, Any, tuple[str | int, ...]]] = {}

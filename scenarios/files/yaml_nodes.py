@@ -1,4 +1,4 @@
-"""Where each value of a YAML text stands, to the character: what editing a text in place needs to know.
+"""The position of each value in a YAML text, to the character, for editing a text in place.
 
 Why not `yaml.compose`, which has nodes with their places: it builds the whole tree before anything can refuse it, and
 its recursion in C ends the process with a segmentation fault at 100,000 nested lists, which are 100 kB. Events let the
@@ -301,7 +301,7 @@ class Span:
     column: int
     """Of its first character."""
     flow: bool = True
-    """A list or mapping in brackets; else one in lines of its own."""
+    """Whether a list or mapping is in brackets; otherwise it has a line per item."""
     value: object = None
     """Of a scalar."""
     entries: list[Entry] = field(default_factory=list)
@@ -396,7 +396,7 @@ class _SpanBuilder:
 def _scalar(event: yaml.ScalarEvent, text: str) -> Span:
     start, column, end = _marks(event)
     while end > start and text[end - 1] in " \r\n":
-        # A block scalar goes on to where the next token begins.
+        # A block scalar extends to the beginning of the next token.
         end -= 1
     value = resolve(event.value) if event.implicit[0] else event.value
     return Span("scalar", start, end, column, value=value)

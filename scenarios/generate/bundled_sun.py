@@ -1,7 +1,7 @@
-"""The sun of the bundled scenarios' files: that of `scenarios.generate.solar` before it had cell temperatures.
+"""The clear-sky model of the bundled scenarios' files: `scenarios.generate.solar` before it had cell temperatures.
 
-The files keep it, so that their ledgers stay what they are. It gives 18 to 20 % more than pvlib in June, and 6 to 16 %
-less in December.
+The files keep it, so that their ledgers do not change. It gives 18 to 20 % more than pvlib in June, and 6 to 16 % less
+in December.
 
 Clear sky: beam irradiance by Meinel and Meinel, *Applied Solar Energy* (1976), with the air mass of Kasten and Young
 (Applied Optics 28 (1989) 4735); diffuse irradiance as a tenth of the beam, isotropic. Tilted plane: Liu and Jordan
@@ -18,7 +18,7 @@ from scenarios.generate.solar import ClearSkyPower, Roof, Site
 _EXTRATERRESTRIAL_W_PER_M2 = 1361.0
 _GROUND_REFLECTS = 0.2
 _PERFORMANCE = 0.85
-"""Performance ratio: what is left of the rated power after heat, wiring, soiling and inverter."""
+"""Performance ratio: the share of the rated power after losses by heat, wiring, soiling and inverter."""
 
 DARK = ClearSkyPower(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
 
@@ -80,7 +80,7 @@ def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     )
     from_ground = (beam_w_per_m2 * height + diffuse_w_per_m2) * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
     return ClearSkyPower(
-        # Rated power is given at 1000 W/m2: so many W/m2 on the plane are as many W per kWp, less the losses.
+        # Rated power refers to 1000 W/m2, so 1 W/m2 on the plane gives 1 W per kWp, minus losses.
         beam_w=_PERFORMANCE * beam_w_per_m2 * max(0.0, facing),
         diffuse_w=_PERFORMANCE * (diffuse_w_per_m2 * (1 + math.cos(tilt)) / 2 + from_ground),
         horizontal_beam_w=_PERFORMANCE * beam_w_per_m2 * height,

@@ -98,7 +98,7 @@ class Roofs:
         return power_of(self._haze * (clear.beam * through + clear.diffuse + scattered), self._ambient)
 
     def _actual_w(self, tilt_deg: float, azimuth_deg: float, delay_min: int) -> FloatArray:
-        """Return the mean power of each step of `ACTUAL_STEP_MIN`, under clouds that come so many minutes late."""
+        """Return the mean power of each step of `ACTUAL_STEP_MIN`, under clouds delayed by some minutes."""
         late = np.concatenate([np.full(delay_min, self._through[0]), self._through[: len(self._through) - delay_min]])
         return _steps(self._power_w(self._clear(tilt_deg, azimuth_deg), late), ACTUAL_STEP_MIN)
 
@@ -136,7 +136,10 @@ def _moving_mean(values: FloatArray, width: int) -> FloatArray:
 
 
 def pvlib_irradiance(site: Site, tilt_deg: float, azimuth_deg: float, times_s: FloatArray) -> Irradiance:
-    """Return the clear sky's irradiance on a plane as pvlib computes it, with the models of `scenarios.generate.solar`.
+    """Return pvlib's clear-sky irradiance on a plane, with the models of `scenarios.generate.solar`.
+
+    The plane at `site` has the tilt `tilt_deg` and the azimuth `azimuth_deg` (clockwise from north); `times_s` are UNIX
+    seconds, shape (times,). Irradiance is in W/m2, shape (times,).
 
     Raises:
         ImportError: pvlib is not installed.

@@ -1,4 +1,4 @@
-"""What households own and how often they use it; numbers for Germany, near published statistics.
+"""Equipment of households and how often they use it; numbers for Germany, close to published statistics.
 
 - Sizes of households: Destatis, Mikrozensus: 42 % of one person, 34 % of two, 12 % of three, 9 % of four, 3 % of five
   and more in 2018; 41 % of one person in 2022.
@@ -31,7 +31,7 @@ YEARLY_KWH: Mapping[int, float] = MappingProxyType({1: 1900, 2: 2700, 3: 3500, 4
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a kind of device is spread and used."""
+    """Ownership and use of a kind of device."""
 
     habit: str
     """Device of the habit in `scenarios.generate.habits`."""

@@ -1,4 +1,4 @@
-"""Writes a generated neighbourhood: one YAML file and, for long series, tables beside it."""
+"""Writes a generated neighbourhood: one YAML file and, for long series, tables next to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scenarios.scenario import Zone
 
 SeriesFormat = Literal["inline", "csv", "parquet"]
 INLINE_ROOF_DAYS = 60
-"""With more roofs times days, series are better beside the file."""
+"""With more roofs times days, series are written into tables next to the file."""
 INLINE_HOUSE_DAYS = 2_000
 """The same for houses times days, as each house has a base load."""
 
@@ -84,7 +84,9 @@ def _issue_name(day: int, hour: int) -> str:
 
 
 def write_series(made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
-    """Write the tables of a neighbourhood into a folder and return their paths.
+    """Write the tables of the neighbourhood `made` into `folder` and return their paths.
+
+    Their names begin with `beside`; `kind` is the file format.
 
     Raises:
         ScenarioWriteError: A table cannot be written, or is Parquet and pyarrow is not installed.

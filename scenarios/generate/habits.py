@@ -1,4 +1,4 @@
-"""When households run their devices: programmes, time of day and flexibility of each kind of device."""
+"""Habits of households: programmes, time of day and flexibility of each kind of device."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LAST_START_H = 23
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How a kind of device is used."""
+    """The use of a kind of device."""
 
     device: str
     name: str
     weight: float
-    """Relative frequency; in a neighbourhood, about so many of a hundred runs are of this kind."""
+    """Relative frequency; in a neighbourhood, about this percentage of runs is of this kind."""
     programmes: tuple[tuple[str, float], ...]
     """Load profiles and their relative frequencies."""
     opens_h: tuple[Range, ...]
@@ -34,7 +34,7 @@ class Habit:
 
     @property
     def is_background(self) -> bool:
-        """Whether it starts by itself, at any second, and hardly waits."""
+        """Whether it starts automatically, at any second, and can hardly wait."""
         return self.waits_min[1] < SHORTEST_WAIT_MIN
 
 

@@ -44,7 +44,7 @@ _BASE_LOAD_LEVELS_W = (60, 90, 120, 160, 200, 250, 300, 360, 430, 520)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorSpec:
-    """What is to be generated."""
+    """Settings of a generated neighbourhood."""
 
     houses: int
     days: int = 1
@@ -63,7 +63,7 @@ class GeneratorSpec:
     flexibility: float = 1.0
     """How long households wait, as a multiple of the usual; 0: jobs start within five minutes."""
     days_off: frozenset[date] = frozenset()
-    """Holidays beside those of all Germany."""
+    """Holidays in addition to those of all Germany."""
     name: str = ""
     sun: Sun = clear_irradiance
 

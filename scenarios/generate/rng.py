@@ -1,7 +1,7 @@
 """Random numbers that are the same on every machine and with every Python version.
 
 Python guarantees the sequence of `Random.random` for a given seed, but not that of its other methods. So everything
-here is derived from that method alone.
+here is derived only from that method.
 """
 
 from __future__ import annotations

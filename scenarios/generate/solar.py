@@ -1,4 +1,4 @@
-"""Position of the sun, and what a roof produces under a clear sky; within 5 % of pvlib's daily energy.
+"""Position of the sun, and production of a roof under a clear sky; within 5 % of pvlib's daily energy.
 
 Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
 to Solar Radiation* (1983), chapter 1. Clear sky: the simplified Solis model (Ineichen, Solar Energy 82 (2008) 758) for
@@ -20,7 +20,7 @@ from agents import FloatArray
 _SOLAR_CONSTANT_W_PER_M2 = 1366.1
 _GROUND_REFLECTS = 0.2
 _SYSTEM = (1 - 0.140757) * 0.96
-"""What is left after soiling, shading, wiring and the like, and the inverter."""
+"""Efficiency after soiling, shading, wiring and similar losses, and the inverter."""
 _PER_KELVIN = -0.004
 _HEATS = math.exp(-2.98 - 0.0471)
 """Module above ambient temperature, K per W/m2, at a wind of 1 m/s."""
@@ -71,7 +71,7 @@ class Irradiance:
     """Irradiance on a plane under a clear sky at several times, W/m2, shape (times,)."""
 
     beam: FloatArray
-    """Direct, with what surrounds the sun, after the glass."""
+    """Direct irradiance, including circumsolar, behind the glass."""
     diffuse: FloatArray
     """From the rest of the sky and the ground, after the glass."""
     horizontal_beam: FloatArray
@@ -127,7 +127,10 @@ def _day_of_year(time_s: int) -> int:
 
 
 def ambient_c(site: Site, times_s: FloatArray) -> FloatArray:
-    """Return typical temperatures of sunny hours, degrees Celsius: those of central Europe, by season."""
+    """Return typical central European temperatures of sunny hours at `times_s`, UNIX seconds, by season.
+
+    The temperatures at `site` are in degrees Celsius, of the same shape as `times_s`.
+    """
     share_of_year = (times_s / 86_400 / 365.2425) % 1.0
     season = np.cos(2 * np.pi * (share_of_year - 20 / 365)) * (1 if site.latitude_deg >= 0 else -1)
     return np.asarray(14.0 - 7.0 * season, dtype=np.float64)

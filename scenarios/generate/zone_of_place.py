@@ -12,7 +12,7 @@ _GERMANY = (47.0, 55.2, 5.5, 15.2)
 
 
 def usual_zone(site: Site) -> tzinfo:
-    """Return German time in and around Germany, otherwise the whole hour nearest to the sun's time."""
+    """Return German time in and around Germany, otherwise the whole hour nearest to solar time."""
     south, north, west, east = _GERMANY
     if south <= site.latitude_deg <= north and west <= site.longitude_deg <= east:
         return ZoneInfo("Europe/Berlin")

@@ -1,7 +1,7 @@
-"""Publishes a run for Home Assistant while it goes on, and takes everything back at its end.
+"""Publishes a run for Home Assistant while it is in progress, and removes everything at its end.
 
-Takes no part in the run: it reads where the run stands, twice a second, and has a connection of its own. A failure here
-is logged, and the run goes on.
+It does not influence the run: it reads the run's state twice a second, and has its own connection. A failure here is
+logged, and the run continues.
 """
 
 from __future__ import annotations

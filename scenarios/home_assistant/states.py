@@ -1,4 +1,4 @@
-"""What Home Assistant is told of a run at a moment: pure, from the ledger and the scenario."""
+"""The states of a run's entities in Home Assistant, computed from the ledger and the scenario; pure functions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
-from scenarios.realised import Realised
+from scenarios.realised_scenario import Realised
 from scenarios.scenario import ProducerSeries, Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run is."""
+    """The state of a run at a moment."""
 
     now_s: int
     """Virtual time, UNIX seconds."""

@@ -32,7 +32,7 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
 
     Args:
         source: Folder or file; its content decides on the format, not its name.
-        jobs: A jobs XML for a neighbourhood; None: no further jobs, or the loads beside a GreenCharge neighbourhood.
+        jobs: A jobs XML for a neighbourhood; None: no further jobs, or the loads next to a GreenCharge neighbourhood.
         loads: Folders with load profiles that a neighbourhood refers to.
 
     Raises:

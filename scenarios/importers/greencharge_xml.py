@@ -1,10 +1,10 @@
 """Imports the XML of GreenCharge's simulator: a `<Neighborhood>`, and its loads in a second file.
 
 Schedulable devices become consumers with jobs, charging sessions of cars too: a job whose window is the stay at the
-charging point, with the energy from the state of charge at arrival to the target. Heaters, coolers and background
-loads become the base load of their house. Profiles are files of lines `UNIX-seconds cumulative-Wh` in `Inputs/`
-beside the XML's folder; of all times only the time of day counts, as in the simulator. Batteries, prices, the energy
-mix and limits of power are left out. What is assumed and left out is said in notes.
+charging point, with the energy from the state of charge at arrival to the target. Heaters, coolers and background loads
+become the base load of their house. Profiles are files of lines `UNIX-seconds cumulative-Wh` in `Inputs/` next to the
+XML's folder; only the time of day of all times is used, as in the simulator. Batteries, prices, the energy mix and
+power limits are omitted. Notes list assumptions and omissions.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
 
     Args:
         path: The neighbourhood.
-        jobs: Its loads; None: those beside it, by the simulator's names, else no jobs.
-        loads: Folders with profiles, in addition to `Inputs/` beside the folder of the XML.
+        jobs: Its loads; None: those next to it, by the simulator's names, else no jobs.
+        loads: Folders with profiles, in addition to `Inputs/` next to the folder of the XML.
 
     Raises:
         ScenarioError: A file cannot be used; carries the problems of both.
@@ -200,7 +200,7 @@ class _Profiles:
     _read: dict[str, _Series | None] = field(default_factory=dict)
 
     def series(self, name: str) -> _Series | None:
-        """Return the content of a profile's file; None: there is none, or it has problems, which are reported."""
+        """Return the content of a profile's file; None: it is missing, or has problems, which are reported."""
         if name not in self._read:
             self._read[name] = self._found(name)
         return self._read[name]
@@ -304,7 +304,7 @@ class _Conversion:
                 self._of.setdefault((home_id, canonical(element.value("id") or "")), []).append(element)
 
     def _choose_date(self) -> None:
-        """Run on the day of the first production: the season decides about the sun; the input names no other day."""
+        """Run on the day of the first production: production depends on the season, and no other day is named."""
         names = [
             _profile_name(entry)
             for home_id, _, home in _homes(self.root)
@@ -463,7 +463,7 @@ class _Conversion:
         )
 
     def _stored(self, file_name: str) -> str:
-        """Return the name in the scenario of a file's profile; where there is no such file, the name alone."""
+        """Return the name in the scenario of a file's profile; without such a file, just the name."""
         name, series = _stem(file_name), self.profiles.series(file_name)
         if series is not None:
             self.profiles.used.setdefault(name, series.load_profile())
@@ -528,7 +528,7 @@ def _unit_wh(car: Element) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Charge:
-    """What a car takes in a session: full power up to a state of charge, and a share of it above."""
+    """The load of a car in a session: full power up to a state of charge, and a share of it above."""
 
     energy_wh: float
     fast_wh: float

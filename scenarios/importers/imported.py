@@ -37,7 +37,7 @@ class Imported:
     """Self-contained: it refers to no other file."""
     scenario: Scenario
     notes: tuple[str, ...] = ()
-    """What was assumed where the input says nothing, and what was left out; one sentence each."""
+    """Assumptions where the input has no information, and omissions; one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

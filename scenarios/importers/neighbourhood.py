@@ -61,7 +61,7 @@ class InputHouse:
     name: str = ""
     """Empty: it is named after its id."""
     base_load: tuple[tuple[int, float], ...] = ()
-    """What it draws beside its jobs: UNIX seconds and cumulative Wh; empty: nothing."""
+    """Consumption besides its jobs: UNIX seconds and cumulative Wh; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

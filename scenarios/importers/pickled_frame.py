@@ -164,7 +164,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
         raise PickleError(f"an array of at most {MAX_ROWS} numbers is expected")
     rows, columns = shape if dimensions == 2 else (1, shape[0])
     if isinstance(data, list):
-        # Objects are listed row by row, whatever their order in memory.
+        # Objects are listed row by row, regardless of their order in memory.
         values, fortran = data, False
     else:
         values = _numbers(data, dtype)

@@ -188,7 +188,7 @@ class _FolderReader:
 
 
 def _read_forecast(path: Path, issued_s: int | None) -> Forecast:
-    """Return the forecast in a file; where the time of issue is not known, only what is wrong with it matters."""
+    """Return the forecast in a file; without a time of issue, only its problems are of interest."""
     fewest = partial(fewest_rows, issued_s=issued_s)
     times_s, energies_wh = read_points(path, str(path), from_zero=False, fewest=fewest)
     return make_forecast(times_s, energies_wh, times_s[0] if issued_s is None else issued_s)
@@ -257,7 +257,7 @@ def parse_producer_house(producer: str) -> str:
 
 
 def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
-    """Return what was assumed and what was left out."""
+    """Return the assumptions and omissions."""
     notes = forecast_notes((f"{PREDICTIONS}/{line.file}", line.forecast) for line in forecasts)
     homeless = [line.producer for line in forecasts if _HOUSE.search(line.producer) is None]
     if homeless:

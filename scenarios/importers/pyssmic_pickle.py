@@ -75,7 +75,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     Args:
         path: The pickle.
         jobs: A jobs XML; its jobs are added to those in the pickle. None: no further jobs.
-        loads: Folders with load profiles for devices that have none, in addition to `loads/` beside the file.
+        loads: Folders with load profiles for devices that have none, in addition to `loads/` next to the file.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.

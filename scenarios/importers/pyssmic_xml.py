@@ -216,7 +216,7 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     Args:
         path: The neighbourhood.
         jobs: Its jobs; None: no jobs.
-        loads: Folders with load profiles, in addition to `loads/` beside the files.
+        loads: Folders with load profiles, in addition to `loads/` next to the files.
 
     Raises:
         ScenarioError: A file cannot be used; carries the problems of both.

@@ -1,8 +1,8 @@
 """Reading a pickle without unpickling: its instructions are followed, but nothing in them is ever called.
 
-What a pickle names (`os.system`, `pandas.DataFrame`) becomes a `Global`, an inert name; what it would call or create
-becomes an `Object` that says so. Nothing is imported, no attribute is set, and a name that is not on the caller's list
-ends the reading. So there is no way from a file to code, whatever stands in it.
+A name in a pickle (`os.system`, `pandas.DataFrame`) becomes a `Global`, an inert name; a call or an instance becomes an
+`Object` that describes it. Nothing is imported, no attribute is set, and a name that is not on the caller's list ends
+the reading. So no file can execute code, regardless of its content.
 
 Why not `pickle.Unpickler` with a `find_class` that returns inert classes: it runs no foreign code either, but it hashes
 the keys of dictionaries, and a key of a million nested tuples (1 MB) ends the process with a segmentation fault. It
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 MAX_STEPS = 5_000_000
-"""Instructions of one pickle; what comes after them counts as cut off."""
+"""Maximum number of instructions in a pickle; a longer one counts as truncated."""
 
 
 class PickleError(ValueError):
@@ -49,7 +49,7 @@ class ForeignNameError(PickleError):
 
 @dataclass(slots=True, eq=False)
 class Object:
-    """What would be made by calling `made_by` with `arguments`, and then given `state`."""
+    """The description of an object made by calling `made_by` with `arguments`, and then setting `state`."""
 
     made_by: Global
     arguments: tuple[Any, ...]
@@ -59,7 +59,7 @@ class Object:
 
     @property
     def kind(self) -> Global:
-        """What it is an instance of; protocols 0 and 1 have the class as an argument."""
+        """Its class; protocols 0 and 1 have the class as an argument."""
         if self.made_by.name == "_reconstructor" and self.arguments and isinstance(self.arguments[0], Global):
             return self.arguments[0]
         return self.made_by
@@ -215,7 +215,7 @@ class _Reader:
         if isinstance(target, Object):
             target.items.extend(pairs)
         else:
-            # Only plain keys: hashing anything else would be deep, and nobody looks for it.
+            # Only plain keys: hashing others would be deep, and no reader looks for them.
             target.update((key, value) for key, value in pairs if isinstance(key, str | int | float | bool | None))
 
     def _misplaced(self) -> NoReturn:
@@ -315,5 +315,5 @@ def short(value: object) -> str:
         return str(value.kind)[:60]
     if isinstance(value, str | bytes | float | bool | None):
         return repr(value[:40] if isinstance(value, str | bytes) else value)
-    # Whatever else may be of any size and depth.
+    # All others may be of any size and depth.
     return f"a value of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""A lab: the devices of a scenario, emulated on MQTT for a controller from outside, and what came of its control."""
+"""A lab: the devices of a scenario, emulated on MQTT for an external controller, and the results of its control."""
 
 import lazy_loader
 

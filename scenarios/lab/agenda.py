@@ -1,4 +1,4 @@
-"""What is to be done, in the order of virtual time."""
+"""The pending actions of a lab, in the order of virtual time."""
 
 from __future__ import annotations
 
@@ -52,4 +52,4 @@ class Agenda:
             if doing is not None:
                 await doing
             if len(self.lags_wall_s) % 64 == 0:
-                await asyncio.sleep(0)  # what came in takes its turn
+                await asyncio.sleep(0)  # let waiting messages take their turn

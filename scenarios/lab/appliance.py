@@ -1,7 +1,7 @@
 """A load behind a plug: it has a programme to run, and draws its profile while it has power.
 
-Power is cut and restored by the plug; the appliance goes on where it was, or begins again if it forgets. Times are
-whole UNIX seconds of virtual time.
+The plug cuts and restores power; the appliance continues where it was, or starts over if it forgets. Times are whole
+UNIX seconds of virtual time.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Appliance:
         return self.runs[self._next] if self._next < len(self.runs) else None
 
     def set_power(self, now_s: int, *, on: bool, by: Starter = "controller") -> None:
-        """Switch the power."""
+        """Switch the power on or off at `now_s`, UNIX seconds; `by` says who switched it."""
         self.advance(now_s)
         if on == self._is_powered:
             return
@@ -135,7 +135,7 @@ class Appliance:
         self.advance(now_s)
 
     def next_event_s(self) -> int | None:
-        """Return when it does something by itself: its programme ends, or the next one begins; None: never."""
+        """Return the time of its next own action: its programme ends, or the next one begins; None: never."""
         if not self._is_powered:
             return None
         if self._current is not None:
@@ -146,7 +146,7 @@ class Appliance:
         return max(self.waiting.loaded_s, self._ready_s)
 
     def advance(self, now_s: int) -> None:
-        """Do what happens by itself until a time."""
+        """Carry out its own actions until a time."""
         while (event_s := self.next_event_s()) is not None and event_s <= now_s:
             if self._current is None:
                 self._current = self.runs[self._next]

@@ -23,14 +23,14 @@ class DeviceClient:
 
         Args:
             device: The device.
-            agenda: Where it enters what it does by itself.
+            agenda: Schedules the device's own actions.
             name: Makes a client id unique at the broker.
         """
         self.device = device
         self.delay_s = 0
         """How late it obeys, seconds of virtual time."""
         self.ready = asyncio.Event()
-        """Set once it has connected, subscribed, and said what it says then."""
+        """Set once it has connected, subscribed, and published its first messages."""
         self._agenda = agenda
         self._client_id = name(device.client_id)
         self._bus: Bus | None = None
@@ -59,7 +59,7 @@ class DeviceClient:
         self._leaving.set()
 
     async def act(self, now_s: int) -> None:
-        """Do what the device does by itself now."""
+        """Carry out the device's own actions that are due."""
         self._scheduled_s = None
         await self.say(self.device.due(now_s))
 

@@ -1,4 +1,4 @@
-"""What an emulated device is to the lab: it says things, hears things, and acts by itself at times.
+"""The interface of an emulated device: it publishes, receives, and acts at certain times.
 
 Devices hold no connection: what they publish is returned, so that they can be tested without a broker. Virtual time is
 in whole UNIX seconds.
@@ -29,7 +29,7 @@ Publications = Sequence[Publication]
 
 
 def say(topic: str, content: object, *, qos: int = 0, retain: bool = False) -> Publication:
-    """Return a message: text as it is, everything else as compact JSON."""
+    """Return a message on `topic` with `qos` and `retain`: `content` as it is if text, otherwise as compact JSON."""
     text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"), ensure_ascii=False)
     return Publication(topic, text.encode(), qos, retain)
 
@@ -51,12 +51,12 @@ def mac_of(*names: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """How a device's word differs from the truth."""
+    """How a device's reports differ from the truth."""
 
     factor: float = 1.0
     """By which powers and counters that it reports are multiplied."""
     power_w: float | None = None
-    """The power that it reports, whatever it is; None: the true one, times `factor`."""
+    """The power that it always reports; None: the true one, times `factor`."""
     obeys: bool = True
     """False: it answers a command as if it had obeyed, and does nothing."""
 
@@ -98,7 +98,7 @@ class EmulatedDevice(Protocol):
 
     @property
     def subscriptions(self) -> Sequence[str]:
-        """Topic filters that it hears."""
+        """Topic filters that it subscribes to."""
         ...
 
     def connected(self, now_s: int) -> Publications:
@@ -110,11 +110,11 @@ class EmulatedDevice(Protocol):
         ...
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Take a message in; return what it publishes then."""
+        """Process a message on `topic` at `now_s`, UNIX seconds; return the messages published then."""
         ...
 
     def next_due_s(self) -> int:
-        """Return when it does something by itself."""
+        """Return the time of its next own action."""
         ...
 
     def due(self, now_s: int) -> Publications:
@@ -126,7 +126,7 @@ class EmulatedDevice(Protocol):
         ...
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut a device off from power, or give it power again; return what its gateway says then."""
+        """Cut or restore the power of the device `key` at `now_s`, UNIX seconds; return its gateway's messages."""
         ...
 
     def forget(self, key: str, now_s: int) -> Publications:
@@ -134,5 +134,5 @@ class EmulatedDevice(Protocol):
         ...
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """A person presses the button of a plug; return what is said then."""
+        """Press the button of the plug `key` at `now_s`, UNIX seconds, to switch it `on` or off."""
         ...

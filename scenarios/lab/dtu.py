@@ -19,7 +19,7 @@ _AHOY_LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(W|%)?", re.IGNORECASE)
 
 
 class Dtu:
-    """What both gateways do: report all inverters at an interval."""
+    """The common behaviour of both gateways: report all inverters at an interval."""
 
     is_gateway = True
     hears_retained = False
@@ -58,7 +58,7 @@ class Dtu:
         return self.subscribed(now_s)
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut an inverter off from the grid, or connect it again."""
+        """See `EmulatedDevice.power`: disconnect the inverter `key` from the grid at `now_s`, or connect it if `on`."""
         self._inverter(key).connect(now_s, on=on)
         return self.values(now_s)
 
@@ -71,7 +71,7 @@ class Dtu:
         return self.values(now_s)
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Do nothing: an inverter has no button."""
+        """See `EmulatedDevice.pressed`: an inverter has no button, so `key`, `now_s` and `on` are ignored."""
         del key, now_s, on
         return []
 
@@ -112,7 +112,7 @@ class OpenDtu(Dtu):
         return [say(f"{self.base}/dtu/status", "", retain=True)]
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Obey a limit or a power command; anything else is ignored."""
+        """See `EmulatedDevice.received`: obey the limit or power command in `payload` at `now_s`; ignore others."""
         serial, _, command = topic.removeprefix(f"{self.base}/").partition("/cmd/")
         inverter = next((i for i in self.inverters if i.serial == serial), None)
         try:
@@ -206,7 +206,10 @@ class AhoyDtu(Dtu):
         return [say(topic, "", retain=True) for topic in topics]
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Obey `ctrl/limit/<id>`, `ctrl/power/<id>` and `ctrl/restart/<id>`; anything else is ignored."""
+        """See `EmulatedDevice.received` for `topic`, `payload` and `now_s`.
+
+        It obeys `ctrl/limit/<id>`, `ctrl/power/<id>` and `ctrl/restart/<id>`; anything else is ignored.
+        """
         parts = topic.removeprefix(f"{self.base}/ctrl/").split("/")
         if len(parts) != 2 or not parts[1].isdecimal() or int(parts[1]) >= len(self.inverters):
             return []

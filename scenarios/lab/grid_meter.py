@@ -16,7 +16,7 @@ from scenarios.lab.inverter import Inverter
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """What a grid meter shows."""
+    """The reading of a grid meter."""
 
     power_w: float
     """Positive: import; negative: export."""
@@ -42,7 +42,7 @@ class GridMeter:
             appliances: What is behind plugs there.
             inverters: Those of its panels.
             start_s: Start of the lab, UNIX seconds.
-            base_load: What the house draws beside; None: nothing.
+            base_load: The house's base load; None: none.
         """
         self.house = house
         self._start_s, self._base_load = start_s, base_load

@@ -1,6 +1,6 @@
 """Runs a lab: emulated devices on a broker, at a pace, until the scenario's end; an outside controller switches them.
 
-Beside the devices' own topics, the lab publishes what a controller cannot know from them, under `ssmic/<run>`:
+In addition to the devices' own topics, the lab publishes what a controller cannot learn from them, under `ssmic/<run>`:
 
 | topic | retained | payload |
 | --- | --- | --- |
@@ -46,7 +46,7 @@ DEFAULT_PACE = Pace(60.0)
 
 
 class PlugNotice(BaseModel):
-    """How a plug is switched."""
+    """How to switch a plug, as the lab publishes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,7 +83,7 @@ JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 @dataclass(frozen=True, slots=True)
 class LabSettings:
-    """How a lab runs."""
+    """Settings of a lab."""
 
     run_id: str
     kinds: Kinds = field(default_factory=Kinds)
@@ -135,7 +135,7 @@ class Lab:
         """Run until the end; all devices are connected before virtual time begins.
 
         Args:
-            on_progress: Is told the virtual time, once a second.
+            on_progress: Called with the virtual time, once a second.
             on_ready: Is awaited when all devices are connected, before virtual time begins.
 
         Raises:

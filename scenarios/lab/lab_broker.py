@@ -1,4 +1,4 @@
-"""The broker of a lab: one of its own, which it can restart, or somebody else's."""
+"""The broker of a lab: a private one, which it can restart, or an existing one."""
 
 from __future__ import annotations
 

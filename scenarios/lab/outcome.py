@@ -1,4 +1,4 @@
-"""What came of a lab: its results file, like that of a run, and the figures that only a lab has."""
+"""The outcome of a lab: its results file, like that of a run, and the figures that only a lab has."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOLERANCE_WH = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class LabFigures:
-    """Figures of a lab beside those of every run."""
+    """Figures of a lab in addition to those of every run."""
 
     jobs_by_controller: int
     """Jobs that the controller started within their window."""
@@ -104,9 +104,9 @@ def as_run(lab: Lab) -> Scenario:
 def contracts_of(scenario: Scenario, runs: Iterable[JobRun], end_s: int) -> list[Contract]:
     """Return who supplies each job that was started.
 
-    In the order of their starts, each job gets a producer whose real production covers it in full beside the jobs
-    before it, one of its own house first, else the grid: the rule of contracts, with knowledge of what was produced, as
-    the baselines have it.
+    In the order of their starts, each job gets a producer whose actual production covers it in full in addition to
+    earlier jobs, its own house's first, else the grid: the rule of contracts with knowledge of the production, as in
+    the baselines.
 
     Args:
         scenario: The scenario as it ran.
@@ -122,7 +122,7 @@ def contracts_of(scenario: Scenario, runs: Iterable[JobRun], end_s: int) -> list
     last_s = max([end_s, *(start_s + job.duration_s for start_s, job in started)])
     minutes = max(1, -((first_s - last_s) // MINUTE_S))
     edges_s = first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
-    # A base load takes from the panels of its own house before all jobs.
+    # A house's own panels serve its base load before all jobs.
     left = net_of_base_loads(scenario).producers
     room_wh = {producer: real_production_wh(of, edges_s, end_s) for producer, of in left.items()}
     house_of = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}

@@ -33,7 +33,7 @@ class Plug:
         self.start_s = start_s
         self.mac = mac_of(house.id, device)
         self.is_on = False
-        """What the relay is said to be."""
+        """The reported state of the relay."""
         self.lie = TRUTH
         self.power_on: PowerOn = "last"
         self.timer_s: int | None = None
@@ -58,7 +58,8 @@ class Plug:
             now_s: Virtual time.
             on: The wanted state.
             by: Who does it.
-            for_s: Seconds after which it switches back by itself; None: its timer, which acts on switching on.
+            for_s: Seconds after which it switches back automatically; None: its timer, which starts when it is switched
+                on.
         """
         self.advance(now_s)
         changed = on != self.is_on
@@ -71,7 +72,7 @@ class Plug:
         return changed
 
     def advance(self, now_s: int) -> bool:
-        """Do what happens by itself until a time; return whether the relay changed."""
+        """Carry out timed actions until a time; return whether the relay changed."""
         changed = False
         while self.switches_back_s is not None and self.switches_back_s <= now_s:
             at_s, self.switches_back_s = self.switches_back_s, None
@@ -85,7 +86,7 @@ class Plug:
         return changed
 
     def next_event_s(self) -> int | None:
-        """Return when something changes by itself; None: never."""
+        """Return the time of the next timed action; None: never."""
         events = [event for event in (self.appliance.next_event_s(), self.switches_back_s) if event is not None]
         return min(events, default=None)
 
@@ -136,7 +137,7 @@ class Plug:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a plug's meter shows."""
+    """The reading of a plug's meter."""
 
     power_w: float
     energy_wh: float

@@ -30,7 +30,7 @@ class _RpcError(Exception):
 
 
 class ShellyDevice:
-    """What every Shelly device does: RPC, announcements, status on request and at intervals."""
+    """Common behaviour of Shelly devices: RPC, announcements, status on request and at intervals."""
 
     is_gateway = False
     hears_retained = True
@@ -68,12 +68,12 @@ class ShellyDevice:
         return [say(f"{self.device_id}/online", "true", qos=1)]
 
     def subscribed(self, now_s: int) -> Publications:
-        """Publish the status of every component; the next one at a phase of its own, as devices do."""
+        """Publish the status of every component; later reports are staggered, as with real devices."""
         self._due_s = now_s + 1 + int(self.mac, 16) % self.period_s
         return self.statuses(now_s)
 
     def leaving(self, now_s: int) -> Publications:
-        """Say that it is gone; nothing is retained."""
+        """Announce that it is offline; nothing is retained."""
         del now_s
         return [say(f"{self.device_id}/online", "false", qos=1)]
 
@@ -89,7 +89,7 @@ class ShellyDevice:
         return self.notified(now_s)
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Answer an RPC or obey a control message."""
+        """See `EmulatedDevice.received` (`topic`, `payload`, `now_s`): answer an RPC or obey a control message."""
         if topic == f"{self.device_id}/rpc":
             return self._answer(payload, now_s)
         text = payload.decode(errors="replace").strip()
@@ -142,7 +142,7 @@ class ShellyDevice:
         return {}
 
     def control(self, component: str, text: str, now_s: int) -> Publications:
-        """Obey a message on `command/<component>`."""
+        """Obey a command `text` on `command/<component>` at `now_s`, UNIX seconds."""
         del text, now_s
         return [say(f"{self.device_id}/error/{component}", f"No such component {component!r}")]
 
@@ -294,7 +294,10 @@ class ShellyPlug(ShellyDevice):
         }
 
     def control(self, component: str, text: str, now_s: int) -> Publications:
-        """Obey `on`, `off`, `toggle`, each also with `,SECONDS`, and `status_update`."""
+        """See `ShellyDevice.control` for `component`, `text` and `now_s`.
+
+        It obeys `on`, `off`, `toggle`, each also with `,SECONDS`, and `status_update`.
+        """
         if component != "switch:0":
             return super().control(component, text, now_s)
         word, _, seconds = text.partition(",")
@@ -309,7 +312,7 @@ class ShellyPlug(ShellyDevice):
         return self.notified(now_s, "MQTT")
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut it off from power, or give it power again."""
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
         del key
         if on:
             self.plug.get_power(now_s)
@@ -327,7 +330,7 @@ class ShellyPlug(ShellyDevice):
         return self.power(key, now_s, on=True)
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """A person presses its button."""
+        """See `EmulatedDevice.pressed` for `key`, `now_s` and `on`: a person presses its button."""
         del key
         self.plug.switch(now_s, on=on, by="hand")
         self._source, self._timer_from_s = "button", None
@@ -444,7 +447,7 @@ class ShellyMeter(ShellyDevice):
         }
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut it off from power, or give it power again."""
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
         del key
         if on:
             self.restarted(now_s)
@@ -455,6 +458,6 @@ class ShellyMeter(ShellyDevice):
         return self.power(key, now_s, on=True)
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Do nothing: it has no button that matters."""
+        """See `EmulatedDevice.pressed`: the button has no effect, so `key`, `now_s` and `on` are ignored."""
         del key, now_s, on
         return []

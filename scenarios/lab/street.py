@@ -1,4 +1,4 @@
-"""From a scenario to its emulated devices: a plug a consumer, an inverter a producer, a grid meter a house."""
+"""Creates a scenario's emulated devices: a plug per consumer, an inverter per producer, a grid meter per house."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ INVERTER_KINDS: tuple[str, ...] = get_args(InverterKind)
 KINDS = (*PLUG_KINDS, *INVERTER_KINDS)
 
 FIXED_WINDOW_S = 300
-"""A device none of whose jobs has a longer window is no matter for a controller: its plug is on from the beginning."""
+"""A device whose jobs all have windows of at most this length is not controllable: its plug is on from the
+beginning."""
 DEFAULT_REPORT_S = 60
 """How often devices report, seconds of virtual time; at 60x once a second."""
 
@@ -38,7 +39,7 @@ class LabKindError(SsmicError):
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """As what the scenario's devices are emulated; several kinds take turns from house to house."""
+    """The makes of the emulated devices; with several kinds, houses use them in turn."""
 
     plugs: tuple[str, ...] = ("tasmota",)
     inverters: tuple[str, ...] = ("opendtu",)
@@ -63,7 +64,7 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """How a plug is switched: what a controller publishes, and where."""
+    """How to switch a plug: the topic and the payloads that a controller publishes."""
 
     kind: str
     topic: str
@@ -75,7 +76,7 @@ class Street:
     """The emulated devices of a scenario."""
 
     def __init__(self, scenario: Scenario, kinds: Kinds, end_s: int, report_s: int = DEFAULT_REPORT_S) -> None:
-        """Make them; all plugs are off, except those of devices that nobody controls.
+        """Create the devices; all plugs are off, except those of devices that are not controllable.
 
         Args:
             scenario: The neighbourhood.
@@ -91,7 +92,7 @@ class Street:
         """By `house/meter`."""
         self.controls: dict[str, Control] = {}
         self.fixed: set[str] = set()
-        """`house/device` of the plugs that nobody needs to switch."""
+        """`house/device` of the plugs that are always on."""
         self.devices: list[EmulatedDevice] = []
         jobs: dict[tuple[str, str], list[Job]] = defaultdict(list)
         for job in scenario.jobs:

@@ -28,7 +28,7 @@ _DISCOVERED_OPTIONS = ("4", "11", "13", "17", "20", "30", "68", "73", "82", "114
 
 
 class TasmotaDevice:
-    """What every Tasmota device does: topics, discovery, telemetry, and the commands about itself."""
+    """Common behaviour of Tasmota devices: topics, discovery, telemetry, and administrative commands."""
 
     is_gateway = False
     hears_retained = True
@@ -71,7 +71,7 @@ class TasmotaDevice:
         return said
 
     def subscribed(self, now_s: int) -> Publications:
-        """Publish discovery and, the first time since it started, what it is and how it stands."""
+        """Publish discovery and, the first time after a start, its information and state."""
         said: list[Publication] = []
         if self._is_new:
             self._is_new = False
@@ -113,7 +113,10 @@ class TasmotaDevice:
         return [say(topic, "", retain=True) for topic in topics]
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Obey a command; an unknown one is answered with `{"Command":"Unknown"}`."""
+        """See `EmulatedDevice.received` for `topic`, `payload` and `now_s`.
+
+        It obeys a command; an unknown one is answered with `{"Command":"Unknown"}`.
+        """
         text = payload.decode(errors="replace").strip()
         return self._command(topic.rsplit("/", 1)[1].upper(), text, now_s)
 
@@ -145,7 +148,7 @@ class TasmotaDevice:
         raise NotImplementedError
 
     def relay_command(self, command: str, text: str, now_s: int) -> Publications | None:
-        """Obey a command about a relay; None: it is not one."""
+        """Obey a relay `command` with the argument `text` at `now_s`, UNIX seconds; None: it is not a relay command."""
         del command, text, now_s
         return None
 
@@ -331,7 +334,10 @@ class TasmotaPlug(TasmotaDevice):
         }  # fmt: skip
 
     def relay_command(self, command: str, text: str, now_s: int) -> Publications | None:  # noqa: PLR0911 - one a command
-        """Obey `Power`, `PulseTime`, `PowerOnState`, `PowerDelta`, `EnergyReset` and `Restart`."""
+        """See `TasmotaDevice.relay_command` for `command`, `text` and `now_s`.
+
+        It obeys `Power`, `PulseTime`, `PowerOnState`, `PowerDelta`, `EnergyReset` and `Restart`.
+        """
         match command:
             case "POWER" | "POWER1" | "POWER0":
                 return self._power(text.upper(), now_s)
@@ -370,7 +376,7 @@ class TasmotaPlug(TasmotaDevice):
         return said
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut it off from power, or give it power again."""
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
         del key
         if on:
             self.plug.get_power(now_s)
@@ -388,7 +394,7 @@ class TasmotaPlug(TasmotaDevice):
         return self.power(key, now_s, on=True)
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """A person presses its button."""
+        """See `EmulatedDevice.pressed` for `key`, `now_s` and `on`: a person presses its button."""
         del key
         self.plug.switch(now_s, on=on, by="hand")
         return self.relay_states()
@@ -453,7 +459,7 @@ class TasmotaMeter(TasmotaDevice):
         }
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut it off from power, or give it power again."""
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
         del key
         if on:
             self.restarted(now_s)
@@ -464,6 +470,6 @@ class TasmotaMeter(TasmotaDevice):
         return self.power(key, now_s, on=True)
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Do nothing: it has no button."""
+        """See `EmulatedDevice.pressed`: it has no button, so `key`, `now_s` and `on` are ignored."""
         del key, now_s, on
         return []

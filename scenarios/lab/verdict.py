@@ -71,7 +71,7 @@ def known_figures() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test of the verdict."""
+    """One test case of the verdict."""
 
     group: str
     name: str

@@ -25,7 +25,7 @@ class VirtualClock:
 
     @property
     def is_paused(self) -> bool:
-        """Whether time stands still."""
+        """Whether time is stopped."""
         return self._is_paused
 
     def exact_s(self) -> float:
@@ -39,13 +39,13 @@ class VirtualClock:
         return int(self.exact_s())
 
     def set_paused(self, *, paused: bool) -> None:
-        """Stop the time, or let it go on."""
+        """Stop time, or continue it."""
         self._anchor_s, self._anchor_wall_s = self.exact_s(), asyncio.get_running_loop().time()
         self._is_paused = paused
         self._changed.set()
 
     def set_pace(self, pace: Pace) -> None:
-        """Go on at another pace.
+        """Continue at another pace.
 
         Raises:
             PaceError: The pace is `max`.

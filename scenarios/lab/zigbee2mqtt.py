@@ -1,7 +1,7 @@
 """A Zigbee2MQTT bridge with its plugs: its topics and payloads as version 2 has them.
 
-One client speaks for all plugs. A plug that is dead answers nothing: a command to it ends in an error on
-`bridge/logging`. State is not retained; availability is, and stays `online` when the bridge stops.
+One client represents all plugs. A dead plug does not answer: a command to it ends in an error on `bridge/logging`.
+State is not retained; availability is, and stays `online` when the bridge stops.
 """
 
 from __future__ import annotations
@@ -127,7 +127,10 @@ class Zigbee2MqttBridge:
         return said
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
-        """Obey `<name>/set`, answer `<name>/get` and `bridge/request/...`."""
+        """See `EmulatedDevice.received` for `topic`, `payload` and `now_s`.
+
+        It obeys `<name>/set`, and answers `<name>/get` and `bridge/request/...`.
+        """
         rest = topic.removeprefix(f"{self.base}/")
         if rest.startswith("bridge/"):
             return self._request(rest, payload) if rest.startswith("bridge/request/") else []
@@ -146,7 +149,7 @@ class Zigbee2MqttBridge:
         return self._set(paired, wanted, now_s)
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """Cut a plug off from power, or give it power again; return what the bridge says then."""
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`; the messages returned are the bridge's."""
         paired = next(p for p in self._paired if p.plug.key == key)
         paired.is_there = on
         if on:
@@ -164,7 +167,7 @@ class Zigbee2MqttBridge:
         return [self._state(paired, now_s)]
 
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """A person presses a plug's button."""
+        """See `EmulatedDevice.pressed` (`key`, `now_s`, `on`): press a plug's button."""
         paired = next(p for p in self._paired if p.plug.key == key)
         if not paired.is_there:
             return []

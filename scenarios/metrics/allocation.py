@@ -55,12 +55,12 @@ class Allocation:
 
     @property
     def imported_milliwh(self) -> IntArray:
-        """Bought from the grid."""
+        """Energy bought from the grid by each house in each interval, mWh, shape (H, T)."""
         return self.consumed_milliwh - self.own_milliwh - self.bought_milliwh
 
     @property
     def fed_in_milliwh(self) -> IntArray:
-        """Sold to the grid."""
+        """Energy fed into the grid by each house in each interval, mWh, shape (H, T)."""
         return self.produced_milliwh - self.own_milliwh - self.sold_milliwh
 
 
@@ -87,10 +87,10 @@ def allocate(
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         key: `static`: each house may use a fixed share of all production. `proportional`: each house gets all
-            production in proportion to its consumption. `hierarchical`: each house uses its own production first;
-            what is left is shared in proportion to what the others still lack. `negotiated`: as contracts delivered it
-            minute by minute, and base loads took it; what a house still lacks, its own remaining production covers.
-            In every key, what is not used by a member is fed in by the houses that produced it.
+            production in proportion to its consumption. `hierarchical`: each house uses its own production first; the
+            surplus is shared in proportion to the remaining demand of the others. `negotiated`: as delivered to
+            contracts and base loads minute by minute; a house's own remaining production covers its remaining demand.
+            Under every key, energy that no member uses is fed in by the houses that produced it.
         interval_s: Length of an interval, seconds, whole minutes; intervals begin at whole multiples of UNIX time.
         coefficients: `static`: share of each house, by house id; houses that are left out have none. None: all alike.
         supply: `negotiated`: who supplied whom; None: what the settlement's contracts delivered.

@@ -1,10 +1,10 @@
-"""What every house pays with and without the neighbourhood, and the emissions of its grid power.
+"""The bill of every house with and without the neighbourhood, and the emissions of its grid power.
 
 A scenario with a `community` settles by its allocation key instead (`scenarios.metrics.community_bills`).
 
 With the neighbourhood, energy from a house's own panels is free; energy from a neighbour's panel costs the price among
-neighbours, which that neighbour earns. Behind its own meter, a house then covers what it still lacks in a minute by
-what its panels have left in that minute. Whatever is still lacking is bought from the grid; whatever is left is fed in.
+neighbours, which that neighbour earns. Behind its own meter, a house then covers its remaining demand in a minute by
+its panels' surplus in that minute. The rest is bought from the grid; remaining surplus is fed in.
 
 Without the neighbourhood, the house's jobs run at the very same times, but only its own panels serve them; the rest is
 bought, the surplus fed in. The difference is thus the value of contracts, not the value of shifting jobs in time.
@@ -107,7 +107,7 @@ def bills(
     changes: Sequence[TariffChange] = (),
     zone: Zone | None = None,
 ) -> dict[str, Bill]:
-    """Return every house's bill by the tariff alone, minute by minute as negotiated, by house id.
+    """Return every house's bill by the tariff only, minute by minute as negotiated, by house id.
 
     Args:
         settlement: The run's settled energy.
@@ -129,7 +129,7 @@ def bills(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some minutes of a settlement."""
+    """A range of minutes of a settlement."""
 
     settlement: Settlement
     begin: int

@@ -235,7 +235,7 @@ def round_to_cents(amount: Fraction) -> int:
 def divide_to_cents(amounts: Sequence[Fraction]) -> list[int]:
     """Round amounts in cents so that they add up to their rounded sum, by the method of the largest remainder.
 
-    Each amount is rounded to one of the two whole cents beside it; equal remainders are rounded up in order.
+    Each amount is rounded down or up to a whole cent; of equal remainders, the first are rounded up.
     """
     parts = [floor(amount) for amount in amounts]
     missing = _rounded_sum(amounts) - sum(parts)

@@ -104,7 +104,7 @@ class ProducerEnergy:
     """Produced beyond its own contracts and base loads."""
     jobs: int
     base_load_wh: float = 0.0
-    """Given to base loads, of its own house and of others."""
+    """Supplied to base loads, of its own house and of others."""
     base_load_sold_wh: float = 0.0
     """The part of it that other houses got."""
 

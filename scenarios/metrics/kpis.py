@@ -100,7 +100,7 @@ class Kpis:
 
     *By contract*, a panel serves only the jobs that it has a contract with. *Pooled*, the whole neighbourhood is behind
     one
-    meter: the power of all panels serves all jobs that draw in the same minute, whatever was agreed.
+    meter: the power of all panels serves all jobs that draw in the same minute, regardless of contracts.
     """
 
     consumed_wh: float

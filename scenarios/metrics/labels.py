@@ -10,7 +10,7 @@ Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How one figure of `scenarios.metrics.Kpis` is presented."""
+    """The presentation of a figure of `scenarios.metrics.Kpis`."""
 
     name: str
     label: str

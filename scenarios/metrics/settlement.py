@@ -8,10 +8,10 @@ and the draw of the jobs it has contracts with; the rest of what it had promised
 shared among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh:
 contracted = delivered + shortfall, and consumed = delivered + base load supplied + grid.
 
-A house's base load comes first: in each minute its own producers serve it before anything else, in proportion to what
-they produce then, because that energy never leaves the house. Contracts get what is left, so a promise that the roof
-cannot keep beside its own house's base load is grid power. What base loads still lack, they share of what all producers
-have left after their contracts, in proportion; the rest is grid power.
+A house's base load comes first: in each minute its own producers serve it before anything else, in proportion to their
+production, because that energy never leaves the house. Contracts get the remaining production, so a promise that the
+roof cannot keep after its own house's base load is grid power. Base loads that are still unserved share the production
+that remains after all contracts, in proportion to their demand; the rest is grid power.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class JobMinutes:
 
 @dataclass(frozen=True, slots=True)
 class ShareMinutes:
-    """What each producer gave to each job in every minute, in sparse form, job by job, then producer by producer."""
+    """The energy that each producer supplied to each job in every minute, in sparse form, by job, then by producer."""
 
     job: IntArray
     """Index of the job, shape (entries,); non-decreasing."""
@@ -121,18 +121,18 @@ class Settlement:
 
     @property
     def consumed_wh(self) -> FloatArray:
-        """Draw of all jobs and base loads, shape (M,)."""
+        """Draw of all jobs and base loads in each minute, Wh, shape (M,)."""
         return np.asarray(self.house_consumed_wh.sum(axis=0), dtype=np.float64)
 
     @property
     def base_load_supplied_wh(self) -> FloatArray:
-        """What each producer gave to base loads, shape (P, M)."""
+        """Energy that each producer supplied to base loads in each minute, Wh, shape (P, M)."""
         base = self.base_load
         return np.zeros_like(self.delivered_wh) if base is None else base.given_wh + base.sold_wh
 
     @property
     def local_wh(self) -> FloatArray:
-        """Consumption served by producers, by contract and of base loads, shape (M,)."""
+        """Consumption served by producers, under contracts and of base loads, in each minute, Wh, shape (M,)."""
         delivered_wh = np.asarray(self.delivered_wh.sum(axis=0), dtype=np.float64)
         if self.base_load is None:
             return delivered_wh
@@ -140,7 +140,7 @@ class Settlement:
 
     @property
     def grid_wh(self) -> FloatArray:
-        """Grid import: consumption that no producer served, shape (M,)."""
+        """Grid import: consumption that no producer served, in each minute, Wh, shape (M,)."""
         return self.consumed_wh - self.local_wh
 
     @property
@@ -151,12 +151,12 @@ class Settlement:
 
     @property
     def job_consumed_wh(self) -> FloatArray:
-        """Total energy that each job drew, shape (J,)."""
+        """Total energy that each job drew, Wh, shape (J,), in the order of `jobs`."""
         return self._per_job(self.job_minutes.consumed_wh)
 
     @property
     def job_delivered_wh(self) -> FloatArray:
-        """Total energy delivered to each job, shape (J,)."""
+        """Total energy delivered to each job under contracts, Wh, shape (J,), in the order of `jobs`."""
         return self._per_job(self.job_minutes.delivered_wh)
 
     def _per_job(self, values_wh: FloatArray) -> FloatArray:
@@ -275,8 +275,7 @@ def _share(part_wh: FloatArray, whole_wh: FloatArray) -> FloatArray:
 def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
     """Return a producer's actual production between neighbouring edges, the figure that is called *produced*.
 
-    Where the scenario has no actual production, the newest prediction for each moment stands in for it, and there is
-    none
+    Without actual production in the scenario, the newest prediction for each moment replaces it; production is zero
     before the first and after the last point. Every screen that shows production uses this function.
 
     Args:
@@ -378,7 +377,7 @@ def fractions_of(job: Job, contract: Contract) -> dict[str, FloatArray]:
         contract: Its contract.
 
     Returns:
-        By producer id, values from 0 to 1, shape (minutes that the job touches,); what is missing to 1 is grid power.
+        By producer id, values from 0 to 1, shape (minutes that the job touches,); the rest up to 1 is grid power.
     """
     minutes = -(-(contract.start_s % MINUTE_S + job.duration_s) // MINUTE_S)
     if contract.producer != SHARED:

@@ -15,7 +15,7 @@ class SampleStatistics:
     """Statistics of one figure over runs."""
 
     runs: int
-    """Number of runs that have the figure; runs where it is None do not count."""
+    """Number of runs that have the figure; runs in which it is None are excluded."""
     mean: float | None
     """None where no run has the figure."""
     standard_deviation: float | None

@@ -20,7 +20,7 @@ class DeviceMessage:
     number: int
     """Counts the device's messages."""
     time_s: int | None
-    """Virtual time when it was heard, UNIX seconds; None: not known yet."""
+    """Virtual time of its receipt, UNIX seconds; None: not known yet."""
     part: str
     """Last level of the topic."""
     text: str
@@ -29,7 +29,7 @@ class DeviceMessage:
 
 @dataclass(slots=True)
 class ObservedDevice:
-    """What is known of a real device."""
+    """The observed state of a real device."""
 
     id: str
     state: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class ObservedDevice:
     heard: int = 0
 
     def take(self, part: str, payload: bytes, time_s: int | None) -> None:
-        """Take note of a message; one that is no JSON is shown as it is."""
+        """Record a message on `part`, received at `time_s`, UNIX seconds; keep a `payload` other than JSON as text."""
         self.heard += 1
         text = payload[:_SHOWN].decode(errors="replace")
         self.messages.append(DeviceMessage(self.heard, time_s, part, text))

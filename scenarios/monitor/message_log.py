@@ -26,7 +26,7 @@ class _Marked(Zone):
 
 
 MARKED: Zone = _Marked()
-"""Zone of stored texts, which are shown later in a zone that may not be known yet."""
+"""Placeholder zone of stored texts, which are displayed later in a zone that may not be known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,8 @@ class MessageSummary:
         """Return the content in words.
 
         Args:
-            zone: Zone in which times are shown. A time includes its date where that differs from the date of the
-                message, or
-                of the time before it.
+            zone: Display zone of times. A time includes its date if that differs from the date of the message, or of
+                the time before it.
         """
         if "\ue000" not in self.text:
             return self.text

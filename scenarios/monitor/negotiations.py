@@ -20,7 +20,7 @@ State = Literal["asking", "waiting", "agreed", "moved", "grid", "cancelled", "lo
 
 @dataclass(slots=True)
 class Negotiation:
-    """What is known about a job."""
+    """The observed negotiation of a job."""
 
     job_id: str
     number: int = 0
@@ -83,7 +83,7 @@ class Negotiations:
 
     def __init__(self, kept: int = KEPT_JOBS) -> None:
         self.total = 0
-        """Number of jobs so far; one that was dropped and comes up again counts twice."""
+        """Number of jobs so far; a job that was dropped from memory and reappears counts twice."""
         self._jobs: OrderedDict[str, Negotiation] = OrderedDict()
         self._kept = kept
 

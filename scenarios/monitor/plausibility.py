@@ -38,7 +38,10 @@ def check_job(job_id: str) -> None:
 
 
 def check_job_of_request(house: str, device: str, window_s: tuple[int, int], profile: LoadProfile) -> None:
-    """Raise ValueError if a requested job has an id, a time or an energy out of bounds, or lasts longer than a year."""
+    """Raise ValueError if a requested job has a house, device, `window_s` or `profile` out of bounds.
+
+    Its window is in UNIX seconds; it must not last longer than a year.
+    """
     _check_ids(house, device)
     for time_s in window_s:
         check_moment(time_s)

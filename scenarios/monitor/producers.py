@@ -10,7 +10,8 @@ import numpy as np
 from agents import CumulativeSeries, FloatArray, LoadProfile, Outlook, Prediction
 
 _PARTS = 96
-"""Base load and forecast are compared in so many parts of a period at least: a night's load needs none of the sun."""
+"""Base load and forecast are compared in at least this many parts of a period, because a load at night uses no
+production."""
 PAST_KEPT_S = 7 * 86_400
 """How much of a forecast's past is kept: enough for the day on screen, whenever on that day a forecast is issued."""
 
@@ -23,7 +24,7 @@ class EnergyBins:
     forecast_wh: FloatArray
     committed_wh: FloatArray
     own_use_wh: FloatArray
-    """Of the forecast, what the base load of its own house takes before all contracts."""
+    """The part of the forecast that serves the base load of its own house, before all contracts."""
     unknown: int
     """Number of contracts whose load profile was never observed; not in `committed_wh`."""
 
@@ -35,7 +36,7 @@ class EnergyBins:
 
 @dataclass(slots=True)
 class ObservedProducer:
-    """What is known about a producer."""
+    """The observed state of a producer."""
 
     id: str
     house: str = ""
@@ -48,7 +49,7 @@ class ObservedProducer:
     accepted: int = 0
     declined: int = 0
     left_out: int = 0
-    """How often it was scored as if it had declined, for a job that was not told of it."""
+    """How often it was scored as if it had declined, because a short list left it out."""
     contracts: dict[str, int] = field(default_factory=dict)
     """Start (UNIX seconds) of each standing contract, by job id."""
 
@@ -83,7 +84,7 @@ class ObservedProducer:
             bins: Number of bins.
             profiles: Start (UNIX seconds) and load profile of each standing contract; None where the profile is not
                 known.
-            own_use: Its part of the base load of its own house; None: none is known.
+            own_use: Its part of the base load of its own house; None: unknown.
         """
         edges_s = np.linspace(start_s, end_s, bins + 1)
         forecast_wh = np.zeros(bins) if self.forecast is None else self.forecast.energy_per_bin_wh(edges_s)

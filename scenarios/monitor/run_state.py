@@ -42,11 +42,11 @@ class ScenarioContext:
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Load profiles, by job id."""
     own_uses: Mapping[str, CumulativeSeries] = field(default_factory=dict)
-    """What producers expect to give to the base loads of their own houses, by producer id; no message says it."""
+    """Expected supply of producers to the base loads of their own houses, by producer id; no message contains it."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
-    """Zone in which times are shown; None: that of the run's roster."""
+    """Display zone of times; None: that of the run's roster."""
     planned: tuple[tuple[int, str], ...] = ()
     """Events of the timeline whose time is known before the run: UNIX seconds, in words."""
 
@@ -166,11 +166,11 @@ class ObservedHost:
     last_s: int | None = None
     """Virtual time of the newest of them, UNIX seconds."""
     quarantined: str = ""
-    """Why it was put out of the run; empty if it was not."""
+    """Why it was quarantined; empty if it was not."""
 
 
 class ObservedRun:
-    """What is known about a run. Read anything; change it through `take` only."""
+    """The observed state of a run. All attributes may be read; only `take` changes it."""
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class ObservedRun:
 
     @property
     def zone(self) -> Zone:
-        """Zone in which the run's times are shown: the scenario's, else the roster's; UTC before either is known."""
+        """Display zone of the run's times: the scenario's, else the roster's; UTC before either is known."""
         return self.scenario_context.zone or self._roster_zone
 
     @property
@@ -287,7 +287,7 @@ class ObservedRun:
     # Messages between agents.
 
     def _messages(self, host_id: str, batch: Batch) -> None:
-        """Take the messages of a host; each that is implausible is refused by itself."""
+        """Process the messages of a host; each implausible message is rejected individually."""
         for envelope in envelopes_of(batch):
             try:
                 self._message(host_id, envelope)
@@ -442,7 +442,7 @@ class ObservedRun:
         now_s = start_s - 1 if self.time is None else self.time.time
         told = list(self.events)
         known = set(told)
-        # An observer who joined late did not hear what was before.
+        # An observer who joined late has not received earlier messages.
         first_s = None if self.from_the_start else min((at_s for at_s, _ in told), default=now_s)
         planned = (
             (at_s, text)

@@ -143,7 +143,7 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
     Args:
         kind: The message's kind.
         body: The message's body.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
 
     Raises:
         KeyError, TypeError, ValueError, OverflowError, OSError: It is not a message of ours.

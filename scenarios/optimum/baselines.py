@@ -2,11 +2,11 @@
 
 All are measured as runs are: minute by minute against actual production, each producer for its own jobs
 (`scenarios.metrics.settlement`). Two of them determine only when a job starts, not who supplies it. There, in order of
-registration, a job gets the first producer whose actual production covers it in full beside the jobs before it, else
-the grid: the rule of contracts, with knowledge of the actual production, which favours the baseline. What they lack is
-a choice of start. Jobs of one device follow one another here, too; each start leaves room for all later jobs of its
-device, known by then or not, which again favours the baselines. (Giving each minute's production to whoever draws at
-that moment would cover more, in parts; that is a different rule, measured by a run's pooled self-consumption.)
+registration, a job gets the first producer whose actual production covers it in full in addition to earlier jobs, else
+the grid: the rule of contracts, with knowledge of the actual production, which favours the baseline. They do not choose
+starts. Jobs of one device follow one another here, too; each start leaves room for all later jobs of its device, known
+by then or not, which again favours the baselines. (Giving each minute's production to all jobs that draw at that moment
+would cover more, in parts; that is a different rule, measured by a run's pooled self-consumption.)
 
 PySSMic's rule: a start is drawn from the window once and never moves. Producers are asked in the order of their scores
 (accepted: -1, declined: +1; lowest first). A producer sets the new job and all of its jobs that have not started to
@@ -110,7 +110,7 @@ class _Street:
         Args:
             job: The job.
             rng: The random number generator.
-            starts: Intervals of starts to draw from, UNIX seconds; empty: what is left of its window.
+            starts: Intervals of starts to draw from, UNIX seconds; empty: the rest of its window.
         """
         earliest_s = self.earliest_s(job)
         stretches = starts or ((earliest_s, max(earliest_s, job.latest_start_s)),)
@@ -160,7 +160,7 @@ class _Street:
         return minutes, job.load_profile.energy_per_bin_wh(self.edges_s[first : last + 1] - start_s)
 
     def first_fit(self, starts_s: Iterable[int]) -> list[Contract]:
-        """Return contracts in which each job goes to the first producer that covers it beside earlier jobs."""
+        """Return contracts in which each job goes to the first producer that covers it in addition to earlier jobs."""
         room_wh = {producer: production_wh.copy() for producer, production_wh in self.production_wh.items()}
         contracts = []
         for job, start_s in zip(self.jobs, starts_s, strict=True):

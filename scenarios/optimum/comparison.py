@@ -1,8 +1,8 @@
 """Compares runs with what was possible: the clairvoyant optimum, and baselines without negotiation.
 
 The optimum is that of whole contracts, that of shared supply, which no run under either rule can exceed, or both. All
-are stored beside each run in its results file. Runs that ended at different moments but had learned of the same
-jobs and forecasts have the same optimum; it is searched for once, starting from the best of their plans.
+are stored with each run in its results file. Runs that ended at different moments but knew the same jobs and forecasts
+have the same optimum; it is searched for once, starting from the best of their plans.
 """
 
 from __future__ import annotations

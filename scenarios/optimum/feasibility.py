@@ -1,4 +1,4 @@
-"""Independent check of a plan: whether it keeps the rules and what it delivers, computed from the scenario alone."""
+"""Independent check of a plan: its rules and the energy that it delivers, computed from the scenario only."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def start_problems(
         starts_s: The plan: the start of each job, by job id, UNIX seconds.
         end_s: End of the run, UNIX seconds; None: the scenario's own.
         together: As in `plan_problems`.
-        given_starts_s: Starts that are right whatever the window, because a run started the job then.
+        given_starts_s: Starts that are valid regardless of the window, because a run started the job then.
     """
     until_s = _run_end_s(scenario, end_s)
     known = {job.job_id: job for job in scenario.jobs if until_s is None or job.registered_s <= until_s}

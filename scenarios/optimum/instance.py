@@ -27,7 +27,7 @@ class OptimumTask:
 
     job_id: str
     energy_wh: float
-    """What it is worth to place it; its energy unless a planner adds a bonus."""
+    """The value of placing it; its energy unless a planner adds a bonus."""
     start_grids: tuple[StartGrid, ...]
     """The candidate starts of plans."""
     piece_families: tuple[PieceFamily, ...]
@@ -36,7 +36,7 @@ class OptimumTask:
     run: Run
     """The job as its device's calendar sees it."""
     device: str
-    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run beside the others."""
+    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def instance_of(
     Args:
         scenario: Neighbourhood, jobs and production.
         end_s: End of the run, UNIX seconds; None: the scenario's own. Later jobs and forecasts are left out.
-        extra_starts_s: By job id, a start to consider beside the whole minutes, if it lies in the job's window.
+        extra_starts_s: By job id, a start to consider in addition to whole minutes, if it is in the job's window.
         together: Ids of jobs that may run at the same time as others of their device. Jobs whose windows leave no other
             way always may.
         busy: When devices are busy with jobs outside the scenario, UNIX seconds, by the agent id of the consumer.

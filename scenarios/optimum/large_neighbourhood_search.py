@@ -1,11 +1,11 @@
 """Large neighbourhood search (ruin and recreate) with simulated annealing, for good plans fast.
 
-A round removes tasks that draw at about the same time, or forces in a task that has no placement and removes whatever
-is in its way. It then fills the room by one of several insertion rules: a random start, the earliest, the latest, the
-one where dual prices or production are lowest, or the one that leaves the least production unused. No single rule is
-best in all neighbourhoods; together they beat each of them. (Exact programs over a dozen tasks with the others fixed
-were tried: seconds each, and they found nothing better.) All random numbers come from one seeded generator, so the
-same number of rounds gives the same plan.
+A round removes tasks that draw at about the same time, or forces in a task that has no placement and removes the tasks
+in its way. It then fills the room by one of several insertion rules: a random start, the earliest, the latest, the one
+where dual prices or production are lowest, or the one that leaves the least production unused. No single rule is best
+in all neighbourhoods; together they beat each of them. (Exact programs over a dozen tasks with the others fixed were
+tried: seconds each, and they found nothing better.) All random numbers come from one seeded generator, so the same
+number of rounds gives the same plan.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ InsertionRule = Callable[[PartialSchedule, list[tuple[StartCandidates, IntArray]
 def earliest(
     _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose the earliest feasible start."""
+    """Choose the earliest of `feasible_starts` (indices into the task's grid), regardless of the schedule."""
     candidate, indices = min(
         feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][0])
     )
@@ -44,7 +44,7 @@ def earliest(
 def latest(
     _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose the latest feasible start."""
+    """Choose the latest of `feasible_starts` (indices into the task's grid), regardless of the schedule."""
     candidate, indices = max(
         feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][-1])
     )
@@ -54,7 +54,7 @@ def latest(
 def tightest(
     schedule: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose the start that leaves the least production unused."""
+    """Choose the one of `feasible_starts` at which `schedule` leaves the least production unused."""
     return _cheapest(schedule.room_wh, feasible_starts)
 
 
@@ -122,8 +122,7 @@ def improve(
 
     Args:
         starts: Initial schedules, at least one, each the start of one annealing cycle; not changed. No task missing
-            from
-            one of them fits beside it.
+            from one of them fits into it.
         price: Price per Wh by producer and bin, shape (producers, bins).
         rng: The random number generator.
         stop: Called with the best schedule after each round; True ends the search.
@@ -183,7 +182,7 @@ def _ruin(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
 
 
 def _force(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
-    """Insert a task that has no placement and remove whatever is in its way; return where that was."""
+    """Insert a task that has no placement and remove the tasks in its way; return their placements."""
     missing = [task for task in schedule.options.placeable if task not in schedule.placed]
     if not missing:
         return _ruin(schedule, rng)

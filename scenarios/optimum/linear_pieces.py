@@ -1,4 +1,4 @@
-"""Every second of a window in closed form, for bounds that hold for all of them.
+"""Piecewise linear functions of the start over every second of a window, for bounds that hold for all of them.
 
 As a function of the start, the energy that a job draws in a minute bin has a kink only where a point of its load
 profile crosses the edge of a minute. Between two neighbouring kinks it is linear, so the draws of all starts in such a

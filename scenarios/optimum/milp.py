@@ -86,7 +86,7 @@ def aggregated_columns(
         task: The task.
         limit_wh: Energy that the producer may be asked for in each bin of the instance, Wh, shape (bins,).
         minutes: The sampled bins, rising, shape (sampled minutes,).
-        sloped: Whether each piece becomes a column of its own, with its slope.
+        sloped: Whether each piece becomes a separate column, with its slope.
         tied: Whether occupation of the device matters; starts that occupy it at different times are then kept apart.
     """
     duration_s = task.run.duration_s if tied else 0
@@ -237,7 +237,7 @@ class MilpModel:
             instance: The instance to bound.
             limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
             minutes: The sampled bins, rising, shape (sampled minutes,).
-            sloped: Whether each linear piece becomes a column of its own, with its slope.
+            sloped: Whether each linear piece becomes a separate column, with its slope.
             exclusive_devices: Whether a device runs at most one job at a time.
         """
         self._instance = instance
@@ -403,7 +403,7 @@ class MilpModel:
 
 
 def _solve_interruptibly(solver: highspy.Highs, stop: Callable[[], bool]) -> None:
-    """Solve until done or stopped. HiGHS runs in a thread of its own, as nothing else can interrupt it."""
+    """Solve until done or stopped. HiGHS runs in a separate thread, because it cannot be interrupted otherwise."""
     solver.HandleUserInterrupt = True
     solver.startSolve()
     try:

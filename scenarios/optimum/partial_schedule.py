@@ -16,7 +16,7 @@ from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, IntArray, StartGri
 MAX_KEPT = 100_000
 """Entries of a device's caches before they are cleared."""
 MAX_EDGES = 16
-"""Ends of intervals of free starts that are tried beside whole minutes."""
+"""Ends of intervals of free starts that are tried in addition to whole minutes."""
 FIRST_INDEX: IntArray = np.zeros(1, dtype=np.int64)
 """The only start of a grid with a single start."""
 
@@ -49,7 +49,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class StartCandidates:
-    """The starts of a grid that fit on a producer if the task is alone there."""
+    """The starts of a grid that fit on a producer without other tasks."""
 
     producer: int
     start_grid: StartGrid
@@ -62,7 +62,7 @@ Freed = dict[int, tuple[int, int]]
 
 
 class PlacementOptions:
-    """Where each task fits on its own; tasks that fit nowhere have no candidates."""
+    """The placements of each task without other tasks; tasks that fit nowhere have no candidates."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -89,7 +89,7 @@ class PlacementOptions:
         self._single_starts: dict[tuple[int, int], StartGrid] = {}
 
     def find(self, task: int, producer: str, start_s: int) -> Placement | None:
-        """Return the placement of a task at a given start; None if it does not fit there even alone.
+        """Return the placement of a task at a given start; None if it does not fit there even without other tasks.
 
         Args:
             task: Index of the task.

@@ -1,13 +1,13 @@
 """The bound for shared supply: dual prices of the panels' minutes.
 
-Let a Wh of sun in minute t have the price p(t), 0 to 1. Whatever the plan, what it delivers in a minute is at most
-p(t) times the production plus 1 - p(t) times what its jobs can take, each of them at most its draw and at most the
-production. So for any prices, the sum over minutes of p(t) * production(t), plus for each job the most that any start
-makes of the sum of (1 - p(t)) * min(draw(t), production(t)), is an upper bound (Lagrangian relaxation). A single
-evaluation proves it. A subgradient method looks for the prices that make it lowest.
+Let a Wh of production in minute t have the price p(t), 0 to 1. Any plan delivers in a minute at most p(t) times the
+production plus 1 - p(t) times what its jobs can take, each of them at most its draw and at most the production. So for
+any prices, the sum over minutes of p(t) * production(t), plus for each job the most that any start makes of the sum of
+(1 - p(t)) * min(draw(t), production(t)), is an upper bound (Lagrangian relaxation). A single evaluation proves it. A
+subgradient method looks for the prices that make it lowest.
 
 That no job takes more than the production of a minute is implied for whole jobs, not for the fractions of jobs that a
-linear relaxation combines; it lowers the bound on neighbourhoods where single loads exceed the sun.
+linear relaxation combines; it lowers the bound on neighbourhoods where single loads exceed the production.
 
 For the search of prices the candidate starts of plans suffice. The bound that is proven is over every second: within a
 piece of a window in which the draw of each minute is linear in the start (`scenarios.optimum.linear_pieces`), the sum
@@ -34,7 +34,7 @@ SHORTER = 0.8
 SHORTEST = 1e-4
 """Where steps are shorter than this share of Polyak's, the method has converged."""
 KEPT_ENTRIES = 16_000_000
-"""Most energies (start and minute) that are kept between steps, 128 MB; those of further jobs are computed anew."""
+"""Most energies (start and minute) that are kept between steps, 128 MB; those of further jobs are recomputed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PricedGrid:
 
     @classmethod
     def of(cls, grid: StartGrid, production_wh: FloatArray, *, keep: bool) -> PricedGrid:
-        """Prepare a grid."""
+        """Prepare the starts of `grid` for pricing with `production_wh`, Wh, shape (bins,); `keep`: cache energies."""
         return cls(grid, _taken_wh(grid, production_wh) if keep else None)
 
     def best(self, worth: FloatArray, production_wh: FloatArray) -> tuple[float, int]:

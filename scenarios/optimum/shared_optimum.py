@@ -1,10 +1,10 @@
-"""The clairvoyant optimum for shared supply: the most that the sun and the windows allow.
+"""The clairvoyant optimum for shared supply: the most that production and time windows allow.
 
 With shared supply the panels cover jobs together, minute by minute, and the grid supplies the rest. The objective is
 the energy that panels deliver to jobs: in each minute the lesser of what all panels produce and what all jobs draw.
-Nothing is left to choose but the starts. `best_wh` is the best plan found, `bound_wh` is proven for every run under
-either rule of supply: what whole contracts deliver, panels deliver to jobs too. It holds whatever forecasts said,
-because it asks for what panels really produced.
+Only the starts remain to be chosen. `best_wh` is the best plan found, `bound_wh` is proven for every run under either
+supply rule, because the delivery of whole contracts is also a delivery from panels to jobs. It holds for any forecasts,
+because it depends only on the actual production.
 
 In every plan the jobs of one device follow one another, unless their windows make that impossible. The bound does not
 require it, because it holds for runs, which learn of jobs one by one.

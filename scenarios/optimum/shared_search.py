@@ -1,7 +1,7 @@
 """Search for good plans under shared supply: ruin and recreate with simulated annealing.
 
-A round takes a few jobs that run at about the same time out of the plan, and puts each back where it gains most beside
-the others, now and then one of them anywhere. All random numbers come from one seeded generator, so the same number of
+A round removes a few jobs that run at about the same time from the plan, and reinserts each where it gains most,
+occasionally one of them at a random start. All random numbers come from one seeded generator, so the same number of
 rounds gives the same plan.
 """
 
@@ -106,7 +106,7 @@ class SharedSchedule:
     def best_start(self, task: int) -> SharedStart | None:
         """Return the candidate start at which a task gains most, in each grid the earliest of equal ones.
 
-        Where its device is free at none of them, a second at which it is takes their place; None: there is none.
+        If its device is free at none of them, another second at which it is free; None: there is none.
         """
         allowed = self._allowed(task)
         best = self._best_in(self.instance.tasks[task].start_grids, allowed)
@@ -160,7 +160,7 @@ class SharedSchedule:
         return None
 
     def is_free(self, task: int, start: SharedStart) -> bool:
-        """Return whether a task's device is free at a start, and has room for its other jobs beside it."""
+        """Return whether a task's device is free at a start, and has room for its other jobs."""
         allowed = self._allowed(task)
         return allowed is None or covers(allowed, start.start_s(self.instance))
 

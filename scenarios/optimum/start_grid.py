@@ -57,7 +57,7 @@ class StartGrid:
 
     @cached_property
     def indices(self) -> IntArray:
-        """Indices of all starts, shape (count,)."""
+        """Indices of all starts, ascending from 0, shape (count,)."""
         return np.arange(self.count, dtype=np.int64)
 
     @cached_property

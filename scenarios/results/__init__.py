@@ -1,4 +1,4 @@
-"""Results files: SQLite, written as a run goes on; views, summaries and exports."""
+"""Results files: SQLite, written during a run; views, summaries and exports."""
 
 import lazy_loader
 

@@ -42,7 +42,7 @@ from .kept_messages import (
 from .overviews import (
     HouseholdRow as HouseholdRow,
 )
-from .paper import (
+from .paper_figures import (
     check_paper as check_paper,
     write_day_figure as write_day_figure,
     write_gantt_figure as write_gantt_figure,

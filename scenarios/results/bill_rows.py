@@ -16,12 +16,12 @@ from scenarios.scenario import AllocationKey, Community, Scenario
 class BillRow:
     """The bill of a house in one run; amounts in EUR, what is earned is negative.
 
-    The lines of a bill are known where an energy community settles, and None where the tariff alone does.
+    The lines of a bill are None if the bill is settled without an energy community, by the tariff only.
     """
 
     house: str
     allocation_key: str | None
-    """None: minute by minute as negotiated, by the tariff alone."""
+    """None: minute by minute as negotiated, by the tariff only."""
     consumed_wh: float
     produced_wh: float
     own_wh: float

@@ -115,7 +115,7 @@ def _check_length(path: Path, header: bytes) -> None:
 
 
 def _log_bytes(path: Path) -> int:
-    """Return the size of the write-ahead log beside the file."""
+    """Return the size of the write-ahead log next to the file."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size
     except FileNotFoundError:
@@ -146,7 +146,7 @@ BUSY_WALL_S = 60.0
 
 
 def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
-    """Store beside a run what it was compared with.
+    """Store the comparison of a run with the optimum.
 
     Args:
         path: The results file.

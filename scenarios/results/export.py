@@ -22,8 +22,7 @@ from scenarios.results.summary import simulation_json
 Value = str | int | float | None
 Row = tuple[Value, ...]
 Kind = Literal["text", "int", "float", "instant"]
-"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside
-it."""
+"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is added."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def create_results(simulation: SimulationSpec, out: Path | None = None, folder: 
             path = reserve_exactly(out)
         except FileExistsError:
             raise ResultsExistError(f"{out}: exists already; refusing to overwrite results") from None
-    # Built beside its target and moved there: readers see an empty file or a complete one, never a partial one.
+    # Built next to its target and moved there: readers see no file or a complete one, never a partial one.
     try:
         with atomic_write(path) as draft:
             _build(draft, simulation, created)

@@ -1,8 +1,8 @@
 """Results as pandas frames: `load_frames(file).contracts`, `.production`, `.consumption`, `.messages`, `.kpis`.
 
-Tidy: one row an observation. Units are in the names of columns (`energy_wh`, `mean_delay_s`; `load_factor` has none);
-moments (`start`, `minute`) are timestamps in the scenario's zone. All runs of the file are there, told apart
-by the column `run`.
+Tidy: one row per observation. Units are in the names of columns (`energy_wh`, `mean_delay_s`; `load_factor` has none);
+moments (`start`, `minute`) are timestamps in the scenario's zone. Each frame contains all runs of the file,
+distinguished by the column `run`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
-from scenarios.realised import KINDS, Said
+from scenarios.realised_scenario import KINDS, Said
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
@@ -20,7 +20,7 @@ RunState = Literal["running", "done", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class SimulationInfo:
-    """What was simulated."""
+    """The description of a simulation."""
 
     scenario: str
     algorithm: str
@@ -42,12 +42,12 @@ class SimulationInfo:
 
 @dataclass(frozen=True, slots=True)
 class DroppedHost:
-    """A host that a run went on without."""
+    """A host that a run continued without."""
 
     host: str
     why: str
     is_quarantined: bool
-    """Whether it was put out because it broke the protocol; if not, it was away too long."""
+    """Whether it was quarantined because it broke the protocol; if not, it was away too long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who supplies a job, and when: its contract's shares as cumulative energy, the grid among them."""
+"""A job's suppliers over time: its contract's shares as cumulative energy, including the grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scenarios.metrics import MINUTE_S, fractions_of
 
 @dataclass(frozen=True, slots=True)
 class ShareSeries:
-    """What one supplier gives to a job by its contract."""
+    """One supplier's part of a job's contract."""
 
     producer: str
     """A producer's id, or `GRID`."""

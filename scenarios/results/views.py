@@ -81,7 +81,7 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True)
 class SupplierShare:
-    """What one producer gives to a job."""
+    """One producer's part of a job's supply."""
 
     producer: str
     contracted_wh: float
@@ -109,16 +109,16 @@ class PowerProfile:
 
     @property
     def consumption_w(self) -> FloatArray:
-        """Local and grid consumption together."""
+        """Mean consumption in each interval, local and from the grid, W, shape (intervals,)."""
         return self.local_w + self.grid_w
 
     @property
     def days(self) -> int:
-        """Number of days to be shown one by one; 1 where everything is shown together."""
+        """Number of days to display one by one; 1 if everything is displayed together."""
         return day_count(len(self.times_s), self.interval_s)
 
     def of_day(self, index: int) -> PowerProfile:
-        """Return one of the days, 0 the first; everything where it is shown together."""
+        """Return one of the days, 0 is the first; everything if it is displayed together."""
         part = day_slice(len(self.times_s), self.interval_s, index)
         return replace(
             self,
@@ -130,7 +130,7 @@ class PowerProfile:
 
 
 def day_count(intervals: int, interval_s: int) -> int:
-    """Return the number of days that intervals are shown as; up to two days are shown together, as 1."""
+    """Return the number of days to display intervals by; up to two days are displayed together, as 1."""
     span_s = intervals * interval_s
     return 1 if span_s <= 2 * DAY_S else -(-span_s // DAY_S)
 
@@ -168,7 +168,7 @@ class NeighbourhoodView:
 
 @dataclass(frozen=True, slots=True)
 class HouseView:
-    """One household in one run."""
+    """A household in one run."""
 
     run: RunInfo
     covered_share: float
@@ -601,7 +601,7 @@ class AveragePowerProfile:
 def average_power_profile(
     results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None
 ) -> AveragePowerProfile:
-    """Return the average over all completed runs; the first run alone while none has completed.
+    """Return the average over all completed runs; only the first run while none has completed.
 
     Args:
         results: An open results file.

@@ -20,7 +20,7 @@ from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
-from scenarios.realised import KINDS, Said, realise
+from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -53,7 +53,7 @@ MAX_WAITING_MESSAGES = 2000
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
 _RETRY_WALL_S = 0.5
-"""How long to leave a locked file alone before the next commit tries again."""
+"""How long to wait after a file was locked before the next commit tries again."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -124,6 +124,12 @@ class RunWriter:
                     " VALUES (?, ?, ?, 'running', ?, ?, ?)",
                     (run, run_id, seed, start_s, start_s, now_utc()),
                 )
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether several producers supply a job together, as the file says."""
+        settings = self._connection.execute("SELECT settings_json FROM simulation").fetchone()[0]
+        return str(json.loads(settings).get("supply", "whole")) == "shared"
 
     @property
     def messages(self) -> int:
@@ -218,8 +224,8 @@ class RunWriter:
         """Write everything recorded since the last commit; once it returns True, a crash cannot lose it.
 
         Returns:
-            Whether it is written. If another process has locked the file, what was recorded is kept for the next
-            commit, and nobody waits.
+            Whether it was written. If another process has locked the file, the records are kept for the next commit,
+            without waiting.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -253,7 +259,7 @@ class RunWriter:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        """Whether the file is still where it was opened: a user may have removed or replaced it."""
         return self._inode_in_place() == self._inode
 
     def put_back(self) -> None:
@@ -296,7 +302,7 @@ class RunWriter:
         without: Sequence[DroppedHost] = (),
         disputes: Sequence[str] = (),
     ) -> None:
-        """Write what is left, the energy of every minute, and the run's figures; the run is over.
+        """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
         Args:
             state: How it ended.
@@ -314,7 +320,8 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        happened = as_happened(self._scenario, self._happenings)
+        realised = realise(happened, self.realised, is_shared=self._is_shared)
         scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])

@@ -14,14 +14,14 @@ from scenarios.simulation.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class OpenBroker:
-    """Where the runs of a simulation connect to."""
+    """The broker that the runs of a simulation connect to."""
 
     name: str
     """As results and JSON say it: `memory`, `mosquitto`, `embedded`, or a URL without login."""
     description: str
     """One line for the user."""
     url: BrokerUrl | None
-    """What other processes connect to; None: every run has a broker of its own in memory."""
+    """The URL that other processes connect to; None: every run has its own broker in memory."""
     tls: Tls | None = None
     """The certificates for an `mqtts` URL."""
     lost_after_wall_s: float = LOST_AFTER_WALL_S
@@ -29,11 +29,15 @@ class OpenBroker:
     restart: Callable[[], None] | None = None
     """Restarts it, in the process that started it; None: it was not started for this simulation."""
 
-    def for_run(self) -> Broker:
-        """Return what the hosts of one run connect to."""
+    def for_run(self, connections: int = 1) -> Broker:
+        """Return what the hosts of one run connect to.
+
+        Args:
+            connections: How many this process will have.
+        """
         if self.url is None:
             return MemoryBroker()
-        return MqttBroker(self.url, tls=self.tls, lost_after_wall_s=self.lost_after_wall_s)
+        return MqttBroker(self.url, tls=self.tls, lost_after_wall_s=self.lost_after_wall_s, connections=connections)
 
 
 @asynccontextmanager
@@ -48,7 +52,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
         yield OpenBroker("memory", "in memory", None)
         return
     async with choose_broker(plan.broker, tls=plan.tls, lost_after_wall_s=plan.limit_wall_s) as chosen:
-        # Whether somebody listens there shows now, before there is a results file.
+        # Find out whether a broker listens there now, before there is a results file.
         async with chosen.broker.connect(f"ssmic-{secrets.token_hex(4)}"):
             pass
         own = "embedded" if find_mosquitto() is None else "mosquitto"

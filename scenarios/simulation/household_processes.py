@@ -1,7 +1,7 @@
 """The households of one run on several processes: this one runs the clock, the manager and its share of the hosts.
 
 Each other process is spawned with its share of the households, takes part over the broker as any deployed household
-does, and ends with the run. It ends, too, when it is terminated, and when its parent is gone: its pipe says so.
+does, and ends with the run. It also ends when it is terminated, and when its parent has ended, which closes its pipe.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _Process:
         return None if answer is None else answer.error
 
     def stop(self) -> None:
-        """End it, if it has not ended by itself."""
+        """Stop it, if it has not ended yet."""
         self._pipe.close()
         self._process.join(STOP_WALL_S)
         if self._process.is_alive():
@@ -181,10 +181,10 @@ async def _run(pipe: Connection, scenario: Scenario, settings: RunSettings, brok
     assert task is not None  # noqa: S101 - as above
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    loop.add_reader(pipe.fileno(), task.cancel)  # the parent sends nothing: a readable pipe means that it is gone
+    loop.add_reader(pipe.fileno(), task.cancel)  # the parent sends nothing: a readable pipe means that it has ended
     answer: _Failed | None = None
     try:
-        await run_hosts(scenario, settings, broker.for_run(), share)
+        await run_hosts(scenario, settings, broker.for_run(len(share)), share)
     except SsmicError as error:
         answer = _Failed(fit_to_travel(error))
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""What must hold of every ledger: each job has exactly one standing contract, and all sides agree on it.
+"""Invariants of every ledger: each job has exactly one standing contract, and all sides agree on it.
 
 A device runs one job at a time, unless its consumer said with the contract that there was no other way.
 """
@@ -18,7 +18,7 @@ from scenarios.simulation.shared_sides import share_problems
 
 
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
-    """Return what is wrong with a ledger that its manager must never let in, whatever others say."""
+    """Return the problems of a ledger that its manager must always prevent."""
     ledger = list(ledger)
     standing = [entry.contract for entry in ledger if entry.state == "standing"]
     count = Counter(contract.job_id for contract in standing)
@@ -46,7 +46,7 @@ def consumer_problems(
     lost_houses: Collection[str] = (),
     optional: Collection[str] = (),
 ) -> list[str]:
-    """Return what is wrong with a ledger for which consumers answer: jobs without a contract, and jobs that overlap.
+    """Return the problems that consumers are responsible for: jobs without a contract, and overlapping jobs.
 
     Args:
         scenario: What was run.
@@ -114,9 +114,10 @@ _OF_CONTRACTS = frozenset(
 
 
 class HeardSides:
-    """The sides of all agents, from what they say to the manager, wherever they live.
+    """The contracts as all agents see them, derived from their messages to the manager.
 
-    Each agent is heard on its own business only: a consumer on the contracts of its jobs, a producer on its promises.
+    Only messages of the responsible agent are used: a consumer's on the contracts of its jobs, a producer's on its
+    promises.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -136,7 +137,7 @@ class HeardSides:
         """The same as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
-        """Take note of a message; those of other kinds have no part in a contract."""
+        """Record a message; other kinds of messages do not concern contracts."""
         match envelope.kind:
             case "AddJob":
                 self._hear_added(envelope)
@@ -144,7 +145,7 @@ class HeardSides:
                 self._hear(envelope)
 
     def _hear_added(self, envelope: Envelope) -> None:
-        """Take note whose a job is that the timeline, or the gateway of a real device, adds."""
+        """Record the owner of a job that the timeline, or the gateway of a real device, adds."""
         sender = envelope.sender
         match envelope.body:
             case {"job": {"job_id": str(job_id), "house": str(house), "device": str(device)}}:

@@ -1,4 +1,4 @@
-"""What a simulation is to do: one scenario, one algorithm, a run for every seed."""
+"""The plan of a simulation: one scenario, one algorithm, a run for every seed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Plan:
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
     bus: BusKind = "mqtt"
     broker: str | BrokerUrl | None = None
-    """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded where there is none."""
+    """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded if it is not installed."""
     tls: Tls | None = None
     """The certificates for a broker with an `mqtts` URL; None: the system's."""
     hosts: int | Literal["houses"] | None = None
-    """Hosts, each with a connection of its own, that the agents are spread over; `houses`: one for each household;
+    """Hosts, each with its own connection, that the agents are spread over; `houses`: one for each household;
     None: as fast as possible, see `spread`."""
     processes: int | None = None
     """`mqtt` only: processes that the households of a run are spread over; None: a run has one."""
@@ -54,14 +54,14 @@ class Plan:
     keep: bool = False
     """Whether what is retained stays at the broker when a run has ended, for watchers that come later."""
     home_assistant: bool = False
-    """Whether Home Assistant is shown each run (MQTT discovery)."""
+    """Whether to publish each run to Home Assistant (MQTT discovery)."""
     workers: int | None = None
     """Processes; None: one a run, at most one a core."""
     scores_file: Path | None = None
-    """Where scores are kept between simulations. None: beside the results, where a run that was done before begins as
-    it began then; a file that is named is taken as it stands."""
+    """The file that keeps scores between simulations. None: next to the results, and a repeated run begins with the
+    same scores again; a named file is used as it is."""
     reset_scores: bool = False
-    """Start afresh whatever is in that file."""
+    """Start with fresh scores, regardless of that file."""
     start_scores: Mapping[str, int] | None = None
     """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
     Empty: fresh scores, as for the first run ever."""
@@ -87,7 +87,7 @@ class Plan:
         if self.hosts is None and self.processes is not None:
             return self.processes
         if self.hosts is None and self.pace.factor is not None:
-            return None  # nothing is faster than its pace, and whoever watches sees each household
+            return None  # a paced run gains nothing from fewer hosts, and watchers see each household
         return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
     def kept_scores(self) -> ScoresFile:

@@ -40,7 +40,7 @@ class Order:
 
 
 class RunRecord:
-    """The record of a run that goes on: `writer` for the results, `moment` for the time it has reached."""
+    """The record of a run in progress: `writer` for the results, `moment` for the time it has reached."""
 
     writer: RunWriter
 
@@ -55,7 +55,7 @@ class RunRecord:
         return f"RunRecord(now_s={self.now_s})"
 
     def moment(self, moment: Moment) -> None:
-        """Take note of a step."""
+        """Record a step."""
         self.now_s = moment.time_s
         now_wall_s = time.monotonic()
         if now_wall_s - self._told_wall_s >= PROGRESS_EVERY_WALL_S:
@@ -63,7 +63,7 @@ class RunRecord:
             self._tell(moment.time_s)
 
     def ended(self, outcome: RunOutcome) -> RunOutcome:
-        """Take note of the outcome; return it."""
+        """Record the outcome; return it."""
         self._tell(outcome.end_s)
         without = {"without": {dropped.host: dropped.why for dropped in outcome.without}} if outcome.without else {}
         log.info(
@@ -90,7 +90,7 @@ def record_run(
         scenario: What is run.
         order: How, and where to.
         on_progress: Is given the virtual time, UNIX seconds, a few times a second.
-        resume: Go on with the run where the file has it already: its clock comes back after a crash.
+        resume: Continue the run if the file already contains it, because its clock restarts after a crash.
 
     Raises:
         ResultsError: see `RunWriter`.

@@ -1,4 +1,4 @@
-"""What of a run is written down, from what its hosts did or from what went over the wire."""
+"""Records a run, from the rounds of its hosts or from the messages on the wire."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
-from scenarios.realised import KINDS, Said
+from scenarios.realised_scenario import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
@@ -27,12 +27,16 @@ EndState = Literal["done", "interrupted", "failed"]
 
 
 class Recorder(Protocol):
-    """Where a run writes what happens, as it happens."""
+    """The destination of a run's records, written as the run proceeds."""
 
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
     ) -> None:
-        """An agent sent a message to another one; (sender, seq) names it."""
+        """Record a message between agents, identified by (`sender`, `seq`).
+
+        It was sent at `time_s` (UNIX seconds, in round `round_`) to the agent `to`; `kind` is its type, `body` its
+        content.
+        """
         ...
 
     def entry(self, entry: LedgerEntry) -> None:
@@ -76,7 +80,7 @@ class Recorder(Protocol):
         without: Sequence[DroppedHost],
         disputes: Sequence[str],
     ) -> None:
-        """Record the outcome; see `scenarios.results.RunWriter.finish`."""
+        """Record the outcome; see `scenarios.results.RunWriter.finish`, which has the same arguments."""
         ...
 
 
@@ -108,7 +112,7 @@ def _begins_negotiation(envelope: Envelope) -> bool:
 class Watch:
     """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`).
 
-    As the run goes on, it checks that no contract enters the ledger that its parties have not both agreed to.
+    During the run, it checks that no contract enters the ledger to which its parties have not both agreed.
     """
 
     def __init__(
@@ -124,7 +128,7 @@ class Watch:
         Args:
             scenario: What is run.
             recorder: Where to write; None: count only.
-            on_event: Is told of each event of the timeline when it takes place.
+            on_event: Called with each event of the timeline when it takes place.
             is_shared: Whether jobs are supplied by shares.
         """
         self._scenario = scenario
@@ -206,7 +210,7 @@ class WireWatch(Watch):
         *,
         is_shared: bool = False,
     ) -> None:
-        """Make a watch, which goes on from what was recorded before the clock came back from a crash.
+        """Create a watch, which continues from the records before a restart of the clock.
 
         Args:
             scenario: What is run.
@@ -225,8 +229,8 @@ class WireWatch(Watch):
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`.
 
-        What agents of this process say is heard at once, since the manager may act on it before the clock has read it;
-        it is heard again in its order among the messages of the step, which alone decides in the end.
+        Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
+        has read them; they are recorded again in their order among the messages of the step, which finally decides.
         """
         if self._heard is not None:
             for _, envelope in record.sent:
@@ -236,7 +240,7 @@ class WireWatch(Watch):
 
     @property
     def sides(self) -> Sides | SharedSides | None:
-        """The contracts as all agents have them; None: the clock came back in between and has not heard everything."""
+        """The contracts as all agents see them; None: the clock restarted and has not received everything."""
         return None if self._heard is None else self._heard.sides
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:

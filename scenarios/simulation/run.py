@@ -25,12 +25,13 @@ from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
-from scenarios.realised import realise
+from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
+from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
@@ -80,7 +81,7 @@ async def look_after(files: Collection[KeptFile]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What came of a run."""
+    """The outcome of a run."""
 
     seed: int
     run_id: str
@@ -145,11 +146,11 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         on_moment: Is called at every step.
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
-        replay: What devices said in an earlier run; they are left alone then.
+        replay: Messages of devices in an earlier run; the devices themselves are not used then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
         script: What acts on the run besides the scenario's timeline.
-        is_spread: Whether the hosts that are not local are in processes that were started for this run alone: then
-            what they send needs no second validation, and the record is that of a run in one process.
+        is_spread: Whether all remote hosts are in processes that were started only for this run. Then their messages
+            need no second validation, and the record is that of a run in one process.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -170,7 +171,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
     disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
     on_event = None if cast.director is None else disturbances.begin_happening
-    # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
+    # Actions of remote hosts are visible only on the wire; if all hosts are local, the clock need not read it.
     is_shared = settings.supply.is_shared
     wire = WireWatch(scenario, recorder, on_event, is_shared=is_shared) if remote else None
     watch = wire or Watch(scenario, recorder, on_event, is_shared=is_shared)
@@ -196,6 +197,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
                 most_rounds=most_rounds(scenario, has_script=script is not None),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
+                most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -242,7 +244,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             if recorder is not None:
                 recorder.finish(
                     state,
-                    # Without an end of its own, the record of a deployment ends with the last job.
+                    # If a deployment has no end, its record ends with the last job.
                     None if remote and not is_spread and end_s is None and state == "done" else outcome.end_s,
                     negotiations=outcome.negotiations,
                     wall_s=outcome.wall_s,
@@ -292,10 +294,10 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What is needed to repeat a run with real devices without them."""
+    """The recorded input with which to repeat a run with real devices without them."""
 
     sayings: Sequence[Saying]
-    """What devices said, in the order in which it was taken."""
+    """The messages of devices, in the order of delivery."""
     stop_after_s: int | None = None
     """The last second of a run that was stopped, UNIX seconds; None: it came to its end."""
 
@@ -320,7 +322,7 @@ class _Ports:
             settings: How.
             broker: Where the devices are.
             homes: By host of this process, the agents that live there.
-            replay: What devices said in an earlier run; they are left alone then.
+            replay: Messages of devices in an earlier run; the devices themselves are not used then.
             is_whole: Whether all agents of the run live here.
         """
         here = {
@@ -357,7 +359,7 @@ async def _shown(
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
         happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
-        realised = realise(happened, watch.realised)
+        realised = realise(happened, watch.realised, is_shared=cast.is_shared)
         return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
@@ -367,8 +369,8 @@ async def _shown(
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
     """Return how the ledger and the agents violate the invariants of a run that has ended.
 
-    What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
-    whoever lies about its own jobs or its own production ends no run, but is named.
+    An error of an agent in this process is a defect of this program. Households in other processes are responsible for
+    their own statements: one that lies about its own jobs or production does not end the run, but is named.
 
     Returns:
         Defects, and disputes.
@@ -380,7 +382,7 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
         optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised)
+    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
     optional |= realised.withdrawn
@@ -434,7 +436,7 @@ async def run_hosts(
     try:
         with ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
-            journals = {host: _open(settings.host_journal(host, setups[host]), opened) for host in shared}
+            journals = open_journals(settings, setups, opened)
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members = []
                 for host_id in shared:

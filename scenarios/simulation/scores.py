@@ -1,7 +1,7 @@
 """Producers' scores between simulations of a scenario: one small JSON file, replaced as a whole or not at all.
 
-Scores are an input of a run, so the file also remembers which scores a run began with: the same run, asked for again,
-begins with them again and comes to the same contracts, whatever was learned in between.
+Scores are an input of a run, so the file also remembers which scores a run began with: the same run, repeated, begins
+with them again and reaches the same contracts, regardless of what was learned in between.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def run_key(
     negotiating: NegotiationSettings | None = None,
     supply: SupplySettings | None = None,
 ) -> str:
-    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash.
+    """Return the key of a run: a short hash of everything that its contracts depend on, apart from scores.
+
+    That is `scenario`, `seed`, `algorithm`, `days`, `patient`, `negotiating` and `supply`.
 
     They do not depend on whether producers are left out that would decline.
     """
@@ -86,7 +88,7 @@ class ScoresFile:
 
     @classmethod
     def beside(cls, results_file: Path, scenario: str, named: Path | None = None) -> ScoresFile:
-        """Return the file that was named, or else the one beside the results."""
+        """Return the scores file `named`, or else that of `scenario` next to `results_file`."""
         return cls(named or results_file.parent / f"{file_name(scenario)}{SUFFIX}", scenario)
 
     def scores(self) -> dict[str, int]:
@@ -102,7 +104,7 @@ class ScoresFile:
 
         Args:
             runs: Their keys; None for a run that is not to be repeated: it always begins with the latest scores.
-            afresh: Forget everything first, whatever is in the file.
+            afresh: Discard the content of the file first.
 
         Raises:
             ScoresFileError: it is no scores file, or one of another scenario, or cannot be written.
@@ -128,7 +130,7 @@ class ScoresFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep others out between reading and writing: simulations of one scenario may go on side by side."""
+        """Lock the file between reading and writing: simulations of one scenario may run concurrently."""
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE)
         try:
             make_private_folder(self.path.parent)

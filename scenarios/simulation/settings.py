@@ -1,10 +1,11 @@
-"""How a run goes, and its setup, by which the processes of a run find out whether they agree, and in what not."""
+"""Settings of a run, and its setup, by which the processes of a run detect whether and where their settings differ."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _MAX_BYTES_OF_PART = 100
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How a scenario is run once, in one process or in several.
+    """Settings of one run of a scenario, in one process or in several.
 
     `seed`, `algorithm`, `supply`, `patient` and `negotiating` must be the same in all processes of a run. What is
     marked "clock only" does not concern a process that only runs households.
@@ -66,7 +67,7 @@ class RunSettings:
     keep: bool = False
     """Clock only: whether retained messages stay at the broker after the run, for watchers that come later."""
     home_assistant: bool = False
-    """Clock only: whether Home Assistant is shown the run (MQTT discovery)."""
+    """Clock only: whether to publish the run to Home Assistant (MQTT discovery)."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: the producers' scores from earlier simulations, by id."""
 
@@ -135,15 +136,20 @@ class RunSettings:
             return None
         return ClockJournal(self.journal_file(CLOCK_JOURNAL), self._journal_identity(CLOCK_JOURNAL, fingerprint))
 
-    def host_journal(self, host_id: str, fingerprint: str) -> HostJournal | None:
+    def host_journal(self, host_id: str, fingerprint: str, threads: Executor | None = None) -> HostJournal | None:
         """Open a host's journal; return None if no journals are kept.
+
+        Args:
+            host_id: The host.
+            fingerprint: Everything that its contracts depend on.
+            threads: See `JournalFile`.
 
         Raises:
             JournalError: It belongs to another run or host, or cannot be used.
         """
         if self.journals is None:
             return None
-        return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint))
+        return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint), threads)
 
     def _journal_identity(self, name: str, fingerprint: str) -> dict[str, str]:
         return {"run": self.run_id, "name": name, "protocol": str(VERSION), **setup_parts(fingerprint)}

@@ -40,9 +40,9 @@ class Simulation:
         """Do all runs, here or on worker processes.
 
         Args:
-            on_progress: Is told (run, virtual time in UNIX seconds), a few times a second for each run.
+            on_progress: Called with (run, virtual time in UNIX seconds), a few times a second for each run.
             in_worker: Called in every worker process when it starts, for example to set up its logs.
-            on_report: Is told (run, what its clock reports), every few seconds at least.
+            on_report: Called with (run, its clock's report), at least every few seconds.
 
         Returns:
             The outcomes, in the order of the seeds.
@@ -76,7 +76,7 @@ class Simulation:
         in_worker: Callable[[], None] | None,
         on_report: Callable[[Reported], None],
     ) -> RunOutcome:
-        """Do a run: in this process alone, or with further ones for its share of the households each."""
+        """Perform a run in this process only, or with further processes, each for its share of the households."""
         scenario = self.plan.scenario
         own, *others = shares_of(scenario, order.settings.hosts, processes)
         async with household_processes(scenario, order.settings, self.broker, others, in_worker):
@@ -102,7 +102,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         ScoresFileError: the scores to start from cannot be used.
         BrokerUrlError, BrokerUnreachableError: see `open_broker`.
         ResultsError: the results file cannot be made.
-        MissingLibraryError: a real device speaks a language whose library is not installed.
+        MissingLibraryError: a real device uses payloads whose library is not installed.
     """
     scenario = plan.scenario
     if plan.replay is None:

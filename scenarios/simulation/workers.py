@@ -1,7 +1,7 @@
 """Runs on several processes.
 
-Each worker is a process of its own (spawned, for nothing is shared) that takes orders over a pipe and answers with
-progress and outcomes. It ends when it is told to, when it is terminated, and when its parent is gone: the pipe says so.
+Each worker is a separate process (spawned, since nothing is shared) that takes tasks over a pipe and answers with
+progress and outcomes. It ends on request, when it is terminated, and when its parent has ended, which closes the pipe.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ async def perform_all(
         orders: How, and where to; one a run.
         broker: Where the hosts connect to.
         workers: How many processes; at least 1.
-        on_progress: Is told (run, virtual time).
+        on_progress: Called with (run, virtual time).
         in_worker: Called in every worker when it starts, for example to set up its logs.
-        on_report: Is told (run, what its clock reports).
+        on_report: Called with (run, its clock's report).
 
     Raises:
         SsmicError: the first run that failed; the others were interrupted.
@@ -204,7 +204,7 @@ async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> No
             order: Order = pipe.recv()
             pipe.send(await _perform(pipe, scenario, order, broker))
     except (EOFError, ConnectionError, asyncio.CancelledError):
-        return  # no more orders, or told to end: what was under way has been written down
+        return  # no more tasks, or asked to end: work in progress has been recorded
 
 
 async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: OpenBroker) -> RunOutcome | _Failed:
@@ -216,7 +216,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
         loop.remove_reader(pipe.fileno())
         task.cancel()
 
-    # While a run goes on the parent sends nothing: a readable pipe means that it is gone.
+    # During a run the parent sends nothing: a readable pipe means that it has ended.
     loop.add_reader(pipe.fileno(), parent_gone)
     try:
         with record_run(scenario, order, lambda time_s: pipe.send(_Progress(time_s))) as record:

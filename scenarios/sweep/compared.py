@@ -15,7 +15,7 @@ def compared_points(results: SweepResults) -> SimulationComparison:
     """Return the comparison of the points that have a run that is done.
 
     Raises:
-        ResultsError: There is none.
+        ResultsError: There is no such point.
     """
     by_seed = results.figures_by_seed()
     numbers = [i for i, runs in enumerate(by_seed) if runs]

@@ -58,7 +58,10 @@ def numeric_keys(comparison: SimulationComparison) -> tuple[str, ...]:
 
 
 def curve_svg(comparison: SimulationComparison, key: str, figure: Figure) -> str:
-    """Return a chart of a figure's means with 95 % intervals over a numeric parameter; empty where none has it."""
+    """Return a chart of the means of `figure` in `comparison` with 95 % intervals over the numeric parameter `key`.
+
+    The chart is an SVG text, empty if no point has the figure.
+    """
     groups: dict[str, list[_Dot]] = {}
     for i, one in enumerate(comparison.simulations):
         of = comparison.statistics_of(i, figure.name)

@@ -92,7 +92,7 @@ def _check_workers(client: Client, address: str) -> None:
     ours = versions()
     try:
         theirs = client.run(versions)
-    except Exception as error:  # whatever went wrong in a worker
+    except Exception as error:  # any failure in a worker
         raise DaskError(f"{address}: a worker cannot run ssmic: {error}; install the same ssmic there") from error
     for worker, found in theirs.items():
         other = [f"{name} {found[name]} there, {ours[name]} here" for name in ours if found.get(name) != ours[name]]

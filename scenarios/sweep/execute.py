@@ -24,7 +24,7 @@ class SweepWorkerError(SsmicError):
 
 @dataclass(frozen=True, slots=True)
 class SweepOutcome:
-    """How a sweep ended that was not stopped."""
+    """The outcome of a completed sweep."""
 
     sha256: str | None
     """Of the results; None: runs failed."""
@@ -33,7 +33,7 @@ class SweepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """How far a sweep is."""
+    """The progress of a sweep."""
 
     done: int
     """Runs that are in the file."""
@@ -50,7 +50,7 @@ async def run_sweep(
     dask: str | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
 ) -> SweepOutcome:
-    """Do the runs that are not in the results file yet; the same call again goes on where this one was stopped.
+    """Perform the runs that are not in the results file yet; a repeated call continues an interrupted sweep.
 
     Args:
         plan: The sweep.

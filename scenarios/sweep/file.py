@@ -1,8 +1,8 @@
 """The results file of a sweep: SQLite with one tidy table of runs, which grows by a row with each run that is done.
 
-When all runs are done the file is written anew in their order, with the summary and the comparisons. Its content then
-depends on nothing but the sweep: not on the number of workers, the order in which they finished, or how often it was
-stopped and resumed. Wall times alone differ; they are in the tables `timing` and `meta` and nowhere else.
+When all runs are done, the file is rewritten in their order, with the summary and the comparisons. Its content then
+depends only on the sweep: not on the number of workers, the order in which they finished, or how often it was stopped
+and resumed. Only wall times differ; they are only in the tables `timing` and `meta`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ CREATE TABLE pairwise ( -- point less reference, run by run on the same seeds
 
 @dataclass(frozen=True, slots=True)
 class SweepInfo:
-    """What is swept."""
+    """The description of a sweep."""
 
     request: SweepRequest
     scenario: str
@@ -152,7 +152,7 @@ class SweepFile:
             return {run for (run,) in self._connection.execute("SELECT run FROM runs WHERE state = 'done'")}
 
     def add(self, row: SweepRow) -> None:
-        """Keep a run, whatever happens to the process from now on.
+        """Store a run durably.
 
         Raises:
             ResultsWriteError: The file cannot be written.
@@ -165,7 +165,7 @@ class SweepFile:
             )
 
     def complete(self) -> str:
-        """Write the file anew in the order of the runs, with summary and comparisons; return the results' hash.
+        """Rewrite the file in the order of the runs, with summary and comparisons; return the results' hash.
 
         Raises:
             ResultsWriteError: The file cannot be written.

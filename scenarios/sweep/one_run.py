@@ -1,4 +1,4 @@
-"""One run of a sweep: from a scenario to its figures, in whatever process it is done.
+"""One run of a sweep: from a scenario to its figures, in any process.
 
 A worker imports this and what a run needs, and nothing that reads scenarios: half of its start would be that.
 """
@@ -25,7 +25,7 @@ COUNTS = frozenset({*(field.name for field in fields(Kpis) if field.type == "int
 
 @dataclass(frozen=True, slots=True)
 class SweepRun:
-    """One run of a sweep; goes to another process as it is."""
+    """One run of a sweep, as it is sent to another process."""
 
     run: int
     """Counts from 1."""
@@ -38,7 +38,7 @@ class SweepRun:
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """What came of one run."""
+    """The outcome of one run."""
 
     run: int
     state: Literal["done", "failed"]

@@ -1,4 +1,4 @@
-"""What a sweep varies and sets: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
+"""Parameters of a sweep: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
 
 Values of the file can be lists and mappings in brackets, as in `ssmic run --set`: `prefer=[cheapest],[own-roof]`.
 

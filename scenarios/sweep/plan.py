@@ -1,4 +1,4 @@
-"""What a sweep does: its points, the seeds that each of them is run with, and the runs that follow from both."""
+"""The plan of a sweep: its points, the seeds for each of them, and the resulting runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """What somebody asks for, as on the command line."""
+    """A request for a sweep, as on the command line."""
 
     source: str
     """A YAML file, an input of PySSMic or the name of a bundled scenario."""
@@ -53,7 +53,7 @@ class SweepRequest:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One combination of the parameters' values."""
+    """A combination of the parameters' values."""
 
     number: int
     """Counts from 1."""
@@ -354,7 +354,7 @@ def request_of(content: Mapping[str, Any]) -> SweepRequest:
     """Return the request that `request_json` made.
 
     Raises:
-        ScenarioError: It is none.
+        ScenarioError: It is not a valid request.
     """
     try:
         lists = {name: tuple(content.get(name, ())) for name in ("vary", "fixed", "together")}

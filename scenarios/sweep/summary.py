@@ -1,4 +1,4 @@
-"""What a sweep says: statistics of each point over its seeds, and paired differences of points on the same seeds."""
+"""Results of a sweep: statistics of each point over its seeds, and paired differences of points on the same seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the runs of a sweep are done: processes of this machine, or a Dask cluster."""
+"""The workers of a sweep: processes of this machine, or a Dask cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to a scenario during a run: carried out on agents and links, and its effect on the world."""
+"""The events of a scenario during a run: their execution on agents and links, and their effect on the world."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
 """The agent that carries out a scenario's timeline, and the script that may steer it.
 
-Everything that an event does to agents is a message of this one, so it is counted, recorded and replayed as all others
-are. While a script decides what comes next, the agent counts as busy, and virtual time stands still.
+Events act on agents only through messages of this agent, so they are counted, recorded and replayed like all others.
+While a script computes, this agent counts as busy, and virtual time stands still.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.scenario import Scenario
-from scenarios.timeline.world import (
+from scenarios.timeline.effects import (
     absent_at_start,
     as_happened,
     complete,
@@ -93,11 +93,11 @@ class Script:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the run stands still and waits for the script."""
+        """Whether the run is stopped and waits for the script."""
         return self._arrived.is_set()
 
     def go_on(self, stop_s: int | None) -> None:
-        """For the script: let the run go on, and stop at this time, UNIX seconds; None: do not stop any more."""
+        """For the script: continue the run until this time, UNIX seconds; None: until its end."""
         self.stop_s = stop_s
         self._arrived.clear()
         self._go_on.set()
@@ -149,7 +149,7 @@ class Director(Agent[AnyMessage]):
         self._count = 0
         self._waiting = [event for event in scenario.timeline if event.at_s is None]
         self._starts_s: dict[str, int] = {}
-        """By job that an event waits for, its start as it stands, UNIX seconds."""
+        """By job that an event waits for, its present start, UNIX seconds."""
         self._durations_s = {job.job_id: job.duration_s for job in scenario.jobs}
         self._agent_of = {(house.id, d.id): d.agent for house in scenario.houses for d in house.devices}
         self._devices = {house.id: house.devices for house in scenario.houses}
@@ -198,7 +198,7 @@ class Director(Agent[AnyMessage]):
                     self.perform(what)
 
     def _take(self, followed: Followed) -> None:
-        """Take note of what became of a contract that events wait for."""
+        """Record a change of a contract that events wait for."""
         job_id = followed.job_id
         if followed.state == "standing":
             self._starts_s[job_id] = followed.start_s
@@ -281,13 +281,13 @@ class Director(Agent[AnyMessage]):
                     self.send(agent, prices)
 
     def _told_of_prices(self) -> list[str]:
-        """Return the consumers that compare costs, else those that tell a real device what its jobs cost."""
+        """Return the consumers that compare costs, else those that report job costs to a real device."""
         if self._consumers_compare_costs:
             return self._consumers_of(self._devices)
         return [agent for agent, gateway in self._scenario.gateways.items() if gateway.type == "consumer"]
 
     def _add(self, action: AddJobs) -> None:
-        """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""
+        """Inform a consumer, and the manager's register, of a new job."""
         if action.job_id in self._agent_of_job:
             return
         job = job_added(action, self.now_s)

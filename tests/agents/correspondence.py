@@ -36,12 +36,12 @@ class Correspondent(Agent[AnyMessage]):
             self.send(to, message)
 
     def messages(self) -> list[AnyMessage]:
-        """Return what came in, without time and sender."""
+        """Return the received messages, without time and sender."""
         return [message for _, _, message in self.received]
 
 
 async def correspond(agents: Sequence[Agent[AnyMessage]], *, end_s: int | None = None) -> None:
-    """Run agents, each on a host of its own, until nothing is left to do or until the end."""
+    """Run agents, each on its own host, until no messages or timers are left, or until the end."""
     broker = MemoryBroker()
     homes = {f"home of {agent.id}": (agent.id,) for agent in agents}
     async with asyncio.TaskGroup() as tasks:

@@ -1,4 +1,4 @@
-"""One agent alone, driven as its host drives it: messages and virtual time in, messages out."""
+"""A single agent, driven like by its host: messages and virtual time in, messages out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Stage:
-    """The agent's host: whatever is said to it here comes in one round."""
+    """The agent's host: all messages sent to it here are delivered in one round."""
 
     def __init__(self, agent: Agent[AnyMessage], now_s: int) -> None:
         self.agent = agent
@@ -50,7 +50,7 @@ class Stage:
         return self._sent()
 
     def lose(self, *agents: str) -> list[Outgoing]:
-        """Say that other agents are gone for good; return what the agent sends."""
+        """Report other agents as lost for good; return what the agent sends."""
         self.agent.mark_lost(agents)
         return self._sent()
 
@@ -87,7 +87,7 @@ def on_stage(agent: Agent[AnyMessage], now_s: int) -> Iterator[Stage]:
 
 
 def to(who: str, sent: list[Outgoing]) -> list[BaseModel]:
-    """Return what was sent to somebody, in order."""
+    """Return the messages sent to an agent, in order."""
     return [outgoing.message for outgoing in sent if outgoing.to == who]
 
 

@@ -36,7 +36,7 @@ WASH = load((0, 0.0), (2 * HOUR_S, 1000.0))
 
 
 def at(hour: float) -> int:
-    """Return a time so many hours after the start."""
+    """Return a time some hours after the start."""
     return START_S + round(hour * HOUR_S)
 
 
@@ -74,7 +74,7 @@ def contract_of(sent: list[Outgoing]) -> tuple[str, str, float, str]:
 
 
 def test_the_only_job_of_a_device_may_start_anywhere_in_its_window_and_be_moved() -> None:
-    """One request with the whole window, not held; no further message."""
+    """The consumer sends one request with the whole window, not held, and no further message."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv"))
         assert (asks.to, request(asks).starts, request(asks).held) == ("pv", ((at(6), at(10)),), False)
@@ -132,7 +132,7 @@ def test_a_move_that_crosses_with_a_hold_counts() -> None:
 
 
 def test_a_move_that_comes_with_the_acceptance_is_not_lost() -> None:
-    """Both in one round: the contract is agreed, then amended."""
+    """If both arrive in one round, the contract is agreed, then amended."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv"))
         accepted, moved = Accept(job_id="one", start_s=at(6)), Amend(job_id="one", start_s=at(7))
@@ -159,7 +159,7 @@ def test_a_job_in_the_only_room_of_another_gives_way_and_looks_again() -> None:
 
 
 def test_jobs_that_have_no_other_way_run_together_and_it_is_said() -> None:
-    """Both can start at 6 o'clock only."""
+    """Both jobs can start only at 6 o'clock, so they run together and the ledger gives the reason."""
     with machine(wash("one", 6, 6), wash("two", 6, 6)) as stage:
         asked(stage, asked(stage, stage.first))
         agreed = [m for m in to(MANAGER, stage.wait_until(at(6))) if isinstance(m, ContractAgreed)]
@@ -171,7 +171,7 @@ def test_jobs_that_have_no_other_way_run_together_and_it_is_said() -> None:
 
 
 def test_patient_jobs_take_grid_power_as_late_as_they_can_one_after_the_other() -> None:
-    """Nobody serves them: the first must go at 8 o'clock, so that the other can at 10."""
+    """Without a supplier, the first job must start at 8 o'clock, so that the other can start at 10."""
     with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
         asked(stage, asked(stage, stage.first))
         assert stage.agent.next_timer_s == at(8)
@@ -182,7 +182,7 @@ def test_patient_jobs_take_grid_power_as_late_as_they_can_one_after_the_other() 
 
 
 def test_a_job_waits_longer_once_the_other_one_has_its_contract() -> None:
-    """It was to go at 8 o'clock; when the one that was to follow is served at 6, it can wait until 10."""
+    """The job had to start at 8 o'clock; once the following job is served at 6, it can wait until 10."""
     with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
         first = asked(stage, stage.first, "pv")
         sent = stage.say(("pv", Decline(job_id="one", reason="no sun")), re=only(first))
@@ -223,7 +223,7 @@ def test_a_waiting_job_asks_again_when_its_device_has_more_time() -> None:
 
 
 def test_an_opening_is_asked_for_with_the_starts_of_that_moment() -> None:
-    """By then part of the window is over."""
+    """The request after an opening leaves out the part of the window that has passed."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv"))
         sent = stage.say(("pv", Decline(job_id="one", reason="no sun")), re=asks)
@@ -235,7 +235,7 @@ def test_an_opening_is_asked_for_with_the_starts_of_that_moment() -> None:
 
 @pytest.mark.parametrize("start", [5.0, 8.5, 11.0])
 def test_an_acceptance_for_another_start_is_turned_down(start: float) -> None:
-    """It was not among those that the device is free for."""
+    """The consumer rejects an accepted start at which its device is not free."""
     with machine(wash("one", 6, 10), wash("two", 8, 8)) as stage:
         asks = only(asked(stage, stage.first, "pv"))
         assert request(asks).starts == ((at(6), at(6)), (at(10), at(10)))
@@ -306,7 +306,7 @@ def test_a_contract_that_the_manager_has_entered_keeps_its_number_when_it_is_voi
 
 
 def test_only_the_manager_lists_producers_and_only_asked_producers_announce_openings() -> None:
-    """Nobody can lead a waiting job to an agent that never answers."""
+    """No agent can direct a waiting job to an agent that never answers."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv-1"))
         asked(stage, stage.say(("pv-1", Decline(job_id="one", reason="no sun")), re=asks))
@@ -317,7 +317,7 @@ def test_only_the_manager_lists_producers_and_only_asked_producers_announce_open
 
 
 def test_a_producer_that_cancels_as_soon_as_it_has_accepted_is_asked_once() -> None:
-    """Else the two would go on for ever in the same second."""
+    """Otherwise the two would continue forever in the same second."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv-1"))
         stage.say(("pv-1", Accept(job_id="one", start_s=at(7))), re=asks)
@@ -326,7 +326,7 @@ def test_a_producer_that_cancels_as_soon_as_it_has_accepted_is_asked_once() -> N
 
 
 def test_openings_without_end_are_not_followed_without_end() -> None:
-    """A producer that invites a job and declines it each time is left alone for the rest of the second."""
+    """A job ignores a producer that repeatedly sends openings and declines, for the rest of the second."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv-1"))
         asked(stage, stage.say(("pv-1", Decline(job_id="one", reason="no sun")), re=asks))

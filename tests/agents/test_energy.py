@@ -52,10 +52,8 @@ def test_bins_add_up_to_what_lies_between_their_ends(series: Production, edges_s
 
 
 @given(rises_s, st.integers(0, 59))
-def test_the_minutes_of_a_load_add_up_to_its_energy_whatever_second_it_starts_in(
-    steps_s: list[int], phase: int
-) -> None:
-    """And none of them draws less than nothing."""
+def test_the_minutes_of_a_load_add_up_to_its_energy_at_any_start(steps_s: list[int], phase: int) -> None:
+    """No minute draws less than nothing, and their sum is the load's energy."""
     times_s = tuple(accumulate(steps_s, initial=0))
     load = LoadProfile(times_s=times_s, cumulative_wh=tuple(float(10 * n) for n in range(len(times_s))))
     minutes = load.per_minute_wh(phase)
@@ -65,7 +63,7 @@ def test_the_minutes_of_a_load_add_up_to_its_energy_whatever_second_it_starts_in
 
 
 def test_the_kept_minutes_of_a_load_cannot_be_changed() -> None:
-    """They are handed out again and again."""
+    """The cached minutes are returned repeatedly, so they must be read-only."""
     load = LoadProfile(times_s=(0, 120), cumulative_wh=(0.0, 60.0))
     with pytest.raises(ValueError, match="read-only"):
         load.per_minute_wh(0)[0] = 1.0

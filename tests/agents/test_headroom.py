@@ -1,4 +1,4 @@
-"""What a producer shows of what it has left: never less than a scheduler can still give."""
+"""A producer's published headroom is never below what a scheduler can still supply."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agents.asking import Board, Negotiation
 from agents.energy import LoadProfile, Production
 from agents.headroom import Need, View, view_of
+from agents.ranking.scores import Scores
+from agents.ranking.short_list import Board, Negotiation
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
-from agents.scores import Scores
 
 HOUR_S = 3600
 NOW_S = 1_466_460_000
@@ -54,7 +54,7 @@ def need_of(task: Task, now_s: int) -> Need:
 @settings(max_examples=40, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
-    """Neither at once nor later, while no new view is published."""
+    """This holds immediately and later, until a new view is published."""
     random = Random(seed)
     state = random_state(random)
     bounds = view_of(state).bounds
@@ -102,7 +102,7 @@ def test_who_has_the_energy_but_not_in_one_piece_is_left_out(slots: int) -> None
 @settings(max_examples=15, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_a_run_draws_in_each_slot_at_least_what_is_assumed(seed: int) -> None:
-    """Whatever second of the slot's minute it starts at."""
+    """This holds for every second of the slot's minute as start."""
     random = Random(seed)
     load, slot_s = random_task(random, 0, 0).load, random.choice([300, 900])
     start_s = random.randrange(slot_s)
@@ -125,8 +125,8 @@ def test_a_view_is_newer_only_if_more_is_left_somewhere() -> None:
     assert before.exceeds(View(from_s=0, block_s=HOUR_S, free_wh=(500.0,) * 2, peak_wh=(9.0, 8.0, 9.0, 9.0)).bounds)
 
 
-def test_who_is_left_out_is_scored_when_the_job_would_have_heard() -> None:
-    """In the round of its place in the order, and not beyond the producer that accepts."""
+def test_producers_left_out_are_scored_when_the_job_would_have_received_their_refusal() -> None:
+    """They are scored in the round of their place in the list, but not after the producer that accepts."""
     scores = Scores({})
     for producer in ("a", "b", "c", "d"):
         scores.add(producer)

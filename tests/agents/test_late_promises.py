@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.consumer import Consumer
 from agents.energy import Prediction, Production
+from agents.job_register import digest_of
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -29,8 +30,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.producer import Producer
-from agents.provisional import FIRM_BEFORE_S, PUSHED_OUT
-from agents.register import digest_of
+from agents.provisional_promises import FIRM_BEFORE_S, PUSHED_OUT
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
@@ -112,7 +112,7 @@ def test_a_job_is_not_pushed_out_for_one_that_uses_less() -> None:
 
 
 def test_a_job_is_firm_shortly_before_its_start() -> None:
-    """What is accepted then is accepted for good, and what was accepted before can no longer be pushed out."""
+    """Shortly before its start an acceptance is firm, and earlier provisional ones become firm."""
     with panel() as stage:
         ask(stage, "small")
         stage.wait_until(NOON_S - FIRM_BEFORE_S)
@@ -122,7 +122,7 @@ def test_a_job_is_firm_shortly_before_its_start() -> None:
 
 
 def test_a_job_that_is_pushed_out_looks_for_another_producer() -> None:
-    """Both ends of the contract are reported, and the next contract is its second."""
+    """Both parties report the end of the contract, and the next contract is the job's second."""
     with machine() as stage:
         (asks,) = _named(stage, stage.first, "pv")
         agreed = stage.say(("pv", AcceptProvisionally(job_id="small", start_s=NOON_S)), re=asks)
@@ -137,7 +137,7 @@ def test_a_job_that_is_pushed_out_looks_for_another_producer() -> None:
 
 @pytest.mark.parametrize("answer", [Accept(job_id="small", start_s=NOON_S), None])
 def test_a_push_that_comes_too_late_is_rejected(answer: Accept | None) -> None:
-    """Of a job that was accepted for good, or that starts in a few minutes."""
+    """The consumer rejects a push of a firm job, and of one that starts in a few minutes."""
     with machine() as stage:
         (asks,) = _named(stage, stage.first, "pv")
         stage.say(("pv", answer or AcceptProvisionally(job_id="small", start_s=NOON_S)), re=asks)
@@ -147,7 +147,7 @@ def test_a_push_that_comes_too_late_is_rejected(answer: Accept | None) -> None:
 
 
 def test_a_job_without_a_yes_asks_all_producers_a_second_time() -> None:
-    """They push others out only then; with early promises it asks once."""
+    """Only then do producers push others out; with early promises the job asks once."""
     for is_late, rounds in ((True, 2), (False, 1)):
         with machine(is_late=is_late) as stage:
             sent, asked = _named(stage, stage.first, "pv", "pv-2"), []
@@ -242,7 +242,7 @@ def states(draw: st.DrawFn) -> tuple[ProducerState, Task]:
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(states(), st.integers(0, 9))
 def test_a_push_raises_the_energy_supplied_and_spares_what_is_firm(case: tuple[ProducerState, Task], seed: int) -> None:
-    """Whatever the state: no minute is overdrawn, and a chain of pushes ends, as the energy rises each time."""
+    """In any state no minute is overdrawn, and a chain of pushes ends because the supply rises each time."""
     state, task = case
     placed = scheduler_for(AlgorithmSettings(), pushes_out=True).place(state, task, Random(seed))
     if not isinstance(placed, Schedule):
@@ -265,7 +265,7 @@ def _pressed(seed: int, jobs: int) -> Scenario:
 
 
 def test_where_agents_live_and_what_is_lost_changes_no_ledger() -> None:
-    """One host, and three with a bad network; early promises give another one."""
+    """One host, and three on a bad network, give the same ledger; early promises give a different one."""
     scenario = _pressed(2, 9)
     outcomes = [_run(scenario), _run(scenario, FaultyBroker(MemoryBroker(), BAD_NETWORK, 1), 3)]
     assert len({outcome.ledger_sha256 for outcome in outcomes}) == 1
@@ -292,7 +292,7 @@ BEST_WH = {1: 41492, 2: 45478, 3: 60040, 4: 73331, 5: 19740, 6: 42933, 7: 23622,
 
 @pytest.mark.long
 def test_late_promises_deliver_nearly_what_the_best_plans_do() -> None:
-    """At least 95 % on the mean of ten neighbourhoods; on the bundled one more than with early promises."""
+    """They deliver at least 95 % on the mean of ten neighbourhoods, and on the bundled one more than early promises."""
     shares = [_delivered_wh(replace(scarce(seed), promise="late")) / wh for seed, wh in BEST_WH.items()]
     assert sum(shares) / len(shares) >= 0.95
     bundled = load_scenario("scarce")

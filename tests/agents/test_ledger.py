@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from typing import Any, cast
 
 from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
 from agents.model import Contract
+from agents.shares import Share
+from broker.hosts.agent import RetainedPublication
+from broker.hosts.journal import RoundRecord
+from broker.hosts.outbox import Outbox
+from broker.hosts.round import Round
+from broker.transport.base import Bus
 
 
 def entry(contract_id: str, energy_wh: float = 800.5, producer: str = "roof") -> LedgerEntry:
@@ -29,23 +37,67 @@ def test_an_entry_is_one_line_of_json_with_sorted_keys_and_no_spaces() -> None:
 
 
 def test_entries_are_sorted_by_the_code_points_of_their_ids() -> None:
-    """Not by number and not by locale."""
+    """The order does not depend on numbers or the locale."""
     ids = ["b/1", "B/1", "a/10", "a/2", "é/1"]
     lines = canonical(entry(contract_id) for contract_id in ids).decode().splitlines()
     assert [line.split('"contract_id":"')[1].split('"')[0] for line in lines] == ["B/1", "a/10", "a/2", "b/1", "é/1"]
 
 
 def test_energies_are_written_as_the_shortest_number_that_reads_back_the_same() -> None:
-    """As Python's repr does it."""
+    """Numbers are written as Python's repr does."""
     assert '"energy_wh":0.1,' in canonical([entry("a/1", 0.1)]).decode()
     assert '"energy_wh":0.30000000000000004,' in canonical([entry("a/1", 0.1 + 0.2)]).decode()
     assert '"energy_wh":800.0,' in canonical([entry("a/1", 800)]).decode()
 
 
-def test_the_hash_is_the_sha256_of_the_canonical_form_whatever_the_order_of_the_entries() -> None:
-    """One contract more, or another supplier, and it differs."""
+def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entries() -> None:
+    """A further contract, or another supplier, changes the hash."""
     first, second = entry("a/1"), entry("b/1")
     expected = hashlib.sha256(canonical([first, second])).hexdigest()
     assert ledger_sha256([second, first]) == ledger_sha256([first, second]) == expected
     assert ledger_sha256([first]) != expected
     assert ledger_sha256([first, entry("b/1", producer="shed")]) != expected
+
+
+def test_an_entry_that_is_too_large_for_a_message_is_published_with_its_beginning_and_its_end() -> None:
+    """A broker cuts off whoever sends more than it takes, and would do so again after each reconnection."""
+    moved = [LedgerEvent(at_s=n, what="amended", start_s=500 + n, reason="x" * 1_000) for n in range(1_000)]
+    long = entry("a/1").model_copy(update={"history": (*entry("a/1").history, *moved)})
+    outbox = Outbox("r", "manager", "s")
+    (payload,) = published(outbox, long)
+    assert len(payload) < 100_000
+    read = LedgerEntry.model_validate_json(payload)
+    assert read.history[0] == long.history[0]
+    assert read.history[-50:] == long.history[-50:]
+    assert LedgerEntry.model_validate_json(published(outbox, entry("a/1"))[0]) == entry("a/1")
+
+
+def test_a_contract_that_is_itself_too_large_is_not_published() -> None:
+    """The run goes on; its results have it."""
+    runs = tuple((1, 10**14 + n) for n in range(20_000))
+    shares = tuple(Share(producer=producer, minutes_mwh=runs) for producer in ("east", "west"))
+    contract = entry("a/1").contract.model_copy(update={"producer": "shared", "shares": shares})
+    assert published(Outbox("r", "manager", "s"), entry("a/1").model_copy(update={"contract": contract})) == ()
+
+
+def published(outbox: Outbox, content: LedgerEntry) -> tuple[bytes, ...]:
+    """Return the payloads that a host publishes for an entry."""
+    record = RoundRecord(
+        grant=Round(step=0, time=0, round=0, granted_step=0),
+        delivered=(),
+        sent=(),
+        publications=(RetainedPublication("a/1", content),),
+        next_s=None,
+        failure=None,
+    )
+    sent: list[bytes] = []
+
+    class Wire:
+        async def publish(self, topic: str, payload: Any, *, qos: int = 0, retain: bool = False) -> None:
+            del qos
+            if retain and topic.endswith("a%2F1"):
+                sent.extend(payload.payloads())
+
+    outbox.add_round(record)
+    asyncio.run(outbox.publish_last(cast("Bus", Wire())))
+    return tuple(sent)

@@ -99,7 +99,7 @@ def python(code: str, **variables: str) -> str:
 
 @pytest.mark.parametrize("package", ["agents", "agents.scheduling", "scenarios", "scenarios.optimum"])
 def test_an_import_changes_no_environment_variable(package: str) -> None:
-    """Whoever uses a package as a library decides about the own process."""
+    """The environment belongs to the process that imports the package."""
     code = f"import os; before = dict(os.environ); import {package}; print(dict(os.environ) == before)"
     assert python(code) == "True"
 
@@ -124,7 +124,7 @@ def test_a_decision_computes_on_one_thread(algorithm: str) -> None:
 
 @pytest.mark.usefixtures("_two_threads")
 def test_a_new_forecast_is_fitted_on_one_thread() -> None:
-    """What moves commitments is a plan, too."""
+    """Rescheduling after a new forecast is limited to one thread, too."""
     asked, _ = problem(0)
     assert inside(lambda: replan(asked)) == {1}
     assert blas_threads() == {2}

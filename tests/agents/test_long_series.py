@@ -44,7 +44,7 @@ def test_a_day_of_seconds_keeps_the_energy_of_every_minute() -> None:
 
 
 def test_a_series_that_fits_is_sent_as_it_is() -> None:
-    """Nothing changes for the series of today's scenarios."""
+    """Series within the limit are sent unchanged."""
     short = forecast(START_S, [1.0] * 1440)
 
     assert short.as_sent is short
@@ -57,7 +57,7 @@ def test_a_series_that_fits_is_sent_as_it_is() -> None:
     st.integers(0, 6_000),
 )
 def test_forgetting_the_past_changes_no_later_minute(forecasts: list[tuple[int, list[float]]], now_s: int) -> None:
-    """What a producer expects from now on is the same to the last digit, whether it remembers the past or not."""
+    """The expected production from now on is identical, with or without the past."""
     productions = [forecast(START_S + start_s, steps_wh) for start_s, steps_wh in forecasts]
     whole = productions[0]
     kept = Outlook.of(productions[0])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from agents.job_register import JobRegister, digest_of
 from agents.ledger import LedgerEntry, LedgerEvent
-from agents.manager import Manager
+from agents.manager import MAX_CHANGES, MAX_CONTRACTS, Manager
 from agents.messages import (
     AnyMessage,
     ContractAgreed,
@@ -26,7 +27,6 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
-from agents.register import JobRegister, digest_of
 from tests.agents.correspondence import Correspondent, correspond
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
@@ -67,7 +67,7 @@ def promised(start_s: int = LATER_S, **changed: Any) -> Promised:
 
 
 def listed(consumer: Correspondent) -> list[str]:
-    """Return the producers that a consumer is told of, in order."""
+    """Return the producers that the manager names to a consumer, in order."""
     return [producer for m in consumer.messages() if isinstance(m, Producers) for producer in m.producers]
 
 
@@ -95,7 +95,7 @@ def rejected(stage: Stage) -> list[str]:
 
 
 async def test_producers_are_listed_lowest_score_first_and_equals_by_id() -> None:
-    """Earlier scores count from the first question on. A job is told of some, and of more when it asks for them."""
+    """Earlier scores apply from the first question on. A job receives the list in portions, on request."""
     more = ProducersFor(job_id="wash", asked=("south", "east"), part="next")
     consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")), (5, MANAGER, more))
     keeper = manager({"north": 12, "south": 8})
@@ -118,7 +118,7 @@ async def test_producers_that_join_in_a_round_can_be_asked_in_that_round() -> No
 
 
 async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
-    """It is answered with an empty list first."""
+    """The manager first answers with an empty list."""
     consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
     await correspond([manager(), consumer, joining("north", 60), joining("south", 120)])
     assert [(time_s, message) for time_s, _, message in consumer.received] == [
@@ -129,7 +129,7 @@ async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
 
 
 async def test_a_job_that_withdraws_hears_of_no_more_producers() -> None:
-    """Nor does one that has found a supplier."""
+    """The same applies to a job that has found a supplier."""
     withdrawn = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")), (30, MANAGER, Withdraw(job_id="wash")))
     await correspond([manager(), withdrawn, joining("north", 60)])
     assert withdrawn.messages() == [Producers(job_id="wash", producers=())]
@@ -145,7 +145,7 @@ async def test_only_a_producer_of_the_neighbourhood_can_join_and_only_itself() -
 
 
 async def test_only_producers_that_a_job_is_told_of_can_recognise_it() -> None:
-    """By its digest, which tells them nothing; a producer that joins is told of the jobs that wait."""
+    """They recognize it by its digest, which reveals nothing; later producers get the digests of waiting jobs."""
     roof, shed, late = joining("roof"), joining("shed"), joining("z roof", 60)
     washer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash", asked=("shed",))))
     dryer = Correspondent(DRYER, (5, MANAGER, ProducersFor(job_id="dry", asked=("roof", "shed"))))
@@ -156,7 +156,7 @@ async def test_only_producers_that_a_job_is_told_of_can_recognise_it() -> None:
 
 
 def test_nobody_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
-    """The manager answers the job's own consumer only."""
+    """The manager answers only the job's own consumer."""
     stage.say((WASHER, ProducersFor(job_id="wash", asked=("roof", "shed"))))
     foreign: tuple[AnyMessage, ...] = (
         ProducersFor(job_id="wash"),
@@ -173,7 +173,7 @@ def test_nobody_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
 
 
 def test_a_contract_stands_when_both_have_reported_the_same(stage: Stage) -> None:
-    """The producer speaks first; the ledger shows the contract once the consumer has confirmed it."""
+    """The producer reports first; the ledger contains the contract once the consumer has confirmed it."""
     stage.say(("roof", promised()))
     assert ledger(stage) == {}
     stage.say((WASHER, agreed()))
@@ -193,7 +193,7 @@ def test_a_contract_stands_when_both_have_reported_the_same(stage: Stage) -> Non
     ids=["nothing promised", "by another producer", "for another start", "no producer"],
 )
 def test_a_contract_that_its_producer_has_not_promised_does_not_stand(stage: Stage, report: ContractAgreed) -> None:
-    """The consumer is told; it is no fault of its own, for the producer may have told it something else."""
+    """The manager informs the consumer, which is not at fault: the producer may have told it otherwise."""
     if report != agreed():
         stage.say(("roof", promised()))
     (void,) = to(WASHER, stage.say((WASHER, report)))
@@ -218,14 +218,14 @@ def test_a_contract_that_its_producer_has_not_promised_does_not_stand(stage: Sta
     ids=["energy", "no number", "agreed then", "in the past", "out of the window", "number", "long id", "no id"],
 )
 def test_a_contract_with_other_terms_than_its_job_is_rejected(stage: Stage, report: ContractAgreed) -> None:
-    """Whatever the supplier."""
+    """This holds for every supplier."""
     assert [type(message) for message in to(WASHER, stage.say((WASHER, report)))] == [ContractVoid]
     assert ledger(stage) == {}
     assert rejected(stage) == [WASHER]
 
 
 def test_nobody_reports_a_contract_for_a_job_of_another(stage: Stage) -> None:
-    """Nor for one that does not exist; the owner's own report counts afterwards."""
+    """Reports for unknown jobs are rejected too; the owner's own report is accepted afterwards."""
     stage.say(("roof", promised()))
     ghost = agreed(job_id="ghost", contract_id="ghost/1")
     assert stage.say((DRYER, agreed()), (DRYER, agreed(producer=GRID)), (DRYER, ghost)) == []
@@ -242,6 +242,27 @@ def test_a_job_has_one_standing_contract(stage: Stage) -> None:
     assert [entry.contract for entry in ledger(stage).values()] == [contract(producer=GRID)]
 
 
+def test_a_job_has_a_bounded_number_of_contracts(stage: Stage) -> None:
+    """Each is kept and published: a consumer that agrees with the grid and cancels again fills no ledger."""
+    for n in range(1, MAX_CONTRACTS + 2):
+        said = stage.say((WASHER, agreed(n, GRID)), (WASHER, ContractCancelled(contract_id=f"wash/{n}", reason="no")))
+    assert len(ledger(stage)) == MAX_CONTRACTS
+    (void,) = to(WASHER, said)
+    assert isinstance(void, ContractVoid)
+    assert void.reason == f"reports more than {MAX_CONTRACTS} contracts for job 'wash'"
+
+
+def test_a_contract_is_changed_a_bounded_number_of_times(stage: Stage) -> None:
+    """A consumer and a producer that work together move it to and fro; in the end it is cancelled."""
+    stage.say(("roof", promised()), (WASHER, agreed()))
+    for n in range(MAX_CHANGES + 5):
+        start_s = LATER_S + 60 * (n % 2)
+        stage.say(("roof", promised(start_s)), (WASHER, ContractAmended(contract_id="wash/1", start_s=start_s)))
+    (entry,) = ledger(stage).values()
+    assert (entry.state, entry.history[-1].reason) == ("cancelled", f"was changed more than {MAX_CHANGES} times")
+    assert len(entry.history) == MAX_CHANGES + 2
+
+
 def test_a_move_counts_when_both_have_reported_it(stage: Stage) -> None:
     """The ledger shows the old start until then."""
     stage.say(("roof", promised()))
@@ -254,7 +275,7 @@ def test_a_move_counts_when_both_have_reported_it(stage: Stage) -> None:
 
 
 def test_a_move_that_only_the_consumer_reports_ends_the_contract(stage: Stage) -> None:
-    """Both are told, so that neither relies on it."""
+    """Both parties are informed, so that neither relies on it."""
     stage.say(("roof", promised()))
     stage.say((WASHER, agreed()))
     sent = stage.say((WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S + 60)))
@@ -277,7 +298,7 @@ def test_a_move_that_only_the_producer_reports_ends_the_contract_with_the_second
 
 
 def test_a_promise_that_is_not_confirmed_lapses_with_the_second(stage: Stage) -> None:
-    """The producer is told, and the consumer's report comes too late."""
+    """The producer is informed, and a later report of the consumer is rejected."""
     stage.say(("roof", promised()))
     (void,) = to("roof", stage.wait_until(NOW_S + 1))
     assert isinstance(void, PromiseVoid)
@@ -287,7 +308,7 @@ def test_a_promise_that_is_not_confirmed_lapses_with_the_second(stage: Stage) ->
 
 
 def test_a_promise_that_is_not_confirmed_lapses_at_the_end_of_the_run(stage: Stage) -> None:
-    """No timer fires then."""
+    """No timer fires at the end of the run."""
     stage.say(("roof", promised()))
     assert [type(message) for message in to("roof", stage.close())] == [PromiseVoid]
 
@@ -313,7 +334,7 @@ def test_a_promise_with_other_terms_than_its_job_is_rejected(stage: Stage, promi
 
 
 def test_only_producers_that_have_joined_promise(stage: Stage) -> None:
-    """A consumer's promise, or that of a producer without a forecast, binds nobody."""
+    """Promises of a consumer, or of a producer without a forecast, are rejected."""
     stage.say((DRYER, promised()), ("north", promised()))
     assert rejected(stage) == [DRYER, "north"]
     stage.say((WASHER, agreed(producer=DRYER)))
@@ -321,7 +342,7 @@ def test_only_producers_that_have_joined_promise(stage: Stage) -> None:
 
 
 def test_either_side_cancels_a_contract_before_its_job_starts(stage: Stage) -> None:
-    """The consumer at once, and its producer is told; the producer with the second, and the consumer is told."""
+    """A consumer cancels immediately, a producer with the end of the second; the other party is informed."""
     stage.say(("roof", promised()))
     stage.say((WASHER, agreed()))
     sent = stage.say((WASHER, ContractCancelled(contract_id="wash/1", reason="later")))
@@ -337,7 +358,7 @@ def test_either_side_cancels_a_contract_before_its_job_starts(stage: Stage) -> N
 
 
 def test_a_cancellation_that_both_report_is_one(stage: Stage) -> None:
-    """With the consumer's reason, and nobody needs to be told."""
+    """It has the consumer's reason, and no party needs to be informed."""
     stage.say(("roof", promised()))
     stage.say((WASHER, agreed()), ("roof", PromiseWithdrawn(job_id="wash", reason="clouds")))
     assert stage.say((WASHER, ContractCancelled(contract_id="wash/1", reason="clouds"))) == []
@@ -346,7 +367,7 @@ def test_a_cancellation_that_both_report_is_one(stage: Stage) -> None:
 
 
 def test_a_contract_whose_job_has_started_is_not_changed(stage: Stage) -> None:
-    """Neither side can move or cancel it."""
+    """Neither party can move or cancel it."""
     stage.say(("roof", promised()))
     stage.say((WASHER, agreed()))
     stage.wait_until(LATER_S)
@@ -375,8 +396,8 @@ def test_only_its_own_parties_can_change_a_contract(stage: Stage) -> None:
     assert (ledger(stage)["wash/1"].state, ledger(stage)["wash/1"].contract.start_s) == ("standing", LATER_S)
 
 
-def test_what_is_not_for_the_manager_is_rejected(stage: Stage) -> None:
-    """As is a change of a contract that does not exist."""
+def test_messages_not_meant_for_the_manager_are_rejected(stage: Stage) -> None:
+    """So are changes of a contract that does not exist."""
     stage.say(
         (WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S)),
         (WASHER, ContractCancelled(contract_id="wash/1", reason="clouds")),
@@ -396,8 +417,8 @@ def test_a_contract_that_both_signed_lowers_a_score_and_a_producers_own_refusal_
     assert stage.agent.scores.by_producer() == {"roof": 9, "shed": 11}
 
 
-def test_nobody_else_changes_a_producers_score(stage: Stage) -> None:
-    """Neither by refusals that others report, nor by contracts that it did not sign, nor by repetition."""
+def test_no_other_agent_changes_a_producers_score(stage: Stage) -> None:
+    """Refusals reported by others, contracts it did not sign, and repetitions have no effect."""
     stage.say(*((WASHER, Declined(job_id="wash", producer="roof")) for _ in range(10)))
     stage.say(("shed", Declined(job_id="wash", producer="roof")), ("roof", Declined(job_id="ghost", producer="roof")))
     for n in range(1, 4):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from agents.energy import Prediction
+from agents.job_register import digest_of
 from agents.messages import (
     Accept,
     Amend,
@@ -27,7 +28,6 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.producer import Producer
-from agents.register import digest_of
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts
@@ -44,7 +44,7 @@ NAMES = ("mine", "theirs", "first", "second", "may", "may-not", "waits", "elsewh
 
 
 def at(hour: float) -> int:
-    """Return a time so many hours after the start."""
+    """Return a time some hours after the start."""
     return START_S + round(hour * HOUR_S)
 
 
@@ -79,7 +79,7 @@ def wanted(house: str, job_id: str, starts: Starts, *, held: bool = False) -> Re
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_job_starts_only_when_its_device_is_free(algorithm: str) -> None:
-    """There is sun from six to two; the device is free at seven, and from half past eleven to twelve."""
+    """There is production from six to two; the device is free at seven, and from half past eleven to twelve."""
     with panel((0, ONE_KW), algorithm=algorithm) as stage:
         starts = hours((7, 7), (11.5, 12))
         for attempt in range(8):
@@ -108,7 +108,7 @@ def test_a_job_that_is_held_is_not_moved_for_another(algorithm: str) -> None:
 
 
 def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> None:
-    """Held at seven; then it may be moved to between nine and ten; the job that waited is told."""
+    """Held at seven, it may later move to between nine and ten; the waiting job is informed."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7), (9, 10)), held=True)))
         assert isinstance(
@@ -122,7 +122,7 @@ def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> 
 
 
 def test_a_job_is_not_told_of_the_same_opening_again_when_it_was_declined_in_spite_of_it() -> None:
-    """Both jobs are of one device: it holds the first while the second asks, so moving the first makes no room."""
+    """Both jobs belong to one device, which holds one while the other asks, so moving it makes no room."""
     with panel((0, ONE_KW)) as stage:
         starts = hours((7, 7), (9, 10))
         stage.say(("c/machine", wanted("c", "first", starts, held=True)))
@@ -137,7 +137,7 @@ def test_a_job_is_not_told_of_the_same_opening_again_when_it_was_declined_in_spi
 
 
 def test_hold_is_answered_with_the_start_that_the_job_has_now() -> None:
-    """It was moved since it was accepted."""
+    """The job was moved after its acceptance."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
         stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))
@@ -145,7 +145,7 @@ def test_hold_is_answered_with_the_start_that_the_job_has_now() -> None:
 
 
 def test_hold_is_declined_for_a_job_that_runs_or_is_not_supplied_or_is_another_consumers() -> None:
-    """Nothing changes then."""
+    """Nothing else changes."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
         assert isinstance(to("c/machine", stage.say(("c/machine", Hold(job_id="other"))))[0], Decline)
@@ -155,7 +155,7 @@ def test_hold_is_declined_for_a_job_that_runs_or_is_not_supplied_or_is_another_c
 
 
 def test_a_release_that_leaves_out_the_jobs_own_start_is_refused() -> None:
-    """It stays held: the consumer must have thought it elsewhere."""
+    """The job stays held, because the consumer must have assumed another start."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7), (9, 10)), held=True)))
         assert stage.say(("c/machine", Release(job_id="mine", starts=hours((9, 10))))) == []
@@ -165,7 +165,7 @@ def test_a_release_that_leaves_out_the_jobs_own_start_is_refused() -> None:
 
 
 def test_a_new_forecast_moves_jobs_only_where_they_may_go() -> None:
-    """The morning's sun is gone: one job may start at twelve too, the other may not, and is cancelled."""
+    """Without production in the morning, one job may start at twelve; the other may not, and is cancelled."""
     dark = ((6 * HOUR_S, 0.0), (10 * HOUR_S, 0.0), (14 * HOUR_S, 4000.0))
     with panel((0, ONE_KW), (1, dark)) as stage:
         stage.say(("c/machine", wanted("c", "may", hours((7, 7), (12, 12)))))
@@ -177,7 +177,7 @@ def test_a_new_forecast_moves_jobs_only_where_they_may_go() -> None:
 
 
 def test_a_job_that_is_withdrawn_makes_room_for_one_that_waits() -> None:
-    """The one that waits is told, if its device is free then."""
+    """The waiting job gets an opening if its device is free then."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
         stage.say(
@@ -193,7 +193,7 @@ def test_a_job_that_is_withdrawn_makes_room_for_one_that_waits() -> None:
     [(), ((10, 5),), ((5, 10), (10, 12)), ((50, 60), (5, 10))],
 )
 def test_starts_that_are_out_of_order_are_refused_where_they_come_in(starts: Starts) -> None:
-    """None, backwards, touching, falling."""
+    """Empty, reversed, touching and descending intervals are rejected on receipt."""
     with pytest.raises(ValueError, match="starts"):
         Release(job_id="j", starts=starts)
 
@@ -207,8 +207,8 @@ def test_starts_outside_the_window_are_refused_where_they_come_in() -> None:
 # What others may say.
 
 
-def test_whatever_a_consumer_is_told_the_manager_is_told_as_well() -> None:
-    """Promises, moves and refusals; the energy is the job's."""
+def test_the_manager_receives_the_same_reports_as_the_consumer() -> None:
+    """Promises, moves and refusals are reported with the job's energy."""
     with panel((0, ONE_KW)) as stage:
         sent = stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
         promised = Promised(job_id="mine", consumer="c/machine", start_s=at(7), energy_wh=900.0)
@@ -236,7 +236,7 @@ def test_whatever_a_consumer_is_told_the_manager_is_told_as_well() -> None:
 def test_a_request_is_considered_only_if_it_is_for_a_registered_job_of_its_sender(
     sender: str, change: dict[str, object]
 ) -> None:
-    """To the letter: so nobody can make a producer plan what the scenario does not hold."""
+    """The job must match exactly, so no agent can make a producer schedule a job that is not in the scenario."""
     with panel((0, ONE_KW)) as stage:
         honest = wanted("c", "mine", hours((7, 12)))
         forged = honest.model_copy(update={"job": honest.job.model_copy(update=change)})
@@ -258,7 +258,7 @@ def test_a_consumer_requests_one_job_at_a_time() -> None:
 
 
 def test_only_its_own_consumer_withdraws_a_job() -> None:
-    """Neither one that is supplied nor one that waits."""
+    """This holds for supplied jobs and for waiting ones."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))), ("d/machine", wanted("d", "waits", hours((7, 7)))))
         assert stage.say(("e/machine", Withdraw(job_id="mine")), ("e/machine", Withdraw(job_id="waits"))) == []
@@ -267,7 +267,7 @@ def test_only_its_own_consumer_withdraws_a_job() -> None:
 
 
 def test_a_promise_that_the_manager_declares_void_frees_the_energy() -> None:
-    """Only the manager can; and only the promise that it means."""
+    """Only the manager can void a promise, and only the one that it names."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))), ("d/machine", wanted("d", "waits", hours((7, 7)))))
         void = PromiseVoid(job_id="mine", start_s=at(7), reason="not confirmed")
@@ -277,7 +277,7 @@ def test_a_promise_that_the_manager_declares_void_frees_the_energy() -> None:
 
 
 def test_a_release_beyond_the_jobs_window_is_rejected() -> None:
-    """It could make the producer plan for a year."""
+    """It could make the producer schedule for a year."""
     with panel((0, ONE_KW)) as stage:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
         stage.say(("c/machine", Release(job_id="mine", starts=((at(7), at(7) + 10**9),))))

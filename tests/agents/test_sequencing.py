@@ -1,4 +1,4 @@
-"""Which starts leave room for a device's other jobs: held against every order and every second."""
+"""Which starts leave room for a device's other jobs, compared with every order and every second."""
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise, product
@@ -64,7 +64,7 @@ def test_three_jobs_of_two_hours_in_a_window_of_four_have_two_hours_between_star
 
 
 def test_a_job_may_begin_in_the_second_in_which_another_ends() -> None:
-    """Neither sooner nor so late that the next one has to wait."""
+    """It begins neither earlier, nor so late that the next job has to wait."""
     assert free_starts(Run("j", 0, 100, 10), [(20, 30), (50, 55)]) == ((0, 10), (30, 40), (55, 100))
 
 
@@ -73,7 +73,7 @@ def test_a_job_may_begin_in_the_second_in_which_another_ends() -> None:
 def test_open_starts_are_those_after_which_every_other_job_finds_room(
     device: tuple[list[Run], list[tuple[int, int]]],
 ) -> None:
-    """All of them, and no other."""
+    """The result contains all such starts, and no others."""
     jobs, busy = device
     if not all(run.earliest_start_s >= 0 for run in jobs):
         return
@@ -91,7 +91,7 @@ def test_open_starts_are_those_after_which_every_other_job_finds_room(
 def test_jobs_follow_one_another_exactly_if_any_order_lets_them(
     device: tuple[list[Run], list[tuple[int, int]]],
 ) -> None:
-    """And the latest starts are such a sequence, whose first job could not come later."""
+    """The latest starts are such a sequence, whose first job could not start later."""
     jobs, busy = device
     possible = by_brute_force(jobs, busy)
     assert can_run_in_sequence(jobs, busy) == bool(possible)
@@ -117,7 +117,7 @@ def test_as_many_jobs_as_can_follow_one_another(device: tuple[list[Run], list[tu
 def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
     device: tuple[list[Run], list[tuple[int, int]]], data: st.DataObject
 ) -> None:
-    """Whoever moves in his own share meets nobody."""
+    """Jobs that move within their shares never overlap."""
     jobs, busy = device
     placed = data.draw(st.integers(0, len(jobs)))
     possible = by_brute_force(jobs, busy)
@@ -139,10 +139,10 @@ def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
 
 @settings(max_examples=100, deadline=None)
 @given(devices())
-def test_what_is_found_with_too_little_effort_is_right_all_the_same(
+def test_results_with_limited_effort_are_still_valid(
     device: tuple[list[Run], list[tuple[int, int]]],
 ) -> None:
-    """It may miss starts, and never gives a wrong one."""
+    """Limited effort may miss starts, but never returns a wrong one."""
     jobs, busy = device
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sequencing, "MAX_SETS", 0)
@@ -164,5 +164,5 @@ def test_a_hundred_alike_jobs_are_no_effort() -> None:
 
 
 def test_a_start_is_covered_by_its_stretch_alone() -> None:
-    """Both ends belong to it."""
+    """Both ends belong to the interval."""
     assert [covers(((2, 4), (8, 8)), s) for s in (1, 2, 4, 5, 8)] == [False, True, True, False, True]

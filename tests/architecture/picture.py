@@ -21,12 +21,13 @@ FLOOR_GAP = 46
 
 
 def imports_between(graph: grimp.ImportGraph) -> set[tuple[str, str]]:
-    """Return the pairs of packages of which the first imports the second."""
+    """Return the pairs of packages of which the first imports the second; a package stands for those inside it."""
     ours = [module for module in graph.modules if not graph.is_module_squashed(module)]
     packages = {module for module in ours if graph.find_children(module)}
 
     def home(module: str) -> str:
-        return module if module in packages else module.rpartition(".")[0]
+        package = module if module in packages else module.rpartition(".")[0]
+        return ".".join(package.split(".")[:2])
 
     return {
         (home(module), home(imported))

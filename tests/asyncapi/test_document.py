@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 @pytest.mark.skipif(not (FOLDER / "node_modules").is_dir(), reason="AsyncAPI's parser is not installed: make asyncapi")
 def test_asyncapis_own_parser_accepts_the_document(document: dict[str, Any]) -> None:
-    """Without a single error, and it finds every topic."""
+    """It reports no error, and finds every topic."""
     assert NODE is not None
     done = subprocess.run(  # noqa: S603 - our own script
         [NODE, str(FOLDER / "check.js")],

@@ -45,7 +45,7 @@ def test_a_new_file_appears_when_it_is_complete(tmp_path: Path) -> None:
 def test_an_error_an_interrupt_and_a_cancellation_leave_the_old_file_and_no_draft(
     file: Path, error: BaseException
 ) -> None:
-    """Whatever ends the block early, the file is as it was."""
+    """However the block ends early, the file is unchanged."""
 
     def write_half() -> None:
         with atomic_write(file) as draft:
@@ -67,7 +67,7 @@ def test_a_folder_of_that_name_is_refused_and_no_draft_is_left(tmp_path: Path) -
 
 
 def test_two_writers_of_one_file_do_not_disturb_each_other(file: Path) -> None:
-    """Each has a draft of its own; the last to end wins."""
+    """Each has its own draft; the last one to finish wins."""
     with atomic_write(file) as one, atomic_write(file) as other:
         one.write_text("one", encoding="utf-8")
         other.write_text("other", encoding="utf-8")

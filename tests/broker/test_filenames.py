@@ -55,12 +55,12 @@ def test_different_texts_have_different_names(one: str, other: str) -> None:
 
 @given(st.text(max_size=20))
 def test_short_names_can_be_read_back(text: str) -> None:
-    """By anyone who knows percent-encoding."""
+    """Percent-decoding restores them."""
     assert unquote(file_name(text), errors="surrogatepass") == text or not text
 
 
 def test_long_texts_keep_their_beginning() -> None:
-    """And differ by a hash of the whole."""
+    """They end in a hash of the whole text."""
     one, other = file_name("x" * 300), file_name("x" * 301)
     assert one != other
     assert len(one) == MAX_BYTES

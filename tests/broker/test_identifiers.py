@@ -1,4 +1,4 @@
-"""What an id is: seen, typed, the same wherever it looks the same; and nothing that a broker refuses."""
+"""Ids are visible, can be typed, and are equal if they look equal; every broker accepts them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from tests.identifiers import valid_ids
         ("x" * 201, "has 201 characters; an id has at most 200"),
     ],
 )
-def test_what_is_no_id_is_refused_with_the_reason(identifier: str, reason: str) -> None:
-    """In words that name the character and its place."""
+def test_an_invalid_id_is_refused_with_the_reason(identifier: str, reason: str) -> None:
+    """The message names the character and its position."""
     problem = identifier_problem(identifier)
     assert problem is not None
     assert reason in problem
@@ -88,7 +88,7 @@ def test_the_one_form_of_an_id_is_stable(text: str) -> None:
 
 @pytest.mark.parametrize("client_id", ["", "run-a\nb-1", "a\0", "x" * 65_536])
 async def test_the_memory_bus_takes_no_client_that_mqtt_would_refuse(client_id: str) -> None:
-    """What a broker closes the connection for shows in memory too."""
+    """Ids for which a broker closes the connection fail in memory, too."""
     with pytest.raises(ValueError, match="client id"):
         async with MemoryBroker().connect(client_id):
             pass

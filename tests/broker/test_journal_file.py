@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from broker.hosts.journal import HostJournal, RoundRecord
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol.envelope import Envelope
+from tests.patience import PATIENCE_WALL_S
 
 IDENTITY = {"run": "r", "host": "adler", "seed": "1"}
 
@@ -32,7 +36,7 @@ def file(tmp_path: Path) -> Path:
     """A household's journal of five rounds."""
     path = tmp_path / "journals" / "adler.sqlite"
     with HostJournal(path, IDENTITY) as journal:
-        journal.save_host_by_agent({"a": "adler", "b": "brandt"})
+        journal.save_host_by_agent('{"a": "adler", "b": "brandt"}')
         for step in range(5):
             journal.append(record(step))
     return path
@@ -53,7 +57,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def test_a_journal_is_read_as_it_was_written(file: Path) -> None:
-    """And goes on."""
+    """It can be continued."""
     assert read(file) == [0, 1, 2, 3, 4]
     with HostJournal(file, IDENTITY) as journal:
         journal.append(record(5))
@@ -61,7 +65,7 @@ def test_a_journal_is_read_as_it_was_written(file: Path) -> None:
 
 
 def test_no_other_user_can_read_it(file: Path) -> None:
-    """Nor the files beside it, nor the folder; one of an earlier release is closed to others, too."""
+    """The same holds for adjacent files and the folder; a journal of an earlier release is closed to others, too."""
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     file.chmod(0o644)
     with HostJournal(file, IDENTITY) as journal:
@@ -93,8 +97,8 @@ def test_no_other_user_can_read_it(file: Path) -> None:
         "DROP TABLE chain",
     ],
 )
-def test_what_was_changed_or_cut_is_noticed(file: Path, statement: str) -> None:
-    """One plain message that names the file and says what to do; no words of a parser."""
+def test_a_changed_or_cut_journal_is_detected(file: Path, statement: str) -> None:
+    """One plain message names the file and the remedy, without a parser's wording."""
     change(file, statement)
     with pytest.raises(JournalError) as caught:
         read(file)
@@ -104,14 +108,14 @@ def test_what_was_changed_or_cut_is_noticed(file: Path, statement: str) -> None:
     assert not re.search(r"pydantic|https?:|JSONDecode|Attribute|Traceback|\n", message)
 
 
-def test_the_number_of_rounds_that_are_left_is_said(file: Path) -> None:
-    """A journal that was cut."""
+def test_the_number_of_remaining_rounds_is_reported(file: Path) -> None:
+    """The journal was cut."""
     change(file, "DELETE FROM rounds WHERE step > 2")
     with pytest.raises(JournalError, match="3 rounds are left of 5"):
         read(file)
 
 
-def test_a_journal_of_an_earlier_release_is_told_apart(file: Path) -> None:
+def test_a_journal_of_an_earlier_release_is_recognized(file: Path) -> None:
     """It has no chain."""
     change(file, "DROP TABLE chain")
     with pytest.raises(JournalError, match="a journal of an earlier release; finish the run with that release"):
@@ -142,9 +146,55 @@ def test_the_clock_notices_too(tmp_path: Path, statement: str) -> None:
         journal.load_round()
 
 
-def test_a_round_of_another_release_is_said_to_be_that(tmp_path: Path) -> None:
-    """The chain is whole, and the content is of another format."""
+def test_a_round_of_another_release_is_reported_as_such(tmp_path: Path) -> None:
+    """The chain is intact, but the content has another format."""
     with ClockJournal(tmp_path / "clock.sqlite", IDENTITY) as journal:
         journal._save_state('{"surprise": 1}')
         with pytest.raises(JournalError, match="is not in the format of this release"):
             journal.load_round()
+
+
+async def test_journals_of_one_process_wait_for_the_disk_together(tmp_path: Path) -> None:
+    """So that hundreds of households neither take turns at the disk nor stop the event loop meanwhile."""
+    both_are_at_the_disk = threading.Barrier(2)
+
+    class Slow(HostJournal):
+        """One whose disk does not answer before another commit has come, too."""
+
+        def _commit(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                both_are_at_the_disk.wait(PATIENCE_WALL_S)
+            super()._commit()
+
+    with (
+        ThreadPoolExecutor(2) as threads,
+        Slow(tmp_path / "adler", IDENTITY, threads) as adler,
+        Slow(tmp_path / "brandt", IDENTITY, threads) as brandt,
+    ):
+        await asyncio.gather(adler.store(record(0)), brandt.store(record(0)))
+        assert [round_.grant.step for round_ in adler.rounds()] == [0]
+        assert [round_.grant.step for round_ in brandt.rounds()] == [0]
+
+
+async def test_a_round_is_stored_although_its_host_is_cancelled_meanwhile(tmp_path: Path) -> None:
+    """And the journal closes only then."""
+    is_at_the_disk, may_go_on = threading.Event(), threading.Event()
+
+    class Slow(HostJournal):
+        """One whose disk answers when it may."""
+
+        def _commit(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                is_at_the_disk.set()
+                may_go_on.wait(PATIENCE_WALL_S)
+            super()._commit()
+
+    path = tmp_path / "adler"
+    with ThreadPoolExecutor(1) as threads, Slow(path, IDENTITY, threads) as journal:
+        storing = asyncio.create_task(journal.store(record(0)))
+        await asyncio.to_thread(is_at_the_disk.wait, PATIENCE_WALL_S)
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        may_go_on.set()
+    assert read(path) == [0]

@@ -1,4 +1,4 @@
-"""Text from strangers is shown without its control characters and tricks; all other text is shown as it is."""
+"""Text from others is displayed without control characters and tricks; all other text is displayed unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_characters_that_command_or_hide_are_escaped(hostile: str, shown: str) -
     "text", ["Häuser 1 und 2", "多摩", "Größe\tin kWh\nzweite Zeile", "☀️ roof", "C:\\new", "é", "e\u0301", "١٢", "שלום"]
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
-    """Any language, tabs and line breaks, emoji, backslashes."""
+    """This covers any language, tabs and line breaks, emoji, backslashes."""
     assert printable(text) == text
 
 
@@ -48,7 +48,7 @@ def test_a_line_stays_a_line() -> None:
 
 @given(st.text(st.characters(), max_size=60))
 def test_nothing_invisible_remains(text: str) -> None:
-    """No control, format or separator character survives; what is shown once is shown the same twice."""
+    """No control, format or separator character remains, and the result is stable."""
     shown = printable(text)
     assert printable(shown) == shown
     kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}

@@ -1,4 +1,4 @@
-"""The street on a guarded broker, with somebody at it who should not be."""
+"""The street on a guarded broker, under attack by an intruder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Attacked:
 async def take_part(
     street: Scenario, settings: RunSettings, guarded: GuardedBroker, house: str, put_out: str | None
 ) -> None:
-    """Run a household until the run ends, or until it is put out if it is meant to be."""
+    """Run a household until the run ends, or until its expected quarantine."""
     try:
         await run_hosts(street, settings, guarded.of(house), [house])
     except* HostRefusedError:
@@ -106,7 +106,7 @@ async def run_attacked(
 
 @asynccontextmanager
 async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Will | None = None) -> AsyncIterator[Bus]:
-    """Connect with the login of somebody whose machine was taken over."""
+    """Connect with the login of a compromised machine."""
     async with guarded.of(login).connect(client_id, will) as bus:
         yield bus
 

@@ -1,4 +1,4 @@
-"""What the tests of a deployment share."""
+"""Fixtures that the tests of deployments share."""
 
 from __future__ import annotations
 

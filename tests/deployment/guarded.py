@@ -56,7 +56,7 @@ class GuardedBroker:
         return self.reached_by(environment | changed)
 
     def reached_by(self, environment: dict[str, str]) -> MqttBroker:
-        """Return how somebody with these variables reaches it."""
+        """Return how a process with these variables reaches it."""
         known = {name: value for name, value in environment.items() if value}
         access = access_to(f"mqtts://localhost:{self.port}", AccessOptions(), known)
         return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=PATIENCE_WALL_S)

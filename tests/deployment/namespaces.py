@@ -1,4 +1,7 @@
-"""Machines that are network namespaces on a bridge of their own; this machine's network is not touched. Needs root."""
+"""Machines as network namespaces on a private bridge; this machine's network is not affected.
+
+Needs root.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def login_of(guarded: GuardedBroker, client_id: str) -> set[str]:
 
 
 async def is_refused(guarded: GuardedBroker, **changed: str) -> None:
-    """Assert that somebody with these variables does not get in."""
+    """Assert that a client with these variables cannot connect."""
     with pytest.raises(BrokerUnreachableError):
         async with guarded.of(INTRUDER, **changed).connect("stranger"):
             pytest.fail("got in")
@@ -90,7 +90,7 @@ async def is_refused(guarded: GuardedBroker, **changed: str) -> None:
 
 
 async def test_nobody_comes_in_without_a_login(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
-    """Anonymous, with a password that is wrong, of another login, or with a login that does not exist."""
+    """The broker refuses anonymous clients, wrong passwords, passwords of other logins, and unknown logins."""
     others = guarded.folder / "logins" / VICTIM / "password"
 
     async def attack(guarded: GuardedBroker) -> None:
@@ -110,7 +110,7 @@ async def test_nobody_comes_in_without_a_login(street: Scenario, guarded: Guarde
 async def test_certificates_that_are_foreign_or_have_ended_are_refused(
     street: Scenario, tmp_path: Path, ledger: str
 ) -> None:
-    """Where certificates are the login: one of another authority, one past its end, the broker's own, and none."""
+    """With certificates as logins, it refuses foreign and expired ones, the broker's own, and none."""
     foreign = tmp_path / "foreign"
     write_guard(foreign, Guard(HOUSES, ("manager",)))
     async with guarded_mosquitto(tmp_path / "guard", HOUSES, by_certificate=True) as guarded:
@@ -133,8 +133,8 @@ async def test_certificates_that_are_foreign_or_have_ended_are_refused(
             assert why in guarded.log
 
 
-async def test_a_client_tells_no_password_to_a_false_broker(tmp_path: Path) -> None:
-    """One with a certificate of another authority, or with that of a household, is not spoken to."""
+async def test_a_client_sends_no_password_to_a_false_broker(tmp_path: Path) -> None:
+    """It refuses a broker with a certificate of another authority, or with that of a household."""
     write_guard(tmp_path / "true", Guard(HOUSES, ("manager",)))
     async with guarded_mosquitto(tmp_path / "false", HOUSES) as false:
         ours = tmp_path / "true" / "logins" / VICTIM / "ca.crt"
@@ -148,7 +148,7 @@ async def test_a_client_tells_no_password_to_a_false_broker(tmp_path: Path) -> N
 
 
 async def test_a_household_reads_nothing_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
-    """Whatever it subscribes to, it is told what is its own and nothing else; what it asked for is logged."""
+    """Whatever it subscribes to, it receives only its own messages; forbidden subscriptions are logged."""
     own = rights_of(INTRUDER, HOUSES, ("manager",)).read
     wanted = ("#", "ssmic/#", topics.inboxes(RUN, VICTIM), topics.grant(RUN, "+"), topics.ledgers(RUN), "$SYS/#")
     found: list[Delivery] = []
@@ -192,7 +192,7 @@ def forgeries(as_host: str) -> dict[str, bytes]:
 async def test_nobody_writes_in_the_name_of_another(
     street: Scenario, guarded: GuardedBroker, ledger: str, login: str, *, retain: bool
 ) -> None:
-    """No announcement, answer or message as another household; no grant, time or roster; no contract; no control."""
+    """It cannot write announcements, answers or messages of others, nor grants, time, roster, contracts or control."""
     forged = forgeries(VICTIM)
 
     async def attack(guarded: GuardedBroker) -> None:
@@ -217,7 +217,7 @@ async def test_nobody_writes_in_the_name_of_another(
 async def test_a_last_will_writes_no_more_than_its_client_may(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:
-    """It is the broker that publishes it, but not on everybody's behalf."""
+    """The broker publishes a will, but checks it against its client's permissions."""
     topic, payload = next(iter(forgeries(VICTIM).items()))
     async with intruder(guarded, "watcher", "auditor") as auditor:
         await auditor.subscribe(topic)
@@ -234,7 +234,7 @@ async def test_a_last_will_writes_no_more_than_its_client_may(
 
 
 async def test_nobody_takes_the_connection_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
-    """A broker ends a connection when another client comes with its id: what ids there are nobody can know."""
+    """A broker ends a connection when another client uses its id, so client ids are secret."""
     sessions = [f"{RUN}-clock", f"{RUN}-manager", *(f"{RUN}-{house}" for house in HOUSES)]
 
     async def attack(guarded: GuardedBroker) -> None:
@@ -260,7 +260,7 @@ def seize(guarded: GuardedBroker, login: str, client_id: str) -> None:
 
 
 async def test_a_household_is_let_in_and_shut_out_while_the_broker_runs(guarded: GuardedBroker) -> None:
-    """It reads its logins and rights again when it is told to; nobody else notices."""
+    """The broker reloads logins and permissions on a signal; other clients are unaffected."""
     guard = Guard(("gerber",), ("manager",))
     async with intruder(guarded, VICTIM, "resident") as resident:
         await resident.subscribe(topics.roster(RUN))
@@ -288,12 +288,12 @@ def password_file(guarded: GuardedBroker, login: str) -> str:
 
 
 @pytest.mark.long
-async def test_what_was_said_in_an_old_run_counts_for_nothing_in_a_new_one(
+async def test_replayed_messages_of_an_earlier_run_are_dropped(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:
-    """Word for word, and as if said in the new run: by a watcher, and by the household that said some of it.
+    """A watcher and a household replay messages literally, and adapted to the new run.
 
-    The old run was another one of the same street, so what it said fits the new one and is wrong there.
+    The earlier run was of the same street, so its messages fit the new one and are wrong in it.
     """
     async with intruder(guarded, "watcher", "recorder") as recorder:
         await recorder.subscribe(topics.everything("old"))
@@ -317,10 +317,10 @@ async def test_what_was_said_in_an_old_run_counts_for_nothing_in_a_new_one(
     assert {topics.parse(topic).kind for topic in void} <= {"done", "inbox", "local"}  # type: ignore[union-attr]
 
 
-async def test_what_is_planted_under_ones_own_name_is_dropped_and_told(
+async def test_retained_messages_under_ones_own_name_are_dropped_and_logged(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:
-    """What only counts at the moment it is said is never stored: a message of long ago is no message."""
+    """Messages that only count when they are sent are never retained, so an old message is none."""
     agent = next(house for house in STREET.houses if house.id == INTRUDER).devices[0].agent
     to = next(house for house in STREET.houses if house.id == VICTIM).devices[0].agent
     said = Envelope(session="x", step=1, time=0, round=0, sender=agent, seq=0, to=to, body={"kind": "Request"})
@@ -345,8 +345,8 @@ async def test_what_is_planted_under_ones_own_name_is_dropped_and_told(
 # Who has no arguments and shouts.
 
 
-async def test_what_is_too_large_or_no_message_is_dropped(street: Scenario, guarded: GuardedBroker) -> None:
-    """1 MB ends the connection before it is read; what is smaller and makes no sense is dropped, its sender put out."""
+async def test_oversized_and_malformed_messages_are_dropped(street: Scenario, guarded: GuardedBroker) -> None:
+    """1 MB closes the connection unread; smaller malformed messages are dropped, and their sender is quarantined."""
     topic = topics.inbox(RUN, VICTIM, INTRUDER)
 
     async def attack(guarded: GuardedBroker) -> None:
@@ -395,10 +395,10 @@ def own_noise() -> tuple[tuple[str, bytes], ...]:
     ],
     ids=["stranger", "household", "household in its own name"],
 )
-async def test_a_flood_of_messages_changes_nothing_but_puts_its_sender_out(
+async def test_a_flood_of_messages_only_quarantines_its_sender(
     street: Scenario, guarded: GuardedBroker, ledger: str, login: str | None, noise: tuple[tuple[str, bytes], ...]
 ) -> None:
-    """From somebody without a login; from one who has one, on topics that are not its own, and on those that are."""
+    """The flood comes without a login, with one on forbidden topics, and with one on permitted topics."""
     flood = Flood(guarded, login, noise)
     flood.start()
     try:
@@ -420,7 +420,7 @@ async def test_a_flood_of_messages_changes_nothing_but_puts_its_sender_out(
 
 
 class Flood(threading.Thread):
-    """Sends 12,000 messages a second, where processor and broker take them, and comes back if it is thrown out."""
+    """Sends 12,000 messages a second, if processor and broker allow, and reconnects when disconnected."""
 
     def __init__(self, guarded: GuardedBroker, login: str | None, noise: tuple[tuple[str, bytes], ...]) -> None:
         super().__init__(name="flood", daemon=True)

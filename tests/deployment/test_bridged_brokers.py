@@ -65,7 +65,7 @@ async def undisturbed_ledger() -> str:
 
 
 async def test_a_run_over_two_bridged_brokers_has_the_same_ledger() -> None:
-    """Whoever watches at either of them sees it."""
+    """Watchers at either broker see the run."""
     async with bridged_mosquittos() as (centre, district), MqttBroker(district.url).connect("watcher") as watcher:
         await watcher.subscribe(topics.ledgers("r"))
         outcome = await run_over(centre, district)
@@ -77,7 +77,7 @@ async def test_a_run_over_two_bridged_brokers_has_the_same_ledger() -> None:
 
 
 async def test_a_district_whose_broker_is_restarted_changes_nothing() -> None:
-    """What was lost on the bridge meanwhile is asked for again."""
+    """Messages lost on the bridge are requested again."""
     async with bridged_mosquittos() as (centre, district):
         outcome = await run_over(centre, district, restart_at_step=40)
     assert outcome.state == "done"

@@ -30,7 +30,7 @@ def memory(guarded: GuardedBroker) -> int:
 
 
 async def answers(guarded: GuardedBroker, login: str) -> bool:
-    """Return whether a login can connect, publish and hear itself."""
+    """Return whether a login can connect, publish and receive its own message."""
     async with guarded.of(login).connect("probe") as bus:
         topic = f"ssmic/r/done/{login}" if login != "clock" else "ssmic/r/time"
         async with guarded.of("clock").connect("ear") as ear:
@@ -45,7 +45,7 @@ async def answers(guarded: GuardedBroker, login: str) -> bool:
 
 
 def test_the_documented_figures_are_those_of_the_configuration() -> None:
-    """In the words of the page on deployment."""
+    """The page on deployment states the limits of the configuration."""
     text = re.sub(r"\s+", " ", (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
     packet = MAX_PAYLOAD_BYTES + HEADROOM_BYTES
     for figure in (
@@ -138,7 +138,7 @@ def text(value: str) -> bytes:
 
 
 async def test_connections_that_never_log_in_are_limited(tmp_path: Path) -> None:
-    """The broker closes those above its limit; when they are gone, members get in."""
+    """The broker closes those above its limit; afterwards members can connect."""
     most = 10
     async with guarded_mosquitto(tmp_path, ("adler",), changed={"max_connections": most}) as guarded:
         context = ssl.create_default_context(cafile=str(guarded.folder / "logins" / "adler" / "ca.crt"))

@@ -67,7 +67,7 @@ def test_a_mistake_in_it_would_be_found(mistake: tuple[str, str]) -> None:
 
 
 def test_compose_itself_accepts_it(file: Path) -> None:
-    """Where there is one: `docker compose config`, which needs no engine."""
+    """This needs `docker compose config`, but no engine."""
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:  # noqa: S603
         pytest.skip("needs Docker Compose 2")

@@ -108,7 +108,7 @@ class Containers:
         )  # fmt: skip
 
     async def reached(self, rounds: int, service: str) -> None:
-        """Wait until a household has so many rounds in its journal."""
+        """Wait until a household has a number of rounds in its journal."""
         while self._rounds(service) < rounds:  # noqa: ASYNC110 - another process has to get there
             await asyncio.sleep(0.01)
 
@@ -132,7 +132,7 @@ async def finished(process: Process) -> str:
 
 
 async def check(containers: Containers, shown: str) -> None:
-    """Assert that a run came to what the street comes to, and gave no secret away: not in what was said or kept."""
+    """Assert that a run has the street's outcome, and leaked no secret into output or files."""
     assert "Jobs with a contract" in shown
     assert all((containers.folder / f"{name}.alive").exists() for name in ("clock", *containers.houses))
     expected = await run_scenario(load_scenario("street"), RunSettings(seed=1, run_id="street"), MemoryBroker())
@@ -148,7 +148,7 @@ async def check(containers: Containers, shown: str) -> None:
 
 @pytest.mark.long
 async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
-    """Guard, broker, clock and six households: the ledger of the street, and the clock prints what came out."""
+    """Guard, broker, clock and six households produce the street's ledger, and the clock prints the results."""
     containers = Containers(tmp_path)
     assert len(containers.houses) == 6
     await containers.make_guard()
@@ -160,7 +160,7 @@ async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_household_killed(tmp_path: Path) -> None:
-    """Every service on a machine of its own, reached by its name in the file."""
+    """Every service runs on a separate machine, reached by its name in the file."""
     if why := what_is_missing(tmp_path):
         pytest.skip(why)
     containers = Containers(tmp_path)

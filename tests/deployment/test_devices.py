@@ -1,4 +1,4 @@
-"""Real devices of households that run in processes of their own, each with its own login at a guarded broker."""
+"""Real devices of households in separate processes, each with its own login at a guarded broker."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Login:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self) -> None:
-        """Take in what comes, until cancelled."""
+        """Receive messages until cancelled."""
         async for event in self.bus.messages():
             if isinstance(event, Delivery) and event.payload:
                 self.heard.append((event.topic, json.loads(event.payload)))
@@ -72,13 +72,13 @@ class Login:
         await self.bus.publish(topic, json.dumps(content).encode(), qos=1, retain=retain)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for what depends on what was heard."""
+        """Wait for a condition on the received messages."""
         while not condition():
             self.changed.clear()
             await self.changed.wait()
 
     def on(self, topic: str) -> list[dict[str, Any]]:
-        """Return what came on a topic."""
+        """Return the messages received on a topic."""
         return [content for heard, content in self.heard if heard == topic]
 
 
@@ -96,7 +96,7 @@ async def device(guarded: GuardedBroker, name: str, *filters: str) -> AsyncItera
 
 
 async def test_devices_join_at_their_households_processes_and_speak_for_themselves_only(tmp_path: Path) -> None:
-    """One of the scenario runs its job; a guest is welcomed by its own house alone; what is not theirs is denied."""
+    """A scenario's device runs its job; a guest is admitted only by its own house; other topics are denied."""
     lane = load_text(LANE, "lane", None)
     accesses = (*access_of(lane), DeviceAccess("", "kettle"))
     settings = RunSettings(1, RUN, pace=Pace(600.0), patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))

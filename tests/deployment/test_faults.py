@@ -28,7 +28,7 @@ def calm() -> RunOutcome:
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, len(KINDS)))])
 async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> None:
-    """Whatever happens to processes, links and the broker, the ledger and the record are those of a calm run."""
+    """Faults of processes, links and the broker do not change the ledger or the record of a run."""
     result = await run_disturbed("street", HOUSES, Disturbance.draw(seed, HOUSES, calm.rounds), seed)
     assert not result.problems, "\n".join(result.problems)
     assert result.ledger_sha256 == calm.ledger_sha256
@@ -38,7 +38,7 @@ async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> N
 @pytest.mark.long
 @pytest.mark.parametrize("on_loss", ["drop", "fail"])
 async def test_a_household_that_never_comes_back(calm: RunOutcome, on_loss: str) -> None:
-    """As `--on-loss` says, the run goes on without it, and its jobs are lost; or it fails, and everybody leaves."""
+    """As `--on-loss` says, the run continues without it and loses its jobs, or fails and all leave."""
     lost = HOUSES[0]
     never = Disturbance((Fault("lose", lost, step=40, away_wall_s=0),))
     options = ("--on-loss", on_loss, "--limit", "60")  # all have to be there within it as well, on a busy machine too
@@ -59,7 +59,7 @@ async def test_a_household_that_never_comes_back(calm: RunOutcome, on_loss: str)
 
 @pytest.mark.long
 async def test_a_second_copy_of_a_household_is_refused(calm: RunOutcome) -> None:
-    """It is told why and leaves; the first one goes on."""
+    """It gets an error and leaves; the first one continues."""
     twice = Disturbance((Fault("second copy", HOUSES[0], step=6, away_wall_s=0), Fault("cut", HOUSES[1], 20, 1.5)))
     result = await run_disturbed("street", HOUSES, twice, 1)
     assert not result.problems, "\n".join(result.problems)

@@ -1,4 +1,4 @@
-"""Where journals are: beside each other in one folder, whatever a run and a household are called."""
+"""The paths of journals: all in one folder, for any ids of runs and households."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def journal_of(folder: Path, run: str, house: str) -> Path:
 
 @pytest.mark.parametrize("name", ["..", "../../x", "a/b", "con", ".hidden", "\u00fc" * 200])
 def test_no_id_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
-    """Nor is any too long for a file system, with what SQLite puts behind it."""
+    """No name is too long for a file system, including SQLite's suffixes."""
     for file in (
         journal_of(tmp_path, name, "adler"),
         journal_of(tmp_path, "monday", name),

@@ -1,4 +1,4 @@
-"""Logins at a guarded broker: how they are typed, and what somebody hears who types one differently."""
+"""Logins at a guarded broker: their spelling, and the hint for a wrong one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deployment.guarded import guarded_mosquitto
 
 
 async def test_a_login_in_the_wrong_spelling_gets_a_hint(tmp_path: Path) -> None:
-    """The broker knows the household `Haus 1` as `Haus%201` only; a wrong password alone gets none."""
+    """The broker knows the household `Haus 1` only as `Haus%201`; a wrong password gets no hint."""
     async with guarded_mosquitto(tmp_path / "guard", ("Haus 1", "adler")) as broker:
         async with broker.of("Haus 1").connect("there"):
             pass

@@ -1,4 +1,4 @@
-"""What happens to a run's files in months of operation: removed, locked, unwritable, opened twice, or changed."""
+"""A run's files over months of operation: removed, locked, unwritable, opened twice, or changed."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ async def interrupted_at(step: int, street: Scenario, settings: RunSettings, bro
         await running
 
 
-def test_a_second_clock_is_refused_and_the_first_one_goes_on(
+def test_a_second_clock_is_refused_and_the_first_one_continues(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """Started by mistake, with the same journal and results."""
+    """It was started by mistake, with the same journal and results."""
 
     async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path)
@@ -132,7 +132,7 @@ def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
 
 
 def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm: RunOutcome, tmp_path: Path) -> None:
-    """The clock says that they are missing; put back, the run goes on and is whole."""
+    """The clock reports that they are missing; once they are restored, the run continues and is complete."""
 
     async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path)

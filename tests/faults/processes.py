@@ -366,7 +366,13 @@ def prepare() -> None:
     """Let processes start from one that has everything imported: 7 of them a run, for hundreds of runs."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["tui.cli.clock", "tui.cli.host", "tui.cli.options", "tui.cli.simulate", "scenarios.deployment.record"]
+        [
+            "tui.cli.commands.clock",
+            "tui.cli.commands.host",
+            "tui.cli.options",
+            "tui.cli.simulate",
+            "scenarios.deployment.record",
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""Many seeds, one after another, from the command line: what differs is told with the seed that repeats it."""
+"""Runs many seeds in sequence from the command line; reports differences with the seed that reproduces them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ssmic broker`, and runs against a broker by URL: one that goes and comes back, one that is told a password."""
+"""`ssmic broker`, and runs against a broker by URL: one that fails and returns, one with a password."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENGINES = [pytest.param("mosquitto", marks=needs_mosquitto), "embedded"]
 
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `ssmic` with arguments beside the test; it is gone afterwards."""
+    """Run `ssmic` with arguments in the background; it is stopped afterwards."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "tui", *arguments],
         cwd=folder,
@@ -77,8 +77,8 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
 
 
 @needs_mosquitto
-def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> None:
-    """Killed in the middle, started again with nothing in its memory: the same ledger."""
+def test_a_run_continues_when_its_broker_returns(ssmic: Ssmic, slow: Path) -> None:
+    """The broker is killed in the middle and restarted without its state: the ledger is the same."""
     folder, file, port = slow.parent, slow.with_suffix(".sqlite"), str(free_port())
     undisturbed = ssmic("run", slow, "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
 
@@ -146,7 +146,7 @@ def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...
 
 
 async def hurry_up(url: str | BrokerUrl, run_id: str) -> None:
-    """Let a run go as fast as it can, once its clock is there and hears it."""
+    """Set a run's pace to `max`, once its clock receives commands."""
     async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
         await bus.subscribe(topics.time(run_id))
         async for delivery in bus.messages():
@@ -159,7 +159,7 @@ async def hurry_up(url: str | BrokerUrl, run_id: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path, engine: str) -> None:
-    """With what to do."""
+    """The error states the remedy."""
     with running(tmp_path, "broker", "--engine", "embedded") as broker:
         port = url_of(broker).rpartition(":")[2]
         ended = ssmic("broker", "--engine", engine, "--port", port)
@@ -168,7 +168,7 @@ def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path, engine: str) ->
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
-    """As with `ssmic ... | head`."""
+    """This is the case of `ssmic ... | head`."""
     with running(tmp_path, "run", "street", "--bus", "memory", "--json") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -182,7 +182,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that takes nothing is needed")
 @pytest.mark.parametrize("command", [["run", "street", "--bus", "memory"], ["scenarios"]])
 def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) -> None:
-    """In one line."""
+    """The error is a single line."""
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "tui", *command],
@@ -200,7 +200,7 @@ def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) 
 
 
 def mosquitto_of(process: subprocess.Popen[str]) -> psutil.Process | None:
-    """Return the private Mosquitto of a run, None where there is none now."""
+    """Return the private Mosquitto of a run, None if none is running."""
     children = psutil.Process(process.pid).children()
     return next((child for child in children if _is_mosquitto(child)), None)
 
@@ -244,7 +244,7 @@ def has_contracts(file: Path) -> bool:
 
 @needs_mosquitto
 def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path) -> None:
-    """On the same port, three times; the run goes on to the same ledger, and says what happened."""
+    """It is restarted on the same port, three times; the run reaches the same ledger, and logs the failures."""
     file = slow.with_suffix(".sqlite")
     undisturbed = ssmic("run", slow, "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
     with running(slow.parent, "run", str(slow), "--pace", "60x", "--out", str(file)) as simulation:
@@ -264,8 +264,8 @@ def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path
 
 @pytest.mark.long
 @needs_mosquitto
-def test_a_private_mosquitto_that_cannot_live_ends_the_run(slow: Path) -> None:
-    """With 4, and why; what was agreed is kept."""
+def test_a_private_mosquitto_that_cannot_run_ends_the_run(slow: Path) -> None:
+    """The run exits with 4 and the reason, and keeps its contracts."""
     file = slow.with_suffix(".sqlite")
     with running(slow.parent, "run", str(slow), "--pace", "60x", "--out", str(file)) as simulation:
         until(lambda: has_contracts(file), "contracts")

@@ -38,7 +38,7 @@ def calm(street: Scenario) -> RunOutcome:
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOutcome, seed: int) -> None:
-    """Whatever a seed draws: the same ledger."""
+    """Every seed gives the same ledger."""
     disturbed = run_seed(street, seed, calm.rounds)
     assert disturbed.ledger_sha256 == calm.ledger_sha256
     assert disturbed.messages == calm.messages
@@ -46,7 +46,7 @@ def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOu
 
 @pytest.mark.parametrize("step", [0, 244, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 60, 200))])
 def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path: Path, step: int) -> None:
-    """Even when nobody is left who remembers but the journals."""
+    """Only the journals remain."""
     names = [CLOCK, *(house.id for house in street.houses)]
     crashes = tuple(Crash(name, step, turns=step % 7, away_wall_s=5.0) for name in names)
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
@@ -77,7 +77,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
-    """Who takes the id of a run for another one is refused before anything of the first one is touched."""
+    """A run with the id of another one is refused before it changes any of its files."""
     settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
     journal = settings.clock_journal(settings.fingerprint_of_all(street))
     results_file = tmp_path / "r.sqlite"
@@ -106,8 +106,8 @@ async def _run_without(street: Scenario, lost: str, at_step: int, settings: RunS
 
 @pytest.mark.parametrize("at_step", [3, 40, 90, 140])
 @pytest.mark.parametrize("lost", ["adler", "celik"])
-def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
-    """Its open jobs end as lost; whoever had a contract with its panels and had not started finds another supplier."""
+def test_with_drop_the_run_continues_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
+    """Its open jobs end as lost; unstarted jobs that its panels supplied find other suppliers."""
     settings = RunSettings(seed=1, run_id="r", on_loss="drop", patience=Timeouts(limit_wall_s=30))
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         outcome = runner.run(_run_without(street, lost, at_step, settings))
@@ -124,7 +124,7 @@ def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: s
 
 
 def test_with_drop_a_household_that_never_came_is_dropped_too(street: Scenario) -> None:
-    """When the limit is over, the run begins without it; a run without its manager does not."""
+    """At the time limit, the run begins without it; a run without its manager does not begin."""
     settings = RunSettings(seed=1, run_id="r", on_loss="drop", patience=Timeouts(limit_wall_s=30))
 
     async def main(absent: str) -> RunOutcome:

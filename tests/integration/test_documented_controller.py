@@ -1,4 +1,4 @@
-"""The controller of docs/lab.md, as it stands there."""
+"""The controller in docs/lab.md, taken from the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "lab.md"
 @pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 def test_the_controller_of_the_documentation_starts_every_job_in_its_window(ssmic: Ssmic, tmp_path: Path) -> None:
-    """With the sun where it can: at 9 o'clock there is enough."""
+    """It uses solar production if it can: at 9 o'clock there is enough."""
     found = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     (tmp_path / "controller.py").write_text(found[1])

@@ -28,7 +28,7 @@ PACED = ("run", "slow.yaml", "--pace", "60x", "--out", "slow.sqlite")
 
 
 class Begun:
-    """A simulation that goes on in a process of its own."""
+    """A simulation running in a separate process."""
 
     def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
         self.process = process
@@ -38,7 +38,7 @@ class Begun:
         self.children: list[psutil.Process] = []
 
     def wait_for_contracts(self, runs: int = 1) -> None:
-        """Wait until so many runs have agreed on something, and remember what."""
+        """Wait until a number of runs have contracts, and remember them."""
         until(lambda: len(self._read()) >= runs, f"contracts of {runs} runs")
         self.known = self._read()
         self.children = psutil.Process(self.process.pid).children(recursive=True)
@@ -53,7 +53,7 @@ class Begun:
         return self.process.returncode, out, err
 
     def assert_nothing_is_left(self) -> None:
-        """No process that it had started goes on."""
+        """Assert that none of its child processes is running."""
         _, alive = psutil.wait_procs(self.children, timeout=PATIENCE_WALL_S)
         assert not alive
 
@@ -90,7 +90,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def begun(folder: Path, *options: str) -> Iterator[Begun]:
-    """Begin a simulation of the slow scenario; it is gone afterwards."""
+    """Begin a simulation of the slow scenario; it is stopped afterwards."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "tui", *PACED, *options],
         cwd=folder,
@@ -131,7 +131,7 @@ def test_a_signal_ends_the_run_cleanly(slow: Path, number: signal.Signals) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_signal_ends_runs_on_other_processes_too(slow: Path, number: signal.Signals) -> None:
-    """Each writes down what it has before its process ends; Ctrl-C in a terminal reaches all of them at once."""
+    """Each records its results before its process ends; Ctrl-C in a terminal reaches all of them at once."""
     with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
         code, out, err = simulation.end(number, everybody=number == signal.SIGINT)
@@ -151,8 +151,8 @@ def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(slow: Pat
         simulation.assert_contracts_kept("interrupted")
 
 
-def test_a_killed_run_in_the_same_process_keeps_what_was_agreed(slow: Path) -> None:
-    """Nobody is left to say that it ended."""
+def test_a_killed_run_in_the_same_process_keeps_its_contracts(slow: Path) -> None:
+    """No process remains to record that it ended."""
     with begun(slow.parent, "--bus", "memory") as simulation:
         simulation.wait_for_contracts()
         simulation.end(signal.SIGKILL)
@@ -160,7 +160,7 @@ def test_a_killed_run_in_the_same_process_keeps_what_was_agreed(slow: Path) -> N
 
 
 def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None:
-    """As a failed run does."""
+    """The simulation ends like after a failed run."""
     with begun(slow.parent, "--bus", "memory", "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
         worker = next(child for child in simulation.children if "spawn_main" in " ".join(child.cmdline()))
@@ -175,7 +175,7 @@ def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Return what makes a folder on a disk of so many kB."""
+    """Return a function that creates a folder on a disk of a given size, kB."""
     mounted: list[Path] = []
 
     def make(size_kb: int) -> Path:
@@ -196,7 +196,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 def test_a_full_disk_fails_the_run_and_damages_nothing(
     ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int
 ) -> None:
-    """Full when the file is made, when the run begins, in the middle: 1, no traceback; what there is can be read."""
+    """The disk is full at the beginning or in the middle: exit code 1, no traceback, and readable files."""
     folder = small_disk(size_kb)
     ended = ssmic("run", "street", "--bus", "memory", "--out", folder / "r.sqlite")
     assert ended.code == 1

@@ -1,4 +1,4 @@
-"""Whatever arrives at an entrance of a process, nothing in the process raises: clock, host, watcher, and agents."""
+"""No input from outside raises an exception in a process: clock, host, watcher, and agents."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ AT_A_HOST = st.one_of(
 @settings(max_examples=25)
 @given(st.lists(AT_A_HOST, min_size=1, max_size=12))
 def test_nothing_that_a_member_sends_ends_another_host(sent: list[tuple[str, bytes]]) -> None:
-    """It answers the next grants as if nothing had been sent."""
+    """It answers the next grants normally."""
 
     async def main() -> list[int]:
         broker = MemoryBroker()
@@ -195,7 +195,7 @@ AT_A_WATCHER = st.one_of(
 @settings(max_examples=60)
 @given(st.lists(AT_A_WATCHER, min_size=1, max_size=8))
 def test_nothing_that_arrives_ends_a_watcher(sent: list[tuple[str, bytes]]) -> None:
-    """What the screens ask for can be computed from whatever was accepted."""
+    """All displayed values can be computed from the accepted messages."""
     watched = ObservedRun(RUN, context_of_scenario(STREET))
     for topic, payload in sent:
         watched.take(topic, payload)

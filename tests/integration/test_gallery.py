@@ -37,7 +37,7 @@ LARGER = [pytest.param(name, marks=pytest.mark.long) for name in SCENARIOS]
 
 @pytest.mark.parametrize("name", [*GALLERY, *LARGER])
 def test_its_expectations_hold(name: str, tmp_path: Path) -> None:
-    """In memory; the command says so."""
+    """Each bundled example is run in memory, and the command reports its verdicts."""
     done = CliRunner().invoke(app, ["run", name, "--bus", "memory", "--out", str(tmp_path / "r.sqlite")])
 
     assert done.exit_code == 0, done.output
@@ -67,8 +67,8 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("name", ["sunny", "night", *OTHERS])
-def test_an_expectation_turned_round_exits_5(name: str, tmp_path: Path) -> None:
-    """And the JUnit file says which one, with its value."""
+def test_a_negated_expectation_exits_5(name: str, tmp_path: Path) -> None:
+    """The JUnit file names it, with its value."""
     content = load_content(name).data
     first = content["expect"][0]
     turned = f"not ({first['that'] if isinstance(first, dict) else first})"
@@ -104,7 +104,7 @@ def test_it_comes_back_from_yaml(name: str) -> None:
 
 
 def test_it_is_shown_and_copied(tmp_path: Path) -> None:
-    """A copy that is there already is kept; an unknown name is answered with the nearest."""
+    """An existing copy is kept; the error for an unknown name suggests the nearest one."""
     runner, copy = CliRunner(), tmp_path / "mine.yaml"
 
     assert runner.invoke(app, ["scenarios", "show", "night"]).output == bundled_text("night")

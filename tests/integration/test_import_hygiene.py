@@ -21,7 +21,7 @@ print("IMPORTED", *sorted({name.partition(".")[0] for name in sys.modules}))
 
 
 def imported_by(*arguments: str) -> set[str]:
-    """Return the top-level modules that a command has imported when it is done, in an interpreter of its own."""
+    """Return the top-level modules that a command has imported when it ends, in a separate interpreter."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-c", SHOW_IMPORTED, *arguments],
         cwd=PROJECT,
@@ -36,13 +36,13 @@ def imported_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["results", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    """Not even what the commands need; only Typer itself takes pydantic for a command's parameters."""
+    """It does not import what the commands need; only Typer imports pydantic for a command's parameters."""
     allowed = {"pydantic"} if len(arguments) > 1 else set()
     assert not imported_by(*arguments) & HEAVY - allowed
 
 
 def test_checking_imports_no_broker_and_no_solver() -> None:
-    """Nor does it wait for them."""
+    """So checking does not wait for them."""
     assert not imported_by("check", "street") & {"scipy", "pandas", "aiomqtt", "amqtt", "textual"}
 
 
@@ -55,7 +55,7 @@ def test_a_run_in_memory_needs_neither_textual_nor_scipy_nor_a_second_broker(tmp
 
 @pytest.mark.long
 def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
-    """A run of the street takes less than a worker's start; what comes to a worker is read and checked already."""
+    """A run of the street takes less time than a worker's start; workers receive checked scenarios."""
     shows = "import sys, scenarios.sweep.processes; print('IMPORTED', *sys.modules)"
     command = [sys.executable, "-c", shows]
     done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)  # noqa: S603 - our own command

@@ -1,4 +1,4 @@
-"""At the end of a run all sides must agree on each contract, in one process as in a deployment."""
+"""All parties agree on each contract at the end of a run, in one process as in a deployment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FalsifyingBroker(MemoryBroker):
 
 
 async def run_in_one_process(street: Scenario, broker: MemoryBroker) -> RunOutcome:
-    """Run all hosts beside the clock."""
+    """Run all hosts in the clock's process."""
     return await run_scenario(street, SETTINGS, broker)
 
 
@@ -56,7 +56,7 @@ async def run_deployed(street: Scenario, broker: MemoryBroker) -> RunOutcome:
 
 
 def movable(street: Scenario, outcome: RunOutcome) -> Contract:
-    """Return a contract that nobody amended and that could start a second later."""
+    """Return a contract that was not amended and that could start a second later."""
     latest_s = {job.job_id: job.latest_start_s for job in street.jobs}
     return next(
         entry.contract
@@ -70,7 +70,7 @@ def movable(street: Scenario, outcome: RunOutcome) -> Contract:
 
 @pytest.mark.parametrize("run", [run_in_one_process, run_deployed], ids=["in one process", "deployed"])
 def test_a_contract_that_its_producer_has_not_promised_does_not_stand(run: object) -> None:
-    """One report is falsified: the job finds another supplier, and all sides agree in the end."""
+    """One report is falsified: the job finds another supplier, and all parties agree in the end."""
     assert callable(run)
     street = load_scenario("street")
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
@@ -82,8 +82,8 @@ def test_a_contract_that_its_producer_has_not_promised_does_not_stand(run: objec
     assert (calm.disputes, outcome.disputes) == ((), ())
 
 
-def test_a_run_in_one_process_fails_whose_consumer_and_ledger_differ() -> None:
-    """Nobody but this program can be at fault; the error names the job and both sides."""
+def test_a_run_in_one_process_fails_if_consumer_and_ledger_differ() -> None:
+    """Only this program can be at fault; the error names the job and both sides."""
     street = load_scenario("street")
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         contract = movable(street, runner.run(run_in_one_process(street, MemoryBroker())))

@@ -1,4 +1,4 @@
-"""`ssmic lab` as a user has it: a real broker, a real controller in a process of its own."""
+"""`ssmic lab` as users run it: a real broker, and a real controller in a separate process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ client.loop_forever()
 
 @pytest.fixture
 def lane_file(tmp_path: Path) -> Path:
-    """A small neighbourhood, and a controller beside it."""
+    """A small neighbourhood with a controller."""
     (tmp_path / "controller.py").write_text(CONTROLLER)
     file = tmp_path / "lane.yaml"
     file.write_text(TEXT)
@@ -45,10 +45,10 @@ def lane_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
 )
-def test_a_controller_switches_the_street_and_the_verdict_says_what_came_of_it(
+def test_a_controller_switches_the_street_and_gets_a_verdict(
     ssmic: Ssmic, lane_file: Path, tmp_path: Path, kind: str
 ) -> None:
-    """The same controller works with every kind of plug, as the lab tells it the commands."""
+    """The same controller works with every kind of plug, because the lab publishes the commands."""
     junit = tmp_path / "verdict.xml"
     command = f"{sys.executable} controller.py"
     ended = ssmic(
@@ -83,7 +83,7 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
 
 
 def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
-    """Nobody else would let time begin."""
+    """Without the controller, time would never begin."""
     ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")
     assert ended.code == 1
     assert "stopped before the end by the controller, which ended with exit code 2" in ended.err

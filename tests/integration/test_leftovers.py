@@ -1,4 +1,4 @@
-"""What a run leaves at a broker: nothing, however it ends; and what is left of others can be removed."""
+"""A run leaves nothing at a broker, however it ends; leftovers of others can be removed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_run_that_ends_leaves_nothing_and_a_watcher_sees_its_end(street: Scena
 
 
 def test_a_run_that_keeps_leaves_all_for_watchers(street: Scenario) -> None:
-    """With `--keep`: the ledger, the forecasts and the clock's last words."""
+    """With `--keep`, the ledger, the forecasts and the clock's last report remain."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -90,7 +90,7 @@ def test_a_run_that_keeps_leaves_all_for_watchers(street: Scenario) -> None:
 
 @pytest.mark.parametrize("how", ["interrupted", "failed"])
 def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str) -> None:
-    """Neither the clock nor any host."""
+    """Neither the clock nor any host leaves retained messages."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -110,7 +110,7 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
 
 
 def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(street: Scenario) -> None:
-    """Nobody's session is in a roster yet, and all that is retained is of those who wait."""
+    """No session is in a roster yet, and all retained messages belong to the waiting processes."""
     houses = [house.id for house in street.houses if house.devices]
     settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6))
 
@@ -132,8 +132,8 @@ def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(stree
 
 
 @pytest.mark.long
-def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
-    """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
+def test_a_household_that_returns_after_the_end_learns_of_it(street: Scenario, tmp_path: Path) -> None:
+    """It finds a roster with `ended`; nothing else remains, and it leaves nothing."""
     houses = [house.id for house in street.houses if house.devices]
     settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6), journals=tmp_path / "calm")
 
@@ -170,8 +170,8 @@ def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp
 
 
 @pytest.mark.long
-def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
-    """They went with it when it was interrupted."""
+def test_a_household_that_returns_publishes_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
+    """They were removed when it was interrupted."""
     houses = [house.id for house in street.houses if house.devices]
     settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6), journals=tmp_path)
 
@@ -208,8 +208,8 @@ def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario,
 
 @pytest.mark.long
 @needs_mosquitto
-def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssmic, slow: Path) -> None:
-    """A run that was killed, one that was kept, and one that goes on; `--force` takes that too."""
+def test_clean_removes_leftovers_of_dead_runs_and_skips_live_ones(ssmic: Ssmic, slow: Path) -> None:
+    """It handles a killed run, a kept one and a live one; `--force` removes that too."""
     folder = slow.parent
 
     def topics_at(url: str) -> set[str]:
@@ -256,8 +256,8 @@ def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssm
         assert topics_at(url) == set()
 
 
-def test_force_goes_with_a_run(ssmic: Ssmic) -> None:
-    """Nobody removes all live runs of a broker by mistake."""
+def test_force_requires_a_run(ssmic: Ssmic) -> None:
+    """So all live runs of a broker cannot be removed by mistake."""
     ended = ssmic("broker", "clean", "--broker", "mqtt://127.0.0.1:1", "--force")
     assert ended.code == 2
     assert "--run ID only" in ended.err

@@ -74,7 +74,7 @@ def panel(*forecasts: tuple[int, tuple[tuple[int, float], ...]]) -> ProducerSeri
 
 @pytest.mark.parametrize("algorithm", ["insertion", "exact", "SLSQP"])
 def test_the_start_that_was_found_is_the_start_that_is_agreed(algorithm: str) -> None:
-    """Not one that was drawn before."""
+    """The contract does not use a start that was drawn earlier."""
     scenario = neighbourhood({"a": {"pv": forecast(sun(*shine(5)))}}, [job("wash", "a", KW_FOR_AN_HOUR)])
     contract = standing(play(scenario, algorithm))["wash"]
     assert (contract.producer, contract.start_s) == ("pv", START_S + 5 * HOUR_S)
@@ -89,7 +89,7 @@ def test_points_count_by_their_time_and_energy_by_its_interval() -> None:
 
 
 def test_energy_is_committed_until_a_job_has_run() -> None:
-    """One that is registered while another runs does not get the sun that the other draws."""
+    """A job registered while another runs does not get the energy that the running job draws."""
     first = job("first", "a", KW_FOR_AN_HOUR, (0, 0))
     second = registered(job("second", "b", load((0, 0.0), (600, 100.0)), (0, 86400)), HOUR_S // 2)
     scenario = neighbourhood({"a": {"pv": forecast(sun(*shine(0, 2)))}, "b": {}}, [first, second])
@@ -107,8 +107,8 @@ def test_a_new_forecast_moves_what_has_not_started() -> None:
     assert standing(outcome)["wash"].start_s == START_S + 9 * HOUR_S
 
 
-def test_what_no_longer_fits_is_cancelled_and_negotiated_again() -> None:
-    """With whoever else has sun."""
+def test_a_job_that_no_longer_fits_is_cancelled_and_negotiated_again() -> None:
+    """It finds another producer."""
     fading = panel((0, shine(5)), (HOUR_S, shine()))
     steady = panel((2 * HOUR_S, shine(5)))
     outcome = play(neighbourhood({"a": {"pv": fading}, "b": {"pv-b": steady}}, [job("wash", "a", KW_FOR_AN_HOUR)]))
@@ -118,23 +118,23 @@ def test_what_no_longer_fits_is_cancelled_and_negotiated_again() -> None:
     assert standing(outcome)["wash"].producer == "pv-b"
 
 
-def test_a_job_that_runs_is_never_interrupted() -> None:
-    """Whatever a new forecast says."""
+def test_a_running_job_is_never_interrupted() -> None:
+    """This holds for any new forecast."""
     fading = panel((0, shine(0, 1)), (HOUR_S // 2, shine()))
     outcome = play(neighbourhood({"a": {"pv": fading}}, [job("wash", "a", KW_FOR_AN_HOUR, (0, 0))]))
     assert histories(outcome, "wash") == [[("agreed", 0)]]
 
 
 def test_a_producer_that_appears_during_the_run_is_asked() -> None:
-    """By jobs that still wait, too."""
+    """Waiting jobs ask it, too."""
     late = panel((3 * HOUR_S, shine(5)))
     contract = standing(play(neighbourhood({"a": {"pv": late}}, [job("wash", "a", KW_FOR_AN_HOUR)])))["wash"]
     assert (contract.producer, contract.agreed_s) == ("pv", START_S + 3 * HOUR_S)
 
 
 @pytest.mark.parametrize(("patient", "start_s"), [(False, 2 * HOUR_S), (True, 7 * HOUR_S)])
-def test_what_nobody_can_serve_takes_grid_power(*, patient: bool, start_s: int) -> None:
-    """An impatient one from the earliest start that is left, a patient one at its latest."""
+def test_a_job_that_no_producer_can_serve_takes_grid_power(*, patient: bool, start_s: int) -> None:
+    """An impatient job starts at its earliest remaining start, a patient one at its latest."""
     late = registered(job("wash", "a", KW_FOR_AN_HOUR, (HOUR_S, 7 * HOUR_S)), 2 * HOUR_S)
     scenario = neighbourhood({"a": {"pv": forecast(sun(*shine()))}}, [late])
     contract = standing(play(scenario, patient=patient))["wash"]
@@ -143,7 +143,7 @@ def test_what_nobody_can_serve_takes_grid_power(*, patient: bool, start_s: int) 
 
 @pytest.mark.parametrize("window_s", [(HOUR_S + 7, HOUR_S + 7), (HOUR_S + 7, HOUR_S + 8), (HOUR_S + 59, HOUR_S + 79)])
 def test_a_load_with_hardly_any_window_starts_inside_it(window_s: tuple[int, int]) -> None:
-    """At any second."""
+    """The start may be at any second."""
     background = job("fridge", "a", load((0, 0.0), (600, 10.0)), window_s)
     contract = standing(play(neighbourhood({"a": {"pv": forecast(sun(*shine(1)))}}, [background])))["fridge"]
     assert contract.producer == "pv"
@@ -151,7 +151,7 @@ def test_a_load_with_hardly_any_window_starts_inside_it(window_s: tuple[int, int
 
 
 def test_jobs_that_share_an_id_all_run() -> None:
-    """Each with a contract of its own."""
+    """Each has its own contract."""
     text = SLOW
     for job_id in "bcd":
         text = text.replace(f"id: {job_id},", "id: a,")
@@ -160,7 +160,7 @@ def test_jobs_that_share_an_id_all_run() -> None:
 
 
 def test_a_job_that_is_not_over_at_the_end_keeps_its_contract() -> None:
-    """One that is registered only after the end is told, not dropped."""
+    """A job registered only after the end is reported, not dropped."""
     late = job("late", "a", KW_FOR_AN_HOUR, (86_000, 86_000))
     next_day = registered(job("next day", "a", KW_FOR_AN_HOUR, (90_000, 90_000)), 90_000)
     outcome = play(neighbourhood({"a": {"pv": forecast(sun(*shine(5)))}}, [late, next_day]), days=1)
@@ -170,7 +170,7 @@ def test_a_job_that_is_not_over_at_the_end_keeps_its_contract() -> None:
 
 @pytest.mark.long
 def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
-    """Neither a ledger nor a date that is shown."""
+    """It affects neither the ledger nor displayed dates."""
     shown = []
     for zone, out in (("Pacific/Kiritimati", "east.sqlite"), ("America/Adak", "west.sqlite")):
         ended = ssmic("run", "street", "--bus", "memory", "--json", "--out", out, TZ=zone)
@@ -181,8 +181,8 @@ def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
 
 
 @pytest.mark.parametrize("name", ["small_test", "test"])
-def test_insertion_runs_pyssmics_inputs_on_the_sun(ssmic: Ssmic, pyssmic_inputs: Path, name: str) -> None:
-    """99.9 % of the energy, of which PySSMic's optimisers reach half; each job inside its window."""
+def test_insertion_runs_pyssmics_inputs_on_solar_energy(ssmic: Ssmic, pyssmic_inputs: Path, name: str) -> None:
+    """It covers 99.9 % of the energy, twice as much as PySSMic's optimisers; each job runs within its window."""
     (run,) = ssmic("run", pyssmic_inputs / name, "--bus", "memory", "--json").json["runs"]
     assert run["kpis"]["delivered_wh"] >= 0.999 * run["kpis"]["consumed_wh"]
     assert all(one["earliest_start"] <= one["start"] <= one["latest_start"] for one in run["contracts"])

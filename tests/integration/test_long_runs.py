@@ -47,7 +47,7 @@ def test_a_forecast_longer_than_a_message_is_known_to_its_producer_in_full() -> 
 
 
 def test_a_load_longer_than_a_message_is_negotiated() -> None:
-    """A job that draws for a fortnight, measured in minutes, asks for the sun that it needs."""
+    """A job that draws for a fortnight, measured in minutes, requests the energy that it needs."""
     draws_wh = np.tile([10.0, 11.0], 14 * 720)
     load = LoadProfile(times_s=tuple(range(0, 14 * DAY_S + 60, 60)), cumulative_wh=(0.0, *np.cumsum(draws_wh).tolist()))
     small, large = job("small", "a", load, (0, DAY_S)), job("large", "a", load, (0, DAY_S))

@@ -1,4 +1,4 @@
-"""What `make` sets up: also after a set-up that failed half-way, and never at the cost of one that works."""
+"""Set-up by `make`: also after a failed set-up, and without damaging one that works."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Folder:
         (path / "constraints.txt").touch()
 
     def make(self, *arguments: str, **more: str) -> tuple[int, str]:
-        """Set up; return the exit code and what was said."""
+        """Set up; return the exit code and the output."""
         done = subprocess.run(  # noqa: S603 - our own Makefile
             ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],  # noqa: S607 - wherever it is
             cwd=self.path,
@@ -108,8 +108,8 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def test_a_python_without_ensurepip_is_said_to_be_that(folder: Folder) -> None:
-    """With the package that has it; nothing is left, and another Python is taken the next time."""
+def test_a_python_without_ensurepip_is_reported(folder: Folder) -> None:
+    """The error names the missing package; nothing remains, and the next attempt uses another Python."""
     code, said = folder.make(f"PYTHON={folder.python_that('ensurepip')}")
     assert code != 0
     assert "apt install python3-venv" in said
@@ -120,8 +120,8 @@ def test_a_python_without_ensurepip_is_said_to_be_that(folder: Folder) -> None:
     assert folder.works
 
 
-def test_a_half_made_environment_is_made_anew(folder: Folder) -> None:
-    """As earlier releases left it where Python had no ensurepip."""
+def test_an_incomplete_environment_is_recreated(folder: Folder) -> None:
+    """Earlier releases left one if Python had no ensurepip."""
     venv.create(folder.venv, with_pip=False, symlinks=True)
     code, said = folder.make()
     assert code == 0, said
@@ -129,7 +129,7 @@ def test_a_half_made_environment_is_made_anew(folder: Folder) -> None:
 
 
 def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
-    """It says so; what it left is thrown away. One that fails later does not harm what works."""
+    """The error is reported and leftovers are removed; a later failure does not damage a working set-up."""
     file = folder.path / "pyproject.toml"
     file.write_text(PYPROJECT.replace("requires = []", 'requires = ["setuptools>=61"]'), encoding="utf-8")
     code, said = folder.make(PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
@@ -149,8 +149,8 @@ def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
     assert folder.make()[0] == 0
 
 
-def test_a_folder_that_is_no_environment_is_left_alone(folder: Folder) -> None:
-    """Whatever stands in it is somebody's."""
+def test_a_folder_that_is_no_environment_is_not_touched(folder: Folder) -> None:
+    """It belongs to the user."""
     folder.venv.mkdir()
     (folder.venv / "thesis.txt").touch()
     code, said = folder.make()
@@ -159,8 +159,8 @@ def test_a_folder_that_is_no_environment_is_left_alone(folder: Folder) -> None:
     assert (folder.venv / "thesis.txt").exists()
 
 
-def test_a_python_that_is_not_there_is_named(folder: Folder) -> None:
-    """With what to install, and how to name another one."""
+def test_a_missing_python_is_named(folder: Folder) -> None:
+    """The error states what to install, and how to choose another Python."""
     code, said = folder.make("PYTHON=no-such-python")
     assert code != 0
     assert "There is no no-such-python here" in said

@@ -1,4 +1,4 @@
-"""One device runs one job at a time: in every algorithm, whatever forecasts do, wherever its jobs are supplied."""
+"""One device runs one job at a time: with every algorithm, any forecasts, and any suppliers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def alone(jobs: Sequence[Job], producers: Mapping[str, ProducerSeries] | None = 
 def test_three_jobs_run_one_after_the_other_where_their_windows_leave_room_for_just_that(
     algorithm: str, *, patient: bool
 ) -> None:
-    """One machine, windows with room for 6, 8 and 10 o'clock only, sun for all three at once."""
+    """One machine, windows that leave only 6, 8 and 10 o'clock, production for all three at once."""
     jobs = [machine(name, 2, (6, 10)) for name in ("j1", "j2", "j3")]
     plenty = tuple((s, 20.0 * wh) for s, wh in shine(*range(6, 13)))
     outcome = play(alone(jobs, {"pv": panel((0, plenty))}), algorithm, patient=patient)
@@ -78,7 +78,7 @@ def test_three_jobs_run_one_after_the_other_where_their_windows_leave_room_for_j
 
 @pytest.mark.parametrize("patient", [True, False])
 def test_jobs_on_grid_power_follow_one_another_too(*, patient: bool) -> None:
-    """There is no sun at all: the grid would serve all at once, the machine cannot."""
+    """Without production, the grid could serve all at once, but the machine cannot."""
     jobs = [machine(name, 2, (6, 10)) for name in ("j1", "j2", "j3")]
     outcome = play(alone(jobs), patient=patient)
     assert {producer for producer, _ in starts_h(outcome).values()} == {GRID}
@@ -93,7 +93,7 @@ def test_patient_jobs_wait_as_long_as_all_of_them_still_find_room() -> None:
 
 
 def test_two_producers_do_not_start_the_same_machine_at_the_same_time() -> None:
-    """Each has sun for one job, both at 6 o'clock."""
+    """Each has production for one job, both at 6 o'clock."""
     jobs = [machine(name, 2, (6, 9), kwh=1.9) for name in ("j1", "j2")]
     outcome = play(alone(jobs, {"pv-1": panel((0, shine(6, 7))), "pv-2": panel((0, shine(6, 7, 8, 9)))}))
     by_start = sorted(starts_h(outcome).values(), key=lambda place: place[1])
@@ -114,7 +114,7 @@ def test_a_job_that_stands_in_the_only_room_of_a_later_one_gives_way() -> None:
 
 
 def test_a_move_does_not_take_the_time_of_the_machines_other_job() -> None:
-    """At noon the forecast puts the sun an hour later: one job may move, into its own share of the time alone."""
+    """At noon the forecast moves production an hour later: a job may move only within its own share of the time."""
     jobs = [machine("j1", 1, (8, 14), kwh=0.9), machine("j2", 1, (8, 14), kwh=0.9)]
     late = panel((0, shine(8, 9, 10, 11, 12, 13)), (7 * HOUR_S, shine(10, 11, 12, 13)))
     outcome = play(alone(jobs, {"pv": late}))
@@ -197,7 +197,7 @@ def test_no_two_jobs_of_a_machine_meet_where_any_sequence_keeps_all_windows(algo
 def test_jobs_registered_later_meet_others_only_if_there_was_no_way_left(
     scenario: Scenario, *, patient: bool, algorithm: str
 ) -> None:
-    """Beside what ran by then, and with all that had not started moved."""
+    """Running jobs stay, and all unstarted ones are moved if that helps."""
     outcome = play(scenario, algorithm, patient=patient)
     jobs = {job.job_id: job for job in scenario.jobs}
     held = standing(outcome)

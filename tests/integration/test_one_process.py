@@ -1,4 +1,4 @@
-"""What a process keeps to itself: messages in memory are no JSON, and those within a host wait for no broker."""
+"""Messages within a process are not encoded as JSON, and those within a host do not wait for the broker."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def heard_by_a_watcher(hosts: int | None) -> tuple[RunOutcome, list[Delivery]]:
     return asyncio.run(main())
 
 
-def test_a_watcher_sees_what_the_agents_of_one_host_say_to_each_other() -> None:
-    """All of it, in fewer batches than there are rounds, and as valid payloads; nothing goes over an inbox."""
+def test_a_watcher_sees_the_messages_between_agents_of_one_host() -> None:
+    """It receives all of them as valid payloads, in fewer batches than there are rounds, and none over an inbox."""
     outcome, heard = heard_by_a_watcher(1)
     kinds = [topics.parse(delivery.topic).kind for delivery in heard]  # type: ignore[union-attr]
     batches = [
@@ -141,7 +141,7 @@ def test_hosts_send_each_other_one_batch_a_round_and_get_common_grants_once() ->
 
 
 def test_a_batch_that_is_too_large_is_sent_in_several() -> None:
-    """Each within the limit, and together all messages in their order."""
+    """Each is within the limit, and together they contain all messages in order."""
     texts = ["x" * 200_000, "y" * 200_000, "z" * 200_000, "w"]
     envelopes = [
         Envelope(session="s", step=1, time=0, round=0, sender="a", seq=n, to="b", body={"kind": "Ping", "text": text})

@@ -1,4 +1,4 @@
-"""One SIGINT or SIGTERM ends a command with 130 or 143, whatever the command does at that moment."""
+"""One SIGINT or SIGTERM ends a command with 130 or 143, at any moment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ both_signals = pytest.mark.parametrize(
 
 
 class Command:
-    """A command that runs in a process group of its own."""
+    """A command that runs in a separate process group."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -59,7 +59,7 @@ class Command:
                 self.said += more
 
     def end(self, number: signal.Signals) -> None:
-        """Send one signal to the process alone; it ends with the signal's code, without a traceback or a child."""
+        """Send one signal to the process only; it ends with the signal's code, without a traceback or a child."""
         assert self.process.poll() is None, "it has ended already"
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
@@ -74,7 +74,7 @@ class Command:
 def begun(
     folder: Path, *arguments: str | Path, python: tuple[str, ...] = ("-m", "tui"), **more: str
 ) -> Iterator[Command]:
-    """Begin a command; it is gone afterwards."""
+    """Begin a command; it is stopped afterwards."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, *python, *map(str, arguments)],
         cwd=folder,
@@ -107,7 +107,7 @@ def states(file: Path) -> set[str]:
 
 @contextmanager
 def silent_server() -> Iterator[tuple[int, threading.Event]]:
-    """Have somebody listen who never answers; give the port, and an event that is set when somebody has connected."""
+    """Run a server that never answers; yield the port, and an event that is set on a connection."""
     connected = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as connections:
 
@@ -190,7 +190,7 @@ def test_where_python_ignores_or_replaces_exceptions(slow: Path, number: signal.
 
 @both_signals
 def test_while_a_broker_starts(slow: Path, number: signal.Signals) -> None:
-    """One that never says that it is ready; it is gone too."""
+    """The broker never becomes ready; it is stopped too."""
     program = slow.parent / "bin" / "mosquitto"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ntouch {slow.parent}/started\nexec sleep 1000\n")
@@ -204,7 +204,7 @@ def test_while_a_broker_starts(slow: Path, number: signal.Signals) -> None:
 @both_signals
 @pytest.mark.parametrize("what", [("run",), ("clock",), ("host", "--house", "1")], ids=["run", "clock", "host"])
 def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, ...]) -> None:
-    """To somebody who accepts and says nothing."""
+    """The server accepts the connection and is silent."""
     with silent_server() as (port, connected):
         arguments = (what[0], str(slow), *what[1:], "--broker", f"mqtt://127.0.0.1:{port}")
         with begun(slow.parent, *arguments) as command:
@@ -215,7 +215,7 @@ def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, 
 @needs_mosquitto
 @both_signals
 def test_while_the_clock_waits_for_hosts(slow: Path, number: signal.Signals) -> None:
-    """Nobody comes."""
+    """No host joins."""
     with also_running(slow.parent, "broker") as broker:
         with begun(slow.parent, "clock", slow, "--broker", url_of(broker), "--out", "c.sqlite") as command:
             command.wait_for("Waiting for")
@@ -226,7 +226,7 @@ def test_while_the_clock_waits_for_hosts(slow: Path, number: signal.Signals) -> 
 @needs_mosquitto
 @both_signals
 def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signals) -> None:
-    """It has announced itself."""
+    """The household has announced itself."""
     with also_running(slow.parent, "broker") as broker:
         url = url_of(broker)
         with begun(slow.parent, "host", slow, "--house", "1", "--run", "r", "--broker", url) as command:
@@ -237,7 +237,7 @@ def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signal
 @needs_mosquitto
 @both_signals
 def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
-    """What was agreed until then is kept."""
+    """The contracts so far are kept."""
     file = slow.with_suffix(".sqlite")
     with also_running(slow.parent, "broker") as broker:
         url = url_of(broker)
@@ -255,7 +255,7 @@ def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
 @both_signals
 @pytest.mark.parametrize("runs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> None:
-    """The broker is gone for good."""
+    """The broker does not return."""
     file = slow.with_suffix(".sqlite")
     with also_running(slow.parent, "broker") as broker:
         options = ("--broker", url_of(broker), "--runs", str(runs), "--workers", str(runs), "--out", str(file))
@@ -301,7 +301,7 @@ def test_while_a_solver_works(slow: Path, number: signal.Signals, workers: int) 
 
 @both_signals
 def test_while_worker_processes_start(slow: Path, number: signal.Signals) -> None:
-    """They end with it."""
+    """The workers end with the command."""
     with begun(slow.parent, "run", slow, "--bus", "memory", "--runs", "2", "--workers", "2") as command:
         process = psutil.Process(command.process.pid)
         until(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in process.children()), "workers")

@@ -38,7 +38,7 @@ kinds = pytest.mark.parametrize(
 
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `ssmic` in a folder of its own."""
+    """Run `ssmic` in a separate folder."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "XDG_STATE_HOME": str(folder / "state"),
@@ -66,7 +66,7 @@ async def until_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> BrokerUr
 async def test_strangers_cannot_touch_a_run_and_its_user_can_watch_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A client without the login is refused; with it, the run is heard; the password is nowhere; nobody stopped it."""
+    """A client without the login is refused, one with it receives the run; the password appears nowhere."""
     with running(
         tmp_path, "run", "street", "--broker", kind, "--pace", "600x", "--json", "--log-level", "debug"
     ) as run:
@@ -102,7 +102,7 @@ async def test_strangers_cannot_touch_a_run_and_its_user_can_watch_it(
 
 
 async def test_watch_without_a_run_says_what_is_expected(tmp_path: Path) -> None:
-    """One line, and wrong usage."""
+    """The error is one line, and the exit code that of wrong usage."""
     with running(tmp_path, "watch") as watch:
         _, err = await asyncio.to_thread(watch.communicate)
     assert watch.returncode == 2

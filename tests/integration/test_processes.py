@@ -41,10 +41,10 @@ def test_each_household_is_in_one_process_and_the_manager_in_the_first() -> None
     ],
 )
 @pytest.mark.long
-def test_what_cannot_be_spread_is_said_before_anything_starts(
+def test_runs_that_cannot_be_spread_are_refused_before_the_start(
     ssmic: Ssmic, arguments: tuple[str, ...], why: str
 ) -> None:
-    """Wrong usage, with what would be right."""
+    """The error of wrong usage states the alternative."""
     ended = ssmic("run", "street", *arguments)
     assert ended.code == 2
     assert why in " ".join(ended.err.replace("│", " ").split())
@@ -91,7 +91,7 @@ def _is_present(host: str, log: Path) -> bool:
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_run_fails_at_once_if_one_of_its_processes_is_killed(tmp_path: Path) -> None:
-    """It names the hosts of the process and the signal; no process is left."""
+    """The error names the hosts of the process and the signal; no process remains."""
     command = [sys.executable, "-m", "tui", "run", "street", "--processes", "2", "--pace", "60x"]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

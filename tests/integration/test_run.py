@@ -64,7 +64,7 @@ def test_json_has_what_was_promised_and_nothing_else_is_on_standard_output(ssmic
 
 @pytest.mark.long
 def test_every_broker_gives_the_same_ledger(ssmic: Ssmic) -> None:
-    """In memory, over the embedded broker, and over Mosquitto where it is installed."""
+    """In memory, over the embedded broker, and over Mosquitto if it is installed."""
     ended = {
         "memory": ssmic("run", "street", "--bus", "memory", "--json"),
         "embedded": ssmic("run", "street", "--broker", "embedded", "--json"),
@@ -99,8 +99,8 @@ def test_runs_on_several_processes_are_the_single_runs(ssmic: Ssmic) -> None:
         assert run["messages"] == outcome.messages
 
 
-def test_the_table_says_what_came_out_and_where_it_is(ssmic: Ssmic) -> None:
-    """For people: suppliers, figures, counts, the broker and the results file."""
+def test_the_table_shows_the_results_and_their_file(ssmic: Ssmic) -> None:
+    """It has suppliers, figures, counts, the broker and the results file."""
     ended = ssmic("run", "street")
     assert ended.code == 0
     for figure in ("Energy consumed", "from the grid", "Self-consumption", "Self-sufficiency", "Peak-to-average ratio"):

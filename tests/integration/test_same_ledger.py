@@ -1,4 +1,4 @@
-"""The promise that all stands on: same scenario, same seed, same ledger, wherever agents live, whatever is lost."""
+"""The central guarantee: the same scenario and seed give the same ledger, on any hosts, with any losses."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def cases() -> Iterator[object]:
 
 @pytest.mark.timeout(3600)  # bounds a hang: the village takes a minute on an idle machine
 @pytest.mark.parametrize(("source", "algorithm", "seed"), cases())
-def test_where_agents_live_and_how_they_talk_changes_nothing(
+def test_hosts_and_transport_change_no_ledger(
     source: str, algorithm: str, seed: int, request: pytest.FixtureRequest
 ) -> None:
-    """One host, three, one a household; memory, embedded, Mosquitto, a bad network: one ledger, for every seed."""
+    """One host, three, one per household; memory, embedded, Mosquitto, a bad network: one ledger for every seed."""
     scenario = load_scenario(request.getfixturevalue("pyssmic_inputs") / source if source == "test" else source)
     with asyncio.Runner() as runner:  # without asyncio's debug mode, which takes most of the time
         runner.get_loop().set_debug(False)
@@ -112,8 +112,8 @@ def test_where_agents_live_and_how_they_talk_changes_nothing(
 @pytest.mark.parametrize(
     "source", [source if source == "street" else pytest.param(source, marks=pytest.mark.long) for source in SOURCES]
 )
-def test_insertion_draws_no_lots(source: str, request: pytest.FixtureRequest) -> None:
-    """So what is shown for its first seed holds for all."""
+def test_insertion_draws_no_random_numbers(source: str, request: pytest.FixtureRequest) -> None:
+    """So results for its first seed hold for all seeds."""
     scenario = load_scenario(request.getfixturevalue("pyssmic_inputs") / source if source == "test" else source)
     seeds = (1, 2) if len(scenario.houses) >= LARGE else range(1, 6)
     assert len({run(scenario, seed=seed).ledger_sha256 for seed in seeds}) == 1

@@ -28,7 +28,7 @@ def job(job_id: str, start_s: int, duration_s: int) -> Job:
 
 
 async def test_a_minute_is_promised_once() -> None:
-    """A job that begins in the minute in which another has ended does not get the sun that the other has used."""
+    """A job that begins in the minute in which another ended does not get the energy that the other used."""
     sun = Production(times_s=(NOON_S, NOON_S + 3600), cumulative_wh=(0.0, 240.0))
     devices = (
         Device(id="a", house="1", type="consumer"),

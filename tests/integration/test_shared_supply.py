@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.events import ChangeTariff, Event
 from scenarios.files import save_scenario
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.prices import PriceSeries
@@ -99,7 +100,7 @@ def supplied_wh(outcome: RunOutcome, scenario: Scenario) -> dict[str, float]:
 
 
 def test_a_burst_that_no_roof_can_supply_alone_is_shared_and_the_grid_gives_the_rest() -> None:
-    """With whole jobs it is grid power."""
+    """With whole jobs, all of it would be grid power."""
     scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
     assert run(scenario, supply=SupplySettings("whole")).ledger[0].contract.producer == GRID
     outcome = run(scenario)
@@ -108,7 +109,7 @@ def test_a_burst_that_no_roof_can_supply_alone_is_shared_and_the_grid_gives_the_
 
 
 def test_one_panel_and_a_job_that_fits_give_the_contract_of_the_whole_job_rule() -> None:
-    """To the byte."""
+    """The contracts are equal to the byte."""
     scenario = neighbourhood((constant(100, 0, 3_000), constant(1_200, 3_000, 14_400)))
     whole, shared = run(scenario, supply=SupplySettings("whole")), run(scenario)
     assert shared.ledger_sha256 == whole.ledger_sha256
@@ -132,7 +133,7 @@ def test_a_falling_forecast_shrinks_a_share_and_another_roof_fills_the_gap_even_
 
 
 def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None:
-    """Its start was agreed, and the sun comes later than expected."""
+    """It had a contract, and production comes later than expected."""
     better = constant(1_200, 5_000, 14_400, issued_s=300)
     scenario = neighbourhood((constant(600, 0, 14_400), better))
     outcome = run(scenario)
@@ -182,7 +183,7 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
 
 
 def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:
-    """It joins at ten; they had begun with parts of a small roof, and the grid for the rest."""
+    """It joins at ten; the jobs had parts of a small roof, and the grid for the rest."""
     scenario = load_scenario("late-joiner")
     at_ten_s = scenario.start_s + 10 * 3_600
     jobs = {job.job_id: job for job in scenario.jobs}
@@ -244,7 +245,7 @@ def test_energy_adds_up_to_the_last_wh_minute_by_minute() -> None:
 
 
 def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network() -> None:
-    """Wherever agents live, whatever is lost."""
+    """It does not depend on hosts or losses."""
     street = load_scenario("street")
     expected = run(street).ledger_sha256
     assert run(street, hosts=None).ledger_sha256 == expected
@@ -262,8 +263,8 @@ async def test_the_ledger_is_the_same_over_mqtt() -> None:
         assert (await run_scenario(scenario, over_mqtt, MqttBroker(broker.url))).ledger_sha256 == expected
 
 
-def test_the_command_line_says_who_supplies_which_minute(tmp_path: Path) -> None:
-    """As JSON, and in the results file."""
+def test_the_command_line_shows_the_supplier_of_each_minute(tmp_path: Path) -> None:
+    """The JSON output and the results file contain it."""
     scenario = neighbourhood((constant(500, 0, 14_400),), (constant(400, 0, 14_400),))
     file = tmp_path / "three.yaml"
     save_scenario(scenario, file)
@@ -284,6 +285,8 @@ def test_the_command_line_says_who_supplies_which_minute(tmp_path: Path) -> None
         assert results.run(1).ledger_sha256 == result["runs"][0]["ledger_sha256"]
 
 
+MOST_MESSAGES_A_JOB = 80
+"""Where jobs have a dozen small producers to ask and to share: 65, and 163 without a limit on moves that fail."""
 WITHOUT_SURPRISES = ("daylight-saving", "everyone-at-six", "four-seasons", "night", "street", "sunny", "village")
 """Bundled scenarios whose forecasts are about right, and whose roofs are there from the beginning."""
 
@@ -291,7 +294,10 @@ WITHOUT_SURPRISES = ("daylight-saving", "everyone-at-six", "four-seasons", "nigh
 @pytest.mark.long
 @pytest.mark.parametrize("of", ["scarce", *WITHOUT_SURPRISES, *range(1, 11)])
 def test_sharing_is_never_worse_than_whole_jobs_by_contract_and_in_truth(of: str | int) -> None:
-    """In truth: what all roofs give to all loads, whatever was agreed. Numbers are seeds of scarce neighbourhoods."""
+    """In truth means: all roofs serve all loads, regardless of contracts.
+
+    Numbers are seeds of scarce neighbourhoods.
+    """
     scenario = scarce(of) if isinstance(of, int) else load_scenario(of)
     whole, shared = run(scenario, supply=SupplySettings("whole")), run(scenario)
     whole_wh, whole_pooled_wh = _delivered_and_pooled_wh(scenario, whole)
@@ -304,6 +310,22 @@ def test_sharing_is_never_worse_than_whole_jobs_by_contract_and_in_truth(of: str
         assert shared_wh >= 45_500
     if of == "village":  # a hundred houses: most of what producers could say is of no use to a job
         assert shared.messages <= 2 * whole.messages
+
+
+@pytest.mark.long
+def test_where_demand_exceeds_production_jobs_give_up_moves_that_come_to_nothing() -> None:
+    """Sixty houses with 24 small roofs: without a limit, half of all messages are about moves that fail."""
+    spec = NeighbourhoodSpec(
+        name="pressed",
+        seed=1,
+        houses=60,
+        roofs=24,
+        jobs=216,
+        demand_per_production=1.5,
+        date=date(2026, 6, 21),
+    )
+    outcome = run(generated(spec))
+    assert outcome.messages < MOST_MESSAGES_A_JOB * spec.jobs
 
 
 def _delivered_and_pooled_wh(scenario: Scenario, outcome: RunOutcome) -> tuple[float, float]:

@@ -111,7 +111,7 @@ def assert_same(scenario: Scenario, *, algorithm: str = "insertion", patient: bo
 @settings(max_examples=3, derandomize=True, deadline=None)
 @given(number=st.integers(0, 10**6))
 def test_a_short_list_leads_to_the_same_contracts_and_scores(number: int) -> None:
-    """Jobs that are registered in the same second hear the same answers in the same order."""
+    """Jobs registered in the same second receive the same answers in the same order."""
     assert_same(random_neighbourhood(number, forecasts=1))
 
 
@@ -119,14 +119,14 @@ def test_a_short_list_leads_to_the_same_contracts_and_scores(number: int) -> Non
 @settings(max_examples=15, derandomize=True, deadline=None)
 @given(number=st.integers(0, 10**6), algorithm=st.sampled_from(["insertion", "fifty_fifty"]))
 def test_a_short_list_leads_to_the_same_contracts_with_other_algorithms(number: int, algorithm: str) -> None:
-    """Also where jobs do not wait and forecasts change."""
+    """This also holds if jobs do not wait and forecasts change."""
     assert_same(random_neighbourhood(number, forecasts=1), algorithm=algorithm)
     assert_same(random_neighbourhood(number, forecasts=3), algorithm=algorithm, patient=False)
 
 
 @pytest.mark.parametrize("name", ["scarce", pytest.param("village", marks=pytest.mark.long)])
 def test_a_short_list_saves_messages_and_changes_no_contract(name: str) -> None:
-    """In bundled scenarios."""
+    """This is shown on bundled scenarios."""
     scenario = load_scenario(name)
     short, ranked = both(scenario)
     assert (short.ledger_sha256, short.scores) == (ranked.ledger_sha256, ranked.scores)

@@ -1,4 +1,4 @@
-"""Whatever a stranger publishes that does not follow the protocol is dropped and counted; the ledger is the same."""
+"""Messages of strangers that violate the protocol are dropped and counted; the ledger is the same."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ async def _run(scenario: Scenario, broker: Broker, stranger: Bus | None) -> RunO
         ),
     ],
 )
-async def test_what_breaks_the_protocol_is_dropped(open_broker: object) -> None:
-    """On every topic, at any step: logged, dropped, and without a trace in the ledger."""
+async def test_messages_that_violate_the_protocol_are_dropped(open_broker: object) -> None:
+    """On every topic, at any step, they are logged and leave no trace in the ledger."""
     scenario = load_scenario("street")
     calm = await _run(scenario, MemoryBroker(), None)
     with capture_logs() as logs:

@@ -242,7 +242,7 @@ class Disk:
 
 @dataclass
 class Operator:
-    """Somebody to whom all of this happens."""
+    """An operator to whom all of this happens."""
 
     mosquitto: Mosquitto
     clock: Supervised
@@ -266,7 +266,7 @@ class Operator:
             await bus.publish(topics.control(RUN), control.encoded(), qos=1)
 
     async def goes_on(self, what: str) -> None:
-        """Wait until the run goes on, or is over."""
+        """Wait until the run advances, or is over."""
         step = max(report.step for report in self.monitor.reports)
         waiting = [
             asyncio.create_task(
@@ -281,7 +281,7 @@ class Operator:
             task.cancel()
 
     async def second_clock_by_mistake(self) -> None:
-        """It is refused; the first one goes on."""
+        """It is refused; the first one continues."""
         second = Supervised("clock-2", self.clock._arguments, self.clock._environment, self.clock._log.parent)
         before = list(self.clock.codes)
         await second.supervise()
@@ -291,7 +291,7 @@ class Operator:
             self.monitor.problems.append("the second clock ended the first one")
 
     async def pause_at_night(self) -> None:
-        """Nothing happens until somebody resumes the run; a clock that dies meanwhile comes back paused."""
+        """The run stays paused until it is resumed; a clock that dies in between returns paused."""
         await self.command("pause")
         await self.monitor.until("the run is paused", lambda r: r.state == "paused" and r.paused_by == "operator@day")
         step = self.monitor.reports[-1].step
@@ -344,7 +344,7 @@ class Operator:
             await self.goes_on(f"a jump of the machine's clock by {by_s} s")
 
     async def suspend_the_machine(self) -> None:
-        """No process runs for a while; then all go on, and nobody is given up."""
+        """No process runs for a while; then all continue, and no host is dropped."""
         pids = [*(process.pid for process in self.processes), self.mosquitto.pid]
         for pid in filter(None, pids):
             os.kill(pid, signal.SIGSTOP)
@@ -368,7 +368,7 @@ class Operator:
         await self.goes_on("a full disk")
 
     async def renew_logins_and_certificate(self) -> None:
-        """New passwords in the files, a new certificate; the broker restarts with them, nobody else does."""
+        """New passwords in the files, a new certificate; only the broker is restarted."""
         before = [len(process.codes) for process in self.processes]
         self.mosquitto.renew()
         await self.mosquitto.stop()

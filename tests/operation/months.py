@@ -1,4 +1,4 @@
-"""The bundled street for many days: every day has the jobs and the sun of the first one."""
+"""The bundled street for many days: every day has the jobs and the production of the first one."""
 
 from __future__ import annotations
 

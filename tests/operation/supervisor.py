@@ -30,7 +30,13 @@ def prepare(environment: Mapping[str, str]) -> None:
     os.environ |= environment
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["tui.cli.clock", "tui.cli.host", "tui.cli.options", "tui.cli.simulate", "scenarios.deployment.record"]
+        [
+            "tui.cli.commands.clock",
+            "tui.cli.commands.host",
+            "tui.cli.options",
+            "tui.cli.simulate",
+            "scenarios.deployment.record",
+        ]
     )
 
 

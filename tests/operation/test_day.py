@@ -26,7 +26,7 @@ def test_a_day_on_which_everything_happens_changes_no_ledger() -> None:
 
 
 def test_the_machine_clock_of_the_day_jumps(tmp_path: Path) -> None:
-    """For the processes that see it, and for nobody else."""
+    """Only processes started with it see the jump."""
     clock = MachineClock(tmp_path)
     if not clock.can_jump:
         pytest.skip("no C compiler")

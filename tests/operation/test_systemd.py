@@ -46,8 +46,8 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_a_unit_starts_again_what_may_succeed_then(unit: Path) -> None:
-    """All exit codes but those that do not pass; the supervisor of `make operate` does the same."""
+def test_a_unit_restarts_after_temporary_failures(unit: Path) -> None:
+    """It restarts after all other exit codes; the supervisor of `make operate` does the same."""
     never = {int(code) for code in service(unit)["RestartPreventExitStatus"].split()}
     assert never == {exit_codes.FAILED, exit_codes.USAGE, exit_codes.INVALID, exit_codes.REFUSED}
     assert not never & PASSES

@@ -1,4 +1,4 @@
-"""A neighbourhood with one member that lies, and what came of it."""
+"""A neighbourhood with one lying member, and the outcome of its run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Attacked:
 
     @property
     def done(self) -> RunOutcome:
-        """The outcome of a run that nobody else's process was hurt in."""
+        """Return the outcome of a run in which no other process failed."""
         if self.error is not None:
             raise self.error
         assert self.outcome is not None

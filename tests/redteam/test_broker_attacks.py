@@ -49,7 +49,7 @@ async def client(guarded: GuardedBroker, login: str, **options: Any) -> AsyncIte
 
 
 async def heard(by: aiomqtt.Client) -> dict[str, bytes]:
-    """Return what a client hears until the last message, by topic."""
+    """Return what a client receives until the last message, by topic."""
     found: dict[str, bytes] = {}
     async with asyncio.timeout(PATIENCE_WALL_S):
         async for message in by.messages:
@@ -67,7 +67,7 @@ async def say_the_end(guarded: GuardedBroker) -> None:
 
 
 async def accepted(guarded: GuardedBroker, attacked: Iterable[str]) -> dict[str, bytes]:
-    """Let the member publish on topics, each over a connection of its own; return what a watcher hears."""
+    """Let the member publish on topics, each over a separate connection; return what a watcher receives."""
     async with client(guarded, "watcher") as watcher:
         await watcher.subscribe("ssmic/#", qos=1)
         for topic in attacked:
@@ -81,8 +81,8 @@ async def accepted(guarded: GuardedBroker, attacked: Iterable[str]) -> dict[str,
         return {topic: payload for topic, payload in (await heard(watcher)).items() if payload == b"trick"}
 
 
-async def test_43_whatever_a_member_subscribes_to_it_hears_its_own(guarded: GuardedBroker) -> None:
-    """Wildcards, shared subscriptions, the broker's own topics, other spellings."""
+async def test_43_a_member_receives_only_its_own_messages(guarded: GuardedBroker) -> None:
+    """It tries wildcards, shared subscriptions, the broker's own topics and other spellings."""
     inboxes = topics.inboxes(RUN, VICTIM)
     spied = ["#", "+/#", "ssmic/#", inboxes, inboxes.replace(RUN, "+"), topics.grant(RUN, "+"), topics.done(RUN, "+")]
     spied += ["$SYS/#", "$CONTROL/#", "$share/g/#", "$share/g/ssmic/#", f"$share/h/{inboxes}", "SSMIC/#", "/ssmic/#"]
@@ -116,8 +116,8 @@ TRICKS = [
 ]
 
 
-async def test_44_to_46_no_spelling_of_a_topic_writes_as_somebody_else(guarded: GuardedBroker) -> None:
-    """What the broker lets through is no topic of ours, or names the member as its sender."""
+async def test_44_to_46_no_spelling_of_a_topic_writes_as_another_member(guarded: GuardedBroker) -> None:
+    """Topics that the broker lets through are not ours, or name the member as their sender."""
     let_through = await accepted(guarded, [*TRICKS, topics.done(RUN, MEMBER)])
     assert topics.done(RUN, MEMBER) in let_through
     for topic in let_through:
@@ -171,10 +171,8 @@ async def test_48_49_wills_and_kept_messages_reach_no_more_topics(guarded: Guard
 
 
 @pytest.mark.parametrize("version", [aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5], ids=["3.1.1", "5"])
-async def test_50_who_takes_over_a_session_hears_nothing_of_it(
-    guarded: GuardedBroker, version: aiomqtt.ProtocolVersion
-) -> None:
-    """Under the victim's client id, with its stored subscription and its queued messages."""
+async def test_50_a_stolen_session_reveals_nothing(guarded: GuardedBroker, version: aiomqtt.ProtocolVersion) -> None:
+    """It uses the victim's client id, with its stored subscription and its queued messages."""
     lasting: dict[str, Any] = {"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
     taken = lasting if version is aiomqtt.ProtocolVersion.V311 else {"clean_start": False}
     identifier = f"fixed-{secrets.token_hex(4)}"

@@ -1,4 +1,4 @@
-"""Attacks by what stands in a scenario: ids that are rules or commands elsewhere, and inputs without an end."""
+"""Attacks by the content of a scenario: ids that are rules or commands elsewhere, and endless inputs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(*arguments: str | Path) -> str:
 
 
 def test_52_an_id_is_no_wildcard_no_path_and_no_rule(tmp_path: Path) -> None:
-    """It stays one topic level, one folder and one login; no right of one covers a topic of another."""
+    """It remains one topic level, one folder and one login; its permissions cover no topic of another."""
     run("broker", "init", tmp_path / "guard", scenario(tmp_path))
     logins = tmp_path / "guard" / "logins"
     assert len(list(logins.iterdir())) >= len(HOSTILE_IDS)
@@ -52,7 +52,7 @@ def test_52_an_id_is_no_wildcard_no_path_and_no_rule(tmp_path: Path) -> None:
 
 
 def test_52_an_id_with_a_line_of_rules_is_refused(tmp_path: Path) -> None:
-    """Nothing is written for it."""
+    """No file is written for it."""
     file = scenario(tmp_path, ("a\ntopic readwrite #",))
     result = CliRunner().invoke(app, ["broker", "init", str(tmp_path / "guard"), str(file)])
     assert result.exit_code == 3
@@ -68,7 +68,7 @@ def test_53_no_other_user_reads_a_guard(tmp_path: Path) -> None:
 
 
 def test_70_an_id_adds_nothing_to_a_compose_file(tmp_path: Path) -> None:
-    """No service, key or variable: it is a quoted argument, in which a `$` is doubled."""
+    """It adds no service, key or variable: it is a quoted argument in which `$` is doubled."""
     honest = yaml.safe_load(run("compose", scenario(tmp_path, ("adler",))))
     file = yaml.safe_load(run("compose", scenario(tmp_path)))
     houses = {name: service for name, service in file["services"].items() if name not in honest["services"]}
@@ -94,7 +94,7 @@ def test_70_an_id_adds_nothing_to_a_compose_file(tmp_path: Path) -> None:
     ids=["an alias of itself", "an alias bomb", "100,000 brackets", "a Python object", "a million digits"],
 )
 def test_66_an_input_made_to_exhaust_the_machine_is_refused(tmp_path: Path, content: str) -> None:
-    """With one message, and nothing of it is run."""
+    """There is one error, and none of the input is executed."""
     file = tmp_path / "s.yaml"
     file.write_text(content, encoding="utf-8")
     result = CliRunner().invoke(app, ["check", str(file)])
@@ -105,7 +105,7 @@ def test_66_an_input_made_to_exhaust_the_machine_is_refused(tmp_path: Path, cont
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
 def test_66_a_device_without_an_end_is_refused(tmp_path: Path, device: str) -> None:
-    """As a scenario, and as a file that one names."""
+    """It is refused as a scenario, and as a file that a scenario names."""
     result = CliRunner().invoke(app, ["check", device])
     assert result.exit_code in {2, 3}, result.output
     file = tmp_path / "s.yaml"

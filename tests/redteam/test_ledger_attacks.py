@@ -50,7 +50,7 @@ def is_unharmed(calm: RunOutcome, outcome: RunOutcome) -> bool:
 
 
 async def test_a_member_that_only_does_what_it_should_changes_nothing(street: Scenario, calm: RunOutcome) -> None:
-    """The harness itself: the member speaks the protocol as a host does."""
+    """This checks the harness: the member follows the protocol like a host."""
     attacked = await attack_in_memory(street, Member(street, MEMBER, "honest"))
     assert is_unharmed(calm, attacked.done)
     assert (attacked.member, attacked.done.disputes) == ("left", ())
@@ -58,7 +58,7 @@ async def test_a_member_that_only_does_what_it_should_changes_nothing(street: Sc
 
 @pytest.mark.parametrize("name", QUICK)
 async def test_an_attack_leaves_no_trace_in_memory(street: Scenario, calm: RunOutcome, name: str) -> None:
-    """Neither in the ledger nor in the scores."""
+    """Neither the ledger nor the scores change."""
     attacked = await attack_in_memory(street, Member(street, MEMBER, "memory", LEAVE_NO_TRACE[name]))
     assert is_unharmed(calm, attacked.done)
 
@@ -87,8 +87,8 @@ async def test_values_out_of_all_bounds_cost_the_member_its_place(
 
 
 @pytest.mark.long
-async def test_a_member_cannot_name_a_producer_at_terms_of_its_own(street: Scenario, guarded: GuardedBroker) -> None:
-    """Attack 9: its own jobs have no contract then, no producer's score gains, and the run says who."""
+async def test_a_member_cannot_name_a_producer_at_its_own_terms(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 9: its own jobs then have no contract, no producer's score gains, and the run reports it."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "own-terms", forges_own_contracts), guarded)
     outcome = attacked.done
     own = {job.job_id for job in street.jobs if job.house == MEMBER}
@@ -122,7 +122,7 @@ async def test_a_member_cannot_name_a_producer_that_did_not_agree(street: Scenar
 async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
     street: Scenario, calm: RunOutcome, guarded: GuardedBroker, attack: Attack
 ) -> None:
-    """Attacks 29 and 42: the others turn to other producers."""
+    """Attacks 29 and 42: the jobs find other producers."""
     attacked = await attack_guarded(street, Member(street, "celik", attack.__name__, attack), guarded)
     outcome = attacked.done
     standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}

@@ -9,10 +9,15 @@ from tests.faults.liar import Liar, run_seed, variant_of
 
 
 @pytest.mark.parametrize(
-    "seed", [4, 5, *(pytest.param(seed, marks=pytest.mark.long) for seed in (*range(6, 40), 843, 2307))]
+    "seed",
+    [
+        4,
+        5,
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (*range(6, 40), 843, 2307, *range(5000, 5008), 5361)),
+    ],
 )
 def test_a_lying_member_harms_nobody_else(street: Scenario, seed: int) -> None:
-    """The run is done, the others' jobs have their contracts, and every contract was signed by both its parties."""
+    """The run is done, jobs of others have contracts, and both parties signed every contract."""
     assert run_seed(variant_of(street, seed), seed) == ()
 
 
@@ -23,7 +28,7 @@ def test_the_seeds_have_every_rule_in_turn(street: Scenario) -> None:
 
 
 def test_a_seed_lies_the_same_way_again(street: Scenario) -> None:
-    """Or nobody could repeat what it found."""
+    """So a finding can be reproduced."""
     lies = []
     for _ in range(2):
         liar = Liar(street, 9)

@@ -19,7 +19,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
+from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, between_others, unsigned
@@ -130,7 +130,7 @@ def promises(host: str) -> Attack:
 
 
 def lures(kind: str, **fields: object) -> Attack:
-    """Tell waiting jobs of others to ask an agent that will not answer."""
+    """Tell waiting jobs of others to ask an agent that does not answer."""
 
     def what(turn: Turn) -> None:
         for agent in turn.member.everybody:
@@ -158,7 +158,7 @@ def goes_back_in_time(turn: Turn) -> None:
 
 
 def wakes_every_second(turn: Turn) -> None:
-    """Have a round run in every second of the run, in which nobody does anything."""
+    """Request a round in every second of the run, without any action."""
     turn.done["next"] = turn.grant.time + 1
 
 
@@ -169,7 +169,7 @@ def asks_for_rounds(turn: Turn) -> None:
 
 
 def talks_to_itself(turn: Turn) -> None:
-    """Have the present second go on for as long as it may, and the next one, too."""
+    """Prolong the present second for as long as possible, and the next one, too."""
     turn.done["next"] = turn.grant.time + 1
     turn.say(turn.member.agents[0], WITHDRAW)
 
@@ -247,7 +247,7 @@ def check(case: Case, attacked: Attacked, street: Scenario, calm: RunOutcome) ->
 async def test_the_run_is_done_without_the_liar_if_need_be(
     case: Case, street: Scenario, guarded: GuardedBroker, calm: RunOutcome
 ) -> None:
-    """Over the guarded broker: no other process fails, nobody else is put out, and the outcome says who was."""
+    """Over the guarded broker no other process fails, and the outcome names only the quarantined member."""
     member = Member(street, case.house, f"attack-{CASES.index(case)}", case.attack)
     attacked = await attack_guarded(street, member, guarded, on_loss=case.on_loss, limit_wall_s=LIMIT_WALL_S)
     check(case, attacked, street, calm)
@@ -289,10 +289,10 @@ async def test_a_member_delays_a_run_for_a_bounded_number_of_rounds(
 
 
 @pytest.mark.long
-async def test_the_results_say_who_was_put_out_and_why(
+async def test_the_results_name_the_quarantined_member_and_the_reason(
     street: Scenario, guarded: GuardedBroker, tmp_path: Path
 ) -> None:
-    """Attack 1, as a user sees it afterwards."""
+    """Attack 1, as users see it afterwards."""
     path = create_results(SimulationSpec(street, "insertion", (1,), "mqtt"), tmp_path / "results.sqlite")
     with RunWriter(path, street, run=1, run_id="told", seed=1, start_s=street.start_s) as recorder:
         member = Member(street, MEMBER, "told", says({}))
@@ -324,7 +324,7 @@ async def test_a_member_that_the_broker_cuts_off_is_dropped(street: Scenario, gu
 
 @pytest.mark.long
 async def test_a_run_that_may_lose_nobody_fails_and_names_the_liar(street: Scenario, guarded: GuardedBroker) -> None:
-    """Attack 35 with the default of `--on-loss`: at the limit."""
+    """Attack 35 with the default of `--on-loss`: the run fails at the time limit."""
     member = Member(street, MEMBER, "default", promises("adler"))
     attacked = await attack_guarded(street, member, guarded, limit_wall_s=LIMIT_WALL_S)
     assert isinstance(attacked.error, HostsMissingError)

@@ -93,8 +93,8 @@ def _huge() -> tuple[tuple[str, bytes], ...]:
     return tuple((topics.inbox(RUN, "adler", "brandt"), payload) for payload in payloads)
 
 
-async def test_60_to_63_a_watcher_sees_text_and_lives(guarded: GuardedBroker, tmp_path: Path) -> None:
-    """What a household may write it publishes with its own login, retained; `ssmic watch` is started twice."""
+async def test_60_to_63_a_watcher_shows_text_and_survives(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """The household publishes retained messages with its own login; `ssmic watch` is started twice."""
     own = login_folder(guarded.folder, "watcher")
     login = {
         "SSMIC_CA_FILE": str(own / "ca.crt"),
@@ -118,7 +118,7 @@ async def test_60_to_63_a_watcher_sees_text_and_lives(guarded: GuardedBroker, tm
 @pytest.mark.skipif(find_spec("textual_serve") is None, reason="the extra 'serve' is not installed")
 @pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])  # noqa: S104 - that is the attack
 async def test_71_the_browser_version_is_on_this_machine_only_or_warns(tmp_path: Path, host: str) -> None:
-    """It has no login: by default it listens on the loopback interface; elsewhere it says what that means."""
+    """It has no login: by default it listens on the loopback interface; otherwise it explains the risk."""
     port = free_port()
     command = [sys.executable, "-m", "tui", "tui", "--serve", "--host", host, "--port", str(port)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -15,7 +15,7 @@ from broker.errors import SsmicError
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
-from tui.cli.run import app as run_app
+from tui.cli.commands.run import app as run_app
 
 
 async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,41 +69,33 @@ if TYPE_CHECKING:
     from typer.core import TyperCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A subcommand of `ssmic`."""
-
-    module: str
-    """Imported when the command is called; its `app` is the Typer application."""
-    about: str
-    """Summary shown in the list of commands, so that listing imports none; equals the first line of its own help."""
-
-
-COMMANDS: dict[str, Command] = {
-    "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
-    "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
-    "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
-    "replay": Command("tui.cli.replay", "Repeat a session with real devices, without them."),
-    "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
-    "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
-    "import": Command(
-        "tui.cli.import_", "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out."
-    ),
-    "generate": Command(
-        "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
-    ),
-    "scenarios": Command("tui.cli.scenarios", "List, show and copy the bundled scenarios."),
-    "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
-    "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
-    "results": Command("tui.cli.results", "List, show, export and report simulation results."),
-    "devices": Command("tui.cli.devices", "List the real devices at a broker."),
-    "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
-    "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
-    "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
-    "asyncapi": Command("tui.cli.asyncapi", "Print an AsyncAPI 3 document of all topics and payloads."),
-    "compose": Command("tui.cli.compose", "Print a Docker Compose file with one container per household."),
+COMMANDS = {
+    "tui": "Open the terminal application: build, run, watch, read.",
+    "watch": "Watch the negotiations of a run on a broker.",
+    "run": "Run a neighbourhood on a virtual clock and print the results.",
+    "replay": "Repeat a session with real devices, without them.",
+    "sweep": "Run a scenario many times with varied settings and values, and compare.",
+    "check": "Validate a scenario: list all its problems at once.",
+    "import": "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.",
+    "generate": "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.",
+    "scenarios": "List, show and copy the bundled scenarios.",
+    "lab": "Emulate the devices of a scenario on MQTT, for a controller from outside.",
+    "optimum": "Compute the best plan possible with perfect foresight.",
+    "results": "List, show, export and report simulation results.",
+    "devices": "List the real devices at a broker.",
+    "broker": "Run a broker on this machine until Ctrl-C.",
+    "clock": "Run the clock of a deployment whose households are separate processes.",
+    "host": "Run the agents of a household until the run ends.",
+    "asyncapi": "Print an AsyncAPI 3 document of all topics and payloads.",
+    "compose": "Print a Docker Compose file with one container per household.",
 }
-"""By name, in help order."""
+"""Summaries by name, in help order: listing imports no command. Each is the first line of the command's own help."""
+
+
+def application_of(command: str) -> typer.Typer:
+    """Import the module of a command, and return its application."""
+    module = f"{command}_" if iskeyword(command) else command
+    return import_module(f"tui.cli.commands.{module}").app  # type: ignore[no-any-return]
 
 
 class Commands(TyperGroup):
@@ -119,7 +111,7 @@ class Commands(TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: Any = typer.main.get_command(import_module(COMMANDS[cmd_name].module).app)
+        command: Any = typer.main.get_command(application_of(cmd_name))
         command.name = cmd_name
         return command  # type: ignore[no-any-return]
 
@@ -127,7 +119,7 @@ class Commands(TyperGroup):
         """List the commands."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.about) for name, command in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
         """Parse the options before the command."""
@@ -199,7 +191,7 @@ def ssmic(
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:
         if _opens_terminal_ui():
-            import_module(COMMANDS["tui"].module).app([], prog_name="ssmic tui", standalone_mode=False)
+            application_of("tui")([], prog_name="ssmic tui", standalone_mode=False)
         else:
             echo(ctx.get_help())
 

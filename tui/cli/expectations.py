@@ -65,7 +65,7 @@ def show_verdicts(verdicts: Mapping[str, Sequence[Verdict]]) -> None:
 
 
 def write_junit(path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float) -> None:
-    """Write verdicts as JUnit XML.
+    """Write the `verdicts` on runs of `scenario` as JUnit XML to `path`; `wall_s` is the duration of the test, seconds.
 
     Raises:
         ResultsWriteError: The file cannot be written.

@@ -32,7 +32,7 @@ _GAP = "  "
 
 
 def show_listed(console: Console, books: Sequence[IndexEntry]) -> None:
-    """Print the results files, with the name by which each can be named; beside it the file where there is room."""
+    """Print the results files with the name of each, and the file's path if there is room."""
     rows = [_row(n, book) for n, book in _numbered(books)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
     files = [_file(book) for book in books]
@@ -55,7 +55,7 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
 
 
 def _numbered(books: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
-    """Return the books with the names by which other commands take them."""
+    """Return the books with the names that other commands accept."""
     found, count = [], 0
     for book in books:
         if book.listed.problem:

@@ -1,4 +1,4 @@
-"""A simulation from the command line: progress while it goes on, then a table or one JSON object."""
+"""A simulation from the command line: progress during the run, then a table or one JSON object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from scenarios.results.comparison import SimulationComparison, compare_simulatio
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
-from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
@@ -44,7 +43,7 @@ def simulate(  # noqa: C901 - each step in turn
     record: Path | None = None,
     junit: Path | None = None,
 ) -> None:
-    """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
+    """Run one plan, or several in sequence and compare them; if one does not end, finished ones are still shown.
 
     Args:
         plans: What to run: the same scenario and seeds with different algorithms.
@@ -127,7 +126,7 @@ def interruption_told(
     results_error: int | None = None,
     code_of: Callable[[SsmicError], int] = code_for,
 ) -> Iterator[list[int]]:
-    """Run what is inside; say why it does not end, and go on after it.
+    """Run the block; if it is interrupted, report why, and continue after it.
 
     Args:
         codes: Where the exit code is added then; None: a new list.
@@ -159,7 +158,7 @@ def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
 
 @contextmanager
 def after_failing(code: int) -> Iterator[None]:
-    """Where the run has failed already, that its results cannot be read either is said and changes nothing."""
+    """If the run has already failed, unreadable results are only reported."""
     try:
         yield
     except ResultsError as error:
@@ -176,7 +175,10 @@ def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules |
 
 
 def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
-    """Print what is in a results file: a table, or one JSON object; record what real devices said if asked to."""
+    """Print the content of `results_file`: a table, or one JSON object if `as_json`.
+
+    If `record` is given, write the messages of real devices to that file.
+    """
     if record is not None:
         save_recording(results_file, record)
     with ResultsReader(results_file) as results:
@@ -229,3 +231,14 @@ def _show_compared(
     for file in files:
         left_out = "" if file in counted else " (no finished run, so it is not compared)"
         console.print(f"Results: {file}{left_out}", soft_wrap=True)
+
+
+def save_recording(results_file: Path, record: Path) -> None:
+    """Write the session in a results file to a separate file.
+
+    Raises:
+        RecordingError: The file cannot be written.
+    """
+    from scenarios.simulation import read_recording
+
+    read_recording(results_file).save(record)

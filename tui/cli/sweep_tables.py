@@ -139,7 +139,7 @@ class _Lines:
         self._begun_wall_s = self._said_wall_s = time.monotonic()
 
     def tell(self, now: SweepProgress) -> None:
-        """Take note of how far the sweep is."""
+        """Update the progress of the sweep."""
         wall_s = time.monotonic()
         if now.done == now.before:
             if now.before:

@@ -202,7 +202,7 @@ def _consumed(run: Json) -> list[tuple[str, str, str]]:
 
 
 def _base_load(kpis: Json) -> list[tuple[str, str, str]]:
-    """Return rows on the base load; empty where there is none."""
+    """Return rows on the base load; empty if there is none."""
     base_wh, local_wh = kpis["base_load_wh"], kpis["base_load_local_wh"]
     if not base_wh:
         return []

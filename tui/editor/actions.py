@@ -12,17 +12,16 @@ from textual.screen import ModalScreen
 from scenarios import APPLIANCES
 from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy
 from scenarios.importers import read_jobs
-from tui.editor import commands, community_form, picker, script_commands, tree_model
+from tui.editor import commands, picker, tree_model
 from tui.editor.choose_several import ChooseSeveral
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
 from tui.editor.edits import Change, Insert, Put, Remove
+from tui.editor.forms import TAXED, Origin, change_for, in_form_of, seconds, taxed_now
 from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Item, Picker
-from tui.editor.series_dialog import SeriesDialog
-from tui.editor.series_model import entry_of, is_plain
+from tui.editor.scripts import remove_entry
+from tui.editor.series import SeriesDialog, entry_of, is_plain
 from tui.editor.session import EditSession, Work, file_reference
-from tui.editor.time_fields import Origin, in_form_of, seconds
-from tui.editor.time_repairs import change_for
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import AdviceError, AskText, PickPath
 
@@ -55,7 +54,7 @@ class User(Protocol):
         """Show a notice.
 
         Args:
-            text: What it says.
+            text: Its text.
             severity: Its colour.
             timeout_wall_s: How long it stays; None: as long as any notice.
         """
@@ -67,7 +66,7 @@ class User(Protocol):
 
 
 class FieldActions:
-    """What happens in the fields of a form: a value is typed or picked from a list."""
+    """Actions in the fields of a form: a value is typed or picked from a list."""
 
     def __init__(self, session: EditSession, user: User) -> None:
         """Make the actions.
@@ -88,7 +87,7 @@ class FieldActions:
         self._session.apply(lambda tree: commands.set_field(tree, path, value), merge_key=path)
 
     def leave_field(self) -> None:
-        """End the typing in a field: what is typed next is a step of undo of its own."""
+        """End the typing in a field, so that further typing is a separate undo step."""
         if self._session.work is not None:
             self._session.work.history.settle()
 
@@ -110,8 +109,8 @@ class FieldActions:
             await self._pick_production(path)
 
     async def _pick_taxed(self, path: KeyPath) -> None:
-        chosen = community_form.taxed_now(self.open_work().tree)
-        picked = await self._user.ask(ChooseSeveral("Value added tax on", community_form.TAXED, chosen))
+        chosen = taxed_now(self.open_work().tree)
+        picked = await self._user.ask(ChooseSeveral("Value added tax on", TAXED, chosen))
         if picked is not None:
             self._session.apply(lambda tree: commands.set_field(tree, path, list(picked)))
 
@@ -430,8 +429,8 @@ class EditActions:
             "device": commands.remove_device,
             "job": commands.remove_job,
             "profile": commands.remove_profile,
-            "event": script_commands.remove_entry,
-            "expectation": script_commands.remove_entry,
+            "event": remove_entry,
+            "expectation": remove_entry,
         }
         build = builders.get(kind)
         if build is None or ref is None:

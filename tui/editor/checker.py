@@ -24,7 +24,7 @@ LARGE = 40_000
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What `ssmic check` would say of a version."""
+    """The result of `ssmic check` on a version."""
 
     version: Version
     problems: tuple[Problem, ...] = ()
@@ -92,7 +92,7 @@ class Checker:
 def found_in(
     document: Document, where: str, folder: Path, *, allow_outside: bool = False
 ) -> tuple[list[Problem], tuple[Note, ...]]:
-    """Return all problems of a document, or if there are none, the notes that `ssmic check` has.
+    """Return all problems of a document or, without problems, the notes of `ssmic check`.
 
     Args:
         document: What to check.

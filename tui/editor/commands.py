@@ -10,9 +10,10 @@ from broker import canonical, identifier_problem, shown
 from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
 from scenarios.importers import InputJob
-from tui.editor import community_form, script_commands, tree_model
+from tui.editor import tree_model
 from tui.editor.edits import Change, Insert, Put, Remove, Step
-from tui.editor.time_fields import Origin
+from tui.editor.forms import Origin, rename_in_community, set_community_value
+from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural
 
@@ -56,7 +57,7 @@ def next_number(ids: Iterable[str]) -> str:
 
 
 def id_problem(tree: Tree, path: KeyPath) -> str | None:
-    """Return what is wrong with the id of a house or device, without validating the whole file; None if valid."""
+    """Return the problem of a house's or device's id, without validating the whole file; None if it is valid."""
     if path[-1:] != ("id",) or path[:1] != ("houses",):
         return None
     id_ = text(at(tree, path))
@@ -222,7 +223,7 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
             ]
             copy = {**part, "id": id_, "name": f"House {id_}", "devices": devices}
         case "event" | "expectation":
-            return script_commands.duplicate_entry(tree, ref)
+            return duplicate_entry(tree, ref)
         case _:
             return None
     return Change(f"duplicate {tree_model.title_of(tree, ref)}", (Insert(ref[:-1], int(behind[-1]), (copy,)),), behind)
@@ -372,9 +373,9 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
         value: The new value; None or an empty text clears the field.
     """
     if path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}:
-        return script_commands.set_value(tree, path, value)
+        return set_script_value(tree, path, value)
     if path[:1] == tree_model.COMMUNITY:
-        return community_form.set_value(tree, path, value)
+        return set_community_value(tree, path, value)
     label = f"change {path[-1]}".replace("_", " ")
     if path[-2:] == ("base_load", "constant_w"):
         return _set_base_load(tree, path[:-1], value)
@@ -417,7 +418,7 @@ def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: AN
             for i, job in tree_model.jobs(tree)
             if tree_model.text(job.get("house")) == old
         ]
-        return of_jobs + community_form.renamed(tree, old, text(value))
+        return of_jobs + rename_in_community(tree, old, text(value))
     house = at(tree, path[:2])
     if sum(text(device.get("id")) == old for _, device in tree_model.devices(house)) > 1:
         return []

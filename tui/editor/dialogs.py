@@ -25,7 +25,7 @@ IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was chosen."""
+    """The choice in the dialog."""
 
     path: Path
     jobs: Path | None

@@ -17,11 +17,11 @@ from tui.editor import commands
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
-from tui.editor.generate_dialog import GenerateDialog
+from tui.editor.generating import GenerateDialog
 from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
-from tui.editor.series_import import SeriesImport, is_series
+from tui.editor.series import SeriesImport, is_series
 from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
@@ -42,7 +42,7 @@ def rescued_work(path: Path) -> Work:
 
 
 def rescue(work: Work) -> str | None:
-    """Write the changes beside their file, or, where there is none, among the application's own; say where.
+    """Write the changes next to their file or, without a file, into the application's folder; return the path.
 
     A state whose text cannot be made is left out, and the one before it is kept.
     """
@@ -123,7 +123,7 @@ class FileActions:
         return f"{work.title} has unsaved changes."
 
     def rescue(self) -> str | None:
-        """Write unsaved changes to a file of rescued changes; say where, None if there are none."""
+        """Write unsaved changes to a file of rescued changes; return its path, None if there are none."""
         return None if self._session.work is None else rescue(self._session.work)
 
     async def _may_leave(self) -> bool:

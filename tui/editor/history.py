@@ -15,7 +15,7 @@ MOST_VERSIONS = 300
 
 
 class Version:
-    """One version: its data is there at once, its YAML text is made when it is asked for."""
+    """One version: its data is available immediately, its YAML text is generated on demand."""
 
     def __init__(self, tree: Tree, *, document: Document | None = None, before: Version | None = None) -> None:
         """Make a version.
@@ -29,7 +29,7 @@ class Version:
         self.change: Change | None = None
         """What turned `before` into this version; None for the first."""
         self.merge_key: object = None
-        """Changes in a row with the same key are one step of undo; None: the change is a step of its own."""
+        """Consecutive changes with the same key are one undo step; None: the change is a separate step."""
         self.select: Ref | None = None
         """The part that was selected before the change."""
         self._document = document
@@ -54,7 +54,7 @@ class Version:
 
 
 class History:
-    """All versions, which of them is shown, and which of them is in the file."""
+    """All versions, with the displayed one and the saved one."""
 
     def __init__(self, document: Document, *, saved: bool) -> None:
         """Begin with a document.
@@ -70,7 +70,7 @@ class History:
 
     @property
     def current(self) -> Version:
-        """The version that is shown."""
+        """The displayed version."""
         return self._versions[self._index]
 
     @property
@@ -85,12 +85,12 @@ class History:
 
     @property
     def undoable(self) -> Change | None:
-        """The change that `undo` would take back; None: there is none."""
+        """The change that `undo` would revert; None: there is none."""
         return self.current.change if self._index else None
 
     @property
     def redoable(self) -> Change | None:
-        """The change that `redo` would make again; None: there is none."""
+        """The change that `redo` would repeat; None: there is none."""
         return self._versions[self._index + 1].change if self._index + 1 < len(self._versions) else None
 
     def apply(
@@ -127,7 +127,7 @@ class History:
         return new
 
     def settle(self) -> None:
-        """End the current typing: the next change is a step of undo of its own."""
+        """End the current typing: the next change is a separate undo step."""
         self.current.merge_key = None
 
     def undo(self) -> Ref | None:

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.editor import tree_model
-from tui.editor.time_fields import Origin, in_words, seconds
+from tui.editor.forms import Origin, in_words, seconds
 from tui.editor.tree_model import Ref, Tree, text
 from tui.widgets import Column, VirtualTable
 

@@ -21,9 +21,9 @@ from scenarios.files import format_after_start
 from scenarios.generate import Roof, clear_sky_power
 from scenarios.importers import SITE, START_S, STEP_S
 from tui.editor import tree_model
+from tui.editor.forms import Origin
 from tui.editor.preview_chart import Artist, Picture, load_picture
-from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
-from tui.editor.time_fields import Origin
+from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import Tree, text
 from tui.shell import Footer, Guarded
 from tui.widgets import Chart, TimeAxis, ranked
@@ -274,7 +274,7 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
 
 
 def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], Picture | None]:
-    """Return the function that previews any of these items."""
+    """Return the function that previews choices for `tree`; files are in `folder`, or anywhere if `allow_outside`."""
     artist = Artist(tree, folder, allow_outside=allow_outside)
 
     def draw(item: str) -> Picture | None:

@@ -23,8 +23,8 @@ from scenarios.files import (
 )
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
-from tui.editor.script_model import condition_of, event_in_words, moment_s
-from tui.editor.time_fields import Origin, seconds
+from tui.editor.forms import Origin, seconds
+from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural
 from tui.shell import Days
@@ -110,7 +110,7 @@ class Artist:
         return found
 
     def _as_written(self, entry: object) -> object:
-        """Return what decides what an entry describes, beside the entry itself, which never changes."""
+        """Return what an entry's meaning depends on, apart from the entry itself, which never changes."""
         start = self.tree.get("start")
         name = entry.get("file") if isinstance(entry, dict) else None
         if not isinstance(name, str) or self.folder is None:
@@ -389,7 +389,7 @@ def _load_w(profile: LoadProfile, at_s: int, start_s: int, end_s: int) -> FloatA
 
 
 def _span_s(value: object) -> int | None:
-    """Return a duration in seconds; None if it is none."""
+    """Return a duration in seconds; None if the value is not one."""
     if isinstance(value, bool):
         return None
     return value if isinstance(value, int) else duration_s(value) if isinstance(value, str) else None

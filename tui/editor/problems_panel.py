@@ -14,7 +14,7 @@ from textual.widgets import Button, Static
 from scenarios import Problem
 from scenarios.files import Note, Remedy
 from tui.editor import tree_model
-from tui.editor.time_repairs import is_possible, label_of
+from tui.editor.forms import is_possible, label_of
 from tui.editor.tree_model import Tree
 from tui.formatting import plural
 from tui.widgets import Column, VirtualTable

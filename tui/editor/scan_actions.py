@@ -24,11 +24,11 @@ _HERE = "mqtt://127.0.0.1"
 
 
 class NoDevicesError(AdviceError):
-    """Nothing announces itself at a broker."""
+    """No device announces itself at a broker."""
 
 
 class ScanActions:
-    """What the palette offers for real devices."""
+    """Palette commands for real devices."""
 
     def __init__(self, session: EditSession, user: User, edits: EditActions) -> None:
         """Make the actions.
@@ -47,7 +47,7 @@ class ScanActions:
 
         Raises:
             BrokerUnreachableError, BrokerLostError: See `broker.transport`.
-            NoDevicesError: There is none.
+            NoDevicesError: There are no devices.
         """
         house = await self._edits.pick_house("Which house do the real devices belong to?")
         if house is None:

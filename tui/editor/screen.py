@@ -16,12 +16,11 @@ from textual.widgets import ContentSwitcher
 from tui.editor import file_actions, tree_model
 from tui.editor.actions import AnswerT, EditActions
 from tui.editor.file_actions import FileActions
-from tui.editor.form_view import FieldRow
+from tui.editor.forms import FieldRow, is_possible, label_of
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.scan_actions import ScanActions
-from tui.editor.script_actions import ScriptActions
+from tui.editor.scripts import ScriptActions
 from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
-from tui.editor.time_repairs import is_possible, label_of
 from tui.editor.tree_model import Ref
 from tui.editor.workspace import Workspace
 from tui.shell import AreaScreen, EditScenario, EmptyState, Intent, PaletteEntry, RunScenario
@@ -209,7 +208,7 @@ your own.
 
     @property
     def is_settled(self) -> bool:
-        """Whether everything that was done is shown, drawn and checked."""
+        """Whether all changes are displayed, drawn and checked."""
         return self.workspace.is_settled
 
     def go_to(self, ref: Ref) -> None:
@@ -448,7 +447,7 @@ class ScreenUser:
         severity: Literal["information", "warning", "error"] = "information",
         timeout_wall_s: float | None = None,
     ) -> None:
-        """Show a notice."""
+        """Show a notice with this `text` and `severity` for `timeout_wall_s`, wall-clock seconds."""
         self._screen.notify(text, severity=severity, timeout=timeout_wall_s, markup=False)
 
     def complain(self, error: BaseException, title: str = "") -> None:

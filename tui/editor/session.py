@@ -1,6 +1,6 @@
 """The edit session: the neighbourhood that is open, its history, its file, the selected part, and its checks.
 
-Nothing here draws. Whoever shows a session watches it (`EditSession.watch`) and is told of each event.
+Nothing here draws. Views of a session subscribe to its events (`EditSession.watch`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAUSE_WALL_S = 0.15
 
 
 Stamp = tuple[int, int, int]
-"""Tells one state of a file from another: modification time in ns, length in bytes, inode."""
+"""Identifies the state of a file: modification time in ns, length in bytes, inode."""
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -249,7 +249,7 @@ class EditSession:
             self._tell(FieldWanted(None))
 
     def undo(self) -> Change | None:
-        """Take the last change back; return it, None if there is none."""
+        """Undo the last change; return it, None if there is none."""
         history = self.work.history if self.work is not None else None
         change = history.undoable if history is not None else None
         if history is not None and change is not None:
@@ -257,7 +257,7 @@ class EditSession:
         return change
 
     def redo(self) -> Change | None:
-        """Make the change again that was taken back last; return it, None if there is none."""
+        """Redo the last undone change; return it, None if there is none."""
         history = self.work.history if self.work is not None else None
         change = history.redoable if history is not None else None
         if history is not None and change is not None:
@@ -265,10 +265,10 @@ class EditSession:
         return change
 
     def note_change(self, select: Ref | None = None) -> None:
-        """Tell that the history was changed, and have the current version checked.
+        """Notify watchers that the history has changed, and check the current version.
 
         Args:
-            select: The part to select; None: the selected part stays, or what it was in if it is gone.
+            select: The part to select; None: the selected part stays selected, or its parent if it was removed.
         """
         work = self.work
         if work is None:

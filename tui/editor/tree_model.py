@@ -127,7 +127,7 @@ def exists(tree: Tree, ref: Ref) -> bool:
     """Return whether a reference denotes an existing part."""
     if ref in {WHOLE, JOBS, PROFILES, EVENTS, EXPECTATIONS, COMMUNITY}:
         return True
-    # An expectation may be its condition alone.
+    # An expectation may consist of only its condition.
     return isinstance(at(tree, ref), dict | str if kind_of(ref) == "expectation" else dict)
 
 

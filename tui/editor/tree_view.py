@@ -14,16 +14,15 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from tui.editor import tree_model
-from tui.editor.community_form import key_of
-from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
-from tui.editor.time_fields import Origin, in_words
+from tui.editor.forms import Origin, in_words, key_of
+from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import COMMUNITY, EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
 CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="
 
 
 class Outline:
-    """What is to be in the tree. Parts are worked out when they are asked for: most of a large file is never opened."""
+    """The content of the tree. Parts are computed on demand, because most of a large file is never opened."""
 
     def __init__(self, tree: tree_model.Tree) -> None:
         """Make the outline of the data."""
@@ -220,7 +219,7 @@ class NeighbourhoodTree(Tree[Ref]):
                 node.set_label(said)
 
     def render_label(self, node: TreeNode[Ref], base_style: Style, style: Style) -> Text:
-        """Write a node: sign, title, mark."""
+        """Render the label of `node` in `style` over `base_style`: sign, title, mark."""
         label = super().render_label(node, base_style, style)
         looks = {CONSUMER: "sign--consumer", PRODUCER: "sign--producer"}
         looks |= dict.fromkeys((JOB, HOUSE, EVENT, EXPECTATION), "sign--quiet")

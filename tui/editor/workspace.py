@@ -17,8 +17,7 @@ from textual.widgets import ContentSwitcher, Static, Tree
 
 from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
-from tui.editor.form_model import form_of
-from tui.editor.form_view import FormView
+from tui.editor.forms import FormView, form_of
 from tui.editor.jobs_table import JobsTable
 from tui.editor.preview_chart import Artist, Kept
 from tui.editor.problems_panel import CoveragePanel, ProblemsPanel
@@ -101,13 +100,13 @@ class Workspace(Guarded, Vertical):
     def begin(
         self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default", alone: bool = False
     ) -> None:
-        """Run a task in the background; an error that it raises is shown as a notice.
+        """Run a task in the background; its errors are displayed as notices.
 
         Args:
             task: The function to call.
             args: Its arguments.
             group: Name of the group that the task belongs to.
-            alone: Whether to cancel the tasks of the group that are still running.
+            alone: Whether to cancel running tasks of the group first.
         """
         work: Any = partial(self._guarded, task, *args)
         self.run_worker(work, group=group, exclusive=alone, exit_on_error=False)
@@ -130,7 +129,7 @@ class Workspace(Guarded, Vertical):
 
     @property
     def is_settled(self) -> bool:
-        """Whether everything that was done is shown, drawn and checked."""
+        """Whether all changes are displayed, drawn and checked."""
         session = self._session
         if session.work is None:
             return True
@@ -140,7 +139,7 @@ class Workspace(Guarded, Vertical):
 
     @property
     def chosen(self) -> Ref | None:
-        """The part that a key acts on: the row of the jobs table where that is shown, otherwise the selected part."""
+        """The part that a key acts on: the row of the jobs table if it is visible, otherwise the selected part."""
         ref = self._session.ref
         return self.query_one(JobsTable).chosen if tree_model.kind_of(ref) == "jobs" else ref
 

@@ -79,7 +79,7 @@ class JobAskedFor(Message):
 
 
 class DevicesPane(Pane):
-    """Real devices, and what is said on their topics."""
+    """Real devices and the messages on their topics."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Q", "ask", "Ask for a job", tooltip="Ask for a job of the device")

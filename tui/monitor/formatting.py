@@ -1,4 +1,4 @@
-"""Cells for messages, jobs and contracts: a sign beside each colour, so that none depends on colour alone."""
+"""Cells for messages, jobs and contracts: each colour has a sign too, so that no meaning depends on colour only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Pane(Guarded, Vertical):
     """
 
     zone = Zone()
-    """Zone in which times are shown."""
+    """Display zone of times."""
 
     def show(self, watched: ObservedRun) -> None:
         """Draw the current state."""

@@ -69,7 +69,7 @@ class SequenceView(VirtualTable[MessageSummary]):
             (), key=lambda step: step.number, empty="Choose a job to see how it was negotiated", id="sequence"
         )
         self.zone = Zone()
-        """Zone in which times are shown."""
+        """Display zone of times."""
         self._negotiation: Negotiation | None = None
         self._lanes: tuple[list[str], int, Zone] | None = None
 

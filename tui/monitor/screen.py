@@ -181,7 +181,7 @@ The newest million messages are here; the results file has all of them.
         self._focus_pane()  # immediately: the next keys are meant for it
 
     def action_next_pane(self, by: int) -> None:
-        """Show the pane beside."""
+        """Show the adjacent pane."""
         tabs = self.query_one(TabbedContent)
         ids = [id_ for _, id_, _, _ in _PANES if tabs.get_tab(id_).display]
         active = self.query_one(TabbedContent).active

@@ -29,7 +29,7 @@ class Side:
     seed: int
     """Seed of its first finished run."""
     zone: Zone
-    """Zone in which its times are shown."""
+    """Display zone of its times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def _moved(row: JobComparison) -> Cell:
 
 
 def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[Column[JobComparison], ...]:
-    """Return the columns for some jobs; dates are shown only if they differ."""
+    """Return the columns for some jobs, with dates only if they differ."""
     starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
     is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
     width = 8 if is_one_day else 15
@@ -257,7 +257,7 @@ class ComparisonPane(Reads):
     """
 
     class Shown(Message):
-        """All simulations were read and are shown."""
+        """All simulations were read and are displayed."""
 
     class Failed(Message):
         """One could not be read, or they cannot be compared."""

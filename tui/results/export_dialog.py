@@ -33,7 +33,7 @@ _ANSWERS: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "O
 
 
 def proposed_files(comparison: SimulationComparison) -> tuple[Path, ...]:
-    """Return unused paths of a table and a figure beside the first results, named after the scenario."""
+    """Return unused paths of a table and a figure next to the first results, named after the scenario."""
     first = comparison.simulations[0]
     folder, here = first.path.parent, Path.cwd()
     if folder.is_absolute() and folder.is_relative_to(here):
@@ -146,14 +146,14 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
         """Ask.
 
         Args:
-            results: The results file; the proposed folder is beside it.
+            results: The results file; the proposed folder is next to it.
         """
         super().__init__()
         self._results = results
         self._proposed = self._proposal("csv")
 
     def compose(self) -> ComposeResult:
-        """Format, folder, and what is wrong with it."""
+        """Compose the format, the folder and its problem."""
         with Vertical() as box:
             box.border_title = "Export"
             yield Static(

@@ -1,4 +1,4 @@
-"""Chart of means with 95 % intervals, a line per simulation; beside it the paired differences from the first."""
+"""Chart of means with 95 % intervals, a line per simulation, next to the paired differences from the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKS = "●■◆▲▼★✚"
 """Marks by simulation, so that colour is not needed."""
 _COLOURS = ("primary", "secondary", "success", "accent", "warning", "error")
 _WIDE = 110
-"""Minimum width for differences beside the means."""
+"""Minimum width for differences next to the means."""
 _MOST_LABEL = 22
 _VALUE_WIDTH = 17
 

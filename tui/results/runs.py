@@ -122,7 +122,7 @@ def _written(kind: str, value: float | None) -> str:
 _OF_BEST = _column("of best", "of_best", 8, "share")
 _MESSAGES = _column("messages", "messages", 8, "count")
 _MESSAGES_WHERE_COMPARED = _column("messages", "messages", 8, "count", 94)
-"""Minimum width for messages beside the share of the best plan."""
+"""Minimum width for messages next to the share of the best plan."""
 
 _COLUMNS: tuple[Column[RunRow], ...] = (
     Column(

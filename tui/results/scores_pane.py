@@ -37,7 +37,7 @@ class ScoresSheet:
 
 
 def scores_sheet(results: ResultsReader, run: int) -> ScoresSheet:
-    """Read the scores of a run, and the saved scores beside the results.
+    """Read the scores of a run, and the saved scores next to the results.
 
     Raises:
         ResultsError: The results file cannot be read.
@@ -115,7 +115,7 @@ class ScoresPane(Guarded, Vertical):
 
 
 def reset_scores(results: Path, scenario: str) -> None:
-    """Reset the saved scores beside results; the results are unchanged.
+    """Reset the saved scores next to the results; the results are unchanged.
 
     Raises:
         ScoresFileError: They cannot be written.

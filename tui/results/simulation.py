@@ -72,7 +72,7 @@ class SimulationPane(Reads):
             self.error = error
 
     class Shown(Message):
-        """The simulation was opened and is shown."""
+        """The simulation was opened and is displayed."""
 
     def __init__(self) -> None:
         super().__init__(id="simulation")

@@ -80,7 +80,7 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
         self._runs = USUAL_SEEDS if runs.strip() in {"", "1"} else runs.strip()
 
     def compose(self) -> ComposeResult:
-        """The algorithms, the seeds, what is wrong."""
+        """Compose the algorithms, the seeds and their problems."""
         with Vertical() as box:
             box.border_title = "Compare algorithms"
             yield Static(

@@ -26,7 +26,7 @@ _MARKS: dict[State, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExpectationLine:
-    """How an expectation stands in all runs of a simulation."""
+    """The state of an expectation in all runs of a simulation."""
 
     state: State
     """`failed` where it failed in any run; `held` where it held in all of them."""

@@ -314,7 +314,7 @@ class RunForm(Guarded, VerticalScroll):
         elif isinstance(event.value, str):
             self.set_source(event.value)
         with self.prevent(Select.Changed):
-            event.select.clear()  # the field beside it is authoritative, because it can be edited by hand
+            event.select.clear()  # the adjacent field is authoritative, because it can be edited by hand
 
     @on(Input.Changed)
     @on(Select.Changed)

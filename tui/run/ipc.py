@@ -1,4 +1,4 @@
-"""What goes between the application and the process that runs a simulation for it, in frames."""
+"""The messages between the application and the process that runs a simulation for it, sent in frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scenarios.simulation import Plan
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the process is to do."""
+    """The task of the process."""
 
     plan: Plan
     optimum_wall_s: float | None
@@ -39,7 +39,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands."""
+    """The progress of a run."""
 
     run: int
     time_s: int
@@ -47,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """What the clock of a run reports."""
+    """The report of a run's clock."""
 
     run: int
     reported: Reported
@@ -55,7 +55,7 @@ class Stands:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How the expectations of a run stand that goes on."""
+    """The state of the expectations of a run in progress."""
 
     run: int
     verdicts: tuple[Verdict | None, ...]
@@ -73,14 +73,14 @@ class Seeking:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What went over the memory bus: topics and payloads."""
+    """The messages on the memory bus: topics and payloads."""
 
     deliveries: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What came of a run, in figures."""
+    """The outcome of a run, in figures."""
 
     run: int
     seed: int
@@ -113,7 +113,7 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """To the process: end all runs, keep what was agreed."""
+    """To the process: end all runs, keep all contracts."""
 
 
 Event = Began | Progress | Stands | Judged | Seeking | Heard | Ended

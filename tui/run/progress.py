@@ -186,7 +186,7 @@ def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
 
 
 class ProgressPanel(Vertical):
-    """The progress panel, below or beside the form."""
+    """The progress panel, below or next to the form."""
 
     DEFAULT_CSS = """
     ProgressPanel { height: auto; border-top: solid $border; }
@@ -196,7 +196,7 @@ class ProgressPanel(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        """Bar, status, what there is to say, runs, expectations."""
+        """Compose the bar, status, notices, runs and expectations."""
         yield Bar()
         yield StatusLine()
         yield Static("", classes="told", markup=False)

@@ -124,7 +124,7 @@ class SimulationClient:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, for whatever reason."""
+        """Whether it has ended, for any reason."""
         return self.state in {"done", "interrupted", "failed"}
 
     @property
@@ -206,7 +206,7 @@ class SimulationClient:
         """Send a command to the process.
 
         Raises:
-            NotConnectedError: The process is gone.
+            NotConnectedError: The process has ended.
         """
         await self.send_frame(frame(command))
 
@@ -228,7 +228,7 @@ class SimulationClient:
             with suppress(NotConnectedError):
                 await self.send(Interrupt())
 
-    # What the process tells.
+    # Messages from the process.
 
     async def _take(self, event: Event, connected: Callable[[SimulationClient], None]) -> None:
         match event:

@@ -1,7 +1,7 @@
 """The process that runs a simulation for the application: `python -m tui.run.simulation_server`.
 
-It is told what to do over its standard input and tells what happens over its standard output. It ends its runs, and
-keeps what was agreed, when it is asked to and when its standard input ends: so it never outlives the application.
+It receives tasks over its standard input, and reports over its standard output. It ends its runs, and keeps all
+contracts, on request and when its standard input ends, so it never outlives the application.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
-from tui.run.judging import Judging
+from tui.run.live_verdicts import Judging
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -39,7 +39,7 @@ class _Shared(OpenBroker):
 
     memory: MemoryBroker = field(default_factory=MemoryBroker)
 
-    def for_run(self) -> Broker:
+    def for_run(self, connections: int = 1) -> Broker:  # noqa: ARG002 - it is in memory
         """Return the one broker."""
         return self.memory
 
@@ -267,7 +267,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
 
 
 async def _parent() -> _Parent:
-    """Take standard input and output for the frames; whatever else is printed goes to standard error."""
+    """Use standard input and output for the frames; all other output goes to standard error."""
     loop = asyncio.get_running_loop()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

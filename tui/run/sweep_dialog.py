@@ -1,4 +1,4 @@
-"""Dialog of a sweep: what is varied, how far it is, and what came out of each point."""
+"""Dialog of a sweep: its parameters, its progress, and the results of each point."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
         Args:
             source: The scenario that is chosen.
             sweep: The sweep that was started last.
-            begin: Starts a sweep, which goes on when the dialog is closed.
+            begin: Starts a sweep, which continues when the dialog is closed.
             allow_outside: Whether scenarios may refer to files outside their folder.
         """
         super().__init__()
@@ -132,7 +132,7 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
         self._show()
 
     def action_start(self) -> None:
-        """Start the sweep, or go on with it."""
+        """Start or continue the sweep."""
         if self.sweep is not None and self.sweep.goes_on:
             return
         problem = self.query_one(".problem", Static)

@@ -1,4 +1,4 @@
-"""A sweep in a process of its own: `ssmic sweep`, which the screen starts, watches by its file, and stops."""
+"""A sweep in a separate process: `ssmic sweep`, which the screen starts, monitors by its file, and stops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SweepProcess:
     said: str = ""
     """What the command said on standard error."""
     code: int | None = None
-    """Its exit code; None: it goes on."""
+    """Its exit code; None: it is running."""
     _process: Process | None = None
 
     @property
@@ -94,7 +94,7 @@ def prepared(request: SweepRequest, out: str) -> SweepProcess:
 
 
 def found_in(path: Path) -> SweepResults | None:
-    """Return what a sweep's file holds so far; None while there is none."""
+    """Return the present content of a sweep's file; None while there is no file."""
     try:
         return read_sweep(path)
     except ResultsError:

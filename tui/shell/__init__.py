@@ -1,13 +1,13 @@
-"""What every screen of the terminal application stands on: the base screen, dialogs, themes, notices.
+"""The foundation of all screens of the terminal application: the base screen, dialogs, themes, notices.
 
-An area of the application is a package of its own (`tui/editor`, `tui/run`, `tui/monitor`, `tui/results`). To add one:
+Each area of the application is a package (`tui/editor`, `tui/run`, `tui/monitor`, `tui/results`). To add one:
 
 1. derive its first screen from `AreaScreen`: give it `AREA`, `TITLE`, `HELP` and `BINDINGS`, yield its widgets in
    `compose_body`, take what other areas ask of it in `receive`;
 2. name it in `tui.areas.AREAS`, which says its key and where its screen class is (imported when first shown).
 
-The shell adds the bar of areas, the footer, `?` help, palette entries for every binding, and turns whatever a handler
-raises into a notice. Areas never import each other: one asks for another with an `Intent`, which the app delivers.
+The shell adds the bar of areas, the footer, `?` help, palette entries for every binding, and shows exceptions of
+handlers as notices. Areas never import each other: one asks for another with an `Intent`, which the app delivers.
 """
 
 import lazy_loader

@@ -20,7 +20,7 @@ class Application(Protocol):
     """The application as seen by its screens, so that the shell does not import the application."""
 
     watching: MonitoredRun
-    """The run that is watched, whatever area is shown."""
+    """The monitored run, in any area."""
     before_quit: list[Callable[[], str | None]]
     """Each returns a sentence on what quitting would lose; None: nothing."""
     rescues: list[Rescue]
@@ -34,11 +34,11 @@ class Application(Protocol):
 
     @property
     def utc_times(self) -> bool:
-        """Whether times are shown in UTC instead of each scenario's own offset."""
+        """Whether to display times in UTC instead of each scenario's own offset."""
         ...
 
     def shown_zone(self, own: Zone) -> Zone:
-        """Return the zone in which times of a scenario with the zone `own` are shown."""
+        """Return the display zone of times of a scenario with the zone `own`."""
         ...
 
     def remember_neighbourhood(self, path: Path) -> None:

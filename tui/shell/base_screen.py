@@ -36,9 +36,9 @@ class PaletteEntry:
 class AreaScreen(Guarded, Screen[None]):
     """The first screen of an area. See `tui.shell` for how to make one.
 
-    Bindings with a description are in the footer (where `show` is true), in the help and in the palette. Actions and
-    handlers may raise `SsmicError`: it is shown as a notice. Anything else that is raised is kept in a file and shown
-    as a notice that says where.
+    Bindings with a description are in the footer (where `show` is true), in the help and in the palette. An
+    `SsmicError` raised by an action or a handler is displayed as a notice. Other exceptions are stored in a file, and a
+    notice names it.
 
     The classes `-narrow` (below 110 columns), `-wide`, and `-short` (below 34 rows), `-tall` are set on the screen as
     the terminal's size changes, for use in `DEFAULT_CSS`.
@@ -93,7 +93,7 @@ class AreaScreen(Guarded, Screen[None]):
         return ()
 
     def receive(self, intent: Intent) -> None:
-        """Handle another area's intent; called when the screen is shown."""
+        """Handle another area's intent; called when the screen is displayed."""
 
     @property
     def ssmic(self) -> Application:
@@ -127,7 +127,7 @@ class EmptyState(Vertical):
         """Create the empty state.
 
         Args:
-            title: What is missing.
+            title: The missing part.
             hint: What to do next; console markup is allowed.
             actions: Buttons: label, and the action to run, as in a binding.
             id: See `textual.widget.Widget`.

@@ -1,4 +1,4 @@
-"""The days of a run, and the dialog for choosing one: long runs are shown day by day."""
+"""The days of a run, and the dialog for choosing one: long runs are displayed day by day."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Guarded(_Base):
         except Exception as error:
             if isinstance(message, events.Compose):
                 raise
-            # Textual builds no children of a widget that is being removed, yet goes on to mount it: what its handlers
-            # look for never came, and is not missed. A child that is missing while the widget stays is a defect.
+            # Textual does not compose the children of a widget that is being removed, yet still mounts it, so its
+            # handlers find no children: that is harmless. A child that is missing while the widget stays is a defect.
             if not (self._pruning and isinstance(error, NoMatches)):
                 complain(self.app, error)

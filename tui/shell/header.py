@@ -22,7 +22,7 @@ from tui.shell.monitored_run import MonitoredRun
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:
-    """Return the zone in which times are shown.
+    """Return the display zone of times.
 
     Args:
         node: Anything in the application.
@@ -138,7 +138,7 @@ def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[t
     Args:
         feed: The run's feed.
         watching: The monitored run.
-        utc: Whether times are shown in UTC.
+        utc: Whether to display times in UTC.
     """
     watched, standing = feed.watched, watching.standing
     if standing is None:

@@ -40,7 +40,7 @@ class Prose(Static):
         """Make it.
 
         Args:
-            source: What it says, Markdown.
+            source: Its text, Markdown.
         """
         super().__init__()
         self.source = source.strip()
@@ -131,7 +131,7 @@ class HelpScreen(ModalScreen[None]):
 
         Args:
             title: The screen's.
-            text: What it is for, Markdown.
+            text: The purpose of the screen, Markdown.
             bindings: Its keys.
             focused: The focused widget, for which letters may be text.
         """

@@ -20,7 +20,7 @@ from broker import atomic_write
 from tui.signals import signals_heard
 
 Rescue = Callable[[], str | None]
-"""Saves unsaved work; returns where, or None if there is none."""
+"""Saves unsaved work; returns the path, or None if there is none."""
 
 
 @contextmanager

@@ -56,8 +56,8 @@ class RunControlsScreen(AreaScreen):
 
     _was_steerable: tuple[bool, bool] | None = None
     _asked: tuple[str, str] = ("", "")
-    """The pace that was reported when another one was asked for, and that one: who presses faster than the clock
-    answers goes on from there."""
+    """The pace reported when another one was requested, and the requested one, from which further key presses continue
+    before the clock has answered."""
 
     @property
     def is_controllable(self) -> bool:

@@ -12,7 +12,7 @@ _NAME = re.compile(r"(?P<name>.+)\.rescued(-\d+)?\.yaml")
 
 
 def own_folder() -> Path:
-    """Return the folder for changes that cannot be saved beside their file."""
+    """Return the folder for changes that cannot be saved next to their file."""
     return platformdirs.user_state_path("ssmic") / "rescued"
 
 

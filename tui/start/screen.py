@@ -85,7 +85,7 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         yield Static("", id="does", markup=False)
 
     def on_screen_resume(self) -> None:
-        """Show what there is now."""
+        """Update the lists."""
         look: Any = (
             self._look
         )  # pass the function, not a coroutine: one superseded before it starts would never be awaited

@@ -1,6 +1,6 @@
 """A chart of power or energy over time: stacked areas, a dotted area behind them, lines in front.
 
-Each meaning has a colour and a pattern of its own (`tui.widgets.palette`). A cursor, moved by the mouse or by keys,
+Each meaning has its own colour and pattern (`tui.widgets.palette`). A cursor, moved by the mouse or by keys,
 shows the values of its column.
 """
 

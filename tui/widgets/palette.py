@@ -1,7 +1,7 @@
 """The palette of charts and bars: one colour and one pattern per meaning, the same on every screen.
 
-The report's page has the same colours and meanings (`scenarios/results/report/assets/page.css`). Each is told from the
-others without colour too, by its pattern.
+The report's page has the same colours and meanings (`scenarios/results/report/assets/page.css`). Without colour,
+patterns distinguish them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NEIGHBOURS = SeriesStyle("neighbours", "neighbours", "area", "▓")
 GRID = SeriesStyle("grid", "grid-power", "area", "░")
 """Consumption covered by the grid."""
 DEMAND = SeriesStyle("demand", "demand", "area", "▚")
-"""Energy requested by jobs, whatever its supplier."""
+"""Energy requested by jobs, from any supplier."""
 SURPLUS = SeriesStyle("surplus", "surplus", "area", "▤")
 """Production that no job of the neighbourhood uses."""
 

@@ -26,10 +26,10 @@ _COPIED_AT_ONCE = 500
 
 @runtime_checkable
 class Located(Protocol):
-    """Rows that are fetched as they are drawn, in an order of their own, and know themselves where one is."""
+    """Rows that are fetched when they are drawn, in their own order, and can locate a row by key."""
 
     def position(self, key: object) -> int | None:
-        """Return the index of the row with a key; None where there is none."""
+        """Return the index of the row with a key; None if there is none."""
         ...
 
 
@@ -107,7 +107,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
 
         Args:
             columns: From left to right.
-            key: Tells a row from the others, so that the cursor stays with it.
+            key: Identifies a row, so that the cursor stays with it.
             empty: What stands there where no row does.
             follow: Whether the cursor stays at the end while rows come, as long as it is there.
             sortable: Whether people may sort it.
@@ -355,7 +355,7 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
             columns: From left to right.
             key: Tells a row from the others.
             empty: What stands there where no row does.
-            last: Tells rows that stay at the end however the others are sorted.
+            last: Identifies rows that stay at the end in any order.
             id: See `textual.widget.Widget`.
         """
         super().__init__(columns, key=key, empty=empty, id=id)
@@ -379,14 +379,14 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
             self._column, self.sorted_by, self.is_reversed = 0, None, False
 
     def action_column(self, by: int) -> None:
-        """Go to the column beside."""
+        """Go to the adjacent column."""
         shown = self.columns_shown()
         here = shown.index(self._column) if self._column in shown else 0
         self._column = shown[min(max(0, here + by), len(shown) - 1)]
         self.draw_changes()
 
     def action_sort_here(self) -> None:
-        """Sort by the column under the cursor; once more: the other way round."""
+        """Sort by the column under the cursor; when repeated, in reverse order."""
         is_again = self.sorted_by == self._column
         self.sort_by(self._column, reverse=is_again and not self.is_reversed)
 

@@ -52,7 +52,7 @@ class Column(Generic[RowT]):
     full: str = ""
     """The title in full, where `title` is an abbreviation: shown where there is room for it."""
     most: int = 60
-    """Where `width` is None and nothing else wants the room: no wider than this, save the last column."""
+    """Maximum width if `width` is None, except for the last column."""
 
     def title_in(self, width: int) -> str:
         """Return the title as it fits into a width."""
@@ -267,7 +267,7 @@ class Lines(ScrollView):
         if size == self.virtual_size:
             return
         if self.is_attached and self.show_vertical_scrollbar == (size.height > self.container_size.height):
-            # All stays in its place; laying the screen out anew costs more than drawing the table.
+            # Nothing moves; a new layout of the screen costs more than drawing the table.
             self.set_reactive(Widget.virtual_size, size)
             self._scroll_update(size)
         else:
@@ -287,7 +287,7 @@ class Lines(ScrollView):
         return [index for index, _ in self._fresh_painter().placed]
 
     def column_at(self, x: int) -> int | None:
-        """Return the index of the column at a place; None beside them."""
+        """Return the index of the column at a position; None outside all columns."""
         right = 0
         for index, width in self._fresh_painter().placed:
             right += width + 1

@@ -1,4 +1,4 @@
-"""Adapters for devices that speak their maker's topics, one module each, by name."""
+"""Adapters for devices that use their maker's topics, one module each, by name."""
 
 import lazy_loader
 

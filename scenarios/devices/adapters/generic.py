@@ -28,7 +28,7 @@ def _templates() -> SandboxedEnvironment:
 
 
 class Source(BaseModel):
-    """Where a value is read: a topic, and in JSON a path (`a.b[0]`) or a template (`{{ value_json.a * 10 }}`)."""
+    """The source of a value: a topic, and in JSON a path (`a.b[0]`) or a template (`{{ value_json.a * 10 }}`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Source(BaseModel):
         return text
 
     def read(self, payload: bytes) -> Any:  # noqa: ANN401 - whatever is there
-        """Return the value in a payload; None where there is none.
+        """Return the value in a payload; None if there is none.
 
         Raises:
             MessageError: It cannot be read.
@@ -75,20 +75,20 @@ class Source(BaseModel):
 
 
 class NumberSource(Source):
-    """Where a number is read."""
+    """The source of a number."""
 
     unit: Unit
 
 
 class SwitchSource(Source):
-    """Where the state of a switch is read."""
+    """The source of a switch's state."""
 
     on: str = "ON"
     off: str = "OFF"
 
 
 class PresenceSource(Source):
-    """Where it is read whether the device is there."""
+    """The source of a device's availability."""
 
     online: str = "online"
     offline: str = "offline"
@@ -96,7 +96,7 @@ class PresenceSource(Source):
 
 
 class CommandTarget(BaseModel):
-    """What starts and stops it; templates may use `run_s`, the longest time that it may run, and `job`."""
+    """Topic and payloads that start and stop the device; templates may use `run_s`, its longest run time, and `job`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -106,7 +106,7 @@ class CommandTarget(BaseModel):
 
 
 class Ask(BaseModel):
-    """What is published after connecting, so that it says its state."""
+    """A message published after connecting, which requests the device's state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

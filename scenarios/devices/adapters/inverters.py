@@ -82,7 +82,7 @@ class Inverter:
         return []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
-        """See `Adapter.take`; retained power is an old one, a retained counter is not."""
+        """See `Adapter.take`; retained power is out of date, a retained counter is not."""
         text = text_of(payload)
         if topic in {self._inverter, self._bridge}:
             self._is_there[topic] = text.lower() not in self._offline

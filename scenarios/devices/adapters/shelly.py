@@ -110,7 +110,7 @@ class Shelly:
         return [] if report == Reported() else [report]
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
-        """See `Adapter.command`; `toggle_after` ends a run that nobody ends."""
+        """See `Adapter.command`; `toggle_after` ends a run if no command does."""
         is_on = command.command == "start"
         params: dict[str, Any] = {"id": self._channel, "on": is_on}
         if is_on and command.run_s:

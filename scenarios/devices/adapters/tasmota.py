@@ -74,7 +74,7 @@ class Tasmota:
         ]
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
-        """See `Adapter.take`; only the last will is worth something when it is retained."""
+        """See `Adapter.take`; of the retained messages, only the last will is used."""
         if topic == self._availability:
             return [Availability(online=text_of(payload).lower() == "online")]
         if retained:
@@ -103,7 +103,7 @@ class Tasmota:
         return None if value is None else str(value).upper() == "ON"
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
-        """See `Adapter.command`; the plug's own timer ends a run that nobody ends."""
+        """See `Adapter.command`; the plug's own timer ends a run if no command does."""
         pulse = self._topic(0, f"PulseTime{self._options.relay or 1}")
         switch = self._topic(0, self._power)
         if command.command == "stop":

@@ -1,4 +1,4 @@
-"""Values in devices' messages: numbers in whatever unit, switches, and JSON."""
+"""Values in devices' messages: numbers in various units, switches, and JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def json_of(payload: bytes) -> dict[str, Any]:
     """Return a payload that is a JSON object.
 
     Raises:
-        MessageError: It is none.
+        MessageError: It is not JSON.
     """
     try:
         value = json.loads(payload)
@@ -45,7 +45,9 @@ def json_of(payload: bytes) -> dict[str, Any]:
 
 
 def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN401 - whatever a device sent
-    """Return power in W or energy in Wh; None for null. Several phases are added up.
+    """Return a `value` in `unit` as power in W or energy in Wh; None for null. Several phases are added up.
+
+    Errors name it as `what`.
 
     Raises:
         MessageError: It is no number.

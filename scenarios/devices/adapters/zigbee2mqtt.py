@@ -71,7 +71,7 @@ class Zigbee2Mqtt:
         return [f"{self._base}/#"] if self._options.ieee_address else [f"{self._base}/{self._name}/+"]
 
     def concerns(self, topic: str, payload: bytes) -> bool:
-        """See `Adapter.concerns`; a new name counts for what comes right after the list that has it."""
+        """See `Adapter.concerns`; a new name applies to messages right after the list that contains it."""
         bridge = topic.removeprefix(f"{self._base}/bridge/")
         if bridge == "devices":
             self._learn_name(payload)
@@ -80,7 +80,7 @@ class Zigbee2Mqtt:
 
     @property
     def _names(self) -> tuple[str, str]:
-        """Its name, and the one before: what came before a rename is taken after it."""
+        """Its present and its previous name: messages sent before a rename are processed after it."""
         return self._name, self._name_before
 
     def _learn_name(self, payload: bytes) -> None:
@@ -149,7 +149,7 @@ class Zigbee2Mqtt:
         return [Rejected(topic=f"{self._base}/bridge/logging", problem=text[:500], expected="the new state")]
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
-        """See `Adapter.command`; the radio's own timer, where it is long enough, ends a run that nobody ends."""
+        """See `Adapter.command`; the radio's own timer, if it is long enough, ends a run if no command does."""
         if not self._name:
             return []
         content: dict[str, Any] = {self._state: "ON" if command.command == "start" else "OFF"}

@@ -109,7 +109,7 @@ class SimulationComparison:
         return self.simulations[index].figures.get(figure, _NOTHING)
 
     def difference(self, reference: int, other: int) -> Difference | None:
-        """Return the paired difference of two simulations, reference first; None where there is none."""
+        """Return the paired difference of two simulations, reference first; None if there is none."""
         return next((d for d in self.differences if (d.reference, d.other) == (reference, other)), None)
 
 
@@ -141,7 +141,7 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     _check_files_differ(paths)
     read = [_read(path, interval_s) for path in paths]
     for one, other in combinations(read, 2):
-        # The run id alone is not enough: a deployment may reuse one.
+        # The run id is not sufficient: a deployment may reuse one.
         is_copy = one.info.created_utc == other.info.created_utc
         if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")

@@ -1,4 +1,4 @@
-"""Figure of a comparison: means with 95 % intervals, and beside them paired differences from the first simulation.
+"""Figure of a comparison: means with 95 % intervals, next to paired differences from the first simulation.
 
 The layout is computed once, from lines, markers and text. An SVG needs nothing else; a PNG is drawn by matplotlib, an
 optional extra.

@@ -228,7 +228,7 @@ _CSV_COLUMNS = (
 def csv_text(comparison: SimulationComparison) -> str:
     """Return every figure of every simulation, one per line, in stored units (Wh, W, s, shares from 0 to 1).
 
-    Differences are relative to the first simulation, paired by seed; empty where there are none.
+    Differences are relative to the first simulation, paired by seed; empty if there are none.
     """
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")

@@ -73,13 +73,13 @@ def build_page(contents: dict[str, Any]) -> str:
         "SCRIPT": script,
     }
     page = (assets / "page.html").read_text(encoding="utf-8")
-    # In one pass, so that a mark within the content is left alone.
+    # In one pass, so that a placeholder within the content is not replaced.
     first, *rest = page.split("@@")
     return first + "".join(pieces[piece] if i % 2 == 0 else piece for i, piece in enumerate(rest))
 
 
 def _printable(content: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return content in which no text reverses, hides or controls what is shown; a browser obeys U+202E, too."""
+    """Return content in which no text reverses, hides or controls the display; a browser obeys U+202E, too."""
     match content:
         case str():
             return printable(content)
@@ -91,7 +91,7 @@ def _printable(content: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _inert(contents: dict[str, Any]) -> str:
-    """Return JSON that no browser interprets as markup, whatever ids it contains."""
+    """Return JSON that no browser interprets as markup, regardless of the ids in it."""
     text = json.dumps(contents, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")

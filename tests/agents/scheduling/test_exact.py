@@ -65,7 +65,7 @@ def best_by_trying_all(state: ProducerState, task: Task) -> float | None:
 
 
 def with_examples(test: Callable[[int], None]) -> Callable[[int], None]:
-    """Try the seeds above too, whatever hypothesis draws."""
+    """Try the seeds above in addition to those that hypothesis draws."""
     for seed in SEEDS:
         test = example(seed)(test)
     return test

@@ -1,4 +1,4 @@
-"""What fits is accepted, what does not is refused; unstarted tasks make room."""
+"""Insertion accepts tasks that fit and refuses others; unstarted tasks make room."""
 
 from random import Random
 
@@ -24,7 +24,7 @@ def task(name: str, wh: float, lo: int, hi: int) -> Task:
 
 @pytest.mark.parametrize("name", ["insertion", "fifty_fifty"])
 def test_accepts_only_what_fits(name: str) -> None:
-    """Every plan fits; a load stronger than the sun is refused."""
+    """Every schedule fits into the production; a load that exceeds the production is refused."""
     scheduler = scheduler_for(AlgorithmSettings(name=name))
     state = ProducerState(FLAT, (), 17)
     new = task("a", 900.0, 5, 5 * HOUR + 7)
@@ -70,7 +70,7 @@ def test_refilling_gives_room_or_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_first_start_that_fits(seed: int) -> None:
-    """It is found without trying all: in wide windows and narrow ones, at odd seconds, in a day of gaps."""
+    """The search finds it without trying all starts: in wide and narrow windows, at odd seconds, in a day of gaps."""
     rng = Random(seed)
     powers_w = [rng.choice([0, 200, 900]) for _ in range(12 * 60)]
     production = Production(
@@ -87,7 +87,7 @@ def test_the_first_start_that_fits(seed: int) -> None:
 
 
 def test_making_no_room_changes_nothing() -> None:
-    """Where the search ends without a plan, all is where it was."""
+    """If the search ends without a schedule, every task keeps its start."""
     stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
     tentative = TentativeSchedule(Grid.of(ProducerState(FLAT, tuple(stands), 0)), stands)
     before_wh = tentative.left_wh.copy()
@@ -97,7 +97,7 @@ def test_making_no_room_changes_nothing() -> None:
 
 
 def test_moves_to_the_only_place_in_a_window_of_days() -> None:
-    """Of 4,000 starts one is covered, and the task that stands in the way goes there."""
+    """Of 4,000 starts only one is covered, and the blocking task moves there."""
     far_s = 52 * HOUR
     sun = Production(
         times_s=(0, 60, 120, far_s, far_s + 60, 80 * HOUR), cumulative_wh=(0.0, 0.0, 40.0, 40.0, 80.0, 80.0)

@@ -40,7 +40,7 @@ def delays_h(commitments: Sequence[Commitment]) -> np.ndarray:
 
 
 def test_what_is_drawn_is_exact() -> None:
-    """Without averaging, whole-second starts draw what the grid says they draw, to rounding."""
+    """Without averaging, the draw at whole-second starts equals the grid's, up to rounding."""
     state, commitments = crowd(1)
     grid = Grid.of(state, *(c.task for c in commitments))
     objective = PenaltyObjective.of(grid, [c.task for c in commitments], penalty=10.0, step_s=0.001)
@@ -51,7 +51,7 @@ def test_what_is_drawn_is_exact() -> None:
 @pytest.mark.parametrize("step_s", [0.0001, 1.0, 60.0, 600.0])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_gradient_is_the_slope(step_s: float, seed: int) -> None:
-    """It agrees with finite differences, whether starts are averaged or not, and it is not zero."""
+    """The gradient agrees with finite differences, with and without averaging, and is not zero."""
     state, commitments = crowd(seed)
     tasks = [c.task for c in commitments]
     objective = PenaltyObjective.of(Grid.of(state, *tasks), tasks, penalty=10.0, step_s=step_s)

@@ -1,4 +1,4 @@
-"""What every plan of every algorithm keeps, whatever the state it is asked in."""
+"""Properties of every schedule of every algorithm, in any producer state."""
 
 from collections.abc import Sequence
 from random import Random

@@ -1,4 +1,4 @@
-"""A new forecast: what fits stays, what can move moves, what is left is given up."""
+"""Rescheduling after a new forecast: tasks that fit stay, others move, and the rest is cancelled."""
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling.problem import Commitment, ProducerState, Task
@@ -15,7 +15,7 @@ def committed(name: str, wh: float, lo: int, hi: int, start: int) -> Commitment:
 
 
 def test_an_equal_forecast_changes_nothing() -> None:
-    """Even a plan that could be nicer stays as it is."""
+    """An equal forecast leaves even a suboptimal schedule unchanged."""
     committed_ = (committed("a", 600, 0, 3 * HOUR, HOUR + 5), committed("b", 300, 0, 3 * HOUR, HOUR + 7))
     answer = replan(ProducerState(FLAT, committed_, HOUR))
     assert dict(answer.starts_s) == {"a": HOUR + 5, "b": HOUR + 7}

@@ -45,7 +45,7 @@ def test_says_what_is_allowed(change: dict[str, object], message: str) -> None:
 
 
 def test_names_all_problems_at_once() -> None:
-    """Who has two settings wrong need not try twice."""
+    """An error names all wrong settings at once."""
     with pytest.raises(SettingsError) as caught:
         AlgorithmSettings("exact", penalty=0.0, node_limit=-3)
     assert len(caught.value.problems) == 2

@@ -75,7 +75,7 @@ async def test_a_reply_comes_two_rounds_after_its_request_and_takes_no_time() ->
 
 
 class Passer(Agent[Ping]):
-    """Lets rounds pass at second 5, then asks an echo."""
+    """Skips rounds at second 5, then asks an echo."""
 
     def __init__(self, agent_id: str, rounds: int, log: Log) -> None:
         super().__init__(agent_id)
@@ -89,8 +89,8 @@ class Passer(Agent[Ping]):
         self.log.append((self.now_s, f"{self.id} {answer.n}"))
 
 
-async def test_rounds_that_an_agent_lets_pass_are_counted_and_not_run() -> None:
-    """Who acts in fewer rounds is heard first; where nobody acts, the clock goes on at once."""
+async def test_rounds_that_an_agent_skips_are_counted_and_not_run() -> None:
+    """An agent that acts in fewer rounds is received first; if no agent acts, the clock continues at once."""
     log: Log = []
     slow, quick = Passer("a slow one", 1000, log), Passer("quick", 3, log)
     moments = await run(MemoryBroker(), {"a": [slow], "b": [quick, Asker("asker", [5], log)], "c": [Echo("echo")]})
@@ -109,7 +109,7 @@ async def test_the_run_stops_before_its_end() -> None:
 
 
 async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -> None:
-    """Nothing hangs, and the traceback names the line."""
+    """No process hangs, and the traceback names the line."""
 
     class Broken(Agent[Ping]):
         async def run(self) -> None:

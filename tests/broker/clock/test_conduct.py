@@ -1,4 +1,4 @@
-"""A host that breaks the protocol is put out of the run; the others finish it."""
+"""A host that breaks the protocol is quarantined; the others finish the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TIMEOUTS = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=LIMIT_
 
 
 class Asker(Agent[Ping]):
-    """Asks another agent at second 5 and an echo at second 9, and notes what came of it."""
+    """Asks another agent at second 5 and an echo at second 9, and records the answers."""
 
     def __init__(self, agent_id: str, first: str) -> None:
         super().__init__(agent_id)
@@ -75,12 +75,13 @@ class Member:
 
     async def live(self) -> None:
         await self.bus.subscribe(topics.grants(RUN), topics.grant(RUN, "b"), topics.roster(RUN))
-        there = Announcement(host="b", session="b's", agents=("bee",), state="there")
-        await self.bus.publish(topics.host(RUN, "b"), there.encoded(), retain=True)
+        await self.announce()
         async for event in self.bus.messages():
             if isinstance(event, Delivery) and event.topic == topics.roster(RUN) and event.payload:
                 roster = Roster.model_validate_json(event.payload)
                 self.sessions = {host: member.session for host, member in roster.hosts.items()}
+                if self.last is not None and self.sessions.get("b") == "":
+                    await self.announce()  # to a clock that was restarted
             if isinstance(event, Delivery) and event.topic in {topics.grants(RUN), topics.grant(RUN, "b")}:
                 grant = Grant.model_validate_json(event.payload)
                 if "b" not in grant.expected:
@@ -91,6 +92,11 @@ class Member:
                         continue
                     self.last = (grant.step, self.answer(grant, **changes))
                 await self.bus.publish(topics.done(RUN, "b"), self.last[1])
+
+    async def announce(self) -> None:
+        ran = -1 if self.last is None else self.last[0]
+        there = Announcement(host="b", session="b's", agents=("bee",), ran=ran, state="there")
+        await self.bus.publish(topics.host(RUN, "b"), there.encoded(), retain=True)
 
     def answer(self, grant: Grant, **changes: object) -> bytes:
         done = Done(session="b's", step=grant.step, time=grant.time, round=grant.round, sent={}, next=None)
@@ -120,7 +126,7 @@ class Member:
 
 
 class Outcome:
-    """What came of a run in which `b` lied."""
+    """The outcome of a run in which `b` lied."""
 
     def __init__(self, clock: Clock, asker: Asker, wire: Wire, moments: list[Moment]) -> None:
         self.clock = clock
@@ -143,7 +149,7 @@ def run_with(
     journal: ClockJournal | None = None,
     **limits: Any,
 ) -> Outcome:
-    """Run the hosts `a` (an asker) and `c` (an echo) with a lying host `b`; return what came of it."""
+    """Run the hosts `a` (an asker) and `c` (an echo) with a lying host `b`; return the outcome."""
     asker, wire = Asker("asker", first), Wire()
     members = {"a": ("asker",), "b": ("bee",), "c": ("echo",)}
     settings = ClockSettings(
@@ -207,8 +213,8 @@ def lying_answer(**changes: object) -> Any:
 HONEST = [(5, "echo 6"), (9, "echo 10")]
 
 
-def test_an_honest_member_is_not_put_out() -> None:
-    """The run lasts until the last timer, and nobody is missing at its end."""
+def test_an_honest_member_is_not_quarantined() -> None:
+    """The run lasts until the last timer, with all hosts."""
     outcome = run_with(lying_answer(next=50))
     assert outcome.asker.notes == HONEST
     assert outcome.without == {}
@@ -266,8 +272,8 @@ BODIES = [{}, {"kind": []}, {"kind": {}}, {"kind": "Ping", "n": 2**70}, {"kind":
     [*({"body": body} for body in BODIES), {"seq": 2**63}, {"time": 2**70}, {"time": 4}, {"sender": "echo"}],
     ids=str,
 )
-def test_a_malformed_message_that_is_counted_puts_its_sender_out(changes: dict[str, object]) -> None:
-    """It never counts as arrived; asked again, its sender sends the same."""
+def test_a_malformed_message_that_is_counted_quarantines_its_sender(changes: dict[str, object]) -> None:
+    """It never counts as arrived, and when asked again its sender repeats it."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         payload = member.message(grant, "asker", **changes)
@@ -281,8 +287,8 @@ def test_a_malformed_message_that_is_counted_puts_its_sender_out(changes: dict[s
     assert outcome.wall_s < LIMIT_WALL_S
 
 
-def test_messages_that_are_too_large_put_their_sender_out() -> None:
-    """The receiving queue drops them, and they count all the same."""
+def test_oversized_messages_quarantine_their_sender() -> None:
+    """The receive queue drops them, but they are counted."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         payload = member.message(grant, "asker", body={"kind": "Ping", "n": 1, "x": "x" * MAX_PAYLOAD_BYTES})
@@ -296,7 +302,7 @@ def test_messages_that_are_too_large_put_their_sender_out() -> None:
 
 
 def test_a_body_that_no_agent_understands_delays_nobody() -> None:
-    """The message has arrived, and its receiver drops it."""
+    """The message counts as arrived, and its receiver drops it."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         await member.send("a", member.message(grant, "asker", body={"kind": "Nonsense"}))
@@ -333,7 +339,7 @@ async def _promise_to_a_but_send_to_c(member: Member, grant: Grant) -> dict[str,
 
 @pytest.mark.parametrize("promise", [_promise_to_a, _promise_to_a_but_send_to_c])
 def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: Any) -> None:
-    """Not the host that waits for them: at the limit, however lively the liar is."""
+    """At the time limit the sender is dropped, not the host that waits, even if the sender gives signs of life."""
     outcome = run_with(once(0, promise))
     assert outcome.asker.notes == HONEST
     assert set(outcome.without) == {"b"}
@@ -341,7 +347,7 @@ def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: 
 
 
 def test_messages_in_an_earlier_round_than_reported_cost_their_sender_its_place() -> None:
-    """A host that runs on by itself sends to others in its last round: nobody may wait for what came in another one."""
+    """A host that runs alone sends to others only in its last round; no host may wait for messages of another one."""
 
     async def lie(member: Member, grant: Grant) -> dict[str, Any]:
         if not grant.alone or grant.time != 7:
@@ -355,7 +361,7 @@ def test_messages_in_an_earlier_round_than_reported_cost_their_sender_its_place(
 
 
 def test_promised_messages_that_never_come_fail_a_run_that_may_lose_nobody() -> None:
-    """At the limit, and the error names the liar."""
+    """The run fails at the time limit, and the error names the sender."""
     with pytest.raises(ExceptionGroup) as caught:
         run_with(once(0, _promise_to_a), on_loss="wait")
     assert caught.group_contains(HostsMissingError, match="no messages that they reported from hosts within 20 s: 'b'")
@@ -378,7 +384,7 @@ FAILURE = {"failure": {"agent": "bee", "traceback": "Traceback ...\nZeroDivision
 
 
 def test_a_failure_costs_the_host_that_reports_it_its_place() -> None:
-    """Where lost hosts are dropped; the reason is fit for a terminal."""
+    """If lost hosts are dropped, the host is dropped with a reason that is safe to display."""
     outcome = run_with(lying_answer(**FAILURE))
     assert outcome.asker.notes == HONEST
     assert outcome.without["b"].startswith("its agent 'bee' failed: ZeroDivisionError: ")
@@ -386,14 +392,14 @@ def test_a_failure_costs_the_host_that_reports_it_its_place() -> None:
 
 
 def test_a_failure_ends_a_run_that_may_lose_nobody() -> None:
-    """It names the host that reports it."""
+    """The error names the host that reports it."""
     with pytest.raises(ExceptionGroup) as caught:
         run_with(lying_answer(**FAILURE), on_loss="wait")
     assert caught.group_contains(AgentFailedError, match="agent 'bee' on host 'b' failed")
 
 
 def test_a_request_without_an_answer_lapses_before_time_moves() -> None:
-    """The agent that asked goes on in the same second, and the silent one keeps its place."""
+    """The agent that asked continues in the same second, and the silent one is not dropped."""
     outcome = run_with(lying_answer(next=50), first="bee")
     assert outcome.asker.notes == [(5, "bee lapsed"), (9, "echo 10")]
     assert outcome.without == {}
@@ -418,8 +424,8 @@ def test_a_host_that_claims_to_be_asking_for_ever_does_not_hold_time_up() -> Non
 
 
 @pytest.mark.parametrize("rounds", [1, 1000])
-def test_a_host_that_lets_rounds_pass_for_ever_is_put_out(rounds: int) -> None:
-    """Each round that it lets pass is an initiative of its own, also if nobody acts in it."""
+def test_a_host_that_skips_rounds_forever_is_quarantined(rounds: int) -> None:
+    """Each skipped round counts as an initiative, even if no agent acts in it."""
 
     async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
         return {"resume": grant.step + rounds, "next": None}
@@ -439,8 +445,8 @@ async def _round_every_second(member: Member, grant: Grant) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lie", [_timer_every_second, _round_every_second])
-def test_a_host_that_has_a_round_run_every_second_is_put_out(lie: Any) -> None:
-    """By timers, or by asking for rounds as if something had come from outside; the others finish as ever."""
+def test_a_host_that_causes_a_round_every_second_is_quarantined(lie: Any) -> None:
+    """It does so by timers, or by requests as for input from outside; the others finish normally."""
     outcome = run_with(lie, most_timers={"b": 20})
     assert outcome.asker.notes == HONEST
     assert outcome.without == {"b": "it has set more than 20 timers"}
@@ -448,7 +454,7 @@ def test_a_host_that_has_a_round_run_every_second_is_put_out(lie: Any) -> None:
 
 
 def test_a_host_may_set_as_many_timers_as_it_is_allowed() -> None:
-    """One of them at the last second."""
+    """One of the timers is at the last second."""
 
     async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
         return {"next": grant.time + 1 if grant.time < 20 else None}
@@ -456,8 +462,8 @@ def test_a_host_may_set_as_many_timers_as_it_is_allowed() -> None:
     assert run_with(lie, most_timers={"b": 20}).without == {}
 
 
-def test_a_host_that_keeps_each_second_going_is_put_out_in_the_end() -> None:
-    """It stays within what a second allows; the run has its own limit."""
+def test_a_host_that_prolongs_each_second_is_quarantined_in_the_end() -> None:
+    """It stays within the limit per second, but exceeds that of the run."""
 
     async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
         return {"resume": grant.step + 1, "next": None} if grant.round < 40 else {"next": grant.time + 1}
@@ -467,7 +473,62 @@ def test_a_host_that_keeps_each_second_going_is_put_out_in_the_end() -> None:
     assert outcome.without == {"b": "it has kept the run going for 200 rounds"}
 
 
-def test_a_host_cannot_go_on_in_a_step_that_is_over_or_far_away() -> None:
+async def _malformed_every_second(member: Member, grant: Grant) -> dict[str, Any]:
+    await member.bus.publish(topics.wake(RUN, "b"), b"{}")
+    return {"next": grant.time + 1}
+
+
+async def _lets_rounds_pass_every_second(_member: Member, grant: Grant) -> dict[str, Any]:
+    return {"resume": grant.step + 1} if grant.round < 3 else {"next": grant.time + 1}
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (_timer_every_second, "it has set more than 30 timers"),
+        (_malformed_every_second, "it sent 10 messages that break the protocol"),
+        (_lets_rounds_pass_every_second, "it has kept the run going for 40 rounds"),
+    ],
+    ids=["timers", "malformed", "rounds"],
+)
+def test_a_clock_that_is_restarted_goes_on_counting(tmp_path: Path, lie: Any, why: str) -> None:
+    """However often it is: no restart gives a host a fresh allowance."""
+    members = {"b": ("bee",), "c": ("echo",)}
+    settings = ClockSettings(
+        RUN, members, 0, timeouts=TIMEOUTS, on_loss="drop", latest_s=100, indispensable=frozenset({"c"}),
+        most_timers={"b": 30}, most_rounds=40,
+    )  # fmt: skip
+
+    async def run_until(restart_s: int, broker: MemoryBroker) -> Clock:
+        def stop(moment: Moment) -> None:
+            if moment.time_s >= restart_s:
+                running.cancel()
+
+        with ClockJournal(tmp_path / "journal", {}) as journal:
+            clock = Clock(settings, stop, observer=Wire(), journal=journal, messages=MESSAGES)
+            running = asyncio.create_task(clock.run(broker))
+            await asyncio.wait([running])
+        return clock
+
+    async def main() -> dict[str, str]:
+        broker = MemoryBroker()
+
+        async def lie_until_60(member: Member, grant: Grant) -> dict[str, Any]:
+            return await lie(member, grant) if grant.time < 60 else {}
+
+        async with asyncio.TaskGroup() as tasks, broker.connect("b") as bus:
+            liar = tasks.create_task(Member(bus, lie_until_60).live())
+            echo = Host("c", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=TIMEOUTS)
+            tasks.create_task(echo.run(broker))
+            for restart_s in (*range(3, 60, 3), 99):
+                clock = await run_until(restart_s, broker)
+            liar.cancel()
+        return clock.membership.reasons
+
+    assert why in quickly(main()).get("b", "")
+
+
+def test_a_host_cannot_continue_in_a_step_that_is_over_or_far_ahead() -> None:
     """Such an answer is malformed."""
 
     async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
@@ -480,8 +541,8 @@ def test_a_host_cannot_go_on_in_a_step_that_is_over_or_far_away() -> None:
 
 @pytest.mark.parametrize("to", [("a", "asker"), ("c", "echo")], ids=str)
 @pytest.mark.parametrize("re", [None, 0, 7])
-def test_a_host_that_keeps_a_second_from_ending_is_put_out(to: tuple[str, str], re: int | None) -> None:
-    """Whoever it talks to and whatever it claims to answer; an echo that answers each message is not at fault."""
+def test_a_host_that_keeps_a_second_from_ending_is_quarantined(to: tuple[str, str], re: int | None) -> None:
+    """This holds for any recipients and any claimed answers; an echo that answers each message is not at fault."""
 
     async def lie(member: Member, grant: Grant) -> dict[str, Any]:
         await member.send(to[0], member.message(grant, to[1], re=re))
@@ -494,7 +555,7 @@ def test_a_host_that_keeps_a_second_from_ending_is_put_out(to: tuple[str, str], 
 
 
 def test_the_session_of_another_host_announced_under_ones_own_name_harms_nobody() -> None:
-    """Everyone reads all sessions in the roster; a refusal counts only for the host that was announced."""
+    """Every member can read all sessions in the roster; a refusal applies only to the announcing host."""
 
     async def what(member: Member, _grant: Grant) -> dict[str, Any]:
         for host in ("a", "c"):
@@ -510,7 +571,7 @@ def test_the_session_of_another_host_announced_under_ones_own_name_harms_nobody(
 
 
 def test_a_member_cannot_fill_the_roster() -> None:
-    """Of each host, a few refused sessions are listed."""
+    """The roster lists only a few refused sessions per host."""
 
     async def what(member: Member, _grant: Grant) -> dict[str, Any]:
         for n in range(1_000):
@@ -525,7 +586,7 @@ def test_a_member_cannot_fill_the_roster() -> None:
 
 @pytest.mark.parametrize("timer_s", [10**30, -(10**30), 2**63])
 def test_a_clock_with_a_poisoned_journal_resumes(tmp_path: Path, timer_s: int) -> None:
-    """The timer of a host that an earlier version believed is noticed, and the host put out."""
+    """The clock detects a host's timer that an earlier version accepted, and quarantines the host."""
     with ClockJournal(tmp_path / "journal", {}) as journal:
         first = ScheduledRound(
             time_s=0, round=0, step=0, phase="start", counts={"a": {}, "c": {}}, timers_s={"b": timer_s}, ran={},
@@ -540,8 +601,8 @@ def test_a_clock_with_a_poisoned_journal_resumes(tmp_path: Path, timer_s: int) -
     assert resumed.quarantined == ("b",)
 
 
-def test_a_host_that_was_put_out_leaves() -> None:
-    """Its process ends and says why."""
+def test_a_quarantined_host_leaves() -> None:
+    """Its process ends with the reason."""
 
     async def main() -> None:
         broker = MemoryBroker()

@@ -25,15 +25,15 @@ def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
     assert members.roster.hosts["adler"].session == "2"
 
 
-def test_the_roster_leaves_out_those_that_the_run_goes_on_without() -> None:
-    """Nobody writes to them any more."""
+def test_the_roster_omits_dropped_hosts() -> None:
+    """No host sends messages to them any more."""
     members = Membership({"adler": ("pv",), "manager": ("manager",)})
     assert members.drop("adler") == ("pv",)
     assert set(members.roster.hosts) == {"manager"}
 
 
-def test_the_roster_says_at_which_offset_people_are_shown_its_times() -> None:
-    """A watcher knows it without the scenario; who reads the roster of an older clock takes it for UTC."""
+def test_the_roster_states_the_display_offset_of_times() -> None:
+    """A watcher needs no scenario for it; the roster of an older clock means UTC."""
     members = Membership({"adler": ("pv",)}, utc_offset_s=7200)
     told = members.roster.encoded()
     assert json.loads(told)["utc_offset_s"] == 7200
@@ -42,12 +42,12 @@ def test_the_roster_says_at_which_offset_people_are_shown_its_times() -> None:
 
 
 def test_the_roster_of_a_run_in_utc_is_what_older_peers_read() -> None:
-    """They refuse keys that they do not know."""
+    """Older peers reject unknown keys."""
     assert "utc_offset_s" not in json.loads(Membership({"adler": ("pv",)}).roster.encoded())
 
 
 @pytest.mark.parametrize("offset_s", [86_400, -86_400, 10**9, "x", 0.5])
 def test_an_offset_of_a_day_or_more_is_refused(offset_s: object) -> None:
-    """No clock could show it."""
+    """No time zone has such an offset."""
     with pytest.raises(ValidationError):
         Roster.model_validate({"hosts": {}, "utc_offset_s": offset_s})

@@ -1,4 +1,4 @@
-"""What people ask of the clock: how far a step goes."""
+"""User commands to the clock: how far a step goes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from broker.protocol.wire import Control
 
 
 def paused() -> RunControl:
-    """Return the gate of a run that somebody paused."""
+    """Return the control of a paused run."""
     control = RunControl(Pace(), 0)
     control.apply(Control(command="pause"), at(0))
     return control
@@ -23,7 +23,7 @@ def at(time_s: int, round_: int = 0) -> Moment:
 
 
 async def test_a_step_of_an_hour_ends_with_the_hour() -> None:
-    """What happens in it happens, what comes later waits."""
+    """Events within the hour take place, later ones wait."""
     control = paused()
     assert not control.permits(at(10), at(0))
     control.apply(Control(command="step", until="hour"), at(0))
@@ -46,7 +46,7 @@ async def test_a_step_through_a_quiet_night_gets_to_the_morning(until: str, *, r
 
 @pytest.mark.looptime
 async def test_a_run_that_waits_for_its_pace_does_not_lag() -> None:
-    """At a quiet time the next event is hours away: the run is on time, until that event is overdue."""
+    """If the next event is hours away, the run is on time until that event is overdue."""
     control = RunControl(Pace.parse("60x"), 0)
     waiting = asyncio.create_task(control.wait_due(at(HOUR_S)))
     await asyncio.sleep(59)

@@ -1,4 +1,6 @@
-"""When events happen on the wall clock: on time, whatever people do to the pace and whoever is away.
+"""Events take place on time by the wall clock, with any changes of pace and absences.
+
+The tests move the event loop's clock, so that none of them waits.
 
 The tests move the event loop's clock, so that none of them waits.
 """
@@ -232,7 +234,7 @@ def test_a_command_does_not_bring_a_distant_event_forward(tmp_path: Path, comman
 
 
 def test_stop_closes_at_the_present_moment(tmp_path: Path) -> None:
-    """Not at the event before, and without the event after."""
+    """It closes neither at the event before, nor with the event after."""
 
     async def main() -> None:
         async with Street(tmp_path, [64_800, 78_000], "3600x").open() as street:
@@ -262,7 +264,7 @@ def test_stop_while_paused_closes_where_the_run_stands(tmp_path: Path) -> None:
 
 
 def test_time_passes_while_an_open_run_has_no_next_event(tmp_path: Path) -> None:
-    """It waits for devices: nothing is overdue, a pause is one, and it ends where it was stopped."""
+    """It waits for devices: no time is overdue, a pause stops time, and it ends where it was stopped."""
 
     async def main() -> None:
         async with Street(tmp_path, [3_600], "3600x", is_open=True).open() as street:
@@ -283,7 +285,7 @@ def test_time_passes_while_an_open_run_has_no_next_event(tmp_path: Path) -> None
 
 
 def test_an_open_run_without_a_pace_waits_for_a_command(tmp_path: Path) -> None:
-    """Without a next event, and without going round in circles."""
+    """It waits without a next event, and without a busy loop."""
 
     async def main() -> None:
         async with Street(tmp_path, [3_600], "max", is_open=True).open() as street:
@@ -297,7 +299,7 @@ def test_an_open_run_without_a_pace_waits_for_a_command(tmp_path: Path) -> None:
 
 
 def test_a_command_given_in_the_moment_of_another_one_is_not_lost(tmp_path: Path) -> None:
-    """Pause and resume in quick succession: the run goes on."""
+    """After pause and resume in quick succession, the run continues."""
 
     async def main() -> None:
         async with Street(tmp_path, [3600], "3600x").open() as street:
@@ -312,8 +314,8 @@ def test_a_command_given_in_the_moment_of_another_one_is_not_lost(tmp_path: Path
 
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_a_clock_that_comes_back_goes_on_where_it_was(tmp_path: Path, end: str) -> None:
-    """With the pace that it was given by command, and paused if it was; not from the last event."""
+def test_a_restarted_clock_continues_where_it_was(tmp_path: Path, end: str) -> None:
+    """It keeps the pace and pause set by command, and does not restart from the last event."""
 
     async def main() -> None:
         async with Street(tmp_path, [36_000], "600x").open() as street:
@@ -375,11 +377,73 @@ def test_time_before_all_households_are_there_does_not_count(tmp_path: Path, cat
     quickly(main())
 
 
+@pytest.mark.parametrize("command", ["resume", "pace", "pause"])
+def test_no_command_lets_time_pass_before_all_households_are_there(tmp_path: Path, command: str) -> None:
+    """Nor does it count as lag."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 7200], "60x").open(with_household=False) as street:
+            await asyncio.sleep(10)
+            await street.command(command, "30x" if command == "pace" else None)
+            await asyncio.sleep(50)
+            report = street.reports[-1]
+            assert (report.state, report.waiting_for, report.lag_wall_s) == ("waiting", ("a",), 0)
+            assert report.paused_by == ("ann@desk" if command == "pause" else "")
+            await street.command("resume")
+            household = await street.start_household()
+            await street.ended()
+            pace = 30 if command == "pace" else 60
+            assert at(street, 600) - street.begun_wall_s == pytest.approx(60 + 600 / pace, abs=0.1)
+            await household
+
+    quickly(main())
+
+
+def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: Path) -> None:
+    """Virtual time does not seem to go back to the last event, and what has passed since is no lag."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 36_000], "600x").open() as street:
+            await asyncio.sleep(20)
+            await street.stop_clock()
+            async with street.household_away():
+                await asyncio.sleep(5)
+                await street.start_clock()
+                await asyncio.sleep(10)
+                report = street.reports[-1]
+                assert (report.state, report.waiting_for, report.lag_wall_s) == ("waiting", ("a",), 0)
+                assert report.reached == pytest.approx(12_000, abs=600)
+
+    quickly(main())
+
+
+def test_a_pause_is_reported_while_a_household_is_awaited(tmp_path: Path) -> None:
+    """Both are so: the run is paused, and somebody is missing."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 36_000], "60x").open() as street:
+            await asyncio.sleep(8)
+            async with street.household_away():
+                await asyncio.sleep(10)
+                await street.command("pause")
+                await asyncio.sleep(10)
+                report = street.reports[-1]
+                assert (report.state, report.paused_by, report.waiting_for) == ("paused", "ann@desk", ("a",))
+                await street.command("resume")
+                await asyncio.sleep(2)
+                assert street.reports[-1].state == "running"
+                await street.command("pause")
+            await asyncio.sleep(2)
+            assert (street.reports[-1].state, street.reports[-1].waiting_for) == ("paused", ())
+
+    quickly(main())
+
+
 @pytest.mark.parametrize(("catch_up", "makes_up_wall_s"), [("none", 0), ("2x", 60), ("5x", 60), ("max", 60)])
 def test_a_household_that_is_away_is_caught_up_with_as_set(
     tmp_path: Path, catch_up: str, makes_up_wall_s: float
 ) -> None:
-    """By default not at all: the run goes on at its pace. Meanwhile the report says for whom the run waits."""
+    """By default time is not made up for: the run continues at its pace. The report names the awaited household."""
 
     async def main() -> None:
         street = Street(tmp_path, [600, *range(1200, 20_000, 600)], "60x", catch_up)
@@ -405,7 +469,7 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
 
 
 def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path) -> None:
-    """Its clock on the wall goes on while no process runs; afterwards nothing is rushed."""
+    """The wall clock advances while no process runs; afterwards the run does not hurry."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -422,7 +486,7 @@ def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path)
 
 
 def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
-    """Asleep for longer than the limit while it waits for a household: nobody could have been heard."""
+    """If the machine sleeps for longer than the time limit, the clock does not drop the awaited household."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -441,8 +505,8 @@ def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
     quickly(main())
 
 
-def test_a_second_clock_with_a_journal_of_its_own_is_refused(tmp_path: Path) -> None:
-    """On another machine, say: it hears the first one, and leaves before it says anything."""
+def test_a_second_clock_with_its_own_journal_is_refused(tmp_path: Path) -> None:
+    """On another machine, it receives the first clock's reports, and leaves before it publishes anything."""
 
     async def main() -> None:
         async with Street(tmp_path, [6000], "60x").open() as street:
@@ -463,7 +527,10 @@ Operation = tuple[str, float, str]
 operations = st.lists(
     st.tuples(
         st.sampled_from(
-            ["pause", "resume", "pace", "stop and come back", "kill and come back", *3 * ["household away"], "stop"]
+            [
+                *("pause", "resume", "pace", "stop and come back", "kill and come back"),
+                *("come back before the household", *3 * ["household away"], "stop"),
+            ]
         ),
         st.floats(0.0, 4.0) | st.floats(0.0, 40.0),
         st.sampled_from(["1x", "2.5x", "60x", "300x", "3600x"]),
@@ -473,7 +540,7 @@ operations = st.lists(
 
 
 class Ideal:
-    """Where virtual time should be: it passes at the pace, while nothing is paused and nobody is away."""
+    """The expected virtual time: it passes at the pace while the run is not paused and no participant is away."""
 
     def __init__(self, factor: float, wall_s: float) -> None:
         self.factor = factor
@@ -486,7 +553,7 @@ class Ideal:
         return virtual_s + (wall_s - since_wall_s) * rate
 
     def change(self, wall_s: float, *, at_s: float | None = None) -> None:
-        """Go on from a loop time as `factor` and `is_passing` say."""
+        """Continue from a loop time with `factor` and `is_passing`."""
         now_s = self.at(wall_s) if at_s is None else at_s
         self._changes.append((wall_s, now_s, self.factor if self.is_passing else 0.0))
 
@@ -501,7 +568,27 @@ class Ideal:
         raise AssertionError(time_s)
 
 
-async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float | None:
+async def come_back_before_the_household(street: Street, ideal: Ideal, pace: str) -> None:
+    """Kill the clock and start it while the household is away: no time passes meanwhile, whatever is commanded."""
+    before_s, most_forgotten_s = ideal.at(street.wall_s), TOLERANCE_WALL_S * ideal.factor
+    ideal.is_passing = False
+    ideal.change(street.wall_s)
+    await street.kill_clock()
+    async with street.household_away():
+        await street.start_clock()
+        await asyncio.sleep(2.0)
+        await street.command("pace", pace)
+        await street.command("resume")
+        await asyncio.sleep(20.0)
+    ideal.factor, ideal.is_passing = Pace.parse(pace).factor or 0.0, True
+    reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]
+    assert -1e-6 <= before_s - reached_s <= most_forgotten_s
+    ideal.change(street.wall_s, at_s=reached_s)
+
+
+async def operate(  # noqa: C901 - one case for each operation
+    street: Street, ideal: Ideal, todo: list[Operation]
+) -> float | None:
     """Do all that is to be done, and keep account of it; then let the run come to its end.
 
     Returns:
@@ -539,6 +626,11 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float 
                 assert abs(reached_s - ideal.at(street.wall_s)) <= TOLERANCE_WALL_S * ideal.factor + 1
                 ideal.change(street.wall_s, at_s=reached_s)
                 continue
+            case "come back before the household":
+                await come_back_before_the_household(street, ideal, pace)
+                if street._clock.done():
+                    return None
+                continue
             case "kill and come back" | "stop and come back":
                 was_passing = ideal.is_passing
                 killed_wall_s = street.wall_s
@@ -565,12 +657,13 @@ paces = st.sampled_from(["1x", "60x", "300x", "3600x"])
 gaps = st.lists(st.integers(1, 600) | st.integers(1, 40_000), min_size=1, max_size=6)
 
 
+@example([("come back before the household", 12.0, "300x"), ("household away", 1.0, "")], "60x", [2_000] * 4)
 @example([("household away", 1.0, ""), ("pause", 2.0, ""), ("household away", 1.0, "")], "3600x", [20_000] * 6)
 @example([("pace", 5.0, "60x"), ("household away", 3.0, ""), ("kill and come back", 5.0, "")], "300x", [600] * 6)
 @given(todo=operations, pace=paces, gaps_s=gaps)
 @settings(max_examples=4, deadline=None)
 def test_every_event_happens_when_it_is_due(todo: list[Operation], pace: str, gaps_s: list[int]) -> None:
-    """Whatever is paused, resumed, paced, ended and started again, in whatever order."""
+    """This holds for pauses, pace changes, stops and restarts in any order."""
     check_when_events_happen(todo, pace, gaps_s)
 
 

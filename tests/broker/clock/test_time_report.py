@@ -1,4 +1,4 @@
-"""What the clock says about where the run stands: in every state, whoever it waits for, and who paused it."""
+"""The clock's status reports: in every state, with the awaited hosts and who paused the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Reports = list[tuple[float, TimeReport]]
 
 
 class Reader:
-    """Hears the reports of a run, and when."""
+    """Receives the reports of a run, with their times."""
 
     def __init__(self) -> None:
         self.reports: Reports = []
@@ -55,7 +55,7 @@ class Reader:
 
 
 def test_a_host_that_dies_is_named_until_it_is_back() -> None:
-    """With how long the clock has waited; both are logged."""
+    """The report says how long the clock has waited; both events are logged."""
 
     async def main() -> None:
         broker, reader = MemoryBroker(), Reader()
@@ -86,8 +86,8 @@ def test_a_host_that_dies_is_named_until_it_is_back() -> None:
     assert said == ["run stalled", "host gone", "host is back", "run resumed"]
 
 
-def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
-    """It answers that it still works; an answer that never comes is something else."""
+def test_a_host_that_works_long_is_named_without_alarm() -> None:
+    """It answers that it is busy, and is named as busy; a host that falls silent is not."""
 
     async def main() -> None:
         broker, reader = MemoryBroker(), Reader()
@@ -102,16 +102,23 @@ def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
                 await anext(bus.messages())
                 await bus.publish(topics.done(RUN, "a"), answered("one", 0, busy=True))
             working = await reader.until(lambda _: True)
-            assert (working.state, working.waiting_for) == ("running", ())
-            assert all(not report.waiting_for for _, report in reader.reports if report.state == "running")
+            assert (working.state, working.waiting_for, working.busy) == ("running", ("a",), ("a",))
+            assert working.waiting_wall_s == pytest.approx(60, abs=3)
+            waiting = [report for _, report in reader.reports if report.state == "running" and report.waiting_for]
+            assert all(report.busy == report.waiting_for for report in waiting)
+            assert len(waiting) >= 57
+            silent = await reader.until(lambda report: not report.busy and report.waiting_wall_s > 5)
+            assert (silent.state, silent.waiting_for) == ("running", ("a",))
             clock.cancel()
             reading.cancel()
 
-    quickly(main())
+    with capture_logs() as logs:
+        quickly(main())
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["run stalled"]
 
 
-def test_an_idle_run_is_reported_all_the_same() -> None:
-    """Every few seconds: at 1x with an hour between two events, and while it is paused; and not all the time."""
+def test_an_idle_run_is_reported_too() -> None:
+    """Reports appear every few seconds, at 1x with an hour between events and while paused, but not continuously."""
 
     async def main() -> None:
         broker, reader = MemoryBroker(), Reader()
@@ -164,7 +171,7 @@ def test_a_clock_that_disappears_is_reported_as_gone() -> None:
 
 
 def test_a_clock_that_is_interrupted_leaves_no_report() -> None:
-    """Neither `running`, nor a last will."""
+    """Neither `running` nor a last will remains."""
 
     async def main() -> None:
         broker = MemoryBroker()

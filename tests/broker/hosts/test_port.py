@@ -1,4 +1,4 @@
-"""What comes from outside a run: it is taken in a second of its own, journaled, and can be given again."""
+"""Input from outside a run is delivered in a new second, journaled, and can be replayed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import looptime
 from broker.clock.clock import Clock, ClockSettings
 from broker.clock.pacing import Moment, Pace
 from broker.hosts.agent import Agent, Instruction
+from broker.hosts.external_port import Incoming
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal
-from broker.hosts.port import Incoming
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping
@@ -22,7 +22,7 @@ PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
 
 
 class Ear(Agent[Ping]):
-    """Writes down what it hears from outside, and answers."""
+    """Records input from outside, and answers."""
 
     def __init__(self, heard: list[tuple[int, int]]) -> None:
         super().__init__("ear")
@@ -106,8 +106,8 @@ def run(
     return moments
 
 
-def test_what_comes_from_outside_is_taken_in_the_second_that_the_pace_has_reached() -> None:
-    """Two things of one second come together, in their order; the answer leaves in the same round."""
+def test_input_from_outside_is_delivered_in_the_second_that_the_pace_has_reached() -> None:
+    """Two inputs of one second are delivered in order; the answer leaves in the same round."""
     heard: list[tuple[int, int]] = []
     port = Outside()
     moments = run(port, heard, (3.25, 7), (3.5, 8), (3.75, 9))
@@ -116,8 +116,8 @@ def test_what_comes_from_outside_is_taken_in_the_second_that_the_pace_has_reache
     assert [(m.time_s, m.round) for m in moments[:3]] == [(1_000, 0), (1_003, 0), (1_004, 0)]
 
 
-def test_the_same_things_at_the_same_seconds_make_the_same_rounds() -> None:
-    """What is recorded by the second is enough to repeat a run without the world outside."""
+def test_the_same_input_at_the_same_seconds_makes_the_same_rounds() -> None:
+    """A record by seconds suffices to repeat a run without the outside world."""
     heard: list[tuple[int, int]] = []
     moments = run(Outside(), heard, (3.25, 7), (3.5, 8), (3.75, 9))
     again: list[tuple[int, int]] = []
@@ -125,8 +125,8 @@ def test_the_same_things_at_the_same_seconds_make_the_same_rounds() -> None:
     assert again == heard
 
 
-def test_a_host_that_comes_back_remembers_what_came_from_outside(tmp_path: Path) -> None:
-    """Its journal gives it again; what the agents told the outside then is not carried out a second time."""
+def test_a_restarted_host_remembers_input_from_outside(tmp_path: Path) -> None:
+    """Its journal replays the input; instructions of the agents are not carried out again."""
     heard: list[tuple[int, int]] = []
     run(Outside(), heard, (3.25, 7), journal=tmp_path / "journal")
     port = Outside()

@@ -1,4 +1,4 @@
-"""A host that is alone runs the rounds of its own agents by itself, answers once, and comes back from a crash."""
+"""A host that runs alone runs the rounds of its own agents without grants, answers once, and resumes after a crash."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def host_with(observer: CrashAt, journal: HostJournal | None = None) -> Host:
 
 
 async def admit(bus: Bus, host: Host) -> list[Delivery]:
-    """Put a host's process into the roster; return what it says then."""
+    """Admit a host's process to the roster; return what it publishes then."""
     members = {"a": Member(session=host.session, agents=("asker", "echo"))}
     await bus.publish(topics.roster(RUN), Roster(hosts=members), retain=True)
     return await heard(bus)
 
 
 def answers_in(deliveries: list[Delivery]) -> list[Done]:
-    """Return the answers among what was heard, without signs of life."""
+    """Return the answers among the received messages, without signs of life."""
     dones = [delivery.read(Done) for delivery in deliveries if delivery.topic == topics.done(RUN, "a")]
     return [done for done in dones if not done.busy]
 
@@ -69,7 +69,7 @@ def grant(step: int, *, alone: bool = True) -> Grant:
 
 
 def test_a_host_that_is_alone_answers_once_for_all_rounds_of_its_agents() -> None:
-    """Whoever watches gets all messages in a batch; one that is not alone answers for each round."""
+    """Watchers receive all messages in one batch; a host that is not alone answers for each round."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -97,7 +97,7 @@ def test_a_host_that_is_alone_answers_once_for_all_rounds_of_its_agents() -> Non
 
 
 def test_a_host_that_crashed_while_it_was_alone_answers_for_the_rounds_in_its_journal(tmp_path: Path) -> None:
-    """The clock goes on from there: none of the rounds runs twice, and no message is lost."""
+    """The clock continues from there: no round runs twice, and no message is lost."""
 
     async def main() -> None:
         broker = MemoryBroker()

@@ -1,4 +1,4 @@
-"""Which process speaks for a host: one at a time, that knows all the host knew, in this run and no other."""
+"""Which process represents a host: only one at a time, with the host's complete state, in this run only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def answered(session: str, step: int, next_s: int | None = None, **more: Any) ->
 
 
 async def heard(bus: Bus, wall_s: float = 0.3) -> list[Delivery]:
-    """Return what comes in until nothing has come for a while."""
+    """Return the messages that arrive until none has arrived for a while."""
     found: list[Delivery] = []
     while True:
         try:
@@ -96,8 +96,8 @@ async def clock_for_a() -> AsyncIterator[Run]:
         await asyncio.wait([running])
 
 
-def test_an_answer_of_another_process_or_run_counts_for_nothing() -> None:
-    """Word for word what a household said in an earlier run: it is dropped, and told with its topic, so with a name."""
+def test_answers_of_another_process_or_run_are_dropped() -> None:
+    """A literal replay of a household's answers in an earlier run is dropped and logged with its topic."""
 
     async def main() -> None:
         async with clock_for_a() as run:
@@ -114,8 +114,8 @@ def test_an_answer_of_another_process_or_run_counts_for_nothing() -> None:
     quickly(main())
 
 
-def test_a_message_of_another_process_or_run_counts_for_nothing() -> None:
-    """The receiver goes by the roster: who speaks now, not who spoke once."""
+def test_messages_of_another_process_or_run_are_dropped() -> None:
+    """The receiver accepts only the session in the present roster."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -176,7 +176,7 @@ def test_a_second_process_runs_no_round_of_its_host() -> None:
 
 
 def test_a_second_process_is_turned_away_when_the_first_one_shows_that_it_lives() -> None:
-    """It is asked by a roster that does not name it."""
+    """A roster that does not name the first process asks it for a sign of life."""
 
     async def main() -> None:
         async with clock_for_a() as run:
@@ -193,7 +193,7 @@ def test_a_second_process_is_turned_away_when_the_first_one_shows_that_it_lives(
     quickly(main())
 
 
-def test_a_process_whose_end_nobody_heard_of_gives_way_to_its_successor() -> None:
+def test_a_process_whose_last_will_was_lost_is_replaced() -> None:
     """A power cut takes a household and the broker, and with it the household's last will."""
 
     async def main() -> None:
@@ -210,8 +210,8 @@ def test_a_process_whose_end_nobody_heard_of_gives_way_to_its_successor() -> Non
 
 
 @pytest.mark.parametrize("ran", [-1, 0, 1, 2, 7, 201, 202])
-def test_a_process_that_cannot_go_on_from_where_its_host_was_is_turned_away(ran: int) -> None:
-    """Without its journal, or with half of it, it would say that there is nothing to do, and its jobs be forgotten."""
+def test_a_process_that_cannot_resume_from_its_hosts_last_step_is_refused(ran: int) -> None:
+    """Without its complete journal it would report that it has nothing to do, and forget its jobs."""
 
     async def main() -> None:
         async with clock_for_a() as run:
@@ -229,8 +229,8 @@ def test_a_process_that_cannot_go_on_from_where_its_host_was_is_turned_away(ran:
     quickly(main())
 
 
-def test_whoever_comes_back_without_its_journal_does_not_keep_the_run_waiting_for_ever() -> None:
-    """However often it comes: it counts as away, and the limit holds."""
+def test_a_process_without_its_journal_does_not_keep_the_run_waiting() -> None:
+    """However often it returns, its host counts as away, and the time limit applies."""
 
     async def main() -> None:
         async with clock_for_a() as run:
@@ -250,7 +250,7 @@ def test_whoever_comes_back_without_its_journal_does_not_keep_the_run_waiting_fo
 
 
 def test_hosts_leave_when_the_clock_gives_the_run_up() -> None:
-    """They are told why; and that a run has failed once keeps nobody from waiting for a clock that comes back."""
+    """They learn the reason; an earlier failure does not keep a host from waiting for a restarted clock."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -268,8 +268,8 @@ def test_hosts_leave_when_the_clock_gives_the_run_up() -> None:
     quickly(main())
 
 
-def test_the_clock_tells_why_it_gives_up() -> None:
-    """Whoever is there can leave then."""
+def test_the_clock_reports_why_it_gives_up() -> None:
+    """Present hosts can then leave."""
 
     async def main() -> None:
         async with clock_for_a() as run:
@@ -285,8 +285,8 @@ def test_the_clock_tells_why_it_gives_up() -> None:
     quickly(main())
 
 
-def test_a_household_keeps_a_limit_of_its_own_for_the_clock() -> None:
-    """It says whom it waits for, stays while the clock reports anything, and leaves when the limit is over."""
+def test_a_household_has_its_own_time_limit_for_the_clock() -> None:
+    """It logs that it waits, stays while the clock reports anything, and leaves at the limit."""
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -338,8 +338,8 @@ def test_a_household_says_for_whose_messages_it_waits() -> None:
     assert waits == [["b"]]
 
 
-def test_hosts_are_told_whether_the_run_may_be_resumed() -> None:
-    """A clock that gave up for now is started again; a supervisor then starts the household again too."""
+def test_hosts_learn_whether_the_run_may_be_resumed() -> None:
+    """If the clock may be restarted, a supervisor restarts the household too."""
 
     async def main() -> None:
         broker = MemoryBroker()

@@ -1,4 +1,4 @@
-"""What is dropped is told with who wrote it, and a flood of it in few lines."""
+"""Dropped messages are logged with their sender, and a flood of them in a few lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from broker.protocol.rejections import LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, Reje
 from tests.broker.hosts.test_sessions import quickly
 
 
-def test_a_flood_is_told_in_few_lines_that_count_it_all() -> None:
-    """The first ones in full, then a line a second, the last ones when the reader leaves; others are told as ever."""
+def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
+    """The first messages are logged in full, then a line per second.
+
+    The rest follow when the reader leaves; other senders are unaffected.
+    """
 
     async def main() -> None:
         rejected = RejectedMessages("clock")

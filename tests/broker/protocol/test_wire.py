@@ -1,4 +1,4 @@
-"""What travels: it comes in as it went out, and what is not quite right does not come in."""
+"""The wire format: payloads survive encoding, and faulty ones are rejected."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def test_what_is_not_quite_right_is_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"v": 3}', b"[" * 100_000])
-def test_what_is_no_message_is_refused(payload: bytes) -> None:
-    """By one error that a receiver can catch."""
+def test_payloads_that_are_no_message_are_rejected(payload: bytes) -> None:
+    """They raise a single error that a receiver can catch."""
     with pytest.raises(ValidationError):
         wire.Grant.model_validate_json(payload)
 
@@ -147,7 +147,7 @@ ROSTER: dict[str, Any] = {"v": 3, "hosts": {"a": {"session": "s", "agents": ["x"
 
 
 def nested(depth: int) -> dict[str, Any]:
-    """A mapping in a mapping, so many deep."""
+    """Return a mapping nested to a given depth."""
     return {"a": nested(depth - 1)} if depth else {}
 
 
@@ -218,7 +218,7 @@ def test_a_value_out_of_range_is_malformed(
 
 @given(st.binary(max_size=200) | MODELS.map(lambda model: model.encoded()))
 def test_bytes_become_a_model_or_are_malformed(payload: bytes) -> None:
-    """Whatever a payload contains, reading it has no third outcome."""
+    """Reading any payload has one of these two outcomes."""
     for model in wire.Wire.__subclasses__():
         with suppress(MalformedError):
             assert isinstance(decode(model, payload), model)

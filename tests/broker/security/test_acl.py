@@ -19,7 +19,7 @@ Who = Callable[[str, str], bool]
 
 
 def only(*logins: str) -> Who:
-    """Return that these may, whatever host it is about."""
+    """Return that only these logins may, for any host."""
     return lambda login, _host: login in logins
 
 
@@ -39,7 +39,7 @@ def watching(who: Who) -> Who:
 
 
 def recording(who: Who) -> Who:
-    """Return that these may, and the clock, which records what all say and removes what is left of it."""
+    """Return that these may, and the clock, which records all messages and removes leftovers."""
     return lambda login, host: who(login, host) or login == "clock"
 
 
@@ -84,13 +84,13 @@ def test_each_login_may_what_its_part_needs_and_no_more(login: str) -> None:
 
 
 def test_the_table_of_this_test_has_every_kind_of_topic() -> None:
-    """Who adds a topic says here who may what with it."""
+    """A new topic needs an entry here with its permissions."""
     kinds = {address.kind for topic_of, _, _ in TABLE if (address := topics.parse(topic_of("x"))) is not None}
     assert kinds == set(topics._LEVELS)
 
 
-def test_what_stands_before_the_first_user_grants_nothing() -> None:
-    """It would hold for clients without a login."""
+def test_lines_before_the_first_user_grant_nothing() -> None:
+    """They would apply to clients without a login."""
     text = acl_text([("a b", Rights(read=("x",), write=("y",)))])
     before, _, section = text.partition("user ")
     assert not [line for line in before.splitlines() if line and not line.startswith("#")]
@@ -102,8 +102,8 @@ def covers(filters: tuple[str, ...], topic: str) -> bool:
     return any(matches(topic_filter, topic) for topic_filter in filters)
 
 
-def test_a_device_writes_its_own_topics_only_and_its_household_those_that_it_is_told_on() -> None:
-    """Neither can pose as another device, nor as another household."""
+def test_a_device_writes_only_its_own_topics_and_its_household_those_it_reads() -> None:
+    """Neither can pose as another device or another household."""
     devices = [DeviceAccess("adler", "washer", ("tele/x/+",), ("cmnd/x/+",)), DeviceAccess("b/+#", "pump")]
     washer = rights_of("device.washer", HOUSES, CLOCK_HOSTS, devices)
     house = rights_of("adler", HOUSES, CLOCK_HOSTS, devices)

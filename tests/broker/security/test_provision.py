@@ -1,4 +1,4 @@
-"""What `write_guard` writes, and what it leaves as it is; with real files."""
+"""The files that `write_guard` writes and keeps; with real files."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_damaged_list_of_devices_is_not_taken_for_none(tmp_path: Path) -> None
         write_guard(tmp_path, Guard((), ("manager",)))
 
 
-def test_a_household_more_changes_nothing_for_the_others(tmp_path: Path) -> None:
-    """Only the lists of logins and rights grow."""
+def test_an_additional_household_changes_nothing_for_the_others(tmp_path: Path) -> None:
+    """Only the lists of logins and permissions grow."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",)))
     before = files_of(tmp_path)
     assert write_guard(tmp_path, Guard(("celik",), ("manager",))).new_logins == ("celik",)
@@ -64,7 +64,7 @@ def test_a_household_more_changes_nothing_for_the_others(tmp_path: Path) -> None
 
 
 def test_a_login_that_is_removed_has_no_rights_any_more(tmp_path: Path) -> None:
-    """Whoever removes a login's folder and writes again shuts it out."""
+    """Removing a login's folder and writing again revokes it."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",)))
     shutil.rmtree(login_folder(tmp_path, "brandt"))
     write_guard(tmp_path, Guard((), ("manager",)))
@@ -95,7 +95,7 @@ def test_a_password_stands_nowhere_but_in_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("mosquitto_passwd") is None, reason="mosquitto_passwd is not installed")
 def test_the_hashes_are_mosquittos(tmp_path: Path) -> None:
-    """What its own tool writes is recognised here, by the same arithmetic that writes ours."""
+    """Hashes of Mosquitto's own tool are recognized by the arithmetic that writes ours."""
     file = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(file), "adler", "a secret"], check=True, capture_output=True)  # noqa: S603, S607 - found by its name
     line = file.read_text().strip()
@@ -104,8 +104,8 @@ def test_the_hashes_are_mosquittos(tmp_path: Path) -> None:
     assert not is_line_of(line, "brandt", "a secret")
 
 
-def test_certificates_that_end_soon_are_made_anew(tmp_path: Path) -> None:
-    """A deployment that writes its guard at each start never runs out."""
+def test_certificates_that_expire_soon_are_renewed(tmp_path: Path) -> None:
+    """A deployment that writes its guard at each start never has an expired certificate."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",), days=20))
     password = (tmp_path / "logins" / "adler" / "password").read_bytes()
     written = write_guard(tmp_path, Guard((), ("manager",), days=400))
@@ -128,7 +128,7 @@ def test_a_new_name_makes_a_new_certificate_for_all_names(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("missing", ["ca.key", "ca.crt", "."])
 def test_an_authority_is_never_replaced_unasked(tmp_path: Path, missing: str) -> None:
-    """All clients would have to get a new one."""
+    """Replacing it would require new certificates for all clients."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",)))
     gone = tmp_path / "authority" / missing
     shutil.rmtree(gone) if missing == "." else gone.unlink()
@@ -139,7 +139,7 @@ def test_an_authority_is_never_replaced_unasked(tmp_path: Path, missing: str) ->
 
 
 def test_certificates_stay_required(tmp_path: Path) -> None:
-    """Who adds a household does not open the broker to passwords."""
+    """Adding a household does not open the broker to passwords."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",), client_certificates=True))
     assert write_guard(tmp_path, Guard(("celik",), ("manager",))).client_certificates
     for file in ("mosquitto.conf", "mosquitto-host.conf"):
@@ -148,7 +148,7 @@ def test_certificates_stay_required(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["watcher", "operator", "clock", "manager"])
 def test_names_of_services_are_no_households(tmp_path: Path, name: str) -> None:
-    """One of them would share a login with it."""
+    """A household of that name would share a login with the service."""
     with pytest.raises(GuardError, match=f"household cannot have the id '{name}'"):
         write_guard(tmp_path / "guard", Guard((name,), ("manager",)))
     assert not (tmp_path / "guard").exists()
@@ -158,7 +158,7 @@ def test_names_of_services_are_no_households(tmp_path: Path, name: str) -> None:
     "house", ["..", ".", "../../x", "a/b", "ü", "+", "#", ".hidden", "a:b", "%", "a b", "con", "a.", "ü" * 200]
 )
 def test_any_id_has_a_folder_and_a_login(tmp_path: Path, house: str) -> None:
-    """None leads out of the folder or into that of another; the next writing finds it again."""
+    """No id leads out of the folder or into another's; the next writing finds it again."""
     guard = tmp_path / "guard"
     write_guard(guard, Guard((house, "a"), ("manager",)))
     assert set(write_guard(guard, Guard((), ("manager",))).logins) == {"clock", "watcher", "operator", house, "a"}
@@ -168,7 +168,7 @@ def test_any_id_has_a_folder_and_a_login(tmp_path: Path, house: str) -> None:
 
 
 def test_ids_too_long_for_a_certificate_log_in_by_password(tmp_path: Path) -> None:
-    """They are told so where certificates are wanted."""
+    """With certificates, they are refused with an error."""
     long = "ü" * 20
     write_guard(tmp_path / "one", Guard((long,), ("manager",)))
     with pytest.raises(GuardError, match="120 characters; a certificate's name has at most 64"):
@@ -176,14 +176,14 @@ def test_ids_too_long_for_a_certificate_log_in_by_password(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "mqtts://broker", "broker:8883", "a..b"])
-def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
-    """A certificate for them would help nobody."""
+def test_invalid_names_are_refused(tmp_path: Path, name: str) -> None:
+    """A certificate for such a name would be useless."""
     with pytest.raises(GuardError, match="neither a host name nor an IP address"):
         write_guard(tmp_path, Guard(HOUSES, ("manager",), names=(name,)))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """No traceback."""
+    """The error has no traceback."""
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(GuardError, match="file"):

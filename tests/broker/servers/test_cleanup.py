@@ -1,4 +1,4 @@
-"""What runs have left at a broker: found, and removed where the login may."""
+"""Leftovers of runs at a broker are found, and removed if the login is permitted to."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def test_a_run_with_a_process_that_is_connected_is_alive() -> None:
     assert found["old"].state == "ended"
 
 
-async def test_a_login_that_may_not_remove_is_told(tmp_path: Path) -> None:
-    """A broker drops what it may not write without a word, so what is left is looked at."""
+async def test_a_login_without_permission_to_remove_gets_an_error(tmp_path: Path) -> None:
+    """A broker drops forbidden messages silently, so the result is verified."""
     passwords, acl = tmp_path / "passwords", tmp_path / "acl"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "reader", "x"], check=True)  # noqa: ASYNC221, S603, S607 - a moment
     acl.write_text("topic readwrite #\nuser reader\ntopic read #\n", encoding="utf-8")

@@ -30,13 +30,13 @@ both_kinds = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logins of a test are nobody else's."""
+    """Give each test its own state folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @both_kinds
-async def test_a_client_without_the_login_gets_in_nowhere(kind: str) -> None:
-    """Without a login, with another password, with the password of another run; with the login it does."""
+async def test_a_client_without_the_login_is_refused(kind: str) -> None:
+    """It is refused without a login, and with the password of another run; with the login it connects."""
     async with choose_broker(kind) as other, choose_broker(kind) as chosen:
         url = chosen.url
         assert url.password
@@ -75,7 +75,7 @@ async def test_the_same_user_finds_the_login_in_a_file_of_theirs(kind: str) -> N
 
 
 def test_a_login_given_by_the_user_is_kept() -> None:
-    """As is a broker elsewhere, one with TLS, and one of which nothing is known."""
+    """So are URLs of remote brokers, TLS brokers and unknown brokers."""
     with kept_login(BrokerUrl("127.0.0.1", 1883, "ssmic", "p")):
         for url in (
             BrokerUrl("127.0.0.1", 1883, "ann", "x"),
@@ -97,8 +97,8 @@ def test_a_login_given_by_the_user_is_kept() -> None:
         pytest.param("[" * 5000, id="deep"),
     ],
 )
-def test_a_file_that_is_none_of_ours_is_ignored(content: str) -> None:
-    """Whatever is in it; so is one that others can write, and one of a process that has ended."""
+def test_foreign_files_are_ignored(content: str) -> None:
+    """So are files that others can write, and files of processes that have ended."""
     logins_folder().mkdir(parents=True)
     file = logins_folder() / "1883.json"
     file.write_text(content)
@@ -118,7 +118,7 @@ def test_a_file_that_is_none_of_ours_is_ignored(content: str) -> None:
 async def test_a_folder_that_cannot_be_written_stops_no_run(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a second terminal does not find the login."""
+    """A second terminal just does not find the login."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     async with choose_broker(kind) as chosen, chosen.broker.connect("host"):

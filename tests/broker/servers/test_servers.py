@@ -33,14 +33,14 @@ both_kinds = pytest.mark.parametrize(
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on a port of the loopback."""
+    """Return whether a server listens on a port of the loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @both_kinds
-async def test_a_broker_is_there_for_the_time_of_its_context(start: Start) -> None:
-    """On the port that was asked for; it accepts connections from the first moment, and none afterwards."""
+async def test_a_broker_runs_for_the_duration_of_its_context(start: Start) -> None:
+    """It accepts connections on the given port from the first moment, and none afterwards."""
     port = free_port()
     async with start(port=port) as running:
         assert running.url.port == port
@@ -52,8 +52,8 @@ async def test_a_broker_is_there_for_the_time_of_its_context(start: Start) -> No
 
 
 @both_kinds
-async def test_a_broker_is_gone_after_an_exception(start: Start) -> None:
-    """Whatever happens inside."""
+async def test_a_broker_stops_after_an_exception(start: Start) -> None:
+    """This holds for any exception inside the context."""
     port = free_port()
     with pytest.raises(ZeroDivisionError):
         async with start(port=port):
@@ -62,8 +62,8 @@ async def test_a_broker_is_gone_after_an_exception(start: Start) -> None:
 
 
 @both_kinds
-async def test_a_broker_is_gone_after_a_cancellation(start: Start) -> None:
-    """And the cancellation arrives."""
+async def test_a_broker_stops_after_a_cancellation(start: Start) -> None:
+    """The cancellation is passed on."""
     port = free_port()
     there = asyncio.Event()
 
@@ -81,7 +81,7 @@ async def test_a_broker_is_gone_after_a_cancellation(start: Start) -> None:
 
 
 @both_kinds
-async def test_a_broker_is_gone_with_clients_still_there(start: Start) -> None:
+async def test_a_broker_stops_with_clients_connected(start: Start) -> None:
     """It does not wait for them."""
     async with start() as running, MqttBroker(running.url, lost_after_wall_s=2.0).connect("host") as host:
         await host.subscribe("a")
@@ -125,7 +125,7 @@ async def test_a_mosquitto_that_does_not_start() -> None:
 @needs_mosquitto
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 async def test_a_mosquitto_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    """Also when that one is killed."""
+    """This also holds if that process is killed."""
     program = (
         "import asyncio\n"
         "from broker.servers.mosquitto import managed_mosquitto\n"
@@ -185,13 +185,13 @@ async def test_nothing_chosen_and_mosquitto_not_installed(monkeypatch: pytest.Mo
 
 @needs_mosquitto
 async def test_nothing_chosen_and_mosquitto_installed() -> None:
-    """It is Mosquitto, and its version is shown."""
+    """Mosquitto is used, and its version is shown."""
     async with choose_broker() as chosen, chosen.broker.connect("host"):
         assert chosen.description.startswith("Mosquitto 2.")
 
 
 async def test_a_broker_of_the_users_own() -> None:
-    """Reached by what other processes get too; its password is not in what is shown."""
+    """It is reached by the URL that other processes get too; the displayed URL has no password."""
     async with embedded_broker() as running:
         wanted = f"mqtt://house:s3cret@127.0.0.1:{running.url.port}"
         async with choose_broker(wanted) as chosen, chosen.broker.connect("host"):
@@ -199,8 +199,8 @@ async def test_a_broker_of_the_users_own() -> None:
             assert chosen.description == f"mqtt://house@127.0.0.1:{running.url.port}"
 
 
-async def test_what_is_no_broker() -> None:
-    """Neither a kind nor a URL."""
+async def test_an_invalid_broker_is_refused() -> None:
+    """It is neither a kind of broker nor a URL."""
     with pytest.raises(BrokerUrlError, match="'rabbit'"):
         async with choose_broker("rabbit"):
             pass

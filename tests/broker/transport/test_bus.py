@@ -1,4 +1,4 @@
-"""What every bus does, whatever is beneath: one suite for the memory broker, Mosquitto and the embedded broker."""
+"""Common behaviour of every bus: one suite for the memory broker, Mosquitto and the embedded broker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
 
 
 async def read(bus: Bus, count: int) -> list[Delivery]:
-    """Read so many messages."""
+    """Read a number of messages."""
     found: list[Delivery] = []
     async with asyncio.timeout(PATIENCE_WALL_S):
         while len(found) < count:
@@ -90,7 +90,7 @@ async def test_a_client_receives_its_own_messages(broker: Broker) -> None:
 
 
 async def test_several_filters_at_once(broker: Broker) -> None:
-    """As a host subscribes; nothing is missed of any."""
+    """A host subscribes to several filters, and receives all messages of each."""
     async with broker.connect("reader") as reader:
         await reader.subscribe("a/+", "b", "c/#")
         for topic in ("a/1", "b", "c/d/e"):
@@ -114,7 +114,7 @@ async def test_a_retained_message_meets_a_late_subscriber(broker: Broker) -> Non
 
 
 async def test_an_empty_retained_message_clears(broker: Broker) -> None:
-    """Who subscribes afterwards finds nothing."""
+    """Later subscribers receive nothing."""
     async with broker.connect("writer") as writer, broker.connect("early") as early:
         await early.subscribe("hosts/1")
         await writer.publish("hosts/1", b"there", retain=True)
@@ -125,8 +125,8 @@ async def test_an_empty_retained_message_clears(broker: Broker) -> None:
             assert await read_until_fence(late, writer) == []
 
 
-async def test_what_is_retained_reaches_nobody_who_did_not_subscribe_to_it(broker: Broker) -> None:
-    """Also where another client subscribed to it before."""
+async def test_retained_messages_reach_only_their_subscribers(broker: Broker) -> None:
+    """This also holds if another client subscribed to them before."""
     async with broker.connect("writer") as writer, broker.connect("early") as early:
         await early.subscribe("ledger/+")
         await writer.publish("ledger/1", b"contract", retain=True)
@@ -137,7 +137,7 @@ async def test_what_is_retained_reaches_nobody_who_did_not_subscribe_to_it(broke
 
 @pytest.mark.parametrize("qos", [0, 1])
 async def test_three_thousand_messages_arrive_once_and_in_order(broker: Broker, qos: int) -> None:
-    """Sent as fast as it goes on two topics, read afterwards: no limit of any queue is in the way."""
+    """Sent at full speed on two topics and read afterwards, they exceed no queue's limit."""
     async with broker.connect("reader") as reader, broker.connect("writer") as writer:
         await reader.subscribe("a/+")
         for number in range(3000):
@@ -176,8 +176,8 @@ async def test_who_leaves_cleanly_leaves_no_will(broker: Broker) -> None:
         assert await read_until_fence(watcher, watcher) == []
 
 
-async def test_who_leaves_by_an_exception_leaves_a_will(broker: Broker) -> None:
-    """It is published and retained; the exception arrives unwrapped."""
+async def test_a_client_that_leaves_by_an_exception_leaves_a_will(broker: Broker) -> None:
+    """The will is published and retained; the exception is passed on unwrapped."""
     async with broker.connect("watcher") as watcher:
         await watcher.subscribe("hosts/+")
         with pytest.raises(ZeroDivisionError):
@@ -189,8 +189,8 @@ async def test_who_leaves_by_an_exception_leaves_a_will(broker: Broker) -> None:
             assert await read(late, 1) == [Delivery("hosts/1", b"gone", retain=True)]
 
 
-async def test_who_is_cancelled_leaves_a_will(broker: Broker) -> None:
-    """And the cancellation is not swallowed."""
+async def test_a_cancelled_client_leaves_a_will(broker: Broker) -> None:
+    """The cancellation is passed on."""
     inside = asyncio.Event()
 
     async def stay() -> None:
@@ -218,8 +218,8 @@ async def test_what_was_sent_before_leaving_arrives(broker: Broker) -> None:
         assert [int(delivery.payload) for delivery in await read(watcher, 500)] == list(range(500))
 
 
-async def test_what_is_no_topic_cannot_be_published_to(broker: Broker) -> None:
-    """It is refused at once; the connection stands."""
+async def test_publishing_to_an_invalid_topic_is_refused(broker: Broker) -> None:
+    """The error is immediate; the connection stays open."""
     async with broker.connect("host") as host:
         await host.subscribe("a")
         for topic in ("", "a/+", "#", "a\0b"):
@@ -229,8 +229,8 @@ async def test_what_is_no_topic_cannot_be_published_to(broker: Broker) -> None:
         await read(host, 1)
 
 
-async def test_what_is_no_filter_cannot_be_subscribed_to(broker: Broker) -> None:
-    """It is refused at once, and nothing else of the call is subscribed to."""
+async def test_subscribing_to_an_invalid_filter_is_refused(broker: Broker) -> None:
+    """The error is immediate, and no filter of the call is subscribed to."""
     async with broker.connect("host") as host:
         for topic_filter in ("", "a/#/b", "a+", "a/b#", "a\0b"):
             with pytest.raises(ValueError, match=r"not a topic filter|not a valid topic filter"):
@@ -239,8 +239,8 @@ async def test_what_is_no_filter_cannot_be_subscribed_to(broker: Broker) -> None
         assert await read_until_fence(host, host) == []
 
 
-async def test_qos_2_is_not_spoken(broker: Broker) -> None:
-    """Nothing needs it, and a microcontroller need not have it."""
+async def test_qos_2_is_not_supported(broker: Broker) -> None:
+    """No part needs it, and a microcontroller need not implement it."""
     async with broker.connect("host") as host:
         with pytest.raises(ValueError, match="QoS 2"):
             await host.publish("a", b"", qos=2)

@@ -1,4 +1,4 @@
-"""Which failures to connect pass, and that a client gets through them to a real broker."""
+"""Which connection failures are temporary, and that a client survives those to a real broker."""
 
 from __future__ import annotations
 
@@ -98,21 +98,21 @@ def test_a_failure_that_may_pass(error: Exception) -> None:
     ids=lambda value: repr(value)[:60],
 )
 def test_a_failure_that_is_final(error: Exception, url: BrokerUrl, reason: str) -> None:
-    """No waiting mends it, and the reason says what would."""
+    """Waiting does not help, and the reason says what does."""
     failure = classify(error, url)
     assert failure.is_final
     assert reason in failure.reason
 
 
 def test_the_cause_is_what_counts() -> None:
-    """The client library wraps it in an error of its own."""
+    """The client library wraps the cause in another error."""
     wrapped = MqttError("[Errno 111] Connection refused")
     wrapped.__context__ = ConnectionRefusedError(111, "Connection refused")
     assert classify(wrapped, URL).reason == "connection refused: no broker at broker:1883"
 
 
 def test_a_broker_that_serves_others_is_full() -> None:
-    """It is an MQTT broker, for it answers other connections of ours; the likely reason is said, and what to do."""
+    """It answers other connections of ours, so the error states the likely reason and the remedy."""
     alone = classify(NoAnswerError("closed"), URL).reason
     assert "is it an MQTT broker" in alone
     assert "max_connections" in alone
@@ -215,7 +215,7 @@ async def test_a_client_gets_through_a_flaky_link() -> None:
 
 @needs_mosquitto
 async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
-    """Nobody listens at first; the limit is not over yet."""
+    """The first connections are refused, within the time limit."""
     port = free_port()
 
     async def connect() -> None:
@@ -234,12 +234,12 @@ async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
 
 @pytest.mark.parametrize(("limit_wall_s", "answer_wall_s"), [(0.1, 1), (6, 1.5), (60, 10), (300, 10)])
 def test_a_broker_that_hangs_leaves_time_for_other_attempts(limit_wall_s: float, answer_wall_s: float) -> None:
-    """One attempt takes a part of the limit only."""
+    """A single attempt takes only a part of the time limit."""
     assert MqttBroker(URL, lost_after_wall_s=limit_wall_s).answer_wall_s == answer_wall_s
 
 
 async def test_the_limit_ends_the_attempts() -> None:
-    """With the reason of the last one, and how long it was tried."""
+    """The error has the last reason, and how long it was tried."""
     url = f"mqtt://127.0.0.1:{free_port()}"
     with pytest.raises(
         BrokerAwayError, match=rf"{url}: connection refused: no broker at 127.0.0.1:\d+ \(tried for 0.3 s\)"
@@ -250,7 +250,7 @@ async def test_the_limit_ends_the_attempts() -> None:
 
 @needs_mosquitto
 async def test_a_wrong_login_fails_at_once(tmp_path: Path) -> None:
-    """Whatever the limit: the test would not end within it."""
+    """It fails regardless of the time limit, within which the test would not end."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
     extra_configuration = f"allow_anonymous false\npassword_file {passwords}\n"
@@ -279,7 +279,7 @@ async def test_something_that_is_no_broker_fails_at_once() -> None:
 
 @needs_mosquitto
 async def test_a_broker_with_a_limit_of_connections() -> None:
-    """It is told as full, not as no broker."""
+    """It is reported as full, not as missing."""
     async with managed_mosquitto(extra_configuration="max_connections 1\n") as running:
         broker = MqttBroker(running.url, lost_after_wall_s=2.0)
         async with broker.connect("first"):

@@ -1,8 +1,8 @@
-"""What cuts in a row have in common."""
+"""The common cause of repeated disconnections."""
 
 from __future__ import annotations
 
-from broker.transport.disconnects import (
+from broker.transport.disconnect_reasons import (
     PROMPT_WALL_S,
     SAME_DISCONNECTS,
     Disconnect,
@@ -18,7 +18,7 @@ def cut_after(topic: str, packet_bytes: int, wall_s: float = 0.0) -> Disconnect:
 
 
 def test_the_same_packet_again_and_again_is_the_reason() -> None:
-    """Not before it has happened often enough to be no accident."""
+    """It is blamed only after enough repetitions to exclude chance."""
     cuts = DisconnectHistory()
     found = [cuts.add(cut_after("inbox/a", 4_000)) for _ in range(SAME_DISCONNECTS)]
     assert found[:-1] == [None] * (SAME_DISCONNECTS - 1)
@@ -33,7 +33,7 @@ def test_different_packets_are_an_accident_of_the_network() -> None:
 
 
 def test_a_packet_that_has_passed_is_not_the_reason() -> None:
-    """One as large was sent long before a connection ended."""
+    """A packet of that size was sent long before a disconnection."""
     cuts = DisconnectHistory()
     cuts.add(cut_after("inbox/a", 4_000, PROMPT_WALL_S + 1))
     assert not any(cuts.add(cut_after("inbox/a", 4_000)) for _ in range(3 * SAME_DISCONNECTS))
@@ -46,6 +46,6 @@ def test_small_packets_are_not_refused_for_their_size() -> None:
 
 
 def test_connections_over_which_nothing_was_sent() -> None:
-    """They say nothing of packets."""
+    """They are no evidence about packets."""
     cuts = DisconnectHistory()
     assert not any(cuts.add(Disconnect(None, 100.0)) for _ in range(3 * SAME_DISCONNECTS))

@@ -85,7 +85,7 @@ def test_what_is_refused(text: str) -> None:
     ],
 )
 def test_a_password_is_never_shown(text: str) -> None:
-    """Neither by a URL that is understood nor by the refusal of one that is not."""
+    """It appears neither in a valid URL nor in the error about an invalid one."""
     try:
         url = parse_url(text)
     except BrokerUrlError as error:
@@ -97,6 +97,6 @@ def test_a_password_is_never_shown(text: str) -> None:
 
 
 def test_a_url_is_shown_as_it_is_written() -> None:
-    """Without the password, with the port."""
+    """It is shown without the password, with the port."""
     assert str(parse_url("mqtt://house:x@broker")) == "mqtt://house@broker:1883"
     assert str(parse_url("mqtts://[::1]")) == "mqtts://[::1]:8883"

@@ -13,7 +13,7 @@ NOTHING = AccessOptions()
 
 
 def test_the_environment_is_enough(tmp_path: Path) -> None:
-    """As a container has it."""
+    """Containers are configured this way."""
     file = tmp_path / "password"
     file.write_text("a secret\n", encoding="utf-8")
     access = access_to(
@@ -38,13 +38,13 @@ def test_options_count_more_than_the_url_and_that_more_than_the_environment(tmp_
 
 
 def test_a_user_in_the_url_takes_the_password_from_the_environment() -> None:
-    """So that no password need stand on the command line."""
+    """So the password need not be on the command line."""
     access = access_to("mqtt://adler@broker", NOTHING, {"SSMIC_PASSWORD": "x"})
     assert (access.url.user, access.url.password) == ("adler", "x")
 
 
 def test_certificates_in_the_environment_are_for_tls_only() -> None:
-    """A broker without TLS can be reached all the same; asked for by name it is a mistake."""
+    """A broker without TLS is still reached; a certificate given as an option is then an error."""
     access = access_to("mqtt://broker", NOTHING, {"SSMIC_CA_FILE": "/ca"})
     assert access.tls.ca_file is None
     with pytest.raises(BrokerUrlError, match="--ca-file: goes with an mqtts:// URL"):
@@ -62,10 +62,10 @@ def test_certificates_in_the_environment_are_for_tls_only() -> None:
         ("http://a:secret@b", NOTHING, {}, "expected mqtt://"),
     ],
 )
-def test_contradictions_are_told_and_no_password_is(
+def test_contradictions_are_reported_without_a_password(
     url: str, options: AccessOptions, environment: dict[str, str], complaint: str
 ) -> None:
-    """What is wrong, and where to put it right."""
+    """The error states the problem and where to correct it."""
     with pytest.raises(BrokerUrlError, match=complaint) as caught:
         access_to(url, options, environment)
     assert "secret" not in str(caught.value)

@@ -19,7 +19,7 @@ FILTERS = (
 def test_a_lookup_finds_the_clients_whose_filters_cover_the_topic(
     subscriptions: list[tuple[int, str]], topic: str, leaving: int
 ) -> None:
-    """Each client once, also after one has left."""
+    """Each client is found once, also after another one has left."""
     subscribed: Subscriptions[int] = Subscriptions()
     for client, topic_filter in subscriptions:
         check_filter(topic_filter)

@@ -26,7 +26,7 @@ async def test_a_dropped_client_leaves_its_will_and_meets_an_error() -> None:
 
 
 async def test_an_interrupted_client_comes_back_with_its_subscriptions() -> None:
-    """What it had not read is lost, and it is told so."""
+    """Unread messages are lost, and the client is informed."""
     broker = MemoryBroker()
     async with broker.connect("house") as house:
         await house.subscribe("a")
@@ -37,8 +37,8 @@ async def test_an_interrupted_client_comes_back_with_its_subscriptions() -> None
         assert await anext(house.messages()) == Delivery("a", b"kept", retain=False)
 
 
-async def test_a_client_that_does_not_read_is_put_out_and_named() -> None:
-    """Its queue has a bound; the others go on."""
+async def test_a_client_that_does_not_read_is_disconnected_and_named() -> None:
+    """Its queue is bounded; the others continue."""
     broker = MemoryBroker(queue_limit=2)
     async with broker.connect("slow") as slow, broker.connect("fast") as fast:
         await slow.subscribe("a")
@@ -52,8 +52,8 @@ async def test_a_client_that_does_not_read_is_put_out_and_named() -> None:
         assert (await anext(fast.messages())) == Delivery("a", b"still here", retain=False)
 
 
-async def test_a_second_client_of_the_same_id_puts_the_first_one_out() -> None:
-    """As every MQTT broker does."""
+async def test_a_second_client_of_the_same_id_disconnects_the_first_one() -> None:
+    """Every MQTT broker does this."""
     broker = MemoryBroker()
     async with broker.connect("house") as first, broker.connect("house") as second:
         with pytest.raises(BrokerLostError, match="another client"):

@@ -1,4 +1,4 @@
-"""What happens to a bus when the broker or the link does not do its part; with a real Mosquitto."""
+"""A bus whose broker or link misbehaves; with a real Mosquitto."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def kill(running: RunningBroker) -> None:
 
 
 async def test_a_killed_broker_comes_back() -> None:
-    """Subscriptions stand again, the reader is told, and QoS 1 messages sent meanwhile arrive, in order."""
+    """Subscriptions are restored, the reader is informed, and QoS 1 messages sent meanwhile arrive in order."""
     port = free_port()
     async with managed_mosquitto(port=port) as first, MqttBroker(first.url).connect("host") as host:
         await host.subscribe("a/+")
@@ -66,7 +66,7 @@ async def test_a_killed_broker_comes_back() -> None:
 
 
 async def test_many_messages_through_a_restart_arrive_in_order() -> None:
-    """All of QoS 1: some confirmed before, some under way, some not yet sent."""
+    """All have QoS 1: some are confirmed before the restart, some are in flight, some not yet sent."""
     port = free_port()
     async with managed_mosquitto(port=port) as first, MqttBroker(first.url).connect("host") as host:
         await host.subscribe("a")
@@ -94,7 +94,7 @@ async def test_many_messages_through_a_restart_arrive_in_order() -> None:
 
 
 async def test_a_broker_lost_for_good_ends_readers_and_publishers() -> None:
-    """Who waits on the bus learns of it, with the limit and the address."""
+    """They get an error with the time limit and the address."""
     async with managed_mosquitto() as running:
         broker = MqttBroker(running.url, lost_after_wall_s=2.0)
         async with broker.connect("host") as host:
@@ -128,7 +128,7 @@ async def publish_for_ever(bus: Bus) -> None:
 
 
 async def test_a_publisher_that_waits_can_be_cancelled() -> None:
-    """While the broker is away."""
+    """The broker is away."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("host") as host:
         await host.subscribe("a")
         kill(running)
@@ -155,7 +155,7 @@ async def test_a_silent_link_is_noticed() -> None:
 
 
 async def test_a_slow_broker_makes_publishers_wait() -> None:
-    """What a bus holds for it is bounded; nothing is lost, and all goes out before the goodbye."""
+    """The bus holds a bounded amount; nothing is lost, and everything is sent before the disconnection."""
     published = 0
 
     async def publish(broker: MqttBroker) -> None:
@@ -192,7 +192,7 @@ async def test_a_slow_broker_makes_publishers_wait() -> None:
 
 
 async def test_two_clients_of_one_id_do_not_storm() -> None:
-    """They put each other out, with a back-off that grows; one that leaves ends it."""
+    """They disconnect each other with a growing back-off, until one leaves."""
     async with managed_mosquitto() as running:
         broker = MqttBroker(running.url)
         async with broker.connect("house") as first:
@@ -209,7 +209,7 @@ async def test_two_clients_of_one_id_do_not_storm() -> None:
 
 
 async def test_an_oversized_payload_is_counted() -> None:
-    """And logged with its topic, its size and who received it."""
+    """It is logged with its topic, its size and its receiver."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("host") as host:
         await host.subscribe("a")
         with capture_logs() as logs:
@@ -220,8 +220,8 @@ async def test_an_oversized_payload_is_counted() -> None:
         assert [(log["topic"], log["bytes"], log["client"]) for log in logs] == [("a", MAX_PAYLOAD_BYTES + 1, "host")]
 
 
-async def test_nobody_there() -> None:
-    """The message says where."""
+async def test_no_broker_is_listening() -> None:
+    """The message names the address."""
     port = free_port()
     with pytest.raises(
         BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: connection refused: no broker at 127.0.0.1:{port}"
@@ -261,8 +261,8 @@ async def listening(
             await asyncio.wait(conversations)
 
 
-async def test_something_else_listens_there() -> None:
-    """It closes the connection, and we do not wait for more."""
+async def test_another_kind_of_server_is_listening() -> None:
+    """It closes the connection, and the client does not wait for more."""
 
     async def close(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"host")
@@ -274,7 +274,7 @@ async def test_something_else_listens_there() -> None:
 
 
 async def test_connecting_can_be_cancelled() -> None:
-    """While the other side says nothing; the socket is closed, or this would wait for ever."""
+    """The other side is silent; the socket is closed, or the test would wait forever."""
 
     async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -327,7 +327,7 @@ async def test_a_refused_login(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 async def test_the_will_of_a_client_whose_broker_came_back(tmp_path: Path) -> None:
-    """It stands again with the connection."""
+    """The new connection has the will, too."""
 
     async def fail_after_a_restart(first: RunningBroker, watcher_broker: MqttBroker) -> None:
         async with MqttBroker(first.url).connect("host", Will("hosts/1", b"gone")) as host:
@@ -347,7 +347,7 @@ async def test_the_will_of_a_client_whose_broker_came_back(tmp_path: Path) -> No
 
 
 async def test_a_subscription_that_the_broker_refuses() -> None:
-    """The message names the filter; a broker's rules differ, so this one speaks only two packets."""
+    """The message names the filter; brokers differ, so the test's broker implements only two packets."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"host")
@@ -371,8 +371,11 @@ async def test_the_link_does_not_wait_to_fill_packets() -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
-async def test_who_is_cancelled_while_it_logs_in_ends() -> None:
-    """Also when the broker's answer comes at the same moment, which Python 3.11's `wait_for` takes for the outcome."""
+async def test_a_client_cancelled_while_it_logs_in_ends() -> None:
+    """This holds even if the broker answers at the same moment.
+
+    Python 3.11's `wait_for` would take that answer for the outcome.
+    """
     async with managed_mosquitto(extra_configuration="allow_anonymous false\n") as running:
         broker = MqttBroker(running.url)
 
@@ -390,8 +393,8 @@ async def test_who_is_cancelled_while_it_logs_in_ends() -> None:
             asked.clear()
 
 
-async def test_who_is_cancelled_while_it_subscribes_ends() -> None:
-    """Also when the broker's answer comes at the same moment; else a run that fails would wait for it for ever."""
+async def test_a_client_cancelled_while_it_subscribes_ends() -> None:
+    """This holds even if the broker's answer arrives at the same moment; otherwise a failing run would wait forever."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("host") as bus:
         is_over = False
 
@@ -407,8 +410,8 @@ async def test_who_is_cancelled_while_it_subscribes_ends() -> None:
             assert done, "it goes on subscribing"
 
 
-async def test_a_login_refused_on_reconnection_is_told_and_read_again(tmp_path: Path) -> None:
-    """The broker has a new password; once the file has it too, the connection is made."""
+async def test_a_login_refused_on_reconnection_is_logged_and_read_again(tmp_path: Path) -> None:
+    """Once the file contains the broker's new password, the client connects."""
     port = free_port()
     secret = tmp_path / "password"
     secret.write_text("old")
@@ -443,7 +446,7 @@ async def test_a_login_refused_on_reconnection_is_told_and_read_again(tmp_path: 
 
 
 async def test_a_publisher_that_waits_for_room_gives_up_a_broken_connection() -> None:
-    """It does not spin on the connection that ended, deaf to signals (attack 7); it reconnects, or says it is lost."""
+    """It does not spin on the closed connection, deaf to signals (attack 7); it reconnects, or reports it lost."""
     with pytest.raises(BrokerLostError):  # noqa: PT012 - the connection is lost within
         async with (
             managed_mosquitto() as running,

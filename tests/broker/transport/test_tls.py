@@ -112,7 +112,7 @@ async def test_a_broker_whose_authority_is_trusted(tmp_path: Path) -> None:
 
 
 async def test_a_client_with_a_certificate(tmp_path: Path) -> None:
-    """Who has one comes in; who has none, or one that a stranger signed, is told."""
+    """A client with a certificate connects; one without, or with a foreign one, gets an error."""
     strangers = tmp_path / "strangers"
     strangers.mkdir()
     Authority.make(strangers, "stranger").sign("client")
@@ -135,7 +135,7 @@ async def test_a_certificate_that_is_refused_fails_at_once(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("case", ["system", "stranger", "address"])
 async def test_a_broker_that_is_not_trusted(tmp_path: Path, case: str) -> None:
-    """Signed by an authority that nobody knows, or for another address: no connection."""
+    """The client refuses a broker with a certificate of an unknown authority, or for another address."""
     strangers = tmp_path / "strangers"
     strangers.mkdir()
     Authority.make(strangers, "stranger")
@@ -150,7 +150,7 @@ async def test_a_broker_that_is_not_trusted(tmp_path: Path, case: str) -> None:
 
 
 async def test_one_side_without_tls(tmp_path: Path) -> None:
-    """Both ways round, the message says that it is about TLS or the missing answer."""
+    """In both directions the message mentions TLS or the missing answer."""
     async with tls_mosquitto(tmp_path) as url:
         with pytest.raises(BrokerUnreachableError, match="without an answer; is it an MQTT broker, and without TLS"):
             await connect(BrokerUrl(url.host, url.port), None)

@@ -1,4 +1,4 @@
-"""What `ssmic compose` writes: for the street the file in the repository, and for any other scenario as well."""
+"""The output of `ssmic compose`: for the street the file in the repository, and for other scenarios."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def services_of(text: str) -> dict[str, Any]:
 
 
 def test_the_file_in_the_repository_is_what_the_command_writes() -> None:
-    """Who changes one changes the other: `ssmic compose street > docker-compose.yml`."""
+    """To update it: `ssmic compose street > docker-compose.yml`."""
     assert (ROOT / "docker-compose.yml").read_text(encoding="utf-8") == compose("street")
 
 
 def test_every_service_calls_a_command_that_takes_its_arguments() -> None:
-    """As the command line itself reads them, with the environment that the container has."""
+    """The command line parses them with the container's environment."""
     for name, service in services_of(compose("street")).items():
         if service["image"] == "ssmic":
             environment = {key: str(value) for key, value in service.get("environment", {}).items()}
@@ -46,7 +46,7 @@ def test_every_service_calls_a_command_that_takes_its_arguments() -> None:
 
 
 def test_every_household_has_its_own_login_and_no_other() -> None:
-    """No two services but `guard`, which makes them, mount the same login or journal."""
+    """Only `guard`, which creates them, shares a mounted login or journal with another service."""
     services = services_of(compose("street"))
     assert sorted(name for name in services if name.startswith("house-")) == [
         f"house-{house}" for house in ("adler", "brandt", "celik", "dahl", "ebert", "fuchs")
@@ -87,7 +87,7 @@ def test_no_secret_stands_in_the_file() -> None:
     "ids", [["Adler", "adler", "ADLER"], ["a/b", "a b", "a:b"], ["ü", "$HOME", "..", "#"], ["clock", "x-", "1"]]
 )
 def test_any_ids_make_names_that_compose_takes(ids: list[str]) -> None:
-    """All different, and each household keeps its own id where it counts."""
+    """All names differ, and each household keeps its own id where it matters."""
     names = service_names(ids)
     assert len(set(names.values())) == len(ids)
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name) for name in names.values())
@@ -101,8 +101,8 @@ def test_any_ids_make_names_that_compose_takes(ids: list[str]) -> None:
         assert f"login-{name}:{folder}" in mounts
 
 
-def test_a_file_is_mounted_alone_where_it_stands_alone(tmp_path: Path) -> None:
-    """A container sees nothing else of the folder; a scenario that names other files needs the folder."""
+def test_only_a_scenarios_file_is_mounted_if_it_names_no_others(tmp_path: Path) -> None:
+    """The container sees nothing else of the folder; a scenario that names other files needs the folder."""
     alone = tmp_path / "my street.yaml"
     alone.write_text((ROOT / "scenarios" / "bundled" / "street.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     assert place_of(str(alone)) == ScenarioPlace("/scenario/my street.yaml", (alone, "/scenario/my street.yaml"))
@@ -117,7 +117,7 @@ def test_a_file_is_mounted_alone_where_it_stands_alone(tmp_path: Path) -> None:
 
 
 def test_machines_share_a_broker() -> None:
-    """One has broker and clock, another some households; each mounts what it needs from its own copy of the secrets."""
+    """One machine has broker and clock, another some households; each mounts files of its own copy of the secrets."""
     central = services_of(compose("street", "--secrets", "guard", "--central"))
     assert list(central) == ["broker", "clock", "watcher"]
     assert central["broker"]["ports"] == ["8883:8883"]
@@ -141,8 +141,8 @@ def test_machines_share_a_broker() -> None:
         (["street", "--broker", "mqtts://a:hidden@b", "--secrets", "x"], "must not contain a password"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments: list[str], complaint: str) -> None:
-    """With what is missing, and no password."""
+def test_contradictory_options_are_refused(arguments: list[str], complaint: str) -> None:
+    """The error states the missing part, and contains no password."""
     result = CliRunner().invoke(app, ["compose", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert complaint in result.stderr

@@ -53,7 +53,7 @@ tariff: {import_eur_per_kwh: 0.3, feed_in_eur_per_kwh: 0.08, neighbour_eur_per_k
 
 @dataclass
 class Device:
-    """A device on plain paho-mqtt: what it heard, and a way to wait for more."""
+    """A device on plain paho-mqtt: its received messages, and a way to wait for more."""
 
     client: mqtt.Client
     loop: asyncio.AbstractEventLoop
@@ -74,11 +74,11 @@ class Device:
         self.changed.set()
 
     def on(self, part: str) -> list[dict[str, Any]]:
-        """Return what was heard on a topic, by its last level, as JSON."""
+        """Return the messages received on a topic, by its last level, as JSON."""
         return [json.loads(payload) for topic, payload, _ in self.heard if topic.endswith(f"/{part}") and payload]
 
     async def until(self, condition: Callable[[], Any]) -> Any:
-        """Wait until something holds that depends on what was heard; return it."""
+        """Wait until a condition on the received messages holds; return its value."""
         async with asyncio.timeout(PATIENCE_WALL_S):
             while not (found := condition()):
                 self.changed.clear()

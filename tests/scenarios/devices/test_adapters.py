@@ -27,7 +27,7 @@ Say = Callable[..., None]
 
 @dataclass(frozen=True)
 class Plug:
-    """An emulated plug: what it says at power-on, when it is switched, and of its meter."""
+    """An emulated plug: its messages at power-on, on switching, and of its meter."""
 
     gateway: str
     filters: tuple[str, ...]
@@ -136,7 +136,7 @@ def zigbee() -> Plug:
 
 
 def generic() -> Plug:
-    """A plug that somebody made."""
+    """A home-made plug."""
 
     def hello(say: Say) -> None:
         say("my/plug/alive", "yes", retain=True)
@@ -240,10 +240,8 @@ PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
 @needs_mosquitto
 @pytest.mark.long
 @PLUGS
-async def test_a_plug_that_is_switched_by_hand_leaves_a_contract_that_says_so(
-    make: Callable[[], Plug], tmp_path: Path
-) -> None:
-    """On before its time, off in the middle, and on again: each is a state of the job, and nobody is commanded."""
+async def test_switching_a_plug_by_hand_is_recorded_in_its_contract(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """On before its time, off in the middle, and on again: each is a state of the job, and no command is sent."""
     async with plugged_in(make, tmp_path) as (run, device, plug):
         device.say(f"{WASHER}/request", {"id": "wash-1", "earliest_start": "in 10 h", "ready_by": "in 20 h"})
         await device.until(lambda: job_state(device) == "SCHEDULED")
@@ -265,8 +263,8 @@ async def test_a_plug_that_is_switched_by_hand_leaves_a_contract_that_says_so(
 @needs_mosquitto
 @pytest.mark.long
 @PLUGS
-async def test_a_plug_that_vanishes_leaves_a_contract_that_says_so(make: Callable[[], Plug], tmp_path: Path) -> None:
-    """It is waited for until its programme would have been over for a while."""
+async def test_a_plug_that_vanishes_is_recorded_in_its_contract(make: Callable[[], Plug], tmp_path: Path) -> None:
+    """The gateway waits for some time after the end of its programme."""
     async with plugged_in(make, tmp_path) as (run, device, plug):
         device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
         await device.until(lambda: job_state(device) == "EXECUTING")
@@ -284,7 +282,7 @@ async def test_a_plug_that_vanishes_leaves_a_contract_that_says_so(make: Callabl
 @pytest.mark.long
 @PLUGS
 async def test_a_dead_plug_is_commanded_three_times(make: Callable[[], Plug], tmp_path: Path) -> None:
-    """It is there, and answers nothing; its job is aborted and drew nothing."""
+    """It is online, but never answers; its job is aborted and drew nothing."""
     async with plugged_in(make, tmp_path, pace=600.0, is_dead=True) as (run, device, plug):
         device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
         await device.until(lambda: job_state(device) == "ABORTED")
@@ -373,7 +371,7 @@ INVERTERS = {
 @pytest.mark.long
 @pytest.mark.parametrize("gateway", INVERTERS)
 async def test_an_inverter_is_metered_over_the_restart_of_its_counter_at_midnight(gateway: str, tmp_path: Path) -> None:
-    """Power, and energy that goes on where the day's counter begins again."""
+    """It reports power, and the energy continues when the day's counter restarts."""
     reachable, power, counter = INVERTERS[gateway]
     text = STREET.replace("        predictions:\n", f"        gateway: {gateway}\n        predictions:\n")
     pv = f"ssmic/{RUN}/devices/pv"

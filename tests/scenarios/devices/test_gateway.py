@@ -36,7 +36,7 @@ async def run_washer(device: Device) -> None:
 
 
 def has_errors(device: Device, number: int) -> bool:
-    """Return whether so many errors came."""
+    """Return whether a number of errors have arrived."""
     return len(device.on("error")) >= number
 
 
@@ -46,8 +46,8 @@ def job_state(device: Device) -> str:
     return jobs[-1]["state"] if jobs else ""
 
 
-async def test_a_washer_asks_is_told_its_supplier_starts_and_ends(tmp_path: Path) -> None:
-    """Every state comes once, in order; the command comes at the contract's start, and what was measured is settled."""
+async def test_a_washer_requests_gets_a_supplier_starts_and_ends(tmp_path: Path) -> None:
+    """Every state occurs once, in order; the command comes at the contract's start, and measurements are settled."""
     async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
         ask(device)
         await run_washer(device)
@@ -76,8 +76,8 @@ _WASHER = ("- id: washer", "  type: consumer", "  load_profile: eco40", "  gatew
 
 
 @pytest.mark.long
-async def test_a_tariff_that_changes_changes_what_a_job_is_said_to_cost(tmp_path: Path) -> None:
-    """What its neighbour asks for energy from then on, as long as the job has not run."""
+async def test_a_changed_tariff_changes_the_price_of_a_job(tmp_path: Path) -> None:
+    """The neighbour's new price applies from then on, until the job has run."""
     washer = "".join(f"      {line}\n" for line in _WASHER)
     brandt = "  - id: brandt\n    devices:\n"
     text = STREET.replace(washer, "").replace(brandt, brandt + washer)
@@ -95,7 +95,7 @@ async def test_a_tariff_that_changes_changes_what_a_job_is_said_to_cost(tmp_path
 
 
 async def test_a_session_replays_to_the_same_ledger_and_to_the_same_recording(tmp_path: Path) -> None:
-    """Without the devices, on other hosts, from the results file and from a file of its own."""
+    """It replays without the devices, on other hosts, from the results file and from a separate file."""
     async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
         ask(device)
         await run_washer(device)
@@ -153,7 +153,7 @@ async def test_a_device_that_never_answers_is_commanded_three_times_and_the_cont
 
 @pytest.mark.long
 async def test_a_guest_joins_and_gives_its_place_to_another(tmp_path: Path) -> None:
-    """A device that is not in the scenario announces itself, with a profile of its own; a second one finds no room."""
+    """A device outside the scenario announces itself with its own profile; a second one finds no room."""
     fridge, oven = (f"ssmic/{RUN}/devices/{name}" for name in ("fridge", "oven"))
     profiles = {"cool": {"energy_wh": 100, "duration_s": 600}}
     async with session(tmp_path) as run, run.device(f"ssmic/{RUN}/devices/+/+") as device:
@@ -214,8 +214,8 @@ HOSTILE: list[tuple[str, Any, bool, str]] = [
 ]
 
 
-async def test_what_is_wrong_with_a_message_is_said_on_the_error_topic(tmp_path: Path) -> None:
-    """Each kind of nonsense is answered with what was expected, and nobody's contract changes."""
+async def test_problems_of_a_message_are_reported_on_the_error_topic(tmp_path: Path) -> None:
+    """Each kind of error states what was expected, and no contract changes."""
     async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
         device.say(f"{WASHER}/report", {"energy_wh": 1000})
         await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])

@@ -1,4 +1,4 @@
-"""What no message of a device can do, whatever it holds: each is understood, or refused with what was expected."""
+"""No message of a device can do harm: each is understood, or rejected with what was expected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.device_events import Forecasted, JobAsked, Reported
-from agents.meter import Meter
+from agents.gateway.meter import Meter
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
 from scenarios.devices.payloads import event_of
@@ -72,8 +72,8 @@ def payloads(keys: list[str]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", DEVICES)
-def test_an_adapter_reads_or_refuses_whatever_comes(name: str) -> None:
-    """No payload on any of its topics raises anything else, and no number is infinite or none."""
+def test_an_adapter_reads_or_rejects_any_payload(name: str) -> None:
+    """No payload on any of its topics raises another exception, and no number is infinite or NaN."""
     device, keys = DEVICES[name]
     adapter = adapter_for(device)
     adapter.on_connect()
@@ -138,7 +138,7 @@ def test_what_is_just_possible_is_taken() -> None:
 
 
 def test_a_meter_takes_no_reading_that_is_no_number() -> None:
-    """It would count no energy any more."""
+    """Otherwise it could not count energy any more."""
     meter = Meter()
     assert not meter.take(0, 5.0, 1000.0)
     for reading in (math.nan, math.inf, 1e300):
@@ -147,8 +147,8 @@ def test_a_meter_takes_no_reading_that_is_no_number() -> None:
     assert meter.energy_wh == 10.0
 
 
-def test_a_scan_passes_over_announcements_that_are_none() -> None:
-    """One that is whole is still found."""
+def test_a_scan_skips_invalid_announcements() -> None:
+    """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]
     wrong = [json.dumps({"t": "x", "id": "x", key: value}).encode() for key in keys for value in VALUES]
     listed = [b"[" + payload + b"]" for payload in wrong]

@@ -1,4 +1,4 @@
-"""A resource manager that speaks S2 (EN 50491-12-2) on our topics, with the messages of the s2-python library."""
+"""A resource manager that uses S2 (EN 50491-12-2) on our topics, with messages of the s2-python library."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ ONE = [sequence(element(60, 1))]
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_a_washer_and_a_roof_speak_s2_from_announcement_to_finished(tmp_path: Path) -> None:
-    """Definition, instruction for each container, status, measurement and forecast; and the session replays."""
+    """Definition, instruction for each container, status, measurement and forecast; the session replays."""
     async with session(tmp_path, S2_STREET, pace=60.0) as run, run.device(f"{WASHER}/#", f"{ROOF}/#") as device:
         now_s = int(device.on("state")[0]["time"]) if device.on("state") else NOW_S
 
@@ -259,7 +259,7 @@ def test_the_states_of_a_profiles_containers_are_the_state_of_its_job(
 
 
 def test_the_progress_of_a_sequence_is_a_duration_as_in_the_standard() -> None:
-    """In s2-python 0.11 it is a UUID; resource managers made with something else give milliseconds."""
+    """In s2-python 0.11 it is a UUID; other resource managers send milliseconds."""
     profile = definition(NOW_S, NOW_S + 7200, [sequence(element(60, 1))])
     content = wrapped(status(profile, "EXECUTING"))
     content["message"]["sequence_container_status"][0]["progress"] = 12_000
@@ -270,8 +270,8 @@ def test_the_progress_of_a_sequence_is_a_duration_as_in_the_standard() -> None:
         resource_manager().events_of("report", json.dumps(content).encode(), NOW_S)
 
 
-def test_what_is_consumed_is_positive_in_s2_and_what_is_produced_is_negative() -> None:
-    """Of a producer the production counts, and its consumption at night is no production."""
+def test_consumption_is_positive_and_production_negative_in_s2() -> None:
+    """Only a producer's production is used; its consumption at night is ignored."""
     assert understood("report", measured(1990)) == Reported(power_w=1990)
     assert understood("report", measured(-2800), "producer") == Reported(power_w=2800)
     assert understood("report", measured(3), "producer") == Reported(power_w=0)
@@ -293,7 +293,7 @@ def test_an_instruction_that_is_rejected_is_a_refused_command() -> None:
 
 
 def test_instructions_are_the_same_whenever_a_command_is_repeated() -> None:
-    """Their ids stay, each message has one of its own; a job of our own form has no instruction."""
+    """Their ids stay the same, and message ids differ; a job in our own form has no instruction."""
     asked = understood("request", definition(NOW_S, NOW_S + HOUR, ONE, ONE))
     assert isinstance(asked, JobAsked)
     start = DeviceCommand(command="start", device="d", job=asked.id, reference=asked.reference, time_s=NOW_S)
@@ -309,8 +309,8 @@ def test_instructions_are_the_same_whenever_a_command_is_repeated() -> None:
     assert not resource_manager().commands(start.model_copy(update={"reference": ""}))
 
 
-def test_a_profile_is_taken_back() -> None:
-    """By revoking its definition."""
+def test_a_profile_is_withdrawn() -> None:
+    """The device revokes its definition."""
     profile_id = uuid.uuid4()
     kind = RevokableObjects.PPBC_PowerProfileDefinition
     revoked = RevokeObject(message_id=uuid.uuid4(), object_type=kind, object_id=profile_id)
@@ -318,7 +318,7 @@ def test_a_profile_is_taken_back() -> None:
 
 
 def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
-    """As the scenario file has them."""
+    """They are printed as in the scenario file."""
     roles = {"d": RoleType.ENERGY_CONSUMER, "p": RoleType.ENERGY_PRODUCER}
     heard = {
         f"ssmic/r/devices/{name}/announce": json.dumps(wrapped(details(role, ControlType.NOT_CONTROLABLE))).encode()
@@ -329,7 +329,7 @@ def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
 
 
 def test_without_the_library_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an extra."""
+    """The library is an extra."""
     monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)
     with pytest.raises(MissingLibraryError, match=r"device 'd' speaks S2.*pip install 'ssmic\[s2\]'"):
         language_for(Gateway(id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter="s2"))
@@ -362,7 +362,7 @@ def test_a_message_that_no_device_can_mean_is_refused(part: str, message: Any, e
 
 
 def test_nonsense_in_a_message_is_refused() -> None:
-    """Whatever stands where a value is expected, nothing else is raised, and it says where."""
+    """Any wrong value is rejected with its place, and no other exception is raised."""
     reader = resource_manager()
     examples = [
         ("request", wrapped(definition(NOW_S, NOW_S + HOUR, ONE))),

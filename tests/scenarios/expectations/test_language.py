@@ -36,7 +36,7 @@ def value_of(name: Name) -> Value:
     ],
 )
 def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FBT001 - what comes out
-    """Units, arithmetic, and/or/not, and what is missing never holds."""
+    """Units, arithmetic, and/or/not work, and comparisons with a missing value fail."""
     assert compute(parse(text), value_of) is expected
 
 
@@ -56,7 +56,7 @@ def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FB
     ],
 )
 def test_a_mistake_is_explained(text: str, what: str) -> None:
-    """With the nearest name where there is one."""
+    """The error suggests the nearest name if there is one."""
     known = {"job": ["x"], "house": [], "producer": [], "algorithm": ["exact", "insertion"]}
 
     assert what in condition_problems(text, known)[0]
@@ -65,7 +65,7 @@ def test_a_mistake_is_explained(text: str, what: str) -> None:
 @settings(max_examples=60)
 @given(st.text(alphabet="jobs()<>=!+-*/.\"' 0123456789%andort:", max_size=40))
 def test_no_text_brings_the_reader_down(text: str) -> None:
-    """Whatever is written is read, or refused."""
+    """Any text is read or refused."""
     try:
         parse(text)
     except ConditionError as error:

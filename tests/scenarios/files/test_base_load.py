@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files.coverage import coverage_notes
 from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
+from scenarios.files.series.coverage import coverage_notes
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 
 FILE = """\
@@ -39,7 +39,7 @@ def hours_wh(load: str, folder: Path | None = None, hours: int = 3) -> list[floa
 
 
 def test_a_base_load_is_constant_points_steps_or_a_file(tmp_path: Path) -> None:
-    """In each of the forms that a producer's `actual` has, and constant; a table is read as elsewhere."""
+    """It has all forms of a producer's `actual`, and a constant; tables are read as elsewhere."""
     table = "time,light,fridge (W)\n2026-06-21 00:00,1,120\n2026-06-21 01:00,1,180\n2026-06-21 02:00,1,90\n"
     (tmp_path / "meter.csv").write_text(table, encoding="utf-8")
 
@@ -51,7 +51,7 @@ def test_a_base_load_is_constant_points_steps_or_a_file(tmp_path: Path) -> None:
 
 
 def test_a_base_load_that_does_not_cover_the_run_is_noted() -> None:
-    """What is probably a table of another year; a constant load always covers it."""
+    """It is probably a table of another year; a constant load always covers the run."""
     (note,) = coverage_notes(loaded('{points: [["01:00", 0], ["02:00", 5]]}'), days=1)
 
     assert note.what == (
@@ -87,7 +87,7 @@ def test_a_base_load_survives_writing_and_the_results_file(load: str) -> None:
     ],
 )  # fmt: skip
 def test_one_mistake_one_message(load: str, message: str) -> None:
-    """It names line, key and what was expected."""
+    """The message names line, key and what was expected."""
     with pytest.raises(ScenarioError) as caught:
         loaded(load)
     assert message in str(caught.value).splitlines()

@@ -61,7 +61,7 @@ DOCUMENT = Document(TEXT)
 
 
 def lines_of(document: Document) -> tuple[list[str], list[str]]:
-    """Return the lines that are gone and those that are new."""
+    """Return the removed and the added lines."""
     before, after = TEXT.splitlines(), document.text.splitlines()
     return [line for line in before if line not in after], [line for line in after if line not in before]
 
@@ -79,7 +79,7 @@ def test_a_value_changes_where_it_stands() -> None:
 
 
 def test_a_key_is_added_where_the_format_has_it() -> None:
-    """At the top, in a block, in braces."""
+    """It is added at the top level, in a block, and in braces."""
     assert DOCUMENT.with_value(("days",), 2).text == TEXT.replace("+02:00\n", "+02:00\ndays: 2\n")
     named = DOCUMENT.with_value(("houses", 0, "devices", 1, "template"), "roof")
     assert named.text == TEXT.replace("type: producer\n", "type: producer\n        template: roof\n")
@@ -122,7 +122,7 @@ def test_what_is_taken_out_leaves_the_rest() -> None:
 
 
 def test_problems_come_with_their_path(tmp_path: Path) -> None:
-    """So an editor can show each at its field, while the user types."""
+    """So an editor can show each at its field while the user types."""
     wrong = DOCUMENT.with_value(("jobs", 1, "latest_start"), "17:00").with_value(("houses", 0, "nme"), "x")
 
     assert [(problem.path, problem.what) for problem in wrong.problems("s.yaml", tmp_path)] == [
@@ -178,7 +178,7 @@ VALUES = st.recursive(
 @given(st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> None:
-    """Whatever is set, added and taken out, in whatever order, in lines or in brackets."""
+    """Values are set, added and removed in any order, in blocks and in brackets."""
     document = DOCUMENT
     expected = json.loads(json.dumps(parse_yaml(TEXT, "s.yaml")))
     for _ in range(data.draw(st.integers(1, 5))):

@@ -46,7 +46,7 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_a_file_with_very_many_problems_is_refused_with_the_first_of_them(tmp_path: Path, name: str) -> None:
-    """Attack 67 and its kin: a list that somebody can read, and the reason why it ends."""
+    """Attack 67 and similar: the list is short enough to read, and says why it ends."""
     file = tmp_path / "s.yaml"
     file.write_text(LONG[name])
     problems = check_scenario(file)
@@ -58,7 +58,7 @@ def test_a_file_with_very_many_problems_is_refused_with_the_first_of_them(tmp_pa
 @pytest.mark.long
 @pytest.mark.parametrize("count", [300_000])
 def test_three_hundred_thousand_unknown_keys_cost_little(tmp_path: Path, count: int) -> None:
-    """Of processor time and memory; before, they took 19 s and 617 MB."""
+    """They take little processor time and memory; formerly 19 s and 617 MB."""
     file = tmp_path / "s.yaml"
     file.write_text(HEAD + HOUSES + "".join(f"k{i}: 1\n" for i in range(count)))
     ended = subprocess.run(  # noqa: S603 - ours
@@ -91,7 +91,7 @@ def scenario(folder: Path, name: str) -> Path:
 
 
 def told(file: Path, *, allow_outside: bool = False) -> str:
-    """Return what is said about a scenario that cannot be used."""
+    """Return the error message about an invalid scenario."""
     with pytest.raises(ScenarioError) as caught:
         load_scenario(file, allow_outside=allow_outside)
     return str(caught.value)
@@ -116,7 +116,7 @@ def test_a_file_outside_the_folder_is_not_read(tmp_path: Path, way: str) -> None
 
 
 def test_a_file_inside_the_folder_is_read_and_quoted(tmp_path: Path) -> None:
-    """Also through a link that stays inside, and from a folder that is itself a link."""
+    """This includes links that stay inside, and a folder that is itself a link."""
     folder = tmp_path / "scenario"
     file = scenario(folder, "link.csv")
     (folder / "a.csv").write_text("0 0\n60 1\n")
@@ -130,7 +130,7 @@ def test_a_file_inside_the_folder_is_read_and_quoted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["secret.csv", "secret"])
 def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, name: str) -> None:
-    """Neither where its name tells what it is, nor where keys beside it do; allowed, it is not quoted."""
+    """It is recognized by its name or by the keys next to it; if allowed, it is not quoted."""
     (tmp_path / name).write_text(SECRET * 3)
     folder = tmp_path / "scenario"
     folder.mkdir()
@@ -147,7 +147,7 @@ def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, 
 
 @pytest.mark.parametrize("outside", [False, True])
 def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, outside: bool) -> None:  # noqa: FBT001 - a parameter
-    """Attack 65: nothing hangs, whatever is allowed."""
+    """Attack 65: the command does not hang, even with `--allow-outside`."""
     folder = tmp_path / "scenario"
     file = scenario(folder, "/dev/zero" if outside else "pipe")
     if not outside:
@@ -173,7 +173,7 @@ def test_an_input_folder_with_links_and_pipes(tmp_path: Path) -> None:
 
 
 def test_a_scenario_from_a_pipe_that_the_user_names(tmp_path: Path) -> None:
-    """As a shell's process substitution gives it."""
+    """A shell's process substitution provides one."""
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     text = f"{HEAD}load_profiles: {{a: {{points: [[0, 0], [60, 1]]}}}}\n{HOUSES}{JOBS}"

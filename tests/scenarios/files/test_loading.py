@@ -106,7 +106,7 @@ def test_power_becomes_cumulative_energy(street: Scenario) -> None:
 
 
 def test_predictions_come_in_the_order_of_issue(street: Scenario) -> None:
-    """Whatever the order in the file."""
+    """The order in the file does not matter."""
     predictions = street.producers["pv-1"].predictions
 
     assert [prediction.issued_s - START_S for prediction in predictions] == [0, 6 * 3600]
@@ -118,8 +118,8 @@ def test_predictions_come_in_the_order_of_issue(street: Scenario) -> None:
     ["0 0\n60 1.5\n", "\ufeff0,0\r\n60,1.5\r\n\r\n\r\n", "0;0\n\n60;1,5\n", "  0\t0\n 60.0   1.5e0"],
     ids=["spaces", "bom, crlf, commas, blank lines", "semicolons, decimal comma", "tabs, no end of line"],
 )
-def test_series_may_stand_in_files_beside(tmp_path: Path, content: str) -> None:
-    """Relative to the YAML file, with any usual separator."""
+def test_series_may_be_in_separate_files(tmp_path: Path, content: str) -> None:
+    """Paths are relative to the YAML file; any usual separator works."""
     (tmp_path / "loads").mkdir()
     (tmp_path / "loads/dish.csv").write_bytes(content.encode())
     text = STREET.replace("{points: [[0, 0], [60, 15.3]]}", "{file: loads/dish.csv}")
@@ -130,8 +130,8 @@ def test_series_may_stand_in_files_beside(tmp_path: Path, content: str) -> None:
     assert (profile.times_s, profile.cumulative_wh) == ((0, 60), (0, 1.5))
 
 
-def test_a_prediction_file_is_taken_as_it_stands(tmp_path: Path) -> None:
-    """UNIX seconds; the hour before the first row is PySSMic's own habit."""
+def test_a_prediction_file_is_used_as_it_is(tmp_path: Path) -> None:
+    """Times are UNIX seconds; the hour before the first row is PySSMic's convention."""
     (tmp_path / "sun.csv").write_text("1782000000 5\n1782003600 25\n", encoding="utf-8")
     text = STREET.replace("start: 1781992800, step_s: 1800, power_w: [10]", "file: sun.csv")
 
@@ -152,7 +152,7 @@ def test_anchors_save_writing() -> None:
 
 
 def test_ids_and_names_may_hold_any_character() -> None:
-    """They are text, in any script."""
+    """They are text in any script."""
     text = STREET.replace("id: 1\n", 'id: "[1]:/+#ü 🌞"\n').replace('house: "1"', 'house: "[1]:/+#ü 🌞"')
     text = text.replace("house: 1\n", 'house: "[1]:/+#ü \\U0001F31E"\n')
 
@@ -160,7 +160,7 @@ def test_ids_and_names_may_hold_any_character() -> None:
 
 
 def test_a_neighbourhood_without_jobs_is_fine() -> None:
-    """It is where one begins."""
+    """Users begin with one."""
     assert load_text(STREET[: STREET.index("jobs:")], "street.yaml", None).jobs == ()
 
 
@@ -179,6 +179,6 @@ def test_a_bundled_scenario_that_does_not_exist_suggests_one() -> None:
 
 
 def test_a_path_is_never_taken_for_a_name() -> None:
-    """Not even if the file is missing."""
+    """Even a missing file is not looked up as a name."""
     assert [str(problem) for problem in check_scenario("./street")] == ["street: there is no such file"]
     assert [str(problem) for problem in check_scenario("street.yml")] == ["street.yml: there is no such file"]

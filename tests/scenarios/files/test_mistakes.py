@@ -62,7 +62,7 @@ def changed(old: str, new: str) -> list[str]:
 
 
 def test_the_good_file_is_good() -> None:
-    """Or the tests below would say nothing."""
+    """Otherwise the tests below would prove nothing."""
     assert mistakes(GOOD) == []
 
 
@@ -214,8 +214,8 @@ def test_names_and_references(old: str, new: str, message: str) -> None:
         ("a: " + "[" * 60 + "]" * 60, ["s.yaml:1: nested more than 50 deep"]),
     ],
 )  # fmt: skip
-def test_what_is_no_yaml_of_ours(text: str, messages: list[str]) -> None:
-    """The line is told wherever it is known."""
+def test_yaml_that_is_no_scenario_is_refused(text: str, messages: list[str]) -> None:
+    """The line is named if it is known."""
     assert mistakes(text) == messages
 
 
@@ -234,7 +234,7 @@ def test_a_text_nested_a_hundred_thousand_deep_is_refused(text: str) -> None:
 
 
 def test_a_syntax_error_hides_no_mistake_before_it() -> None:
-    """All mistakes up to the line that cannot be read come at once."""
+    """All mistakes before the unreadable line are reported at once."""
     assert mistakes("a: 1\na: 2\nb: !t 3\nc: [\n") == [
         "s.yaml:2: the key 'a' stands here a second time; the first is on line 1",
         "s.yaml:3: the tag '!t' is not supported",
@@ -248,7 +248,7 @@ def test_an_anchor_may_be_defined_again() -> None:
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_lines() -> None:
-    """What is broken hides nothing else, and brings no complaints of its own."""
+    """A broken part hides no other mistake, and causes no false ones."""
     text = GOOD.replace("seed: 1", "sead: 1").replace("15.3", "x").replace("type: consumer", "type: consumr")
     text = text.replace('"08:00"', '"17:00"').replace('issued: "00:00"', "issued: soon")
     text = text.replace("jobs:\n", "jobs:\n  - {house: 3}\n")
@@ -317,7 +317,7 @@ def places(text: str) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> None:
-    """What can be read is looked at, whatever stands beside it; and nobody complains of what is missing because of it."""
+    """All readable parts are checked, and no message complains about parts that are missing because of a mistake."""
     text = GOOD
     for old, new in changes.items():
         assert text.count(old) == 1
@@ -348,8 +348,8 @@ def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> 
         (b"x\n" * 12, [*(f"s.csv:{i}: two columns are expected (seconds, cumulative Wh), there is 1: 'x'" for i in range(1, 11)), "s.csv: and 2 more problems"]),
     ],
 )  # fmt: skip
-def test_files_beside_the_scenario(tmp_path: Path, content: bytes | None, messages: list[str]) -> None:
-    """The message names the file's line, and where it is named."""
+def test_mistakes_in_files_next_to_the_scenario(tmp_path: Path, content: bytes | None, messages: list[str]) -> None:
+    """The message names the file's line, and where the file is named."""
     if content is not None:
         (tmp_path / "s.csv").write_bytes(content)
 
@@ -383,7 +383,7 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) ->
     ],
 )
 def test_another_programs_input_is_read_as_what_it_is(tmp_path: Path, begin: bytes, what: str) -> None:
-    """Whatever it is called; rather than called bad YAML."""
+    """Its type does not depend on its name, and it is not called bad YAML."""
     path = tmp_path / "esn"
     path.write_bytes(begin)
 
@@ -392,12 +392,12 @@ def test_another_programs_input_is_read_as_what_it_is(tmp_path: Path, begin: byt
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end is needed")
 def test_a_file_without_an_end_is_refused() -> None:
-    """How long it is does not show before it is read."""
+    """Its length is unknown before it is read."""
     assert [str(problem) for problem in check_scenario(Path("/dev/zero"))] == ["/dev/zero: larger than 64 MB"]
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """The path is told."""
+def test_a_missing_file(tmp_path: Path) -> None:
+    """The message names the path."""
     assert [str(problem) for problem in check_scenario(tmp_path / "none.yaml")] == [
         f"{tmp_path}/none.yaml: there is no such file"
     ]
@@ -413,7 +413,7 @@ VALUES = st.recursive(
 @given(st.data())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
-    """Whatever stands in a file: it loads, or is refused with a problem that has a place."""
+    """Any file loads, or is refused with a problem that has a place."""
     tree = json.loads(json.dumps(parse_yaml(GOOD, "s.yaml")))
     for _ in range(data.draw(st.integers(1, 3))):
         node: Any = tree
@@ -440,8 +440,8 @@ def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
         (r'"a\u202eb"', r"'a\u202eb' holds an invisible character (U+202E, character 2)"),
     ],
 )
-def test_an_id_that_no_broker_takes_is_told_with_its_place(written: str, reason: str) -> None:
-    """At the house and at every job that names it."""
+def test_an_id_that_no_broker_accepts_is_reported_with_its_place(written: str, reason: str) -> None:
+    """It is reported at the house and at every job that names it."""
     text = GOOD.replace('id: "1"', f"id: {written}").replace('house: "1"', f"house: {written}")
     rest = "; an id has visible characters and plain spaces only"
     assert mistakes(text) == [f"s.yaml:8: houses[0].id: {reason}{rest}", f"s.yaml:16: jobs[0].house: {reason}{rest}"]
@@ -462,7 +462,7 @@ def test_every_kind_of_id_follows_the_rule(old: str, new: str, where: str) -> No
 
 
 def test_a_time_that_stands_for_nothing_is_a_mistake() -> None:
-    """What stands in for unreadable times inside cannot be written by a user."""
+    """Users cannot write the internal substitute for unreadable times."""
     assert changed('earliest_start: "08:00"', r'earliest_start: "\0unknown"') == [
         f"s.yaml:16: jobs[0].earliest_start: {A_TIME}, not '\\x00unknown'"
     ]
@@ -475,8 +475,8 @@ def test_ids_that_look_the_same_are_the_same() -> None:
     assert load_text(text, "s.yaml", None).jobs[0].house == "M\u00fcller"
 
 
-def test_two_ids_that_look_the_same_are_told() -> None:
-    """Houses, and load profiles, which are keys."""
+def test_two_ids_that_look_the_same_are_reported() -> None:
+    """This covers houses, and load profiles, which are keys."""
     houses = 'houses:\n  - {id: "M\u00fcller"}\n  - {id: "Mu\u0308ller"}\n'
     assert changed("houses:\n", houses) == ["s.yaml:9: houses[1].id: there is a house 'M\u00fcller' already"]
     profile = '  "w\u00e4sche": {points: [[0, 0], [60, 1]]}\n  "wa\u0308sche": {points: [[0, 0], [60, 2]]}\n'
@@ -484,18 +484,8 @@ def test_two_ids_that_look_the_same_are_told() -> None:
     assert changed("  dish: {", f"{profile}  dish: {{") == [f"s.yaml:7: load_profiles.'wa\u0308sche': {message}"]
 
 
-def test_real_devices_take_no_part_in_shared_supply() -> None:
-    """The check says so, before a run is begun; so does a run that is to share supply though its scenario does not."""
-    plug = DISH.replace("}", ", gateway: {adapter: tasmota, topic: plug}}")
-    message = "supply: 'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
-    text = GOOD.replace(DISH, plug)
-    assert mistakes(text.replace("seed: 1\n", "seed: 1\nsupply: shared\n")) == [f"s.yaml:5: {message}"]
-    with pytest.raises(SettingsError, match=message):
-        load_text(text, "s.yaml", None).supplied("shared")
-
-
 def test_late_promises_and_strategies_do_not_go_with_shared_supply() -> None:
-    """They would have no effect without a word; each is refused where it stands."""
+    """They would silently have no effect; each is refused at its key."""
     text = GOOD.replace("seed: 1\n", "seed: 1\npromise: late\nstrategy: mine\n")
     late = (
         "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"

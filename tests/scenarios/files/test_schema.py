@@ -9,7 +9,7 @@ from scenarios.files.schema import SCHEMA_FILE, schema_text
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    """To the byte."""
+    """It equals the generated one to the byte."""
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run `python -m scenarios.files.schema`"
 
 

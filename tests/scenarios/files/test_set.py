@@ -68,7 +68,7 @@ def _keys(node: dict[str, Any], definitions: dict[str, Any], content: Any, path:
 
 
 def test_every_key_of_the_schema_can_be_set(small: Path) -> None:
-    """No key is refused as unknown; whether its value suits is another question."""
+    """No key is refused as unknown; its value may still be invalid."""
     whole = json.loads(schema_text())
     keys = sorted({key for key in _keys(whole, whole["$defs"], load_content(small).data) if key != "vars"})
     assert {"community.key", "houses[0].devices[0].gateway.waiting.above_w", "timeline[0].when.job"} <= set(keys)
@@ -105,7 +105,7 @@ def test_values_within_a_file_are_replaced_and_added(small: Path) -> None:
     assert scenario.tariff.import_eur_per_kwh == 0.4
 
 
-def test_what_is_wrong_with_a_set_value_is_said_at_its_key(small: Path) -> None:
+def test_problems_of_a_set_value_are_reported_at_its_key(small: Path) -> None:
     """The message names the option, not a line of the file, and the nearest key."""
     with pytest.raises(ScenarioError) as refused:
         load_scenario(small, {"community.kee": "static", "jobs[1].latest_start": "10:00", "houses[nobody].name": "x"})

@@ -22,19 +22,19 @@ MIDNIGHT_S = 1_781_992_800
     ],
 )
 def test_a_time_is_written_at_the_offset(offset_s: int, name: str, moment: str, iso: str) -> None:
-    """And the offset has a name."""
+    """The offset has a name."""
     zone = Zone(offset_s)
     assert (zone.name, zone.moment(MIDNIGHT_S), zone.iso(MIDNIGHT_S)) == (name, moment, iso)
     assert zone.clock(MIDNIGHT_S + 1).endswith(":01")
 
 
 def test_the_end_of_time_is_shown_too() -> None:
-    """Where an offset would lead beyond what a calendar has."""
+    """An offset would lead beyond the calendar."""
     assert Zone(50_400).at(253_402_300_799).year == 9999
 
 
 def test_the_offset_outlives_writing_and_reading() -> None:
-    """From file to scenario and back."""
+    """It survives from file to scenario and back."""
     street = load_scenario("street")
     assert street.zone == Zone(7200)
     assert load_text(to_yaml(street), "x", None) == street

@@ -191,7 +191,7 @@ def test_a_scenario_that_no_file_makes_is_refused() -> None:
 
 
 def test_a_file_that_cannot_be_written_stays_as_it_is(tmp_path: Path) -> None:
-    """And nothing is left behind."""
+    """No draft remains."""
     scenario = load_scenario("street")
     (tmp_path / "folder").mkdir()
 

@@ -35,7 +35,7 @@ def test_every_generator_has_a_file() -> None:
     [pytest.param(name, marks=pytest.mark.long) if name == "village" else name for name in sorted(SCENARIOS)],
 )
 def test_the_file_is_what_the_generator_writes(name: str) -> None:
-    """To the byte, on every machine."""
+    """It is equal to the byte, on every machine."""
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
     assert text == bundled_text(name), "run `python -m scenarios.generate`"
@@ -43,7 +43,7 @@ def test_the_file_is_what_the_generator_writes(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_the_file_loads_as_what_was_generated(name: str) -> None:
-    """Nothing is lost or rounded on the way through the file."""
+    """Writing and reading neither lose nor round values."""
     assert _loaded(name) == SCENARIOS[name]()
 
 
@@ -67,15 +67,15 @@ def test_every_house_takes_part(name: str) -> None:
     assert all(house.devices for house in _loaded(name).houses)
 
 
-def test_the_street_has_sun_enough_and_the_scarce_one_has_not() -> None:
-    """Demand as a multiple of the sun."""
+def test_the_street_has_enough_production_and_the_scarce_one_has_not() -> None:
+    """Demand is compared with production."""
     assert _demand_per_production(_loaded("street")) < 0.5
     assert _demand_per_production(_loaded("scarce")) > 1
     assert _demand_per_production(_loaded("village")) < 0.5
 
 
 def test_the_street_can_be_read_in_one_sitting() -> None:
-    """Each family is introduced, and it starts at midnight where it lies."""
+    """Each family is introduced, and the scenario starts at midnight in its zone."""
     text = (FOLDER / "street.yaml").read_text(encoding="utf-8")
 
     assert text.startswith("# A street of six families")

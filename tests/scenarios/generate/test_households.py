@@ -1,4 +1,4 @@
-"""What is generated is plausible: energy, windows, sun, clouds, households; and the same for the same seed."""
+"""Generated data are plausible (energy, windows, production, clouds, households), and the same for the same seed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def year() -> Generated:
 
 
 def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year: Generated) -> None:
-    """By size of the household, the mean is within 15 % of the source; washing, drying and dishes have their share."""
+    """By household size, the mean is within 15 % of the source; washing, drying and dishes have their share."""
     totals: dict[int, list[float]] = {}
     shiftable_wh = all_wh = 0.0
     for house in year.houses:
@@ -91,7 +91,7 @@ def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year
 
 
 def test_ownership_grows_with_the_household(year: Generated) -> None:
-    """As in the statistics: nearly all have a washing machine, three quarters a dishwasher, under half a dryer."""
+    """As in the statistics, nearly all have a washing machine, three quarters a dishwasher, under half a dryer."""
     owned = {
         name: np.mean([name in house.devices for house in year.houses])
         for name in ("washing-machine", "dishwasher", "tumble-dryer")
@@ -161,7 +161,7 @@ def test_the_error_of_forecasts_grows_with_the_horizon() -> None:
 
 
 def test_four_forecasts_a_day_are_issued() -> None:
-    """At midnight, six, noon and eighteen hours of each day."""
+    """They are issued at midnight, six, noon and eighteen hours of each day."""
     scenario = load_text(generated_yaml(generate(GeneratorSpec(houses=4, days=2, roofs=1))), "generated", None)
     for producer in scenario.producers.values():
         hours = [(prediction.issued_s - scenario.start_s) / 3600 for prediction in producer.predictions]
@@ -169,8 +169,8 @@ def test_four_forecasts_a_day_are_issued() -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_tables_beside_the_file_hold_the_same_series(kind: str, tmp_path: Path) -> None:
-    """A file with its series beside it is the scenario with its series inside."""
+def test_tables_next_to_the_file_hold_the_same_series(kind: str, tmp_path: Path) -> None:
+    """A file with separate tables gives the same scenario as one with inline series."""
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
     made = generate(GeneratorSpec(houses=5, days=2, roofs=1))
@@ -232,7 +232,7 @@ def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, plane: tuple[float, flo
     "wrong",
     [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(80, 0)}],
 )
-def test_what_cannot_be_generated_is_refused(wrong: dict[str, object]) -> None:
-    """With the limits."""
+def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
+    """The error states the limits."""
     with pytest.raises(ValueError, match="from"):
         GeneratorSpec(**{"houses": 3, **wrong})  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def test_scarce_neighbourhoods_are_scarce(seed: int) -> None:
 
 
 def test_the_scarce_ones_differ() -> None:
-    """All numbers of producers occur, demand below the sun and above it, and no two seeds give the same."""
+    """All numbers of producers occur, demand below and above production, and no two seeds are equal."""
     scenarios = [_scarce(seed) for seed in SEEDS]
 
     assert {len(scenario.producers) for scenario in scenarios} == {1, 2, 3}
@@ -75,7 +75,7 @@ def test_a_seed_means_the_same_on_every_machine() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ids_are_unique_and_jobs_in_order(seed: int) -> None:
-    """As a scenario has to have it."""
+    """Scenarios require this."""
     scenario = _scarce(seed)
 
     assert len({job.job_id for job in scenario.jobs}) == len(scenario.jobs)
@@ -110,7 +110,7 @@ def test_some_jobs_are_registered_late() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_four_forecasts_a_day_and_dark_nights(seed: int) -> None:
-    """Each issued at its hour and valid from then; nothing before five and after ten."""
+    """Each is issued at its hour and valid from then; production is zero before five and after ten."""
     scenario = _scarce(seed)
     night_s = [scenario.start_s + hour * HOUR for hour in (0, 4.9, 22, 24)]
 
@@ -125,7 +125,7 @@ def test_four_forecasts_a_day_and_dark_nights(seed: int) -> None:
 
 
 def test_newer_forecasts_are_closer() -> None:
-    """For the afternoon, over many days, the mean absolute error falls from each forecast to the next."""
+    """For the afternoon, over many days, the mean absolute error falls with each forecast."""
     errors: dict[int, list[float]] = {0: [], 1: [], 2: []}
     for seed in range(40):
         scenario = neighbourhood(
@@ -199,8 +199,8 @@ def test_cold_days_have_space_heating_and_summer_has_none() -> None:
         {"weather": "hail"},
     ],
 )
-def test_what_cannot_be_built_is_refused(wrong: dict[str, int | float | str]) -> None:
-    """With the bounds in the message."""
+def test_impossible_neighbourhoods_are_refused(wrong: dict[str, int | float | str]) -> None:
+    """The message contains the bounds."""
     good = {
         "name": "x",
         "seed": 1,

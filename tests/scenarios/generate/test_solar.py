@@ -54,7 +54,7 @@ def test_a_clear_june_day_gives_what_german_roofs_give() -> None:
 
 
 def test_east_has_the_morning_and_west_the_evening() -> None:
-    """And over the day the two give the same."""
+    """Over the day both produce the same."""
     east, west = (Roof(tilt_deg=40, azimuth_deg=azimuth, peak_kw=1) for azimuth in (90, 270))
 
     morning, evening = _second("2026-06-21T09:00:00+02:00"), _second("2026-06-21T18:00:00+02:00")
@@ -64,7 +64,7 @@ def test_east_has_the_morning_and_west_the_evening() -> None:
 
 
 def test_nights_are_dark() -> None:
-    """Nothing at all between dusk and dawn."""
+    """Production is zero between dusk and dawn."""
     roof = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=1)
 
     for hour in (0, 2, 4, 23):

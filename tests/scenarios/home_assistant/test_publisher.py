@@ -1,4 +1,4 @@
-"""What Home Assistant is shown of a run, over a real Mosquitto."""
+"""The entities of a run in Home Assistant, over a real Mosquitto."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_every_device_of_the_discovery_has_what_home_assistant_requires() -> Non
 
 
 def test_object_ids_have_only_the_characters_that_home_assistant_allows() -> None:
-    """And different agents have different ones."""
+    """Different agents have different ids."""
     assert object_id("ssmic", "monday") == "ssmic_monday"
     assert object_id("ssmic", "a/b") != object_id("ssmic", "a b")
     assert object_id("ssmic", "müller/wäsche").isascii()
@@ -121,8 +121,8 @@ def test_states_follow_the_ledger() -> None:
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-async def test_a_run_appears_again_after_a_birth_message_takes_requests_and_is_gone_at_its_end() -> None:
-    """And its ledger is the same as without."""
+async def test_a_run_reappears_after_a_birth_message_takes_requests_and_disappears_at_its_end() -> None:
+    """Its ledger is the same as without Home Assistant."""
     async with managed_mosquitto() as running:
         broker = MqttBroker(running.url)
         async with reading(broker) as reader:

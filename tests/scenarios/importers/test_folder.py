@@ -1,4 +1,4 @@
-"""PySSMic input folders: what is in them comes out, with their quirks; what is wrong is told with its line."""
+"""Import of PySSMic input folders with their quirks; problems are reported with their line."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def problems_of(path: Path) -> list[str]:
     return [str(problem).replace(f"{path}/", "").replace(str(path), "FOLDER") for problem in check_scenario(path)]
 
 
-def test_jobs_come_in_the_order_of_registration_whatever_the_order_of_lines(folder: Folder) -> None:
-    """Ids keep their form; the second with an id gets a number, by the order of lines."""
+def test_jobs_are_in_the_order_of_registration_for_any_order_of_lines(folder: Folder) -> None:
+    """Ids keep their form; a duplicate id gets a number, in the order of lines."""
     scenario = load_scenario(folder())
 
     assert [(job.registered_s, job.job_id, job.source_id) for job in scenario.jobs] == [
@@ -79,7 +79,7 @@ def test_jobs_come_in_the_order_of_registration_whatever_the_order_of_lines(fold
 
 
 def test_houses_and_devices_are_read_out_of_ids(folder: Folder) -> None:
-    """A producer that names no house has one of its own."""
+    """A producer that names no house gets a separate one."""
     scenario = load_scenario(folder())
 
     assert {house.id: [(device.id, device.type) for device in house.devices] for house in scenario.houses} == {
@@ -96,7 +96,7 @@ def test_the_run_starts_with_the_first_event(folder: Folder) -> None:
 
 
 def test_a_forecast_counts_from_an_hour_before_its_first_row(folder: Folder) -> None:
-    """So that the one before it is continued with the energy of that hour."""
+    """So the previous forecast continues with the energy of that hour."""
     first, second = load_scenario(folder()).producers["pv_producer[57]:[220]"].predictions
 
     assert (first.issued_s, second.issued_s) == (3600, 7200)
@@ -207,19 +207,19 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
         ({"consumer_event": "", "producer_event": "\n"}, ["FOLDER: holds neither a job nor a forecast"]),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(folder: Folder, files: dict[str, str], problems: list[str]) -> None:
-    """All of it at once."""
+def test_problems_are_reported_with_their_line(folder: Folder, files: dict[str, str], problems: list[str]) -> None:
+    """All of them are reported at once."""
     assert problems_of(folder(**files)) == problems
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    """With what is expected in it."""
+    """The error states the expected files."""
     with pytest.raises(ScenarioError, match=r"is not a PySSMic input folder: consumer_event\.csv and producer_event"):
         load_scenario(tmp_path)
 
 
-def test_what_single_lines_do_not_show_is_told_with_them(folder: Folder) -> None:
-    """An id that is reserved, beside a line that cannot be read."""
+def test_problems_across_lines_are_reported_together_with_those_of_lines(folder: Folder) -> None:
+    """There is a reserved id, and a line that cannot be read."""
     path = folder(consumer_event="soon;1000;2000;[1]:[2];98.csv", producer_event=FORECASTS.replace("sunny", "grid"))
 
     assert problems_of(path) == [
@@ -229,8 +229,8 @@ def test_what_single_lines_do_not_show_is_told_with_them(folder: Folder) -> None
     ]
 
 
-def test_a_missing_folder_is_told_once(folder: Folder) -> None:
-    """Not for every file that should be in it."""
+def test_a_missing_folder_is_reported_once(folder: Folder) -> None:
+    """It is not reported for each of its files."""
     path = folder()
     shutil.rmtree(path / "loads")
 
@@ -238,15 +238,15 @@ def test_a_missing_folder_is_told_once(folder: Folder) -> None:
 
 
 def test_a_missing_event_file_is_named(folder: Folder) -> None:
-    """One of the two alone is not enough."""
+    """Both files are required."""
     path = folder()
     (path / "producer_event.csv").unlink()
 
     assert problems_of(path) == ["producer_event.csv: there is no such file"]
 
 
-def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(folder: Folder) -> None:
-    """Not with the place in a scenario file that nobody sees; in the order of the files."""
+def test_invalid_values_are_reported_with_the_line_of_the_input(folder: Folder) -> None:
+    """The place is not one in a scenario file that the user never sees; problems are in the order of the files."""
     path = folder(
         consumer_event=(
             "1000;1000;9000;[1]:[2]:[1];98.csv\n1000;1000;16000100000;[1]:[2]:[2];98.csv\n1000;1000;9000;[grid]:[2]:[1];98.csv\n"
@@ -263,8 +263,8 @@ def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(folder: 
     ]
 
 
-def test_an_id_that_cannot_be_one_is_told_with_its_line(folder: Folder) -> None:
-    """Also where a character looks like the end of a line and is none."""
+def test_an_invalid_id_is_reported_with_its_line(folder: Folder) -> None:
+    """This includes characters that look like a line break."""
     path = folder(consumer_event=JOBS.replace("[1]:small_heater", "[1\u2028]:small_heater"))
 
     assert problems_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' holds a line break (U+2028")
@@ -279,8 +279,8 @@ def test_ids_that_look_the_same_are_one_house(folder: Folder) -> None:
     assert len(scenario.houses[0].devices) == 2
 
 
-def test_what_is_left_out_is_told(folder: Folder) -> None:
-    """Files that no line names, and houses that were made up."""
+def test_omissions_are_noted(folder: Folder) -> None:
+    """These are files that no line names, and invented houses."""
     (path := folder()).joinpath("loads/never.csv").write_text("0 0\n60 1\n", encoding="utf-8")
 
     assert import_folder(path).notes == (
@@ -289,8 +289,8 @@ def test_what_is_left_out_is_told(folder: Folder) -> None:
     )
 
 
-def test_jobs_of_1970_and_forecasts_of_another_time_are_told_once(folder: Folder) -> None:
-    """Not as a mistake on every line of the forecasts."""
+def test_jobs_in_1970_and_forecasts_of_another_time_are_reported_once(folder: Folder) -> None:
+    """They are not reported for every line of the forecasts."""
     forecasts = "".join(f"{1_600_000_000 + i};pv[1]:[9];220_1.csv\n" for i in range(20))
 
     assert problems_of(folder(producer_event=forecasts)) == [

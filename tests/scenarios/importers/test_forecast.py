@@ -1,4 +1,4 @@
-"""Forecasts of PySSMic: the same energy whatever a file's step, and wherever its counter stands."""
+"""Import of PySSMic's forecasts: the energy does not depend on a file's step or its counter's offset."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def suns(draw: st.DrawFn) -> tuple[int, list[float]]:
 @given(suns(), st.none() | st.integers(-(10**9), 10**9))
 @settings(max_examples=60, deadline=None)
 def test_energy_is_the_same_for_every_step_and_counter(sun: tuple[int, list[float]], counter_wh: int | None) -> None:
-    """From the time of issue on, with a row there (of any counter) and without one."""
+    """This holds from the time of issue on, with and without a row there."""
     step_s, steps_wh = sun
     # A first step of many times what any other gives reads as a counter.
     assume(counter_wh is not None or steps_wh[0] <= MANY * max(steps_wh[1:], default=steps_wh[0]))
@@ -83,7 +83,7 @@ def test_a_first_value_of_zero_at_the_time_of_issue_makes_no_darkness(tmp_path: 
 
 
 def test_a_first_value_of_zero_after_the_time_of_issue_is_darkness_until_then(tmp_path: Path) -> None:
-    """The forecast says that nothing comes in its first step, whatever the one before said."""
+    """The forecast predicts zero in its first step, regardless of the previous forecast."""
     first = [(ISSUED_S + i * 3600, 1000.0 * i) for i in range(13)]
     second = [(ISSUED_S + 6 * 3600 + i * 3600, 1000.0 * (i - 1)) for i in range(1, 7)]
     found = imported(tmp_path, (ISSUED_S, first), (ISSUED_S + 6 * 3600, second))
@@ -104,8 +104,8 @@ def test_a_gap_does_not_say_how_long_a_step_is(tmp_path: Path) -> None:
     assert production.times_s[0] == ISSUED_S - 900
 
 
-def test_what_was_assumed_is_told(tmp_path: Path) -> None:
-    """By kind, with the files; an hour before the first row is PySSMic's own rule and no assumption."""
+def test_assumptions_are_noted(tmp_path: Path) -> None:
+    """They are grouped by kind, with the files; the hour before the first row is PySSMic's rule, not an assumption."""
     quarters = [(ISSUED_S + 900 * i, 250.0 * i) for i in range(1, 9)]
     counter = [(ISSUED_S + 7200 + 3600 * i, 1_234_567.0 + 1000 * i) for i in range(9)]
     zero = [(ISSUED_S + 10_800 + 3600 * i, 1000.0 * i) for i in range(9)]

@@ -90,7 +90,7 @@ def said(imported: Imported, *words: str) -> bool:
 
 
 def test_devices_cars_and_base_loads_are_those_of_the_files(simulation: Path) -> None:
-    """On the day of the production's profile, with energies as the files have them."""
+    """They are on the day of the production's profile, with the files' energies."""
     imported = import_source(simulation)
     scenario = imported.scenario
     assert (scenario.start_s, scenario.days) == (MIDNIGHT_S, 1)
@@ -130,8 +130,8 @@ def test_a_capacity_of_1000_or_more_is_taken_as_wh(simulation: Path) -> None:
     assert car.load_profile.cumulative_wh == pytest.approx((0, 2400, 4800))
 
 
-def test_an_import_says_what_it_assumed_and_left_out(simulation: Path) -> None:
-    """Each with its place."""
+def test_an_import_lists_assumptions_and_omissions(simulation: Path) -> None:
+    """Each has its place."""
     imported = import_source(simulation)
     assert said(imported, "loads.xml beside it")
     assert said(imported, "UTC", "2016-10-08")
@@ -151,7 +151,7 @@ def test_an_import_says_what_it_assumed_and_left_out(simulation: Path) -> None:
 
 
 def test_a_stay_that_is_too_short_charges_what_it_can(simulation: Path) -> None:
-    """And says so; a departure before the arrival is on the next day."""
+    """A note reports it; a departure before the arrival is on the next day."""
     file = simulation / "xml" / "loads.xml"
     file.write_text(LOADS.replace("<adt>71000", "<adt>53000"))
     car = next(job for job in import_source(simulation).scenario.jobs if job.device == "2")

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.results.connection import ResultsError
 from tests.ended import Ssmic
-from tui.cli.tui import first_intent
+from tui.cli.commands.tui import first_intent
 from tui.shell.navigation import EditScenario, OpenResults
 
 

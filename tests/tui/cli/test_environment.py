@@ -9,7 +9,7 @@ import typer.main
 from typer.core import TyperOption
 
 from broker.transport import endpoint
-from tui.cli import clock, host
+from tui.cli.commands import clock, host
 
 DEPLOY = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
 NO_SETTINGS = {"as_json", "install_completion", "show_completion"}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 import typer
 
-from tui.cli.app import COMMANDS as OURS, did_you_mean, likely, likely_command
+from tui.cli.app import COMMANDS as OURS, application_of, did_you_mean, likely, likely_command
 
 COMMANDS = ["tui", "run", "results", "broker"]
 BELOW = {"results": ["list", "show", "report"], "broker": ["init", "clean"]}
@@ -44,6 +42,6 @@ def test_there_is_nothing_to_ask() -> None:
 
 def test_the_list_of_commands_says_what_each_commands_own_help_says() -> None:
     """The list is made without importing the commands, so their words stand there a second time."""
-    for name, command in OURS.items():
-        own = typer.main.get_command(import_module(command.module).app)
-        assert own.get_short_help_str(200) == command.about, name
+    for name, about in OURS.items():
+        own = typer.main.get_command(application_of(name))
+        assert own.get_short_help_str(200) == about, name

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tests.tui import driving
-from tui.editor.form_view import FieldRow, FormView
+from tui.editor.forms.form_view import FieldRow, FormView
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.session import Work
 from tui.editor.tree_view import NeighbourhoodTree

@@ -16,7 +16,7 @@ from scenarios.load import check_scenario, load_scenario
 from tests.tui.driving import click, focus
 from tui.editor import tree_model
 from tui.editor.dialogs import Notes
-from tui.editor.form_view import FormView, PickButton
+from tui.editor.forms.form_view import FormView, PickButton
 from tui.editor.picker import Picker
 from tui.editor.problems_panel import ProblemsPanel
 from tui.shell.dialogs import PickPath

@@ -13,7 +13,7 @@ from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS
 from scenarios.appliances import APPLIANCES
 from tests.tui.driving import dialog, focus, until
 from tui.cli.app import app
-from tui.editor.form_model import form_of
+from tui.editor.forms.form_model import form_of
 from tui.editor.picker import Picker, profile_items, sky_items
 from tui.run.form import about
 from tui.run.form_view import RunForm

@@ -1,0 +1,816 @@
+"""The gateway agent of a real consumer device: negotiates its jobs like any consumer, and has the device run them.
+
+The run never waits for the device: it gets a command when a contract starts, and its messages arrive as events with
+their virtual time. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which is in the
+contract's history and on the device's topic `job`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from agents.consumer import Consumer
+from agents.device_events import (
+    Announced,
+    Availability,
+    CommandRefused,
+    DeviceCommand,
+    DeviceEvent,
+    DeviceNotice,
+    Forecasted,
+    JobAsked,
+    JobState,
+    JobTakenBack,
+    Left,
+    Outcome,
+    Rejected,
+    Reported,
+)
+from agents.energy import LoadProfile
+from agents.gateway.gateway_settings import GatewaySettings, PriceChange
+from agents.gateway.meter import Meter
+from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
+from agents.model import MANAGER, Contract, Job
+from broker.hosts import Channel, Received, TimeUp
+from broker.protocol import first_problem
+
+log = structlog.get_logger(__name__)
+
+LEARNED = "learned"
+"""Name of the load profile that a device without a named one has learned."""
+MAX_JOB_ID_CHARACTERS = 380
+"""So that ids of its contracts are within `agents.model.ContractId`."""
+MAX_PROFILES = 1_000
+"""Load profiles of one device, those that it announced before included."""
+MAX_OPEN_JOBS = 100
+"""More jobs that have not ended are refused."""
+_LEAST_GRACE_S = 600
+_HOUR_S = 3600
+_OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
+
+
+class _LoadError(Exception):
+    """A job's load is not known; carries the problem and what is expected."""
+
+    def __init__(self, problem: str, expected: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.expected = expected
+
+
+@dataclass(slots=True)
+class _Course:
+    """The course of one job on the device."""
+
+    job: Job
+    asked_id: str
+    """The job's id as the device knows it."""
+    device: str
+    """The device's gateway id; a guest's place may have another one by now."""
+    changed: Channel[None]
+    reference: str = ""
+    """Of the job, as it was asked for."""
+    state: JobState = "NOT_SCHEDULED"
+    outcome: Outcome = ""
+    reason: str = ""
+    is_due: bool = False
+    """Whether its contract has started."""
+    is_commanded: bool = False
+    is_told: bool = False
+    """Whether the ledger has its start, because it came before its contract's."""
+    started_s: int | None = None
+    interrupted_s: int | None = None
+    is_ended_by: JobState | None = None
+    """What the device said of its end."""
+    base_wh: float = 0.0
+    """The meter at its start."""
+    points: list[tuple[int, float]] = field(default_factory=list)
+    """Seconds since its start, and Wh since then."""
+    idle_since_s: int | None = None
+    has_drawn: bool = False
+    readings: int = 0
+    was_offline: bool = False
+    measured: LoadProfile | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in _OPEN
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in {"EXECUTING", "INTERRUPTED"}
+
+
+class GatewayConsumer(Consumer):
+    """Stands for one real consumer device, or for a guest that may come."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        jobs: Sequence[Job],
+        *,
+        patient: bool,
+        gateway: GatewaySettings,
+        is_there: bool = True,
+        **supply: Any,  # noqa: ANN401 - whatever the class beside this one takes
+    ) -> None:
+        """Create the agent.
+
+        Args:
+            agent_id: See `agents.model.consumer_agent`.
+            jobs: Jobs of the device that the scenario names.
+            patient: As for every consumer.
+            gateway: The device.
+            is_there: As for every consumer.
+            supply: What a subclass needs whose jobs are supplied in another way.
+        """
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
+        self._gateway = gateway
+        self._device = gateway.id
+        self._name = gateway.name
+        self._profiles = dict(gateway.profiles)
+        self._own_profile = gateway.profile
+        self._meter = Meter()
+        self._courses = {job.job_id: _Course(job, job.job_id, self._device, self.channel()) for job in jobs}
+        self._is_available: bool | None = None
+        self._last_heard_s: int | None = None
+        self._commands = 0
+        self._answers = 0
+        self._errors = 0
+        self._message_id = ""
+        """Of the message that is being dealt with; empty: it has none."""
+        self._numbered = 0
+        self._waits_since_s: int | None = None
+        self._may_wait = True
+        self._shown: dict[str, Any] = {}
+        self._shown_jobs: dict[str, dict[str, Any]] = {}
+        self._price_changes: list[PriceChange] = []
+
+    async def run(self) -> None:
+        """See `Consumer.run`."""
+        self.spawn(self._end(), "device")
+        if self._device:
+            self._show()
+        await super().run()
+
+    # What the device says.
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """See `Consumer.take_other`; what the device says comes from this agent itself."""
+        message = received.message
+        if not isinstance(message, DeviceSaid) or received.sender != self.id:
+            super().take_other(received)
+            return
+        self.send(MANAGER, message)
+        if not isinstance(message.said, Rejected | JobAsked | JobTakenBack):
+            self._last_heard_s = self.now_s
+        if not self._gateway.id and message.device != self._device:
+            self._device, self._name = message.device, ""
+            self._profiles, self._own_profile = dict(self._gateway.profiles), ""
+            self._is_available = None
+        self._message_id = message.message_id
+        self._hear(message.said)
+        self._message_id = ""
+        self._show()
+
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        """See `Consumer._obey`; the device is informed of the new prices of its jobs."""
+        message = received.message
+        if not isinstance(message, ChangePrices):
+            super()._obey(received)
+            return
+        prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
+        self._price_changes.append(PriceChange(self.now_s, *prices))
+        for course in self._courses.values():
+            if course.is_open:
+                self._show_job(course, again=False)
+
+    def _hear(self, said: DeviceEvent) -> None:
+        match said:
+            case Announced(type="consumer", name=name, profiles=profiles):
+                self._name = name or self._name
+                self._take_profiles(profiles)
+            case Announced() | Forecasted():
+                what = "announce" if isinstance(said, Announced) else "forecast"
+                self._complain(what, "the device is a consumer", "type 'consumer', and no forecast")
+            case Left() | Availability():
+                self._take_presence(said)
+            case JobAsked():
+                self._ask_for(said)
+            case JobTakenBack(id=asked_id):
+                self._take_back(asked_id)
+            case Reported():
+                self._take_report(said)
+            case CommandRefused(problem=problem):
+                self._take_refusal(problem)
+            case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
+                self._complain(topic, problem, expected, payload)
+
+    def _take_profiles(self, profiles: dict[str, LoadProfile]) -> None:
+        if len(self._profiles | profiles) > MAX_PROFILES:
+            self._complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
+            return
+        self._profiles |= profiles
+        if not self._own_profile and len(profiles) == 1:
+            self._own_profile = next(iter(profiles))
+
+    def _take_presence(self, said: Left | Availability) -> None:
+        if isinstance(said, Availability):
+            self._take_availability(online=said.online)
+            return
+        self._is_available = False
+        for course in self._courses.values():
+            if course.is_open and self._has_begun(course):
+                course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
+                course.changed.put(None)
+            elif course.is_open:
+                self._withdraw(course, "its device has left")
+
+    def _take_back(self, asked_id: str) -> None:
+        course = self._course(asked_id)
+        if course is None or not course.is_open:
+            self._complain("withdraw", f"there is no open job {asked_id!r}", self._open_ids())
+        elif self._has_begun(course):
+            self._complain("withdraw", f"job {asked_id!r} runs", "a job that has not started")
+        else:
+            self._withdraw(course, "")
+
+    def _take_refusal(self, problem: str) -> None:
+        for course in self._courses.values():
+            if course.is_commanded and course.state == "SCHEDULED":
+                course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
+                course.changed.put(None)
+
+    def _take_availability(self, *, online: bool) -> None:
+        self._is_available = online
+        for course in self._courses.values():
+            if course.is_running and not online:
+                course.was_offline = True
+                course.changed.put(None)
+
+    def _take_report(self, report: Reported) -> None:
+        self._is_available = True if self._is_available is None else self._is_available
+        if report.power_w is not None or report.counter_wh is not None:
+            resets, before_w = self._meter.resets, self._meter.power_w
+            problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
+            if problem:
+                what, _, expected = problem.partition("; expected ")
+                self._complain("report", what, expected)
+            for running in self._courses.values():
+                if running.is_running:
+                    running.was_offline |= self._meter.resets > resets
+                    self._meter_run(running)
+            self._look_for_start_by_hand(before_w)
+        course = self._course_of(report)
+        if course is not None:
+            self._take_state(course, report)
+        elif report.job is not None and self._course(report.job) is None:
+            self._complain("report", f"there is no open job {report.job!r}", self._open_ids())
+        self._look_for_waiting()
+
+    def _look_for_start_by_hand(self, before_w: float | None) -> None:
+        """Notice that an appliance behind a plug begins its programme before its contract does.
+
+        Args:
+            before_w: What it drew before, W; None: not known, so that it may have been at something else all along.
+        """
+        waiting, power_w = self._gateway.waiting, self._meter.power_w
+        most_w = max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
+        if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
+            return
+        is_open = [course for course in self._courses.values() if course.is_open and course.device == self._device]
+        to_come = [course for course in is_open if course.job.job_id in self.contracts]
+        if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
+            self._take_start(min(to_come, key=self._start_of))
+
+    def _course_of(self, report: Reported) -> _Course | None:
+        """Return the job that a report is about: the one that runs or is commanded, else the next one."""
+        if report.job is not None:
+            course = self._course(report.job)
+            return course if course is not None and course.is_open else None
+        if report.state is None and report.is_on is None and not report.restarted:
+            return None
+        is_open = [course for course in self._courses.values() if course.is_open and course.device == self._device]
+        under_way = [course for course in is_open if course.is_running or course.is_commanded]
+        return next(iter(under_way or sorted(is_open, key=self._start_of)), None)
+
+    def _start_of(self, course: _Course) -> int:
+        contract = self.contracts.get(course.job.job_id)
+        return course.job.latest_start_s if contract is None else contract.start_s
+
+    def _take_state(self, course: _Course, report: Reported) -> None:
+        if course.is_running and report.restarted:
+            course.was_offline = True
+        match report.state:
+            case "EXECUTING":
+                self._take_start(course)
+            case "INTERRUPTED" if course.state == "EXECUTING":
+                self._interrupt(course)
+            case "FINISHED" | "ABORTED" as end:
+                self._meter_until_end(course)
+                if course.is_running and not course.is_due:
+                    self._conclude(course, end, course.outcome)
+                elif course.is_running:
+                    course.is_ended_by = end
+                elif course.is_commanded:
+                    course.is_ended_by, course.outcome = "ABORTED", "refused"
+                course.changed.put(None)
+            case None if report.is_on is True and (course.is_commanded or course.state == "INTERRUPTED"):
+                self._take_start(course)
+            case None if report.is_on is False and course.state == "EXECUTING":
+                self._take_switched_off(course)
+            case _:
+                pass
+
+    def _take_start(self, course: _Course) -> None:
+        """The device says that it runs."""
+        if course.state == "EXECUTING":
+            return
+        if course.started_s is None:
+            if self.contracts.get(course.job.job_id) is None:
+                self._complain("report", f"job {course.asked_id!r} has no supplier yet", "a command to start")
+                return
+            course.started_s = self.now_s
+            course.base_wh = self._meter.energy_wh
+            course.points = [(0, 0.0)]
+            if course.is_commanded:
+                self._answers += 1
+            else:
+                course.outcome, course.is_told = "started_by_hand", True
+        elif course.is_commanded:
+            self._answers += 1
+        course.is_commanded = False
+        course.interrupted_s = course.idle_since_s = None
+        course.state = "EXECUTING"
+        if not course.is_due:  # no coroutine follows it before its contract starts
+            self._tell_ledger(course)
+            self._show_job(course)
+        course.changed.put(None)
+
+    def _take_switched_off(self, course: _Course) -> None:
+        """The switch of a device that ran is open: its programme is over, or its power was cut."""
+        elapsed_s = self.now_s - (course.started_s or self.now_s)
+        is_over = course.idle_since_s is not None or elapsed_s >= course.job.duration_s * 9 // 10
+        if is_over:
+            course.is_ended_by = "FINISHED"
+            course.changed.put(None)
+        else:
+            self._interrupt(course)
+
+    def _interrupt(self, course: _Course) -> None:
+        course.state, course.interrupted_s = "INTERRUPTED", self.now_s
+        course.outcome = "power_lost" if course.was_offline else "stopped_by_hand"
+        self._tell_ledger(course)
+        self._show_job(course)
+        if course.was_offline and self._gateway.is_switched:
+            self._command(course, 1)
+        course.changed.put(None)
+
+    def _meter_run(self, course: _Course) -> None:
+        """Add a reading to what a running job drew."""
+        after_s = self.now_s - (course.started_s or self.now_s)
+        drawn_wh = max(course.points[-1][1], self._meter.energy_wh - course.base_wh)
+        course.readings += 1
+        if after_s > course.points[-1][0]:
+            course.points.append((after_s, drawn_wh))
+        elif len(course.points) > 1:
+            course.points[-1] = (after_s, drawn_wh)
+        power_w = self._meter.power_w
+        if power_w is None:
+            return
+        if power_w > self._gateway.idle_w:
+            course.has_drawn, course.idle_since_s = True, None
+        elif course.has_drawn and course.idle_since_s is None:
+            course.idle_since_s = self.now_s
+            course.changed.put(None)
+
+    def _meter_until_end(self, course: _Course) -> None:
+        """Count the power of the last reading until now, if the device ends a job without a new reading."""
+        if course.is_running and course.readings and self._meter.counter_wh is None:
+            self._meter.advance(self.now_s)
+            self._meter_run(course)
+
+    def _look_for_waiting(self) -> None:
+        """Ask for a job when the appliance behind a plug waits for its programme."""
+        waiting, power_w = self._gateway.waiting, self._meter.power_w
+        if waiting is None or power_w is None or any(course.is_open for course in self._courses.values()):
+            self._waits_since_s = None
+            return
+        if power_w <= waiting.above_w:
+            self._may_wait = True
+        if not waiting.above_w < power_w < waiting.below_w or not self._may_wait:
+            self._waits_since_s = None
+            return
+        if self._waits_since_s is None:
+            self._waits_since_s = self.now_s
+        if self.now_s - self._waits_since_s >= waiting.for_s:
+            self._waits_since_s, self._may_wait = None, False
+            self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
+            self._instruct("stop", "")
+
+    # Jobs.
+
+    def _ask_for(self, asked: JobAsked) -> None:
+        asked_id = asked.id or self._next_id()
+        known = self._course(asked_id)
+        if known is not None:
+            self._complain("request", f"there is a job {asked_id!r} already", "an id of its own for each job")
+            self._show_job(known, again=True)
+            return
+        if sum(course.is_open for course in self._courses.values()) >= MAX_OPEN_JOBS:
+            self._complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
+            return
+        try:
+            name, load = self._load_of(asked)
+        except _LoadError as error:
+            self._complain("request", error.problem, error.expected)
+            return
+        earliest_s = max(self.now_s, asked.earliest_start_s or self.now_s)
+        latest_s = asked.latest_start_s
+        if asked.ready_by_s is not None:
+            latest_s = asked.ready_by_s - load.duration_s
+        if latest_s is None or latest_s < earliest_s:
+            problem = "there is no start in time" if latest_s is not None else "the latest start is missing"
+            self._complain("request", problem, "latest_start or ready_by, not before the earliest start")
+            return
+        job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
+        if len(job_id) > MAX_JOB_ID_CHARACTERS:
+            problem = f"the ids of house, device and job have {len(job_id)} characters together"
+            self._complain("request", problem, f"at most {MAX_JOB_ID_CHARACTERS}")
+            return
+        try:
+            job = Job(
+                job_id=job_id,
+                source_id=asked_id,
+                house=self._gateway.house,
+                device=self._gateway.device,
+                profile=name or asked_id,
+                load_profile=load.as_sent,
+                registered_s=self.now_s,
+                earliest_start_s=earliest_s,
+                latest_start_s=latest_s,
+            )
+            added = AddJob(job=job)
+        except ValidationError as error:
+            expected = "a load and times within the limits of scenarios"
+            self._complain("request", first_problem(error), expected)
+            return
+        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel(), asked.reference)
+        self.send(MANAGER, added)
+        self._show_job(course)
+        super().add_job(job)
+
+    def add_job(self, job: Job) -> None:
+        """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
+        course = self._courses[job.job_id] = _Course(job, job.job_id, self._device, self.channel())
+        self._show_job(course)
+        super().add_job(job)
+
+    def _load_of(self, asked: JobAsked) -> tuple[str, LoadProfile]:
+        """Return the name and the load of a job.
+
+        Raises:
+            _LoadError: It names none that is known.
+        """
+        if asked.load is not None:
+            return asked.profile, asked.load
+        name = asked.profile or self._own_profile
+        if not name:
+            raise _LoadError(
+                "the load is missing", "profile, power_w with step_s, points, or energy_wh with duration_s"
+            )
+        load = self._profiles.get(name)
+        if load is None:
+            raise _LoadError(f"profile {name!r} is not known", f"one of: {', '.join(sorted(self._profiles)) or 'none'}")
+        return name, load
+
+    def _next_id(self) -> str:
+        while True:
+            self._numbered += 1
+            asked_id = f"job-{self._numbered}"
+            if self._course(asked_id) is None:
+                return asked_id
+
+    def _course(self, asked_id: str) -> _Course | None:
+        """Return a job by the id that the device knows."""
+        of_device = self._courses.get(f"{self._gateway.house}/{self._device}/{asked_id}")
+        return of_device or self._courses.get(asked_id)
+
+    def _open_ids(self) -> str:
+        ids = [course.asked_id for course in self._courses.values() if course.is_open]
+        return f"one of: {', '.join(ids)}" if ids else "there is none open"
+
+    def _has_begun(self, course: _Course) -> bool:
+        """Return whether it is too late to withdraw a job."""
+        contract = self.contracts.get(course.job.job_id)
+        has_started = contract is not None and contract.start_s <= self.now_s
+        return has_started or course.is_due or course.is_commanded or course.is_running
+
+    def _withdraw(self, course: _Course, reason: str) -> None:
+        if self._has_begun(course):
+            return
+        course.reason = reason
+        self.send(MANAGER, JobWithdrawn(job_id=course.job.job_id))
+        self.drop(course.job.job_id)
+
+    def drop(self, job_id: str) -> None:
+        """See `Consumer.drop`; a job started by hand counts as started, regardless of its contract."""
+        course = self._courses[job_id]
+        if course.is_open and not self._has_begun(course):
+            course.state, course.outcome = "ABORTED", "withdrawn"
+            super().drop(job_id)
+            self._show_job(course)
+
+    def contract_changed(self, job_id: str) -> None:
+        """See `Consumer.contract_changed`."""
+        course = self._courses[job_id]
+        if course.state in {"NOT_SCHEDULED", "SCHEDULED"}:
+            course.state = "SCHEDULED" if job_id in self.contracts else "NOT_SCHEDULED"
+        self._show_job(course)
+        self._show()
+
+    # Execution.
+
+    def runs_itself(self, job: Job) -> bool:
+        """See `Consumer.runs_itself`."""
+        del job
+        return True
+
+    async def execute(self, job: Job) -> None:
+        """See `Consumer.execute`: command the device, and follow it until its programme is over."""
+        course = self._courses[job.job_id]
+        course.is_due = True
+        if not course.is_open:
+            if course.outcome == "withdrawn":  # and a producer accepted it for that very second
+                self._conclude(course, "ABORTED", "withdrawn", course.reason)
+            return
+        if await self._start(course):
+            if not course.is_told:
+                self._tell_ledger(course)
+            await self._follow(course)
+        self._show()
+
+    async def _start(self, course: _Course) -> bool:
+        """Command the device until it answers; return whether it runs."""
+        while any(other.is_running for other in self._courses.values() if other is not course):
+            await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
+        for attempt in range(1, self._gateway.tries + 1):
+            if course.started_s is None and course.is_ended_by is None:
+                self._command(course, attempt)
+            until_s = self.now_s + self._gateway.answer_s
+            while course.started_s is None and course.is_ended_by is None and not self.is_closing:
+                if isinstance(await course.changed.get(until_s), TimeUp):
+                    break
+            if course.started_s is not None:
+                course.outcome = course.outcome or ("on_time" if attempt == 1 else "late")
+                self._show_job(course)
+                return True
+            if course.is_ended_by is not None:
+                self._conclude(course, "ABORTED", course.outcome or "refused")
+                return False
+            if self.is_closing:
+                self._conclude(course, "ABORTED", "run_ended")
+                return False
+        offline = "the device is offline" if self._is_available is False else ""
+        self._conclude(course, "ABORTED", "no_answer", offline)
+        return False
+
+    async def _follow(self, course: _Course) -> None:
+        """Follow a running job to its end."""
+        while True:
+            if self.is_closing:
+                self._conclude(course, "ABORTED", "run_ended")
+                return
+            end = self._end_of(course)
+            if end is not None:
+                self._conclude(course, *end)
+                return
+            self._show_job(course)
+            await course.changed.get(self._next_look_s(course))
+
+    def _end_of(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
+        """Return how a running job has ended; None: it is still running."""
+        gateway, now_s, started_s = self._gateway, self.now_s, course.started_s or self.now_s
+        if course.is_ended_by is not None:
+            return course.is_ended_by, course.outcome or "on_time", course.reason
+        if course.interrupted_s is not None:
+            return None if now_s < course.interrupted_s + gateway.resume_s else ("ABORTED", course.outcome, "")
+        is_idle = course.idle_since_s is not None and now_s >= course.idle_since_s + gateway.idle_s
+        if is_idle and now_s - started_s >= course.job.duration_s // 2:
+            return "FINISHED", course.outcome, ""
+        if now_s < started_s + course.job.duration_s + self._grace_s(course):
+            return None
+        return self._overdue(course)
+
+    def _overdue(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
+        """Return how an overdue job has ended; None: it is still running."""
+        silent_s = self.now_s - (self._last_heard_s or self.now_s)
+        if self._is_available is False or (course.readings > 1 and silent_s > self._grace_s(course)):
+            return "ABORTED", "vanished", ""
+        still_runs = course.idle_since_s is None and (self._meter.power_w or 0.0) > self._gateway.idle_w
+        if still_runs and self.now_s < self._limit_s(course):
+            return None
+        return "FINISHED", course.outcome, "it still draws power" if still_runs else ""
+
+    def _grace_s(self, course: _Course) -> int:
+        """Return how much longer than planned a job may take before anything follows from it, seconds."""
+        return max(_LEAST_GRACE_S, course.job.duration_s // 4) if course.readings else self._gateway.answer_s
+
+    def _limit_s(self, course: _Course) -> int:
+        return (course.started_s or self.now_s) + 2 * course.job.duration_s + 3600
+
+    def _next_look_s(self, course: _Course) -> int:
+        started_s = course.started_s or self.now_s
+        over_s = started_s + course.job.duration_s + self._grace_s(course)
+        while over_s <= self.now_s:
+            over_s += self._grace_s(course)
+        looks = [over_s]
+        if course.interrupted_s is not None:
+            looks.append(course.interrupted_s + self._gateway.resume_s)
+        if course.idle_since_s is not None:
+            looks.append(max(course.idle_since_s + self._gateway.idle_s, started_s + course.job.duration_s // 2))
+        return min(look_s for look_s in looks if look_s > self.now_s)
+
+    def _command(self, course: _Course, attempt: int) -> None:
+        course.is_commanded = True
+        run_s = course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4)
+        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device, course.reference)
+        self._show()
+
+    def _instruct(
+        self,
+        command: str,
+        asked_id: str,
+        attempt: int = 1,
+        run_s: int | None = None,
+        device: str | None = None,
+        reference: str = "",
+    ) -> None:
+        self._commands += command == "start"
+        self.instruct(
+            DeviceCommand.model_validate(
+                {
+                    "command": command,
+                    "device": device or self._device,
+                    "job": asked_id,
+                    "reference": reference,
+                    "time_s": self.now_s,
+                    "attempt": attempt,
+                    "run_s": run_s,
+                }
+            )
+        )
+
+    def _conclude(self, course: _Course, state: JobState, outcome: Outcome, reason: str = "") -> None:
+        """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
+        course.state, course.outcome, course.is_commanded = state, outcome, False
+        course.reason = reason or course.reason
+        course.measured = self._measured(course)
+        self._tell_ledger(course)
+        self._show_job(course)
+        if state == "FINISHED":
+            if self._gateway.learns and course.measured is not None and course.measured.energy_wh > 0:
+                name = course.job.profile if course.job.profile in self._profiles else self._own_profile or LEARNED
+                self._profiles[name] = course.measured
+                self._own_profile = self._own_profile or name
+            if self._gateway.is_switched and self._gateway.waiting is None:
+                self._instruct("stop", course.asked_id)
+
+    def _measured(self, course: _Course) -> LoadProfile | None:
+        """Return what a job drew; nothing if it did not start; None if it was not measured."""
+        if course.started_s is None:
+            return LoadProfile(times_s=(0, max(1, course.job.duration_s)), cumulative_wh=(0.0, 0.0))
+        if len(course.points) < 2:
+            return None
+        points = course.points
+        if course.state == "FINISHED" and course.idle_since_s is not None:
+            points = self._until_over(points, course.idle_since_s - course.started_s)
+        if len(points) < 2:
+            return None
+        return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
+
+    def _until_over(self, points: list[tuple[int, float]], over_s: int) -> list[tuple[int, float]]:
+        """Return what a programme drew until it was over, without what its device draws afterwards.
+
+        A meter may say that the power has fallen before its counter has the last of the energy.
+        """
+        end_s, end_wh = points[-1]
+        until_wh = max(wh for s, wh in points if s <= over_s)
+        idle_wh = (self._meter.power_w or 0.0) * (end_s - over_s) / _HOUR_S
+        return [*(point for point in points if point[0] < over_s), (over_s, max(until_wh, end_wh - idle_wh))]
+
+    def _tell_ledger(self, course: _Course) -> None:
+        contract = self.contracts.get(course.job.job_id)
+        if contract is not None:
+            self.send(
+                MANAGER,
+                JobExecuted(
+                    contract_id=contract.contract_id,
+                    job_id=course.job.job_id,
+                    state=course.state,
+                    outcome=course.outcome,
+                    reason=course.reason,
+                    started_s=contract.start_s if course.started_s is None else course.started_s,
+                    measured=course.measured,
+                ),
+            )
+
+    async def _end(self) -> None:
+        """Report the outcome of jobs that have not run when the run ends."""
+        await self.closing()
+        for course in self._courses.values():
+            if course.is_open:
+                course.changed.put(None)
+                if not course.is_running and not course.is_commanded:
+                    course.outcome = "run_ended"
+                    self._show_job(course)
+        self._show()
+
+    # What is published.
+
+    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+        self._errors += 1
+        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
+
+    def _show_job(self, course: _Course, *, again: bool = False) -> None:
+        """Publish a job if something changed."""
+        contract = self.contracts.get(course.job.job_id)
+        start_s = None if contract is None else contract.start_s
+        price_eur = None if contract is None else self._price_eur(course.job, contract)
+        content: dict[str, Any] = {
+            "id": course.asked_id,
+            "state": course.state,
+            "suppliers": [] if contract is None else self._suppliers(course.job, contract),
+            "start": start_s,
+            "start_iso": None if start_s is None else _iso(start_s),
+            "end": None if start_s is None else start_s + course.job.duration_s,
+            "energy_wh": round(course.job.energy_wh, 3),
+            "price_eur": None if price_eur is None else round(price_eur, 6),
+            "measured_wh": None if course.measured is None else round(course.measured.energy_wh, 3),
+            "outcome": course.outcome,
+            "reason": course.reason,
+        }
+        if course.device and (again or self._shown_jobs.get(course.job.job_id) != content):
+            self._shown_jobs[course.job.job_id] = content
+            self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
+
+    def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+        """Return who supplies a job, as its device is told."""
+        del job
+        house = self._gateway.producer_houses.get(contract.producer, "")
+        return [{"producer": contract.producer, "house": house, "share": 1.0}]
+
+    def _price_eur(self, job: Job, contract: Contract) -> float | None:
+        """Return what a job costs, EUR; None where there are no prices."""
+        changes = self._price_changes
+        return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
+
+    def _show(self) -> None:
+        """Publish the device's state if something changed."""
+        course = self._next_course()
+        contract = None if course is None else self.contracts.get(course.job.job_id)
+        content: dict[str, Any] = {
+            "device": self._device,
+            "house": self._gateway.house,
+            "type": "consumer",
+            "agent": self.id,
+            "name": self._name,
+            "adapter": self._gateway.adapter,
+            "available": self._is_available,
+            "state": None if course is None else course.state,
+            "job": None if course is None else course.asked_id,
+            "next_start": None if contract is None or course is None or not course.is_open else contract.start_s,
+            "supplier": None if contract is None else contract.producer,
+            "power_w": self._meter.power_w,
+            "energy_wh": round(self._meter.energy_wh, 3),
+            "last_heard": self._last_heard_s,
+            "commands_sent": self._commands,
+            "commands_answered": self._answers,
+            "errors": self._errors,
+        }
+        if self._device and content != self._shown:
+            self._shown = content
+            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
+
+    def _next_course(self) -> _Course | None:
+        """Return the job that runs, or the next one, or else the last one."""
+        is_open = [course for course in self._courses.values() if course.is_open]
+        running = [course for course in is_open if course.is_running or course.is_commanded]
+        if running:
+            return running[0]
+        if is_open:
+            return min(is_open, key=self._start_of)
+        return next(reversed(self._courses.values()), None)
+
+
+def _iso(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,174 @@
+"""The gateway agent of a real producer device: takes its forecasts, and records what it really gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from agents.device_events import (
+    Announced,
+    Availability,
+    DeviceEvent,
+    DeviceNotice,
+    Forecasted,
+    JobAsked,
+    JobTakenBack,
+    Left,
+    Rejected,
+    Reported,
+)
+from agents.energy import CumulativeSeries, Prediction, Production
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.meter import Meter
+from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
+from agents.model import MANAGER
+from agents.producer import Producer
+from agents.scheduling import Scheduler
+from broker.hosts import Received
+
+log = structlog.get_logger(__name__)
+
+RECORD_EVERY_S = 3600
+"""What it gave is recorded so often, virtual seconds, and at the end."""
+_LEAST_STEP_S = 60
+
+
+class GatewayProducer(Producer):
+    """Stands for one real producer device, or for a guest that may come."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        predictions: Sequence[Prediction],
+        scheduler: Scheduler,
+        *,
+        gateway: GatewaySettings,
+        is_there: bool = True,
+        own_use: CumulativeSeries | None = None,
+    ) -> None:
+        """Create the agent.
+
+        Args:
+            agent_id: The device's id in the scenario.
+            predictions: What the scenario expects of it; forecasts of the device replace them.
+            scheduler: As for every producer.
+            gateway: The device.
+            is_there: As for every producer.
+            own_use: As for every producer.
+        """
+        super().__init__(agent_id, predictions, scheduler, is_there=is_there, own_use=own_use)
+        self._gateway = gateway
+        self._device = gateway.id
+        self._name = gateway.name
+        self._meter = Meter()
+        self._points: list[tuple[int, float]] = []
+        self._is_available: bool | None = None
+        self._last_heard_s: int | None = None
+        self._errors = 0
+        self._message_id = ""
+        """Of the message that is being dealt with; empty: it has none."""
+        self._shown: dict[str, Any] = {}
+
+    async def run(self) -> None:
+        """See `Producer.run`."""
+        self.spawn(self._end(), "device")
+        if self._device:
+            self._show()
+        await super().run()
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """See `Producer.take_other`; what the device says comes from this agent itself."""
+        message = received.message
+        if not isinstance(message, DeviceSaid) or received.sender != self.id:
+            super().take_other(received)
+            return
+        self.send(MANAGER, message)
+        if not isinstance(message.said, Rejected):
+            self._last_heard_s = self.now_s
+        if not self._gateway.id and message.device != self._device:
+            self._device, self._name, self._is_available = message.device, "", None
+        self._message_id = message.message_id
+        self._hear(message.said)
+        self._message_id = ""
+        self._show()
+
+    def _hear(self, said: DeviceEvent) -> None:
+        match said:
+            case Announced(type="producer", name=name):
+                self._name = name or self._name
+            case Announced() | JobAsked() | JobTakenBack():
+                topic = {"announced": "announce", "job_asked": "request"}.get(said.what, "withdraw")
+                self._complain(topic, "the device is a producer", "type 'producer', and no jobs")
+            case Left():
+                self._is_available = False
+            case Availability(online=online):
+                self._is_available = online
+            case Forecasted(production=production):
+                self.adopt(Prediction(issued_s=self.now_s, production=production))
+            case Reported():
+                self._take_report(said)
+            case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
+                self._complain(topic, problem, expected, payload)
+
+    def _take_report(self, report: Reported) -> None:
+        self._is_available = True if self._is_available is None else self._is_available
+        problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
+        if problem:
+            what, _, expected = problem.partition("; expected ")
+            self._complain("report", what, expected)
+        elif report.power_w is not None or report.counter_wh is not None:
+            self._add_point()
+
+    def _add_point(self) -> None:
+        point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))
+        if len(self._points) > 1 and self.now_s - self._points[-2][0] < _LEAST_STEP_S:
+            self._points[-1] = point
+        elif not self._points or self._points[-1][0] < self.now_s:
+            self._points.append(point)
+        if len(self._points) > 1 and self.now_s - self._points[0][0] >= RECORD_EVERY_S:
+            self._record()
+
+    def _record(self) -> None:
+        if len(self._points) > 1:
+            times_s, cumulative_wh = zip(*self._points, strict=True)
+            production = Production(times_s=times_s, cumulative_wh=cumulative_wh)
+            self.send(MANAGER, ProductionMeasured(producer=self.id, production=production))
+            self._points = self._points[-1:]
+
+    async def _end(self) -> None:
+        await self.closing()
+        self._record()
+        self._show()
+
+    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+        self._errors += 1
+        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
+
+    def _show(self) -> None:
+        content: dict[str, Any] = {
+            "device": self._device,
+            "house": self._gateway.house,
+            "type": "producer",
+            "agent": self.id,
+            "name": self._name,
+            "adapter": self._gateway.adapter,
+            "available": self._is_available,
+            "state": None,
+            "job": None,
+            "next_start": None,
+            "supplier": None,
+            "power_w": self._meter.power_w,
+            "energy_wh": round(self._meter.energy_wh, 3),
+            "last_heard": self._last_heard_s,
+            "commands_sent": 0,
+            "commands_answered": 0,
+            "errors": self._errors,
+        }
+        if self._device and content != self._shown:
+            self._shown = content
+            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))

@@ -1,0 +1,167 @@
+"""The register of jobs and producers: the manager's knowledge of a neighbourhood before the first message.
+
+Reports are checked against it: the owner of a job, its energy, its possible starts, and the producers. A producer that
+is named to a job receives the job's digest, so that it can distinguish a genuine request from an invented one without
+knowing the jobs of others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.headroom import Need
+from agents.model import TIMELINE, Job
+
+DIGEST_CHARACTERS = 24
+"""Length of a job's digest in hexadecimal digits."""
+MAX_DIGESTS = 10_000
+"""Digests in one message, which keeps messages below the bus's `MAX_PAYLOAD_BYTES`."""
+MAX_ADDED_JOBS = 100_000
+"""Jobs that one device may ask for in a run: one every five minutes for a year."""
+
+
+def digest_of(job: Job) -> str:
+    """Return a digest of a job as it is sent in messages, load profile included."""
+    terms = (
+        job.job_id,
+        job.source_id,
+        job.house,
+        job.device,
+        job.profile,
+        job.registered_s,
+        job.earliest_start_s,
+        job.latest_start_s,
+        job.load_profile.digest,
+    )
+    return hashlib.sha256(json.dumps(terms).encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
+    """Return why an agent may not add a job, regardless of other jobs; empty: it may.
+
+    Args:
+        sender: The agent that says so. The timeline may add any job.
+        job: The job.
+        is_gateway: Whether the agent stands for a real device.
+    """
+    if sender == TIMELINE:
+        return ""
+    if not is_gateway or job.agent != sender:
+        return f"adds job {job.job_id!r}, and is no gateway of its device"
+    if not job.job_id.startswith(f"{job.house}/"):
+        return f"adds job {job.job_id!r}; expected an id that begins with {job.house + '/'!r}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredJob:
+    """A job as the manager knows it. Times in UNIX seconds."""
+
+    agent: str
+    """Id of its consumer."""
+    house: str
+    energy_wh: float
+    sent_energy_wh: float
+    """Energy of the load profile as it is sent in requests, which may differ by rounding."""
+    earliest_start_s: int
+    latest_start_s: int
+    sent: Job
+    """The job as it is sent in requests."""
+
+    def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> Need:
+        """Return what the job needs, if its device has time for it between two starts only.
+
+        Args:
+            first_start_s: The earlier one, UNIX seconds; None: its window begins it.
+            last_start_s: The later one; None: its window ends it.
+            now_s: Virtual time, UNIX seconds.
+        """
+        first_s = self.earliest_start_s if first_start_s is None else max(first_start_s, self.earliest_start_s)
+        last_s = self.latest_start_s if last_start_s is None else min(last_start_s, self.latest_start_s)
+        load = self.sent.load_profile
+        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh, load)
+
+    def may_start_at(self, start_s: int, now_s: int) -> bool:
+        """Return whether a start is within the job's window and not in the past."""
+        return max(self.earliest_start_s, now_s) <= start_s <= self.latest_start_s
+
+
+class JobRegister:
+    """The jobs and producers of a neighbourhood."""
+
+    def __init__(self, jobs: Iterable[Job] = (), producers: Iterable[str] = (), gateways: Iterable[str] = ()) -> None:
+        """Fill the register.
+
+        Args:
+            jobs: All jobs that the scenario's houses name, those included that become known later.
+            producers: The ids of all producers.
+            gateways: The ids of the agents that stand for real devices: consumers may add jobs.
+        """
+        self.producers = frozenset(producers)
+        self._gateways = frozenset(gateways)
+        self._jobs: dict[str, RegisteredJob] = {}
+        self._digests: dict[str, str] = {}
+        self._added: Counter[str] = Counter()
+        """How many jobs each gateway has added."""
+        for job in jobs:
+            self._enter(job)
+
+    def add(self, sender: str, job: Job, now_s: int) -> str:
+        """Register a job that becomes known during the run; return why not, empty if it is registered.
+
+        Args:
+            sender: The agent that says so.
+            job: The job.
+            now_s: Virtual time, UNIX seconds.
+        """
+        problem = addition_problem(sender, job, is_gateway=self.is_gateway(sender))
+        if not problem and job.job_id in self._jobs:
+            problem = f"adds job {job.job_id!r}, which exists already"
+        if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
+            problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
+        if not problem and sender != TIMELINE and self._added[sender] >= MAX_ADDED_JOBS:
+            problem = f"adds more than {MAX_ADDED_JOBS} jobs"
+        if not problem:
+            self._added[sender] += 1
+            self._enter(job)
+        return problem
+
+    def _enter(self, job: Job) -> None:
+        sent = job.as_sent
+        self._jobs[job.job_id] = RegisteredJob(
+            job.agent,
+            job.house,
+            job.energy_wh,
+            sent.energy_wh,
+            job.earliest_start_s,
+            job.latest_start_s,
+            sent,
+        )
+
+    def is_gateway(self, agent: str) -> bool:
+        """Return whether an agent stands for a real device."""
+        return agent in self._gateways
+
+    def get(self, job_id: str) -> RegisteredJob | None:
+        """Return a job; None if there is no such job."""
+        return self._jobs.get(job_id)
+
+    def owns(self, agent: str, job_id: str) -> bool:
+        """Return whether a job exists and is an agent's own."""
+        job = self._jobs.get(job_id)
+        return job is not None and job.agent == agent
+
+    def _digest(self, job_id: str) -> str:
+        """Return a job's digest, which every producer named to the job receives."""
+        if job_id not in self._digests:
+            self._digests[job_id] = digest_of(self._jobs[job_id].sent)
+        return self._digests[job_id]
+
+    def digests(self, job_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the digests of jobs in portions fit for one message."""
+        digests = [self._digest(job_id) for job_id in job_ids]
+        return [tuple(digests[begin : begin + MAX_DIGESTS]) for begin in range(0, len(digests), MAX_DIGESTS)]

@@ -1,0 +1,67 @@
+"""Settings of the negotiation: which producers a job may ask, in which order, and how many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from agents.errors import SettingsError
+from agents.plugins import plugins
+
+SHORT_LIST: Final = "short-list"
+RANKED: Final = "ranked"
+NEGOTIATIONS: Final = (SHORT_LIST, RANKED)
+ABOUT_NEGOTIATION: Final = {
+    SHORT_LIST: "asks only producers that may have enough left; the same contracts as ranked, with fewer messages",
+    RANKED: "asks all producers in order until one accepts, as in PySSMic",
+}
+"""One-sentence descriptions."""
+MAX_AT_ONCE: Final = 64
+RANKINGS = "ssmic.rankings"
+"""Group of the entry points by which packages add rankings."""
+ABOUT_RANKING: Final = {
+    "scores": "who has accepted more and declined less comes first, as in PySSMic",
+    "own-roof": "panels of the job's own house first",
+    "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
+    "nearest": "fewest houses between, in the scenario's order",
+    "learning": "drawn by a learning automaton of each consumer, as in CoSSMic",
+}
+"""One-sentence descriptions."""
+
+
+def known_rankings() -> tuple[str, ...]:
+    """Return the names of all rankings, those of other packages last."""
+    return (*ABOUT_RANKING, *(name for name in plugins(RANKINGS) if name not in ABOUT_RANKING))
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationSettings:
+    """How jobs find a supplier. All agents of a run share these settings.
+
+    Raises:
+        SettingsError: Values are out of range; lists all of them.
+    """
+
+    negotiation: str = SHORT_LIST
+    ask_at_once: int = 1
+    """How many producers a job asks at the same time; of those that accept, it takes the one that ranks first."""
+    ranking: str = "scores"
+    """In which order; see `agents.ranking.rankings`."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.negotiation not in NEGOTIATIONS:
+            problems.append(f"unknown negotiation {self.negotiation!r}: allowed are {', '.join(NEGOTIATIONS)}")
+        if not 1 <= self.ask_at_once <= MAX_AT_ONCE:
+            problems.append(
+                f"{self.ask_at_once} producers asked at once: a whole number from 1 to {MAX_AT_ONCE} is allowed"
+            )
+        if self.ranking not in known_rankings():
+            problems.append(f"unknown ranking {self.ranking!r}: allowed are {', '.join(known_rankings())}")
+        if problems:
+            raise SettingsError(tuple(problems))
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether producers that cannot serve a job are left out."""
+        return self.negotiation == SHORT_LIST

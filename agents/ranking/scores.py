@@ -1,0 +1,171 @@
+"""Producer scores, which determine whom jobs ask first.
+
+As in PySSMic: the lowest score first; accepting a job lowers a producer's score by 1, declining raises it by 1. Only
+confirmed events count: contracts that both sides reported, once per job and producer, and refusals that a producer
+reports about itself, once per job and second. So no agent can change another producer's score.
+
+A producer that the manager left out of a job's list would have declined: that counts as a refusal too, at the moment at
+which the job would have asked it (`agents.ranking.short_list`), so leaving it out changes no score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+NEW_PRODUCER = 10
+"""Initial score of a producer."""
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Scores:
+    """The scores of the producers that take part. Producers are numbered in the order in which they became known."""
+
+    def __init__(self, earlier: Mapping[str, int]) -> None:
+        """Start from the scores of earlier simulations.
+
+        Args:
+            earlier: By producer id; scores of producers that do not join are kept for later simulations.
+        """
+        self.ids: list[str] = []
+        """By number, the producers' ids."""
+        self.number_of: dict[str, int] = {}
+        self._scores: IntArray = np.zeros(0, dtype=np.int64)
+        self._present: BoolArray = np.zeros(0, dtype=np.bool_)
+        self._by_id: IntArray | None = None
+        """All numbers, in the order of ids; None: not sorted since a producer became known."""
+        self._accepted: set[tuple[str, str]] = set()
+        self._declined_s = 0
+        self._declined: dict[str, set[int]] = {}
+        """By job, the producers that declined it in the second `_declined_s`."""
+        self._unheard: dict[int, int] = {}
+        """By producer, how many of its refusals have not reached their consumers yet."""
+        self._left_out: IntArray = np.zeros(0, dtype=np.int64)
+        """By number, how often a producer was scored while left out of a list, since the last report."""
+        self._know(earlier)
+
+    def _know(self, scores: Mapping[str, int]) -> None:
+        new = {producer: score for producer, score in scores.items() if producer not in self.number_of}
+        self.number_of |= {producer: len(self.ids) + i for i, producer in enumerate(new)}
+        self.ids += new
+        self._scores = np.concatenate([self._scores, np.array(list(new.values()), dtype=np.int64)])
+        self._present = np.concatenate([self._present, np.zeros(len(new), dtype=np.bool_)])
+        self._by_id = None
+
+    def add(self, producer: str) -> None:
+        """Add a producer to those that take part."""
+        if producer not in self.number_of:
+            self._know({producer: NEW_PRODUCER})
+        self._present[self.number_of[producer]] = True
+
+    @property
+    def _in_order(self) -> IntArray:
+        if self._by_id is None:
+            self._by_id = np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__), dtype=np.int64)
+        return self._by_id
+
+    def takes_part(self, producer: str) -> bool:
+        """Return whether a producer takes part."""
+        return producer in self.number_of and bool(self._present[self.number_of[producer]])
+
+    def remove(self, producers: Collection[str]) -> None:
+        """Remove producers from those that take part; their scores are kept."""
+        for producer in producers:
+            if producer in self.number_of:
+                self._present[self.number_of[producer]] = False
+
+    def accepted(self, producer: str, job_id: str) -> None:
+        """Lower the score of a producer that accepted a job."""
+        if self.takes_part(producer) and (producer, job_id) not in self._accepted:
+            self._accepted.add((producer, job_id))
+            self._scores[self.number_of[producer]] -= 1
+
+    def declined(self, producer: str, job_id: str, at_s: int) -> bool:
+        """Raise the score of a producer that declined a job; the ranking changes with `heard`.
+
+        Args:
+            producer: The producer.
+            job_id: The job.
+            at_s: Virtual time, UNIX seconds.
+
+        Returns:
+            Whether the score changed.
+        """
+        if not self.takes_part(producer):
+            return False
+        number, before = self.number_of[producer], self._declined_by(job_id, at_s)
+        if number in before:
+            return False
+        before.add(number)
+        self._scores[number] += 1
+        self._unheard[number] = self._unheard.get(number, 0) + 1
+        return True
+
+    def would_have_declined(self, numbers: IntArray, job_id: str, at_s: int) -> None:
+        """Raise the scores of producers that were left out, as if the job had received a refusal of each.
+
+        Args:
+            numbers: The producers, each once.
+            job_id: The job.
+            at_s: Virtual time, UNIX seconds.
+        """
+        numbers = numbers[self._present[numbers]]
+        if not len(numbers):
+            return
+        before = self._declined_by(job_id, at_s)
+        if before:
+            numbers = np.array([n for n in numbers.tolist() if n not in before], dtype=np.int64)
+        before.update(numbers.tolist())
+        self._scores[numbers] += 1
+        if len(self._left_out) < len(self._scores):
+            missing = len(self._scores) - len(self._left_out)
+            self._left_out = np.concatenate([self._left_out, np.zeros(missing, dtype=np.int64)])
+        self._left_out[numbers] += 1
+
+    def take_left_out(self) -> dict[str, int]:
+        """Return, by producer, how often it was scored while left out of a list since the last call."""
+        counts = {self.ids[number]: int(self._left_out[number]) for number in np.flatnonzero(self._left_out).tolist()}
+        self._left_out[:] = 0
+        return counts
+
+    def _declined_by(self, job_id: str, at_s: int) -> set[int]:
+        if at_s != self._declined_s:
+            self._declined_s = at_s
+            self._declined.clear()
+        return self._declined.setdefault(job_id, set())
+
+    def heard(self, producer: str) -> None:
+        """Apply a refusal to the ranking, because its consumer has now received it."""
+        number = self.number_of[producer]
+        self._unheard[number] -= 1
+        if not self._unheard[number]:
+            del self._unheard[number]
+
+    def ranked(self, keys: npt.NDArray[np.float64] | None = None) -> IntArray:
+        """Return the numbers of the producers that take part, in order.
+
+        Args:
+            keys: By number, what counts before the score, lowest first; None: nothing does.
+
+        Returns:
+            Lowest key first, then lowest score, ties by id; shape (producers,).
+        """
+        there = self._in_order[self._present[self._in_order]]
+        known = self._scores
+        if self._unheard:
+            known = known.copy()
+            known[list(self._unheard)] -= np.array(list(self._unheard.values()), dtype=np.int64)
+        there = there[np.argsort(known[there], kind="stable")]
+        return there if keys is None else there[np.argsort(keys[there], kind="stable")]
+
+    def ranking(self) -> list[str]:
+        """Return the producers that take part, lowest score first, ties by id."""
+        return [self.ids[number] for number in self.ranked().tolist()]
+
+    def by_producer(self) -> dict[str, int]:
+        """Return all scores, sorted by producer id."""
+        return {self.ids[number]: int(self._scores[number]) for number in self._in_order.tolist()}

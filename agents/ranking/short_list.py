@@ -1,0 +1,351 @@
+"""Short lists: the producers that a job should ask, with the same result as asking all producers in order.
+
+When a job looks for a supplier, the manager ranks all producers that take part, and leaves out those that cannot serve
+the job according to their view (`agents.headroom`). The job receives the others in portions; the manager continues
+where the job is. The job behaves as if it asked all producers:
+
+- It reaches a producer in the round in which it would have reached it: the list states how many were left out before
+  each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each producer
+  receives the requests of one second in the same order.
+- A producer that was left out is scored as if it had declined, from the round in which the job would have received the
+  refusal, and only if the job got that far.
+
+Two things differ, because only producers that were asked know a job. If a producer that was left out has more to offer
+later, the manager informs waiting jobs, later in the same second than the producer itself would have. And refusals that
+follow are not scored, because without an opening the job would not have asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.energy import FloatArray
+from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, may_run
+from agents.ranking.scores import BoolArray, IntArray, Scores
+from agents.scheduling import BIN_S
+
+FIRST_PORTION = 2
+"""Size of the first portion of a list; each further portion is as large as all before together."""
+MAX_PORTION = 64
+ROUNDS_TO_ASK = 2
+"""Rounds from one request of a job to its next one: for the request and for the answer."""
+ROUNDS_TO_HEAR = 4
+"""Rounds from a job's question to the manager until it receives the first producer's answer."""
+FIRST_LOOK = 8
+"""How many producers are first checked slot by slot; most jobs need no more."""
+MAX_LOOK = 512
+_SHARE = 1e-6
+"""By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
+
+
+class Board:
+    """The producers' views, by number, in arrays: one look finds all producers that may serve a job."""
+
+    def __init__(self) -> None:
+        self._energy_wh = np.zeros((0, 1, 1), dtype=np.float32)
+        self._peak_wh = np.zeros((0, 1, 1), dtype=np.float32)
+        self._from_s: IntArray = np.zeros(0, dtype=np.int64)
+        self._block_s: IntArray = np.zeros(0, dtype=np.int64)
+        self._blocks: IntArray = np.zeros(0, dtype=np.int64)
+        """-1: no view, so the producer is always asked."""
+        self._slot_s: IntArray = np.zeros(0, dtype=np.int64)
+        self._slots_wh = np.zeros((0, MAX_BLOCKS * SLOTS_A_BLOCK), dtype=np.float32)
+
+    def put(self, number: int, view: View) -> None:
+        """Take a producer's new view."""
+        bounds = view.bounds
+        self._reserve(number + 1, bounds.blocks + 1)
+        self._energy_wh[number], self._peak_wh[number] = 0.0, 0.0
+        edges = bounds.blocks + 1
+        self._energy_wh[number, :edges, :edges] = bounds.energy_wh
+        self._peak_wh[number, :edges, :edges] = bounds.peak_wh
+        self._from_s[number], self._block_s[number], self._blocks[number] = bounds.from_s, bounds.block_s, bounds.blocks
+        self._slot_s[number], self._slots_wh[number] = bounds.slot_s, 0.0
+        self._slots_wh[number, : len(bounds.slots_wh)] = bounds.slots_wh * (1 + _SHARE)
+
+    def may_serve(self, need: Need, producers: IntArray) -> BoolArray:
+        """Return which producers may serve a job; all that have published no view.
+
+        Args:
+            need: What the job needs.
+            producers: The producers' numbers, shape (producers,).
+        """
+        self._reserve(int(producers.max(initial=-1)) + 1, 1)
+        blocks = self._blocks[producers]
+        from_s, block_s = self._from_s[producers], self._block_s[producers]
+        most = np.maximum(blocks, 0)
+        rows = np.minimum(np.maximum((need.begin_s - from_s) // block_s, 0), most)
+        columns = np.minimum(np.maximum(-(-(need.end_s - from_s) // block_s), 0), most)
+        energy_wh = self._energy_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
+        peak_wh = self._peak_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
+        found: BoolArray = (blocks < 0) | ((energy_wh >= need.energy_wh) & (peak_wh >= need.peak_wh))
+        return found
+
+    def may_run(self, need: Need, producers: IntArray) -> BoolArray:
+        """Return which producers have enough for a job in each slot, for some start; all that have published no view.
+
+        This takes longer than `may_serve`, which leaves out most; so it is for producers that may serve the job.
+
+        Args:
+            need: What the job needs.
+            producers: The producers' numbers, shape (producers,).
+        """
+        found = np.ones(len(producers), dtype=np.bool_)
+        has_view = self._blocks[producers] >= 0
+        slots_s, from_s = self._slot_s[producers], self._from_s[producers]
+        grids = {(slot_s, begin_s % slot_s) for slot_s, begin_s in zip(slots_s.tolist(), from_s.tolist(), strict=True)}
+        for slot_s, phase_s in grids:
+            alike = np.flatnonzero(has_view & (slots_s == slot_s) & (from_s % slot_s == phase_s))
+            found[alike] = may_run(need, from_s[alike], slot_s, self._slots_wh[producers[alike]])
+        return found
+
+    def may_be_served(
+        self, number: int, begin_s: IntArray, end_s: IntArray, energy_wh: FloatArray, peak_wh: FloatArray
+    ) -> BoolArray:
+        """Return which jobs a producer may serve.
+
+        Args:
+            number: The producer, which has published a view.
+            begin_s: The jobs' earliest starts, shape (jobs,); all in UNIX seconds.
+            end_s: The ends of their runs from their latest starts.
+            energy_wh: What they need.
+            peak_wh: What each draws in its strongest minute, at least.
+        """
+        from_s, block_s, blocks = int(self._from_s[number]), int(self._block_s[number]), int(self._blocks[number])
+        rows = np.clip((begin_s - from_s) // block_s, 0, blocks)
+        columns = np.clip(-(-(end_s - from_s) // block_s), 0, blocks)
+        found: BoolArray = (self._energy_wh[number, rows, columns] * (1 + _SHARE) + MARGIN_WH >= energy_wh) & (
+            self._peak_wh[number, rows, columns] * (1 + _SHARE) + MARGIN_WH >= peak_wh
+        )
+        return found
+
+    def _reserve(self, producers: int, size: int) -> None:
+        known, before = self._energy_wh.shape[:2]
+        if producers <= known and size <= before:
+            return
+        count, size = max(known, 2 * producers if producers > known else 0), max(before, size)
+        for name in ("_energy_wh", "_peak_wh"):
+            bigger = np.zeros((count, size, size), dtype=np.float32)
+            bigger[:known, :before, :before] = getattr(self, name)
+            setattr(self, name, bigger)
+        new = count - known
+        self._from_s = np.concatenate([self._from_s, np.zeros(new, dtype=np.int64)])
+        self._block_s = np.concatenate([self._block_s, np.ones(new, dtype=np.int64)])
+        self._blocks = np.concatenate([self._blocks, np.full(new, -1, dtype=np.int64)])
+        self._slot_s = np.concatenate([self._slot_s, np.full(new, BIN_S, dtype=np.int64)])
+        self._slots_wh = np.concatenate([self._slots_wh, np.zeros((new, self._slots_wh.shape[1]), dtype=np.float32)])
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The next producers that a job may ask."""
+
+    producers: tuple[int, ...]
+    left_out: tuple[int, ...]
+    """How many were left out before each of them, and after the last one if no more follow."""
+
+
+@dataclass(slots=True)
+class Negotiation:
+    """A job that looks for a supplier, from its question to the manager until it has a contract or waits."""
+
+    job_id: str
+    consumer: str
+    at_s: int
+    step: int
+    """The step in which it asked the manager."""
+    order: IntArray
+    """All producers that it would ask, in order."""
+    is_listed: BoolArray
+    """Which of them are listed, unless a check of their slots shows that they cannot serve it."""
+    considered: IntArray
+    """All producers that it would have asked by its end, those of earlier lists included."""
+    portion: int
+    """Size of the next portion."""
+    look: Callable[[IntArray], BoolArray] | None = None
+    """Says which producers have enough in each slot; None: all. It is asked as far as the job comes."""
+    _looked: int = 0
+    """Up to which place it has been asked."""
+    _scored: int = 0
+    """Up to which place those that were left out have been scored."""
+    _told: int = 0
+    """The place up to which they have been named."""
+    _named: int = 0
+    """How many have been named."""
+
+    def next_portion(self) -> Portion:
+        """Return the next producers to ask."""
+        self._look_for(self.portion + 1)
+        places = np.flatnonzero(self.is_listed[self._told :])[: self.portion] + self._told
+        before = np.concatenate([[self._told - 1], places[:-1]]) if len(places) else places
+        left_out = (places - before - 1).tolist()
+        self._told = int(places[-1]) + 1 if len(places) else self._told
+        if not self.is_listed[self._told :].any():
+            left_out.append(len(self.order) - self._told)
+            self._told = len(self.order)
+        self._named += len(places)
+        self.portion = min(MAX_PORTION, max(self.portion, self._named))
+        return Portion(tuple(self.order[places].tolist()), tuple(left_out))
+
+    def _look_for(self, count: int) -> None:
+        """Check producers until this many more that may serve the job are found, or all have been checked."""
+        step = FIRST_LOOK
+        while self.look is not None and self._looked < len(self.order):
+            if np.count_nonzero(self.is_listed[self._told : self._looked]) >= count:
+                return
+            listed = np.flatnonzero(self.is_listed[self._looked :])[:step] + self._looked
+            self._look_until(int(listed[-1]) + 1 if len(listed) == step else len(self.order))
+            step = min(4 * step, MAX_LOOK)
+
+    def _look_until(self, end: int) -> None:
+        """Look at all producers before a place in the order."""
+        if self.look is not None and end > self._looked:
+            listed = np.flatnonzero(self.is_listed[self._looked : end]) + self._looked
+            self.is_listed[listed] = self.look(self.order[listed])
+            self._looked = end
+
+    def score_until(self, step: int, sender: str, scores: Scores) -> None:
+        """Score those left out whose refusal the job would have received before a message of another agent was sent.
+
+        Args:
+            step: The step in which that message was sent.
+            sender: The other agent.
+            scores: The producers' scores.
+        """
+        reached = (step - self.step - ROUNDS_TO_HEAR) // ROUNDS_TO_ASK + 1
+        at_place_step = self.step + ROUNDS_TO_HEAR + ROUNDS_TO_ASK * (reached - 1)
+        if at_place_step == step and self.consumer > sender:
+            reached -= 1
+        self.score_places(reached, scores)
+
+    def score_places(self, end: int, scores: Scores) -> None:
+        """Score those left out before a place in the order."""
+        end = min(max(end, self._scored), len(self.order))
+        self._look_until(end)
+        places = slice(self._scored, end)
+        scores.would_have_declined(self.order[places][~self.is_listed[places]], self.job_id, self.at_s)
+        self._scored = end
+
+    def place_of(self, number: int) -> int:
+        """Return a producer's place in the order; the end if it is not in it."""
+        found = np.flatnonzero(self.order == number)
+        return int(found[0]) if len(found) else len(self.order)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A job that no producer could serve."""
+
+    consumer: str
+    need: Need
+    asked: set[int]
+    """Producers that it has asked, or that were named to it since it waits: they inform it of openings themselves."""
+    told_s: int | None = None
+    """The second in which it was informed of a producer with more to offer, if it has not answered yet."""
+    told_of: int = -1
+    """Which producer that is."""
+
+
+class WaitingJobs:
+    """Jobs that no producer could serve, and the producers that do not know of them."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, _Waiting] = {}
+        self._columns: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
+        """What the jobs need, in their order: begin, end, energy, peak; None: to be rebuilt."""
+
+    def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
+        """Add a waiting job with its `need` and the numbers of the producers `asked`; replaces an earlier entry."""
+        self._jobs[job_id] = _Waiting(consumer, need, set(asked))
+        self._columns = None
+
+    def asked(self, job_id: str) -> set[int]:
+        """Return the producers that a waiting job knows, to which others can be added."""
+        return self._jobs[job_id].asked
+
+    def remove(self, job_id: str) -> None:
+        """Remove a job that no longer waits; unknown ones are ignored."""
+        if self._jobs.pop(job_id, None) is not None:
+            self._columns = None
+
+    def remove_of(self, consumers: frozenset[str]) -> None:
+        """Remove the jobs of lost consumers."""
+        self._jobs = {job_id: job for job_id, job in self._jobs.items() if job.consumer not in consumers}
+        self._columns = None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Yield each job with its consumer."""
+        return iter([(job_id, job.consumer) for job_id, job in self._jobs.items()])
+
+    def learn_of(self, number: int) -> None:
+        """Record that all jobs know a producer."""
+        for job in self._jobs.values():
+            job.asked.add(number)
+
+    def to_tell(self, producers: Sequence[int], board: Board, now_s: int) -> list[tuple[str, str, int]]:
+        """Return the jobs to inform of producers with more to offer, and record it.
+
+        A job is informed of one producer at a time.
+
+        Args:
+            producers: Numbers of producers with a new view, in the order in which jobs are to ask them.
+            board: All views.
+            now_s: Virtual time, UNIX seconds.
+
+        Returns:
+            Job, its consumer, and the producer.
+        """
+        if not self._jobs:
+            return []
+        ids, told = list(self._jobs), []
+        is_free = np.array([job.told_s != now_s for job in self._jobs.values()])
+        for number in producers:
+            if not is_free.any():
+                break
+            for i in np.flatnonzero(is_free & board.may_be_served(number, *self._needs())).tolist():
+                job = self._jobs[ids[i]]
+                if number not in job.asked and board.may_run(job.need, np.array([number]))[0]:
+                    is_free[i] = False
+                    told.append(self._tell(ids[i], job, number, now_s))
+        return told
+
+    def was_told(self, job_id: str, number: int, now_s: int) -> bool:
+        """Return whether a job asks producer `number` in the second `now_s` only because the manager named it then."""
+        job = self._jobs.get(job_id)
+        return job is not None and job.told_s == now_s and job.told_of == number
+
+    def tell_next(self, job_id: str, producers: IntArray, board: Board, now_s: int) -> tuple[str, str, int] | None:
+        """Return the next producer to name to a job after another one has declined it; None: there is none.
+
+        Args:
+            job_id: The job, which waits.
+            producers: All producers that take part, in the order in which it is to ask them.
+            board: All views.
+            now_s: Virtual time, UNIX seconds.
+        """
+        job = self._jobs[job_id]
+        job.told_s = None
+        may_serve = producers[board.may_serve(job.need, producers)]
+        new = may_serve[[number not in job.asked for number in may_serve.tolist()]] if len(may_serve) else may_serve
+        found = new[board.may_run(job.need, new)]
+        return self._tell(job_id, job, int(found[0]), now_s) if len(found) else None
+
+    @staticmethod
+    def _tell(job_id: str, job: _Waiting, number: int, now_s: int) -> tuple[str, str, int]:
+        job.asked.add(number)
+        job.told_s, job.told_of = now_s, number
+        return job_id, job.consumer, number
+
+    def _needs(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        if self._columns is None:
+            needs = [job.need for job in self._jobs.values()]
+            self._columns = (
+                np.array([need.begin_s for need in needs], dtype=np.int64),
+                np.array([need.end_s for need in needs], dtype=np.int64),
+                np.array([need.energy_wh for need in needs]),
+                np.array([need.peak_wh for need in needs]),
+            )
+        return self._columns

@@ -1,0 +1,752 @@
+"""A consumer with shared supply: composes each job's start and shares from what producers offer.
+
+A job that becomes known asks producers for offers, composes start and shares (`agents.sharing.compose`), and reserves
+each share with its producer. A producer that has less by then answers with what it has left, and the job composes
+again, a bounded number of times; the rest comes from the grid.
+
+Until it starts, a job composes again whenever something changes: a producer has more or joins, a share shrinks, its
+device has more time. It moves only if that pays. A running job keeps its start, but fills the gaps in its shares.
+
+**Why moving ends.** Let C be the energy that is covered in the whole neighbourhood. A job takes only energy that is
+free, so no move lowers what another job has. A move without a request raises C by at least `LEAST_GAIN` of the job's
+energy. A move to make room lowers nothing, and takes place only on request; a job requests room at most `MAX_WISHES`
+times in all. C never exceeds the energy of all jobs. So between two events that lower C (a forecast falls, a producer
+or a job leaves), of which there are finitely many, there are finitely many moves. If consumers prefer low cost to
+coverage, C is the total saving of all jobs instead; it is bounded too, and prices change finitely often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from agents.consumer import Consumer, Event, JobRun, _Changed, _RunEnds
+from agents.messages import (
+    MAX_REASON_CHARACTERS,
+    Accept,
+    Amend,
+    AnyMessage,
+    Cancel,
+    ChangePrices,
+    Conclude,
+    ContractAgreed,
+    ContractVoid,
+    Decline,
+    Offer,
+    OfferRequest,
+    Opening,
+    Producers,
+    ProducersFor,
+    Reserve,
+    Reserved,
+    RoomNeeded,
+    RoomWanted,
+    SharesAmended,
+    Shrink,
+    Withdraw,
+)
+from agents.model import GRID, MANAGER, SHARED, Contract, Job
+from agents.sequencing import Starts
+from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
+from agents.sharing import (
+    Composition,
+    EnergyPrices,
+    Offers,
+    PricesOfMinutes,
+    PriceView,
+    SupplySettings,
+    comes_first,
+    compose,
+    cost_of,
+    start_without_sun,
+)
+from agents.sharing.shared_manager import MAX_ASKED, NEARLY_COVERED
+from broker.hosts import AgentLostError, Channel, Received, TimeUp
+
+ASKED_AT_ONCE = 8
+"""Producers that a job asks for offers at the same time at most; more if these do not cover it."""
+MAX_ROUNDS = 4
+"""How often a job composes because producers had less than they had offered; the shares reserved by then stand."""
+MAX_ROUNDS_OF_MOVE = 2
+"""The same if the job already has a contract: other jobs that were informed compete for the same energy."""
+LEAST_GAIN = 0.02
+"""A job moves only if that covers at least this share of its energy more, or lowers its cost by this share of what the
+energy costs where it is dearest."""
+MAX_WISHES = 3
+"""How often a job asks for room, each time for another start."""
+MAX_ASKED_TO_WISH = 4
+"""A job asks for room only if it knows at most so many producers. Where it knows more, several of them would have to
+make room for it at once: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all
+messages were about room, and nothing more was covered."""
+MAX_ROOMS = 3
+"""The same for the producers that must make room."""
+MAX_IN_VAIN = 12
+"""Reservations of a job that came to nothing, after which it moves no more for others or for what is offered unasked.
+
+With few roofs a job makes fewer. Where many share their supply, a move needs many reservations, and most fail."""
+WISH_EVERY_S = 60
+"""How long a job waits for the effect before it asks again, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """An offer, in a form fit for calculations."""
+
+    first_minute: int
+    free_mwh: IntArray
+    movable_mwh: IntArray
+
+    @classmethod
+    def of(cls, offer: Offer) -> _Offered:
+        """Return a message's content."""
+        return cls(offer.first_minute, unpacked(offer.minutes_mwh), unpacked(offer.movable_mwh))
+
+    def without(self, first_minute: int, taken_mwh: IntArray) -> _Offered:
+        """Return the offer without what is taken of it from some minute on."""
+        free_mwh = self.free_mwh.copy()
+        add_at(free_mwh, -taken_mwh, first_minute - self.first_minute)
+        return replace(self, free_mwh=np.maximum(free_mwh, 0))
+
+
+NOTHING_MWH: IntArray = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class _Supply:
+    """The state of a job's supply, as its consumer knows it."""
+
+    asked: list[str] = field(default_factory=list)
+    """Producers that were asked for offers, in that order."""
+    offers: dict[str, _Offered] = field(default_factory=dict)
+    """By producer, its newest offer."""
+    held: dict[str, IntArray] = field(default_factory=dict)
+    """By producer, the shares of the contract: mWh in each minute from the one in which the job starts."""
+    start_s: int = 0
+    """The start for which the shares are held, UNIX seconds."""
+    reserved: dict[str, tuple[int, IntArray]] = field(default_factory=dict)
+    """By producer, start and energy of the reservations that are being made for a new contract or version of it."""
+    wishes: list[int] = field(default_factory=list)
+    """The starts for which the job has asked for room, UNIX seconds."""
+    next_wish_s: int | None = None
+    """When it asks next, UNIX seconds."""
+    in_vain: int = 0
+    """Reservations of moves that came to nothing."""
+
+
+class SharedConsumer(Consumer):
+    """The agent of one consumer device whose jobs are supplied by shares."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        jobs: Sequence[Job],
+        *,
+        patient: bool,
+        supply: SupplySettings,
+        own: frozenset[str] = frozenset(),
+        prices: PricesOfMinutes | None = None,
+        is_there: bool = True,
+    ) -> None:
+        """Create a consumer.
+
+        Args:
+            agent_id: See `agents.model.consumer_agent`.
+            jobs: All jobs of the device; each becomes known at its registration.
+            patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
+            supply: What the jobs prefer.
+            own: Producers of the same house.
+            prices: What energy costs the house; None: there is no tariff.
+            is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
+        """
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
+        self.supply = supply
+        self.own = own
+        self.prices = PriceView(prices)
+        self._supplies: dict[str, _Supply] = {}
+
+    def _run_of(self, job: Job) -> JobRun:
+        return SharedJobRun(self, job, self._channels[job.job_id])
+
+    def supply_of(self, job_id: str) -> _Supply:
+        """Return what is known of a job's supply."""
+        return self._supplies.setdefault(job_id, _Supply())
+
+    def _dispatch(self, received: Received[AnyMessage]) -> None:
+        sender, message = received.sender, received.message
+        match message:
+            case Offer(job_id=job_id) | Shrink(job_id=job_id) | RoomNeeded(job_id=job_id):
+                if job_id not in self._channels or sender not in self._asked[job_id]:
+                    self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
+                elif isinstance(message, Shrink):
+                    self._take_shrink(sender, message)
+                elif self._follows(sender, job_id):
+                    if isinstance(message, Offer):
+                        self.supply_of(job_id).offers[sender] = _Offered.of(message)
+                    self._channels[job_id].put(received)
+            case Accept() | Amend() | Cancel() | Opening():
+                self.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+            case _:
+                super()._dispatch(received)
+
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        match received.message:
+            case ChangePrices() as change:
+                self.prices.replace(change.model_dump(exclude={"kind"}, exclude_none=True))
+                if self.puts_cost_first:
+                    for contract in self._calendar.unstarted(self.now_s):
+                        self._channels[contract.job_id].put(_Changed())
+            case _:
+                super()._obey(received)
+
+    @property
+    def puts_cost_first(self) -> bool:
+        """Whether what a job costs counts more than how much of it is covered."""
+        return self.supply.puts_cost_first and self.prices.are_known
+
+    def _take_shrink(self, producer: str, shrink: Shrink) -> None:
+        """Take a smaller share, and let the job look for the rest elsewhere."""
+        supply, series = self.supply_of(shrink.job_id), unpacked(shrink.minutes_mwh)
+        reserved = supply.reserved.get(producer)
+        if reserved is not None and (reserved[0], packed(reserved[1])) == (shrink.start_s, shrink.before_mwh):
+            supply.reserved[producer] = (shrink.start_s, series)
+        held = supply.held.get(producer)
+        contract = self.contracts.get(shrink.job_id)
+        is_held = held is not None and (supply.start_s, packed(held)) == (shrink.start_s, shrink.before_mwh)
+        if contract is not None and is_held:
+            del supply.held[producer]
+            if len(series):
+                supply.held[producer] = series
+            reason = f"{producer} gives less: {shrink.reason}"[:MAX_REASON_CHARACTERS]
+            if self.is_away and not supply.held and contract.start_s > self.now_s:
+                self.end_contract(contract, reason)  # it looks for supply when its household is back
+            else:
+                self.amend(self._jobs[shrink.job_id], reason)
+                self._channels[shrink.job_id].put(_Changed())
+
+    def _take_void(self, void: ContractVoid) -> None:
+        contract = self.contracts.get(void.job_id)
+        if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
+            super()._take_void(void)
+
+    # Contracts.
+
+    def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
+        """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
+        supply = self.supply_of(job.job_id)
+        supply.start_s, supply.held = start_s, dict(held)
+        contract = self._contract(job, self.next_contract_id(job.job_id), self.now_s)
+        self._affected |= {job.job_id, *self._calendar.near(job, self.now_s)}
+        self.contracts[job.job_id] = contract
+        self._calendar.place(contract, ((start_s, start_s),))
+        self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
+
+    def amend(self, job: Job, reason: str) -> None:
+        """Report the new version of a contract, after its start or shares have changed."""
+        before = self.contracts[job.job_id]
+        contract = self._contract(job, before.contract_id, before.agreed_s)
+        self.contracts[job.job_id] = contract
+        if contract.start_s != before.start_s:
+            self._affected |= {job.job_id, *self._calendar.near(job, self.now_s)}
+            self._calendar.place(contract, ((contract.start_s, contract.start_s),))
+        self.send(MANAGER, SharesAmended(contract=contract, reason=self._reason(contract) or reason))
+
+    def _contract(self, job: Job, contract_id: str, agreed_s: int) -> Contract:
+        supply = self.supply_of(job.job_id)
+        producer, shares = supplier_of(job, supply.start_s, supply.held)
+        return Contract(
+            contract_id=contract_id,
+            job_id=job.job_id,
+            producer=producer,
+            start_s=supply.start_s,
+            agreed_s=agreed_s,
+            energy_wh=job.energy_wh,
+            shares=shares,
+        )
+
+    def _withdraw_from_suppliers(self, contract: Contract) -> None:
+        supply = self.supply_of(contract.job_id)
+        for producer in supply.asked:
+            self.send(producer, Withdraw(job_id=contract.job_id))
+        supply.held, supply.asked, supply.offers = {}, [], {}
+
+    def on_lost(self, agents: frozenset[str]) -> None:
+        """Give up the shares of lost producers; their jobs look for others."""
+        for job_id, supply in self._supplies.items():
+            supply.asked = [producer for producer in supply.asked if producer not in agents]
+            for producer in agents:
+                supply.offers.pop(producer, None)
+                supply.reserved.pop(producer, None)
+            contract, lost = self.contracts.get(job_id), supply.held.keys() & agents
+            if contract is not None and contract.start_s > self.now_s and lost:
+                for producer in lost:
+                    del supply.held[producer]
+                self.amend(self._jobs[job_id], "the household of a producer is lost")
+                self._channels[job_id].put(_Changed())
+
+    def release_held(self) -> None:
+        """Inform jobs that the device has more time for them; no job is held, because producers move none."""
+        self._calendar.forget_sequence(self._affected)
+        if self._time_was_freed:
+            for contract in self._calendar.unstarted(self.now_s):
+                self._channels[contract.job_id].put(_Changed(time_was_freed=True))
+        self._affected, self._time_was_freed = set(), False
+
+    def starts_of(self, job: Job) -> Starts:
+        """Return the starts at which the device is free for a job that has a contract and has not started."""
+        contract = self.contracts[job.job_id]
+        movable = self._calendar.movable(job.job_id)
+        self._calendar.free(job.job_id)
+        starts, displaced = self._calendar.find_starts(job, self.now_s)
+        self._calendar.place(contract, movable)
+        return ((contract.start_s, contract.start_s),) if displaced else starts
+
+
+def supplier_of(job: Job, start_s: int, held: Mapping[str, IntArray]) -> tuple[str, tuple[Share, ...]]:
+    """Return the producer and shares of a contract of `job` that starts at `start_s` with the reservations `held`.
+
+    There are no shares if one producer, or the grid, supplies everything.
+    """
+    shares = shares_of(held)
+    if not shares:
+        return GRID, ()
+    if len(shares) == 1 and shares[0].minutes_mwh == packed(load_mwh(job.as_sent.load_profile, start_s)):
+        return shares[0].producer, ()
+    return SHARED, shares
+
+
+class SharedJobRun(JobRun):
+    """A job with shared supply, from its registration to its end."""
+
+    _agent: SharedConsumer
+
+    def __init__(self, agent: SharedConsumer, job: Job, channel: Channel[Event]) -> None:
+        super().__init__(agent, job, channel)
+        self._load = job.as_sent.load_profile
+        self._energy_mwh = int(load_mwh(self._load, 0).sum())
+
+    @property
+    def _supply(self) -> _Supply:
+        return self._agent.supply_of(self._job.job_id)
+
+    # The first contract.
+
+    async def _find_supplier(self) -> None:
+        if not await self._wait_for_return():
+            return
+        self._patient = self._agent.patient
+        async with self._agent.turns:
+            self._reservation = await self._agent.reserve_time(self._job)
+            starts = self._reservation.starts
+            await self._ask_producers(starts)
+            start_s, held = await self._reserve(starts) or (self._start_without_sun(starts), {})
+            self._agent.agree_shares(self._job, start_s, held)
+            self._wish_for_room()
+
+    def _start_without_sun(self, starts: Starts) -> int:
+        """Return when the job starts if the grid gives all: when that is cheapest; as late as possible if patient."""
+        prices = self._prices(*self._minutes(starts)) if "cheapest" in self._agent.supply.prefer else None
+        if prices is None:
+            return starts[-1][1] if self._patient else starts[0][0]
+        first_minute, _ = self._minutes(starts)
+        return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
+
+    async def _ask_producers(self, starts: Starts) -> None:
+        """Ask producers for offers, those first that the manager names first, until they cover the job."""
+        untrusted, is_content = self._agent.untrusted(self._job.job_id), False
+        while not is_content and len(self._supply.asked) < MAX_ASKED:
+            known = tuple(sorted({*self._supply.asked, *untrusted}))
+            answer = await self._agent.ask(MANAGER, ProducersFor(job_id=self._job.job_id, asked=known))
+            if not isinstance(answer, Producers) or not answer.producers:
+                return
+            is_content = await self._ask_for_offers(answer.producers, starts)
+
+    async def _ask_for_offers(self, producers: Sequence[str], starts: Starts) -> bool:
+        """Ask some producers for offers; return whether those known now cover the job."""
+        supply, untrusted = self._supply, self._agent.untrusted(self._job.job_id)
+        new = [p for p in producers if p not in supply.asked and p not in untrusted]
+        ranked = sorted(new, key=lambda producer: producer not in self._agent.own)[: MAX_ASKED - len(supply.asked)]
+        for begin in range(0, len(ranked), ASKED_AT_ONCE):
+            some = ranked[begin : begin + ASKED_AT_ONCE]
+            supply.asked += some
+            self._agent.asks(self._job.job_id, some)
+            self._agent.asks(self._job.job_id, ())
+            request = OfferRequest(job=self._job.as_sent, starts=starts)
+            for producer, reply in (await self._ask_all(dict.fromkeys(some, request))).items():
+                self._take_answer(producer, reply)
+            composition = self._compose(starts)
+            if self._is_content(starts, self._worth(composition.start_s, composition.minutes_mwh)):
+                return True
+        return False
+
+    async def _ask_all(self, messages: Mapping[str, AnyMessage]) -> dict[str, AnyMessage]:
+        """Ask several producers in the same round; return the answers of those that are not lost."""
+        answers = await self._agent.ask_all(list(messages.items()))
+        return {
+            producer: answer
+            for producer, answer in zip(messages, answers, strict=True)
+            if not isinstance(answer, AgentLostError)
+        }
+
+    def _take_answer(self, producer: str, reply: AnyMessage | None) -> None:
+        match reply:
+            case Offer(job_id=self._job.job_id):
+                self._supply.offers[producer] = _Offered.of(reply)
+            case Decline() | None:
+                self._supply.offers.pop(producer, None)
+            case _:
+                self._supply.offers.pop(producer, None)
+                self._agent.distrust(
+                    self._job.job_id, producer, f"answers for job {self._job.job_id!r} with a wrong {reply.kind}"
+                )
+
+    # Composing and reserving.
+
+    def _compose(self, starts: Starts, *, with_movable: bool = False) -> Composition:
+        """Return the best start and shares by what is known of the producers.
+
+        Args:
+            starts: The starts at which the device is free, or the job's own if it runs.
+            with_movable: As if other jobs gave up what they could give up.
+        """
+        supply, now = self._supply, self._agent.now_s // MINUTE_S
+        first, minutes = self._minutes(starts)
+        producers = sorted(supply.offers.keys() | supply.held.keys() if first < now else supply.offers.keys())
+        free_mwh = np.zeros((len(producers), minutes), dtype=np.int64)
+        for row, producer in enumerate(producers):
+            offered = supply.offers.get(producer)
+            if offered is not None:
+                add_at(free_mwh[row], offered.free_mwh, offered.first_minute - first)
+                if with_movable:
+                    movable_mwh = np.zeros(minutes, dtype=np.int64)
+                    add_at(movable_mwh, offered.movable_mwh, offered.first_minute - first)
+                    for wish_s in supply.wishes:  # these jobs have been asked
+                        begin = max(0, wish_s // MINUTE_S - first)
+                        movable_mwh[begin : begin + len(load_mwh(self._load, wish_s))] = 0
+                    free_mwh[row] += movable_mwh
+            passed = max(0, now - first)
+            free_mwh[row, :passed] = 0
+            if passed and producer in supply.held:
+                add_at(free_mwh[row, :passed], supply.held[producer], 0)
+        offers = Offers(first, tuple(producers), free_mwh)
+        return self._composed(starts, offers)
+
+    def _composed(self, starts: Starts, offers: Offers) -> Composition:
+        prefer = self._agent.supply.prefer
+        prices = self._prices(offers.first_minute, offers.free_mwh.shape[1]) if "cheapest" in prefer else None
+        if prices is not None and prices.are_constant and not comes_first("cheapest", "own-roof", prefer):
+            prices = prices if self._agent.puts_cost_first else None  # starts that tie on both cost the same
+        return compose(self._load, starts, offers, prefer, self._agent.own, prices)
+
+    def _minutes(self, starts: Starts) -> tuple[int, int]:
+        """Return the first UNIX minute in which the job could run, and how many there are."""
+        first = starts[0][0] // MINUTE_S
+        return first, starts[-1][1] // MINUTE_S - first + len(load_mwh(self._load, starts[-1][1])) + 1
+
+    def _prices(self, first_minute: int, minutes: int) -> EnergyPrices | None:
+        return self._agent.prices.of_minutes(first_minute, minutes)
+
+    # What a composition is worth: the energy that it covers, mWh, or what it costs, if that comes first.
+
+    def _worth(self, start_s: int, held: Mapping[str, IntArray]) -> float:
+        """Return how good a start with these shares is: the more, the better."""
+        if not self._agent.puts_cost_first:
+            return float(sum(series.sum() for series in held.values()))
+        first, minutes = self._minutes(((start_s, start_s),))
+        prices = self._prices(first, minutes)
+        assert prices is not None  # noqa: S101 - cost comes first only where there is a tariff
+        return -cost_of(self._load, start_s, held, self._agent.own, first, prices)
+
+    @property
+    def _worth_now(self) -> float:
+        """The value of the present contract."""
+        return self._worth(self._supply.start_s, self._supply.held)
+
+    def _least_gain(self, starts: Starts) -> float:
+        """Return by how much a move must increase the value of the present contract."""
+        if not self._agent.puts_cost_first:
+            return float(max(1, int(LEAST_GAIN * self._energy_mwh)))
+        prices = self._prices(*self._minutes(starts))
+        assert prices is not None  # noqa: S101 - as above
+        micro = prices.rounded()
+        dearest = max(float(np.abs(price).max()) for price in (micro.own, micro.neighbour, micro.grid))
+        return max(1.0, LEAST_GAIN * self._energy_mwh * dearest)
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether hardly any of the job is grid power."""
+        covered_mwh = sum(int(series.sum()) for series in self._supply.held.values())
+        return covered_mwh >= NEARLY_COVERED * self._energy_mwh
+
+    def _is_content(self, starts: Starts, worth: float) -> bool:
+        """Return whether other producers could hardly make a start and shares worth more."""
+        if not self._agent.puts_cost_first:
+            return worth >= NEARLY_COVERED * self._energy_mwh
+        first, minutes = self._minutes(starts)
+        plenty = np.full((1, minutes), self._energy_mwh, dtype=np.int64)
+        own = {producer: offer for producer, offer in self._supply.offers.items() if producer in self._agent.own}
+        free_mwh = np.zeros((len(own), minutes), dtype=np.int64)
+        for row, offer in enumerate(own.values()):
+            add_at(free_mwh[row], offer.free_mwh, offer.first_minute - first)
+        ideal = self._composed(starts, Offers(first, ("", *own), np.concatenate([plenty, free_mwh])))
+        return worth >= self._worth(ideal.start_s, ideal.minutes_mwh) - self._least_gain(starts)
+
+    def _is_held(self, producer: str, start_s: int, series: IntArray) -> bool:
+        """Return whether a producer has reserved exactly this, for the contract or for its new version."""
+        supply = self._supply
+        known = supply.reserved.get(producer)
+        if known is None and producer in supply.held:
+            known = (supply.start_s, supply.held[producer])
+        return known is not None and known[0] == start_s and is_same(known[1], series)
+
+    async def _reserve(self, starts: Starts, least_worth: float = -np.inf) -> tuple[int, dict[str, IntArray]] | None:
+        """Compose, and reserve each share; compose again where a producer has less.
+
+        Args:
+            starts: Where the job may start.
+            least_worth: Minimum value of a start and its shares. Some energy must be covered, unless the job has a
+                contract and cost comes first: then the grid alone may be best.
+
+        Returns:
+            Start and shares, all of them reserved; None: nothing of use, and nothing has changed.
+        """
+        supply = self._supply
+        supply.reserved = {}
+        composition = self._compose(starts)
+        sent = 0
+        has_contract = self._job.job_id in self._agent.contracts
+        rounds = MAX_ROUNDS_OF_MOVE if has_contract else MAX_ROUNDS
+        is_grid_of_use = has_contract and self._agent.puts_cost_first
+        for left in reversed(range(rounds)):
+            start_s, wanted = composition.start_s, composition.minutes_mwh
+            worth = self._worth(start_s, wanted)
+            if worth < least_worth or not (wanted or is_grid_of_use):
+                break
+            sent += sum(not self._is_held(p, start_s, series) for p, series in wanted.items())
+            refused = await self._ask_to_reserve(start_s, wanted)
+            # A running job's shares hold what has passed: all of them change, or none.
+            is_running = starts[0][0] < self._agent.now_s
+            if not refused or not (left or is_running):
+                held = {p: self._reserved_by(p) for p in wanted if p not in refused}
+                held = {p: series for p, series in held.items() if series.any()}
+                if (held or is_grid_of_use) and self._worth(start_s, held) >= least_worth:
+                    return start_s, held
+                break
+            # Another start would need other reservations everywhere: it must be worth that.
+            again = self._compose(((start_s, start_s),))
+            keeps_start = bool(again.minutes_mwh) and self._worth(start_s, again.minutes_mwh) >= max(least_worth, worth)
+            composition = again if keeps_start else self._compose(starts)
+        for producer in list(supply.reserved):
+            self._undo(producer)
+        supply.in_vain += sent if has_contract else 0
+        return None
+
+    async def _ask_to_reserve(self, start_s: int, wanted: Mapping[str, IntArray]) -> frozenset[str]:
+        """Reserve the shares that are not reserved yet; return the producers that refused."""
+        supply = self._supply
+        changed = {p: series for p, series in wanted.items() if not self._is_held(p, start_s, series)}
+        requests: dict[str, AnyMessage] = {}
+        earlier = supply.reserved.keys() & changed.keys()
+        for producer, series in changed.items():
+            requests[producer] = Reserve(
+                job_id=self._job.job_id,
+                start_s=start_s,
+                minutes_mwh=packed(series),
+                keeps_earlier=producer in supply.held,
+            )
+            supply.reserved[producer] = (start_s, series)
+        answers = await self._ask_all(requests)
+        refused = frozenset(p for p in changed if not isinstance(answers.get(p), Reserved))
+        for producer in changed:
+            if producer in refused:
+                self._take_answer(producer, answers.get(producer))
+                if producer in earlier or not isinstance(answers.get(producer), Offer):
+                    self._undo(producer)
+                else:
+                    supply.reserved.pop(producer, None)
+        return refused
+
+    def _reserved_by(self, producer: str) -> IntArray:
+        """Return what a producer has reserved, which may be less than was asked by now."""
+        supply = self._supply
+        if producer in supply.reserved:
+            return supply.reserved[producer][1]
+        return supply.held.get(producer, NOTHING_MWH)
+
+    def _undo(self, producer: str) -> None:
+        """Release what a producer has reserved for a new version that does not come about."""
+        supply, job_id = self._supply, self._job.job_id
+        if producer not in supply.reserved:
+            return  # its household was lost meanwhile
+        start_s, _ = supply.reserved.pop(producer)
+        if producer in supply.held:
+            self._agent.send(producer, Conclude(job_id=job_id, is_agreed=False))
+        else:
+            nothing = Reserve(job_id=job_id, start_s=start_s, minutes_mwh=(), keeps_earlier=False)
+            self._agent.send(producer, nothing)
+
+    def _conclude(self, start_s: int, held: Mapping[str, IntArray]) -> None:
+        """Release what the new version of the contract no longer needs, and confirm what it does."""
+        supply, job_id = self._supply, self._job.job_id
+        for producer in sorted(supply.held.keys() | supply.reserved.keys()):
+            if producer not in held:
+                nothing = Reserve(job_id=job_id, start_s=start_s, minutes_mwh=(), keeps_earlier=False)
+                self._agent.send(producer, nothing)
+            elif producer in supply.reserved and producer in supply.held:
+                self._agent.send(producer, Conclude(job_id=job_id, is_agreed=True))
+        supply.reserved = {}
+        supply.start_s, supply.held = start_s, dict(held)
+
+    # Moves.
+
+    async def _has_run(self) -> bool:
+        """Wait until the job has run, and compose again when something changes; False if its contract ends before."""
+        while True:
+            contract = self._agent.contracts.get(self._job.job_id)
+            if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
+                return False
+            start_s = contract.start_s
+            until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
+            event = await self._channel.get(until_s=min(until_s, self._supply.next_wish_s or until_s))
+            if isinstance(event, _RunEnds):
+                self._run_ends = True
+            elif isinstance(event, TimeUp):
+                wish_s = self._supply.next_wish_s
+                if wish_s is not None and wish_s <= self._agent.now_s:
+                    self._wish_for_room()
+                elif self._agent.now_s >= start_s + self._job.duration_s:
+                    return True
+            elif not self._run_ends and not self._agent.is_away:
+                await self._follow([event, *self._channel.take_all()])
+
+    async def _follow(self, events: Sequence[Event]) -> None:
+        """Compose again after these events, which came at the same time."""
+        self._run_ends |= any(isinstance(event, _RunEnds) for event in events)
+        async with self._agent.turns:
+            for event in events:
+                match event:
+                    case Received(message=Producers(producers=producers)):
+                        await self._ask_for_offers(producers, self._starts())
+                    case Received(message=RoomNeeded() as needed) if not self._has_given_up:
+                        await self._make_room(event.sender, needed)
+                    case _:
+                        pass
+            has_changed = any(isinstance(event, _Changed) for event in events)
+            if has_changed or not self._has_given_up:
+                await self._improve()
+            if has_changed and not self._is_dropped:
+                await self._ask_more()
+
+    @property
+    def _has_given_up(self) -> bool:
+        """Whether moves have come to nothing too often, so that the job only makes up for what it loses."""
+        return self._supply.in_vain >= MAX_IN_VAIN
+
+    async def _ask_more(self) -> None:
+        """Ask further producers if those that the job knows do not make up for what it has lost."""
+        starts, known = self._starts(), len(self._supply.asked)
+        if starts and not self._is_content(starts, self._worth_now):
+            await self._ask_producers(starts)
+        if len(self._supply.asked) > known:
+            await self._improve()
+
+    def _starts(self) -> Starts:
+        """Return where the job may start: where its device is free, or where it has started."""
+        contract = self._agent.contracts.get(self._job.job_id)
+        if contract is None:
+            return ()
+        if contract.start_s <= self._agent.now_s:
+            return ((contract.start_s, contract.start_s),)
+        return self._agent.starts_of(self._job)
+
+    async def _improve(self) -> None:
+        """Change the contract if that is worth more."""
+        if self._is_dropped or (self._is_covered and not self._agent.puts_cost_first):
+            return
+        starts = self._starts()
+        if not starts or self._is_content(starts, self._worth_now):
+            return
+        reason = "it costs less" if self._agent.puts_cost_first else "more of it is covered"
+        await self._change(starts, self._worth_now + self._least_gain(starts), reason)
+        self._wait_without_sun()
+
+    def _wait_without_sun(self) -> None:
+        """Move a job that has lost all of its sun to where it would be without: some may come until then."""
+        contract = self._agent.contracts.get(self._job.job_id)
+        if contract is None or contract.start_s <= self._agent.now_s or self._supply.held:
+            return
+        start_s = self._start_without_sun(self._starts())
+        if start_s > contract.start_s:
+            self._supply.start_s = start_s
+            self._agent.amend(self._job, "none of it is covered")
+
+    async def _change(self, starts: Starts, least_worth: float, reason: str) -> None:
+        reserved = await self._reserve(starts, least_worth)
+        if self._job.job_id not in self._agent.contracts:  # it ended meanwhile
+            for producer in list(self._supply.reserved):
+                self._undo(producer)
+        elif reserved is not None and not self._is_as_before(*reserved):
+            self._conclude(*reserved)
+            self._agent.amend(self._job, reason)
+
+    def _is_as_before(self, start_s: int, held: Mapping[str, IntArray]) -> bool:
+        return start_s == self._supply.start_s and shares_of(held) == shares_of(self._supply.held)
+
+    async def _make_room(self, producer: str, needed: RoomNeeded) -> None:
+        """Leave what another job wants, if as much of this one is covered elsewhere."""
+        supply, contract = self._supply, self._agent.contracts.get(self._job.job_id)
+        if contract is None or contract.start_s <= self._agent.now_s or producer not in supply.offers:
+            return
+        newest = _Offered(needed.first_minute, unpacked(needed.minutes_mwh), supply.offers[producer].movable_mwh)
+        supply.offers[producer] = newest
+        known = dict(supply.offers)
+        for share in needed.shares:
+            if share.producer in supply.offers:
+                offered = supply.offers[share.producer]
+                supply.offers[share.producer] = offered.without(needed.start_s // MINUTE_S, share.minutes())
+        left = dict(supply.offers)
+        await self._change(self._starts(), self._worth_now, "another job is covered better for it")
+        for name, offered in left.items():
+            if supply.offers.get(name) is offered:  # no newer one has come
+                supply.offers[name] = known[name]
+
+    def _wish_for_room(self) -> None:
+        """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
+        supply = self._supply
+        supply.next_wish_s = None
+        if len(supply.wishes) >= MAX_WISHES or len(supply.asked) > MAX_ASKED_TO_WISH or self._has_given_up:
+            return
+        if self._run_ends or self._agent.is_away:
+            return
+        if self._is_covered and not self._agent.puts_cost_first:
+            return
+        starts = self._starts()
+        if not starts or starts[0][0] < self._agent.now_s or self._is_content(starts, self._worth_now):
+            return
+        wish = self._compose(starts, with_movable=True)
+        if self._worth(wish.start_s, wish.minutes_mwh) < self._worth_now + self._least_gain(starts):
+            return
+        supply.wishes.append(wish.start_s)
+        shares = shares_of(wish.minutes_mwh)
+        lacking = [share.producer for share in shares if self._lacks(wish.start_s, share)]
+        if len(lacking) > MAX_ROOMS:
+            return
+        supply.next_wish_s = self._agent.now_s + WISH_EVERY_S
+        for producer in lacking:
+            self._agent.send(producer, RoomWanted(job_id=self._job.job_id, start_s=wish.start_s, shares=shares))
+
+    def _lacks(self, start_s: int, share: Share) -> bool:
+        """Return whether a producer has less than a share by what is known of it, so that it must make room for it."""
+        offered, wanted_mwh = self._supply.offers[share.producer], share.minutes()
+        free_mwh = np.zeros(len(wanted_mwh), dtype=np.int64)
+        add_at(free_mwh, offered.free_mwh, offered.first_minute - start_s // MINUTE_S)
+        return bool((wanted_mwh > free_mwh).any())
+
+    def _take_grid_power(self, start_s: int) -> None:
+        self._agent.agree_shares(self._job, start_s, {})
+
+    def _withdraw(self, but: str | None = None) -> None:  # noqa: ARG002 - all are informed
+        """Inform the agents that know the job that it needs no supply."""
+        for listener in (*self._supply.asked, MANAGER):
+            self._agent.send(listener, Withdraw(job_id=self._job.job_id))

@@ -1,0 +1,224 @@
+"""Detects hosts that break the protocol: counts malformed messages per host, and decides which hosts to quarantine.
+
+Only errors that the sender must have caused count (`MalformedError`), not those that the network or a restart can
+cause. The clock judges by messages that it has received itself, never by what one host reports about another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from broker.protocol import Envelope
+
+ALLOWED = 10
+"""Number of malformed messages after which a host is quarantined."""
+ALLOWED_WHILE_OWING = 2
+"""The same within one step that waits for this host: it was asked again, and sent the same message again."""
+
+
+class Counted(BaseModel):
+    """What hosts have done so far, by host; a clock that is restarted goes on counting from there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    malformed: dict[str, int] = {}
+    """Malformed messages."""
+    last_malformed: dict[str, str] = {}
+    """What was wrong with the last one."""
+    timers: dict[str, int] = {}
+    initiatives: dict[str, int] = {}
+    """Timers, messages that are no answers, and rounds after rounds that it let pass."""
+    messages: dict[str, int] = {}
+    rounds: int = 0
+    """How many rounds have been run."""
+
+
+class Conduct:
+    """The malformed messages of each host."""
+
+    def __init__(self, counted: Counted | None = None) -> None:
+        """Create it.
+
+        Args:
+            counted: What earlier processes of this clock counted; None: nothing.
+        """
+        counted = counted or Counted()
+        self._total: Counter[str] = Counter(counted.malformed)
+        self._in_step: Counter[str] = Counter()
+        self._last: dict[str, str] = dict(counted.last_malformed)
+        self._condemned: dict[str, str] = {}
+
+    @property
+    def has_suspects(self) -> bool:
+        """Whether any host has sent a malformed message or is condemned; never with honest hosts."""
+        return bool(self._total or self._condemned)
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """By host, how many malformed messages it has sent."""
+        return self._total
+
+    @property
+    def last_malformed(self) -> Mapping[str, str]:
+        """By host, what was wrong with the last one."""
+        return self._last
+
+    def begin_step(self) -> None:
+        """Start counting the messages of a new step."""
+        self._in_step.clear()
+
+    def record(self, host: str, why: str) -> None:
+        """Count a malformed message of a host.
+
+        Args:
+            host: The sender, from the topic.
+            why: The problem.
+        """
+        self._total[host] += 1
+        self._in_step[host] += 1
+        self._last[host] = why
+
+    def condemn(self, host: str, why: str) -> None:
+        """Condemn a host: it is quarantined regardless of its malformed messages.
+
+        Args:
+            host: The host.
+            why: The reason, for people.
+        """
+        self._condemned.setdefault(host, why)
+
+    def offenders(self, hosts: Collection[str], owing: Collection[str]) -> dict[str, str]:
+        """Return the hosts to quarantine, sorted, with the reason.
+
+        Args:
+            hosts: Hosts that may be quarantined.
+            owing: Hosts whose answer or messages the current step waits for.
+        """
+        found = {
+            host
+            for host, count in self._total.items()
+            if count >= ALLOWED or (host in owing and self._in_step[host] >= ALLOWED_WHILE_OWING)
+        }
+        reasons = {
+            host: f"it sent {_messages(self._total[host])} that break the protocol, the last: {self._last[host]}"
+            for host in found
+        } | self._condemned
+        return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
+
+
+class Initiatives:
+    """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
+
+    An honest exchange ends, because agents answer requests and take the initiative a bounded number of times. If two
+    agents keep exchanging messages, time cannot advance, and the one that takes the initiative is at fault. An honest
+    agent also sets a bounded number of timers, each of which takes a round.
+    """
+
+    def __init__(self, counted: Counted | None = None) -> None:
+        """Create it.
+
+        Args:
+            counted: What earlier processes of this clock counted; None: nothing.
+        """
+        counted = counted or Counted()
+        self._time_s = 0
+        self._initiatives: Counter[str] = Counter()
+        self._in_all: Counter[str] = Counter()
+        self._timers: Counter[str] = Counter(counted.timers)
+        self._messages: Counter[str] = Counter(counted.messages)
+        self._by_host: Counter[str] = Counter(counted.initiatives)
+        """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
+        self.rounds = counted.rounds
+        """How many rounds have been run."""
+        self._passed: Counter[str] = Counter()
+        self._questions: set[tuple[str, int, str]] = set()
+
+    def counted(self, hosts: Mapping[str, Collection[str]], conduct: Conduct) -> Counted:
+        """Return what the clock's journal stores.
+
+        Args:
+            hosts: By host, its agents.
+            conduct: Who has broken the protocol.
+        """
+        in_all = {host: self._by_host[host] + sum(self._in_all[agent] for agent in of) for host, of in hosts.items()}
+        return Counted(
+            malformed=dict(conduct.malformed),
+            last_malformed=dict(conduct.last_malformed),
+            timers=dict(self._timers),
+            messages=dict(self._messages),
+            initiatives={host: count for host, count in in_all.items() if count},
+            rounds=self.rounds,
+        )
+
+    def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
+        """Record the messages of a round.
+
+        Args:
+            time_s: Virtual time, UNIX seconds.
+            sent: All messages between agents.
+        """
+        self.rounds += 1
+        if time_s != self._time_s:
+            self._time_s = time_s
+            self._initiatives.clear()
+            self._passed.clear()
+            self._questions.clear()
+        for envelope in sent:
+            # An answer to an answer counts as an initiative.
+            question = None if envelope.re is None else (envelope.to, envelope.re, envelope.sender)
+            if question in self._questions:
+                self._questions.discard(question)
+                continue
+            self._initiatives[envelope.sender] += 1
+            self._in_all[envelope.sender] += 1
+            self._questions.add((envelope.sender, envelope.seq, envelope.to))
+
+    def count_message(self, host: str) -> int:
+        """Take note that a message of a host has arrived; return how many have.
+
+        Args:
+            host: The host.
+        """
+        self._messages[host] += 1
+        return self._messages[host]
+
+    def let_pass(self, host: str, rounds: int) -> None:
+        """Record rounds that a host skips: each counts as an initiative.
+
+        Args:
+            host: The host.
+            rounds: How many.
+        """
+        self._passed[host] += rounds
+        self._by_host[host] += 1
+
+    def fire(self, host: str) -> int:
+        """Record that a host's timer has fired; return how many have fired.
+
+        Args:
+            host: The host.
+        """
+        self._timers[host] += 1
+        self._by_host[host] += 1
+        return self._timers[host]
+
+    def most_active(self, hosts: Mapping[str, Collection[str]], *, in_all: bool = False) -> str | None:
+        """Return the host whose agents have taken the initiative most often; None if none of them has.
+
+        Args:
+            hosts: The hosts to consider, with their agents.
+            in_all: Whether to count the whole run, including timers, instead of the present second.
+        """
+        by_agent, by_host = (self._in_all, self._by_host) if in_all else (self._initiatives, self._passed)
+        counts = {
+            host: sum(by_agent[agent] for agent in agents) + by_host[host] for host, agents in sorted(hosts.items())
+        }
+        busiest = max(counts, key=lambda host: counts[host], default=None)
+        return busiest if busiest is not None and counts[busiest] else None
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"

@@ -1,0 +1,213 @@
+"""Dates and times as tables of meters and portals write them, and the numbers that spreadsheets put in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from itertools import pairwise
+from typing import Final, Literal
+
+Order = Literal["day", "month"]
+"""Which comes first in 21/06/2026 and in 06/21/2026."""
+EXPECTED: Final = "expected is ISO 8601, 21.06.2026 12:00 or UNIX seconds"
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?:\s*([AaPp])\.?[Mm]\.?)?")
+_NUMERIC_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)")
+_WORDED_DATE = re.compile(r"(?:(\d{1,2})[-. ]+([A-Za-z]{3})[a-z]*|([A-Za-z]{3})[a-z]* (\d{1,2}),?)[-. ]+(\d{4})")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})")
+_OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?(\d\d)")
+_NAMED_OFFSET = re.compile(r"(.*\d)\s*(UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST)", re.IGNORECASE)
+_HOURS = {
+    "utc": 0,
+    "gmt": 0,
+    "z": 0,
+    "wet": 0,
+    "cet": 1,
+    "mez": 1,
+    "west": 1,
+    "eet": 2,
+    "cest": 2,
+    "mesz": 2,
+    "eest": 3,
+}
+_INTERVAL = re.compile(r"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*")
+_EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
+_EXCEL_DAYS = (20_000, 80_000)
+"""Days since 1899 from 1954 to 2119: as UNIX seconds, all of them are on the first day of 1970."""
+_TOO_MANY_SECONDS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+"""From which number on times are nanoseconds, microseconds and milliseconds: as seconds, after the year 5000."""
+
+
+def is_clock(text: str) -> bool:
+    """Return whether a text is a time of day without a date, such as `12:15`."""
+    return _CLOCK.fullmatch(text.strip()) is not None
+
+
+def is_date_only(cell: object) -> bool:
+    """Return whether a cell holds a date without a time of day."""
+    if isinstance(cell, datetime):
+        return False
+    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in cell and moment(cell) is not None)
+
+
+def moment(cell: object, order: Order = "day") -> datetime | None:
+    """Return the date and time that a cell holds, without a zone if it says none; None if it holds none.
+
+    Args:
+        cell: Text, or a date of a typed table. Of an interval (`12:00 - 12:15`) the beginning counts.
+        order: Whether the day or the month is first in dates with slashes.
+    """
+    if isinstance(cell, datetime):
+        return cell
+    if isinstance(cell, date):
+        return datetime.combine(cell, time())
+    if not isinstance(cell, str) or len(cell) < 6:
+        return None
+    text = cell.strip()
+    interval = _INTERVAL.fullmatch(text)
+    if interval is not None:
+        text = interval[1].rstrip()
+    try:
+        return _iso(text) or _written(text, order)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _iso(text: str) -> datetime | None:
+    if not re.match(r"\d{4}-?\d\d-?\d\d(?!\d)", text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _written(text: str, order: Order) -> datetime | None:
+    zone: tzinfo | None = None
+    named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
+    if named is not None:
+        text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[named[2].lower()]))
+    elif offset is not None:
+        sign = -1 if offset[2] == "-" else 1
+        text, zone = offset[1], timezone(sign * timedelta(hours=int(offset[3]), minutes=int(offset[4])))
+    day, rest = _date(text, order)
+    if day is None:
+        return None
+    rest = rest.strip(" T,")
+    if not rest:
+        return datetime.combine(day, time(), zone)
+    clock = _CLOCK.fullmatch(rest)
+    if clock is None:
+        return None
+    hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
+    if clock[4]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if clock[4].lower() == "p" else 0)
+    elif (hour, minute, second) == (24, 0, 0):  # the midnight at the end of a day
+        day, hour = day + timedelta(days=1), 0
+    return datetime.combine(day, time(hour, minute, second), zone)
+
+
+def _date(text: str, order: Order) -> tuple[date | None, str]:
+    """Return the date at the beginning of a text, and the rest."""
+    found = _NUMERIC_DATE.match(text)
+    if found is not None and not text[found.end() : found.end() + 1].isdigit():
+        first, second = int(found[1]), int(found[3])
+        year = int(found[4]) + (2000 if len(found[4]) == 2 else 0)
+        is_month_first = found[2] != "." and order == "month"
+        month, day = (first, second) if is_month_first else (second, first)
+        return date(year, month, day), text[found.end() :]
+    found = _YEAR_FIRST.match(text)
+    if found is not None:
+        return date(int(found[1]), int(found[2]), int(found[3])), text[found.end() :]
+    if re.match(r"\d{4}-\d\d-\d\d(?!\d)", text):
+        return date.fromisoformat(text[:10]), text[10:]
+    found = _WORDED_DATE.match(text)
+    if found is None or (name := (found[2] or found[3]).lower()) not in _MONTHS:
+        return None, text
+    return date(int(found[5]), _MONTHS.index(name) + 1, int(found[1] or found[4])), text[found.end() :]
+
+
+def order_of(cells: Iterable[object]) -> Order | None:
+    """Return whether day or month is first in the dates of a column; None: no date says so.
+
+    Raises:
+        ValueError: Some say the one, some the other.
+    """
+    orders: set[Order] = set()
+    is_any = False
+    for cell in cells:
+        found = _NUMERIC_DATE.match(cell) if isinstance(cell, str) else None
+        if found is None or found[2] == ".":
+            continue
+        is_any = True
+        if int(found[1]) > 12:
+            orders.add("day")
+        elif int(found[3]) > 12:
+            orders.add("month")
+    if len(orders) > 1:
+        raise ValueError("some dates have the day first, others the month")
+    if is_any and not orders:
+        return None
+    return orders.pop() if orders else "day"
+
+
+def is_excel_column(numbers: list[float]) -> bool:
+    """Return whether a column's numbers are the days since 1899 that spreadsheets store dates as."""
+    low, high = _EXCEL_DAYS
+    steps = [after - before for before, after in pairwise(numbers)]
+    return bool(steps) and all(low <= number < high for number in numbers) and max(map(abs, steps)) <= 31
+
+
+def excel_moment(days: float) -> datetime:
+    """Return the date and time of a spreadsheet's number, to the second."""
+    return _EXCEL_EPOCH + timedelta(seconds=round(days * 86_400))
+
+
+def unix_s(number: float, text: object) -> int:
+    """Return UNIX seconds of a number of seconds, or of thousandths, millionths or billionths of them.
+
+    Raises:
+        ValueError: It is not a whole second.
+    """
+    for least, per_second in _TOO_MANY_SECONDS:
+        if number > least:
+            return int(number // per_second)
+    if not number.is_integer():
+        raise ValueError(f"whole seconds are expected, not {text}")
+    return int(number)
+
+
+def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: object) -> int:
+    """Return a moment in UNIX seconds.
+
+    Args:
+        found: The moment.
+        zone: Zone of a moment that says none.
+        before_s: The moment of the row before; a clock time that occurs twice is the one after it.
+        text: What the file says, for messages.
+
+    Raises:
+        ValueError: No zone is known, or clocks skip the time on that day.
+    """
+    if found.tzinfo is not None:
+        return int(found.timestamp())
+    if zone is None:
+        raise ValueError(f"the time {text} says no offset from UTC; add for example zone: Europe/Berlin")
+    local = found.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != found:
+        raise ValueError(f"the time {text} does not exist on that day: clocks are put forward over it")
+    if before_s is not None and local.timestamp() <= before_s:
+        local = local.replace(fold=1)  # the hour that clocks show twice, for the second time
+    return int(local.timestamp())
+
+
+def clock_s(text: str) -> int | None:
+    """Return the seconds since midnight of a time of day; None if the text is not one."""
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock is None or clock[4]:
+        return None
+    return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3] or 0)

@@ -1,0 +1,389 @@
+"""Reads tables as meters and portals export them: CSV of any separator, also compressed with gzip, and Parquet.
+
+Lines before the header are skipped; a row of units below it is kept as such. Cells keep their text.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.problems import suggest
+from scenarios.files.read import MAX_BYTES, lines_of, read_bytes
+from scenarios.files.series.table_times import is_clock, moment
+
+Row = tuple[int, Sequence[Any]]
+"""Number of the line or row in the file, and the cells."""
+NOTHING: Final = frozenset(
+    {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "#n/a", "unavailable", "unknown", "missing"}
+)
+"""What stands, in any case, where nothing was measured."""
+UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
+_SEPARATORS = (";", "\t", ",", "|")
+_LOOKED_AT = 200
+"""Lines and rows from which separator, header and the kinds of columns are determined."""
+_PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE]+")
+"""All that plain numbers consist of; what `float` makes a number of in another way has other characters."""
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_GROUPED_BY_DOTS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+_GROUPED_BY_COMMAS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
+_UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
+_BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
+"""What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table with at least two columns and two rows."""
+
+    where: str
+    """Name of its file, for messages."""
+    columns: tuple[str, ...]
+    units: tuple[str, ...]
+    """By column, its unit in the row of units."""
+    rows: Sequence[Row]
+    has_header: bool
+    has_decimal_comma: bool
+    """Whether a comma cannot be a separator of columns, and so is one of decimals."""
+    notes: tuple[str, ...] = ()
+    """What was skipped, one sentence each."""
+    derived: dict[object, object] = field(default_factory=dict, repr=False)
+    """What readers have found out about whole columns, such as their times; kept as long as the table is."""
+
+    def named(self, wanted: str | int) -> int:
+        """Return the index of a column, given by name or by number from 1.
+
+        Raises:
+            ScenarioError: There is no such column.
+        """
+        if isinstance(wanted, int):
+            if 1 <= wanted <= len(self.columns):
+                return wanted - 1
+            what = f"there is no column {wanted}; it has {len(self.columns)} columns"
+            raise ScenarioError([Problem(self.where, what)])
+        if wanted in self.columns:
+            return self.columns.index(wanted)
+        raise ScenarioError([Problem(self.where, f"there is no column {wanted!r}{suggest(wanted, self.columns)}")])
+
+    def cells(self, column: int, most: int | None = None) -> list[Any]:
+        """Return the cells of a column that say something, of the first rows or of all."""
+        found = (cells[column] for _, cells in self.rows[:most] if column < len(cells))
+        return [cell for cell in found if not is_nothing(cell)]
+
+    def plain_column(self, column: int) -> NDArray[np.float64] | None:
+        """Return a column as numbers; None unless every row has a plain one there, which `Numbers` reads alike."""
+        cells = self._columns[column] if column < len(self._columns) else ()
+        kinds = set(map(type, cells))
+        if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
+            return None
+        try:
+            values = np.array(list(map(float, cells)))
+        except ValueError:
+            return None
+        return values if np.isfinite(values).all() else None
+
+    @cached_property
+    def _columns(self) -> list[tuple[Any, ...]]:
+        """The cells by column; empty where rows differ in length."""
+        try:
+            return list(zip(*(cells for _, cells in self.rows), strict=True))
+        except ValueError:
+            return []
+
+
+def read_table(path: Path, where: str) -> Table:
+    """Return the table in a file; the series of many devices may be columns of one file, which is read once.
+
+    Args:
+        path: CSV, gzip or Parquet.
+        where: Its name, for messages.
+
+    Raises:
+        ScenarioError: It is no table.
+    """
+    stat = path.stat() if path.is_file() else None
+    key = path, where, None if stat is None else (stat.st_mtime_ns, stat.st_size)  # a changed file is another one
+    table = _KEPT.get(key)
+    if table is None:
+        table = _read(path, where)
+        _KEPT.put(key, table)
+    return table
+
+
+class _KeptTables:
+    """The tables that were read last, up to a number of cells in all.
+
+    The number of tables is no bound: a week of forecasts of a large neighbourhood has 30, each device has a column in
+    every one of them, and they would be read again for each device.
+    """
+
+    def __init__(self, most_cells: int) -> None:
+        self._most_cells = most_cells
+        self._tables: dict[tuple[Any, ...], Table] = {}
+        self._lock = Lock()
+
+    def get(self, key: tuple[Any, ...]) -> Table | None:
+        with self._lock:
+            table = self._tables.pop(key, None)
+            if table is not None:
+                self._tables[key] = table  # as the last one used
+            return table
+
+    def put(self, key: tuple[Any, ...], table: Table) -> None:
+        with self._lock:
+            self._tables[key] = table
+            cells = sum(map(_size_of, self._tables.values()))
+            while cells > self._most_cells and len(self._tables) > 1:
+                cells -= _size_of(self._tables.pop(next(iter(self._tables))))
+
+
+def _size_of(table: Table) -> int:
+    return len(table.rows) * len(table.columns)
+
+
+_KEPT = _KeptTables(most_cells=30_000_000)
+"""A week of 10,000 houses has 23 million."""
+
+
+def _read(path: Path, where: str) -> Table:
+    content = read_bytes(path, where)
+    name = path.name.lower()
+    if name.endswith(".gz") or content[:2] == b"\x1f\x8b":
+        content, name = _unpacked(content, where), name.removesuffix(".gz")
+    if name.endswith(".parquet") or content[:4] == b"PAR1":
+        return _parquet(content, where)
+    if content[:4] == b"PK\x03\x04" or content[:4] == b"\xd0\xcf\x11\xe0":
+        kind = "is an Excel workbook" if re.search(r"\.(xlsx?|xlsm)$", name) else "is a ZIP archive or a workbook"
+        raise ScenarioError([Problem(where, f"{kind}; save the table as CSV")])
+    return _csv(*_decoded(content, where), where)
+
+
+def _unpacked(content: bytes, where: str) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(MAX_BYTES + 1)
+    except (OSError, EOFError) as error:
+        raise ScenarioError([Problem(where, f"cannot be unpacked: {error}")]) from None
+    if len(unpacked) > MAX_BYTES:
+        raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB when unpacked")])
+    return unpacked
+
+
+def _decoded(content: bytes, where: str) -> tuple[str, list[str]]:
+    """Return the text, and a note where it is not in Unicode."""
+    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    notes: list[str] = []
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+        notes.append("is not in UTF-8; it is read as Windows-1252.")
+    if "\0" in text:
+        raise ScenarioError([Problem(where, "is not a text file: it holds zero bytes")])
+    return text, notes
+
+
+def _parquet(content: bytes, where: str) -> Table:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+    except ImportError:
+        what = "is Parquet, which needs pyarrow: pip install 'ssmic[parquet]'"
+        raise ScenarioError([Problem(where, what)]) from None
+    try:
+        table = pq.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        raise ScenarioError([Problem(where, f"is no Parquet file: {error}")]) from None
+    columns = [column.to_pylist() for column in table.columns]
+    rows = [(n, row) for n, row in enumerate(zip(*columns, strict=True), start=1)]
+    names = tuple(table.column_names)
+    return _checked(Table(where, names, ("",) * len(names), rows, has_header=True, has_decimal_comma=False))
+
+
+def _csv(text: str, notes: list[str], where: str) -> Table:
+    lines = lines_of(text)
+    if re.match(r"sep=.", lines[0], re.IGNORECASE):  # what Excel writes for itself
+        lines[0] = "#"
+    separator = _separator([line for line in lines if _counts(line)][:_LOOKED_AT])
+    if separator is None:
+        rows: list[Row] = [(n, line.split()) for n, line in enumerate(lines, start=1) if _counts(line)]
+    else:
+        reader = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=separator)
+        same: dict[str, str] = {}  # most cells of a large table are like others: one text for all of them
+        try:
+            rows = [
+                (reader.line_num, [same.setdefault(text, text) for text in map(str.strip, row)])
+                for row in reader
+                if any(row) and not row[0].startswith("#")
+            ]
+        except csv.Error as error:
+            raise ScenarioError([Problem(f"{where}:{reader.line_num}", f"is no CSV: {error}")]) from None
+    if not rows:
+        raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
+    first = _first_row(rows)
+    header, units = _header(rows[:first])
+    width = max(len(row[1]) for row in rows[first : first + _LOOKED_AT])
+    if header is None:
+        columns: tuple[str, ...] = tuple(f"column {n}" for n in range(1, width + 1))
+        skipped = first
+    else:
+        columns = tuple(header[1]) + tuple(f"column {n}" for n in range(len(header[1]) + 1, width + 1))
+        skipped = rows.index(header)
+    if skipped:
+        before = "1 line" if skipped == 1 else f"{skipped} lines"
+        notes.append(f"{before} before the table {'was' if skipped == 1 else 'were'} left out.")
+    units += ("",) * (len(columns) - len(units))
+    has_decimal_comma = separator != ","
+    return _checked(Table(where, columns, units, rows[first:], header is not None, has_decimal_comma, tuple(notes)))
+
+
+def _counts(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def _separator(lines: Sequence[str]) -> str | None:
+    """Return what separates the columns: what is there equally often in most lines; None: spaces."""
+    best: tuple[int, str] | None = None
+    for mark in _SEPARATORS:
+        counts = Counter(count for line in lines if (count := _outside_quotes(line).count(mark)))
+        if counts:
+            like_most = counts.most_common(1)[0][1]
+            if best is None or like_most > best[0]:
+                best = like_most, mark
+    if best is not None and best[1] == "," and any(_begins_with_time(line.split()[0]) for line in lines[-3:]):
+        # A decimal comma, where spaces separate: what is before the first comma is no time.
+        firsts = [line.split(",")[0].strip() for line in lines[-3:]]
+        if not any(_begins_with_time(first) for first in firsts):
+            return None
+    return None if best is None else best[1]
+
+
+def _begins_with_time(text: str) -> bool:
+    return is_number(text) or moment(text) is not None
+
+
+def _outside_quotes(line: str) -> str:
+    return re.sub(r'"[^"]*"', "", line)
+
+
+def _first_row(rows: Sequence[Row]) -> int:
+    """Return the index of the first row of data."""
+    first = next((i for i, row in enumerate(rows[:_LOOKED_AT]) if _is_data(row[1])), None)
+    if first is None:
+        return min(1, len(rows) - 1)
+    cells = rows[first][1]
+    moments = (i for i, cell in enumerate(cells) if not is_number(cell) and moment(cell) is not None)
+    column = next(moments, next((i for i, cell in enumerate(cells) if is_number(cell)), 0))
+    is_time = is_number if is_number(cells[column]) else moment
+    # Rows above it that have a time there, too, are data with mistakes.
+    while first and len(rows[first - 1][1]) == len(cells) and is_time(rows[first - 1][1][column]):
+        first -= 1
+    return first
+
+
+def _is_data(cells: Sequence[str]) -> bool:
+    numbers = sum(is_number(cell) for cell in cells)
+    moments = sum(moment(cell) is not None or is_clock(cell) for cell in cells if not is_number(cell))
+    return numbers >= 2 or (moments > 0 and (numbers > 0 or any(is_nothing(cell) for cell in cells)))
+
+
+def _header(rows: Sequence[Row]) -> tuple[Row | None, tuple[str, ...]]:
+    """Return the row of names above the data, and what a row of units between them says."""
+    if not rows:
+        return None, ()
+    last = rows[-1]
+    is_units = any(map(_UNIT.fullmatch, last[1])) and all(
+        _UNIT.fullmatch(cell) or _BESIDE_UNITS.fullmatch(cell) for cell in last[1]
+    )
+    if is_units and len(rows) > 1 and _is_full(rows[-2]):
+        return rows[-2], tuple(last[1])
+    return (last, ()) if _is_full(last) else (None, ())
+
+
+def _is_full(row: Row) -> bool:
+    return sum(bool(cell) for cell in row[1]) >= 2
+
+
+def _checked(table: Table) -> Table:
+    if len(table.rows) < 2:
+        raise ScenarioError([Problem(table.where, f"at least two rows are needed, found {len(table.rows)}")])
+    if len(table.columns) < 2:
+        raise ScenarioError([Problem(table.where, "has one column; a column of times and one of values are needed")])
+    return table
+
+
+def is_nothing(cell: object) -> bool:
+    """Return whether nothing was measured where a cell is: it is empty, or says so."""
+    if isinstance(cell, str):
+        return cell.strip().casefold() in NOTHING
+    return cell is None or cell != cell  # noqa: PLR0124 - NaN
+
+
+def is_number(cell: object) -> bool:
+    """Return whether a cell holds a number, with a unit behind it or without."""
+    if not isinstance(cell, str):
+        return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+    if _NUMBER.fullmatch(cell):
+        return True
+    with_unit = UNIT_IN_CELL.fullmatch(cell)
+    text = _BETWEEN_GROUPS.sub("", cell if with_unit is None else with_unit[1].strip())
+    return any(one.fullmatch(text) for one in (_NUMBER, _GROUPED_BY_DOTS, _GROUPED_BY_COMMAS, _DECIMAL_COMMA))
+
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The number format of a column."""
+
+    decimal: str
+    group: str
+    """Thousands separator besides spaces and apostrophes; empty: none."""
+
+    def parse(self, cell: object) -> float:
+        """Return the number in a cell, without a unit behind it.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not isinstance(cell, str):
+            return float(cell)  # type: ignore[arg-type]  # numbers of a typed table; others raise TypeError
+        text = cell
+        if not _NUMBER.fullmatch(text):
+            with_unit = UNIT_IN_CELL.fullmatch(text)
+            text = _BETWEEN_GROUPS.sub("", text if with_unit is None else with_unit[1].strip())
+        if self.group and (_GROUPED_BY_DOTS if self.group == "." else _GROUPED_BY_COMMAS).fullmatch(text):
+            text = text.replace(self.group, "")
+        if self.decimal == ",":
+            text = text.replace(",", ".")
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(f"a number is expected, not {cell!r}")
+        return float(text)
+
+
+def numbers_of(table: Table, column: int) -> Numbers:
+    """Return how a column writes its numbers: with a decimal comma or point, and what separates thousands."""
+    texts = [_BETWEEN_GROUPS.sub("", cell) for cell in table.cells(column) if isinstance(cell, str) and "," in cell]
+    if not texts:
+        return Numbers(".", "")
+    if any(re.search(r",\d{3}\.\d", text) for text in texts):
+        return Numbers(".", ",")
+    if table.has_decimal_comma or any(re.search(r"\.\d{3},|^[-+]?0,|,(\d{1,2}|\d{4,})(\D|$)", text) for text in texts):
+        return Numbers(",", ".")
+    return Numbers(".", ",")

@@ -1,0 +1,431 @@
+"""Builds events and expectations from the file model, with all checks that span several values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from agents import House, Job, LoadProfile
+from agents.scheduling import AlgorithmSettings, known_algorithms
+from scenarios.errors import ScenarioError
+from scenarios.events import (
+    Action,
+    AddJobs,
+    ChangeTariff,
+    CloudFront,
+    DisturbLink,
+    Event,
+    ForecastError,
+    GiveForecast,
+    GoOffline,
+    JoinDevice,
+    LeaveDevice,
+    Note,
+    RestartBroker,
+    SwitchAlgorithm,
+    SwitchPatience,
+    WithdrawJob,
+)
+from scenarios.expectations import condition_problems
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
+from scenarios.files.recovery import UnresolvedNames
+from scenarios.files.series import SeriesReader
+from scenarios.files.timeline.timeline_model import (
+    AddJobEntry,
+    AlgorithmEntry,
+    CloudEntry,
+    ConditionEntry,
+    ExpectEntry,
+    ForecastEntry,
+    ForecastErrorEntry,
+    JoinEntry,
+    LeaveEntry,
+    LinkEntry,
+    NoteEntry,
+    OfflineEntry,
+    PatienceEntry,
+    RestartBrokerEntry,
+    TariffChangeEntry,
+    TimelineEntry,
+    WithdrawJobEntry,
+)
+from scenarios.files.times import parse_moment
+from scenarios.files.validation import report_errors
+from scenarios.scenario import Expectation, Scenario, Zone
+from scenarios.timeline import as_planned
+
+DAY_S = 86_400
+_ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)
+MAX_EVENTS = 100_000
+"""Of one timeline, repetitions counted."""
+
+
+@dataclass(slots=True)
+class Known:
+    """The parts of the file that events refer to."""
+
+    houses: Mapping[str, House]
+    consumers: Mapping[tuple[str, str], tuple[str | None, Mapping[str, LoadProfile]]]
+    """By house and device: the name of its load profile, and all load profiles."""
+    producers: tuple[str, ...]
+    jobs: Sequence[Job]
+    zone: Zone
+    start_s: int
+    seed: int
+    has_tariff: bool
+    days: int | None
+    unresolved: UnresolvedNames
+
+    @property
+    def end_s(self) -> int:
+        """Latest end of the run, UNIX seconds."""
+        if self.days is not None:
+            return self.zone.days_later_s(self.start_s, self.days)
+        return max((job.latest_start_s + job.duration_s for job in self.jobs), default=self.start_s)
+
+
+def build_timeline(
+    entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
+) -> tuple[tuple[Event, ...], list[str]]:
+    """Return the events of a timeline, repetitions included, and the ids of the jobs that it adds.
+
+    Args:
+        entries: The entries.
+        known: What the rest of the file says.
+        series: Reads series; its collector receives the problems.
+    """
+    builder = _TimelineBuilder(known, series)
+    events = [event for i, entry in enumerate(entries) for event in builder.events(entry, ("timeline", i))]
+    return tuple(events), builder.added
+
+
+def build_expectations(
+    entries: Sequence[ExpectEntry], known: Known, jobs: Sequence[str], collector: ProblemCollector
+) -> tuple[Expectation, ...]:
+    """Return the expectations of a file.
+
+    Args:
+        entries: The entries.
+        known: What the rest of the file says.
+        jobs: Ids of all jobs, those of the timeline included.
+        collector: Receives the problems.
+    """
+    found = []
+    names = {
+        "job": [*jobs, *known.unresolved.jobs],
+        "house": list(known.houses),
+        "producer": list(known.producers),
+        "algorithm": list(known_algorithms()),
+    }
+    lost = known.unresolved
+    whole = not (lost.every_house or lost.houses or lost.devices or lost.every_job)
+    for i, entry in enumerate(entries):
+        path: KeyPath = ("expect", i)
+        condition = entry if isinstance(entry, ConditionEntry) else ConditionEntry(that=entry)
+        at_s = None
+        if condition.at is not None:
+            try:
+                at_s = parse_moment(condition.at, known.start_s, known.zone)
+            except ValueError as error:
+                collector.at((*path, "at"), str(error))
+            else:
+                _note_too_late(at_s, known, (*path, "at"), collector)
+        for what in condition_problems(condition.that, names if whole else None):
+            collector.at((*path, "that") if isinstance(entry, ConditionEntry) else path, what)
+        found.append(Expectation(condition.that, at_s, condition.name))
+    return tuple(found)
+
+
+def _note_too_late(time_s: int, known: Known, path: KeyPath, collector: ProblemCollector) -> None:
+    """Note a time after the end of a run whose length the file says."""
+    if known.days is not None and time_s > known.end_s:
+        what = f"{known.zone.iso(time_s)} is after the run ends ({known.zone.iso(known.end_s)}, days: {known.days})"
+        collector.notes.append(f"{collector.locate(path)}: {what}")
+
+
+class _TimelineBuilder:
+    def __init__(self, known: Known, series: SeriesReader) -> None:
+        self._known = known
+        self._series = series
+        self._collector = series.collector
+        self._jobs = {job.job_id for job in known.jobs} | known.unresolved.jobs
+        self._count = 0
+        self.added: list[str] = []
+
+    def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[Event]:
+        """Yield the events of an entry; none after reporting problems."""
+        before = len(self._collector.problems)
+        if (entry.at is None) == (entry.when is None):
+            self._collector.at(path, "one of 'at' and 'when' is expected, and not both")
+        times_s = self._times(entry, path)
+        moments: list[int | None] = [*times_s] or [None]
+        actions: list[Action | None] = []
+        for _ in moments:
+            actions.append(self._action(entry, path))
+            if len(self._collector.problems) > before:
+                return
+        for time_s, action in zip(moments, actions, strict=True):
+            if action is None:
+                continue
+            if entry.when is not None:
+                when = entry.when
+                yield Event(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
+                continue
+            yield Event(at_s=time_s, action=action)
+
+    # When.
+
+    def _times(self, entry: TimelineEntry, path: KeyPath) -> list[int]:  # noqa: C901 - each rule in turn
+        known = self._known
+        if entry.when is not None:
+            self._one_of(entry.when.job, self._jobs, "job", (*path, "when", "job"))
+            if entry.repeat is not None:
+                self._collector.at((*path, "repeat"), "an event that waits for a job takes place once")
+            return []
+        first_s = self._moment(entry.at, (*path, "at"))
+        if first_s is None:
+            return []
+        if entry.repeat is None:
+            return [first_s]
+        until_s = known.end_s
+        if entry.repeat.until is not None:
+            until_s = self._moment(entry.repeat.until, (*path, "repeat", "until")) or first_s
+        every_s = entry.repeat.every
+        if every_s < 1:
+            self._collector.at((*path, "repeat", "every"), "a time of at least a second is expected")
+            return [first_s]
+        times_s = [first_s]
+        while len(times_s) < (entry.repeat.times or MAX_EVENTS):
+            days, rest_s = divmod(every_s * len(times_s), DAY_S)
+            next_s = first_s + every_s * len(times_s) if rest_s else known.zone.days_later_s(first_s, days)
+            if entry.repeat.times is None and next_s > until_s:
+                break
+            if entry.repeat.until is not None and next_s > until_s:
+                break
+            times_s.append(next_s)
+        self._count += len(times_s)
+        if self._count > MAX_EVENTS:
+            self._collector.at((*path, "repeat"), f"more than {MAX_EVENTS} events in all")
+        return times_s
+
+    def _moment(self, value: int | str | None, path: KeyPath) -> int | None:
+        if value is None:
+            return None
+        try:
+            time_s = parse_moment(value, self._known.start_s, self._known.zone)
+        except ValueError as error:
+            self._collector.at(path, str(error))
+            return None
+        _note_too_late(time_s, self._known, path, self._collector)
+        return time_s
+
+    # What.
+
+    def _action(self, entry: TimelineEntry, path: KeyPath) -> Action | None:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of entry
+        match entry:
+            case CloudEntry():
+                return CloudFront(
+                    producers=self._producers(entry.producers, path),
+                    factor=entry.factor,
+                    ramp_s=entry.ramp,
+                    duration_s=entry.duration,
+                    travel_s=entry.travel,
+                    announced=entry.announced,
+                )
+            case ForecastEntry():
+                return self._forecast(entry, path)
+            case ForecastErrorEntry():
+                if entry.every < 60:
+                    self._collector.at((*path, "every"), "at least a minute is expected")
+                return ForecastError(
+                    producers=self._producers(entry.producers, path),
+                    growth_per_h=entry.growth_per_h,
+                    most=entry.most,
+                    every_s=entry.every,
+                    duration_s=entry.duration,
+                    seed=self._known.seed if entry.seed is None else entry.seed,
+                )
+            case JoinEntry():
+                self._device(entry.house, entry.device, path)
+                return JoinDevice(house=entry.house, device=entry.device)
+            case LeaveEntry():
+                self._device(entry.house, entry.device, path)
+                return LeaveDevice(house=entry.house, device=entry.device)
+            case AddJobEntry():
+                return self._added_job(entry, path)
+            case WithdrawJobEntry():
+                self._one_of(entry.job, self._jobs, "job", (*path, "job"))
+                return WithdrawJob(job=entry.job)
+            case OfflineEntry():
+                self._house(entry.house, (*path, "house"))
+                return GoOffline(house=entry.house, duration_s=entry.duration)
+            case LinkEntry():
+                self._house(entry.house, (*path, "house"))
+                return DisturbLink(
+                    house=entry.house,
+                    loss=entry.loss,
+                    delay_wall_s=entry.delay_ms / 1000,
+                    duration_s=entry.duration,
+                )
+            case RestartBrokerEntry():
+                return RestartBroker()
+            case TariffChangeEntry():
+                if not self._known.has_tariff:
+                    self._collector.at(path, "there is no 'tariff' that it could change")
+                prices = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh", "grid_kg_co2_per_kwh")
+                return ChangeTariff(**{name: getattr(entry, name) for name in prices})
+            case AlgorithmEntry():
+                return self._algorithm(entry, path)
+            case PatienceEntry():
+                houses = tuple(self._known.houses) if entry.houses is None else tuple(entry.houses)
+                for i, house in enumerate(entry.houses or ()):
+                    self._house(house, (*path, "houses", i))
+                return SwitchPatience(houses=houses, patient=entry.patient)
+            case NoteEntry():
+                return Note(text=entry.text)
+        return None
+
+    def _forecast(self, entry: ForecastEntry, path: KeyPath) -> Action | None:
+        self._one_of(entry.producer, self._known.producers, "producer", (*path, "producer"))
+        has_series = any(getattr(entry, key) is not None for key in ("points", "file", "power_w", "step_s", "start"))
+        if has_series == (entry.factor is not None):
+            self._collector.at(path, "one of 'factor' and a series is expected, and not both")
+            return None
+        if entry.factor is not None:
+            return GiveForecast(producer=entry.producer, factor=entry.factor)
+        production = self._series.production(entry, path)
+        return None if production is None else GiveForecast(producer=entry.producer, production=production)
+
+    def _added_job(self, entry: AddJobEntry, path: KeyPath) -> Action | None:
+        key = (entry.house, entry.device)
+        self._device(entry.house, entry.device, path)
+        if entry.latest_start < entry.earliest_start:
+            self._collector.at((*path, "latest_start"), "is before the earliest start")
+        if key not in self._known.consumers:
+            if not self._is_lost(entry.house) and self._has(key):
+                self._collector.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
+            return None
+        default, profiles = self._known.consumers[key]
+        name = entry.load_profile or default
+        if name is None:
+            self._collector.at((*path, "load_profile"), f"required; device {entry.device!r} names none")
+            return None
+        profile = profiles.get(name)
+        if profile is None:
+            self._one_of(name, {*profiles, *self._known.unresolved.profiles}, "load profile", (*path, "load_profile"))
+            return None
+        source = entry.id or f"{entry.house}/{entry.device}"
+        job_id, n = source, 1
+        while job_id in self._jobs:
+            n += 1
+            job_id = f"{source}#{n}"
+        self._jobs.add(job_id)
+        self.added.append(job_id)
+        return AddJobs(
+            job_id=job_id,
+            source_id=source,
+            house=entry.house,
+            device=entry.device,
+            profile=name,
+            load_profile=profile,
+            earliest_after_s=entry.earliest_start,
+            latest_after_s=entry.latest_start,
+        )
+
+    def _algorithm(self, entry: AlgorithmEntry, path: KeyPath) -> Action | None:
+        if entry.algorithm not in known_algorithms():
+            what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, known_algorithms())}"
+            self._collector.at((*path, "algorithm"), what)
+            return None
+        given = {"penalty": entry.penalty, "node_limit": entry.node_limit}
+        settings = AlgorithmSettings(entry.algorithm, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # each has its type
+        return SwitchAlgorithm(producers=self._producers(entry.producers, path), algorithm=settings)
+
+    # Who.
+
+    def _producers(self, named: list[str] | None, path: KeyPath) -> tuple[str, ...]:
+        for i, producer in enumerate(named or ()):
+            self._one_of(producer, self._known.producers, "producer", (*path, "producers", i))
+        return self._known.producers if named is None else tuple(dict.fromkeys(named))
+
+    def _house(self, house: str, path: KeyPath) -> None:
+        self._one_of(house, self._known.houses, "house", path)
+
+    def _has(self, key: tuple[str, str]) -> bool:
+        house = self._known.houses.get(key[0])
+        return house is not None and any(device.id == key[1] for device in house.devices)
+
+    def _is_lost(self, house: str) -> bool:
+        unresolved = self._known.unresolved
+        return unresolved.every_house or house in unresolved.houses
+
+    def _device(self, house: str, device: str, path: KeyPath) -> None:
+        if house not in self._known.houses:
+            self._house(house, (*path, "house"))
+        elif not self._has((house, device)) and (house, device) not in self._known.unresolved.devices:
+            ids = [known.id for known in self._known.houses[house].devices]
+            self._collector.at((*path, "device"), f"house {house!r} has no device {device!r}{suggest(device, ids)}")
+
+    def _one_of(self, name: str, known: Iterable[str], kind: str, path: KeyPath) -> None:
+        unresolved = self._known.unresolved
+        lost = (
+            unresolved.every_house
+            or unresolved.houses
+            or unresolved.devices
+            or (kind == "job" and unresolved.every_job)
+        )
+        if name not in set(known) and not lost:
+            self._collector.at(path, f"there is no {kind} {name!r}{suggest(name, known)}")
+
+
+def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action:
+    """Return the action of an entry as in a scenario's timeline, without its time.
+
+    Args:
+        scenario: The scenario, with all events so far.
+        entry: `do` and the keys that belong to it.
+        at_s: When it takes place, UNIX seconds.
+
+    Raises:
+        ScenarioError: It is not valid; carries all problems.
+    """
+    collector = ProblemCollector(lambda path: in_words(path[2:]) or str(entry.get("do")))
+    tree: dict[str, Any] = {"timeline": [{**entry, "at": at_s}]}
+    try:
+        parsed = _ENTRY.validate_python(tree["timeline"][0])
+    except ValidationError as error:
+        report_errors(tree, error, ("timeline", 0), collector)
+        raise ScenarioError(collector.problems) from None
+    profiles = {job.profile: job.load_profile for job in scenario.jobs}
+    defaults = {(job.house, job.device): job.profile for job in scenario.jobs}
+    consumers = {
+        (house.id, device.id): (defaults.get((house.id, device.id)), profiles)
+        for house in scenario.houses
+        for device in house.devices
+        if device.type == "consumer"
+    }
+    known = Known(
+        {house.id: house for house in scenario.houses},
+        consumers,
+        tuple(scenario.producers),
+        as_planned(replace(scenario, timeline=_only_added(scenario))).jobs,
+        scenario.zone,
+        scenario.start_s,
+        seed=scenario.seed,
+        has_tariff=scenario.tariff is not None,
+        days=scenario.days,
+        unresolved=UnresolvedNames(),
+    )
+    zone = scenario.zone.tzinfo
+    series = SeriesReader(collector, None, scenario.start_s, zone if isinstance(zone, ZoneInfo) else None)
+    events, _ = build_timeline([parsed], known, series)
+    collector.raise_if_any()
+    return events[0].action
+
+
+def _only_added(scenario: Scenario) -> tuple[Event, ...]:
+    return tuple(event for event in scenario.timeline if isinstance(event.action, AddJobs))

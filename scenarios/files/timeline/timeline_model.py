@@ -1,0 +1,265 @@
+"""The keys of a scenario's `timeline` and `expect`; part of the YAML format (`scenarios.files.model`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
+
+_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
+_AFTER = re.compile(r"\+\s*(.+)")
+MAX_SPAN_S = 3660 * 86_400
+
+
+def duration_s(text: str) -> int | None:
+    """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None if the text is not one."""
+    compact = text.strip().replace(" ", "")
+    found = _DURATION.fullmatch(compact)
+    if not compact or found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total_s = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return total_s if total_s <= MAX_SPAN_S else None
+
+
+def after_start_s(value: object) -> int | None:
+    """Return an offset such as `+2h` in seconds; None if the text is not one."""
+    found = _AFTER.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else duration_s(found[1])
+
+
+def _duration(value: Any) -> int:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int and 0 <= value <= MAX_SPAN_S:
+        return value
+    seconds = duration_s(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise PydanticCustomError("duration", "a duration is expected, such as 30m, 1h30m, 2d or 90s")
+    return seconds
+
+
+def _moment(value: Any) -> int | str:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int or isinstance(value, str):
+        return value
+    raise PydanticCustomError("moment", "a time is expected, such as 12:00, +2h or an ISO time")
+
+
+Span = Annotated[
+    int,
+    PlainValidator(_duration),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
+]
+"""Seconds in the model; in the file also `1h30m`."""
+EventTime = Annotated[int | str, PlainValidator(_moment), WithJsonSchema({"type": ["string", "integer"]})]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+
+
+class WhenEntry(FileEntry):
+    """Something that happens to a job; the event takes place the first time that it does."""
+
+    job: Id = Field(description="Id of the job")
+    turn: Literal["agreed", "starts", "ends", "cancelled"] = Field("starts", description="What happens to it")
+    after: Span = Field(0, description="How long after that")
+
+
+class RepeatEntry(FileEntry):
+    """How an event repeats."""
+
+    every: Span = Field(description="The time between; whole days keep the time of the clock")
+    times: int | None = Field(None, ge=1, le=10_000, description="How often in all")
+    until: EventTime | None = Field(None, description="Not after this time")
+
+
+class _EventEntry(FileEntry):
+    at: EventTime | None = Field(
+        None, description="12:00 (clock time on the first day), 2d 12:00 (on the second), +2h after the start, or ISO"
+    )
+    when: WhenEntry | None = Field(None, description="Instead of a time: when something happens to a job")
+    repeat: RepeatEntry | None = Field(None, description="Again and again")
+
+
+class CloudEntry(_EventEntry):
+    """A cloud front passes over producers."""
+
+    do: Literal["cloud"] = Field(description="What happens")
+    producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
+    factor: Factor = Field(description="What is left of the production, 0 to 1")
+    duration: Span = Field(description="How long it is over one producer")
+    ramp: Span = Field(600, description="How long the production takes to fall, and to rise again")
+    travel: Span = Field(0, description="How much later it reaches the next producer")
+    announced: bool = Field(
+        default=True, description="Whether forecasts say so once it is there; false: promises are broken instead"
+    )
+
+
+class ForecastEntry(ProductionEntry, _EventEntry):
+    """A producer gets a new forecast: a series, or `factor` times its present one."""
+
+    do: Literal["forecast"] = Field(description="What happens")
+    producer: Id = Field(description="Id of the producer")
+    factor: Factor | None = Field(None, description="Times its present forecast, from then on")
+
+
+class ForecastErrorEntry(_EventEntry):
+    """Producers get forecasts whose error grows with the horizon, made from what they will really give."""
+
+    do: Literal["forecast_error"] = Field(description="What happens")
+    producers: list[Id] | None = Field(None, min_length=1, description="Default: all")
+    growth_per_h: Share = Field(0.03, description="Standard deviation of the relative error an hour ahead")
+    most: Share = Field(0.6, description="Limit of the standard deviation")
+    every: Span = Field(6 * 3600, description="How often a forecast is issued")
+    duration: Span | None = Field(None, description="For how long; default: to the end")
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Default: the scenario's")
+
+
+class JoinEntry(_EventEntry):
+    """A device is there from now on, and was not before."""
+
+    do: Literal["join"] = Field(description="What happens")
+    house: Id = Field(description="Id of its house")
+    device: Id = Field(description="Id of the device")
+
+
+class LeaveEntry(_EventEntry):
+    """A device is there no longer."""
+
+    do: Literal["leave"] = Field(description="What happens")
+    house: Id = Field(description="Id of its house")
+    device: Id = Field(description="Id of the device")
+
+
+class AddJobEntry(_EventEntry):
+    """A household wants one more job."""
+
+    do: Literal["add_job"] = Field(description="What happens")
+    house: Id = Field(description="Id of the device's house")
+    device: Id = Field(description="Id of the device")
+    id: Id | None = Field(None, description="Default: <house>/<device>")
+    load_profile: Id | None = Field(None, description="Default: the device's")
+    earliest_start: Span = Field(0, description="It starts so long after the event, or later")
+    latest_start: Span = Field(description="It starts so long after the event, or earlier")
+
+
+class WithdrawJobEntry(_EventEntry):
+    """A household no longer wants a job; one that has started runs to its end."""
+
+    do: Literal["withdraw_job"] = Field(description="What happens")
+    job: Id = Field(description="Id of the job")
+
+
+class OfflineEntry(_EventEntry):
+    """A household cannot be reached, and returns."""
+
+    do: Literal["offline"] = Field(description="What happens")
+    house: Id = Field(description="Id of the house")
+    duration: Span | None = Field(None, description="For how long; default: it does not return")
+
+
+class LinkEntry(_EventEntry):
+    """The link between a household and the broker is bad. It changes no contract."""
+
+    do: Literal["link"] = Field(description="What happens")
+    house: Id = Field(description="Id of the house")
+    loss: Annotated[float, Field(ge=0, le=0.9)] = Field(0.0, description="Share of the messages that are lost")
+    delay_ms: Annotated[int, Field(ge=0, le=10_000)] = Field(0, description="Longest delay, real milliseconds")
+    duration: Span = Field(description="For how long")
+
+
+class RestartBrokerEntry(_EventEntry):
+    """The broker is restarted. It changes no contract."""
+
+    do: Literal["restart_broker"] = Field(description="What happens")
+
+
+class TariffChangeEntry(_EventEntry):
+    """Other prices apply from now on; prices that are not given stay the same."""
+
+    do: Literal["tariff"] = Field(description="What happens")
+    import_eur_per_kwh: Finite | None = Field(None, description="Bought from the grid")
+    feed_in_eur_per_kwh: Finite | None = Field(None, description="Sold to the grid")
+    neighbour_eur_per_kwh: Finite | None = Field(None, description="Paid by one house to another")
+    grid_kg_co2_per_kwh: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="Emitted for a kWh from the grid"
+    )
+
+
+class AlgorithmEntry(_EventEntry):
+    """Producers decide by another algorithm from now on."""
+
+    do: Literal["algorithm"] = Field(description="What happens")
+    producers: list[Id] | None = Field(None, min_length=1, description="Default: all")
+    algorithm: str = Field(description="Its name")
+    penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(None, description="Of basin-hopping")
+    node_limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Of exact")
+
+
+class PatienceEntry(_EventEntry):
+    """Whether jobs wait from now on where no producer can supply them."""
+
+    do: Literal["patience"] = Field(description="What happens")
+    houses: list[Id] | None = Field(None, min_length=1, description="Default: all")
+    patient: bool = Field(description="false: they take grid power at once")
+
+
+class NoteEntry(_EventEntry):
+    """Says something on charts, in the log and in results."""
+
+    do: Literal["note"] = Field(description="What happens")
+    text: str = Field(min_length=1, max_length=200, description="What it says")
+
+
+EVENT_ENTRIES: dict[str, type[_EventEntry]] = {
+    "cloud": CloudEntry,
+    "forecast": ForecastEntry,
+    "forecast_error": ForecastErrorEntry,
+    "join": JoinEntry,
+    "leave": LeaveEntry,
+    "add_job": AddJobEntry,
+    "withdraw_job": WithdrawJobEntry,
+    "offline": OfflineEntry,
+    "link": LinkEntry,
+    "restart_broker": RestartBrokerEntry,
+    "tariff": TariffChangeEntry,
+    "algorithm": AlgorithmEntry,
+    "patience": PatienceEntry,
+    "note": NoteEntry,
+}
+"""By what an entry says under `do`."""
+
+TimelineEntry = Annotated[
+    CloudEntry
+    | ForecastEntry
+    | ForecastErrorEntry
+    | JoinEntry
+    | LeaveEntry
+    | AddJobEntry
+    | WithdrawJobEntry
+    | OfflineEntry
+    | LinkEntry
+    | RestartBrokerEntry
+    | TariffChangeEntry
+    | AlgorithmEntry
+    | PatienceEntry
+    | NoteEntry,
+    Field(discriminator="do"),
+]
+
+
+class ConditionEntry(FileEntry):
+    """A condition with a name or a time."""
+
+    that: str = Field(min_length=1, max_length=1000, description="The condition: self_sufficiency >= 60 %")
+    at: EventTime | None = Field(None, description="When it must hold; default: at the end")
+    name: str = Field("", max_length=200, description="For reports")
+
+
+ExpectEntry = Annotated[
+    Annotated[str, Field(min_length=1, max_length=1000), Tag("text")] | Annotated[ConditionEntry, Tag("entry")],
+    Discriminator(lambda value: "entry" if isinstance(value, dict | ConditionEntry) else "text"),
+]
+
+__all__ = ["EVENT_ENTRIES", "ConditionEntry", "ExpectEntry", "Time", "TimelineEntry", "after_start_s", "duration_s"]

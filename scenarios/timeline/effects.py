@@ -1,0 +1,312 @@
+"""The effect of events on the world: actual production, prices and jobs. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from agents import FloatArray, Job, Prediction, Production
+from scenarios.events import (
+    ACTION,
+    Action,
+    AddJobs,
+    ChangeTariff,
+    CloudFront,
+    ForecastError,
+    GiveForecast,
+    Happening,
+    JoinDevice,
+    LeaveDevice,
+    WithdrawJob,
+)
+from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange
+
+MINUTE_S = 60
+HORIZON_S = 48 * 3600
+"""How far ahead forecasts of the error model reach."""
+_CORRELATION = 0.9
+"""Of the relative error from one hour to the next."""
+
+
+def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
+    """Return the event that a `Happened` message is about.
+
+    Args:
+        time_s: When it was sent, UNIX seconds.
+        body: The message.
+
+    Raises:
+        ValueError: It describes no event.
+    """
+    return Happening(n=body["n"], at_s=time_s, action=ACTION.validate_python(body["event"], strict=False))
+
+
+def as_planned(scenario: Scenario) -> Scenario:
+    """Return the scenario with the effect of all events whose time is known before the run."""
+    timed = [(event.at_s, event.action) for event in scenario.timeline if event.at_s is not None]
+    ordered = sorted(timed, key=lambda one: one[0])
+    happenings: list[Happening] = []
+    for n, (at_s, action) in enumerate(ordered, start=1):
+        completed = complete(scenario, happenings, action, at_s)
+        if completed is not None:
+            happenings.append(Happening(n=n, at_s=at_s, action=completed))
+    return as_happened(scenario, happenings)
+
+
+def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action, now_s: int) -> Action | None:
+    """Return an action with all that it depends on; None where there is nothing left that it could be about.
+
+    Args:
+        scenario: What is run.
+        happenings: The events that took place before.
+        action: A forecast may be given as a factor, of what its producer expects at the time.
+        now_s: When it takes place, UNIX seconds.
+    """
+    if not isinstance(action, GiveForecast):
+        return action
+    if action.production is not None:
+        return action.model_copy(update={"production": action.production.as_sent})
+    ahead = outlook(as_happened(scenario, happenings).producers[action.producer], now_s)
+    production = None if ahead is None else scaled(ahead, now_s, action.factor or 0.0)
+    return None if production is None else action.model_copy(update={"production": production.as_sent, "factor": None})
+
+
+def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario:
+    """Return the scenario as a run came to know it: production, forecasts, prices and jobs after all its events.
+
+    Args:
+        scenario: What was run.
+        happenings: The events that took place, in order.
+    """
+    absent = absent_at_start(scenario)
+    if not happenings and not absent:
+        return scenario
+    known = {job.job_id for job in scenario.jobs}
+    added = [
+        job_added(h.action, h.at_s)
+        for h in happenings
+        if isinstance(h.action, AddJobs) and h.action.job_id not in known
+    ]
+    jobs = sorted((*scenario.jobs, *added), key=lambda job: (job.registered_s, job.job_id))
+    producers = {
+        producer: _series(scenario, producer, happenings, is_absent=producer in absent)
+        for producer in scenario.producers
+    }
+    return replace(
+        scenario, jobs=tuple(jobs), producers=producers, tariff_changes=_tariff_changes(scenario.tariff, happenings)
+    )
+
+
+def job_added(action: AddJobs, at_s: int) -> Job:
+    """Return the job that a household adds, which it registers at once, as its message says it."""
+    job = Job(
+        job_id=action.job_id,
+        source_id=action.source_id,
+        house=action.house,
+        device=action.device,
+        profile=action.profile,
+        load_profile=action.load_profile,
+        registered_s=at_s,
+        earliest_start_s=at_s + action.earliest_after_s,
+        latest_start_s=at_s + action.latest_after_s,
+    )
+    return job.as_sent
+
+
+def absent_at_start(scenario: Scenario) -> frozenset[str]:
+    """Return the agents of devices that are not there until they join."""
+    first: dict[tuple[str, str], bool] = {}
+    for event in sorted(scenario.timeline, key=lambda event: (event.at_s is None, event.at_s or 0)):
+        action = event.action
+        if isinstance(action, JoinDevice | LeaveDevice):
+            first.setdefault((action.house, action.device), isinstance(action, JoinDevice))
+    return frozenset(
+        device.agent for house in scenario.houses for device in house.devices if first.get((house.id, device.id), False)
+    )
+
+
+def optional_jobs(scenario: Scenario, happenings: Iterable[Happening]) -> frozenset[str]:
+    """Return the jobs that a run need not have done: withdrawn ones, and those of devices that were not there."""
+    withdrawn: set[str] = set()
+    devices: set[tuple[str, str]] = set()
+    for event in scenario.timeline:
+        if isinstance(event.action, JoinDevice):
+            devices.add((event.action.house, event.action.device))
+    for happening in happenings:
+        match happening.action:
+            case WithdrawJob(job=job):
+                withdrawn.add(job)
+            case JoinDevice(house=house, device=device) | LeaveDevice(house=house, device=device):
+                devices.add((house, device))
+    away = {job.job_id for job in scenario.jobs if (job.house, job.device) in devices}
+    return frozenset(withdrawn | away)
+
+
+def outlook(series: ProducerSeries, issued_until_s: int) -> Production | None:
+    """Return what a producer expects at some time: its forecasts until then, each replacing older ones."""
+    known: Production | None = None
+    for prediction in series.predictions:
+        if prediction.issued_s <= issued_until_s:
+            known = prediction.production if known is None else known.continued_by(prediction.production)
+    return known
+
+
+def scaled(production: Production, since_s: int, factor: float) -> Production | None:
+    """Return the part of a production from a time on, times a factor; None where there is no such part."""
+    if production.end_s <= since_s:
+        return None
+    first_s = max(since_s, production.start_s)
+    later_s = np.asarray(production.times_s, dtype=np.int64)
+    times_s = np.concatenate([[first_s], later_s[later_s > first_s]])
+    return _production(times_s, np.diff(production.energy_until_wh(times_s)) * factor)
+
+
+def under_front(production: Production, front: CloudFront, arrives_s: int) -> Production:
+    """Return a production with a cloud front passing over it from a time on."""
+    ends_s = arrives_s + front.duration_s
+    edges = np.arange(-(-arrives_s // MINUTE_S) * MINUTE_S, ends_s, MINUTE_S, dtype=np.int64)
+    own_s = np.asarray(production.times_s, dtype=np.int64)
+    inside = edges[(edges > own_s[0]) & (edges < own_s[-1])]
+    bounds = np.asarray([s for s in (arrives_s, ends_s) if own_s[0] < s < own_s[-1]], dtype=np.int64)
+    times_s = np.unique(np.concatenate([own_s, inside, bounds]))
+    middle_s = (times_s[:-1] + times_s[1:]) / 2
+    return _production(times_s, np.diff(production.energy_until_wh(times_s)) * _share(front, arrives_s, middle_s))
+
+
+def with_error(production: Production, error: ForecastError, producer: str, issued_s: int) -> Production | None:
+    """Return the forecast that is issued at a time: the real production with an error that grows with the horizon.
+
+    Args:
+        production: What the producer will really give.
+        error: The model.
+        producer: Its id; each producer's errors are its own.
+        issued_s: When the forecast is issued, UNIX seconds.
+
+    Returns:
+        The forecast, from then on for two days; None where the production has ended.
+    """
+    until_s = min(production.end_s, issued_s + HORIZON_S)
+    first_s = max(issued_s, production.start_s)
+    if until_s <= first_s:
+        return None
+    own_s = np.asarray(production.times_s, dtype=np.int64)
+    hours = np.arange(issued_s, until_s, 3600, dtype=np.int64)
+    times_s = np.unique(np.concatenate([[first_s], own_s, hours, [until_s]]))
+    times_s = times_s[(times_s >= first_s) & (times_s <= until_s)]
+    rng = Random(f"{error.seed}/{producer}/{issued_s}")
+    chance, errors = rng.gauss(0.0, 1.0), []
+    for hour in range(HORIZON_S // 3600 + 1):
+        errors.append(1.0 + chance * min(error.most, error.growth_per_h * (hour + 0.5)))
+        chance = _CORRELATION * chance + (1 - _CORRELATION**2) ** 0.5 * rng.gauss(0.0, 1.0)
+    ahead = (((times_s[:-1] + times_s[1:]) / 2 - issued_s) // 3600).astype(np.int64)
+    factors = np.maximum(0.0, np.asarray(errors))[ahead]
+    return _production(times_s, np.diff(production.energy_until_wh(times_s)) * factors)
+
+
+def tariff_after(tariff: Tariff, change: ChangeTariff) -> Tariff:
+    """Return the tariff after a change."""
+    return Tariff(
+        **{
+            name: getattr(tariff, name) if getattr(change, name) is None else getattr(change, name)
+            for name in ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh", "grid_kg_co2_per_kwh")
+        }
+    )
+
+
+def _tariff_changes(tariff: Tariff | None, happenings: Sequence[Happening]) -> tuple[TariffChange, ...]:
+    changes: list[TariffChange] = []
+    for happening in happenings:
+        if isinstance(happening.action, ChangeTariff) and tariff is not None:
+            tariff = tariff_after(tariff, happening.action)
+            changes.append(TariffChange(happening.at_s, tariff))
+    return tuple(changes)
+
+
+def _series(scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool) -> ProducerSeries:
+    """Return a producer's series after all that happened to it."""
+    series = scenario.producers[producer]
+    given = [h for h in happenings if isinstance(h.action, GiveForecast) and h.action.producer == producer]
+    told = [h for h in given if isinstance(h.action, GiveForecast) and not h.action.is_derived]
+    actual = series.actual
+    affected = is_absent or any(_changes_production(h, scenario, producer) for h in happenings)
+    if affected and actual is None:
+        actual = outlook(_with_forecasts(series, told), scenario.start_s + 10**10)
+    if affected and actual is not None:
+        actual = _as_it_was(actual, scenario, producer, happenings, is_absent=is_absent)
+    return replace(_with_forecasts(series, given), actual=actual)
+
+
+def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> ProducerSeries:
+    predictions = list(series.predictions)
+    for happening in given:
+        action = happening.action
+        if not isinstance(action, GiveForecast) or action.production is None:
+            continue
+        if action.replaces_later:
+            predictions = [known for known in predictions if known.issued_s <= happening.at_s]
+        predictions.append(Prediction(issued_s=happening.at_s, production=action.production))
+    return replace(series, predictions=tuple(sorted(predictions, key=lambda known: known.issued_s)))
+
+
+def _changes_production(happening: Happening, scenario: Scenario, producer: str) -> bool:
+    match happening.action:
+        case CloudFront(producers=producers) | ForecastError(producers=producers):
+            return producer in producers
+        case JoinDevice(house=house, device=device) | LeaveDevice(house=house, device=device):
+            return device == producer and _is_producer(scenario, house, device)
+    return False
+
+
+def _is_producer(scenario: Scenario, house: str, device: str) -> bool:
+    return any(
+        known.id == device and known.type == "producer"
+        for of in scenario.houses
+        if of.id == house
+        for known in of.devices
+    )
+
+
+def _as_it_was(
+    actual: Production, scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool
+) -> Production:
+    gone_since_s = scenario.start_s if is_absent else None
+    gone: list[tuple[int, int]] = []
+    for happening in happenings:
+        match happening.action:
+            case CloudFront(producers=producers) as front if producer in producers:
+                actual = under_front(actual, front, happening.at_s + front.travel_s * producers.index(producer))
+            case LeaveDevice(device=device) if device == producer and gone_since_s is None:
+                gone_since_s = happening.at_s
+            case JoinDevice(device=device) if device == producer and gone_since_s is not None:
+                gone.append((gone_since_s, happening.at_s))
+                gone_since_s = None
+    if gone_since_s is not None:
+        gone.append((gone_since_s, actual.end_s))
+    for begin_s, end_s in gone:
+        actual = _without(actual, begin_s, end_s)
+    return actual
+
+
+def _without(production: Production, begin_s: int, end_s: int) -> Production:
+    own_s = np.asarray(production.times_s, dtype=np.int64)
+    bounds = np.asarray([s for s in (begin_s, end_s) if own_s[0] < s < own_s[-1]], dtype=np.int64)
+    times_s = np.unique(np.concatenate([own_s, bounds]))
+    there = (times_s[1:] <= begin_s) | (times_s[:-1] >= end_s)
+    return _production(times_s, np.diff(production.energy_until_wh(times_s)) * there)
+
+
+def _share(front: CloudFront, arrives_s: int, times_s: FloatArray) -> FloatArray:
+    """Return the remaining share of the production at each time."""
+    since_s = times_s - arrives_s
+    ramp_s = max(1e-9, min(front.ramp_s, front.duration_s / 2))
+    depth = np.clip(np.minimum(since_s, front.duration_s - since_s) / ramp_s, 0.0, 1.0)
+    return np.asarray(1.0 - (1.0 - front.factor) * depth, dtype=np.float64)
+
+
+def _production(times_s: np.typing.NDArray[np.int64], energies_wh: FloatArray) -> Production:
+    cumulative_wh = np.concatenate([[0.0], np.cumsum(np.maximum(energies_wh, 0.0))])
+    return Production(times_s=tuple(times_s.tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))

@@ -1,0 +1,186 @@
+"""Faults of the network that a scenario's timeline asks for: messages lost and delayed, brokers restarted.
+
+They act on real connections. Rounds are counted, so what is lost is sent again, and no contract changes. Only what MQTT
+lets go astray does: messages at QoS 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from random import Random
+
+import structlog
+
+from broker import BrokerLostError
+from broker.clock import Moment
+from broker.transport import Broker, Bus, Content, Delivery, MemoryBroker, Reconnected, Will
+from scenarios.events import Action, DisturbLink, Happening, RestartBroker
+
+log = structlog.get_logger(__name__)
+
+
+class Disturbances:
+    """The faults of one run, as far as its connections are in this process."""
+
+    def __init__(
+        self, broker: Broker, host_of_house: Mapping[str, str], seed: int, restart: Callable[[], None] | None
+    ) -> None:
+        """Create the set of faults, with no active fault.
+
+        Args:
+            broker: Where the run's hosts connect to.
+            host_of_house: By house, the host that its agents live on.
+            seed: Of the chance by which messages are lost.
+            restart: Restarts the broker; None: only a broker in memory can be.
+        """
+        self.now_s = 0
+        """Virtual time, UNIX seconds."""
+        self.lost = 0
+        """Messages lost so far."""
+        self.delayed = 0
+        """Messages delayed so far."""
+        self.restarts = 0
+        """How often the broker was restarted."""
+        self._broker = broker
+        self._host_of_house = host_of_house
+        self._restart = restart
+        self._random = Random(seed)
+        self._links: list[tuple[str, int, DisturbLink]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin_happening(self, happening: Happening) -> None:
+        """Begin what an event says that has just taken place, if it is about the network."""
+        self.begin(happening.action, happening.at_s)
+
+    def with_time(self, on_moment: Callable[[Moment], None] | None) -> Callable[[Moment], None]:
+        """Return a function that takes note of each step's time, and passes it on."""
+
+        def take(moment: Moment) -> None:
+            self.now_s = moment.time_s
+            if on_moment is not None:
+                on_moment(moment)
+
+        return take
+
+    def begin(self, action: Action, at_s: int) -> None:
+        """Begin what an event says, if it is about the network.
+
+        Args:
+            action: The event.
+            at_s: When it took place, UNIX seconds.
+        """
+        match action:
+            case DisturbLink(house=house, duration_s=duration_s) if house in self._host_of_house:
+                self._links.append((self._host_of_house[house], at_s + duration_s, action))
+            case RestartBroker():
+                self.restarts += 1
+                # After the round, whose results are on their way.
+                asyncio.get_running_loop().call_soon(self._restart_broker)
+
+    def _restart_broker(self) -> None:
+        if isinstance(self._broker, MemoryBroker):
+            self._broker.restart()
+        elif self._restart is not None:
+            self._restart()
+        else:
+            log.warning("a broker that was not started for this run is not restarted")
+
+    def link_of(self, host: str) -> DisturbLink | None:
+        """Return how the link of a host is disturbed at present."""
+        self._links = [link for link in self._links if link[1] > self.now_s]
+        return next((action for of, _, action in self._links if of == host), None)
+
+    def is_lost(self, link: DisturbLink) -> bool:
+        """Return whether the next message of a link is lost."""
+        lost = self._random.random() < link.loss
+        self.lost += lost
+        return lost
+
+    def later(self, link: DisturbLink, deliver: Callable[[], Awaitable[None]]) -> None:
+        """Do something after the delay of a link."""
+        self.delayed += 1
+        wall_s = self._random.uniform(0.0, link.delay_wall_s)
+
+        async def wait_and_deliver() -> None:
+            await asyncio.sleep(wall_s)
+            with suppress(BrokerLostError):
+                await deliver()
+
+        self._keep(wait_and_deliver())
+
+    def _keep(self, doing: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Cancel the remaining faults, without waiting for them."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class DisturbedBroker:
+    """A broker as one host reaches it over its link."""
+
+    def __init__(self, broker: Broker, host: str, disturbances: Disturbances) -> None:
+        self._broker = broker
+        self._host = host
+        self._disturbances = disturbances
+
+    def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
+        """See `broker.transport.Broker`."""
+        return self._connect(client_id, will)
+
+    @asynccontextmanager
+    async def _connect(self, client_id: str, will: Will | None) -> AsyncIterator[Bus]:
+        async with self._broker.connect(client_id, will) as bus:
+            yield _DisturbedBus(bus, self._host, self._disturbances)
+
+
+class _DisturbedBus:
+    """See `broker.transport.Bus`."""
+
+    def __init__(self, bus: Bus, host: str, disturbances: Disturbances) -> None:
+        self._bus = bus
+        self._host = host
+        self._disturbances = disturbances
+
+    @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        return self._bus.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self._bus.on_oversized = listener
+
+    async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
+        link = self._disturbances.link_of(self._host) if qos == 0 else None
+        if link is None:
+            await self._bus.publish(topic, payload, qos=qos, retain=retain)
+        elif self._disturbances.is_lost(link):
+            return
+        elif link.delay_wall_s:
+            self._disturbances.later(link, lambda: self._bus.publish(topic, payload, qos=qos, retain=retain))
+        else:
+            await self._bus.publish(topic, payload, qos=qos, retain=retain)
+
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        await self._bus.subscribe(*topic_filters, qos=qos)
+
+    async def flush(self) -> None:
+        await self._bus.flush()
+
+    async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
+        async for event in self._bus.messages():
+            link = self._disturbances.link_of(self._host)
+            on_link = link is not None and isinstance(event, Delivery) and _may_be_lost(event)
+            if link is None or not on_link or not self._disturbances.is_lost(link):
+                yield event
+
+
+def _may_be_lost(delivery: Delivery) -> bool:
+    """Return whether a message goes over the link at QoS 0: grants, messages between agents, and requests for them."""
+    return not delivery.retain and delivery.topic.split("/")[2:3] in (["grants"], ["grant"], ["inbox"], ["resend"])

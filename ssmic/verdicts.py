@@ -1,0 +1,66 @@
+"""Evaluation of a run: verdicts on the scenario's expectations, and the distance to the clairvoyant optimum."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from broker import atomic_write
+from scenarios import judge_simulation
+from scenarios.expectations import Verdict, junit_xml
+from scenarios.optimum import compare
+from scenarios.results import ResultsReader, ResultsWriteError
+
+ResultT = TypeVar("ResultT")
+
+
+def beside_loop(function: Callable[[], ResultT]) -> ResultT:
+    """Return the result of a function that runs its own event loops; called in a thread if a loop is running here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return function()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def judged(results_file: Path) -> tuple[Verdict, ...]:
+    """Return the verdicts on the expectations in the only run of a results file, which keeps them."""
+    if not _kept(results_file):
+        beside_loop(lambda: judge_simulation(results_file))
+    return _kept(results_file)
+
+
+def _kept(results_file: Path) -> tuple[Verdict, ...]:
+    with ResultsReader(results_file) as results:
+        return tuple(Verdict(**verdict) for verdict in results.verdicts(1))
+
+
+def compared(
+    results_file: Path, supply: Literal["whole", "shared", "both"], time_limit_wall_s: float
+) -> Mapping[str, Any]:
+    """Compare the only run of `results_file` with the optimum of `supply`; return the stored comparison.
+
+    The search takes at most `time_limit_wall_s`, wall-clock seconds.
+    """
+    beside_loop(lambda: compare(results_file, time_limit_wall_s, supply=supply))
+    with ResultsReader(results_file) as results:
+        return results.run(1).comparison
+
+
+def write_junit(results_file: Path, scenario: str, file: Path, wall_s: float) -> None:
+    """Write the verdicts on the run in `results_file` as JUnit XML to `file`; `wall_s` is the duration of the test.
+
+    Raises:
+        ResultsWriteError: The file cannot be written.
+    """
+    with ResultsReader(results_file) as results:
+        name = f"{results.info.algorithm} seed {results.run(1).seed}"
+    try:
+        with atomic_write(file) as draft:
+            draft.write_bytes(junit_xml(scenario, {name: judged(results_file)}, wall_s))
+    except OSError as error:
+        raise ResultsWriteError(f"{file}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,197 @@
+"""Prices that vary in time, and the energy community: read, written, and all mistakes named."""
+
+# ruff: noqa: E501 - a message stands in one line, as users see it
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from scenarios.errors import ScenarioError
+from scenarios.files.dump import to_yaml
+from scenarios.files.parse import load_text
+from scenarios.metrics.allocation import ALLOCATION_KEYS
+from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
+from scenarios.scenario import SCENARIO, Community, Scenario, Tariff, scenario_of
+
+GOOD = """\
+version: 1
+name: community
+start: 2026-06-21T00:00:00+02:00
+seed: 1
+houses: [{id: a}, {id: b}]
+tariff:
+  import_eur_per_kwh: 0.35
+  feed_in_eur_per_kwh: 0.08
+  neighbour_eur_per_kwh: 0.2
+  grid_kg_co2_per_kwh: 0.4
+community:
+  key: hierarchical
+"""
+START_S = 1_781_992_800
+
+
+def loaded(price: str, folder: Path | None = None) -> Price:
+    """Return the import price of the file above with another one."""
+    tariff = load_text(GOOD.replace("import_eur_per_kwh: 0.35", f"import_eur_per_kwh: {price}"), "s", folder).tariff
+    assert tariff is not None
+    return tariff.import_eur_per_kwh
+
+
+def mistakes(old: str, new: str) -> list[str]:
+    """Return the messages for the file above with something replaced."""
+    try:
+        load_text(GOOD.replace(old, new), "s.yaml", None)
+    except ScenarioError as error:
+        return str(error).splitlines()
+    return []
+
+
+def test_a_price_is_a_number_a_table_points_or_steps() -> None:
+    """These are the inline forms."""
+    assert loaded("0.3") == 0.3
+    assert loaded(
+        "{time_of_use: [{days: [sat, sun], eur_per_kwh: 0.2}, {begin: '22:00', end: '6:00', eur_per_kwh: 0.25}, {eur_per_kwh: 0.36}]}"
+    ) == TimeOfUse(
+        (
+            PriceBand((5, 6), 0, 1440, 0.2),
+            PriceBand((0, 1, 2, 3, 4, 5, 6), 1320, 360, 0.25),
+            PriceBand((0, 1, 2, 3, 4, 5, 6), 0, 1440, 0.36),
+        )
+    )
+    series = PriceSeries((START_S, START_S + 3600), (0.3, -0.05))
+    assert loaded('{points: [["00:00", 0.3], ["01:00", -0.05]]}') == series
+    assert loaded('{start: "00:00", step_s: 3600, eur_per_kwh: [0.3, -0.05]}') == series
+
+
+def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
+    """Day-ahead prices in EUR/MWh at local times."""
+    text = "MTU,Day-ahead Price [EUR/MWh]\n2026-06-21 00:00,84.1\n2026-06-21 01:00,-5\n2026-06-21 02:00,120\n"
+    (tmp_path / "prices.csv").write_text(text, encoding="utf-8")
+
+    price = loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+    (tmp_path / "prices.csv").write_text(text.replace("[EUR/MWh]", ""), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="does not say the unit of its prices; add unit: one of EUR/kWh"):
+        loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+
+    assert price == PriceSeries((START_S, START_S + 3600, START_S + 7200), (0.0841, -0.005, 0.12))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("key: hierarchical", "key: fair", "s.yaml:12: community.key: 'static', 'proportional', 'hierarchical' or 'negotiated' is expected, not 'fair'"),
+        ("key: hierarchical", "kye: static", "s.yaml:12: community.kye: unknown key; did you mean 'key'?"),
+        ("key: hierarchical", "key: static\n  coefficients: {a: 0.7, b: 0.5}", "s.yaml:13: community.coefficients: at most 1 is expected for all houses together, not 1.2"),
+        ("key: hierarchical", "key: static\n  coefficients: {a: 0.7, c: 0.2}", "s.yaml:13: community.coefficients.c: there is no house 'c'; known: a, b"),
+        ("key: hierarchical", "coefficients: {a: 0.7}", "s.yaml:12: community.coefficients: belong to the key 'static'; the key is 'hierarchical'"),
+        ("key: hierarchical", "vat_percent: -3", "s.yaml:12: community.vat_percent: at least 0 is expected, not -3"),
+        ("key: hierarchical", "interval_s: 700", "s.yaml:12: community.interval_s: 300, 600, 900, 1800 or 3600 is expected, not 700"),
+        ("key: hierarchical", "grid_fee_eur_per_kwh: dear", "s.yaml:12: community.grid_fee_eur_per_kwh: a number is expected, not 'dear'"),
+        ("0.35", "{points: [['00:00', 0.3]], file: x.csv}", "s.yaml:7: tariff.import_eur_per_kwh: exactly one of 'time_of_use', 'points', 'file', or 'eur_per_kwh' with 'start' and 'step_s' is expected; found 'points' and 'file'"),
+        ("0.35", "{points: [['00:00', 0.3]], unit: ct/kWh}", "s.yaml:7: tariff.import_eur_per_kwh.unit: goes with 'file' only"),
+        ("0.35", "{points: [['01:00', 0.3]]}", "s.yaml:7: tariff.import_eur_per_kwh.points[0]: the first price holds from 2026-06-20T23:00:00Z on, after the run starts (2026-06-20T22:00:00Z)"),
+        ("0.35", "{points: [['00:00', 0.3], ['00:00', 0.4]]}", "s.yaml:7: tariff.import_eur_per_kwh.points[1]: 2026-06-20T22:00:00Z is not after 2026-06-20T22:00:00Z; times must increase"),
+        ("0.35", "{start: '00:00', eur_per_kwh: [0.3]}", "s.yaml:7: tariff.import_eur_per_kwh: 'start', 'step_s' and 'eur_per_kwh' go together; 'step_s' is missing"),
+        ("0.35", "{time_of_use: [{begin: '6:00', eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use: has no price at mon 00:00; an entry without days, begin and end covers the rest"),
+        ("0.35", "{time_of_use: [{begin: '25:00', eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].begin: a clock time from \"00:00\" to \"23:59\" is expected, not '25:00'"),
+        ("0.35", "{time_of_use: [{days: [mo], eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].days[0]: 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun' is expected, not 'mo'"),
+        ("0.35", "{time_of_use: [{price: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].eur_per_kwh: required (the price)"),
+    ],
+)  # fmt: skip
+def test_one_mistake_one_message(old: str, new: str, message: str) -> None:
+    """The message names line, key and what was expected; the mistake may cause further messages."""
+    assert message in mistakes(old, new)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    """They are in the tariff, the community and the jobs; a broken tariff is not called missing."""
+    text = GOOD.replace("0.35", "cheap").replace("key: hierarchical", "key: static\n  coefficients: {c: 0.5}")
+    text = text.replace("0.08", "{time_of_use: [{begin: '6:00', eur_per_kwh: 0.3}]}").replace(
+        "0.2", "{points: [[0, a]]}"
+    )
+    text += "  vat_percent: 101\n"
+    with pytest.raises(ScenarioError) as caught:
+        load_text(text + "jobs: [{house: x}]\n", "s.yaml", None)
+
+    said = str(caught.value)
+    assert "tariff.import_eur_per_kwh: a number is expected" in said
+    assert "tariff.feed_in_eur_per_kwh.time_of_use: has no price at mon 00:00" in said
+    assert "tariff.neighbour_eur_per_kwh.points[0][1]: a number is expected, not 'a'" in said
+    assert "community.vat_percent: at most 100 is expected, not 101" in said
+    assert "community.coefficients.c: there is no house 'c'" in said
+    assert "jobs[0].device: required" in said
+    assert "missing" not in said
+
+
+def test_a_community_needs_a_tariff() -> None:
+    """Without a tariff there is nothing to bill."""
+    begin = GOOD.index("tariff:")
+    assert mistakes(GOOD[begin : GOOD.index("community:")], "") == [
+        "s.yaml:6: community: needs the prices of a 'tariff', which is missing"
+    ]
+
+
+eur = st.floats(-2, 2, allow_nan=False)
+
+
+@st.composite
+def prices(draw: st.DrawFn) -> Price:
+    """Draw a price of any form."""
+    kind = draw(st.sampled_from(["constant", "table", "series"]))
+    if kind == "constant":
+        return draw(eur)
+    if kind == "table":
+        clock = st.integers(0, 1439)
+        days = st.sets(st.integers(0, 6), min_size=1).map(lambda chosen: tuple(sorted(chosen)))
+        bands = draw(st.lists(st.builds(PriceBand, days, clock, clock.map(lambda m: m + 1), eur), max_size=3))
+        return TimeOfUse((*bands, PriceBand((0, 1, 2, 3, 4, 5, 6), 0, 1440, draw(eur))))
+    later = draw(st.lists(st.integers(START_S + 1, START_S + 10**6), max_size=4, unique=True))
+    times = (draw(st.integers(START_S - 10**6, START_S)), *sorted(later))
+    return PriceSeries(times, tuple(draw(eur) for _ in times))
+
+
+@st.composite
+def communities(draw: st.DrawFn) -> Community:
+    """Draw a community of the houses a and b."""
+    key = draw(st.sampled_from(ALLOCATION_KEYS))
+    shares = st.none() | st.just({"a": 0.25, "b": 0.75})
+    return Community(
+        key=key,
+        interval_s=draw(st.sampled_from([300, 900, 3600])),
+        coefficients=draw(shares) if key == "static" else None,
+        grid_fee_eur_per_kwh=draw(prices()),
+        local_grid_fee_eur_per_kwh=draw(st.none() | prices()),
+        supplier_fee_eur_per_year=draw(st.floats(0, 100)),
+        vat_percent=draw(st.floats(0, 100)),
+        vat_on=draw(st.sampled_from([(), ("local",), ("import", "grid_fee", "fixed_fee")])),
+    )
+
+
+@settings(max_examples=15)
+@given(prices(), prices(), prices(), communities())
+def test_tariff_and_community_survive_writing_and_the_results_file(
+    bought: Price, fed_in: Price, local: Price, community: Community
+) -> None:
+    """They survive as YAML, and as the JSON of a results file."""
+    plain: Scenario = load_text(GOOD, "s.yaml", None)
+    scenario = replace(plain, tariff=Tariff(bought, fed_in, local, 0.4), community=community)
+
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
+    assert scenario_of(SCENARIO.dump_json(scenario).decode()) == scenario
+
+
+def test_the_example_of_the_documentation_is_valid() -> None:
+    """The first block of docs/settlement.md, below the other keys of a scenario."""
+    page = (Path(__file__).resolve().parents[4] / "docs" / "settlement.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+
+    scenario = load_text(GOOD[: GOOD.index("tariff:")] + example, "s.yaml", None)
+
+    assert scenario.community is not None
+    assert scenario.community.vat_percent == 19
+    assert scenario.tariff is not None
+    assert isinstance(scenario.tariff.import_eur_per_kwh, TimeOfUse)

@@ -1,0 +1,292 @@
+"""Series of meters and portals, as they come."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from scenarios import Problem, Scenario, ScenarioError
+from scenarios.files.series.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
+from scenarios.files.series.tables import read_table
+from scenarios.load import Loaded, load
+
+_HEAD = """\
+version: 1
+name: measured
+start: "2026-06-21T00:00:00+02:00"
+days: 1
+seed: 1
+houses:
+  - id: a
+    devices:
+      - id: pv
+        type: producer
+        predictions:
+          - {issued: "00:00", start: "00:00", step_s: 3600, power_w: [0]}
+        actual:
+"""
+
+
+def _load(folder: Path, text: str | bytes, keys: str = "", name: str = "meter.csv") -> Loaded:
+    content = text.encode() if isinstance(text, str) else text
+    (folder / name).write_bytes(content)
+    lines = "".join(f"          {line}\n" for line in (f"file: {name}", *keys.splitlines()))
+    (folder / "scenario.yaml").write_text(_HEAD + lines, encoding="utf-8")
+    return load(folder / "scenario.yaml")
+
+
+def _steps(scenario: Scenario) -> list[tuple[str, float]]:
+    """Return the beginning of each step in UTC with its energy, Wh."""
+    actual = scenario.producers["pv"].actual
+    assert actual is not None
+    energies = [after - before for before, after in zip(actual.cumulative_wh, actual.cumulative_wh[1:], strict=False)]
+    begins = [datetime.fromtimestamp(time_s, UTC).strftime("%H:%M") for time_s in actual.times_s]
+    return [(at, round(wh, 6)) for at, wh in zip(begins, energies, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("time,power_kw\n2026-06-21T08:00Z,1.0\n2026-06-21T08:30Z,2.0\n2026-06-21T09:00Z,0.5\n", ""),
+        ("Zeitstempel;Leistung [W]\n21.06.2026 10:00;1000,0\n21.06.2026 10:30;2000,0\n21.06.2026 11:00;500,0\n", "zone: Europe/Berlin"),  # noqa: E501
+        ("2026-06-21 10:00:00,500\n2026-06-21 10:30:00,1000\n2026-06-21 11:00:00,250\n", "zone: +02:00\nunit: Wh\nreading: interval"),  # noqa: E501
+        ("1782028800,0.5\n1782030600,1.0\n1782032400,0.25\n", "unit: kWh\nreading: interval"),
+        ("1782028800000\t500\n1782030600000\t1000\n1782032400000\t250\n", "unit: Wh\nreading: interval"),
+        ("t,a,b\n2026-06-21T08:00Z,9,500\n2026-06-21T08:30Z,9,1000\n2026-06-21T09:00Z,9,250\n", "unit: Wh\ncolumns: {time: 1, value: b}"),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_headers_units_and_times_of_every_kind_give_the_same_energy(text: str, keys: str, tmp_path: Path) -> None:
+    """Powers and energies hold from their time on for one step."""
+    steps = _steps(_load(tmp_path, text, keys).scenario)
+    assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
+
+
+BERLIN = "zone: Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501
+        ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501
+        ('Date,Energy (Wh)\n6/21/2026 10:00 AM,500\n6/21/2026 10:30 AM,"1,000"\n6/21/2026 11:00 AM,250\n', BERLIN),
+        ("Date,Energy (kWh)\n21/06/2026 10:00,0.5\n21/06/2026 10:30,1\n21/06/2026 11:00,0.25\nTotal,1.75\n", BERLIN),
+        ("Period;kWh\n21.06.26 10:00 - 10:30;0,5\n21.06.26 10:30 - 11:00;1,0\n21.06.26 11:00 - 11:30;0,25\n", BERLIN),
+        ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501
+        ("time,kW\n2026-06-21T09:00Z,0.5\n2026-06-21T08:30Z,2\n2026-06-21T08:00Z,1\n", ""),
+        ("Time;kWh\n46194,4166666667;0,5\n46194,4375;1\n46194,4583333333;0,25\n", BERLIN),
+        ("time,power\n2026-06-21 10:00 CEST,1000 W\n2026-06-21 10:30 CEST,2 kW\n2026-06-21 11:00 CEST,500 W\n", ""),
+        ("2026-06-21 10:00 1,0\n2026-06-21 10:30 2,0\n2026-06-21 11:00 0,5\n", f"{BERLIN}\nunit: kW"),
+        ("time,Wh\n2026-06-21T08:00Z,500\n2026-06-21T08:30Z,1000\n2026-06-21T08:30Z,1000\n2026-06-21T09:00Z,250\n", ""),
+    ],
+)  # fmt: skip
+def test_exports_of_spreadsheets_portals_and_smart_homes_are_read_as_they_come(
+    text: str, keys: str, tmp_path: Path
+) -> None:
+    """Lines before the table, rows of units and sums, separate dates, AM and PM, thousands, intervals, newest first."""
+    steps = _steps(_load(tmp_path, text, keys).scenario)
+    assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_texts_of_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    """Spreadsheets save such files."""
+    text = "Zeit\tZählerstand kWh\r\n21.06.2026 10:00\t1,5\r\n21.06.2026 11:00\t2,5\r\n"
+    loaded = _load(tmp_path, text.encode(encoding), BERLIN)
+    assert _steps(loaded.scenario) == [("08:00", 1000.0)]
+    assert any("Windows-1252" in note for note in loaded.notes) == (encoding == "cp1252")
+
+
+def test_a_counter_that_restarts_each_day_is_a_counter(tmp_path: Path) -> None:
+    """Power of panels that rises and falls through the day is not."""
+    hours = [(20 + i // 24, i % 24) for i in range(72)]
+    daily = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, min(hour - 5, 12)) * 300}\n" for day, hour in hours)
+    panels = "".join(f"2026-06-{day}T{hour:02}:00Z,{max(0, 6 - abs(hour - 12)) * 300}\n" for day, hour in hours)
+    assert any("resets 2 times" in note for note in _load(tmp_path, f"time,Wh\n{daily}").notes)
+    assert any("energy of each interval" in note for note in _load(tmp_path, f"time,Wh\n{panels}").notes)
+
+
+def test_a_few_watts_below_zero_at_night_count_as_nothing(tmp_path: Path) -> None:
+    """A note reports them."""
+    loaded = _load(tmp_path, "time,kW\n2026-06-21T08:00Z,-0.003\n2026-06-21T08:30Z,1.2\n")
+    assert [wh for _, wh in _steps(loaded.scenario)] == [0.0, 600.0]
+    assert any("1 value slightly below 0 counts as 0" in note for note in loaded.notes)
+
+
+def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> None:
+    """A reset is no error and no energy."""
+    rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
+    text = "time,total kWh\n" + "".join(f"2026-06-21T{hour:02}:00Z,{value}\n" for hour, value in rows)
+    loaded = _load(tmp_path, text)
+    assert _steps(loaded.scenario) == [("08:00", 500.0), ("09:00", 1000.0), ("10:00", 0.0), ("11:00", 500.0)]
+    assert any("resets 1 time (2026-06-21 11:00Z)" in note for note in loaded.notes)
+    assert any("readings of a counter" in note for note in loaded.notes)
+
+
+def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
+    """A gap counts as zero; one of more than a day is an error."""
+    text = "time,W\n2026-06-21T08:00Z,100\n2026-06-21T08:15Z,100\n2026-06-21T10:00Z,100\n2026-06-21T10:15Z,100\n"
+    loaded = _load(tmp_path, text)
+    assert [wh for _, wh in _steps(loaded.scenario)] == [25.0, 25.0, 0.0, 25.0, 25.0]
+    assert any("1 gap (the first after 2026-06-21 08:15Z, the longest 105 min)" in note for note in loaded.notes)
+    with pytest.raises(ScenarioError, match=r"nothing for 47\.8 h after 2026-06-21 08:15Z"):
+        _load(tmp_path, text.replace("06-21T10", "06-23T08"))
+
+
+def test_local_times_are_right_when_clocks_change(tmp_path: Path) -> None:
+    """The repeated hour comes twice, and the missing one is an error."""
+    rows = ("01:00", "02:00", "02:00", "03:00")
+    autumn = "time,Wh\n" + "".join(f"2026-10-25 {at},100\n" for at in rows)
+    loaded = _load(tmp_path, autumn, "zone: Europe/Berlin\nreading: interval")
+    assert [at for at, _ in _steps(loaded.scenario)] == ["23:00", "00:00", "01:00", "02:00"]
+    with pytest.raises(ScenarioError, match=r"meter\.csv:3: the time 2026-03-29 02:30 does not exist on that day"):
+        _load(tmp_path, "time,Wh\n2026-03-29 01:30,1\n2026-03-29 02:30,1\n", "zone: Europe/Berlin")
+
+
+def test_compressed_files_and_parquet(tmp_path: Path) -> None:
+    """The same table in three kinds of file is the same series."""
+    text = "time,power W\n2026-06-21T08:00Z,100\n2026-06-21T09:00Z,200\n"
+    plain = _steps(_load(tmp_path, text).scenario)
+    assert _steps(_load(tmp_path, gzip.compress(text.encode()), name="meter.csv.gz").scenario) == plain
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
+    arrow = pytest.importorskip("pyarrow")
+    times = [datetime(2026, 6, 21, hour, tzinfo=UTC) for hour in (8, 9)]
+    parquet.write_table(arrow.table({"time": times, "power W": [100.0, 200.0]}), tmp_path / "meter.parquet")
+    content = (tmp_path / "meter.parquet").read_bytes()
+    assert _steps(_load(tmp_path, content, name="meter.parquet").scenario) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "said"),
+    [
+        ("time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,1\n", "", "add for example zone: Europe/Berlin"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "zone: Europe/Berln", "did you mean 'Europe/Berlin'"),
+        ("time,x,y\n2026-06-21T10:00Z,1,2\n2026-06-21T11:00Z,1,2\n", "", "name one under columns.value: 'x', 'y'"),
+        ("time,power\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "", "does not say its unit"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "columns: {value: kWx}", "did you mean 'kW'?"),
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
+        ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501
+        ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "may be in two orders, day or month first"),
+        ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
+        ("PK\x03\x04", "", "save the table as CSV"),
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
+        ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is no unit of a counter"),
+    ],
+)  # fmt: skip
+def test_problems_are_reported_with_their_line(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """There is no traceback, and a zone is never guessed."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, text, keys)
+    assert said in str(raised.value)
+
+
+def test_a_missing_zone_is_reported_once_and_hides_no_other_problem(tmp_path: Path) -> None:
+    """It is reported for the first time that needs it."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, "time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,x\n2026-06-21 12:00,1\n", "unit: kW")
+    assert [str(problem).split("meter.csv")[1] for problem in raised.value.problems] == [
+        ":2: the time 2026-06-21 10:00 says no offset from UTC; add for example zone: Europe/Berlin",
+        ":3: a number is expected, not 'x'",
+    ]
+
+
+_PROFILE = """\
+version: 1
+name: measured
+start: "2026-06-21T00:00:00+02:00"
+seed: 1
+load_profiles:
+  wash:
+PROFILE
+houses:
+  - {id: a, devices: [{id: washer, type: consumer, load_profile: wash}]}
+jobs:
+  - {house: a, device: washer, registered: "00:00", earliest_start: "08:00", latest_start: "14:00"}
+"""
+
+
+def _profile(folder: Path, text: str, keys: str = "") -> list[tuple[int, float]]:
+    (folder / "wash.csv").write_text(text)
+    lines = "\n".join(f"    {line}" for line in ("file: wash.csv", *keys.splitlines()))
+    (folder / "scenario.yaml").write_text(_PROFILE.replace("PROFILE", lines), encoding="utf-8")
+    profile = load(folder / "scenario.yaml").scenario.jobs[0].load_profile
+    return [(at, round(wh, 6)) for at, wh in zip(profile.times_s, profile.cumulative_wh, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("seconds,power_w\n0,2000\n900,400\n1800,100\n", ""),
+        ("minute;power_kw\n0;2,0\n15;0,4\n30;0,1\n", ""),
+        ("clock,W\n23:50:00,2000\n00:05:00,400\n00:20:00,100\n", ""),
+        ("time,kW\n2025-03-01 10:00,2\n2025-03-01 10:15,0.4\n2025-03-01 10:30,0.1\n", ""),
+        ("0,2000\n900,400\n1800,100\n", "unit: W"),
+        ("t,total kWh\n100,7\n1000,7.5\n1900,7.6\n2800,7.625\n", ""),
+        ("t,a,b\n0,1,500\n900,1,100\n1800,1,25\n", "unit: Wh\nreading: interval\ncolumns: {value: b}"),
+    ],
+)
+def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_path: Path) -> None:
+    """It has the same keys as production; times count from the first row."""
+    assert _profile(tmp_path, text, keys) == [(0, 0.0), (900, 500.0), (1800, 600.0), (2700, 625.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "said"),
+    [
+        ("seconds,power\n0,2\n60,3\n", "columns: {value: power}", "does not say its unit; add unit: W, kW, Wh or kWh"),
+        ("seconds,kW\n0,2\n60,x\n", "unit: kW", "wash.csv:3: a number is expected, not 'x'"),
+        ("t,a,b\n0,1,2\n60,1,2\n", "", "name one under columns.value: 'a', 'b'"),
+        ("0 0\n60 5\n", "unit: V", "load_profiles.wash.unit"),
+    ],
+)
+def test_problems_of_a_measured_load_profile_are_reported(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """They are reported as for production."""
+    with pytest.raises(ScenarioError) as raised:
+        _profile(tmp_path, text, keys)
+    assert said in str(raised.value)
+
+
+def test_the_tables_of_a_week_are_read_once_for_all_devices(tmp_path: Path) -> None:
+    """A week of four forecasts a day are 28 tables, and each device has a column in all of them."""
+    paths = [tmp_path / f"forecast-{n:02}.csv" for n in range(30)]
+    for path in paths:
+        path.write_text("time,a,b\n1782000000,1,2\n1782000900,3,4\n", encoding="utf-8")
+    first = [read_table(path, path.name) for path in paths]
+    again = [read_table(path, path.name) for path in paths]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.floats(-0.05, 1e4)), min_size=2, max_size=12),
+    st.sampled_from(["power", "interval", "counter"]),
+    st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_column_of_plain_numbers_is_read_as_one_with_units_in_its_cells(
+    steps: list[tuple[int, float]],
+    reading: Reading,
+    has_zone: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """Plain columns are read as a whole, others cell by cell; both give the same series, notes and problems."""
+    unit: Unit = "W" if reading == "power" else "Wh"
+    start = datetime(2026, 10, 25, 1, 15)  # noqa: DTZ001 - what a table says without a zone
+    times = [start + timedelta(minutes=15 * sum(step for step, _ in steps[:n])) for n in range(1, len(steps) + 1)]
+    said = [f"{time:%Y-%m-%d %H:%M}{'' if has_zone else '+02:00'}" for time in times]
+    found: list[Measured | tuple[Problem, ...]] = []
+    with TemporaryDirectory() as folder:
+        for name, behind in (("plain", ""), ("units", f" {unit}")):
+            path = Path(folder) / f"{name}.csv"
+            rows = [f"{time},{value!r}{behind}" for time, (_, value) in zip(said, steps, strict=True)]
+            path.write_text("\n".join(["time,power", *rows]) + "\n", encoding="utf-8")
+            wanted = MeasuredFormat(unit=unit, reading=reading, zone="Europe/Berlin" if has_zone else None)
+            try:
+                found.append(read_measured(path, "table", wanted))
+            except ScenarioError as error:
+                found.append(error.problems)
+    assert found[0] == found[1]

@@ -1,0 +1,65 @@
+"""Times in fields: a date and a time of day, written back in the form that the file has."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.editor.forms.time_fields import Origin, in_words, join, shifted, split
+
+ORIGIN = Origin.of("2026-06-21T00:00:00+02:00")
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "clock"),
+    [
+        ("08:00", "2026-06-21", "08:00"),
+        ("25:30", "2026-06-22", "01:30"),
+        ("08:00:05", "2026-06-21", "08:00:05"),
+        ("2026-06-22T01:30:00+02:00", "2026-06-22", "01:30"),
+        (1782000000, "2026-06-21", "02:00"),
+        ("8 o'clock", "", "8 o'clock"),
+        (None, "", ""),
+    ],
+)
+def test_a_time_is_shown_as_date_and_time_of_day(value: object, date: str, clock: str) -> None:
+    """At the offset of the start; what is no time is shown as it is."""
+    assert split(value, ORIGIN) == (date, clock)
+
+
+@pytest.mark.parametrize(
+    ("date", "clock", "old", "new"),
+    [
+        ("2026-06-21", "09:15", "08:00", "09:15"),
+        ("2026-06-21", "9:15", "08:00", "09:15"),
+        ("2026-06-22", "01:30", "08:00", "25:30"),
+        ("2026-06-22", "01:30", None, "25:30"),
+        ("2026-06-22", "01:30", "2026-06-21T00:00:00+02:00", "2026-06-22T01:30+02:00"),
+        ("2026-06-21", "02:00", 5, 1782000000),
+        ("2026-06-20", "23:00", "08:00", "2026-06-20T23:00+02:00"),
+        ("2026-06-2", "09:15", "08:00", "2026-06-2T09:15+02:00"),
+        ("2026-06-21", "9", "08:00", "09:00"),
+        ("2026-06-21", "9:1", "08:00", "2026-06-21T9:1+02:00"),
+        ("", "30:00", "08:00", "30:00"),
+    ],
+)
+def test_a_time_is_written_in_the_form_of_the_old_one(date: str, clock: str, old: object, new: object) -> None:
+    """What makes no time goes in as it is typed: the check says what is wrong with it."""
+    assert join(date, clock, ORIGIN, old) == new
+
+
+def test_up_and_down_go_to_whole_quarters_and_days() -> None:
+    """In the form of the time; what is no time stays."""
+    assert shifted("08:07", 900, ORIGIN) == "08:15"
+    assert shifted("08:07", -900, ORIGIN) == "08:00"
+    assert shifted("08:07", 86_400, ORIGIN) == "32:07"
+    assert shifted("soon", 900, ORIGIN) is None
+
+
+def test_a_list_says_the_day_where_it_is_another() -> None:
+    """Short, for the tree."""
+    assert [in_words(value, ORIGIN) for value in ("08:00", "25:30", "soon", None)] == [
+        "08:00",
+        "01:30 +1d",
+        "soon",
+        "?",
+    ]

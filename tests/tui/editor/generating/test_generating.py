@@ -1,0 +1,84 @@
+"""The form that generates a neighbourhood: a preview, a file, the editor; cancelled, and wrong input."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input, Static
+from typer.testing import CliRunner
+
+from tui.cli.app import app
+from tui.editor.generating.generate_dialog import GenerateDialog
+from tui.editor.generating.generate_request import DEFAULTS, spec_of
+from tui.editor.generating.generator import Failed, Made, Wanted, made_here
+
+Editing = Any
+
+
+def test_the_preview_agrees_with_the_file_that_the_command_line_writes(tmp_path: Path) -> None:
+    """Houses, jobs and the same bytes, tables beside a large one included."""
+    values = {**DEFAULTS, "houses": "40", "days": "4", "seed": "3", "place": "59.9,10.8", "flexibility": "0.5"}
+    made = made_here(Wanted(values, tmp_path / "a.yaml"))
+    assert isinstance(made, Made)
+    (tmp_path / "cli").mkdir()
+    file = tmp_path / "cli" / "a.yaml"
+    options = ("--houses", "40", "--days", "4", "--seed", "3", "--place", "59.9,10.8", "--flexibility", "0.5")
+    assert CliRunner().invoke(app, ["generate", *options, "--out", str(file)]).exit_code == 0
+    assert {path.name for path in made.written} == {path.name for path in file.parent.iterdir()}
+    assert all(path.read_bytes() == (file.parent / path.name).read_bytes() for path in made.written)
+    text = file.read_text()
+    assert text.count("earliest_start") == made.jobs
+    assert text.count("type: producer") == made.roofs
+    assert made.produced_w.max() > 0
+    assert len(made.demand_w) == 4 * 288
+
+
+def test_all_problems_of_the_form_are_said_at_once() -> None:
+    """Each at its field, with what is expected."""
+    wrong = {"houses": "x", "days": "0", "place": "99,1", "zone": "Europe/Berlinn", "roofs": "2", "name": "a b"}
+    spec, problems = spec_of({**DEFAULTS, **wrong})
+    assert spec is None
+    assert problems == {
+        "houses": "'x': a whole number is expected",
+        "days": "from 1 to 366, not 0",
+        "place": "from -65 to 65, not 99",
+        "zone": "there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?",
+        "roofs": "a share from 0 to 1, not 2",
+        "name": "'a b': letters, digits, - and _ are expected",
+    }
+    assert isinstance(made_here(Wanted({**DEFAULTS, "houses": "0"})), Failed)
+
+
+@pytest.mark.long
+async def test_a_neighbourhood_is_generated_cancelled_saved_and_opened(editing: Editing, tmp_path: Path) -> None:
+    """Meanwhile a key takes effect within 100 ms of processor time."""
+    async with editing() as person:
+        await person.press("plus")
+        dialog = await person.dialog(GenerateDialog)
+        assert isinstance(dialog, GenerateDialog)
+        houses, said = dialog.query_one("#generate-houses", Input), dialog.query_one("#made", Static)
+        await person.until(lambda: dialog.made is not None)
+        houses.value = "10000"
+        await person.until(lambda: str(said.content) == "generating ...")
+        dialog.query_one("#cancel", Button).press()
+        await person.until(lambda: str(said.content).startswith("Cancelled"))
+        houses.value = "1000"
+        await person.until(lambda: dialog.made is not None and dialog.made.houses == 1000)
+        assert str(said.content).startswith("1,000 houses, 411 roofs")
+        dialog.query_one("#generate-days", Input).value = "2"
+        await person.until(lambda: str(said.content) == "generating ...")
+        before_s = time.thread_time()
+        await person.pilot.press("end")
+        assert time.thread_time() - before_s < 0.1
+        houses.value = "30"
+        await person.until(lambda: dialog.made is not None and dialog.made.houses == 30)
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: person.screen.work is not None)
+        assert person.work.path == tmp_path / "generated-30-houses-seed-1.yaml"
+        await person.settle()
+        assert person.work.problems == ()
+        await person.press("down", "down")
+        assert person.screen.ref == ("houses", 1)

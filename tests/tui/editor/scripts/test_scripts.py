@@ -1,0 +1,166 @@
+"""Events and expectations in the editor: added, changed, removed, duplicated; checked and drawn as they are typed."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import OptionList, Select
+
+from scenarios.files.document import Document
+from scenarios.load import bundled_text
+from tests.tui.driving import focus
+from tui.editor import commands
+from tui.editor.choose_several import ChooseSeveral
+from tui.editor.history import History
+from tui.editor.picker import Picker
+from tui.editor.preview_chart import Artist
+from tui.editor.scripts import script_commands, script_model
+from tui.editor.scripts.script_forms import event_form, expectation_form
+
+Editing = Any
+
+
+def _front() -> History:
+    return History(Document(bundled_text("cloud-front")), saved=True)
+
+
+@pytest.mark.parametrize("kind", list(script_model.KINDS))
+def test_each_kind_of_event_is_valid_as_it_is_added(kind: str) -> None:
+    """With the values that it begins with; every key that the format has for it is in the form; a copy is valid too."""
+    history = _front()
+    history.apply(lambda tree: script_commands.add_event(tree, kind, ("houses", 0, "devices", 2)))
+    ref = history.current.change.select if history.current.change else None
+    assert ref is not None
+    history.apply(lambda tree: commands.duplicate(tree, ref))
+    assert [str(problem) for problem in history.current.document().problems("front", None)] == []
+    paths = {field.path[2:] for field in event_form(history.tree, ref).fields}
+    keys = {key for key in script_model.keys_of(kind) if key != "house" or kind in {"offline", "link"}}
+    assert {(key,) for key in keys} <= paths
+
+
+@pytest.mark.parametrize("kind", list(script_model.CONDITION_KINDS))
+def test_each_kind_of_expectation_is_valid_as_it_is_added(kind: str) -> None:
+    """It begins with a condition about something that the neighbourhood has."""
+    history = _front()
+    history.apply(lambda tree: script_commands.add_expectation(tree, kind))
+    assert history.current.document().problems("front", None) == []
+    labels = [field.label for field in expectation_form(history.tree, ("expect", 4)).fields]
+    assert ("figure" in labels) == (kind != "free")
+
+
+def test_every_change_of_kind_keeps_an_event_valid_and_the_comments_of_the_file() -> None:
+    """From each kind to the next, then back in time by undo, to the byte."""
+    history = _front()
+    text = history.current.document().text
+    comments = [line for line in text.splitlines() if "#" in line]
+    for kind in [*script_model.KINDS, "cloud"]:
+        history.apply(partial(commands.set_field, path=("timeline", 0, "do"), value=kind))
+        document = history.current.document()
+        assert [str(problem) for problem in document.problems("front", None)] == [], kind
+        assert [line for line in document.text.splitlines() if "#" in line] == comments
+    while history.undoable:
+        history.undo()
+    assert history.current.document().text == text
+
+
+@pytest.mark.long
+async def test_an_event_is_added_filled_in_checked_and_saved(editing: Editing, file: Path) -> None:
+    """By keys alone; what is wrong is said at its field in the words of `ssmic check`, and goes when it is mended."""
+    async with editing(file, size=(140, 45)) as person:
+        await person.show()
+        await person.press("exclamation_mark")
+        await person.dialog(Picker)
+        await person.press(*"offline", "enter")
+        await person.until(lambda: person.screen.ref == ("timeline", 0))
+        await person.settle()
+        assert person.labels == ["kind", "takes place", "at", "house", "duration", "every", "times", "until"]
+        await person.type_in("at", "25:00")
+        assert "'25:00' is no clock time" in person.problems_at("at")
+        await person.type_in("at", "13:30")
+        await person.type_in("duration", "soon")
+        assert "a duration is expected, such as 30m" in person.problems_at("duration")
+        await person.type_in("duration", "45m")
+        await person.type_in("every", "1d")
+        assert person.work.problems == ()
+        assert "╎ 13:30, every 1d House offline: 1" in str(person.tree.cursor_node.label)
+        await person.press("ctrl+s")
+        await person.until(lambda: 'duration: "45m"' in file.read_text())
+    saved = Document.open(file)
+    assert "# The Adlers live at the corner." in saved.text
+    assert saved.value(("timeline", 0)) == {
+        "at": "13:30",
+        "do": "offline",
+        "house": "1",
+        "duration": "45m",
+        "repeat": {"every": "1d"},
+    }
+
+
+@pytest.mark.long
+async def test_fields_that_are_picked_offer_what_the_file_has(editing: Editing, tmp_path: Path) -> None:
+    """Producers in the order in which they are ticked; a job that an event waits for; another kind of event."""
+    file = tmp_path / "front.yaml"
+    file.write_text(bundled_text("cloud-front"))
+    async with editing(file) as person:
+        await person.show("timeline", 1)
+        await focus(person.pilot, person.row("producers").target)
+        await person.press("enter")
+        dialog = await person.dialog(ChooseSeveral)
+        assert dialog.query_one(OptionList).option_count == 2
+        await person.press("space", "down", "space", "up", "space", "space", "space", "enter")
+        await person.settle()
+        assert Document(person.text).value(("timeline", 1, "producers")) == ["pv-adler"]
+        when = person.row("takes place").query_one(Select)
+        when.value = "a job ends"
+        await person.until(lambda: "job" in person.labels)
+        await person.settle()
+        assert Document(person.text).value(("timeline", 1, "when")) == {"job": "adler-washer", "turn": "ends"}
+        assert person.work.problems == ()
+        await person.press("ctrl+z", "ctrl+z")
+        assert person.text == bundled_text("cloud-front")
+
+
+@pytest.mark.long
+async def test_an_expectation_is_put_together_and_removed(editing: Editing, file: Path) -> None:
+    """Its parts and its text are the same thing; an unknown figure is said with the nearest one."""
+    async with editing(file) as person:
+        await person.show()
+        await person.press("equals_sign")
+        await person.dialog(Picker)
+        await person.press("enter")
+        await person.until(lambda: person.screen.ref == ("expect", 0))
+        await person.settle()
+        assert person.labels == ["figure", "is", "value", "condition", "at", "name"]
+        await person.type_in("value", "75 %")
+        assert Document(person.text).value(("expect", 0, "that")) == "self_sufficiency >= 75 %"
+        await person.type_in("condition", "self_suficiency > 1")
+        assert "did you mean 'self_sufficiency'?" in person.problems_at("condition")
+        await person.type_in("condition", "jobs == 2 and messages > 0")
+        assert person.labels == ["condition", "at", "name"]
+        await person.type_in("at", "+2h")
+        assert Document(person.text).value(("expect", 0)) == {"that": "jobs == 2 and messages > 0", "at": "+2h"}
+        assert person.work.problems == ()
+        await person.show("expect", 0)
+        await person.press("d", "delete", "delete")
+        assert "expect" not in Document(person.text).value()
+        await person.press("ctrl+z")
+        assert Document(person.text).value(("expect", 0, "at")) == "+2h"
+
+
+def test_the_chart_marks_repeated_events_and_timed_expectations() -> None:
+    """On the day that is drawn, and on the chart of an event its own day."""
+    tree: dict[str, Any] = Document(
+        'version: 1\nname: x\nstart: "2026-03-28T00:00:00"\nzone: Europe/Berlin\ndays: 3\nseed: 1\n'
+        'houses: []\njobs: []\ntimeline:\n  - {at: "09:00", do: note, text: Coffee, repeat: {every: 1d, times: 2}}\n'
+        '  - {when: {job: a, turn: ends}, do: note, text: Later}\nexpect:\n  - {that: jobs == 0, at: "2d 12:00"}\n'
+    ).value()
+    artist = Artist(tree, None, day_index=1)
+    start_s = 1774738800
+    assert artist.marks(start_s, start_s + 86_400) == (
+        (start_s + 8 * 3600, "Coffee"),
+        (start_s + 11 * 3600, "expected: jobs == 0"),
+    )
+    assert artist.marks(start_s + 86_400, start_s + 2 * 86_400) == ()

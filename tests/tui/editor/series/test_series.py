@@ -1,0 +1,106 @@
+"""Series of meters in the editor's import dialog: guesses, rows and curve; each guess can be changed."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input, Select, Static
+
+from tests.tui.driving import focus
+from tui.editor.dialogs import ImportDialog
+from tui.editor.picker import Picker
+from tui.editor.series.series_dialog import SeriesDialog
+from tui.editor.series.series_model import assumed, entry_of, opened
+from tui.shell.dialogs import PickPath
+
+Editing = Any
+EXPORT = "Zeit;Haus [kWh];PV [kWh]\n" + "".join(f"21.06.2026 {hour:02}:00;1,5;{hour},25\n" for hour in range(12))
+
+
+def test_what_was_guessed_and_found_is_said_and_what_is_missing_too(tmp_path: Path) -> None:
+    """Two columns of values: one has to be named; local times: so has the zone; then a gap and a reset are named."""
+    path = tmp_path / "export.csv.gz"
+    path.write_bytes(gzip.compress(EXPORT.encode()))
+    first = opened(path, {}, is_run=False)
+    assert first.columns == ("Zeit", "Haus [kWh]", "PV [kWh]")
+    assert first.rows[1] == ("21.06.2026 01:00", "1,5", "1,25")
+    assert first.measured is None
+    assert "several columns of values" in first.problems[0]
+    no_zone = opened(path, {"value": "PV [kWh]"}, is_run=False)
+    assert no_zone.measured is None
+    assert any("zone" in problem for problem in no_zone.problems)
+    given = {"value": "PV [kWh]", "zone": "Europe/Berlin", "reading": "interval"}
+    whole = opened(path, given, is_run=False)
+    assert whole.measured is not None
+    assert assumed(whole.measured, given, path.name)[0] == "Guessed: times in 'Zeit'; unit kWh."
+    assert round(float(whole.power_w.max())) == 11_250
+    assert entry_of("export.csv.gz", whole.measured) == {
+        "file": "export.csv.gz",
+        "columns": {"time": "Zeit", "value": "PV [kWh]"},
+        "unit": "kWh",
+        "reading": "interval",
+        "zone": "Europe/Berlin",
+    }
+    counter = tmp_path / "meter.csv"
+    rows = [
+        f"2026-06-21T{hour:02}:00Z,{reading}" for hour, reading in enumerate((100, 101, 102, 0.5, 1.5)) if hour != 1
+    ]
+    counter.write_text("time,total_kwh\n" + "\n".join(rows) + "\n")
+    found = opened(counter, {"reading": "counter"}, is_run=False)
+    assert found.measured is not None
+    said = " ".join(assumed(found.measured, {"reading": "counter"}, counter.name))
+    assert "reset" in said or "begins anew" in said
+    assert "missing" in said or "gap" in said
+
+
+@pytest.mark.long
+async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, file: Path) -> None:
+    """By the import dialog: what it is, what was guessed, one guess changed; the file then says how it is read."""
+    (file.parent / "export.csv").write_text(EXPORT)
+    async with editing(file) as person:
+        await person.show()
+        await person.press("i")
+        asking = await person.dialog(ImportDialog)
+        asking.query_one("#source", Input).value = str(file.parent / "export.csv")
+        await person.pilot.press("ctrl+s")
+        await person.dialog(Picker)
+        await person.pilot.press("enter")
+        dialog = await person.dialog(SeriesDialog)
+        assert isinstance(dialog, SeriesDialog)
+        found = dialog.query_one("#found", Static)
+        await person.until(lambda: "several columns of values" in str(found.content))
+        dialog.query_one("#series-value", Select).value = "PV [kWh]"
+        await person.until(lambda: "zone" in str(found.content))
+        await focus(person.pilot, dialog.query_one("#series-zone", Input))
+        await person.pilot.press(*"UTC")
+        await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
+        assert "21.06.2026 03:00" in str(dialog.query_one("#rows", Static).content)
+        dialog.query_one("#series-reading", Select).value = "interval"
+        await person.until(lambda: "Guessed: times in 'Zeit'; unit kWh." in str(found.content))
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: "actual" in person.work.tree["houses"][0]["devices"][1])
+        await person.settle()
+        assert person.work.problems == ()
+        actual = person.work.tree["houses"][0]["devices"][1]["actual"]
+        assert actual["columns"] == {"time": "Zeit", "value": "PV [kWh]"}
+        assert actual["reading"] == "interval"
+        await person.press("ctrl+z")
+        assert "actual" not in person.text
+    async with editing() as person:
+        (file.parent / "pv.csv").write_text("time,power_w\n2026-03-01T06:00Z,0\n2026-03-01T06:15Z,900\n")
+        await person.press("i")
+        asking = await person.dialog(ImportDialog)
+        asking.query_one("#source", Input).value = str(file.parent / "pv.csv")
+        await person.pilot.press("ctrl+s")
+        dialog = await person.dialog(SeriesDialog)
+        assert isinstance(dialog, SeriesDialog)
+        await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
+        await person.pilot.press("ctrl+s")
+        await person.until(
+            lambda: person.screen.work is not None and len(person.work.tree["houses"][0]["devices"]) == 1
+        )
+        assert (person.work.tree["start"], person.work.tree["days"]) == ("2026-03-01T00:00:00Z", 1)
+        assert not isinstance(person.app.screen, PickPath)

@@ -1,0 +1,1 @@
+"""The subcommands of `ssmic`, a module each."""

@@ -1,0 +1,279 @@
+"""`ssmic clock`: the time authority and the manager of a run whose households are separate processes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tui.cli.options import (
+    DEFAULT_JOURNAL,
+    DEFAULT_LIMIT_WALL_S,
+    Algorithm,
+    AllowOutside,
+    AskAtOnce,
+    Broker,
+    CaFile,
+    CertFile,
+    HomeAssistant,
+    Impatient,
+    Journal,
+    Keep,
+    KeyFile,
+    Limit,
+    Negotiation,
+    NodeLimit,
+    PasswordFile,
+    Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
+    Run,
+    ScenarioArgument,
+    Seed,
+    SetVariables,
+    StepSize,
+    Strategy,
+    Supply,
+    Tolerance,
+    User,
+    chosen_values,
+    given,
+)
+from tui.exit_codes import code_for_supervisor, tell_notes
+from tui.formatting import listed, plural
+from tui.log_level import LogLevel
+
+if TYPE_CHECKING:
+    from broker.transport import MqttBroker
+    from scenarios import Scenario as Loaded
+    from scenarios.simulation import RunSettings, ScoresFile
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic clock street --broker mqtt://broker.example --run monday
+  ssmic clock street --broker mqtts://broker.example --user clock --password-file clock.password --on-loss drop
+
+Restarted after a crash with the same journal, it resumes where it was.
+
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
+5 broker refuses the login or is not trusted, 75 try again (households missing, disk full), 130 or 143 ended by Ctrl-C
+or SIGTERM. To start it again helps after 4 and 75 only.
+"""
+
+
+@app.command(epilog=_EXAMPLES, short_help="Run the clock of a deployment whose households are separate processes.")
+def clock(
+    ctx: typer.Context,
+    scenario: ScenarioArgument,
+    broker: Broker,
+    allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
+    run: Run = None,
+    seed: Seed = None,
+    algorithm: Algorithm = None,
+    strategy: Strategy = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    ranking: RankingName = None,
+    impatient: Impatient = False,
+    promise: PromiseOption = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Days to simulate. [default: from the scenario, else until the last job has run]",
+            envvar="SSMIC_DAYS",
+        ),
+    ] = None,
+    pace: Annotated[
+        str,
+        typer.Option(
+            metavar="max|1x|60x...",
+            help="Speed of virtual time: max, or a factor of real time such as 60x.",
+            envvar="SSMIC_PACE",
+        ),
+    ] = "max",
+    catch_up: Annotated[
+        str,
+        typer.Option(
+            metavar="none|2x|max...",
+            help="What happens to time in which a household, the broker or the machine was away: it is lost (none), or "
+            "made up for at a multiple of the pace such as 2x, or as fast as possible (max).",
+            envvar="SSMIC_CATCH_UP",
+        ),
+    ] = "none",
+    on_loss: Annotated[
+        Literal["wait", "drop", "fail"],
+        typer.Option(
+            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
+            "when it fails, and continue; or fail at once. One that breaks the protocol is put out, except with fail.",
+            envvar="SSMIC_ON_LOSS",
+        ),
+    ] = "wait",
+    keep: Keep = False,
+    home_assistant: HomeAssistant = False,
+    limit: Limit = DEFAULT_LIMIT_WALL_S,
+    journal: Journal = DEFAULT_JOURNAL,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The results file. [default: results/<run>.sqlite]", envvar="SSMIC_OUT"),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the producers' scores there between runs. [default: beside the results, where a run that was "
+            "done before begins as it began then]",
+            envvar="SSMIC_SCORES",
+        ),
+    ] = None,
+    reset_scores: Annotated[
+        bool, typer.Option("--reset-scores", help="Start from fresh producer scores.", envvar="SSMIC_RESET_SCORES")
+    ] = False,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Keep the time and the ledger of a run whose households are separate processes.
+
+    Waits until every household of the scenario is there, and says who is missing.
+    """
+    from broker import file_name
+    from broker.clock import CatchUp, Pace
+    from broker.transport import AccessOptions
+    from scenarios.files import coverage_notes, supply_notes
+    from scenarios.load import load
+    from scenarios.simulation import ScoresFile, run_key
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        negotiation_settings,
+        options_without_effect,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        supply_settings,
+        with_promise,
+        with_strategy,
+    )
+    from tui.logs import configure_logs, log_file_of
+
+    level = log_level or ctx.obj
+    configure_logs(level)
+    virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(with_strategy(found.scenario, strategy), promise)
+    supplied = supply_settings(loaded, supply, prefer)
+    notes = (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))
+    tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
+    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        supplied,
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+        days=days,
+        pace=virtual_pace,
+        catch_up=catching_up,
+        on_loss=on_loss,
+    )
+    connection = deployed_broker(
+        broker,
+        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        lost_after_wall_s=limit,
+        on_command_line=given(ctx, "broker"),
+    )
+    results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
+    configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
+    key = run_key(
+        loaded,
+        settings.seed,
+        chosen,
+        days,
+        patient=settings.patient,
+        negotiating=settings.negotiating,
+        supply=settings.supply,
+    )
+    if scores is not None:
+        # A named file is used as it is, but a restarted clock begins with the same scores as before.
+        key = f"{key}/{settings.run_id}"
+    kept = ScoresFile.beside(results_file, loaded.name, scores)
+    begun_with = kept.begin([key], afresh=reset_scores)[0]
+    _keep_time(
+        loaded,
+        replace(settings, scores=begun_with, keep=keep, home_assistant=home_assistant),
+        connection,
+        results_file,
+        kept,
+        as_json=as_json,
+    )
+
+
+def _keep_time(
+    loaded: Loaded,
+    settings: RunSettings,
+    connection: MqttBroker,
+    results_file: Path,
+    kept: ScoresFile,
+    *,
+    as_json: bool,
+) -> None:
+    from agents import MANAGER
+    from scenarios.deployment import open_record
+    from scenarios.simulation import run_scenario
+    from tui.cli.simulate import after_failing, exit_code_of, interruption_told, show_results
+    from tui.console import notes
+    from tui.signals import run_until_interrupted
+
+    def on_missing(houses: tuple[str, ...]) -> None:
+        notes().print(f"Waiting for {plural(len(houses), 'host')}: {listed(houses)}", soft_wrap=True)
+
+    is_ours: list[bool] = []
+
+    async def keep_time() -> int:
+        with open_record(results_file, loaded, settings) as record:
+            is_ours.append(True)
+            notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
+            outcome = await run_scenario(
+                loaded,
+                settings,
+                connection,
+                local_hosts=[MANAGER],
+                recorder=record.writer,
+                on_moment=record.moment,
+                on_missing=on_missing,
+            )
+            record.ended(outcome)
+        if outcome.state == "done":
+            kept.learn(settings.scores, outcome.scores)
+        return exit_code_of([outcome])
+
+    with interruption_told(code_of=code_for_supervisor) as codes:
+        codes.append(run_until_interrupted(keep_time()))
+    code = max(codes)
+    with after_failing(code):
+        if is_ours:  # not those of another clock, which refused this one
+            show_results(results_file, as_json=as_json)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,113 @@
+"""`ssmic devices`: real devices at a broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given
+from tui.formatting import plural
+from tui.log_level import LogLevel
+from tui.safe_output import echo
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic devices scan --broker mqtt://broker.example
+  ssmic devices scan --broker mqtt://broker.example --for 10 --to devices.yaml
+
+Exit codes: 0 done, 2 wrong usage, 4 broker unreachable or lost.
+"""
+
+
+@app.callback(short_help="List the real devices at a broker.")
+def devices() -> None:
+    """List the real devices at a broker, as a scenario file has them."""
+
+
+@app.command(epilog=_EXAMPLES, short_help="List the devices that announce themselves at a broker.")
+def scan(
+    ctx: typer.Context,
+    broker: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="mqtt://[user:password@]host[:port]", envvar="SSMIC_BROKER", show_envvar=False
+        ),
+    ],
+    wall_s: Annotated[
+        float, typer.Option("--for", min=0.1, max=3600, metavar="S", help="How long to listen, s.")
+    ] = 5.0,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the devices there, as YAML for a scenario file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite the file.")] = False,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """List the devices that announce themselves at a broker, and print them as YAML for a scenario file.
+
+    Finds Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that use ssmic's own
+    topics. Paste the entries that you want below a house's `devices:`.
+    """
+    from broker.transport import AccessOptions
+    from scenarios.devices import scan_broker
+    from scenarios.files import block_lines
+    from tui.cli.settings import deployed_broker
+    from tui.cli.simulate import print_json
+    from tui.console import notes
+    from tui.exit_codes import FAILED, complain
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted
+
+    configure_logs(log_level or ctx.obj)
+    if to is not None and to.exists() and not force:
+        raise typer.BadParameter(f"{to} exists already; --force overwrites it", param_hint="--to")
+    connection = deployed_broker(
+        broker,
+        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        lost_after_wall_s=wall_s,
+        on_command_line=given(ctx, "broker"),
+    )
+    found = run_until_interrupted(scan_broker(connection, wall_s))
+    entries = [device.entry() for device in found]
+    notes().print(f"{plural(len(found), 'device')} found at {connection.url}", soft_wrap=True)
+    if as_json:
+        print_json({"devices": entries})
+    text = "\n".join(block_lines({"devices": entries}, 0)) + "\n"
+    if to is not None:
+        try:
+            to.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            complain(f"{to}: cannot be written: {error.strerror or error}")
+            raise typer.Exit(FAILED) from None
+        notes().print(f"Written: {to}", soft_wrap=True)
+    elif not as_json and entries:
+        echo(text, nl=False)
+
+
+def refuse_what_devices_cannot(bus: str, runs: int, pace: str) -> None:
+    """Refuse settings of a run that real devices cannot follow.
+
+    Args:
+        bus: `memory` or `mqtt`.
+        runs: How many runs there are.
+        pace: As on the command line.
+
+    Raises:
+        typer.BadParameter: One of them is such.
+    """
+    if bus == "memory":
+        raise typer.BadParameter("real devices meet a run on MQTT; use --bus mqtt", param_hint="--bus")
+    if runs > 1:
+        raise typer.BadParameter("real devices take part in one run at a time", param_hint="--runs")
+    if pace == "max":
+        raise typer.BadParameter("real devices need a pace, such as 1x or 60x", param_hint="--pace")

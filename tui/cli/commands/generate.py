@@ -1,0 +1,182 @@
+"""`ssmic generate`: a realistic neighbourhood of any size, from a seed."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic generate --houses 20 > twenty.yaml
+  ssmic generate --houses 1000 --days 7 --date 2026-12-01 --seed 7 --out winter.yaml
+  ssmic generate --houses 50 --place 59.9,10.8 --zone Europe/Oslo --cars 0.8 --flexibility 2 > oslo.yaml
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def generate(
+    houses: Annotated[int, typer.Option(min=1, help="Number of houses, at most 10,000.")],
+    days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 1,
+    place: Annotated[str, typer.Option(metavar="LAT,LON", help="Degrees; north and east are positive.")] = "50.1,8.7",
+    date: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day.")
+    ] = datetime(2026, 6, 22),  # noqa: DTZ001 - a date
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
+    weather: Annotated[
+        Literal["mixed", "clear", "fair", "changeable"],
+        typer.Option(help="Clouds: the same kind on all days, or mixed, which changes from day to day."),
+    ] = "mixed",
+    roofs: Annotated[float, typer.Option(min=0, max=1, help="Share of houses with panels.")] = 0.4,
+    cars: Annotated[float, typer.Option(min=0, max=1, help="Share of houses with an electric car.")] = 0.25,
+    heat_pumps: Annotated[float, typer.Option(min=0, max=1, help="Share of houses with a heat pump.")] = 0.2,
+    flexibility: Annotated[
+        float,
+        typer.Option(
+            min=0, max=10, help="How long jobs can wait, as a multiple of the usual; 0: they start within five minutes."
+        ),
+    ] = 1.0,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE",
+            help="Time zone: Europe/Oslo, +02:00. [default: German time in and around Germany, "
+            "else the whole hour nearest to the sun's time]",
+        ),
+    ] = None,
+    holiday: Annotated[
+        list[datetime] | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="One more holiday. Repeatable. [default: those of all Germany]",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,
+    sun: Annotated[
+        Literal["built-in", "pvlib"],
+        typer.Option(help="Computes the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day."),
+    ] = "built-in",
+    series: Annotated[
+        Literal["auto", "inline", "csv", "parquet"],
+        typer.Option(
+            help="Where production and forecasts are: in the YAML, or in tables beside it; auto: beside it for "
+            "more than 60 roofs times days, if the output is a file."
+        ),
+    ] = "auto",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write this file. [default: standard output]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --out: overwrite an existing file.")] = False,
+) -> None:
+    """Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.
+
+    Every house has devices that households of its size own, used as often and at the times that studies report
+    (docs/generate.md names the sources). Neighbours share their clouds; forecasts come four times a day.
+    """
+    from scenarios.files import write_text
+    from scenarios.generate import (
+        INLINE_HOUSE_DAYS,
+        INLINE_ROOF_DAYS,
+        GeneratorSpec,
+        Site,
+        clear_irradiance,
+        generate as make,
+        generated_yaml,
+        pvlib_irradiance,
+        write_series,
+    )
+    from tui.console import notes
+
+    latitude, longitude = _place(place)
+    if sun == "pvlib":
+        _require_pvlib()
+    if out is not None and out.exists() and not force:
+        raise typer.BadParameter(f"{out} exists already; use --force to overwrite it", param_hint="--out")
+    try:
+        spec = GeneratorSpec(
+            houses=houses,
+            days=days,
+            site=Site(latitude, longitude),
+            first_day=date.date(),
+            zone=_zone(zone, latitude, longitude),
+            seed=seed,
+            weather=weather,
+            roofs=roofs,
+            cars=cars,
+            heat_pumps=heat_pumps,
+            flexibility=flexibility,
+            days_off=frozenset(day.date() for day in holiday or ()),
+            name=_name(name),
+            sun=pvlib_irradiance if sun == "pvlib" else clear_irradiance,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    made = make(spec)
+    target = out or _output_file()
+    roof_days = days * sum(1 for _ in made.producers())
+    kind = series
+    if series == "auto":
+        is_long = roof_days > INLINE_ROOF_DAYS or houses * days > INLINE_HOUSE_DAYS
+        kind = "csv" if target is not None and is_long else "inline"
+    if kind == "inline":
+        text = generated_yaml(made)
+    elif target is None:
+        raise typer.BadParameter("tables lie beside a file: add --out FILE", param_hint="--series")
+    else:
+        text = generated_yaml(made, target.stem, kind)
+        table_kind: Literal["csv", "parquet"] = "parquet" if kind == "parquet" else "csv"
+        written = write_series(made, target.parent, target.stem, table_kind)
+        notes().print(f"Series: {len(written)} tables, {written[0]} and the next", soft_wrap=True)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(text, out)
+        notes().print(f"Written: {out}", soft_wrap=True)
+
+
+def _place(text: str) -> tuple[float, float]:
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        what = f"{text!r}: two numbers are expected, for example 50.1,8.7"
+        raise typer.BadParameter(what, param_hint="--place") from None
+    return latitude, longitude
+
+
+def _zone(name: str | None, latitude: float, longitude: float) -> tzinfo:
+    from scenarios.files import zone_of
+    from scenarios.generate import Site, usual_zone
+
+    return usual_zone(Site(latitude, longitude)) if name is None else zone_of(name, "--zone")
+
+
+def _name(name: str | None) -> str:
+    import re
+
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name):
+        raise typer.BadParameter(f"{name!r}: letters, digits, - and _ are allowed", param_hint="--name")
+    return name or ""
+
+
+def _require_pvlib() -> None:
+    try:
+        import pvlib  # noqa: F401
+    except ImportError:
+        what = "needs pvlib, which is not installed: pip install 'ssmic[pv]'"
+        raise typer.BadParameter(what, param_hint="--sun") from None
+
+
+def _output_file() -> Path | None:
+    """Return the file that the shell redirects standard output to; None if there is none, or it is unknown."""
+    try:
+        path = Path(f"/proc/self/fd/{sys.stdout.fileno()}").readlink()
+    except (OSError, ValueError):
+        return None
+    return path if path.is_file() else None

@@ -1,0 +1,149 @@
+"""`ssmic host`: the agents of one household, as a separate process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tui.cli.options import (
+    DEFAULT_JOURNAL,
+    DEFAULT_LIMIT_WALL_S,
+    Algorithm,
+    AllowOutside,
+    AskAtOnce,
+    Broker,
+    CaFile,
+    CertFile,
+    Impatient,
+    Journal,
+    KeyFile,
+    Limit,
+    Negotiation,
+    NodeLimit,
+    PasswordFile,
+    Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
+    Run,
+    ScenarioArgument,
+    Seed,
+    SetVariables,
+    StepSize,
+    Strategy,
+    Supply,
+    Tolerance,
+    User,
+    chosen_values,
+    given,
+    parse_id,
+)
+from tui.exit_codes import supervised
+from tui.formatting import listed
+from tui.log_level import LogLevel
+from tui.safe_output import echo
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic host street --house adler --broker mqtt://broker.example --run monday
+  SSMIC_BROKER=mqtt://broker.example SSMIC_RUN=monday ssmic host street --house adler --house brandt
+
+Restarted after a crash with the same journal, it resumes where it was.
+
+Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
+4 broker unreachable or lost, 5 broker refuses the login or is not trusted, 75 try again (no sign of the clock, disk
+full), 130 or 143 ended by Ctrl-C or SIGTERM. To start it again helps after 4 and 75 only.
+"""
+
+
+@app.command(epilog=_EXAMPLES, short_help="Run the agents of a household until the run ends.")
+def host(
+    ctx: typer.Context,
+    scenario: ScenarioArgument,
+    broker: Broker,
+    house: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ID",
+            help="A house of the scenario; several may share.",
+            envvar="SSMIC_HOUSE",
+            parser=parse_id,
+        ),
+    ],
+    allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
+    run: Run = None,
+    seed: Seed = None,
+    algorithm: Algorithm = None,
+    strategy: Strategy = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    ranking: RankingName = None,
+    impatient: Impatient = False,
+    promise: PromiseOption = None,
+    limit: Limit = DEFAULT_LIMIT_WALL_S,
+    journal: Journal = DEFAULT_JOURNAL,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run the agents of a household until the clock ends the run.
+
+    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
+    """
+    from broker.transport import AccessOptions
+    from scenarios.deployment import load_part
+    from scenarios.simulation import run_hosts
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        negotiation_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        supply_settings,
+        with_promise,
+        with_strategy,
+    )
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted
+
+    configure_logs(log_level or ctx.obj)
+    houses = list(dict.fromkeys(house))
+    part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(with_strategy(part, strategy), promise)
+    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        supply_settings(loaded, supply, prefer),
+        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+    )
+    connection = deployed_broker(
+        broker,
+        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        lost_after_wall_s=limit,
+        on_command_line=given(ctx, "broker"),
+        connections=len(houses),
+    )
+    echo(f"Run {settings.run_id!r}, {listed(houses)} at {connection.url}", err=True)
+    with supervised():
+        run_until_interrupted(run_hosts(loaded, settings, connection, houses))

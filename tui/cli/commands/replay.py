@@ -1,0 +1,83 @@
+"""`ssmic replay`: repeat a session with real devices, without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.formatting import plural
+from tui.log_level import LogLevel
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic replay results/2026-06-21_street.sqlite
+  ssmic replay session.jsonl --record again.jsonl --json
+
+Exit codes: 0 the same ledger, 1 another ledger or a failed run, 2 wrong usage, 3 no record of a session.
+"""
+
+
+@app.command(epilog=_EXAMPLES, short_help="Repeat a session with real devices, without them.")
+def replay(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A results file, or what `ssmic run --record` wrote.")],
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record the repeated session there, as `ssmic run --record`.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The results file. [default: a new one in results/]")
+    ] = None,
+    hosts: Annotated[
+        int | None, typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Repeat a session with real devices from its record, and compare the ledger.
+
+    Messages of devices are delivered at the same seconds of virtual time; the devices themselves are not used.
+    """
+    from scenarios.simulation import open_simulation, read_recording
+    from tui.cli.simulate import print_json, save_recording
+    from tui.console import output
+    from tui.exit_codes import FAILED, complain
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted
+
+    configure_logs(log_level or ctx.obj)
+    if out is not None and out.exists():
+        raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    recording = read_recording(file)
+
+    async def repeat() -> tuple[Path, str]:
+        async with open_simulation(recording.plan(bus="memory", out=out, hosts=hosts)) as simulation:
+            outcomes = await simulation.run()
+        return simulation.results_file, outcomes[0].ledger_sha256
+
+    results_file, ledger_sha256 = run_until_interrupted(repeat())
+    if record is not None:
+        save_recording(results_file, record)
+    same = ledger_sha256 == recording.ledger_sha256
+    said = len(recording.sayings)
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "inputs": said,
+                "recorded_ledger_sha256": recording.ledger_sha256,
+                "ledger_sha256": ledger_sha256,
+                "same": same,
+                "results": str(results_file),
+            }
+        )
+    else:
+        output().print(f"{plural(said, 'message')} of devices replayed\nledger_sha256 {ledger_sha256}", soft_wrap=True)
+        output().print(f"Results: {results_file}", soft_wrap=True)
+    if not same:
+        complain(f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}")
+        raise typer.Exit(FAILED)

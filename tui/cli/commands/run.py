@@ -1,0 +1,339 @@
+"""`ssmic run`: simulate a scenario, one or more runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from broker.protocol import LIMIT_WALL_S
+from tui.cli.options import (
+    Algorithms,
+    AllowOutside,
+    AskAtOnce,
+    CaFile,
+    CertFile,
+    CompareTo,
+    HomeAssistant,
+    Keep,
+    KeyFile,
+    Negotiation,
+    NodeLimit,
+    PasswordFile,
+    Penalty,
+    Prefer,
+    PromiseOption,
+    RankingName,
+    ScenarioArgument,
+    SetVariables,
+    StepSize,
+    Strategy,
+    Supply,
+    Tolerance,
+    User,
+    chosen_values,
+    given,
+    parse_id,
+)
+from tui.log_level import LogLevel
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic run street
+  ssmic run my-street.yaml --days 2 --algorithm fifty_fifty --seed 7
+  ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
+  ssmic run scarce --supply shared
+  ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
+  ssmic run street --pace 600x
+  ssmic run large.yaml --processes 2
+  ssmic run my-street.yaml --set houses_at_home=3 --junit report.xml
+  ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
+
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
+5 an expectation of the scenario does not hold, 6 broker refuses the login or is not trusted,
+130 or 143 ended by Ctrl-C or SIGTERM.
+"""
+
+
+def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Literal["houses"] | None:
+    """Return what `--hosts` says.
+
+    Raises:
+        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
+    """
+    spread: int | Literal["houses"] | None = None
+    if hosts == "houses":
+        spread = "houses"
+    elif hosts is not None:
+        spread = int(hosts) if hosts.isdecimal() else 0
+        if not spread:
+            raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
+    if processes is not None and processes > 1:
+        if bus == "memory":
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
+        if isinstance(spread, int) and spread < processes:
+            raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
+    return spread
+
+
+@app.command(epilog=_EXAMPLES)
+def run(
+    ctx: typer.Context,
+    scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
+    ] = None,
+    algorithm: Algorithms = None,
+    strategy: Strategy = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs, each with its own seed.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
+    ] = None,
+    promise: PromiseOption = None,
+    messages: Annotated[
+        Literal["all", "contracts", "none"],
+        typer.Option(
+            help="Which messages the results file keeps: all; contracts, those that contracts are made of; or none,"
+            " which is fastest. Contracts and figures are the same."
+        ),
+    ] = "all",
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
+    ranking: RankingName = None,
+    impatient: Annotated[
+        bool,
+        typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
+    ] = False,
+    bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="Transport for the agents' messages.")] = "mqtt",
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
+            "[default: a private Mosquitto if installed, else the embedded broker]",
+            envvar="SSMIC_BROKER",
+            show_envvar=False,
+        ),
+    ] = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    keep: Keep = False,
+    home_assistant: HomeAssistant = False,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|houses",
+            help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
+            "household. [default: the fastest, which is one; houses at a --pace, with real devices, and where the "
+            "timeline disturbs links]",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of processes that each run's households are spread over, on one broker; runs then follow one "
+            "another. [default: one a run]",
+        ),
+    ] = None,
+    limit: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            metavar="S",
+            help="Seconds without contact to the broker or a host before the run fails.",
+        ),
+    ] = LIMIT_WALL_S,
+    pace: Annotated[
+        str,
+        typer.Option(
+            metavar="max|1x|60x...",
+            help="Speed of virtual time: max, or a factor of real time such as 60x. "
+            "[default: max; 1x with real devices]",
+        ),
+    ] = "",
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="Id of the run at the broker, by which devices and watchers find it. [default: one of its own]",
+            parser=parse_id,
+        ),
+    ] = None,
+    guests: Annotated[
+        int,
+        typer.Option(min=0, max=100, help="Real devices of each type that may join each house during the run."),
+    ] = 0,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the producers' scores there between simulations. Several algorithms all begin with what is in "
+            "it and do not change it. [default: beside the results, where a run that was done before begins as it "
+            "began then; for several algorithms: fresh scores]",
+        ),
+    ] = None,
+    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start from fresh producer scores.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The results file, of one algorithm. "
+            "[default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite, one for each algorithm]",
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With real devices: record what they said there, for `ssmic replay`, as the results file does.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Report the share of the clairvoyant optimum reached.")
+    ] = False,
+    compare_supply: Annotated[
+        Literal["whole", "shared", "both"] | None,
+        typer.Option(
+            help="With --compare, which it implies: the optimum for whole jobs, for supply shared by all panels (what "
+            "the sun and the windows allow under any rule), or both. [default: the run's rule]",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="With --compare: time limit for computing the optimum, seconds.")
+    ] = 30.0,
+    to: CompareTo = None,
+    set_: SetVariables = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scenario's expectations as JUnit XML, for CI.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Run a neighbourhood on a virtual clock and print the results."""
+    from broker.clock import Pace
+    from broker.transport import AccessOptions
+    from scenarios.devices import with_guests
+    from scenarios.files import coverage_notes, supply_notes
+    from scenarios.load import load
+    from scenarios.results.comparison import check_files
+    from scenarios.simulation import Plan, from_equal_scores
+    from tui.cli.commands.devices import refuse_what_devices_cannot
+    from tui.cli.settings import (
+        algorithm_names,
+        algorithm_settings,
+        chosen_access,
+        negotiation_settings,
+        options_without_effect,
+        refuse_foreign_settings,
+        scenario_algorithms,
+        supply_settings,
+        with_promise,
+        with_strategy,
+    )
+    from tui.cli.simulate import simulate
+    from tui.exit_codes import tell_notes
+    from tui.logs import configure_logs
+
+    if bus == "memory" and broker is not None:
+        if given(ctx, "broker"):
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
+        broker = None
+    if bus == "memory" and home_assistant:
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
+    names = algorithm_names(algorithm)
+    if out is not None and len(names) > 1:
+        raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
+    if out is not None and out.exists():
+        raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    spread = _spread_of(hosts, processes, bus)
+    targets = to or []
+    check_files(targets, overwrite=force)
+    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    level = log_level or ctx.obj
+    configure_logs(level)
+    settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
+    for name in names:
+        algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
+    negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
+    if run_id is not None and (runs > 1 or len(names) > 1):
+        raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
+    if record is not None and not loaded.gateways:
+        raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
+    if loaded.gateways:
+        refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
+    algorithms = scenario_algorithms(loaded, names, settings)
+    refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
+    supplied = supply_settings(loaded, supply, prefer)
+    tell_notes(
+        (
+            *found.notes,
+            *(note.what for note in (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))),
+            *options_without_effect(ctx, supplied),
+        )
+    )
+    first = loaded.seed if seed is None else seed
+    chosen_pace = Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace()
+    plans = [
+        Plan(
+            scenario=loaded,
+            seeds=tuple(range(first, first + runs)),
+            algorithm=chosen,
+            supply=supplied,
+            bus=bus,
+            broker=broker if access is None else access.url,
+            tls=None if access is None else access.tls,
+            hosts=spread,
+            processes=processes,
+            days=days,
+            pace=chosen_pace,
+            patient=not impatient,
+            negotiating=negotiating,
+            limit_wall_s=limit,
+            keep=keep,
+            run_id=run_id,
+            home_assistant=home_assistant,
+            workers=workers,
+            scores_file=scores,
+            reset_scores=reset_scores,
+            kept_messages=messages,
+            out=out,
+        )
+        for chosen in algorithms
+    ]
+    simulate(
+        plans if len(plans) == 1 else from_equal_scores(plans),
+        level,
+        as_json=as_json,
+        compare_wall_s=time_limit if compare or compare_supply else None,
+        compare_supply=compare_supply,
+        to=targets,
+        overwrite=force,
+        record=record,
+        junit=junit,
+    )

@@ -1,0 +1,7 @@
+from .generate_dialog import (
+    GenerateDialog as GenerateDialog,
+)
+
+__all__ = [
+    "GenerateDialog",
+]

@@ -1,0 +1,5 @@
+"""Timeline and expectations in the editor: forms, commands, what they change."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
