@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from scenarios.results import MOST_LISTED, HouseholdRow, streets_of
+from scenarios.results import MOST_LISTED, HouseholdRow, household_total, streets_of
 from tui.formatting import plural
 from tui.results.formatting import number_kwh
 from tui.shell import MOST_FOUND, Guarded
@@ -193,10 +193,10 @@ class Households(Guarded, Vertical):
                 said += f", {MOST_FOUND} listed"
         elif self.street:
             inside = self._members[self.street]
-            rows = [_total(_BACK, self._rows), *inside]
+            rows = [household_total(_BACK, self._rows), *inside]
             said = f"{len(inside):,} of {len(self._rows):,}"
         else:
-            rows = [_total(title, self._members[street]) for title, street in self._titles.items()]
+            rows = [household_total(title, self._members[street]) for title, street in self._titles.items()]
             said = f"{len(self._rows):,} in {plural(len(rows), 'street')}"
         self.table.show_rows(rows)
         self.query_one(".count", Words).say(said)
@@ -216,15 +216,3 @@ class Households(Guarded, Vertical):
             self.table.go_to(house)
         else:
             self.post_message(self.Chosen(house))
-
-
-def _total(title: str, rows: Sequence[HouseholdRow]) -> HouseholdRow:
-    """Return the sum of households as a row."""
-    first = rows[0].split
-    split = type(first)(**{f.name: sum(getattr(row.split, f.name) for row in rows) for f in fields(first)})
-    bills = [row.bill for row in rows if row.bill is not None]
-    bill = bills[0] if bills else None
-    if bill is not None:
-        bill = type(bill)(**{f.name: sum(getattr(one, f.name) for one in bills) for f in fields(bill)})
-    produced_wh, sold_wh = sum(row.produced_wh for row in rows), sum(row.sold_wh for row in rows)
-    return HouseholdRow(title, split, produced_wh, sold_wh, bill)
