@@ -6,11 +6,11 @@ Over the guarded broker, by plain MQTT with the household's login. Nobody else i
 from __future__ import annotations
 
 import pytest
-from scenarios.simulation.allowances import most_messages
 
 from agents.manager import MAX_CONTRACTS
 from agents.model import GRID, MANAGER
 from scenarios.scenario import Scenario
+from scenarios.simulation.agent_limits import most_messages
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.attacks import MEMBER, agreed

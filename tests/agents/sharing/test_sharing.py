@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agents.register import digest_of
-from agents.shared_producer import SharedProducer
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from agents.energy import LoadProfile
 from agents.errors import SettingsError
+from agents.job_register import digest_of
 from agents.messages import JobsRegistered, OfferRequest, Reserve, RoomNeeded, RoomWanted
 from agents.model import MANAGER, SHARED, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
@@ -24,6 +23,7 @@ from agents.sharing import (
     cost_of,
     start_without_sun,
 )
+from agents.sharing.shared_producer import SharedProducer
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 
