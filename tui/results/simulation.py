@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,8 @@ TABS = (
     ("E", "log", "Log"),
     ("S", "scores", "Scores"),
 )
+PAUSES = 5
+"""A simulation in progress is read again after so many times the time that it took: the run needs the processor too."""
 MAX_NOTES = 3
 """Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
@@ -133,9 +136,10 @@ class SimulationPane(Reads):
         self.read("open", work, self._opened, lambda error: self._failed(path, error))
 
     def follow(self) -> None:
-        """Reload the visible view if the file has changed."""
+        """Reload the visible view if the file has changed; less often where that takes long, as of a large run."""
         opened = self.opened
         busy = any(self.is_reading(group) for group in ("open", "sheet"))
+        busy = busy or time.monotonic() - self.read_until_wall_s < PAUSES * self.read_wall_s
         if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
             self.open(opened.path)
 

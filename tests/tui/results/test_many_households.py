@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,21 @@ async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> N
         simulation = the_screen(pilot).simulation
         assert simulation.opened is not None
         assert simulation.opened.memory.scenario is None
+
+
+@pytest.mark.long
+async def test_a_run_in_progress_is_read_less_often_where_reading_takes_long(opened: Opened, many: Path) -> None:
+    """It is up to date again once five times that time have passed."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        simulation = the_screen(pilot).simulation
+        await until(pilot, lambda: not any(simulation.is_reading(group) for group in ("open", "sheet")))
+        before = simulation.opened
+        simulation.read_wall_s = 1e9
+        await asyncio.to_thread(many.touch)
+        simulation.follow()
+        assert simulation.opened is before
+        assert not simulation.is_reading("open")
+        simulation.read_wall_s = 0.0
+        await until(pilot, lambda: simulation.opened is not before)
