@@ -182,7 +182,7 @@ def show_results(results_file: Path, *, as_json: bool, record: Path | None = Non
     if record is not None:
         save_recording(results_file, record)
     with ResultsReader(results_file) as results:
-        summary = simulation_json(results)
+        summary = simulation_json(results, brief=not as_json)
     if as_json:
         print_json(summary)
         return

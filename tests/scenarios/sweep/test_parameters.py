@@ -197,3 +197,18 @@ def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:
     """A scenario that is invalid with a value names the value."""
     with pytest.raises(ScenarioError, match=r"with jobs\[adler-car\]\.latest_start=08:00: .*before the earliest start"):
         plan_sweep(SweepRequest("street", ("jobs[adler-car].latest_start=08:00,14:00",), seeds=1))
+
+
+def test_parts_outside_the_folder_are_allowed_only_if_asked_for(tmp_path: Path) -> None:
+    """Also where each point has a scenario of its own."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = WITH_VARIABLES.replace('load_profiles:\n  wash: {step_s: 3600, power_w: ["${power_w}"]}\n', "")
+    (tmp_path / "profiles.yaml").write_text('load_profiles: {wash: {step_s: 3600, power_w: ["${power_w}"]}}\n')
+    file = folder / "evening.yaml"
+    file.write_text(f"include: ../profiles.yaml\n{text}", encoding="utf-8")
+    vary = ("power_w=1000,2000",)
+    plan = plan_sweep(SweepRequest(str(file), vary, seeds=1, allow_outside=True))
+    assert [job.energy_wh for scenario in plan.variants for job in scenario.jobs] == [1000.0, 2000.0]
+    with pytest.raises(ScenarioError, match="outside"):
+        plan_sweep(SweepRequest(str(file), vary, seeds=1))

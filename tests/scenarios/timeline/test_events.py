@@ -115,6 +115,20 @@ def test_an_event_waits_for_a_job_to_start() -> None:
     assert agreed_h["next"] == pytest.approx(starts_h(outcome)["wash-a"] + 1 / 6)
 
 
+def test_an_event_waits_for_each_turn_of_a_job() -> None:
+    """It is agreed, its contract is cancelled, it starts and it ends; each time a neighbour's job is added."""
+    turns = ("agreed", "cancelled", "starts", "ends")
+    added = "house: b, device: washer, latest_start: 8h"
+    events = [f"{{when: {{job: wash-a, turn: {turn}}}, do: add_job, id: {turn}, {added}}}" for turn in turns]
+    outcome = run(scripted("\n".join([*events, '{at: "08:00", do: forecast, producer: pv-a, factor: 0}'])))
+    first_h: dict[str, float] = {}
+    for entry in sorted(outcome.ledger, key=lambda entry: entry.contract.agreed_s):
+        first_h.setdefault(entry.contract.job_id, (entry.contract.agreed_s - outcome.start_s) / 3600)
+
+    start_h = starts_h(outcome)["wash-a"]
+    assert [first_h[turn] for turn in turns] == pytest.approx([6, 8, start_h, start_h + 2], abs=0.01)
+
+
 def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
     """Its own job waits for its return; its roof supplies nobody meanwhile."""
     outcome = run(

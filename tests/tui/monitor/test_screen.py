@@ -24,16 +24,18 @@ from scenarios.monitor.feed import BusFeed
 from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import Negotiation
 from scenarios.monitor.producers import ObservedProducer
-from scenarios.monitor.run_state import ObservedRun, context_of_scenario
+from scenarios.monitor.run_state import Deduplicator, ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
+from scenarios.results import MOST_LISTED
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.tui.driving import click, dialog, focus, steps, until
-from tui.monitor.hosts import rows_of
+from tui.monitor.hosts import HostRows
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
+from tui.shell.choose_one import ChooseOne
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
@@ -126,6 +128,43 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         await pilot.press("H")
         agents = sum(len(house.devices) for house in street.houses) + 1
         await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)
+
+
+@pytest.mark.long
+async def test_messages_are_filtered_by_one_of_many_houses(opened: Opened, street: Scenario) -> None:
+    """The field offers a search in place of all houses; the one that is found stays in it."""
+    async with watching(opened, street) as (pilot, watched, run):
+        many = {f"oak-{i}": f"Oak {i}" for i in range(1, MOST_LISTED + 50)}
+        watched.scenario_context = replace(watched.scenario_context, houses={**watched.scenario_context.houses, **many})
+        await run()
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: len(messages.rows) > 0)
+        house = pilot.app.screen.query_one("#house", Select)
+        house.focus()
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
+        await pilot.press(*"adler", "enter")
+        await until(pilot, lambda: house.value == "adler")
+        ours = ("adler/", "pv-adler")
+        await until(pilot, lambda: all(li.sender.startswith(ours) or li.to.startswith(ours) for li in messages.rows))
+
+
+def test_hosts_of_ten_thousand_households_are_listed_as_they_are_drawn(street: Scenario) -> None:
+    """Each with its agents behind it; none of them is taken for a forgery."""
+    watched = ObservedRun("w", context_of_scenario(street))
+    for i in range(10_000):
+        agents = tuple(f"h{i:04}/{device}" for device in ("car", "dryer"))
+        there = Announcement(host=f"h{i:04}", session="s", agents=agents, state="there")
+        watched.take(topics.host("w", there.host), there.encoded())
+    assert watched.refused == 0
+    rows = HostRows(watched, street.zone)
+    assert len(rows) == 30_000
+    assert [row.id for row in rows[3:6]] == ["host h0001", "h0001/car", "h0001/dryer"]
+    assert rows[-1].id == "h9999/dryer"
+    assert rows.position("h5000/car") == 15_001
+    assert rows.position("nobody") is None
+    heard = Deduplicator()
+    assert all(heard.is_new(f"h{i}/car", 0) for i in range(50_000))
 
 
 async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scenario) -> None:
@@ -400,7 +439,7 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
 
 def test_devices_say_what_they_do(street: Scenario) -> None:
     """Before anything was heard: nothing."""
-    assert rows_of(ObservedRun("w", context_of_scenario(street)), street.zone) == []
+    assert list(HostRows(ObservedRun("w", context_of_scenario(street)), street.zone)) == []
 
 
 def test_a_host_that_was_put_out_of_the_run_is_shown_with_the_reason(street: Scenario) -> None:
@@ -409,7 +448,7 @@ def test_a_host_that_was_put_out_of_the_run_is_shown_with_the_reason(street: Sce
     there = Announcement(host="brandt", session="s", agents=("pv-brandt",), state="there")
     watched.take(topics.host("w", "brandt"), there.encoded())
     watched.take(topics.roster("w"), Roster(hosts={}, quarantined={"brandt": "it lied"}).encoded())
-    row = next(row for row in rows_of(watched, street.zone) if row.id == "host brandt")
+    row = next(row for row in HostRows(watched, street.zone) if row.id == "host brandt")
     assert row.state == ("✗ quarantined", "bad")
     assert row.detail == "it lied"
 
