@@ -179,13 +179,13 @@ def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> No
 
 
 def test_loads_given_as_the_neighbourhood_are_recognised(simulation: Path) -> None:
-    """The message says which file is meant."""
+    """The message says which file is needed."""
     with pytest.raises(ScenarioError, match=r"is a file of loads.*--jobs"):
         import_source(simulation / "xml" / "loads.xml")
 
 
 def test_a_neighbourhood_alone_has_no_jobs(simulation: Path) -> None:
-    """Its producers get a clear sky, as those of PySSMic do."""
+    """Its producers get a clear sky, as in PySSMic imports."""
     (simulation / "xml" / "loads.xml").unlink()
     imported = import_source(simulation / "xml" / "neighborhood.xml")
     assert not imported.scenario.jobs

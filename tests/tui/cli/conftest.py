@@ -1,4 +1,4 @@
-"""The command line inside the tests' own process: quick, for what needs no process of its own."""
+"""The command line inside the tests' own process: fast, for tests that need no separate process."""
 
 from __future__ import annotations
 
