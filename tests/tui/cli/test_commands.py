@@ -242,7 +242,7 @@ def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
 
 
 def test_scores_outlive_a_simulation_and_a_repeated_run_is_the_same(ssmic: Ssmic, small: Path) -> None:
-    """They are next to the results or in a named file; a new run continues from them, a repeated one begins as before."""
+    """With both, sharing delivers no less; each alone has its figures at the top level."""
 
     def begun_with(file: Path) -> Any:
         return ssmic("results", "show", file, "--json").json["settings"].get("scores")
