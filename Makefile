@@ -30,7 +30,7 @@ faults: $(VENV)/.installed-dev
 # The lying member also over a guarded Mosquitto, for a hundred seeds; to repeat one: make soak SEED=17 GUARDED=1.
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
-	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5000))
+	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5500))
 	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 100)
 
 # How the cost of a run grows with the neighbourhood, up to 10,000 houses, then what messages, rounds, decisions and whole

@@ -34,7 +34,13 @@ from .gateway import (
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
+    SharedGatewayConsumer as SharedGatewayConsumer,
+    SharedGatewayProducer as SharedGatewayProducer,
     Waiting as Waiting,
+)
+from .job_register import (
+    JobRegister as JobRegister,
+    addition_problem as addition_problem,
 )
 from .ledger import (
     LedgerEntry as LedgerEntry,
@@ -79,7 +85,7 @@ from .model import (
     Job as Job,
     consumer_agent as consumer_agent,
 )
-from .negotiating import (
+from .negotiation import (
     ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
@@ -96,14 +102,10 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
-from .provisional import (
+from .provisional_promises import (
     Promise as Promise,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
-from .register import (
-    JobRegister as JobRegister,
-    addition_problem as addition_problem,
-)
 from .sequencing import (
     Busy as Busy,
     Run as Run,
@@ -205,6 +207,8 @@ __all__ = [
     "SettingsError",
     "Share",
     "SharedConsumer",
+    "SharedGatewayConsumer",
+    "SharedGatewayProducer",
     "SharedManager",
     "SharedProducer",
     "Starts",

@@ -1,11 +1,11 @@
 """A consumer device: finds a supplier for each of its jobs, and represents the job in the contract.
 
-A job asks the producers on the manager's list (`agents.ranking.asking`), in order, until one accepts. If none does, a
-patient job waits: the producers that declined inform it of openings, and the manager informs it of new producers and
-of others that have more to offer. At its latest start it runs on grid power. The consumer reports everything that
-happens to a contract before its job starts to the manager, in chronological order. The producer reports the same; if
-the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job looks for a supplier
-other than that one.
+A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
+does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
+producers and of others that have more to offer. At its latest start it runs on grid power. The consumer reports
+everything that happens to a contract before its job starts to the manager, in chronological order. The producer
+reports the same; if the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job
+looks for a supplier other than that one.
 
 Messages of other agents are accepted only within their role: only its supplier changes a contract, only producers that
 were asked send openings, and only the manager sends lists of producers. Everything else is rejected.
@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import structlog
 
@@ -54,8 +54,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
-from agents.provisional import is_firm
+from agents.negotiation import RANKED, NegotiationSettings
+from agents.provisional_promises import is_firm
 from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
@@ -105,6 +105,11 @@ class _Reservation:
 
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
+
+    wakes_every_s: ClassVar[int] = 1
+    """For plug-ins: the shortest interval at which a consumer sets timers besides those of its jobs, seconds. The clock
+    of a deployed run puts a household out that sets more timers than this allows; the fewer, the sooner it notices a
+    household that lies. By default a plug-in may wake in every second."""
 
     def __init__(
         self,

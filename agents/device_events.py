@@ -159,3 +159,5 @@ class DeviceNotice(Event):
     device: str
     content: dict[str, Any]
     """The payload, without the version."""
+    message_id: str = ""
+    """`error`: of the message with which something is wrong, where the device's language has ids."""

@@ -48,6 +48,20 @@ class LedgerEntry(BaseModel):
     history: tuple[LedgerEvent, ...]
     """In chronological order, `agreed` first."""
 
+    def shortened(self, most_bytes: int) -> LedgerEntry:
+        """Return the entry with so much of its history that it fits into a message: the beginning and the latest.
+
+        Args:
+            most_bytes: Its size as JSON at most; if the contract alone takes more, it may be exceeded.
+        """
+        shorter, kept = self, len(self.history)
+        while kept > 1 and len(shorter.model_dump_json()) > most_bytes:
+            kept //= 2
+            shorter = self.model_copy(
+                update={"history": (*self.history[:1], *self.history[len(self.history) - kept :])}
+            )
+        return shorter
+
 
 def canonical(entries: Iterable[LedgerEntry]) -> bytes:
     """Return the canonical form: one JSON line per entry, sorted by contract id, keys sorted, no spaces."""

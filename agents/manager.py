@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -23,6 +23,7 @@ import structlog
 
 from agents.device_events import JobState
 from agents.headroom import View
+from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -54,21 +55,26 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
-from agents.negotiating import RANKED, NegotiationSettings
+from agents.negotiation import RANKED, NegotiationSettings
 from agents.ranking import FIRST_PORTION, Board, Negotiation, Places, Question, Scores, WaitingJobs, ranking_for
-from agents.register import JobRegister, RegisteredJob
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
+MAX_CONTRACTS = 200
+"""Contracts that one job may have had; there are one or two in practice."""
+MAX_CHANGES = 1_000
+"""Changes of one contract: a rolling forecast of a week may move a job every quarter of an hour."""
 REPORT_SCORES_EVERY_S = 3_600
 """How often scores that no other message shows are reported to watchers, virtual seconds; also reported at the run's
 end."""
 MAX_EXECUTIONS = 1_000
 """Limit on events in a contract's history that a device may cause, so that a plug switched on and off repeatedly cannot
 fill the ledger."""
+TOO_OFTEN = f"more than {MAX_CHANGES} times"
+"""The reason given for such a contract."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
 _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
     "EXECUTING": "started",
@@ -334,6 +340,9 @@ class Manager(Agent[AnyMessage]):
                 self._followed |= frozenset(job_ids)
             case Happened(n=n, event=event) if sender == TIMELINE:
                 log.info("event of the timeline", n=n, do=event.get("do"))
+                if event.get("do") == "tariff":
+                    prices = {name: price for name, price in event.items() if isinstance(price, int | float)}
+                    self._places = replace(self._places, replaced={**self._places.replaced, **prices})
             case _:
                 self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
 
@@ -479,8 +488,9 @@ class Manager(Agent[AnyMessage]):
     def _problem_with(self, contract: Contract, job: RegisteredJob) -> str:
         """Return the problem of a contract that does not depend on its producer's statements; empty: none."""
         number = self._counts[contract.job_id] + 1
-        if self._standing(contract.job_id) is not None:
-            return f"reports a second contract for job {contract.job_id!r}"
+        if self._standing(contract.job_id) is not None or number > MAX_CONTRACTS:
+            count = "a second contract" if number <= MAX_CONTRACTS else f"more than {MAX_CONTRACTS} contracts"
+            return f"reports {count} for job {contract.job_id!r}"
         if contract.contract_id != f"{contract.job_id}/{number}":
             return f"reports contract {contract.contract_id!r}; the job's next one is number {number}"
         if contract.energy_wh != job.energy_wh:
@@ -493,6 +503,10 @@ class Manager(Agent[AnyMessage]):
 
     def _amend(self, entry: LedgerEntry, report: ContractAmended) -> None:
         contract = entry.contract
+        if len(entry.history) > MAX_CHANGES:
+            self.reject(self._job_of(contract).agent, f"changes contract {contract.contract_id!r} {TOO_OFTEN}")
+            self._end(entry, f"was changed {TOO_OFTEN}", "consumer", "producer")
+            return
         if contract.producer == GRID or not self._confirm(contract.producer, contract.job_id, report.start_s):
             reason = f"{contract.producer!r} has not moved it to the start that its consumer reports"
             self._end(entry, reason, "consumer", "producer")

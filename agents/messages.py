@@ -36,8 +36,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from agents.device_events import DeviceEvent, JobState, Outcome
 from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
 from agents.headroom import View
+from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
-from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
 from agents.shares import MAX_SHARES, Runs, Share
@@ -211,7 +211,8 @@ class Accept(Message):
 class AcceptProvisionally(Message):
     """The request is accepted, with this start, until the producer pushes the job out.
 
-    It does so for jobs that use its production better, up to a few minutes before the start (`agents.provisional`).
+    It does so for jobs that use its production better, up to a few minutes before the start
+    (`agents.provisional_promises`).
     """
 
     kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"
@@ -336,7 +337,7 @@ class JobsRegistered(Message):
 
     kind: Literal["JobsRegistered"] = "JobsRegistered"
     digests: tuple[Digest, ...] = Field(max_length=MAX_DIGESTS)
-    """See `agents.register.digest_of`."""
+    """See `agents.job_register.digest_of`."""
 
 
 class Declined(Message):
@@ -362,6 +363,8 @@ class DeviceSaid(Message):
     device: Id
     """Its gateway id."""
     said: DeviceEvent
+    message_id: Annotated[str, Field(max_length=100)] = ""
+    """Of the device's own message, where its language has ids: what is wrong with it is answered by this id."""
 
 
 class JobWithdrawn(Message):

@@ -33,7 +33,11 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
         known = ", ".join(plugins(group)) or "none is installed"
         raise SettingsError((f"there is no plug-in {name!r} of {group}: {known}",))
     try:
-        return point.load()
+        loaded = point.load()
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise SettingsError((f"plug-in {name!r} ({point.value}) cannot be loaded: {what}",)) from error
+    every_s = getattr(loaded, "wakes_every_s", 1)
+    if group == AGENTS and (not isinstance(every_s, int) or every_s < 1):
+        raise SettingsError((f"plug-in {name!r} ({point.value}): wakes_every_s: expected a whole number from 1 on",))
+    return loaded

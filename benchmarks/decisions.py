@@ -6,6 +6,7 @@ it. Fails if any decision takes longer than it may.
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import time
@@ -117,6 +118,7 @@ def draws() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     within_limits = decisions()
     draws()
     sys.exit(0 if within_limits else "a decision took longer than it may")

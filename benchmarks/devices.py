@@ -1,12 +1,13 @@
 """From a contract's start to the command on the wire, for many real devices at once, at the pace of the wall clock.
 
-`python benchmarks/devices.py [DEVICES]` runs a private Mosquitto, and a client that stands for all devices and answers.
+`python -m benchmarks.devices [DEVICES]` runs a private Mosquitto, and a client that stands for all devices and answers.
 It prints the delays from the second at which contracts start to the arrival of the commands at the devices, and the
 processor time that passed in between, the devices' own included, which hardly depends on how busy the machine is.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
@@ -96,11 +97,10 @@ async def measured(devices: int) -> tuple[np.ndarray, float]:
     return 1000 * (np.array(arrived_s) - wall_s), 1000 * (cpu_s[-1] - before_s)
 
 
-def main() -> None:
+def main(devices: int) -> None:
     """Measure, and print the percentiles."""
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    devices = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     delays_ms, cpu_ms = asyncio.run(measured(devices))
     median, most_ms = np.percentile(delays_ms, 50), np.percentile(delays_ms, 99)
     print(
@@ -112,4 +112,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("devices", metavar="DEVICES", nargs="?", type=int, default=200, help="how many (default: 200)")
+    main(parser.parse_args().devices)

@@ -5,6 +5,7 @@ benchmarks/households.py [HOUSES]
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -29,9 +30,8 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return values["Rss"] / KIB, values["Pss"] / KIB
 
 
-def main() -> None:
+def main(houses: int) -> None:
     """Run it and print what it took."""
-    houses = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     plan = NeighbourhoodSpec(
         name="many",
         seed=1,
@@ -109,4 +109,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("houses", metavar="HOUSES", nargs="?", type=int, default=50, help="how many (default: 50)")
+    main(parser.parse_args().houses)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from agents.model import GRID
-from agents.provisional import Promise
+from agents.provisional_promises import Promise
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.generate.neighbourhood import scarce

@@ -29,13 +29,12 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from broker.protocol import topics
-from broker.protocol.wire import Envelope
+from broker.protocol import Envelope, topics
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
-from tui.run.simulation_client import Running
+from tui.run.simulation_client import SimulationClient
 from tui.shell.help import HelpScreen
 from tui.shell.lifecycle import IdleCollector
 from tui.widgets.table import VirtualTable
@@ -91,7 +90,7 @@ async def keys_while_running(scenario: str) -> None:
     app = SsmicApp(first_area="negotiations", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.pause()
-        running = Running(Plan(load_scenario(scenario), (1,)), lambda: None)
+        running = SimulationClient(Plan(load_scenario(scenario), (1,)), lambda: None)
         task = asyncio.create_task(running.run(lambda started: app.watching.begin(started.feeds[0])))
         while app.watching.state != "running" or not len(app.screen.query_one("#messages", VirtualTable).rows):
             await pilot.pause(0.05)

@@ -6,13 +6,19 @@ the process and a power cut. A host that had answered a round and then forgot it
 Everything written is chained by SHA-256 to what was written before, so that rows which were changed, removed or
 reordered are noticed before anything is replayed. The chain has no key: it shows damage and meddling with rows, and
 does not stop a user who may write the file from rewriting all of it. The file is its owner's only (0600).
+
+A process with many journals commits them in threads: the file system writes what is committed at the same time in one
+go, and the event loop, which has to keep the connections to the broker alive, does not stand still meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +32,14 @@ from broker.private_files import FILE_MODE, make_private, make_private_folder
 from broker.setup import setup_differences
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rounds (
     step INTEGER PRIMARY KEY, grant_json BLOB NOT NULL, delivered_json BLOB NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS progress (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS chain (name TEXT PRIMARY KEY, count INTEGER NOT NULL, head TEXT NOT NULL);
+COMMIT;
 """
 _ROUNDS, _STATE, _PROGRESS = "rounds", "state", "progress"
 """Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
@@ -52,17 +60,21 @@ class JournalWriteError(JournalError):
 class JournalFile:
     """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which define the content."""
 
-    def __init__(self, path: Path, identity: dict[str, str]) -> None:
+    def __init__(self, path: Path, identity: dict[str, str], threads: Executor | None = None) -> None:
         """Open a journal, or create it; until it is closed, no other process can open it.
 
         Args:
             path: The file; missing folders are created.
             identity: What the journal belongs to: run, host, and the parts of its setup (`broker.setup`).
+            threads: Where rounds are committed, shared by the journals of a process; None: in the caller's thread.
 
         Raises:
             JournalError: The file belongs to something else, is in use, or cannot be used.
         """
         self.path = path
+        self._threads = threads
+        self._writing = threading.Lock()
+        """Held from the begin of a transaction to its commit, which may be in another thread."""
         self._lock = self._locked()
         try:
             self._connection = self._connected()
@@ -111,27 +123,29 @@ class JournalFile:
             with suppress(OSError):
                 self._lock.release()
             self._lock = self._locked()
-            with atomic_write(self.path, mode=FILE_MODE) as draft:
-                copy = sqlite3.connect(draft)
-                self._connection.backup(copy)
-                copy.close()
-                # SQLite removes a log by its name: before the new file has one of that name.
-                self._connection.close()
-            self._connection = self._connected()
+            with self._writing:
+                with atomic_write(self.path, mode=FILE_MODE) as draft:
+                    copy = sqlite3.connect(draft)
+                    self._connection.backup(copy)
+                    copy.close()
+                    # SQLite removes a log by its name: before the new file has one of that name.
+                    self._connection.close()
+                self._connection = self._connected()
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
         self._inode = self._inode_in_place()
 
     def _connected(self) -> sqlite3.Connection:
         make_private(self.path)
-        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
     def _locked(self) -> FileLock:
         """Lock the journal, by a file beside it: closing the journal itself would give up the locks of SQLite."""
-        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0, mode=FILE_MODE)
+        beside = self.path.with_name(f"{self.path.name}.lock")
+        lock = FileLock(beside, timeout=0, mode=FILE_MODE, thread_local=False)  # it may be opened in another thread
         try:
             make_private_folder(self.path.parent)
             lock.acquire()
@@ -149,16 +163,21 @@ class JournalFile:
         return found.st_dev, found.st_ino
 
     def _close(self) -> None:
-        self._connection.close()
+        with self._writing:
+            self._connection.close()
         self._lock.release()
 
-    def _save_state(self, state_json: str) -> None:
+    def _save_state(self, state_json: str, *, waits_for_disk: bool = True) -> None:
         """Store the process's current state, replacing the previous one.
+
+        Args:
+            state_json: The state.
+            waits_for_disk: Whether to wait until it is on disk; if not, it is there before whatever is written next.
 
         Raises:
             JournalError: The file cannot be written.
         """
-        with self._written():
+        with self._written(waits_for_disk=waits_for_disk):
             self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (state_json,))
             self._set_chain(_STATE, 1, _link(self._first, state_json))
 
@@ -177,11 +196,30 @@ class JournalFile:
             JournalError: The file cannot be written.
         """
         with self._written():
-            count, head = self._chains()[_ROUNDS]
-            self._connection.execute(
-                "INSERT INTO rounds VALUES (?, ?, ?, ?)", (step, grant_json, delivered_json, digest)
-            )
-            self._set_chain(_ROUNDS, count + 1, _link(head, step, grant_json, delivered_json, digest))
+            self._insert_round(step, grant_json, delivered_json, digest)
+
+    async def _append_round_in_thread(self, step: int, grant_json: bytes, delivered_json: bytes, digest: str) -> None:
+        """Do the same, but wait for the disk in a thread, if there are threads for that.
+
+        A caller that is cancelled meanwhile does not stop the commit.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        if self._threads is None:
+            self._append_round(step, grant_json, delivered_json, digest)
+            return
+        try:
+            with self._begun():
+                self._insert_round(step, grant_json, delivered_json, digest)
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._commit))
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def _insert_round(self, step: int, grant_json: bytes, delivered_json: bytes, digest: str) -> None:
+        count, head = self._chains()[_ROUNDS]
+        self._connection.execute("INSERT INTO rounds VALUES (?, ?, ?, ?)", (step, grant_json, delivered_json, digest))
+        self._set_chain(_ROUNDS, count + 1, _link(head, step, grant_json, delivered_json, digest))
 
     def _load_rounds(self) -> Iterator[tuple[bytes, bytes, str]]:
         """Yield grant, delivered messages and digest of each round, in order, after all of them have been checked.
@@ -226,18 +264,39 @@ class JournalFile:
         try:
             if not waits_for_disk:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
+            with self._begun():
+                yield
+            self._commit()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        finally:
+            if not waits_for_disk:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """Begin a transaction, which `_commit` ends; if the context raises, it is undone."""
+        self._writing.acquire()
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
+        except BaseException:
+            self._writing.release()
+            raise
+
+    def _commit(self) -> None:
+        try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
         finally:
-            if not waits_for_disk:
-                self._connection.execute("PRAGMA synchronous = FULL")
+            self._writing.release()
 
     def _damaged(self, which: str) -> JournalError:
         return JournalError(f"journal {self.path} {_DAMAGED} {_REMEDY} ({which})")

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SSMIC = "ssmic"
 """Name of the adapter of devices that use our own topics."""
+S2 = "s2"
+"""Name of the adapter of S2 resource managers, on our own topics."""
 
 
 class WaitingEntry(BaseModel):

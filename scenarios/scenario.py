@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -21,7 +21,6 @@ from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOfflin
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
-NO_SHARES_FOR_REAL_DEVICES = "'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
 NO_PUSHES_WITH_SHARES = (
     "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
 )
@@ -206,16 +205,14 @@ class Fault:
     """`broker`: whether it knows its retained messages when it is back."""
 
 
-def sharing_problems(promise: Promise, strategy: str, *, has_real_devices: bool) -> Mapping[str, str]:
+def sharing_problems(promise: Promise, strategy: str) -> Mapping[str, str]:
     """Return by key of a scenario's file what does not go with shared supply.
 
     Args:
         promise: When producers' promises are firm.
         strategy: The plug-in that makes the consumers; empty: none.
-        has_real_devices: Whether a device is real.
     """
     return {
-        **({"supply": NO_SHARES_FOR_REAL_DEVICES} if has_real_devices else {}),
         **({"promise": NO_PUSHES_WITH_SHARES} if promise == "late" else {}),
         **({"strategy": NO_STRATEGY_WITH_SHARES} if strategy else {}),
     }
@@ -281,10 +278,10 @@ class Scenario:
         """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
 
         Raises:
-            SettingsError: Values are invalid, or do not go with the scenario's devices, promise or strategy.
+            SettingsError: Values are invalid, or do not go with the scenario's promise or strategy.
         """
         chosen = SupplySettings(rule or self.supply, self.prefer if prefer is None else prefer)
-        problems = sharing_problems(self.promise, self.strategy, has_real_devices=bool(self.gateways))
+        problems = sharing_problems(self.promise, self.strategy)
         if chosen.is_shared and problems:
             raise SettingsError(tuple(f"{key}: {problem}" for key, problem in problems.items()))
         return chosen
@@ -337,16 +334,25 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         return MAX_TIME_S  # a device may ask for a job at any time
     series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
     times_s = [
-        scenario.start_s,
         end_s or 0,
-        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
         *(prediction.issued_s for prediction in series),
         *(prediction.production.end_s for prediction in series),
     ]
+    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
+    return max(max(times_s) + later_s, jobs_end_s(scenario, scenario.jobs)) + DAY_S
+
+
+def jobs_end_s(scenario: Scenario, jobs: Iterable[Job]) -> int:
+    """Return a time after which none of these jobs can run, nor any that the timeline adds, UNIX seconds.
+
+    Args:
+        scenario: The scenario to run.
+        jobs: Some of its jobs.
+    """
+    times_s = [scenario.start_s, *(job.latest_start_s + job.duration_s for job in jobs)]
     times_s += [event.at_s + _reach_s(event) for event in scenario.timeline if event.at_s is not None]
     # What waits for a contract of a job comes after it, and an event that it causes may be waited for in turn.
-    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
-    return max(times_s) + later_s + DAY_S
+    return max(times_s) + sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
 
 
 def _reach_s(event: Event) -> int:

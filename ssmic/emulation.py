@@ -25,8 +25,8 @@ from scenarios.metrics import Kpis
 from scenarios.results import ResultsReader
 from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
 from scenarios.timeline import Script
-from ssmic.judging import compared, judged, write_junit
 from ssmic.options import RunOptions, plan_of
+from ssmic.verdicts import compared, judged, write_junit
 
 TimeLike = str | int | datetime
 """`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""

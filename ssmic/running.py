@@ -15,8 +15,8 @@ from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
 from ssmic.emulation import Emulation, Run
-from ssmic.judging import beside_loop
 from ssmic.options import RunOptions
+from ssmic.verdicts import beside_loop
 
 ResultT = TypeVar("ResultT")
 

@@ -11,6 +11,12 @@ from .gateway_settings import (
     PricesAt as PricesAt,
     Waiting as Waiting,
 )
+from .shared_gateway_consumer import (
+    SharedGatewayConsumer as SharedGatewayConsumer,
+)
+from .shared_gateway_producer import (
+    SharedGatewayProducer as SharedGatewayProducer,
+)
 
 __all__ = [
     "MAX_OPEN_JOBS",
@@ -19,5 +25,7 @@ __all__ = [
     "GatewaySettings",
     "Prices",
     "PricesAt",
+    "SharedGatewayConsumer",
+    "SharedGatewayProducer",
     "Waiting",
 ]

@@ -36,7 +36,7 @@ from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.meter import Meter
 from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
-from agents.model import GRID, MANAGER, Job
+from agents.model import MANAGER, Contract, Job
 from broker.hosts import Channel, Received, TimeUp
 from broker.protocol import first_problem
 
@@ -111,7 +111,14 @@ class GatewayConsumer(Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
     def __init__(
-        self, agent_id: str, jobs: Sequence[Job], *, patient: bool, gateway: GatewaySettings, is_there: bool = True
+        self,
+        agent_id: str,
+        jobs: Sequence[Job],
+        *,
+        patient: bool,
+        gateway: GatewaySettings,
+        is_there: bool = True,
+        **supply: Any,  # noqa: ANN401 - whatever the class beside this one takes
     ) -> None:
         """Create the agent.
 
@@ -121,8 +128,9 @@ class GatewayConsumer(Consumer):
             patient: As for every consumer.
             gateway: The device.
             is_there: As for every consumer.
+            supply: What a subclass needs whose jobs are supplied in another way.
         """
-        super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name
@@ -135,6 +143,8 @@ class GatewayConsumer(Consumer):
         self._commands = 0
         self._answers = 0
         self._errors = 0
+        self._message_id = ""
+        """Of the message that is being dealt with; empty: it has none."""
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
@@ -164,7 +174,9 @@ class GatewayConsumer(Consumer):
             self._device, self._name = message.device, ""
             self._profiles, self._own_profile = dict(self._gateway.profiles), ""
             self._is_available = None
+        self._message_id = message.message_id
         self._hear(message.said)
+        self._message_id = ""
         self._show()
 
     def _obey(self, received: Received[AnyMessage]) -> None:
@@ -726,23 +738,18 @@ class GatewayConsumer(Consumer):
         self._errors += 1
         log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
         content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
-        self.instruct(DeviceNotice(part="error", device=self._device, content=content))
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
 
     def _show_job(self, course: _Course, *, again: bool = False) -> None:
         """Publish a job if something changed."""
         contract = self.contracts.get(course.job.job_id)
         start_s = None if contract is None else contract.start_s
-        suppliers = []
-        price_eur = None
-        if contract is not None:
-            house = "" if contract.producer == GRID else self._gateway.producer_houses.get(contract.producer, "")
-            suppliers = [{"producer": contract.producer, "house": house, "share": 1.0}]
-            load = course.job.load_profile
-            price_eur = self._gateway.price_eur(contract.producer, load, contract.start_s, self._price_changes)
+        price_eur = None if contract is None else self._price_eur(course.job, contract)
         content: dict[str, Any] = {
             "id": course.asked_id,
             "state": course.state,
-            "suppliers": suppliers,
+            "suppliers": [] if contract is None else self._suppliers(course.job, contract),
             "start": start_s,
             "start_iso": None if start_s is None else _iso(start_s),
             "end": None if start_s is None else start_s + course.job.duration_s,
@@ -755,6 +762,17 @@ class GatewayConsumer(Consumer):
         if course.device and (again or self._shown_jobs.get(course.job.job_id) != content):
             self._shown_jobs[course.job.job_id] = content
             self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
+
+    def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+        """Return who supplies a job, as its device is told."""
+        del job
+        house = self._gateway.producer_houses.get(contract.producer, "")
+        return [{"producer": contract.producer, "house": house, "share": 1.0}]
+
+    def _price_eur(self, job: Job, contract: Contract) -> float | None:
+        """Return what a job costs, EUR; None where there are no prices."""
+        changes = self._price_changes
+        return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
 
     def _show(self) -> None:
         """Publish the device's state if something changed."""

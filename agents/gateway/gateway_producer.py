@@ -67,6 +67,8 @@ class GatewayProducer(Producer):
         self._is_available: bool | None = None
         self._last_heard_s: int | None = None
         self._errors = 0
+        self._message_id = ""
+        """Of the message that is being dealt with; empty: it has none."""
         self._shown: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -87,7 +89,9 @@ class GatewayProducer(Producer):
             self._last_heard_s = self.now_s
         if not self._gateway.id and message.device != self._device:
             self._device, self._name, self._is_available = message.device, "", None
+        self._message_id = message.message_id
         self._hear(message.said)
+        self._message_id = ""
         self._show()
 
     def _hear(self, said: DeviceEvent) -> None:
@@ -142,7 +146,8 @@ class GatewayProducer(Producer):
         self._errors += 1
         log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
         content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
-        self.instruct(DeviceNotice(part="error", device=self._device, content=content))
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
 
     def _show(self) -> None:
         content: dict[str, Any] = {

@@ -98,16 +98,34 @@ class GatewaySettings:
             start_s: When it starts, UNIX seconds.
             changes: How prices have changed since the run's start, in order of time.
         """
+        return self.shared_price_eur({producer: load.per_minute_wh(start_s % MINUTE_S)}, start_s, changes)
+
+    def shared_price_eur(
+        self, given_wh: Mapping[str, FloatArray], start_s: int, changes: Sequence[PriceChange] = ()
+    ) -> float | None:
+        """Return what a job costs that several suppliers share, EUR; None where there are no prices.
+
+        Args:
+            given_wh: By supplier, what it gives in each minute from the one in which the job starts, Wh.
+            start_s: When it starts, UNIX seconds.
+            changes: How prices have changed since the run's start, in order of time.
+        """
         if self.prices is None:
             return None
-        if self.producer_houses.get(producer) == self.house:
-            return 0.0
-        drawn_wh = load.per_minute_wh(start_s % MINUTE_S)
-        times_s = start_s // MINUTE_S * MINUTE_S + MINUTE_S * np.arange(len(drawn_wh), dtype=np.int64)
-        is_grid = producer == GRID
+        return sum(
+            self._cost_eur(supplier, minutes_wh, start_s, changes)
+            for supplier, minutes_wh in given_wh.items()
+            if self.producer_houses.get(supplier) != self.house
+        )
+
+    def _cost_eur(self, supplier: str, minutes_wh: FloatArray, start_s: int, changes: Sequence[PriceChange]) -> float:
+        """Return what the energy of another house, or of the grid, costs, EUR."""
+        assert self.prices is not None  # noqa: S101 - asked only where there are some
+        times_s = start_s // MINUTE_S * MINUTE_S + MINUTE_S * np.arange(len(minutes_wh), dtype=np.int64)
+        is_grid = supplier == GRID
         eur_per_kwh = (self.prices.grid if is_grid else self.prices.neighbour)(times_s)
         for change in changes:
             changed = change.grid_eur_per_kwh if is_grid else change.neighbour_eur_per_kwh
             if changed is not None:
                 eur_per_kwh = np.where(times_s >= change.from_s // MINUTE_S * MINUTE_S, changed, eur_per_kwh)
-        return float(drawn_wh @ eur_per_kwh) / WH_PER_KWH
+        return float(minutes_wh @ eur_per_kwh) / WH_PER_KWH

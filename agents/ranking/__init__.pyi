@@ -1,10 +1,3 @@
-from .asking import (
-    FIRST_PORTION as FIRST_PORTION,
-    ROUNDS_TO_ASK as ROUNDS_TO_ASK,
-    Board as Board,
-    Negotiation as Negotiation,
-    WaitingJobs as WaitingJobs,
-)
 from .rankings import (
     Places as Places,
     Question as Question,
@@ -14,6 +7,13 @@ from .rankings import (
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
     Scores as Scores,
+)
+from .short_list import (
+    FIRST_PORTION as FIRST_PORTION,
+    ROUNDS_TO_ASK as ROUNDS_TO_ASK,
+    Board as Board,
+    Negotiation as Negotiation,
+    WaitingJobs as WaitingJobs,
 )
 
 __all__ = [

@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
-from agents.negotiating import RANKINGS, known_rankings
+from agents.negotiation import RANKINGS, known_rankings
 from agents.plugins import load_plugin, plugins
 
 REWARD = 0.1
@@ -34,6 +34,16 @@ class Places:
     prices: Callable[[int], tuple[float, float]] | None = None
     """Given a time, UNIX seconds: what a house forgoes if it uses its own production instead of selling it to the grid,
     and what it pays to a neighbour, EUR/kWh. None: there is no tariff."""
+    replaced: Mapping[str, float] = field(default_factory=dict)
+    """Prices that events of the timeline have put in place of the tariff's, EUR/kWh, by the tariff's keys."""
+
+    def prices_at(self, time_s: int) -> tuple[float, float] | None:
+        """Return `prices` at a time, UNIX seconds, by the tariff that is in force now."""
+        if self.prices is None:
+            return None
+        feed_in, neighbour = self.prices(time_s)
+        replaced = self.replaced
+        return replaced.get("feed_in_eur_per_kwh", feed_in), replaced.get("neighbour_eur_per_kwh", neighbour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +101,13 @@ class OwnRoofFirst(ByScore):
 class ByPrice(ByScore):
     """The lowest price first: for its own panels a house forgoes the feed-in, neighbours it pays.
 
-    Prices are those of the scenario's tariff at the job's earliest start. Without a tariff, the own roof comes first.
+    Prices are those of the tariff in force, at the job's earliest start. Without a tariff, the own roof comes first.
     """
 
     def keys(self, question: Question) -> FloatArray | None:
         """See `Ranking`."""
-        prices, house_of = question.places.prices, question.places.house_of
-        own, neighbour = (0.0, 1.0) if prices is None else prices(question.begin_s)
+        house_of = question.places.house_of
+        own, neighbour = question.places.prices_at(question.begin_s) or (0.0, 1.0)
         return np.array([own if house_of.get(p) == question.house else neighbour for p in question.producers])
 
 

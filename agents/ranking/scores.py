@@ -5,7 +5,7 @@ confirmed events count: contracts that both sides reported, once per job and pro
 reports about itself, once per job and second. So no agent can change another producer's score.
 
 A producer that the manager left out of a job's list would have declined: that counts as a refusal too, at the moment at
-which the job would have asked it (`agents.ranking.asking`), so leaving it out changes no score.
+which the job would have asked it (`agents.ranking.short_list`), so leaving it out changes no score.
 """
 
 from __future__ import annotations

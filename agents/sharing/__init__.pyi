@@ -13,7 +13,7 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
-from .remaining import (
+from .remaining_energy import (
     Remaining as Remaining,
 )
 from .settings import (
@@ -27,7 +27,9 @@ from .settings import (
     comes_first as comes_first,
 )
 from .shared_consumer import (
+    NOTHING_MWH as NOTHING_MWH,
     SharedConsumer as SharedConsumer,
+    SharedJobRun as SharedJobRun,
     supplier_of as supplier_of,
 )
 from .shared_manager import (
@@ -40,6 +42,7 @@ from .shared_producer import (
 __all__ = [
     "ABOUT_PREFERENCE",
     "ABOUT_SUPPLY",
+    "NOTHING_MWH",
     "PREFERENCES",
     "SUPPLY_RULES",
     "Book",
@@ -51,6 +54,7 @@ __all__ = [
     "PricesOfMinutes",
     "Remaining",
     "SharedConsumer",
+    "SharedJobRun",
     "SharedManager",
     "SharedProducer",
     "SupplyRule",

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import structlog
 
 from agents.headroom import View
+from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
-from agents.manager import MAX_UNCONFIRMED, Manager
+from agents.manager import MAX_CHANGES, MAX_UNCONFIRMED, TOO_OFTEN, Manager
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,
@@ -31,7 +32,6 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
-from agents.register import JobRegister, RegisteredJob
 from agents.shares import IntArray, load_mwh, packed, unpacked
 from agents.sharing import Remaining
 from broker.hosts import Received
@@ -41,6 +41,8 @@ NAMED_AT_FIRST = 4
 are needed."""
 MAX_ASKED = 12
 """Producers that a job asks in all."""
+LEAST_LEFT = 0.02
+"""Further producers are named only if they have at least this share of the job's energy left in its window."""
 NEARLY_COVERED = 0.99
 """A job of which this share is covered asks no other producers and does not move."""
 
@@ -98,7 +100,9 @@ class SharedManager(Manager):
         known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
         others = [int(number) for number in self.scores.ranked() if number not in known]
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        order = self._remaining.ranked(others, need, self._own_of(job))[: max(NAMED_AT_FIRST, len(known))]
+        least_wh = LEAST_LEFT * job.sent_energy_wh if known else 0.0
+        count = max(0, min(max(NAMED_AT_FIRST, len(known)), MAX_ASKED - len(known)))
+        order = self._remaining.ranked(others, need, self._own_of(job), least_wh)[:count]
         self._inform(question.job_id, order)
         names = tuple(self.scores.ids[number] for number in order)
         self.reply(received, Producers(job_id=question.job_id, producers=names))
@@ -236,6 +240,9 @@ class SharedManager(Manager):
     def _problem_with_amendment(self, before: Contract, after: Contract) -> str:
         """Return the problem of an amendment that does not depend on its producers' statements; empty: none."""
         job = self._job_of(before)
+        entry = self.ledger[before.contract_id]
+        if len(entry.history) > MAX_CHANGES:
+            return f"changes contract {before.contract_id!r} {TOO_OFTEN}"
         kept = {"start_s": after.start_s, "producer": after.producer, "shares": after.shares}
         if before.model_copy(update=kept) != after:
             return f"changes more than the start and the shares of contract {before.contract_id!r}"
@@ -254,14 +261,19 @@ class SharedManager(Manager):
     def _amend_shares(self, entry: LedgerEntry, report: SharesAmended) -> None:
         before, contract = entry.contract, report.contract
         history = entry.history
-        if contract.producer != before.producer and not history[-1].producer:
-            history = tuple(event.model_copy(update={"producer": before.producer}) for event in history)
+        has_changed = any(event.producer for event in history)
+        if contract.producer != before.producer and not has_changed:
+            has_changed = True
+            history = tuple(
+                event.model_copy(update={"producer": before.producer}) if event.what in SUPPLY_EVENTS else event
+                for event in history
+            )
         amended = LedgerEvent(
             at_s=self.now_s,
             what="amended",
             start_s=contract.start_s,
             reason=report.reason,
-            producer=contract.producer if history[-1].producer or contract.producer != before.producer else "",
+            producer=contract.producer if has_changed else "",
             shares=contract.shares,
         )
         for producer in contract.producers:

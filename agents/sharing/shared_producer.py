@@ -46,6 +46,8 @@ OFFERED_PEAKS = 3
 much."""
 MAX_NEWS = 4
 """How often a job is offered more, unasked, between two forecasts: each time, all jobs that wait compete for it."""
+MAX_ROOM_BYTES = 200_000
+"""Size of a wish for room, which is passed on with an offer: together they must fit into a message."""
 MAX_ASKED_FOR_ROOM = 4
 """Jobs that are asked to make room for another one, those with the most of what it wants first."""
 
@@ -375,6 +377,9 @@ class SharedProducer(Producer):
         own = next((share for share in wanted.shares if share.producer == self.id), None)
         if own is None:
             self.reject(self._jobs[wanted.job_id].agent, "wants room at a producer whose share is not among the wanted")
+            return
+        if len(wanted.model_dump_json()) > MAX_ROOM_BYTES:
+            self.reject(self._jobs[wanted.job_id].agent, f"wants room in more than {MAX_ROOM_BYTES} bytes")
             return
         wish = Reservation(wanted.start_s, own.minutes())
         minutes = len(wish.minutes_mwh)

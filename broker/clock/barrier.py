@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.alarm import Alarm
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
@@ -32,6 +33,8 @@ class RoundBarrier:
         self._buffer = ReorderBuffer()
         self._local: Counter[str] = Counter()
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
+        self._sent: Counter[str] = Counter()
+        """By host, how many messages of the step have arrived."""
         self._arrived: dict[str, Counter[tuple[str, int]]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
@@ -40,9 +43,18 @@ class RoundBarrier:
         """The host that may run further rounds of this step without a grant; None: there is none."""
         self.activity = asyncio.Event()
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
+        self._alarm = Alarm()
+        self._is_alerted = False
+        """Whether someone has to be dealt with before all have answered."""
+        self._sign_wall_s = 0.0
+        """When there was activity last, loop time."""
+        self._quiet_since_wall_s: float | None = None
+        """The sign of life from which on the present wait for answers counts, loop time; None: it has just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
+        self._busy: set[str] = set()
+        """Hosts that have answered that they still run the step."""
         self._begun_wall_s = 0.0
         self._away_wall_s: list[tuple[float, float]] = []
         """Times in which an awaited host was away in the step, loop time."""
@@ -60,10 +72,13 @@ class RoundBarrier:
         self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
+        self._sent.clear()
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
+        self._busy.clear()
         self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
+        self._is_alerted, self._quiet_since_wall_s = False, None
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
     def mark_asked_again(self, host: str) -> None:
@@ -78,6 +93,7 @@ class RoundBarrier:
         """
         if done.step != self.step or done.busy:
             if done.step == self.step and host in self.awaited:
+                self._busy.add(host)
                 self.mark_alive(host)
             return
         if host in self.dones:
@@ -107,12 +123,14 @@ class RoundBarrier:
         """Continue without a host: its answer and its messages of the step do not count."""
         self.awaited.discard(host)
         self.dones.pop(host, None)
-        self.activity.set()
+        self.alert()
 
     def record_return(self, host: str) -> None:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
+        self._busy.discard(host)
         self.mark_alive(host)
+        self.alert()
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
         """Buffer a message of the current step; those of earlier steps are ignored.
@@ -137,13 +155,19 @@ class RoundBarrier:
             raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
         if self._is_over or not self._buffer.add(from_host, envelope, size_bytes):
             return False
+        self._sent[from_host] += 1
         if to_host == from_host:
             self._local[from_host] += 1
         else:
             self._arrived[from_host][to_host, envelope.step] += 1
+        self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         self._check_surplus(from_host)
         return True
+
+    def sent_by(self, host: str) -> int:
+        """Return how many messages of a host have arrived in the step."""
+        return self._sent[host]
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""
@@ -151,13 +175,16 @@ class RoundBarrier:
         asked_wall_s = self._asked_wall_s.pop(host, now_wall_s)
         if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
             self._away_wall_s.append((asked_wall_s, now_wall_s))
-        self._last_sign_wall_s[host] = now_wall_s
+        self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
         self.activity.set()
+        if not self.awaited:
+            self._alarm.ring()
 
     def mark_all_alive(self, hosts: Iterable[str]) -> None:
         """Restart the silence timers of these hosts, because this process could not receive until now."""
         now_wall_s = asyncio.get_running_loop().time()
         self._last_sign_wall_s.update(dict.fromkeys(hosts, now_wall_s))
+        self._sign_wall_s = now_wall_s
         self.activity.set()
 
     async def wait(self, until_wall_s: float) -> bool:
@@ -176,6 +203,38 @@ class RoundBarrier:
         except TimeoutError:
             return False
         return True
+
+    def alert(self) -> None:
+        """Wake whoever waits for answers although not all are there, because someone has to be dealt with."""
+        self._is_alerted = True
+        self.activity.set()
+        self._alarm.ring()
+
+    async def wait_for_answers(self, pause_wall_s: float) -> bool:
+        """Wait until all hosts have answered, someone has to be dealt with, or a pause is over.
+
+        A single answer wakes nobody: with many hosts, to look at all of them for each would cost more than the answers.
+
+        Args:
+            pause_wall_s: How long the hosts may be silent, wall-clock seconds.
+
+        Returns:
+            False: none of them gave a sign of life for a pause, and it is time to ask again.
+        """
+        loop = asyncio.get_running_loop()
+        quiet_since_wall_s = loop.time() if self._quiet_since_wall_s is None else self._quiet_since_wall_s
+        due_wall_s = quiet_since_wall_s + pause_wall_s
+        while self.awaited and not self._is_alerted:
+            if await self._alarm.wait(due_wall_s):
+                has_sign = self._sign_wall_s > quiet_since_wall_s
+                self._quiet_since_wall_s = self._sign_wall_s if has_sign else None
+                return has_sign
+        self._is_alerted = False
+        return True
+
+    def stop(self) -> None:
+        """Wait for nobody any more."""
+        self._alarm.stop()
 
     def pop_returned(self) -> set[str]:
         """Return the awaited hosts that have restarted since the last call."""
@@ -199,18 +258,20 @@ class RoundBarrier:
             if now_wall_s - max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0)) > limit_wall_s
         }
 
-    def unanswered(self, for_wall_s: float) -> tuple[tuple[str, ...], float]:
-        """Return the awaited hosts that have not reacted to a question for a while.
+    def awaited_for(self, for_wall_s: float) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the hosts that have been awaited for a while: those that do not react, and those that still work.
 
         Args:
             for_wall_s: For how long at least, wall-clock seconds.
 
         Returns:
-            The hosts, sorted, and when the first of them was asked (loop time; 0 if there is none).
+            By silent host, when it was asked what it has not reacted to; and by host that has answered that it works,
+            since when it has been awaited; both loop time.
         """
         until_wall_s = asyncio.get_running_loop().time() - for_wall_s
-        asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
-        return tuple(sorted(asked)), min(asked.values(), default=0.0)
+        silent = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
+        works = self._busy & self.awaited - silent.keys() if self._begun_wall_s <= until_wall_s else ()
+        return silent, dict.fromkeys(works, self._begun_wall_s)
 
     def pop_away(self) -> list[tuple[float, float]]:
         """Remove and return the times in which awaited hosts were away, loop time, in order of their beginning.

@@ -20,10 +20,10 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
-from broker.clock.conduct import Conduct, Initiatives
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
+from broker.clock.quarantine import Conduct, Initiatives
 from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
 from broker.errors import (
@@ -106,6 +106,9 @@ class ClockSettings:
     """More rounds than a run of honest agents can take in all; None: any number."""
     most_timers: Mapping[str, int] = field(default_factory=dict)
     """By host, more timers than its agents can need in the run; hosts not listed may set any number."""
+    most_messages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By host, more messages than its agents can send in one round, and in the run; hosts not listed may send any
+    number."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -186,8 +189,9 @@ class Clock:
         self._barrier = RoundBarrier()
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds without a grant."""
-        self._conduct = Conduct()
-        self._initiatives = Initiatives()
+        counted = None if self._earlier is None else self._earlier.counted
+        self._conduct = Conduct(counted)
+        self._initiatives = Initiatives(counted)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
         self._lost_before_the_step: list[str] = []
@@ -359,6 +363,7 @@ class Clock:
             self._admission.close()
             for task in background:
                 task.cancel()
+            self._barrier.stop()
             self.rejected.log_suppressed()
 
     def _check_all_left(self) -> bool:
@@ -388,7 +393,8 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        counted = self._initiatives.counted(self._known_hosts, self._conduct)
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
@@ -452,7 +458,7 @@ class Clock:
         if isinstance(error, MalformedError) and host in self._removable:
             self._conduct.record(host, first_problem(error))
             if self._conduct.offenders([host], self._owing):
-                self._barrier.activity.set()
+                self._barrier.alert()
 
     def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
         """Hand a message to the component that it concerns.
@@ -511,7 +517,27 @@ class Clock:
     def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         check_message(envelope, from_host, to_host, self._step, self._known_hosts)
         if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
+            self._check_amount(from_host, envelope.step - self._step.step + 1)
             self._check_understood(envelope)
+
+    def _check_amount(self, host: str, rounds: int) -> None:
+        """Have a host put out that sends more messages than its agents can need.
+
+        Args:
+            host: The host, a message of which has arrived.
+            rounds: How many rounds the messages of the step are of so far.
+        """
+        in_all, most = self._initiatives.count_message(host), self.settings.most_messages.get(host)
+        if most is None or host not in self._removable:
+            return
+        most_in_round, most_in_all = most
+        if self._barrier.sent_by(host) > most_in_round * rounds:
+            self._conduct.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
+        elif in_all > most_in_all:
+            self._conduct.condemn(host, f"it has sent more than {most_in_all:,} messages")
+        else:
+            return
+        self._barrier.activity.set()
 
     def _check_understood(self, envelope: Envelope) -> None:
         """Reject a message that no agent understands. It still counts as arrived, so the clock does not wait for it.
@@ -558,7 +584,7 @@ class Clock:
             following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
-            self._step = following.model_copy(update=self._dropped)
+            self._step = following.model_copy(update=self._dropped) if self.membership.dropped else following
 
     @property
     def _dropped(self) -> dict[str, Any]:
@@ -653,8 +679,7 @@ class Clock:
         lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        if self._is_alone:
-            more = max((done.more for done in self._barrier.dones.values()), default=0)
+        if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages()):
@@ -711,12 +736,13 @@ class Clock:
         loop = asyncio.get_running_loop()
         while barrier.awaited:
             wake_wall_s = loop.time() + backoff.pause_wall_s
-            has_sign = await backoff.wait(barrier.activity)
+            has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
             if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
                 barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and received nothing
             if has_sign:
                 again = barrier.pop_returned()
             else:
+                backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
@@ -871,12 +897,12 @@ class Clock:
     def _awaited(self) -> Awaited:
         """Return which hosts the clock is waiting for."""
         if self._waiting_since_wall_s is not None:
-            return Awaited(self.membership.missing, self._waiting_since_wall_s)
+            return Awaited(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return Awaited(*self._barrier.unanswered(CHECK_INTERVAL_WALL_S))
+            return Awaited(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+            return Awaited(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
         if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited((RECORD,), self._unkept_since_wall_s)
+            return Awaited({RECORD: self._unkept_since_wall_s})
         return Awaited()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.clock.pacing import ControlState
+from broker.clock.quarantine import Counted
 from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
 
@@ -18,6 +19,8 @@ class ClockProgress(BaseModel):
     """The pace, the commands that were given, and the virtual time reached."""
     wall_s: float
     """How long the run has taken so far in all processes of its clock, wall-clock seconds."""
+    counted: Counted = Counted()
+    """What its hosts have been counted for; journals of earlier versions do not say."""
 
 
 class ClockJournal(JournalFile):

@@ -11,7 +11,7 @@ from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
-from broker.protocol import Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
@@ -406,5 +406,7 @@ def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer"
         timeouts: How long the clock waited.
         what: What it waited for.
     """
-    names = ", ".join(repr(host) for host in sorted(hosts))
-    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}")
+    missing = sorted(hosts)
+    names = ", ".join(repr(host) for host in missing[:MOST_NAMED])
+    more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
+    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}{more}")

@@ -109,6 +109,11 @@ class Pacer:
         self._owed_s = owed_s if self._catch_up.factor is not None else 0.0
         self._is_standing = True
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether virtual time stands still."""
+        return self._is_standing
+
     @staticmethod
     def _now_wall_s() -> float:
         return asyncio.get_running_loop().time()
@@ -184,7 +189,7 @@ class Pacer:
         return 0.0 if self._catch_up.factor is None else self._catch_up.factor - 1
 
     def _at(self, wall_s: float) -> tuple[float, float]:
-        """Return the virtual time that the run should have reached at a loop time, and the time owed."""
+        """Return the virtual time that the run should have reached at a loop time, and the time then owed, seconds."""
         passed_wall_s = max(0.0, wall_s - self._anchor_wall_s)
         if self._is_standing or self.pace.factor is None:
             return self._anchor_s, self._owed_s
@@ -260,6 +265,8 @@ class RunControl:
         self.stopped_by = ""
         """Name of the user who asked to end it."""
         self._paused = False
+        self._has_begun = True
+        """Whether all hosts are there, so that virtual time may pass."""
         if state is not None:
             at_s, owed_s = max(at_s, state.reached_s), state.owed_s
             self._paused, self.paused_by = state.is_paused, state.paused_by
@@ -290,6 +297,11 @@ class RunControl:
         return self._paused
 
     @property
+    def is_held(self) -> bool:
+        """Whether no further round may run: the run is paused, and nobody steps through it or ends it."""
+        return self._paused and self._step is None and not self.is_stopped
+
+    @property
     def state(self) -> ControlState:
         """The state that the clock's journal stores."""
         return ControlState(
@@ -305,11 +317,13 @@ class RunControl:
 
     def start(self) -> None:
         """Start virtual time, unless the run is paused; called when all hosts are present."""
+        self._has_begun = True
         if not self._paused:
             self._pacer.start()
 
     def stand(self) -> None:
-        """Stop virtual time until `start` is called."""
+        """Stop virtual time until `start` is called, whatever is commanded."""
+        self._has_begun = False
         self._pacer.stand()
 
     def reached_s(self, now: Moment) -> int:
@@ -318,6 +332,8 @@ class RunControl:
         Args:
             now: The last round that ran, or the one that is running.
         """
+        if not self._has_begun:
+            return max(now.time_s, math.floor(self._pacer.at_s))
         if self._next_s is None:
             return now.time_s
         return max(now.time_s, math.floor(min(self._pacer.at_s, self._next_s)))
@@ -347,7 +363,8 @@ class RunControl:
                 self._step = None
             case "resume":
                 self._paused, self._step, self.paused_by = False, None, ""
-                self._pacer.start()
+                if self._has_begun:
+                    self._pacer.start()
             case "step":
                 self._pause(control.by)
                 self._step, self._step_until_s = control.until or "round", None
@@ -459,10 +476,12 @@ class RunControl:
     def lag_wall_s(self, now: Moment) -> float:
         """Return how far virtual time lags behind the pace, wall-clock seconds: overdue time plus owed time.
 
-        0 while the run is paused. While it waits until its next event is due, nothing is overdue.
+        0 while the run is paused. While it waits for its hosts, or until its next event is due, nothing is overdue.
         """
         factor = self.pace.factor
         if self._paused or factor is None:
             return 0.0
-        overdue_wall_s = 0.0 if self._is_early else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        overdue_wall_s = (
+            0.0 if self._is_early or self._pacer.is_standing else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        )
         return overdue_wall_s + self._pacer.owed_s / factor

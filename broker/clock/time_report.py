@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,11 +26,22 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """The hosts that the clock is waiting for: those that do not answer, not those that answer that they are busy."""
+    """The hosts that the clock is waiting for."""
 
-    hosts: tuple[str, ...] = ()
-    since_wall_s: float = 0.0
-    """When the first of them was asked without an answer, loop time."""
+    silent: Mapping[str, float] = field(default_factory=dict)
+    """Those that do not answer: since when, loop time."""
+    busy: Mapping[str, float] = field(default_factory=dict)
+    """Those that answer that they still work: since when they have been awaited, loop time."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All of them, sorted."""
+        return tuple(sorted({**self.silent, **self.busy}))
+
+    @property
+    def since_wall_s(self) -> float:
+        """Since when the first of them has been awaited, loop time; 0 if there is none."""
+        return min([*self.silent.values(), *self.busy.values()], default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +131,16 @@ class Reporter:
             # Otherwise it would be queued, and be out of date when it is published.
             await bus.publish(topics.time(self._run), reported.report, retain=True)
 
+    @property
+    def _shown_state(self) -> RunPhase:
+        """The run's state; one that was paused in a round for which hosts are awaited is paused already."""
+        return "paused" if self._state == "running" and self._run_control.is_held else self._state
+
     def _compose(self) -> TimeReport:
         now, run_control, awaited = self._now(), self._run_control, self._awaited()
         reached_s = run_control.reached_s(now)
         waiting_wall_s = asyncio.get_running_loop().time() - awaited.since_wall_s if awaited.hosts else 0.0
+        named = awaited.hosts[:MOST_NAMED]
         return TimeReport(
             time=now.time_s,
             reached=0 if reached_s == now.time_s else reached_s,
@@ -131,11 +148,12 @@ class Reporter:
             step=now.step,
             pace=str(run_control.pace),
             lag_wall_s=round(run_control.lag_wall_s(now), 3),
-            state=self._state,
-            waiting_for=awaited.hosts[:MOST_NAMED],
+            state=self._shown_state,
+            waiting_for=named,
+            busy=tuple(host for host in named if host in awaited.busy),
             waiting_more=max(0, len(awaited.hosts) - MOST_NAMED),
             waiting_wall_s=round(waiting_wall_s, 1),
-            paused_by=run_control.paused_by if self._state == "paused" else "",
+            paused_by=run_control.paused_by if self._shown_state in {"paused", "waiting"} else "",
             stopped_by=run_control.stopped_by,
             every_wall_s=HEARTBEAT_WALL_S,
         )
@@ -144,11 +162,12 @@ class Reporter:
         """Log when the run stalls, and when it resumes."""
         is_stalled = (
             self._state != "waiting"
-            and bool(awaited.hosts)
-            and now_wall_s - awaited.since_wall_s >= STALLED_AFTER_WALL_S
+            and bool(awaited.silent)
+            and now_wall_s - min(awaited.silent.values()) >= STALLED_AFTER_WALL_S
         )
         if is_stalled and not self._is_stalled:
-            log.warning("run stalled", waiting_for=list(awaited.hosts))
+            silent = sorted(awaited.silent)
+            log.warning("run stalled", waiting_for=silent[:MOST_NAMED], hosts=len(silent))
         elif self._is_stalled and not is_stalled:
             log.warning("run resumed")
         self._is_stalled = is_stalled

@@ -11,16 +11,16 @@ from .agent import (
 from .directory import (
     check_session as check_session,
 )
+from .external_port import (
+    Incoming as Incoming,
+    Port as Port,
+)
 from .host import (
     Host as Host,
 )
 from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
-)
-from .port import (
-    Incoming as Incoming,
-    Port as Port,
 )
 
 __all__ = [

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -56,6 +56,15 @@ class Outgoing(NamedTuple):
 
 
 Subject = Literal["ledger", "forecast"]
+
+
+@runtime_checkable
+class Shortens(Protocol):
+    """Content of a publication that may become larger than a message."""
+
+    def shortened(self, most_bytes: int) -> BaseModel:
+        """Return what is published instead, of this size as JSON at most."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,8 @@ class Agent(Generic[MessageT]):
         self.rng = Random(0)
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
+        self.timers_until_s: int | None = None
+        """Timers after this time, UNIX seconds, do not count: the run need not go on for them. None: all count."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []
@@ -367,7 +378,7 @@ class Agent(Generic[MessageT]):
         self._publications.append(RetainedPublication(name, content, subject))
 
     def instruct(self, content: BaseModel) -> None:
-        """Send an instruction to the world outside the run; see `broker.hosts.port`."""
+        """Send an instruction to the world outside the run; see `broker.hosts.external_port`."""
         self._instructions.append(Instruction(self.id, content))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -515,10 +526,12 @@ class Agent(Generic[MessageT]):
 
     @property
     def next_timer_s(self) -> int | None:
-        """When the agent's earliest timer is due, UNIX seconds; None: no timer."""
+        """When the agent's earliest timer is due, UNIX seconds; None: no timer, or none that counts."""
         while self._timers and self._timers[0][2].done():
             heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        if not self._timers or (self.timers_until_s is not None and self._timers[0][0] > self.timers_until_s):
+            return None
+        return self._timers[0][0]
 
     @property
     def next_step(self) -> int | None:

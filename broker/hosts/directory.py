@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from broker.errors import ProtocolError
 from broker.protocol import Envelope, Roster
 
@@ -16,17 +18,22 @@ class Directory:
             host_id: The host that it belongs to.
             session: Session of this process, which represents the host regardless of the roster.
         """
-        self.host_by_agent: dict[str, str] = {}
-        """By agent id, the host that it lives on."""
+        self.host_by_agent: Mapping[str, str] = {}
+        """By agent id, the host that it lives on; all hosts of a process share what they read in the same roster."""
         self._host_id = host_id
         self._session = session
-        self._sessions: dict[str, str] = {}
+        self._sessions: Mapping[str, str] = {}
+        self._last_sessions: dict[str, str] = {}
+        """Of hosts that are absent from the roster."""
 
     def update(self, roster: Roster) -> None:
         """Adopt a new roster. An absent host keeps its last session, so its earlier messages remain valid."""
-        self.host_by_agent = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
-        present = {host: member.session for host, member in roster.hosts.items() if member.session}
-        self._sessions = {**self._sessions, **present, self._host_id: self._session}
+        known = {**self._last_sessions, **self._sessions} if self._last_sessions else self._sessions
+        self._last_sessions = {host: known[host] for host in known.keys() - roster.sessions.keys()}
+        self.host_by_agent, self._sessions = roster.host_by_agent, roster.sessions
+
+    def _session_of(self, host: str) -> str | None:
+        return self._session if host == self._host_id else self._sessions.get(host) or self._last_sessions.get(host)
 
     def check(self, envelope: Envelope, from_host: str) -> None:
         """Reject a message that does not come from the host of its sender.
@@ -40,7 +47,7 @@ class Directory:
         """
         if self.host_by_agent.get(envelope.sender) != from_host:
             raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
-        check_session(from_host, envelope.session, self._sessions.get(from_host))
+        check_session(from_host, envelope.session, self._session_of(from_host))
 
 
 def check_session(host: str, session: str, present: str | None) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,9 +31,9 @@ from broker.errors import (
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
+from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.hosts.port import Incoming, Port
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
@@ -257,7 +258,7 @@ class Host:
             case "roster", () if delivery.is_empty:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(delivery.read(Roster), is_stored=delivery.retain):
+                if not self._take_roster(_read_rosters.read(delivery), is_stored=delivery.retain):
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
                 granted = Round.of(delivery.read(Grant), self.host_id)
@@ -295,12 +296,11 @@ class Host:
         if mine.session != self.session:
             return False  # another process of this host may run its rounds, so this one must not yet
         if self._journal is not None and not self._in_roster.is_set():
-            self._journal.save_host_by_agent(self._directory.host_by_agent)
+            self._journal.save_host_by_agent(roster.host_by_agent_json)
         self._in_roster.set()
         return True
 
     async def _take_grant(self, bus: Bus, grant: Round) -> None:
-        last = self._outbox.last
         if self._running == grant.step:
             busy = Done(
                 session=self.session,
@@ -312,8 +312,9 @@ class Host:
                 busy=True,
             )
             await self._outbox.publish_answer(bus, busy)
-        elif last is not None and grant.step <= last.last_step:
-            if grant.step == last.step:
+        elif grant.step <= self._outbox.last_step:
+            last = self._outbox.last
+            if last is not None and grant.step == last.step:
                 await self._outbox.answer(bus)
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
@@ -415,7 +416,7 @@ class Host:
         )
         self._count_rejections()
         if self._journal is not None:
-            self._journal.append(record)
+            await self._journal.store(record)
         self._record_round(record)
         if self._port is not None and record.instructions:
             await self._port.carry_out(record.instructions, round_.time)
@@ -528,6 +529,36 @@ class Host:
         self._local = tuple(envelope for host, envelope in record.sent if host == self.host_id)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
+
+
+class _ReadRosters:
+    """Rosters that came over a broker, which the hosts of a process read once and share.
+
+    Each host has a connection, and some rosters to read when many hosts come at once; so several are kept. They are
+    compared, which is faster than to hash them.
+    """
+
+    def __init__(self, most: int = 8) -> None:
+        self._rosters: deque[tuple[bytes, Roster]] = deque(maxlen=most)
+
+    def read(self, delivery: Delivery) -> Roster:
+        """Return the roster in a delivery.
+
+        Raises:
+            MalformedError: It is something else.
+        """
+        if not delivery.size_bytes:
+            return delivery.read(Roster)
+        payload = delivery.payload
+        for known, roster in self._rosters:
+            if known == payload:
+                return roster
+        roster = delivery.read(Roster)
+        self._rosters.append((payload, roster))
+        return roster
+
+
+_read_rosters = _ReadRosters()
 
 
 def _sorted(envelopes: tuple[Envelope, ...]) -> tuple[Envelope, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,8 +85,15 @@ class HostJournal(JournalFile):
         Raises:
             JournalError: The file cannot be written.
         """
-        delivered = encode_journaled(record.delivered)
-        self._append_round(record.grant.step, record.grant.encoded(), delivered, record.digest)
+        self._append_round(*_stored(record))
+
+    async def store(self, record: RoundRecord) -> None:
+        """Store a round as `append` does; the event loop goes on meanwhile if the journal was opened with threads.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        await self._append_round_in_thread(*_stored(record))
 
     def rounds(self) -> Iterator[JournaledRound]:
         """Yield the rounds in the order in which they ran.
@@ -102,13 +108,15 @@ class HostJournal(JournalFile):
                 raise self._unreadable("a round") from None
             yield journaled
 
-    def save_host_by_agent(self, host_by_agent: Mapping[str, str]) -> None:
+    def save_host_by_agent(self, host_by_agent_json: str) -> None:
         """Store which host each agent lives on; a replay routes by it before it has seen a roster.
+
+        It is on disk before the first round is, without which nothing is replayed.
 
         Raises:
             JournalError: The file cannot be written.
         """
-        self._save_state(json.dumps(host_by_agent))
+        self._save_state(host_by_agent_json, waits_for_disk=False)
 
     def load_host_by_agent(self) -> dict[str, str]:
         """Return the stored host of each agent; empty if none was stored.
@@ -120,3 +128,7 @@ class HostJournal(JournalFile):
             return TypeAdapter(dict[str, str]).validate_json(self._load_state() or "{}")
         except ValidationError:
             raise self._unreadable("its state") from None
+
+
+def _stored(record: RoundRecord) -> tuple[int, bytes, bytes, str]:
+    return record.grant.step, record.grant.encoded(), encode_journaled(record.delivered), record.digest

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
-from broker.hosts.agent import RetainedPublication
+import structlog
+
+from broker.hosts.agent import RetainedPublication, Shortens
 from broker.hosts.journal import RoundRecord
-from broker.protocol import Done, Envelope, Envelopes, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
+
+log = structlog.get_logger(__name__)
+
+MOST_PUBLISHED_BYTES = 100_000
+"""Publications that become larger are shortened: each is sent again whenever it changes."""
 
 
 @dataclass(slots=True)
@@ -27,8 +33,10 @@ class Outbox:
     """The outgoing messages of one host."""
 
     def __init__(self, run: str, host_id: str, session: str) -> None:
-        self.last: Done | None = None
-        """The answer to the last grant whose rounds ran."""
+        self._last: tuple[RoundRecord, _Answer] | None = None
+        """The last round that ran."""
+        self._done: Done | None = None
+        """The answer that it leads to; None: nobody has asked for it."""
         self._run = run
         self._host_id = host_id
         self._session = session
@@ -40,7 +48,29 @@ class Outbox:
     @property
     def last_step(self) -> int:
         """The last step that ran; -1 before the first one."""
-        return -1 if self.last is None else self.last.last_step
+        return -1 if self._last is None else self._last[0].grant.step
+
+    @property
+    def last(self) -> Done | None:
+        """The answer to the last grant whose rounds ran."""
+        if self._done is None and self._last is not None:
+            record, answer = self._last
+            more = record.grant.step - answer.first_step
+            self._done = Done(
+                session=self._session,
+                step=answer.first_step,
+                time=record.grant.time,
+                round=record.grant.round - more,
+                sent={host: len(batch.envelopes) for host, batch in answer.to_others.items()},
+                next=record.next_s,
+                more=more,
+                local=len(answer.local),
+                pending=any(host == self._host_id for host, _ in record.sent),
+                failure=record.failure,
+                asking=record.is_asking,
+                resume=record.next_step,
+            )
+        return self._done
 
     def add_round(self, record: RoundRecord) -> None:
         """Store everything that left a round."""
@@ -58,22 +88,7 @@ class Outbox:
             answer = self._answers[-1]
             answer.last_step, answer.to_others = grant.step, to_others
             answer.local += local
-        first = self._answers[-1].first_step
-        more = grant.step - first
-        self.last = Done(
-            session=self._session,
-            step=first,
-            time=grant.time,
-            round=grant.round - more,
-            sent=Counter({host: len(batch.envelopes) for host, batch in to_others.items()}),
-            next=record.next_s,
-            more=more,
-            local=len(self._answers[-1].local),
-            pending=bool(local),
-            failure=record.failure,
-            asking=record.is_asking,
-            resume=record.next_step,
-        )
+        self._last, self._done = (record, self._answers[-1]), None
         for fact in record.publications:
             topic = self._publication_topic(fact)
             self._publications[topic] = _Fact(fact)
@@ -111,8 +126,8 @@ class Outbox:
 
     async def answer(self, bus: Bus) -> None:
         """Publish the answer to the last grant whose rounds ran, if there is one."""
-        if self.last is not None:
-            await self.publish_answer(bus, self.last)
+        if (last := self.last) is not None:
+            await self.publish_answer(bus, last)
 
     async def publish_answer(self, bus: Bus, done: Done) -> None:
         """Publish an answer."""
@@ -142,9 +157,17 @@ class _Fact:
         self._fact = fact
 
     def encoded(self) -> bytes:
-        """Return it as JSON."""
-        return self._fact.content.model_dump_json().encode()
+        """Return it as JSON, shortened if that is too large."""
+        content = self._fact.content
+        payload = content.model_dump_json().encode()
+        if len(payload) > MOST_PUBLISHED_BYTES and isinstance(content, Shortens):
+            payload = content.shortened(MOST_PUBLISHED_BYTES).model_dump_json().encode()
+        return payload
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published."""
-        return (self.encoded(),)
+        """Return what is published: nothing that a broker would refuse, and cut the connection for."""
+        payload = self.encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            log.error("too large to be published", name=self._fact.name, size_bytes=len(payload))
+            return ()
+        return (payload,)

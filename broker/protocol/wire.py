@@ -5,6 +5,9 @@ The body of an agent's message is opaque to this package.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
@@ -249,6 +252,21 @@ class Roster(Wire):
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
 
+    @cached_property
+    def host_by_agent(self) -> Mapping[str, str]:
+        """By agent id, the host that it lives on."""
+        return {agent: host for host, member in self.hosts.items() for agent in member.agents}
+
+    @cached_property
+    def host_by_agent_json(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.host_by_agent)
+
+    @cached_property
+    def sessions(self) -> Mapping[str, str]:
+        """By host id, the process that takes part; hosts without one are left out."""
+        return {host: member.session for host, member in self.hosts.items() if member.session}
+
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
         unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
@@ -291,8 +309,9 @@ class TimeReport(Wire):
     state: RunPhase
     """`waiting`: for hosts, before the run begins; `gone`: the clock disappeared, and this is its last will."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
-    """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
-    included."""
+    """Hosts that the clock is waiting for."""
+    busy: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
+    """Those of them that answer that they still work."""
     waiting_more: Count = 0
     """How many further hosts there are beyond those named."""
     waiting_wall_s: float = 0.0
@@ -311,7 +330,7 @@ class TimeReport(Wire):
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
-_LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+_LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
 """Keys added after the first release of version 2."""
 
 

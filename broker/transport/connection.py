@@ -3,7 +3,7 @@
 The only module that knows aiomqtt. It overrides private parts of aiomqtt 2.5, to which the project is pinned, because
 the public API costs two tasks per message: `publish` waits for the socket through `wait_for`, and iterating over
 `messages` creates a task for each. Here all messages of an event-loop iteration are written together at its end, and
-incoming ones go straight to the receiver.
+incoming ones go straight to the receiver. Messages of QoS 0, for which paho has nothing to remember, pass it by.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -31,8 +32,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
-from broker.transport.disconnects import Disconnect, SentPacket
+from broker.transport.disconnect_reasons import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
+from broker.transport.packets import Published, decode_publish, encode_publish
 
 _READ_AHEAD_BYTES = 64 * 1024
 _HEAD_BYTES = 16
@@ -55,6 +57,8 @@ class SocketBuffers:
         self._read_ahead = b""
         self._taken = 0
         """How much of `_read_ahead` the client has consumed."""
+        self._found: OSError | None = None
+        """Why the last attempt to read failed, for the client, which has not asked yet."""
         self._unsent = bytearray()
 
     @property
@@ -82,24 +86,51 @@ class SocketBuffers:
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
 
+    def add(self, packet: bytes) -> None:
+        """Have a packet written behind what the client has handed over so far."""
+        self._unsent += packet
+
+    def take_publish(self) -> Published | None:
+        """Read a message of QoS 0; None if there is none, or if what comes next is for the client to read."""
+        if self._client._in_packet["command"]:  # noqa: SLF001 - see `__init__`: it has read a part of a packet
+            return None
+        if self._taken >= len(self._read_ahead):
+            try:
+                self._read_on()
+            except OSError as error:
+                self._found = error
+                return None
+            if not self._read_ahead:
+                return None
+        published = decode_publish(self._read_ahead, self._taken)
+        if published is not None:
+            self._taken = published.end
+        return published
+
     def read_close_reason(self) -> None:
         """Read once more after a failed write: a broker that refuses our certificate sends an alert, then closes."""
         with suppress(OSError):
             self._take(1)
 
     def _take(self, bufsize: int) -> bytes:
+        if self._found is not None:
+            found, self._found = self._found, None
+            raise found
         if self._taken >= len(self._read_ahead):
-            try:
-                self._read_ahead, self._taken = self._receive(_READ_AHEAD_BYTES), 0
-            except BlockingIOError:
-                raise
-            except OSError as error:
-                self.error = error
-                raise
-            self.first_bytes = self.first_bytes or self._read_ahead[:_HEAD_BYTES]
+            self._read_on()
         piece = self._read_ahead[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece
+
+    def _read_on(self) -> None:
+        try:
+            self._read_ahead, self._taken = self._receive(_READ_AHEAD_BYTES), 0
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self.error = error
+            raise
+        self.first_bytes = self.first_bytes or self._read_ahead[:_HEAD_BYTES]
 
     def _put(self, buf: bytes | bytearray) -> int:
         self._unsent += buf
@@ -337,6 +368,10 @@ class Connection(aiomqtt.Client):
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
         self._buffers = SocketBuffers(self._client)
+        self._will_write = False
+        """Whether `_write` is called at the end of this event-loop iteration."""
+        self._waits_to_write = False
+        """Whether it is called when the socket is writable again."""
         # The callback would be called for QoS 0 messages too, where it costs more than publishing.
         self._client.on_publish = None
         self._confirm = self._client._do_on_publish  # noqa: SLF001
@@ -427,10 +462,17 @@ class Connection(aiomqtt.Client):
         Raises:
             ConnectionBrokenError: The connection has ended.
         """
-        info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
-        if info.rc != paho.MQTT_ERR_SUCCESS:
-            self.drop(paho.error_string(info.rc))
-            raise ConnectionBrokenError
+        mid = 0
+        if ticket is None and self._client.socket() is not None and not self._client.want_write():
+            self._buffers.add(encode_publish(topic, payload, retain=retain))
+            self._write_soon()
+        else:
+            # paho remembers what waits for its confirmation, and puts it in order with what waits already.
+            info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
+            if info.rc != paho.MQTT_ERR_SUCCESS:
+                self.drop(paho.error_string(info.rc))
+                raise ConnectionBrokenError
+            mid = info.mid
         self._sent += 1
         size = len(topic.encode()) + len(payload) + (_HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES)
         sent = self._last_sent = SentPacket(topic, size, self._loop.time())
@@ -438,7 +480,7 @@ class Connection(aiomqtt.Client):
             self._largest_sent = sent
         self._unwritten_bytes += _PACKET_BYTES + len(payload)
         if ticket is not None:
-            self._tickets[info.mid] = (ticket, self._sent)
+            self._tickets[mid] = (ticket, self._sent)
 
     @property
     def has_room(self) -> bool:
@@ -547,15 +589,34 @@ class Connection(aiomqtt.Client):
 
     def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
         if threading.get_ident() == self._thread_id:
-            self._loop.call_soon(self._write)
+            self._write_soon()
         else:
             self._loop.call_soon_threadsafe(self._write)
+
+    def _on_socket_unregister_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        pass  # `_write` knows whether the socket is waited for
+
+    def _on_socket_close(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        if self._waits_to_write and sock.fileno() >= 0:
+            self._waits_to_write = False
+            self._loop.remove_writer(sock.fileno())
+        super()._on_socket_close(client, userdata, sock)
+
+    def _write_soon(self) -> None:
+        if not self._will_write:
+            self._will_write = True
+            self._loop.call_soon(self._write)
 
     def _read(self) -> None:
         """Process received packets, up to `_PACKETS_A_TURN`."""
         try:
+            # For the pings of a client that hears nothing.
+            self._client._last_bytes_received = time.monotonic()  # noqa: SLF001
             for _ in range(_PACKETS_A_TURN):
-                self._client.loop_read()
+                if (published := self._buffers.take_publish()) is not None:
+                    self._receive(Delivery(published.topic, published.payload, published.retain))
+                else:
+                    self._client.loop_read()
                 if self._client.socket() is None or not self._buffers.readable:
                     return
             self._loop.call_soon(self._read_on)
@@ -568,17 +629,22 @@ class Connection(aiomqtt.Client):
 
     def _write(self) -> None:
         """Write what is queued; the rest waits until the socket is writable."""
+        self._will_write = False
         try:
-            self._client.loop_write()
+            if self._client.want_write():
+                self._client.loop_write()
             self._buffers.flush()
+            self._client._last_msg_out = time.monotonic()  # noqa: SLF001 - for the pings of a client that is silent
             self._unwritten_bytes = self._buffers.unsent_bytes
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():
                 self._buffers.read_close_reason()
             self.drop(f"{type(error).__name__}: {error}")
         sock = self._client.socket()
-        if sock is not None:
-            if self._buffers.unsent_bytes or self._client.want_write():
+        waits = sock is not None and (self._buffers.unsent_bytes > 0 or self._client.want_write())
+        if sock is not None and waits is not self._waits_to_write:
+            self._waits_to_write = waits
+            if waits:
                 self._loop.add_writer(sock.fileno(), self._write)
             else:
                 self._loop.remove_writer(sock.fileno())

@@ -20,7 +20,7 @@ from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableErr
 from broker.protocol import Backoff
 from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.connection import Connection, ConnectionBrokenError
-from broker.transport.disconnects import DisconnectHistory, describe
+from broker.transport.disconnect_reasons import DisconnectHistory, describe
 from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
@@ -28,6 +28,10 @@ from broker.transport.receive_queue import ReceiveQueue
 KEEPALIVE_WALL_S = 10
 """MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
 one and a half."""
+LONGEST_KEEPALIVE_WALL_S = 60
+"""The same, of a process with many connections."""
+CONNECTIONS_A_SECOND = 10
+"""How many connections lengthen it by a second."""
 LOST_AFTER_WALL_S = 60.0
 
 _ANSWER_WALL_S = 10.0
@@ -333,6 +337,7 @@ class MqttBroker:
         lost_after_wall_s: float = LOST_AFTER_WALL_S,
         is_patient: bool = True,
         access: Callable[[], Access] | None = None,
+        connections: int = 1,
     ) -> None:
         """Configure access to a broker, without connecting.
 
@@ -343,6 +348,8 @@ class MqttBroker:
             lost_after_wall_s: How long to try to connect, initially and after the connection broke.
             is_patient: Whether the first connection is retried too; False if the caller does that.
             access: Reads login and certificates again before each reconnection; None: they never change.
+            connections: How many this process will have. With hundreds, and on a busy machine, seconds pass until it
+                has dealt with all of them once; so the keep-alive interval is longer then.
 
         Raises:
             BrokerUrlError: The URL is malformed.
@@ -350,7 +357,9 @@ class MqttBroker:
         """
         self.url = parse_url(url) if isinstance(url, str) else url
         self.lost_after_wall_s = lost_after_wall_s
-        self.keepalive_wall_s = keepalive_wall_s
+        self.keepalive_wall_s = max(
+            keepalive_wall_s, min(LONGEST_KEEPALIVE_WALL_S, connections // CONNECTIONS_A_SECOND)
+        )
         self.is_patient = is_patient
         self._buses: set[MqttBus] = set()
         self.tls_context: ssl.SSLContext | None = client_context(tls or Tls()) if self.url.tls else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from agents import DeviceCommand, DeviceEvent
 from broker import SsmicError
@@ -52,9 +52,33 @@ class Language(Protocol):
         """
         ...
 
+    def message_id(self, payload: bytes) -> str:
+        """Return the id of a message; empty: it has none."""
+        ...
+
+    def answer(self, message_id: str, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the `error` about a message has besides the keys of our own form.
+
+        Args:
+            message_id: The message's.
+            error: The content in our own form.
+        """
+        ...
+
     def commands(self, command: DeviceCommand) -> Sequence[bytes]:
         """Return the messages to the device on `set`; empty: it receives the command in our own form."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What the announcement of a device says that is not in the scenario."""
+
+    house: str
+    """Its house; empty: it does not say."""
+    type: Literal["consumer", "producer"]
+    adapter: str
+    """What it speaks."""
 
 
 class Adapter(Protocol):

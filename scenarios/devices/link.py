@@ -21,9 +21,9 @@ from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery
-from scenarios.devices.adapter import Adapter, Language, Message, MessageError
-from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of
-from scenarios.gateways import SSMIC, Gateway
+from scenarios.devices.adapter import Adapter, Guest, Language, Message, MessageError, MissingLibraryError
+from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
+from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
 
 log = structlog.get_logger(__name__)
@@ -110,7 +110,11 @@ class DevicePort:
         while self._messages:
             message = self._messages.popleft()
             said = self.link.translate(message, now_s)
-            taken += [Incoming(message.gateway.agent, DeviceSaid(device=message.device, said=each)) for each in said]
+            id_ = self.link.message_id(message)
+            taken += [
+                Incoming(message.gateway.agent, DeviceSaid(device=message.device, said=each, message_id=id_))
+                for each in said
+            ]
         for (device, topic), (agent, dropped) in self._dropped.items():
             flood = Rejected(
                 topic=topic[:MAX_TOPIC_SHOWN],
@@ -282,28 +286,32 @@ class DeviceLink:
         problem, expected = "the device has not announced itself", "its announcement first"
         if part == "announce" and payload:
             try:
-                said = announcement(payload)
+                said = _guest_of(device, payload)
             except MessageError as error:
                 problem, expected = error.problem, error.expected
             else:
-                free = self._free.get((said.house or "", said.type), [])
+                free = self._free.get((said.house, said.type), [])
                 if free:
                     gateway = self._devices[device] = free.pop(0)
                     log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
                     return gateway
-                if said.house in self._houses:
+                if said.house not in self._houses and not self._is_only_one:
+                    return None  # its house's own process welcomes it
+                if not said.house:
+                    key = "house" if said.adapter == SSMIC else "metadata.house"
+                    problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
+                elif said.house in self._houses:
                     problem, expected = f"house {said.house!r} has no room for another {said.type}", "one that has left"
                 else:
-                    problem, expected = (
-                        f"house {said.house!r} takes no guests",
-                        "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places})),
-                    )
-                    if not self._is_only_one:
-                        return None  # its house's own process welcomes it
+                    problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
         elif part in {"announce", "availability"} or not self._is_only_one:
             return None  # it has left, or is a leftover of one that has, or belongs to another process
         self._refuse_stranger(device, part, problem, expected, payload)
         return None
+
+    def _open_houses(self) -> str:
+        """Return which houses have room for a guest."""
+        return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
 
     def _refuse_stranger(self, device: str, part: str, problem: str, expected: str, payload: bytes) -> None:
         if device in self._strangers or len(self._strangers) >= MAX_STRANGERS:
@@ -330,13 +338,40 @@ class DeviceLink:
         topic = message.topic[:MAX_TOPIC_SHOWN]
         return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
+    def message_id(self, message: _Waiting) -> str:
+        """Return the id of a message in the device's own language; empty: it has none."""
+        try:
+            language = self._language_of(message) if message.is_ours else None
+        except MessageError:
+            return ""  # which `translate` says
+        return "" if language is None else language.message_id(message.payload)
+
+    def _language_of(self, message: _Waiting) -> Language | None:
+        """Return the language of a message on one of our topics; None: it is in our own form."""
+        gateway = message.gateway
+        if not gateway.id and is_s2(message.payload):
+            return self._language_of_guest(gateway, message.device)
+        language = self._languages.get(gateway.agent)
+        return language if language is not None and language.speaks(message.payload) else None
+
+    def _language_of_guest(self, gateway: Gateway, device: str) -> Language:
+        """Return the language of a guest that speaks another one than ours.
+
+        Raises:
+            MessageError: Its library is not installed here.
+        """
+        try:
+            return _language_of(gateway.model_copy(update={"id": device, "adapter": S2}))
+        except MissingLibraryError as error:
+            raise MessageError(str(error), "a message in our own form") from None
+
     def _ours(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
         if message.topic not in PARTS:
             raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
             raise MessageError("a retained message, which is a leftover", "a message that is not retained")
-        language = self._languages.get(message.gateway.agent)
-        if language is not None and language.speaks(message.payload):
+        language = self._language_of(message)
+        if language is not None:
             return language.events_of(message.topic, message.payload, now_s)
         event = event_of(message.topic, message.payload, now_s, self._zone)
         gateway = message.gateway
@@ -373,9 +408,27 @@ class DeviceLink:
         for instruction in instructions:
             match instruction.content:
                 case DeviceNotice() as notice:
-                    self._publish(notice)
+                    self._publish(self._answered(instruction.agent, notice))
                 case DeviceCommand() as command:
                     self._command(instruction.agent, command)
+
+    def _answered(self, agent: str, notice: DeviceNotice) -> DeviceNotice:
+        """Return a notice about a message in the device's own language with what that language answers by."""
+        language = self._told_in(agent, notice.device) if notice.message_id else None
+        if language is None:
+            return notice
+        answer = language.answer(notice.message_id, notice.content)
+        return notice.model_copy(update={"content": {**notice.content, **answer}})
+
+    def _told_in(self, agent: str, device: str) -> Language | None:
+        """Return the language in which a device is told what it has said in its own, or has asked for."""
+        gateway = self._devices.get(device)
+        if gateway is None or gateway.id:
+            return self._languages.get(agent)
+        try:
+            return self._language_of_guest(gateway, device)
+        except MessageError:
+            return None
 
     def _command(self, agent: str, command: DeviceCommand) -> None:
         adapter = self._adapters.get(agent)
@@ -384,7 +437,7 @@ class DeviceLink:
             self._send(adapter.command(command))
         if adapter is None and command.command == "start":
             content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
-            language = self._languages.get(agent)
+            language = self._told_in(agent, command.device) if command.reference else None
             topic = topics.device(self._run, command.device, "set")
             for payload in (language.commands(command) if language is not None else ()) or (_json(content),):
                 self._queue(_COMMAND, topic, payload)
@@ -426,6 +479,24 @@ def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
     from scenarios.devices.adapters import LANGUAGES, language_for  # noqa: PLC0415 - as above
 
     return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
+
+
+def _language_of(gateway: Gateway) -> Language:
+    """Return the language of one device.
+
+    Raises:
+        MissingLibraryError: Its library is not installed.
+    """
+    from scenarios.devices.adapters import language_for  # noqa: PLC0415 - as above
+
+    return language_for(gateway)
+
+
+def _guest_of(device: str, payload: bytes) -> Guest:
+    """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
+    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - as above
+
+    return guest_of(device, payload)
 
 
 def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:

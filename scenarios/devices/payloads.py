@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +22,7 @@ from agents import (
 from broker import MAX_CHARACTERS, character_problem
 from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
-from scenarios.devices.moments import EXPECTED, moment_of
+from scenarios.devices.device_times import EXPECTED, moment_of
 from scenarios.scenario import Zone
 
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
@@ -133,6 +134,17 @@ class ForecastPayload(Payload):
     step_s: StepS | None = None
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
     points: Annotated[list[tuple[Moment, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+
+
+def is_s2(payload: bytes) -> bool:
+    """Return whether a payload is a message of S2, wrapped or not; others are in our own form."""
+    if len(payload) > MAX_BYTES:
+        return False
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and bool({"message", "message_type"} & said.keys())
 
 
 def announcement(payload: bytes) -> AnnouncePayload:

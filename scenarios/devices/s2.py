@@ -12,15 +12,16 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from s2python.common import (
     InstructionStatusUpdate,
     PowerForecast,
     PowerForecastValue,
     PowerMeasurement,
     PowerValue,
+    ReceptionStatus,
     ResourceManagerDetails,
     RevokeObject,
 )
@@ -30,6 +31,7 @@ from s2python.generated.gen_s2 import (
     ControlType,
     InstructionStatus,
     PPBCPowerSequenceStatus,
+    ReceptionStatusValues,
     RevokableObjects,
     RoleType,
 )
@@ -56,7 +58,7 @@ from agents import (
     Reported,
 )
 from broker.protocol import first_problem
-from scenarios.devices.adapter import MessageError
+from scenarios.devices.adapter import Guest, MessageError
 from scenarios.devices.payloads import (
     MAX_BYTES,
     MAX_DURATION_S,
@@ -65,6 +67,7 @@ from scenarios.devices.payloads import (
     Payload,
     check_ahead,
     check_clock,
+    is_s2,
     plausible,
 )
 from scenarios.gateways import Gateway
@@ -78,6 +81,7 @@ _TAKEN: Mapping[str, tuple[type[BaseModel], ...]] = {
     "forecast": (PowerForecast,),
 }
 """Messages that are taken, by the last level of the topic."""
+_AS_IN_S2 = "as in S2 1.0"
 _SYMMETRIC = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
 _PHASES = frozenset(
     {
@@ -86,7 +90,10 @@ _PHASES = frozenset(
         CommodityQuantity.ELECTRIC_POWER_L3,
     }
 )
-_ROLES = {"consumer": RoleType.ENERGY_CONSUMER, "producer": RoleType.ENERGY_PRODUCER}
+_ROLES: Mapping[Literal["consumer", "producer"], RoleType] = {
+    "consumer": RoleType.ENERGY_CONSUMER,
+    "producer": RoleType.ENERGY_PRODUCER,
+}
 _IDS = uuid.UUID("1f6d7c1e-8a52-5d0b-9f0a-4f2d1f3f6a52")
 """Namespace of the ids in our own messages, which are the same whenever a run is repeated."""
 
@@ -96,6 +103,8 @@ class Metadata(Payload):
 
     dt: AwareDatetime | None = None
     """When it was sent, virtual time."""
+    house: str | None = Field(None, max_length=200)
+    """With the announcement of a device that is not in the scenario: the house that it belongs to."""
 
 
 class Envelope(Payload):
@@ -111,23 +120,38 @@ class S2:
     def __init__(self, gateway: Gateway) -> None:
         """Create the language of a device."""
         self._type = gateway.type
+        self._house = gateway.house
         self._device = gateway.id
 
     def speaks(self, payload: bytes) -> bool:
         """See `Language.speaks`: a person may still request a job of the device in our own form."""
-        if len(payload) > MAX_BYTES:
-            return False
+        return is_s2(payload)
+
+    def message_id(self, payload: bytes) -> str:
+        """See `Language.message_id`."""
         try:
-            said = json.loads(payload)
-        except (ValueError, RecursionError):
-            return False
-        return isinstance(said, dict) and bool({"message", "message_type"} & said.keys())
+            return str(uuid.UUID(_envelope(payload).message["message_id"]))
+        except (MessageError, KeyError, ValueError, AttributeError, TypeError):
+            return ""
+
+    def answer(self, message_id: str, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See `Language.answer`: a ReceptionStatus, wrapped as every message."""
+        is_malformed = str(error["expected"]).endswith(_AS_IN_S2)
+        status = ReceptionStatus(
+            subject_message_id=uuid.UUID(message_id),
+            status=ReceptionStatusValues.INVALID_MESSAGE if is_malformed else ReceptionStatusValues.INVALID_CONTENT,
+            diagnostic_label=f"{error['problem']}; expected: {error['expected']}",
+        )
+        return {"message": json.loads(status.to_json()), "metadata": {"dt": _iso(int(error["time"]))}}
 
     def events_of(self, part: str, payload: bytes, now_s: int) -> Sequence[DeviceEvent]:
         """See `Language.events_of`."""
         envelope = _envelope(payload)
         if envelope.metadata.dt is not None:
             check_clock("dt", envelope.metadata.dt.timestamp(), now_s)
+        if envelope.metadata.house not in {None, self._house}:
+            expected = f"{self._house!r}, to which the device belongs"
+            raise MessageError(f"metadata.house {envelope.metadata.house!r}", expected)
         events: Sequence[DeviceEvent] = [Reported()]
         match _message(part, envelope.message):
             case ResourceManagerDetails() as details:
@@ -182,13 +206,35 @@ class S2:
                 execution_time=_at(command.time_s + after_ms / 1000),
                 abnormal_condition=False,
             )
-            metadata = f'{{"dt":"{_at(command.time_s).strftime("%Y-%m-%dT%H:%M:%SZ")}"}}'
+            metadata = f'{{"dt":"{_iso(command.time_s)}"}}'
             payloads.append(f'{{"message":{instruction.to_json()},"metadata":{metadata}}}'.encode())
         return payloads
 
 
+def guest(payload: bytes) -> Guest:
+    """Return what the announcement of a resource manager says that is not in the scenario.
+
+    Raises:
+        MessageError: It is not as it should be, or of both a consumer and a producer.
+    """
+    envelope = _envelope(payload)
+    details = _message("announce", envelope.message)
+    assert isinstance(details, ResourceManagerDetails)  # noqa: S101 - nothing else is an announcement
+    roles = {role.role for role in details.roles if role.commodity == Commodity.ELECTRICITY}
+    kinds = [kind for kind, role in _ROLES.items() if role in roles]
+    if len(kinds) != 1:
+        raise MessageError(
+            f"roles {_names(roles)}", f"one of {_names(_ROLES.values())}, of {Commodity.ELECTRICITY.value}"
+        )
+    return Guest(envelope.metadata.house or "", kinds[0], "s2")
+
+
 def _at(time_s: float) -> datetime:
     return datetime.fromtimestamp(time_s, UTC)
+
+
+def _iso(time_s: int) -> str:
+    return _at(time_s).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _names(values: Iterable[Any]) -> str:
@@ -220,9 +266,9 @@ def _message(part: str, content: dict[str, Any]) -> BaseModel:
     try:
         return kind.model_validate(_without_progress(content) if kind is PPBCPowerProfileStatus else content)
     except ValidationError as error:
-        raise MessageError(first_problem(error), f"{said} as in S2 1.0") from None
+        raise MessageError(first_problem(error), f"{said} {_AS_IN_S2}") from None
     except S2ValidationError as error:
-        raise MessageError(str(error.msg), f"{said} as in S2 1.0") from None
+        raise MessageError(str(error.msg), f"{said} {_AS_IN_S2}") from None
 
 
 def _without_progress(content: dict[str, Any]) -> dict[str, Any]:

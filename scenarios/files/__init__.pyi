@@ -20,15 +20,15 @@ from .dump import (
 from .entries import (
     ProductionEntry as ProductionEntry,
 )
-from .faults import (
-    load_faults as load_faults,
-)
 from .keys import (
     UnknownKeyError as UnknownKeyError,
     keys_inside as keys_inside,
     paths_of as paths_of,
     plain_value as plain_value,
     put as put,
+)
+from .lab_faults import (
+    load_faults as load_faults,
 )
 from .model import (
     VERSION as VERSION,

@@ -15,7 +15,7 @@ from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
-from scenarios.files.faults import build_faults
+from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
@@ -141,8 +141,7 @@ class _ScenarioBuilder:
         for i in range(len(file.houses)):
             self._house(i)
         if file.supply == "shared":
-            problems = sharing_problems(file.promise, file.strategy, has_real_devices=bool(self.gateways))
-            for key, problem in problems.items():
+            for key, problem in sharing_problems(file.promise, file.strategy).items():
                 self.collector.at((key,), problem)
         jobs = self._jobs()
         start_s = self.series.start_s

@@ -15,7 +15,7 @@ from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
-from scenarios.files.faults import fault_entry
+from scenarios.files.lab_faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.prices import community_entry, tariff_entry
 from scenarios.files.problems import locate_in

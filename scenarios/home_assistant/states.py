@@ -11,7 +11,7 @@ import numpy as np
 
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
-from scenarios.realised import Realised
+from scenarios.realised_scenario import Realised
 from scenarios.scenario import ProducerSeries, Scenario
 
 

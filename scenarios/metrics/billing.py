@@ -148,9 +148,10 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: 
     index = {house: i for i, house in enumerate(settlement.houses)}
     roof_wh = np.zeros_like(consumed_wh)
     left_wh = np.zeros_like(consumed_wh)
+    export_wh = settlement.export_wh
     for i, producer in enumerate(settlement.producers):
         roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i, minutes]
-        left_wh[index[producer_house[producer]]] += settlement.export_wh[i, minutes]
+        left_wh[index[producer_house[producer]]] += export_wh[i, minutes]
     lacking_wh = consumed_wh - settlement.house_delivered_wh[:, minutes]
     own_use_wh = np.minimum(left_wh, lacking_wh)
     bought_wh, sold_wh, traded_eur = _among_neighbours(part, producer_house, index, tariff.neighbour_eur_per_kwh, zone)

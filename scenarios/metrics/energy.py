@@ -164,14 +164,14 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             if energy_wh[0] > 0:
                 by_house[house].add_base_load(*energy_wh)
                 by_device.setdefault((house, BASE_LOAD), _Sum()).add_base_load(*energy_wh)
-    given_wh = settlement.base_load_supplied_wh
+    given_wh, export_wh = settlement.base_load_supplied_wh, settlement.export_wh
     by_producer = {
         producer: ProducerEnergy(
             house=producer_house[producer],
             produced_wh=float(settlement.produced_wh[i].sum()),
             contracted_wh=float(settlement.drawn_wh[i].sum()),
             delivered_wh=float(settlement.delivered_wh[i].sum()),
-            export_wh=float(settlement.export_wh[i].sum()),
+            export_wh=float(export_wh[i].sum()),
             jobs=jobs_of[producer],
             base_load_wh=float(given_wh[i].sum()),
             base_load_sold_wh=0.0 if base is None else float(base.sold_wh[i].sum()),

@@ -103,20 +103,25 @@ def status_of_run(
 
 def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     waited_wall_s = report.waiting_wall_s + silent_wall_s
-    if report.state == "gone":
-        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, the clock is gone", ("clock",))
-    if report.every_wall_s and silent_wall_s >= SILENT_AFTER * report.every_wall_s:
-        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
+    is_silent = bool(report.every_wall_s) and silent_wall_s >= SILENT_AFTER * report.every_wall_s
+    if report.state == "gone" or is_silent:
+        why = "the clock is gone" if report.state == "gone" else "no sign of the clock"
+        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, {why}", ("clock",))
     if report.state == "waiting":
         whom = names(report.waiting_for, report.waiting_more) or "hosts"
         since = f" for {_span(waited_wall_s)}" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
         return RunStatus("waiting", f"waiting{since} for {whom}", report.waiting_for)
+    silent = tuple(host for host in report.waiting_for if host not in report.busy)
+    is_stalled = bool(silent) and waited_wall_s >= STALLED_AFTER_WALL_S
+    whom = names(silent, report.waiting_more)
     if report.state == "paused":
-        return RunStatus("paused", f"paused{_by(report.paused_by, me)}")
-    if report.waiting_for and waited_wall_s >= STALLED_AFTER_WALL_S:
-        whom = names(report.waiting_for, report.waiting_more)
-        return RunStatus("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
-    return RunStatus("running", "running")
+        waiting = f", waiting for {whom}" if is_stalled else ""
+        return RunStatus("paused", f"paused{_by(report.paused_by, me)}{waiting}", silent if is_stalled else ())
+    if is_stalled:
+        return RunStatus("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", silent)
+    verb = "is" if len(report.busy) == 1 else "are"
+    is_busy = bool(report.busy) and waited_wall_s >= STALLED_AFTER_WALL_S
+    return RunStatus("running", f"running, {names(report.busy)} {verb} still busy" if is_busy else "running")
 
 
 def status_of_reported(reported: Reported, me: str = "") -> RunStatus:

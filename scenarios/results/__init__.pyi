@@ -39,7 +39,7 @@ from .kept_messages import (
     KeptMessages as KeptMessages,
     is_kept as is_kept,
 )
-from .paper import (
+from .paper_figures import (
     check_paper as check_paper,
     write_day_figure as write_day_figure,
     write_gantt_figure as write_gantt_figure,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from scenarios.realised import KINDS
+from scenarios.realised_scenario import KINDS
 
 KeptMessages = Literal["all", "contracts", "none"]
 ABOUT_KEPT: Final = {

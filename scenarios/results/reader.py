@@ -27,7 +27,7 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
-from scenarios.realised import Realised, realise
+from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import (
@@ -122,7 +122,8 @@ class ResultsReader:
             happened = as_happened(self.scenario, happenings)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
-            return realise(happened, read_realised(self._connection, run))
+            said = read_realised(self._connection, run)
+            return realise(happened, said, is_shared=self.info.supply == "shared")
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
-from scenarios.realised import KINDS, Said
+from scenarios.realised_scenario import KINDS, Said
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of

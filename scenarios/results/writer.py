@@ -20,7 +20,7 @@ from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
-from scenarios.realised import KINDS, Said, realise
+from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -119,6 +119,12 @@ class RunWriter:
                     " VALUES (?, ?, ?, 'running', ?, ?, ?)",
                     (run, run_id, seed, start_s, start_s, now_utc()),
                 )
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether several producers supply a job together, as the file says."""
+        settings = self._connection.execute("SELECT settings_json FROM simulation").fetchone()[0]
+        return str(json.loads(settings).get("supply", "whole")) == "shared"
 
     @property
     def messages(self) -> int:
@@ -308,7 +314,8 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        happened = as_happened(self._scenario, self._happenings)
+        realised = realise(happened, self.realised, is_shared=self._is_shared)
         scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])

@@ -28,6 +28,8 @@ from agents import (
     PricesAt,
     Producer,
     SharedConsumer,
+    SharedGatewayConsumer,
+    SharedGatewayProducer,
     SharedManager,
     SharedProducer,
     Waiting,
@@ -40,7 +42,7 @@ from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
+from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
@@ -141,6 +143,10 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
+        if scenario.strategy and script is None and not scenario.gateways:
+            for consumer in self.consumers.values():
+                # A plug-in may look around for ever; the run ends all the same.
+                consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
 
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
         for member in members:
@@ -186,9 +192,8 @@ class _Making:
         scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
         is_there = device.agent not in self._absent
         if gateway is not None:
-            return GatewayProducer(
-                device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
-            )
+            real = SharedGatewayProducer if self._settings.supply.is_shared else GatewayProducer
+            return real(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use)
         kind = SharedProducer if self._settings.supply.is_shared else Producer
         return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
 
@@ -196,20 +201,33 @@ class _Making:
         """Make the agent of a consumer."""
         jobs, patient, is_there = self._jobs[device.agent], self._settings.patient, device.agent not in self._absent
         gateway = self._gateways.get(device.agent)
+        if self._settings.supply.is_shared:
+            return self._shared_consumer(device, jobs, gateway, is_there=is_there)
         if gateway is not None:
             return GatewayConsumer(device.agent, jobs, patient=patient, gateway=gateway, is_there=is_there)
-        if self._settings.supply.is_shared:
-            own = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
-            return SharedConsumer(
-                device.agent,
-                jobs,
-                patient=patient,
-                supply=self._settings.supply,
-                own=frozenset(d.id for d in own if d.type == "producer"),
-                prices=self._prices,
-                is_there=is_there,
-            )
         return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+
+    def _shared_consumer(
+        self, device: Device, jobs: Sequence[Job], gateway: GatewaySettings | None, *, is_there: bool
+    ) -> SharedConsumer:
+        """Make the agent of a consumer whose jobs are supplied by shares."""
+        devices = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
+        own = frozenset(d.id for d in devices if d.type == "producer")
+        supply, patient, prices = self._settings.supply, self._settings.patient, self._prices
+        if gateway is None:
+            return SharedConsumer(
+                device.agent, jobs, patient=patient, supply=supply, own=own, prices=prices, is_there=is_there
+            )
+        return SharedGatewayConsumer(
+            device.agent,
+            jobs,
+            patient=patient,
+            gateway=gateway,
+            supply=supply,
+            own=own,
+            prices=prices,
+            is_there=is_there,
+        )
 
 
 def _places(scenario: Scenario) -> Places:

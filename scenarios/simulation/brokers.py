@@ -29,11 +29,15 @@ class OpenBroker:
     restart: Callable[[], None] | None = None
     """Restarts it, in the process that started it; None: it was not started for this simulation."""
 
-    def for_run(self) -> Broker:
-        """Return what the hosts of one run connect to."""
+    def for_run(self, connections: int = 1) -> Broker:
+        """Return what the hosts of one run connect to.
+
+        Args:
+            connections: How many this process will have.
+        """
         if self.url is None:
             return MemoryBroker()
-        return MqttBroker(self.url, tls=self.tls, lost_after_wall_s=self.lost_after_wall_s)
+        return MqttBroker(self.url, tls=self.tls, lost_after_wall_s=self.lost_after_wall_s, connections=connections)
 
 
 @asynccontextmanager

@@ -184,7 +184,7 @@ async def _run(pipe: Connection, scenario: Scenario, settings: RunSettings, brok
     loop.add_reader(pipe.fileno(), task.cancel)  # the parent sends nothing: a readable pipe means that it has ended
     answer: _Failed | None = None
     try:
-        await run_hosts(scenario, settings, broker.for_run(), share)
+        await run_hosts(scenario, settings, broker.for_run(len(share)), share)
     except SsmicError as error:
         answer = _Failed(fit_to_travel(error))
     except asyncio.CancelledError:

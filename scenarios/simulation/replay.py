@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents import DeviceSaid
+from agents import DeviceSaid, NegotiationSettings, SettingsError
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write
 from broker.protocol import first_problem
 from scenarios.devices import Saying
@@ -45,6 +46,10 @@ class Recording:
     ledger_sha256: str | None
     """What it came to; None: it has not ended."""
     sayings: tuple[Saying, ...]
+    negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
+    """How jobs found a supplier."""
+    supply: SupplySettings | None = None
+    """How jobs were supplied, where the scenario says otherwise; None: as it says."""
 
     def plan(self, **more: Any) -> Plan:  # noqa: ANN401 - whatever a plan has
         """Return the plan that repeats the session, with further settings that do not change its result."""
@@ -54,6 +59,8 @@ class Recording:
             algorithm=self.algorithm,
             days=self.days,
             patient=self.patient,
+            negotiating=self.negotiating,
+            supply=self.supply,
             start_scores=self.scores,
             replay=Replay(self.sayings, self.stop_after_s),
             **more,
@@ -70,12 +77,16 @@ class Recording:
             "scores": self.scores,
             "stop_after_s": self.stop_after_s,
             "ledger_sha256": self.ledger_sha256,
+            **({} if self.negotiating == NegotiationSettings() else {"negotiating": asdict(self.negotiating)}),
+            **({} if self.supply is None else {"supply": asdict(self.supply)}),
             "scenario": json.loads(SCENARIO.dump_json(self.scenario)),
         }
         yield _line(head)
         for saying in self.sayings:
             said = saying.message.said.model_dump(mode="json")
-            yield _line({"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device, "said": said})
+            whose = {"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device}
+            id_ = {"message_id": saying.message.message_id} if saying.message.message_id else {}
+            yield _line({**whose, "said": said, **id_})
 
     def save(self, path: Path) -> None:
         """Write it to a file, as a whole or not at all.
@@ -112,7 +123,7 @@ def read_recording(path: Path, run: int = 1) -> Recording:
 def _from_results(path: Path, run: int) -> Recording:
     with ResultsReader(path) as results:
         info, settings = results.run(run), results.info.settings
-        chosen = {key: settings[key] for key in asdict(AlgorithmSettings()) if key in settings}
+        chosen = _those_in(settings, AlgorithmSettings)
         return Recording(
             scenario=results.scenario,
             seed=info.seed,
@@ -122,6 +133,8 @@ def _from_results(path: Path, run: int) -> Recording:
             scores=dict(settings.get("scores", {}).get(str(info.seed), {})),
             stop_after_s=_stopped_s(info),
             ledger_sha256=info.ledger_sha256,
+            negotiating=NegotiationSettings(**_those_in(settings, NegotiationSettings)),
+            supply=_supply_beside(results.scenario, settings),
             sayings=tuple(
                 Saying(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
                 for message in results.messages(run, kind="DeviceSaid")
@@ -144,8 +157,9 @@ def _from_lines(path: Path) -> Recording:
             f"{path}: is no record of a session; expected a results file, or what --record wrote"
         ) from None
     try:
+        scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
         return Recording(
-            scenario=scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":"))),
+            scenario=scenario,
             seed=int(head["seed"]),
             algorithm=AlgorithmSettings(**head["algorithm"]),
             patient=bool(head["patient"]),
@@ -153,24 +167,55 @@ def _from_lines(path: Path) -> Recording:
             scores=head["scores"],
             stop_after_s=head["stop_after_s"],
             ledger_sha256=head["ledger_sha256"],
-            sayings=tuple(_saying(path, number, line) for number, line in enumerate(lines[1:], start=2)),
+            negotiating=NegotiationSettings(**head.get("negotiating", {})),
+            supply=_supply(head["supply"]) if "supply" in head else None,
+            sayings=tuple(_saying(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)),
         )
     except ValidationError as error:
         raise RecordingError(f"{path}: line 1: {first_problem(error)}") from None
+    except SettingsError as error:
+        raise RecordingError(f"{path}: line 1: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
 
 
-def _saying(path: Path, number: int, line: str) -> Saying:
+def _those_in(settings: dict[str, Any], kind: type[AlgorithmSettings | NegotiationSettings]) -> dict[str, Any]:
+    """Return those settings of a results file that a class has."""
+    return {key: settings[key] for key in asdict(kind()) if key in settings}
+
+
+def _supply_beside(scenario: Scenario, settings: dict[str, Any]) -> SupplySettings | None:
+    """Return how jobs were supplied by the settings of a results file; None: as the scenario says."""
+    said = SupplySettings(scenario.supply, scenario.prefer)
+    prefer = settings.get("prefer", scenario.prefer)
+    supply = _supply({"rule": settings.get("supply", "whole"), "prefer": prefer})
+    return None if supply == said else supply
+
+
+def _supply(described: dict[str, Any]) -> SupplySettings:
+    return SupplySettings(described["rule"], tuple(described["prefer"]))
+
+
+def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:
     try:
         said = json.loads(line)
-        message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"]})
-        return Saying(int(said["time_s"]), str(said["agent"]), message)
+        id_ = said.get("message_id", "")
+        message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"], "message_id": id_})
+        saying = Saying(int(said["time_s"]), str(said["agent"]), message)
     except ValidationError as error:
         raise RecordingError(f"{path}: line {number}: {first_problem(error)}") from None
     except (ValueError, KeyError, TypeError):
         what = "expected an object with time_s, agent, device and said"
         raise RecordingError(f"{path}: line {number}: {what}") from None
+    if saying.time_s <= scenario.start_s:
+        what = f"time_s {saying.time_s}: devices are heard after the start of the run, {scenario.start_s}"
+        raise RecordingError(f"{path}: line {number}: {what}")
+    if saying.agent not in scenario.gateways:
+        known = ", ".join(sorted(scenario.gateways)) or "none"
+        raise RecordingError(
+            f"{path}: line {number}: agent {saying.agent!r} is no real device; expected one of: {known}"
+        )
+    return saying
 
 
 def _line(content: dict[str, Any]) -> str:

@@ -25,12 +25,13 @@ from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
-from scenarios.realised import realise
+from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
+from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
@@ -196,6 +197,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
                 most_rounds=most_rounds(scenario, has_script=script is not None),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
+                most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -357,7 +359,7 @@ async def _shown(
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
         happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
-        realised = realise(happened, watch.realised)
+        realised = realise(happened, watch.realised, is_shared=cast.is_shared)
         return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
@@ -380,7 +382,7 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
         optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised)
+    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
     optional |= realised.withdrawn
@@ -434,7 +436,7 @@ async def run_hosts(
     try:
         with ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
-            journals = {host: _open(settings.host_journal(host, setups[host]), opened) for host in shared}
+            journals = open_journals(settings, setups, opened)
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members = []
                 for host_id in shared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,15 +136,20 @@ class RunSettings:
             return None
         return ClockJournal(self.journal_file(CLOCK_JOURNAL), self._journal_identity(CLOCK_JOURNAL, fingerprint))
 
-    def host_journal(self, host_id: str, fingerprint: str) -> HostJournal | None:
+    def host_journal(self, host_id: str, fingerprint: str, threads: Executor | None = None) -> HostJournal | None:
         """Open a host's journal; return None if no journals are kept.
+
+        Args:
+            host_id: The host.
+            fingerprint: Everything that its contracts depend on.
+            threads: See `JournalFile`.
 
         Raises:
             JournalError: It belongs to another run or host, or cannot be used.
         """
         if self.journals is None:
             return None
-        return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint))
+        return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint), threads)
 
     def _journal_identity(self, name: str, fingerprint: str) -> dict[str, str]:
         return {"run": self.run_id, "name": name, "protocol": str(VERSION), **setup_parts(fingerprint)}

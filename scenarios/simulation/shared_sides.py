@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from agents import (
     GRID,
@@ -21,8 +23,8 @@ from agents import (
     LedgerEntry,
     Outlook,
     Production,
-    Share,
     SharedProducer,
+    addition_problem,
     load_mwh,
     packed,
     produced_mwh,
@@ -83,6 +85,7 @@ class HeardShares:
         """
         self.sides = SharedSides()
         self._jobs = {job.job_id: job for job in scenario.jobs}
+        self._gateways = frozenset(scenario.gateways)
         self._said: set[tuple[str, str]] = set()
         """Contract id and JSON of each contract that its consumer has reported."""
         self._promised: set[tuple[str, str, int, Runs]] = set()
@@ -101,8 +104,8 @@ class HeardShares:
                     sides.promised[sender].pop(job_id, None)
             case {"kind": "ShareVoid", "job_id": str(job_id)} if sender == MANAGER:
                 sides.promised[envelope.to].pop(job_id, None)
-            case {"kind": "AddJob", "job": {"job_id": str(job_id)} as job} if sender == TIMELINE:
-                self._jobs.setdefault(job_id, Job.model_validate(job))
+            case {"kind": "AddJob", "job": dict(added)} if sender == TIMELINE or sender in self._gateways:
+                self._hear_added(sender, added)
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
                 sides.contracts.pop(job_id, None)
             case {"kind": "ContractAgreed" | "SharesAmended", "contract": dict(reported)}:
@@ -114,6 +117,15 @@ class HeardShares:
                 job_id = id_.rpartition("/")[0]
                 if self._owner(job_id) == sender:
                     sides.contracts.pop(job_id, None)
+
+    def _hear_added(self, sender: str, added: dict[str, Any]) -> None:
+        """Take note of a job that the timeline, or the gateway of a real device, adds."""
+        try:
+            job = Job.model_validate(added)
+        except ValidationError:
+            return  # the manager refuses it as well
+        if not addition_problem(sender, job, is_gateway=sender in self._gateways):
+            self._jobs.setdefault(job.job_id, job)
 
     def unsigned(self, entry: LedgerEntry) -> str:
         """Return why a contract that the manager enters as standing has not been agreed by all; empty: it has."""
@@ -256,4 +268,5 @@ def _told_share(given: tuple[int, Runs] | None) -> str:
     if given is None:
         return "nothing"
     start_s, runs = given
-    return f"{Share(producer='?', minutes_mwh=runs).energy_wh:g} Wh from {start_s}"
+    # What a household has said may be written in other runs than a share.
+    return f"{sum(minutes * mwh for minutes, mwh in runs) / 1_000:g} Wh from {start_s}"

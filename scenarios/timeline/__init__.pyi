@@ -2,16 +2,16 @@ from .director import (
     Director as Director,
     Script as Script,
 )
-from .faults import (
-    Disturbances as Disturbances,
-    DisturbedBroker as DisturbedBroker,
-)
-from .world import (
+from .effects import (
     absent_at_start as absent_at_start,
     as_happened as as_happened,
     as_planned as as_planned,
     happening_of as happening_of,
     optional_jobs as optional_jobs,
+)
+from .network_faults import (
+    Disturbances as Disturbances,
+    DisturbedBroker as DisturbedBroker,
 )
 
 __all__ = [

@@ -50,7 +50,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.scenario import Scenario
-from scenarios.timeline.world import (
+from scenarios.timeline.effects import (
     absent_at_start,
     as_happened,
     complete,

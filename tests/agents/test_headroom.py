@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.headroom import Need, View, view_of
-from agents.ranking.asking import Board, Negotiation
 from agents.ranking.scores import Scores
+from agents.ranking.short_list import Board, Negotiation
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
 
 HOUR_S = 3600

@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.consumer import Consumer
 from agents.energy import Prediction, Production
+from agents.job_register import digest_of
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -29,8 +30,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.producer import Producer
-from agents.provisional import FIRM_BEFORE_S, PUSHED_OUT
-from agents.register import digest_of
+from agents.provisional_promises import FIRM_BEFORE_S, PUSHED_OUT
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings

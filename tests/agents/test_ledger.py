@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from typing import Any, cast
 
 from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
 from agents.model import Contract
+from agents.shares import Share
+from broker.hosts.agent import RetainedPublication
+from broker.hosts.journal import RoundRecord
+from broker.hosts.outbox import Outbox
+from broker.hosts.round import Round
+from broker.transport.base import Bus
 
 
 def entry(contract_id: str, energy_wh: float = 800.5, producer: str = "roof") -> LedgerEntry:
@@ -49,3 +57,47 @@ def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entrie
     assert ledger_sha256([second, first]) == ledger_sha256([first, second]) == expected
     assert ledger_sha256([first]) != expected
     assert ledger_sha256([first, entry("b/1", producer="shed")]) != expected
+
+
+def test_an_entry_that_is_too_large_for_a_message_is_published_with_its_beginning_and_its_end() -> None:
+    """A broker cuts off whoever sends more than it takes, and would do so again after each reconnection."""
+    moved = [LedgerEvent(at_s=n, what="amended", start_s=500 + n, reason="x" * 1_000) for n in range(1_000)]
+    long = entry("a/1").model_copy(update={"history": (*entry("a/1").history, *moved)})
+    outbox = Outbox("r", "manager", "s")
+    (payload,) = published(outbox, long)
+    assert len(payload) < 100_000
+    read = LedgerEntry.model_validate_json(payload)
+    assert read.history[0] == long.history[0]
+    assert read.history[-50:] == long.history[-50:]
+    assert LedgerEntry.model_validate_json(published(outbox, entry("a/1"))[0]) == entry("a/1")
+
+
+def test_a_contract_that_is_itself_too_large_is_not_published() -> None:
+    """The run goes on; its results have it."""
+    runs = tuple((1, 10**14 + n) for n in range(20_000))
+    shares = tuple(Share(producer=producer, minutes_mwh=runs) for producer in ("east", "west"))
+    contract = entry("a/1").contract.model_copy(update={"producer": "shared", "shares": shares})
+    assert published(Outbox("r", "manager", "s"), entry("a/1").model_copy(update={"contract": contract})) == ()
+
+
+def published(outbox: Outbox, content: LedgerEntry) -> tuple[bytes, ...]:
+    """Return the payloads that a host publishes for an entry."""
+    record = RoundRecord(
+        grant=Round(step=0, time=0, round=0, granted_step=0),
+        delivered=(),
+        sent=(),
+        publications=(RetainedPublication("a/1", content),),
+        next_s=None,
+        failure=None,
+    )
+    sent: list[bytes] = []
+
+    class Wire:
+        async def publish(self, topic: str, payload: Any, *, qos: int = 0, retain: bool = False) -> None:
+            del qos
+            if retain and topic.endswith("a%2F1"):
+                sent.extend(payload.payloads())
+
+    outbox.add_round(record)
+    asyncio.run(outbox.publish_last(cast("Bus", Wire())))
+    return tuple(sent)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from agents.job_register import JobRegister, digest_of
 from agents.ledger import LedgerEntry, LedgerEvent
-from agents.manager import Manager
+from agents.manager import MAX_CHANGES, MAX_CONTRACTS, Manager
 from agents.messages import (
     AnyMessage,
     ContractAgreed,
@@ -26,7 +27,6 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
-from agents.register import JobRegister, digest_of
 from tests.agents.correspondence import Correspondent, correspond
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
@@ -240,6 +240,27 @@ def test_a_job_has_one_standing_contract(stage: Stage) -> None:
     stage.say((WASHER, agreed(2, GRID)), (WASHER, agreed(producer=GRID, start_s=LATER_S + 60)))
     assert rejected(stage) == [WASHER] * 2
     assert [entry.contract for entry in ledger(stage).values()] == [contract(producer=GRID)]
+
+
+def test_a_job_has_a_bounded_number_of_contracts(stage: Stage) -> None:
+    """Each is kept and published: a consumer that agrees with the grid and cancels again fills no ledger."""
+    for n in range(1, MAX_CONTRACTS + 2):
+        said = stage.say((WASHER, agreed(n, GRID)), (WASHER, ContractCancelled(contract_id=f"wash/{n}", reason="no")))
+    assert len(ledger(stage)) == MAX_CONTRACTS
+    (void,) = to(WASHER, said)
+    assert isinstance(void, ContractVoid)
+    assert void.reason == f"reports more than {MAX_CONTRACTS} contracts for job 'wash'"
+
+
+def test_a_contract_is_changed_a_bounded_number_of_times(stage: Stage) -> None:
+    """A consumer and a producer that work together move it to and fro; in the end it is cancelled."""
+    stage.say(("roof", promised()), (WASHER, agreed()))
+    for n in range(MAX_CHANGES + 5):
+        start_s = LATER_S + 60 * (n % 2)
+        stage.say(("roof", promised(start_s)), (WASHER, ContractAmended(contract_id="wash/1", start_s=start_s)))
+    (entry,) = ledger(stage).values()
+    assert (entry.state, entry.history[-1].reason) == ("cancelled", f"was changed more than {MAX_CHANGES} times")
+    assert len(entry.history) == MAX_CHANGES + 2
 
 
 def test_a_move_counts_when_both_have_reported_it(stage: Stage) -> None:

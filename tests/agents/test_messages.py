@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from agents.device_events import Reported
 from agents.energy import LoadProfile, Production
 from agents.headroom import View
+from agents.job_register import digest_of
 from agents.messages import (
     MESSAGES,
     Accept,
@@ -68,7 +69,6 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import SHARED, Contract, Job
-from agents.register import digest_of
 from agents.scheduling import AlgorithmSettings
 from agents.shares import Share
 

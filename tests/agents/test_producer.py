@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from agents.energy import Prediction
+from agents.job_register import digest_of
 from agents.messages import (
     Accept,
     Amend,
@@ -27,7 +28,6 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.producer import Producer
-from agents.register import digest_of
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts

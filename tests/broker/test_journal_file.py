@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from broker.hosts.journal import HostJournal, RoundRecord
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol.envelope import Envelope
+from tests.patience import PATIENCE_WALL_S
 
 IDENTITY = {"run": "r", "host": "adler", "seed": "1"}
 
@@ -32,7 +36,7 @@ def file(tmp_path: Path) -> Path:
     """A household's journal of five rounds."""
     path = tmp_path / "journals" / "adler.sqlite"
     with HostJournal(path, IDENTITY) as journal:
-        journal.save_host_by_agent({"a": "adler", "b": "brandt"})
+        journal.save_host_by_agent('{"a": "adler", "b": "brandt"}')
         for step in range(5):
             journal.append(record(step))
     return path
@@ -148,3 +152,49 @@ def test_a_round_of_another_release_is_reported_as_such(tmp_path: Path) -> None:
         journal._save_state('{"surprise": 1}')
         with pytest.raises(JournalError, match="is not in the format of this release"):
             journal.load_round()
+
+
+async def test_journals_of_one_process_wait_for_the_disk_together(tmp_path: Path) -> None:
+    """So that hundreds of households neither take turns at the disk nor stop the event loop meanwhile."""
+    both_are_at_the_disk = threading.Barrier(2)
+
+    class Slow(HostJournal):
+        """One whose disk does not answer before another commit has come, too."""
+
+        def _commit(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                both_are_at_the_disk.wait(PATIENCE_WALL_S)
+            super()._commit()
+
+    with (
+        ThreadPoolExecutor(2) as threads,
+        Slow(tmp_path / "adler", IDENTITY, threads) as adler,
+        Slow(tmp_path / "brandt", IDENTITY, threads) as brandt,
+    ):
+        await asyncio.gather(adler.store(record(0)), brandt.store(record(0)))
+        assert [round_.grant.step for round_ in adler.rounds()] == [0]
+        assert [round_.grant.step for round_ in brandt.rounds()] == [0]
+
+
+async def test_a_round_is_stored_although_its_host_is_cancelled_meanwhile(tmp_path: Path) -> None:
+    """And the journal closes only then."""
+    is_at_the_disk, may_go_on = threading.Event(), threading.Event()
+
+    class Slow(HostJournal):
+        """One whose disk answers when it may."""
+
+        def _commit(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                is_at_the_disk.set()
+                may_go_on.wait(PATIENCE_WALL_S)
+            super()._commit()
+
+    path = tmp_path / "adler"
+    with ThreadPoolExecutor(1) as threads, Slow(path, IDENTITY, threads) as journal:
+        storing = asyncio.create_task(journal.store(record(0)))
+        await asyncio.to_thread(is_at_the_disk.wait, PATIENCE_WALL_S)
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        may_go_on.set()
+    assert read(path) == [0]

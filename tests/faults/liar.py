@@ -3,8 +3,9 @@
 Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises by turns.
 The household goes on as it should, but for what the seed mutates, leaves out, repeats, delays or invents: values,
 order, timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put
-out of the run. Whatever they say, the run is done, no other process ends, each contract of the ledger was reported by
-both its parties, each job of the others has one, and whatever the clock finds contradictory is the liar's.
+out of the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done,
+no other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
+whatever the clock finds contradictory is the liar's.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import manager_problems
 from tests.deployment.guarded import guarded_mosquitto
+from tests.faults.extremes import Extremes
 from tests.faults.seeds import seeds_wanted
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, unsigned
 from tests.redteam.member import Member, Sent, Turn, batch_with, fields_of
 
 LIMIT_WALL_S = 4.0
 RUN = "liar"
+FIRST_EXTREME = 5_000
+"""The liars from this seed on say what no model refuses, with values at the ends of their ranges."""
 KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyMessage)[0]))
 """All kinds of messages."""
 _ODD: tuple[Any, ...] = (
@@ -99,6 +103,10 @@ class Liar:
             *[self._invents] * 4,
             *([] if self._is_polite else [self._changes_the_envelope, self._lies_to_the_clock]),
         ]
+        if seed >= FIRST_EXTREME:
+            self._is_polite, self._from_step = True, 0
+            self._share, self._most = self.random.choice([0.2, 0.5, 0.8]), self.random.choice([30, 300, 3_000])
+            self._lies = [self._drops, self._replays, *[self._invents_extremes] * 10]
 
     def __call__(self, turn: Turn) -> None:
         """Lie, or not."""
@@ -181,6 +189,23 @@ class Liar:
         to = self.random.choice([MANAGER, MANAGER, *turn.member.everybody])
         turn.say(to, self._body(kind, turn), sender=self.random.choice(turn.member.agents))
         return f"invents {turn.sent[-1].body!r:.200} for {to!r}"
+
+    def _invents_extremes(self, turn: Turn) -> str:
+        """Say what no model refuses: values at the ends of their ranges, of jobs and producers that exist."""
+        random, now_s = self.random, turn.grant.time
+        known = {
+            "job_id": self._jobs,
+            "contract_id": [f"{job_id}/{n}" for job_id in self._jobs for n in (1, 2)],
+            "consumer": self._agents,
+            "producer": self._producers,
+            "producers": self._producers,
+            "asked": self._producers,
+        }
+        extremes = Extremes(random, known, [now_s, now_s + 600, self._start_s + 43_200], self._jobs_sent[-20:])
+        kind, to = random.choice(KINDS), random.choice([MANAGER, MANAGER, *turn.member.everybody])
+        for _ in range(random.choice([1, 1, 3])):
+            turn.say(to, extremes.body(kind), sender=random.choice(turn.member.agents))
+        return f"invents {turn.sent[-1].body!r:.1500} for {to!r}"
 
     def _lies_to_the_clock(self, turn: Turn) -> str:
         now_s = turn.grant.time
@@ -386,7 +411,7 @@ def main() -> int:
     """Run many seeds; exit with 1 if any harmed others."""
     is_guarded = "--guarded" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--guarded"]
-    seeds = seeds_wanted(__doc__, 100 if is_guarded else 5000)
+    seeds = seeds_wanted(__doc__, 100 if is_guarded else 5500)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     scenario = load_scenario(seeds.scenario)
     return seeds.run(

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+import looptime
+import pytest
+
+from agents.errors import SettingsError
+from agents.model import MANAGER
+from agents.plugins import AGENTS, load_plugin, plugins
+from broker.protocol.timeouts import Timeouts
+from broker.transport.memory import MemoryBroker
+from scenarios.scenario import Scenario
+from scenarios.simulation.agent_limits import most_rounds, most_timers
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 EXAMPLE = PROJECT / "examples" / "plugins"
 
@@ -44,3 +60,82 @@ def test_a_plugin_that_is_not_there_is_named_with_those_that_are(ssmic: Ssmic, t
     assert (ended.code, "own-house-first" in ended.err) == (2, True)
     ended = ssmic("run", "street", "--algorithm", "earliest", PYTHONPATH=path)
     assert (ended.code, "latest" in ended.err) == (2, True)
+
+
+WAKING = """
+from agents import Consumer
+
+
+class Wakes(Consumer):
+    wakes_every_s = {every_s}
+
+    async def run(self):
+        self.spawn(self._look_around(), "look around")
+        await super().run()
+
+    async def _look_around(self):
+        while True:
+            await self.until(self.now_s + {every_s})
+"""
+
+
+def waking(folder: Path, monkeypatch: pytest.MonkeyPatch, every_s: float) -> Scenario:
+    """Return a neighbourhood whose consumers wake all the time, by a plug-in that is installed in this process."""
+    (folder / "waking_plugin.py").write_text(WAKING.format(every_s=every_s))
+    info = folder / "waking_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: waking-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ssmic.agents]\nwakes = waking_plugin:Wakes\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "waking_plugin", raising=False)
+    plugins.cache_clear()
+    houses = {"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}, "b": {}}
+    window_s = (0, 120)
+    jobs = [job(f"{house}'s", house, load((0, 0.0), (300, 30.0)), window_s) for house in houses]
+    return replace(neighbourhood(houses, jobs), strategy="wakes")
+
+
+def run_deployed(scenario: Scenario) -> RunOutcome:
+    """Run a scenario whose households have hosts, and a part of the scenario, of their own."""
+    settings = RunSettings(1, "waking", patience=Timeouts(limit_wall_s=60.0))
+
+    async def main() -> RunOutcome:
+        broker = MemoryBroker()
+        async with asyncio.TaskGroup() as tasks:
+            for house in (house.id for house in scenario.houses):
+                tasks.create_task(run_hosts(scenario.part_of([house]), settings, broker, [house]))
+            return await run_scenario(scenario, replace(settings, on_loss="drop"), broker, [MANAGER])
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def test_a_strategy_may_wake_in_every_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deployed or not, its household stays in the run, which ends when nothing is left to do."""
+    scenario = waking(tmp_path, monkeypatch, 1)
+    outcome = run_deployed(scenario)
+    assert (outcome.state, outcome.without) == ("done", ())
+    assert outcome.rounds > 420
+    assert outcome.end_s == START_S + 420
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
+    assert (alone.ledger, alone.end_s) == (outcome.ledger, outcome.end_s)
+
+
+@pytest.mark.parametrize(("every_s", "timers"), [(1, 420), (60, 8), (600, 7)])
+def test_a_strategy_says_how_often_it_wakes_so_that_a_liar_delays_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: int, timers: int
+) -> None:
+    """A household is put out that sets more timers than its plug-in needs; so is one that keeps the run going."""
+    scenario = waking(tmp_path, monkeypatch, every_s)
+    places = {house.id: [house.id] for house in scenario.houses}
+    assert set(most_timers(scenario, places, None).values()) == {200 + timers + 50, 200 + timers + 100}
+    ours = replace(scenario, strategy="")
+    assert (most_rounds(scenario) or 0) - (most_rounds(ours) or 0) <= 10 * 420
+
+
+def test_a_strategy_that_wakes_every_half_second_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time has whole seconds."""
+    scenario = waking(tmp_path, monkeypatch, 0.5)
+    with pytest.raises(SettingsError, match=r"plug-in 'wakes' \(waking_plugin:Wakes\): wakes_every_s: expected"):
+        load_plugin(AGENTS, scenario.strategy)

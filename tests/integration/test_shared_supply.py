@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.events import ChangeTariff, Event
 from scenarios.files import save_scenario
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.prices import PriceSeries
@@ -284,6 +285,8 @@ def test_the_command_line_shows_the_supplier_of_each_minute(tmp_path: Path) -> N
         assert results.run(1).ledger_sha256 == result["runs"][0]["ledger_sha256"]
 
 
+MOST_MESSAGES_A_JOB = 80
+"""Where jobs have a dozen small producers to ask and to share: 65, and 163 without a limit on moves that fail."""
 WITHOUT_SURPRISES = ("daylight-saving", "everyone-at-six", "four-seasons", "night", "street", "sunny", "village")
 """Bundled scenarios whose forecasts are about right, and whose roofs are there from the beginning."""
 
@@ -307,6 +310,22 @@ def test_sharing_is_never_worse_than_whole_jobs_by_contract_and_in_truth(of: str
         assert shared_wh >= 45_500
     if of == "village":  # a hundred houses: most of what producers could say is of no use to a job
         assert shared.messages <= 2 * whole.messages
+
+
+@pytest.mark.long
+def test_where_demand_exceeds_production_jobs_give_up_moves_that_come_to_nothing() -> None:
+    """Sixty houses with 24 small roofs: without a limit, half of all messages are about moves that fail."""
+    spec = NeighbourhoodSpec(
+        name="pressed",
+        seed=1,
+        houses=60,
+        roofs=24,
+        jobs=216,
+        demand_per_production=1.5,
+        date=date(2026, 6, 21),
+    )
+    outcome = run(generated(spec))
+    assert outcome.messages < MOST_MESSAGES_A_JOB * spec.jobs
 
 
 def _delivered_and_pooled_wh(scenario: Scenario, outcome: RunOutcome) -> tuple[float, float]:

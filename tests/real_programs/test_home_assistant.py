@@ -157,8 +157,8 @@ def test_a_run_is_discovered_its_energy_is_accepted_and_its_entities_vanish(tmp_
             until(lambda: not ours(), "the end of the entities")
 
 
-def test_a_job_requested_in_it_is_negotiated_and_executed(tmp_path: Path, mqtt_port: int) -> None:
-    """The entities set the deadline, request the job and show its states; a thousand entities appear and disappear."""
+def test_jobs_requested_in_it_are_executed_and_withdrawn(tmp_path: Path, mqtt_port: int) -> None:
+    """The entities set the deadline, request and withdraw jobs and show their states; a thousand entities come and go."""
     (tmp_path / "real.yaml").write_text(STREET)
     common = ("--broker", f"mqtt://127.0.0.1:{mqtt_port}", "--pace", "60x", "--home-assistant", "--json")
     with home_assistant(PROGRAMS, tmp_path / "ha", free_port()) as home:
@@ -183,6 +183,7 @@ def test_a_job_requested_in_it_is_negotiated_and_executed(tmp_path: Path, mqtt_p
         (entry,) = [entry for entry in ledger if entry.contract.job_id.startswith("adler/washer/ha-")]
         assert entry.contract.producer == "pv"
         assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+        withdraw_job(home, tmp_path / "later", mqtt_port)
         others = home.states().keys()
 
         def ours() -> set[str]:
@@ -203,6 +204,28 @@ def request_job(home: HomeAssistant, ready_by: str) -> None:
     home.ask("/api/services/text/set_value", {"entity_id": text, "value": ready_by})
     until(lambda: home.states()[text]["state"] == ready_by, "the time")
     home.ask("/api/services/button/press", {"entity_id": button})
+
+
+def withdraw_job(home: HomeAssistant, folder: Path, mqtt_port: int) -> None:
+    """Request a job that waits for the sun of the evening, and withdraw it there before its start."""
+    folder.mkdir()
+    later = STREET.replace('[["00:00", 0], ["200:00", 2000000]]', '[["10:00", 0], ["200:00", 2000000]]')
+    (folder / "later.yaml").write_text(later)
+    common = ("--broker", f"mqtt://127.0.0.1:{mqtt_port}", "--pace", "60x", "--home-assistant", "--json")
+    with ssmic(folder, "run", "later.yaml", "--run", "later", *common) as run:
+        request_job(home, "in 20 h")
+        until(lambda: washer_shown(home, "state") == "SCHEDULED", "its contract")
+        home.ask("/api/services/button/press", {"entity_id": "button.adler_washer_withdraw_the_job"})
+        until(lambda: washer_shown(home, "state") == "ABORTED", "its withdrawal")
+        control(mqtt_port, "later", {"command": "stop"})
+        out, err = run.communicate(timeout=PATIENCE_WALL_S)
+        assert out, err
+    with ResultsReader(next((folder / "results").glob("*.sqlite"))) as results:
+        (entry,) = [entry for entry in results.ledger(1) if entry.contract.job_id.startswith("adler/washer/ha-")]
+    assert [(event.what, event.reason) for event in entry.history] == [
+        ("agreed", ""),
+        ("cancelled", "its household no longer wants it"),
+    ]
 
 
 def washer_shown(home: HomeAssistant, what: str) -> str:

@@ -19,7 +19,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.allowances import most_rounds, most_rounds_a_second, most_timers
+from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, between_others, unsigned

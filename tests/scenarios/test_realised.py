@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenarios.files.parse import load_text
-from scenarios.realised import realise
+from scenarios.realised_scenario import realise
 from tests.scenarios.devices.session import STREET
 
 WASHER = "adler/washer"

@@ -288,6 +288,7 @@ def deployed_broker(
     *,
     lost_after_wall_s: float,
     on_command_line: bool,
+    connections: int = 1,
 ) -> MqttBroker:
     """Return the broker shared by all processes of a run.
 
@@ -296,6 +297,7 @@ def deployed_broker(
         options: The other access options of the command line.
         lost_after_wall_s: Seconds without a connection before the broker counts as lost.
         on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
+        connections: How many this process will have.
 
     Raises:
         BrokerUrlError: see `broker.transport.endpoint.access_to`.
@@ -308,4 +310,5 @@ def deployed_broker(
         tls=access.tls,
         lost_after_wall_s=lost_after_wall_s,
         access=lambda: access_to(broker, options, os.environ),
+        connections=connections,
     )

@@ -241,8 +241,7 @@ def _supply(form: FormValues, scenario: Scenario, reader: _Reader) -> SupplySett
     names: Any = tuple(name.strip() for name in form.prefer.split(",")) if form.prefer.strip() else scenario.prefer
     if rule == "whole":
         return SupplySettings(rule)
-    problems = sharing_problems(scenario.promise, scenario.strategy, has_real_devices=bool(scenario.gateways))
-    for key, problem in problems.items():
+    for key, problem in sharing_problems(scenario.promise, scenario.strategy).items():
         reader.problems["supply" if key == "strategy" else key] = f"{key}: {problem}" if key == "strategy" else problem
     return reader.take("prefer", lambda: SupplySettings(rule, names))
 

@@ -26,7 +26,7 @@ from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
-from tui.run.judging import Judging
+from tui.run.live_verdicts import Judging
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -39,7 +39,7 @@ class _Shared(OpenBroker):
 
     memory: MemoryBroker = field(default_factory=MemoryBroker)
 
-    def for_run(self) -> Broker:
+    def for_run(self, connections: int = 1) -> Broker:  # noqa: ARG002 - it is in memory
         """Return the one broker."""
         return self.memory
 

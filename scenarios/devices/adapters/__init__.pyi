@@ -4,6 +4,7 @@ from .registry import (
     adapter_for as adapter_for,
     adapter_names as adapter_names,
     adapter_problems as adapter_problems,
+    guest_of as guest_of,
     language_for as language_for,
 )
 
@@ -13,5 +14,6 @@ __all__ = [
     "adapter_for",
     "adapter_names",
     "adapter_problems",
+    "guest_of",
     "language_for",
 ]

@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from scenarios.devices.adapter import Adapter, Language, MissingLibraryError
+from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError
 from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
 from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
-from scenarios.gateways import SSMIC, Gateway
+from scenarios.devices.payloads import announcement, is_s2
+from scenarios.gateways import S2 as S2_NAME, SSMIC, Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def adapter_names(type_: str) -> tuple[str, ...]:
     return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types), *sorted(LANGUAGES))
 
 
-LANGUAGES = frozenset({"s2"})
+LANGUAGES = frozenset({S2_NAME})
 """Names in the scenario file of the payload formats on our own topics; they have no options."""
 
 
@@ -60,6 +61,27 @@ def language_for(gateway: Gateway) -> Language:
         problem = f"device {gateway.id!r} speaks S2, which needs s2-python: pip install 'ssmic[s2]'"
         raise MissingLibraryError(problem) from None
     return S2(gateway)
+
+
+def guest_of(device: str, payload: bytes) -> Guest:
+    """Return what the announcement of a device says that is not in the scenario.
+
+    Args:
+        device: Its id in topics.
+        payload: The announcement, in our form or in another language.
+
+    Raises:
+        MessageError: It is not as it should be, or in a language whose library is not installed.
+    """
+    if not is_s2(payload):
+        said = announcement(payload)
+        return Guest(said.house or "", said.type, SSMIC)
+    try:
+        from scenarios.devices.s2 import guest  # noqa: PLC0415 - as above
+    except ModuleNotFoundError:
+        expected = "an announcement in our own form: ssmic[s2] is not installed here"
+        raise MessageError(f"device {device!r} speaks S2", expected) from None
+    return guest(payload)
 
 
 def adapter_for(gateway: Gateway) -> Adapter:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import suggest
-from scenarios.files.series.moments import (
+from scenarios.files.series.table_times import (
     EXPECTED,
     Order,
     clock_s,

@@ -75,12 +75,13 @@ class Member:
 
     async def live(self) -> None:
         await self.bus.subscribe(topics.grants(RUN), topics.grant(RUN, "b"), topics.roster(RUN))
-        there = Announcement(host="b", session="b's", agents=("bee",), state="there")
-        await self.bus.publish(topics.host(RUN, "b"), there.encoded(), retain=True)
+        await self.announce()
         async for event in self.bus.messages():
             if isinstance(event, Delivery) and event.topic == topics.roster(RUN) and event.payload:
                 roster = Roster.model_validate_json(event.payload)
                 self.sessions = {host: member.session for host, member in roster.hosts.items()}
+                if self.last is not None and self.sessions.get("b") == "":
+                    await self.announce()  # to a clock that was restarted
             if isinstance(event, Delivery) and event.topic in {topics.grants(RUN), topics.grant(RUN, "b")}:
                 grant = Grant.model_validate_json(event.payload)
                 if "b" not in grant.expected:
@@ -91,6 +92,11 @@ class Member:
                         continue
                     self.last = (grant.step, self.answer(grant, **changes))
                 await self.bus.publish(topics.done(RUN, "b"), self.last[1])
+
+    async def announce(self) -> None:
+        ran = -1 if self.last is None else self.last[0]
+        there = Announcement(host="b", session="b's", agents=("bee",), ran=ran, state="there")
+        await self.bus.publish(topics.host(RUN, "b"), there.encoded(), retain=True)
 
     def answer(self, grant: Grant, **changes: object) -> bytes:
         done = Done(session="b's", step=grant.step, time=grant.time, round=grant.round, sent={}, next=None)
@@ -465,6 +471,61 @@ def test_a_host_that_prolongs_each_second_is_quarantined_in_the_end() -> None:
     outcome = run_with(lie, most_rounds=200)
     assert outcome.asker.notes == HONEST
     assert outcome.without == {"b": "it has kept the run going for 200 rounds"}
+
+
+async def _malformed_every_second(member: Member, grant: Grant) -> dict[str, Any]:
+    await member.bus.publish(topics.wake(RUN, "b"), b"{}")
+    return {"next": grant.time + 1}
+
+
+async def _lets_rounds_pass_every_second(_member: Member, grant: Grant) -> dict[str, Any]:
+    return {"resume": grant.step + 1} if grant.round < 3 else {"next": grant.time + 1}
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (_timer_every_second, "it has set more than 30 timers"),
+        (_malformed_every_second, "it sent 10 messages that break the protocol"),
+        (_lets_rounds_pass_every_second, "it has kept the run going for 40 rounds"),
+    ],
+    ids=["timers", "malformed", "rounds"],
+)
+def test_a_clock_that_is_restarted_goes_on_counting(tmp_path: Path, lie: Any, why: str) -> None:
+    """However often it is: no restart gives a host a fresh allowance."""
+    members = {"b": ("bee",), "c": ("echo",)}
+    settings = ClockSettings(
+        RUN, members, 0, timeouts=TIMEOUTS, on_loss="drop", latest_s=100, indispensable=frozenset({"c"}),
+        most_timers={"b": 30}, most_rounds=40,
+    )  # fmt: skip
+
+    async def run_until(restart_s: int, broker: MemoryBroker) -> Clock:
+        def stop(moment: Moment) -> None:
+            if moment.time_s >= restart_s:
+                running.cancel()
+
+        with ClockJournal(tmp_path / "journal", {}) as journal:
+            clock = Clock(settings, stop, observer=Wire(), journal=journal, messages=MESSAGES)
+            running = asyncio.create_task(clock.run(broker))
+            await asyncio.wait([running])
+        return clock
+
+    async def main() -> dict[str, str]:
+        broker = MemoryBroker()
+
+        async def lie_until_60(member: Member, grant: Grant) -> dict[str, Any]:
+            return await lie(member, grant) if grant.time < 60 else {}
+
+        async with asyncio.TaskGroup() as tasks, broker.connect("b") as bus:
+            liar = tasks.create_task(Member(bus, lie_until_60).live())
+            echo = Host("c", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=TIMEOUTS)
+            tasks.create_task(echo.run(broker))
+            for restart_s in (*range(3, 60, 3), 99):
+                clock = await run_until(restart_s, broker)
+            liar.cancel()
+        return clock.membership.reasons
+
+    assert why in quickly(main()).get("b", "")
 
 
 def test_a_host_cannot_continue_in_a_step_that_is_over_or_far_ahead() -> None:

@@ -377,6 +377,68 @@ def test_time_before_all_households_are_there_does_not_count(tmp_path: Path, cat
     quickly(main())
 
 
+@pytest.mark.parametrize("command", ["resume", "pace", "pause"])
+def test_no_command_lets_time_pass_before_all_households_are_there(tmp_path: Path, command: str) -> None:
+    """Nor does it count as lag."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 7200], "60x").open(with_household=False) as street:
+            await asyncio.sleep(10)
+            await street.command(command, "30x" if command == "pace" else None)
+            await asyncio.sleep(50)
+            report = street.reports[-1]
+            assert (report.state, report.waiting_for, report.lag_wall_s) == ("waiting", ("a",), 0)
+            assert report.paused_by == ("ann@desk" if command == "pause" else "")
+            await street.command("resume")
+            household = await street.start_household()
+            await street.ended()
+            pace = 30 if command == "pace" else 60
+            assert at(street, 600) - street.begun_wall_s == pytest.approx(60 + 600 / pace, abs=0.1)
+            await household
+
+    quickly(main())
+
+
+def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: Path) -> None:
+    """Virtual time does not seem to go back to the last event, and what has passed since is no lag."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 36_000], "600x").open() as street:
+            await asyncio.sleep(20)
+            await street.stop_clock()
+            async with street.household_away():
+                await asyncio.sleep(5)
+                await street.start_clock()
+                await asyncio.sleep(10)
+                report = street.reports[-1]
+                assert (report.state, report.waiting_for, report.lag_wall_s) == ("waiting", ("a",), 0)
+                assert report.reached == pytest.approx(12_000, abs=600)
+
+    quickly(main())
+
+
+def test_a_pause_is_reported_while_a_household_is_awaited(tmp_path: Path) -> None:
+    """Both are so: the run is paused, and somebody is missing."""
+
+    async def main() -> None:
+        async with Street(tmp_path, [600, 36_000], "60x").open() as street:
+            await asyncio.sleep(8)
+            async with street.household_away():
+                await asyncio.sleep(10)
+                await street.command("pause")
+                await asyncio.sleep(10)
+                report = street.reports[-1]
+                assert (report.state, report.paused_by, report.waiting_for) == ("paused", "ann@desk", ("a",))
+                await street.command("resume")
+                await asyncio.sleep(2)
+                assert street.reports[-1].state == "running"
+                await street.command("pause")
+            await asyncio.sleep(2)
+            assert (street.reports[-1].state, street.reports[-1].waiting_for) == ("paused", ())
+
+    quickly(main())
+
+
 @pytest.mark.parametrize(("catch_up", "makes_up_wall_s"), [("none", 0), ("2x", 60), ("5x", 60), ("max", 60)])
 def test_a_household_that_is_away_is_caught_up_with_as_set(
     tmp_path: Path, catch_up: str, makes_up_wall_s: float
@@ -465,7 +527,10 @@ Operation = tuple[str, float, str]
 operations = st.lists(
     st.tuples(
         st.sampled_from(
-            ["pause", "resume", "pace", "stop and come back", "kill and come back", *3 * ["household away"], "stop"]
+            [
+                *("pause", "resume", "pace", "stop and come back", "kill and come back"),
+                *("come back before the household", *3 * ["household away"], "stop"),
+            ]
         ),
         st.floats(0.0, 4.0) | st.floats(0.0, 40.0),
         st.sampled_from(["1x", "2.5x", "60x", "300x", "3600x"]),
@@ -503,7 +568,27 @@ class Ideal:
         raise AssertionError(time_s)
 
 
-async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float | None:
+async def come_back_before_the_household(street: Street, ideal: Ideal, pace: str) -> None:
+    """Kill the clock and start it while the household is away: no time passes meanwhile, whatever is commanded."""
+    before_s, most_forgotten_s = ideal.at(street.wall_s), TOLERANCE_WALL_S * ideal.factor
+    ideal.is_passing = False
+    ideal.change(street.wall_s)
+    await street.kill_clock()
+    async with street.household_away():
+        await street.start_clock()
+        await asyncio.sleep(2.0)
+        await street.command("pace", pace)
+        await street.command("resume")
+        await asyncio.sleep(20.0)
+    ideal.factor, ideal.is_passing = Pace.parse(pace).factor or 0.0, True
+    reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]
+    assert -1e-6 <= before_s - reached_s <= most_forgotten_s
+    ideal.change(street.wall_s, at_s=reached_s)
+
+
+async def operate(  # noqa: C901 - one case for each operation
+    street: Street, ideal: Ideal, todo: list[Operation]
+) -> float | None:
     """Do all that is to be done, and keep account of it; then let the run come to its end.
 
     Returns:
@@ -541,6 +626,11 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float 
                 assert abs(reached_s - ideal.at(street.wall_s)) <= TOLERANCE_WALL_S * ideal.factor + 1
                 ideal.change(street.wall_s, at_s=reached_s)
                 continue
+            case "come back before the household":
+                await come_back_before_the_household(street, ideal, pace)
+                if street._clock.done():
+                    return None
+                continue
             case "kill and come back" | "stop and come back":
                 was_passing = ideal.is_passing
                 killed_wall_s = street.wall_s
@@ -567,6 +657,7 @@ paces = st.sampled_from(["1x", "60x", "300x", "3600x"])
 gaps = st.lists(st.integers(1, 600) | st.integers(1, 40_000), min_size=1, max_size=6)
 
 
+@example([("come back before the household", 12.0, "300x"), ("household away", 1.0, "")], "60x", [2_000] * 4)
 @example([("household away", 1.0, ""), ("pause", 2.0, ""), ("household away", 1.0, "")], "3600x", [20_000] * 6)
 @example([("pace", 5.0, "60x"), ("household away", 3.0, ""), ("kill and come back", 5.0, "")], "300x", [600] * 6)
 @given(todo=operations, pace=paces, gaps_s=gaps)

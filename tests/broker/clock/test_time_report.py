@@ -86,8 +86,8 @@ def test_a_host_that_dies_is_named_until_it_is_back() -> None:
     assert said == ["run stalled", "host gone", "host is back", "run resumed"]
 
 
-def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
-    """It answers that it is busy; a missing answer is reported differently."""
+def test_a_host_that_works_long_is_named_without_alarm() -> None:
+    """It answers that it is busy, and is named as busy; a host that falls silent is not."""
 
     async def main() -> None:
         broker, reader = MemoryBroker(), Reader()
@@ -102,12 +102,19 @@ def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
                 await anext(bus.messages())
                 await bus.publish(topics.done(RUN, "a"), answered("one", 0, busy=True))
             working = await reader.until(lambda _: True)
-            assert (working.state, working.waiting_for) == ("running", ())
-            assert all(not report.waiting_for for _, report in reader.reports if report.state == "running")
+            assert (working.state, working.waiting_for, working.busy) == ("running", ("a",), ("a",))
+            assert working.waiting_wall_s == pytest.approx(60, abs=3)
+            waiting = [report for _, report in reader.reports if report.state == "running" and report.waiting_for]
+            assert all(report.busy == report.waiting_for for report in waiting)
+            assert len(waiting) >= 57
+            silent = await reader.until(lambda report: not report.busy and report.waiting_wall_s > 5)
+            assert (silent.state, silent.waiting_for) == ("running", ("a",))
             clock.cancel()
             reading.cancel()
 
-    quickly(main())
+    with capture_logs() as logs:
+        quickly(main())
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["run stalled"]
 
 
 def test_an_idle_run_is_reported_too() -> None:

@@ -11,9 +11,9 @@ import looptime
 from broker.clock.clock import Clock, ClockSettings
 from broker.clock.pacing import Moment, Pace
 from broker.hosts.agent import Agent, Instruction
+from broker.hosts.external_port import Incoming
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal
-from broker.hosts.port import Incoming
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.transport.disconnects import (
+from broker.transport.disconnect_reasons import (
     PROMPT_WALL_S,
     SAME_DISCONNECTS,
     Disconnect,

@@ -484,16 +484,6 @@ def test_two_ids_that_look_the_same_are_reported() -> None:
     assert changed("  dish: {", f"{profile}  dish: {{") == [f"s.yaml:7: load_profiles.'wa\u0308sche': {message}"]
 
 
-def test_real_devices_take_no_part_in_shared_supply() -> None:
-    """The check says so, before a run is begun; so does a run that is to share supply though its scenario does not."""
-    plug = DISH.replace("}", ", gateway: {adapter: tasmota, topic: plug}}")
-    message = "supply: 'whole' is expected, not 'shared': jobs of real devices are supplied by one producer each"
-    text = GOOD.replace(DISH, plug)
-    assert mistakes(text.replace("seed: 1\n", "seed: 1\nsupply: shared\n")) == [f"s.yaml:5: {message}"]
-    with pytest.raises(SettingsError, match=message):
-        load_text(text, "s.yaml", None).supplied("shared")
-
-
 def test_late_promises_and_strategies_do_not_go_with_shared_supply() -> None:
     """They would silently have no effect; each is refused at its key."""
     text = GOOD.replace("seed: 1\n", "seed: 1\npromise: late\nstrategy: mine\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import looptime
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.protocol import Timeouts
 from broker.transport import Broker, MemoryBroker
@@ -51,10 +52,16 @@ def run(
     *,
     hosts: int | None = None,
     algorithm: str = "insertion",
+    negotiating: NegotiationSettings | None = None,
 ) -> RunOutcome:
     """Run it in an event loop whose wall clock jumps when nothing happens."""
     settings = RunSettings(
-        seed=1, run_id="r", hosts=hosts, algorithm=AlgorithmSettings(algorithm), patience=Timeouts(limit_wall_s=1e6)
+        seed=1,
+        run_id="r",
+        hosts=hosts,
+        algorithm=AlgorithmSettings(algorithm),
+        negotiating=negotiating or NegotiationSettings(),
+        patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         return runner.run(run_scenario(scenario, settings, broker or MemoryBroker()))

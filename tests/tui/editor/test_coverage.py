@@ -14,7 +14,7 @@ from scenarios.device_notes import repeated_id_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from scenarios.files.series.coverage import MoveStart, ShiftForecasts, coverage_notes
-from tests.scenarios.files.test_coverage import SUN, TEXT
+from tests.scenarios.files.series.test_coverage import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.checker import found_in
 from tui.editor.dialogs import Notes

@@ -43,7 +43,7 @@ from tui.cli.options import (
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
-from tui.formatting import plural
+from tui.formatting import listed, plural
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _keep_time(
     from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
-        notes().print(f"Waiting for {plural(len(houses), 'host')}: {', '.join(houses)}", soft_wrap=True)
+        notes().print(f"Waiting for {plural(len(houses), 'host')}: {listed(houses)}", soft_wrap=True)
 
     is_ours: list[bool] = []
 

@@ -40,6 +40,7 @@ from tui.cli.options import (
     parse_id,
 )
 from tui.exit_codes import supervised
+from tui.formatting import listed
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -120,7 +121,8 @@ def host(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    part = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
+    houses = list(dict.fromkeys(house))
+    part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(part, strategy), promise)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
@@ -140,7 +142,8 @@ def host(
         AccessOptions(user, password_file, ca_file, cert_file, key_file),
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
+        connections=len(houses),
     )
-    echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
+    echo(f"Run {settings.run_id!r}, {listed(houses)} at {connection.url}", err=True)
     with supervised():
-        run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))
+        run_until_interrupted(run_hosts(loaded, settings, connection, houses))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from pydantic import BaseModel, ConfigDict
+
 from broker.protocol import Envelope
 
 ALLOWED = 10
@@ -17,19 +19,52 @@ ALLOWED_WHILE_OWING = 2
 """The same within one step that waits for this host: it was asked again, and sent the same message again."""
 
 
+class Counted(BaseModel):
+    """What hosts have done so far, by host; a clock that is restarted goes on counting from there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    malformed: dict[str, int] = {}
+    """Malformed messages."""
+    last_malformed: dict[str, str] = {}
+    """What was wrong with the last one."""
+    timers: dict[str, int] = {}
+    initiatives: dict[str, int] = {}
+    """Timers, messages that are no answers, and rounds after rounds that it let pass."""
+    messages: dict[str, int] = {}
+    rounds: int = 0
+    """How many rounds have been run."""
+
+
 class Conduct:
     """The malformed messages of each host."""
 
-    def __init__(self) -> None:
-        self._total: Counter[str] = Counter()
+    def __init__(self, counted: Counted | None = None) -> None:
+        """Create it.
+
+        Args:
+            counted: What earlier processes of this clock counted; None: nothing.
+        """
+        counted = counted or Counted()
+        self._total: Counter[str] = Counter(counted.malformed)
         self._in_step: Counter[str] = Counter()
-        self._last: dict[str, str] = {}
+        self._last: dict[str, str] = dict(counted.last_malformed)
         self._condemned: dict[str, str] = {}
 
     @property
     def has_suspects(self) -> bool:
         """Whether any host has sent a malformed message or is condemned; never with honest hosts."""
         return bool(self._total or self._condemned)
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """By host, how many malformed messages it has sent."""
+        return self._total
+
+    @property
+    def last_malformed(self) -> Mapping[str, str]:
+        """By host, what was wrong with the last one."""
+        return self._last
 
     def begin_step(self) -> None:
         """Start counting the messages of a new step."""
@@ -82,17 +117,41 @@ class Initiatives:
     agent also sets a bounded number of timers, each of which takes a round.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Counted | None = None) -> None:
+        """Create it.
+
+        Args:
+            counted: What earlier processes of this clock counted; None: nothing.
+        """
+        counted = counted or Counted()
         self._time_s = 0
         self._initiatives: Counter[str] = Counter()
         self._in_all: Counter[str] = Counter()
-        self._timers: Counter[str] = Counter()
-        self._by_host: Counter[str] = Counter()
-        """By host, fired timers, and continuations after skipped rounds."""
-        self.rounds = 0
+        self._timers: Counter[str] = Counter(counted.timers)
+        self._messages: Counter[str] = Counter(counted.messages)
+        self._by_host: Counter[str] = Counter(counted.initiatives)
+        """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
+        self.rounds = counted.rounds
         """How many rounds have been run."""
         self._passed: Counter[str] = Counter()
         self._questions: set[tuple[str, int, str]] = set()
+
+    def counted(self, hosts: Mapping[str, Collection[str]], conduct: Conduct) -> Counted:
+        """Return what the clock's journal stores.
+
+        Args:
+            hosts: By host, its agents.
+            conduct: Who has broken the protocol.
+        """
+        in_all = {host: self._by_host[host] + sum(self._in_all[agent] for agent in of) for host, of in hosts.items()}
+        return Counted(
+            malformed=dict(conduct.malformed),
+            last_malformed=dict(conduct.last_malformed),
+            timers=dict(self._timers),
+            messages=dict(self._messages),
+            initiatives={host: count for host, count in in_all.items() if count},
+            rounds=self.rounds,
+        )
 
     def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
         """Record the messages of a round.
@@ -116,6 +175,15 @@ class Initiatives:
             self._initiatives[envelope.sender] += 1
             self._in_all[envelope.sender] += 1
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
+
+    def count_message(self, host: str) -> int:
+        """Take note that a message of a host has arrived; return how many have.
+
+        Args:
+            host: The host.
+        """
+        self._messages[host] += 1
+        return self._messages[host]
 
     def let_pass(self, host: str, rounds: int) -> None:
         """Record rounds that a host skips: each counts as an initiative.

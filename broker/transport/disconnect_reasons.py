@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SAME_DISCONNECTS = 4
 """This many disconnects in a row, each after the same packet, are not a coincidence."""
@@ -17,8 +18,7 @@ SMALL_BYTES = 1_000
 """No usable broker rejects packets up to this size for their size."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentPacket:
+class SentPacket(NamedTuple):
     """A packet that was handed to a connection."""
 
     topic: str

@@ -36,6 +36,16 @@ def test_producers_come_by_what_they_have_left_in_the_window_and_those_without_s
     assert book.ranked([0, 1, 2], need(10, 12), own=()) == [0]
 
 
+def test_producers_that_have_less_left_than_is_of_use_are_left_out() -> None:
+    """A part of what they had is promised."""
+    book = Remaining()
+    book.forecast(0, view(10, 500, 500))
+    book.forecast(1, view(10, 500))
+    book.promise(1, "wash", 10 * HOUR_S, [(60, 8_000)])
+    assert book.ranked([0, 1], need(10, 12), own=(), least_wh=20.0) == [0, 1]
+    assert book.ranked([0, 1], need(10, 12), own=(), least_wh=20.1) == [0]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(

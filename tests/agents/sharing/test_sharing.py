@@ -9,7 +9,11 @@ from pydantic import ValidationError
 
 from agents.energy import LoadProfile
 from agents.errors import SettingsError
-from agents.model import SHARED, Contract
+from agents.messages import JobsRegistered, OfferRequest, Reserve, RoomNeeded, RoomWanted
+from agents.model import MANAGER, SHARED, Contract
+from agents.register import digest_of
+from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.shared_producer import SharedProducer
 from agents.shares import Share, load_mwh, packed, unpacked
 from agents.sharing import (
     PREFERENCES,
@@ -20,6 +24,8 @@ from agents.sharing import (
     cost_of,
     start_without_sun,
 )
+from tests.agents.stage import on_stage, to
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 
 MINUTES = 12
 LOAD = LoadProfile(times_s=(0, 120, 240), cumulative_wh=(0.0, 60.0, 90.0))
@@ -181,3 +187,28 @@ def test_all_problems_of_settings_are_reported_at_once() -> None:
         "unknown preference 'sunny': allowed are covered, own-roof, cheapest, fewest, earliest",
         "preference 'covered' is given twice",
     )
+
+
+def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() -> None:
+    """Whoever passed it on would be blamed for a message that is too large."""
+    wash, dry = (job(name, house, load((0, 0.0), (3600, 800.0))) for name, house in (("wash", "a"), ("dry", "b")))
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    with on_stage(roof, START_S) as stage:
+        stage.say((MANAGER, JobsRegistered(digests=(digest_of(wash.as_sent), digest_of(dry.as_sent)))))
+        window = ((START_S, START_S + 600),)
+        for each in (wash, dry):
+            stage.say((each.agent, OfferRequest(job=each.as_sent, starts=window)))
+        gift = packed(load_mwh(dry.load_profile, START_S + 60) // 2)
+        stage.say((dry.agent, Reserve(job_id="dry", start_s=START_S + 60, minutes_mwh=gift, keeps_earlier=False)))
+        share = Share(producer="roof", minutes_mwh=packed(load_mwh(wash.load_profile, START_S + 60)))
+        others = [share.model_copy(update={"producer": f"r{n}".ljust(4_000, "x")}) for n in range(60)]
+        passed_on = [
+            [m for m in to(dry.agent, stage.say((wash.agent, wish))) if isinstance(m, RoomNeeded)]
+            for wish in (
+                RoomWanted(job_id="wash", start_s=START_S + 60, shares=(share, *others)),
+                RoomWanted(job_id="wash", start_s=START_S + 60, shares=(share,)),
+            )
+        ]
+    assert [len(needed) for needed in passed_on] == [0, 1]

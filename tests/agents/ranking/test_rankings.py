@@ -9,15 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.errors import SettingsError
+from agents.job_register import JobRegister
 from agents.manager import Manager
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
-from agents.negotiating import NegotiationSettings, known_rankings
+from agents.negotiation import NegotiationSettings, known_rankings
 from agents.ranking.rankings import Places, Question, ranking_for
-from agents.register import JobRegister
 from scenarios.results import ResultsReader
 from tests.agents.correspondence import Correspondent, correspond
 from tests.scenarios.neighbourhoods import job, load
+from tests.scenarios.timeline.two_roofs import run, scripted
 from tui.cli.app import app
 
 WASH = job("wash", "b", load((0, 0.0), (3600, 800.0)))
@@ -54,6 +55,16 @@ async def test_the_cheapest_supplier_comes_first(own: float, first: str) -> None
     """A house that gets more for its power than its neighbours ask buys from them."""
     places = Places(PLACES.houses, PLACES.house_of, lambda _time_s: (own, 0.2))
     assert (await asked("price", places))[0] == first
+
+
+def test_after_a_tariff_event_the_cheapest_supplier_is_another_one() -> None:
+    """Until the event each house takes its own roof, which costs it less; then it sells that power dearer."""
+    settings = NegotiationSettings("ranked", ranking="price")
+    without = {entry.contract.job_id: entry.contract.producer for entry in run(scripted(), negotiating=settings).ledger}
+    assert without == {"wash-a": "pv-a", "wash-b": "pv-b"}
+    dearer = scripted('{at: "05:00", do: tariff, feed_in_eur_per_kwh: 0.3}')
+    after = {entry.contract.job_id: entry.contract.producer for entry in run(dearer, negotiating=settings).ledger}
+    assert after == {"wash-a": "pv-b", "wash-b": "pv-a"}
 
 
 def test_a_learning_automaton_comes_to_prefer_who_has_accepted() -> None:

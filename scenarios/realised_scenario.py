@@ -23,6 +23,7 @@ from agents import (
     ProductionMeasured,
     addition_problem,
 )
+from scenarios.drawn_shares import as_drawn
 from scenarios.scenario import ProducerSeries, Scenario
 
 MAX_LATE_S = 366 * 86_400
@@ -43,28 +44,43 @@ class Realised:
     """Ids of jobs that were withdrawn."""
     started_s: tuple[tuple[str, int], ...] = ()
     """Job ids, and when their devices started, UNIX seconds, where it is known."""
+    is_shared: bool = False
+    """Whether several producers supply a job together."""
 
     def settled(self, contracts: Sequence[Contract]) -> list[Contract]:
-        """Return contracts with the starts of jobs as they came about."""
+        """Return contracts with the starts of jobs as they came about.
+
+        With shared supply a producer gives what it has promised, in the minutes for which it has promised it, and never
+        more than the device drew then: a device that is late, or draws more, takes nothing that others were promised.
+        """
         started_s = dict(self.started_s)
-        return [
-            contract.model_copy(update={"start_s": started_s[contract.job_id]})
-            if contract.job_id in started_s
-            else contract
-            for contract in contracts
-        ]
+        if not started_s:
+            return list(contracts)
+        drawn = {job.job_id: job for job in self.scenario.jobs} if self.is_shared else {}
+        agreed = {job.job_id: job for job in self.agreed.jobs} if self.is_shared else {}
+        settled = []
+        for contract in contracts:
+            job_id = contract.job_id
+            if job_id not in started_s:
+                settled.append(contract)
+            elif self.is_shared:
+                settled.append(as_drawn(contract, agreed[job_id], drawn[job_id], started_s[job_id]))
+            else:
+                settled.append(contract.model_copy(update={"start_s": started_s[job_id]}))
+        return settled
 
 
 Said = tuple[str, dict[str, Any]]
 """A message's sender and body."""
 
 
-def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
+def realise(scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False) -> Realised:
     """Return a scenario as a run realised it. Messages of a gateway apply only to its own device.
 
     Args:
         scenario: As it was before the run.
         messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
+        is_shared: Whether several producers supply a job together.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
     of_scenario = {job.job_id: job for job in scenario.jobs}
@@ -103,6 +119,7 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
         replace(scenario, jobs=_ordered(known)),
         frozenset(withdrawn),
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
+        is_shared,
     )
 
 

@@ -78,14 +78,15 @@ class Remaining:
         """Return whether a producer has any sun in a job's window, promised or not."""
         return number in self._forecasts and self._forecasts[number].within(need)[1] > 0.0
 
-    def ranked(self, numbers: Iterable[int], need: Need, own: Collection[int]) -> list[int]:
+    def ranked(self, numbers: Iterable[int], need: Need, own: Collection[int], least_wh: float = 0.0) -> list[int]:
         """Return the producers that have sun in a job's window: its own household's first, then by what they have left.
 
         Args:
             numbers: The producers' numbers; what ties keeps their order.
             need: The job's window.
             own: Those of the job's household.
+            least_wh: How much they must have left in that window, Wh.
         """
         known = {number: self._forecasts[number].within(need) for number in numbers if number in self._forecasts}
-        some = [number for number, (_, expected_wh) in known.items() if expected_wh > 0.0]
+        some = [n for n, (left_wh, expected_wh) in known.items() if expected_wh > 0.0 and left_wh >= least_wh]
         return sorted(some, key=lambda number: (number not in own, -known[number][0], -known[number][1]))

@@ -1,0 +1,60 @@
+"""PUBLISH packets of MQTT 3.1.1 at QoS 0, which need no answer: nearly all that a run sends and receives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_PUBLISH = 0x30
+_RETAIN = 0x01
+_LENGTH_BITS = 7
+_MORE = 1 << _LENGTH_BITS
+"""Set in each byte of a packet's length but the last."""
+_LONGEST_LENGTH = 4
+"""Bytes."""
+
+
+class Published(NamedTuple):
+    """A received packet."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    end: int
+    """Where the next packet begins."""
+
+
+def encode_publish(topic: str, payload: bytes, *, retain: bool) -> bytes:
+    """Return the packet that publishes a message at QoS 0."""
+    name = topic.encode()
+    remaining = 2 + len(name) + len(payload)
+    head = bytearray((_PUBLISH | retain,))
+    while remaining >= _MORE:
+        head.append(remaining & (_MORE - 1) | _MORE)
+        remaining >>= _LENGTH_BITS
+    head.append(remaining)
+    head += len(name).to_bytes(2, "big")
+    return b"".join((head, name, payload))
+
+
+def decode_publish(received: bytes, start: int) -> Published | None:
+    """Return the packet that begins at `start`; None if it is another kind of packet, incomplete or malformed."""
+    head = received[start]
+    if head & ~_RETAIN != _PUBLISH:
+        return None
+    length, at, shift, byte = 0, start + 1, 0, _MORE
+    while byte >= _MORE:
+        if at == len(received) or shift == _LENGTH_BITS * _LONGEST_LENGTH:
+            return None
+        byte = received[at]
+        length |= (byte & (_MORE - 1)) << shift
+        at += 1
+        shift += _LENGTH_BITS
+    end, name_at = at + length, at + 2
+    payload_at = name_at + int.from_bytes(received[at:name_at], "big")
+    if end > len(received) or not name_at < payload_at <= end:
+        return None
+    try:
+        topic = received[name_at:payload_at].decode()
+    except UnicodeDecodeError:
+        return None
+    return Published(topic, received[payload_at:end], bool(head & _RETAIN), end)

@@ -1,0 +1,74 @@
+"""The journals of a process with many households: opened and committed in threads, so that they share the disk's time.
+
+A commit waits for the disk, some milliseconds. Three hundred households that run a round one after the other would wait
+for seconds, in which the process reads nothing: the broker takes it for dead, and disconnects all of its households.
+What is committed at the same time, the file system writes in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+
+from broker.hosts import HostJournal
+from scenarios.simulation.settings import RunSettings
+
+try:
+    import resource
+except ImportError:  # pragma: no cover - Windows, which has no such limit
+    resource = None  # type: ignore[assignment]
+
+MOST_THREADS = 16
+"""More do not make it faster."""
+FILES_A_HOUSEHOLD = 5
+"""Open at once: its journal, SQLite's two files beside it, the lock, and its connection to the broker."""
+FILES_OF_A_PROCESS = 256
+"""Open besides."""
+
+
+def open_journals(settings: RunSettings, setups: Mapping[str, str], opened: ExitStack) -> dict[str, HostJournal | None]:
+    """Open the journals of a process.
+
+    Args:
+        settings: How the run is run.
+        setups: By host id, everything that its contracts depend on.
+        opened: Closes them after the last commit.
+
+    Returns:
+        By host id, its journal; None if no journals are kept.
+
+    Raises:
+        JournalError: One of them belongs to another run or host, or cannot be used; none is open then.
+    """
+    _allow_open_files(FILES_A_HOUSEHOLD * len(setups))
+    if settings.journals is None or len(setups) < 2:
+        return {host: _entered(settings.host_journal(host, setup), opened) for host, setup in setups.items()}
+    threads = ThreadPoolExecutor(min(MOST_THREADS, len(setups)), "journals")
+    opening = {host: threads.submit(settings.host_journal, host, setup, threads) for host, setup in setups.items()}
+    wait(opening.values())
+    journals = [future.result() for future in opening.values() if future.exception() is None]
+    opened.callback(_close, [journal for journal in journals if journal is not None], threads)
+    return {host: future.result() for host, future in opening.items()}
+
+
+def _entered(journal: HostJournal | None, opened: ExitStack) -> HostJournal | None:
+    return None if journal is None else opened.enter_context(journal)
+
+
+def _close(journals: Sequence[HostJournal], threads: ThreadPoolExecutor) -> None:
+    with threads:
+        for closing in [threads.submit(journal.__exit__, None, None, None) for journal in journals]:
+            closing.result()
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise this process's limit of open files, as far as it may, if it is too low for so many more."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + FILES_OF_A_PROCESS
+    if resource.RLIM_INFINITY != soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -1,0 +1,107 @@
+"""How long the clock waits for the answers to a step, and what ends the wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from broker.clock.barrier import RoundBarrier
+from broker.protocol import Done
+
+pytestmark = pytest.mark.looptime
+PAUSE_S = 0.5
+
+
+def answer(host: str, *, busy: bool = False) -> Done:
+    """Return a host's answer to step 7."""
+    return Done(session=host, step=7, time=0, round=0, sent={}, next=None, busy=busy)
+
+
+def begun(*hosts: str) -> RoundBarrier:
+    """Return a barrier that waits for these hosts in step 7."""
+    barrier = RoundBarrier()
+    barrier.begin(7, hosts)
+    return barrier
+
+
+def later(delay_s: float, action: Callable[[], object]) -> None:
+    """Do something at a loop time from now."""
+    asyncio.get_running_loop().call_later(delay_s, action)
+
+
+async def waited(barrier: RoundBarrier) -> tuple[bool, float]:
+    """Wait once; return whether there was a sign of life, and how long it took, loop seconds."""
+    loop = asyncio.get_running_loop()
+    since_s = loop.time()
+    has_sign = await barrier.wait_for_answers(PAUSE_S)
+    return has_sign, round(loop.time() - since_s, 3)
+
+
+async def test_the_wait_ends_with_the_last_answer() -> None:
+    """The first two of three end nothing."""
+    barrier = begun("a", "b", "c")
+    for delay_s, host in ((0.1, "a"), (0.2, "b"), (0.3, "c")):
+        later(delay_s, lambda host=host: barrier.record_answer(host, answer(host)))  # type: ignore[misc]
+    assert await waited(barrier) == (True, 0.3)
+    assert not barrier.awaited
+
+
+async def test_silent_hosts_are_asked_again_a_pause_after_the_last_sign_of_life() -> None:
+    """A grant was lost: its host is asked again as soon as without the answers of others, which came before."""
+    barrier = begun("a", "b")
+    later(0.2, lambda: barrier.record_answer("a", answer("a")))
+    assert await waited(barrier) == (True, 0.5)
+    assert await waited(barrier) == (False, 0.2)
+    assert barrier.awaited == {"b"}
+    assert await waited(barrier) == (False, 0.5)
+
+
+async def test_a_host_that_says_it_is_busy_is_not_asked_again() -> None:
+    """However long it works; the clock looks at its limits once a pause."""
+    barrier = begun("a")
+    for number in range(1, 10):
+        later(0.4 * number, lambda: barrier.record_answer("a", answer("a", busy=True)))
+    later(3.7, lambda: barrier.record_answer("a", answer("a")))
+    found = []
+    while barrier.awaited:
+        found.append(await waited(barrier))
+    assert all(has_sign and wait_s <= PAUSE_S for has_sign, wait_s in found)
+    assert sum(wait_s for _, wait_s in found) == pytest.approx(3.7)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(lambda barrier: barrier.record_return("a"), id="a host was restarted"),
+        pytest.param(lambda barrier: barrier.forget("a"), id="a host was dropped"),
+        pytest.param(lambda barrier: barrier.alert(), id="a host broke the protocol"),
+    ],
+)
+async def test_the_wait_ends_when_a_host_has_to_be_dealt_with(event: Callable[[RoundBarrier], None]) -> None:
+    """At once, although others have not answered."""
+    barrier = begun("a", "b")
+    later(0.1, lambda: event(barrier))
+    assert await waited(barrier) == (True, 0.1)
+    assert await waited(barrier) == (False, 0.5)
+
+
+async def test_steps_that_are_answered_in_time_set_one_timer() -> None:
+    """Not one for each step, of which there are thousands a second."""
+    loop = asyncio.get_running_loop()
+    set_timers = []
+    call_at = loop.call_at
+
+    def counted(when: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
+        set_timers.append(when)
+        return call_at(when, *rest, **more)
+
+    loop.call_at = counted  # type: ignore[assignment,method-assign]
+    barrier = RoundBarrier()
+    for _ in range(100):
+        barrier.begin(7, ("a",))
+        loop.call_soon(barrier.record_answer, "a", answer("a"))
+        assert await barrier.wait_for_answers(PAUSE_S)
+    assert len(set_timers) == 1
