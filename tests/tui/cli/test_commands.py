@@ -242,7 +242,7 @@ def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
 
 
 def test_scores_outlive_a_simulation_and_a_repeated_run_is_the_same(ssmic: Ssmic, small: Path) -> None:
-    """With both, sharing delivers no less; each alone has its figures at the top level."""
+    """They are next to the results or in a named file; new runs continue from them, repeated ones do not."""
 
     def begun_with(file: Path) -> Any:
         return ssmic("results", "show", file, "--json").json["settings"].get("scores")
