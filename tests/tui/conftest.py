@@ -39,7 +39,7 @@ def without_asyncio_debug() -> None:
 
 @pytest.fixture
 def opened() -> Opened:
-    """Open the application; at the end, no error that nobody expected may have been shown."""
+    """Open the application; at the end, assert that no unexpected error was shown."""
 
     @asynccontextmanager
     async def run(*, size: tuple[int, int] = SMALL, **options: Any) -> AsyncIterator[Pilot[Any]]:
