@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,12 +115,14 @@ def sweep(
     out: str | Path | None = None,
     workers: int | None = None,
     dask: str | None = None,
+    together: Sequence[Sequence[str]] = (),
+    allow_outside: bool = False,
 ) -> SweepOutcome:
     """Run hundreds of variations; see `ssmic sweep`. The same call again resumes it.
 
     Args:
         scenario: A file or the name of a bundled scenario.
-        vary: By parameter, its values, or `LOW:HIGH:COUNT`.
+        vary: By parameter, its values, also lists and mappings; or `LOW:HIGH:COUNT`.
         fixed: The same in all runs.
         seeds: Runs of each combination.
         first_seed: The others follow it; None: the scenario's.
@@ -128,18 +131,29 @@ def sweep(
         out: The results file; None: named after the sweep.
         workers: Processes; None: one a core.
         dask: `local` or the URL of a Dask scheduler.
+        together: Groups of parameters that take their first values together, then their second, and so on.
+        allow_outside: Whether the file may refer to files outside its folder.
 
     Raises:
         SsmicError: The sweep cannot be done; the message says why.
     """
     varied = tuple(
-        f"{key}={values if isinstance(values, str) else ','.join(map(str, values))}"
+        f"{key}={values if isinstance(values, str) else ','.join(map(_written, values))}"
         for key, values in (vary or {}).items()
     )
-    same = tuple(f"{key}={value}" for key, value in (fixed or {}).items())
-    plan = plan_sweep(SweepRequest(str(scenario), varied, same, seeds, first_seed, sample, sample_seed))
+    same = tuple(f"{key}={_written(value)}" for key, value in (fixed or {}).items())
+    zipped = tuple(",".join(keys) for keys in together)
+    request = SweepRequest(
+        str(scenario), varied, same, seeds, first_seed, sample, sample_seed, allow_outside, together=zipped
+    )
+    plan = plan_sweep(request)
     path = Path(out) if out is not None else default_file(plan)
     return _complete(run_sweep(plan, path, workers=workers, dask=dask))
+
+
+def _written(value: object) -> str:
+    """Return a value as on the command line."""
+    return json.dumps(value) if isinstance(value, bool | list | tuple | dict) else str(value)
 
 
 def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:

@@ -41,6 +41,8 @@ NAMED_AT_FIRST = 4
 are needed."""
 MAX_ASKED = 12
 """Producers that a job asks in all."""
+SUPPLY_EVENTS = frozenset({"agreed", "amended"})
+"""Events of a contract's history that say who supplies the job from then on."""
 LEAST_LEFT = 0.02
 """Further producers are named only if they have at least this share of the job's energy left in its window."""
 NEARLY_COVERED = 0.99

@@ -26,6 +26,7 @@ from .keys import (
     paths_of as paths_of,
     plain_value as plain_value,
     put as put,
+    takes_single_value as takes_single_value,
 )
 from .lab_faults import (
     load_faults as load_faults,
@@ -93,6 +94,9 @@ from .times import (
 from .validation import (
     make_file as make_file,
 )
+from .variables import (
+    meaning as meaning,
+)
 from .yaml_nodes import (
     line_of as line_of,
     parse_yaml as parse_yaml,
@@ -146,6 +150,7 @@ __all__ = [
     "load_text",
     "locate_in",
     "make_file",
+    "meaning",
     "natural_order",
     "offset_of",
     "parse_moment",
@@ -167,6 +172,7 @@ __all__ = [
     "series_problems",
     "suggest",
     "supply_notes",
+    "takes_single_value",
     "to_yaml",
     "write_text",
     "zone_of",

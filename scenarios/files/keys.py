@@ -85,6 +85,11 @@ def put(content: dict[str, Any], path: KeyPath, value: object) -> None:
     node[path[-1]] = value
 
 
+def takes_single_value(content: Mapping[str, Any], path: KeyPath) -> bool:
+    """Return whether the format allows a text, a number, or yes and no at a path."""
+    return any(kind in {str, int, float, bool} or get_origin(kind) is Literal for kind in _kinds_at(content, path))
+
+
 def _below(content: Mapping[str, Any], path: KeyPath, part: str) -> Iterator[KeyPath]:
     node = plain_value(content, path)
     if isinstance(node, list):

@@ -127,14 +127,26 @@ def resolve_all(
     return included, problems
 
 
-def _chosen_value(key: str, written: object, problems: list[Problem]) -> Any:  # noqa: ANN401 - any YAML value
-    """Return what the text of `--set` means in YAML: a scalar, or a list or mapping in brackets."""
-    if not isinstance(written, str):
-        return written
+def meaning(written: str, key: str) -> Any:  # noqa: ANN401 - any YAML value
+    """Return what the text of `--set` means in YAML: a scalar, or a list or mapping in brackets.
+
+    Args:
+        written: The text.
+        key: The key that it is for, for messages.
+
+    Raises:
+        ScenarioError: It is no YAML.
+    """
     if not written.lstrip().startswith(("[", "{")):
         return resolve(written)
+    return parse_yaml(f"value: {written}", f"--set {key}")["value"]
+
+
+def _chosen_value(key: str, written: object, problems: list[Problem]) -> Any:  # noqa: ANN401 - any YAML value
+    if not isinstance(written, str):
+        return written
     try:
-        return parse_yaml(f"value: {written}", f"--set {key}")["value"]
+        return meaning(written, key)
     except ScenarioError as error:
         problems += [Problem(f"--set {key}", problem.what) for problem in error.problems]
         return None

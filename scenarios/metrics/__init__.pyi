@@ -29,6 +29,7 @@ from .energy import (
 from .kpis import (
     DEFAULT_INTERVAL_S as DEFAULT_INTERVAL_S,
     Kpis as Kpis,
+    averaged_over as averaged_over,
     compute_kpis as compute_kpis,
     producer_houses as producer_houses,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Unit",
     "account_of",
     "allocate",
+    "averaged_over",
     "bills",
     "bills_of",
     "community_account",

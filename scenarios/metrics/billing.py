@@ -143,29 +143,20 @@ class Part:
 
 def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
     """Return every house's bill for some minutes."""
-    settlement, minutes = part.settlement, part.minutes
-    consumed_wh = settlement.house_consumed_wh[:, minutes]
+    settlement = part.settlement
     index = {house: i for i, house in enumerate(settlement.houses)}
-    roof_wh = np.zeros_like(consumed_wh)
-    left_wh = np.zeros_like(consumed_wh)
-    export_wh = settlement.export_wh
-    for i, producer in enumerate(settlement.producers):
-        roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i, minutes]
-        left_wh[index[producer_house[producer]]] += export_wh[i, minutes]
-    lacking_wh = consumed_wh - settlement.house_delivered_wh[:, minutes]
-    own_use_wh = np.minimum(left_wh, lacking_wh)
     bought_wh, sold_wh, traded_eur = _among_neighbours(part, producer_house, index, tariff.neighbour_eur_per_kwh, zone)
-
-    alone_wh = np.minimum(roof_wh, consumed_wh)
-    imports_wh, feed_ins_wh = lacking_wh - own_use_wh, left_wh - own_use_wh
-    alone_imports_wh, alone_feed_ins_wh = consumed_wh - alone_wh, roof_wh - alone_wh
-    with_import_wh, with_feed_in_wh = imports_wh.sum(axis=1), feed_ins_wh.sum(axis=1)
-    without_import_wh = alone_imports_wh.sum(axis=1)
-
-    times_s = settlement.times_s[minutes]
-    grid, feed_in = tariff.import_eur_per_kwh, tariff.feed_in_eur_per_kwh
-    with_eur = _eur(grid, imports_wh, times_s, zone) - _eur(feed_in, feed_ins_wh, times_s, zone) + traded_eur
-    without_eur = _eur(grid, alone_imports_wh, times_s, zone) - _eur(feed_in, alone_feed_ins_wh, times_s, zone)
+    roofs: dict[int, list[int]] = {}
+    for row, producer in enumerate(settlement.producers):
+        roofs.setdefault(index[producer_house[producer]], []).append(row)
+    export_wh = settlement.export_wh
+    blocks = [
+        _sums(part, range(begin, min(begin + HOUSES_AT_ONCE, len(index))), roofs, export_wh, tariff, zone)
+        for begin in range(0, max(1, len(index)), HOUSES_AT_ONCE)
+    ]
+    sums = [np.concatenate(columns) for columns in zip(*blocks, strict=True)]
+    with_import_wh, with_feed_in_wh, without_import_wh, grid_eur, without_eur = sums
+    with_eur = grid_eur + traded_eur
     kg = tariff.grid_kg_co2_per_kwh / WH_PER_KWH
     return {
         house: Bill(
@@ -180,6 +171,43 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: 
         )
         for house, i in index.items()
     }
+
+
+HOUSES_AT_ONCE = 1_000
+"""All minutes of 10,000 houses several times over would take gigabytes."""
+
+
+def _sums(
+    part: Part, houses: range, roofs: Mapping[int, Sequence[int]], export_wh: FloatArray, tariff: Tariff, zone: Zone
+) -> tuple[FloatArray, ...]:
+    """Return sums over the minutes, shape (houses,) each.
+
+    They are what is bought from the grid and fed in, Wh, what would be bought without the neighbourhood, and what the
+    grid costs with and without it, EUR.
+    """
+    settlement, minutes = part.settlement, part.minutes
+    rows = slice(houses.start, houses.stop)
+    consumed_wh = settlement.house_consumed_wh[rows, minutes]
+    roof_wh = np.zeros_like(consumed_wh)
+    left_wh = np.zeros_like(consumed_wh)
+    for place, house in enumerate(houses):
+        for row in roofs.get(house, ()):
+            roof_wh[place] += settlement.produced_wh[row, minutes]
+            left_wh[place] += export_wh[row, minutes]
+    lacking_wh = consumed_wh - settlement.house_delivered_wh[rows, minutes]
+    own_use_wh = np.minimum(left_wh, lacking_wh)
+    alone_wh = np.minimum(roof_wh, consumed_wh)
+    imports_wh, feed_ins_wh = lacking_wh - own_use_wh, left_wh - own_use_wh
+    alone_imports_wh, alone_feed_ins_wh = consumed_wh - alone_wh, roof_wh - alone_wh
+    times_s = settlement.times_s[minutes]
+    grid, feed_in = tariff.import_eur_per_kwh, tariff.feed_in_eur_per_kwh
+    return (
+        imports_wh.sum(axis=1),
+        feed_ins_wh.sum(axis=1),
+        alone_imports_wh.sum(axis=1),
+        _eur(grid, imports_wh, times_s, zone) - _eur(feed_in, feed_ins_wh, times_s, zone),
+        _eur(grid, alone_imports_wh, times_s, zone) - _eur(feed_in, alone_feed_ins_wh, times_s, zone),
+    )
 
 
 def _eur(price: Price, energy_wh: FloatArray, times_s: IntArray, zone: Zone) -> FloatArray:

@@ -164,6 +164,7 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             if energy_wh[0] > 0:
                 by_house[house].add_base_load(*energy_wh)
                 by_device.setdefault((house, BASE_LOAD), _Sum()).add_base_load(*energy_wh)
+    # Each computes all minutes of all producers, so they are computed once, not for each producer.
     given_wh, export_wh = settlement.base_load_supplied_wh, settlement.export_wh
     by_producer = {
         producer: ProducerEnergy(

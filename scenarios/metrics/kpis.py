@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from agents import GRID, LedgerEntry
+from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import bills_of
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
@@ -198,7 +199,6 @@ def compute_kpis(
     base_local_wh = float(settlement.base_load_supplied_wh.sum())
     local_wh = delivered_wh + base_local_wh
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
-    net_wh = consumption_wh - production_wh
     counts = count_jobs(scenario, entries, end_s, not_registered)
     billed = None
     if scenario.tariff:
@@ -221,14 +221,7 @@ def compute_kpis(
         pooled_export_wh=_rest(produced_wh, covered_wh),
         pooled_self_consumption=_ratio(covered_wh, produced_wh),
         pooled_self_sufficiency=_ratio(covered_wh, consumed_wh),
-        interval_s=interval_s,
-        peak_consumption_w=float(mean_power_w(consumption_wh, interval_s).max()),
-        peak_production_w=float(mean_power_w(production_wh, interval_s).max()),
-        peak_import_w=float(mean_power_w(np.maximum(net_wh, 0.0), interval_s).max()),
-        peak_export_w=float(mean_power_w(np.maximum(-net_wh, 0.0), interval_s).max()),
-        consumption_peak_to_average=peak_to_average(consumption_wh, interval_s),
-        production_peak_to_average=peak_to_average(production_wh, interval_s),
-        load_factor=load_factor(consumption_wh, interval_s),
+        **_powers(consumption_wh, production_wh, interval_s),
         **asdict(counts),
         # Amounts in cents give an amount in cents.
         bill_eur=None if billed is None else round(sum(bill.with_eur for bill in billed), 9),
@@ -236,6 +229,36 @@ def compute_kpis(
         kg_co2=None if billed is None else sum(bill.with_kg_co2 for bill in billed),
         kg_co2_without=None if billed is None else sum(bill.without_kg_co2 for bill in billed),
     )
+
+
+def averaged_over(figures: Kpis, consumption_wh: FloatArray, production_wh: FloatArray, interval_s: int) -> Kpis:
+    """Return figures with powers averaged over another interval.
+
+    Args:
+        figures: The run's figures.
+        consumption_wh: Consumption of each minute, Wh, shape (M,).
+        production_wh: Production of each minute, Wh, shape (M,).
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    return replace(figures, **_powers(consumption_wh, production_wh, interval_s))
+
+
+def _powers(consumption_wh: FloatArray, production_wh: FloatArray, interval_s: int) -> dict[str, Any]:
+    """Return the figures that are averaged over an interval, by name."""
+    net_wh = consumption_wh - production_wh
+    return {
+        "interval_s": interval_s,
+        "peak_consumption_w": float(mean_power_w(consumption_wh, interval_s).max()),
+        "peak_production_w": float(mean_power_w(production_wh, interval_s).max()),
+        "peak_import_w": float(mean_power_w(np.maximum(net_wh, 0.0), interval_s).max()),
+        "peak_export_w": float(mean_power_w(np.maximum(-net_wh, 0.0), interval_s).max()),
+        "consumption_peak_to_average": peak_to_average(consumption_wh, interval_s),
+        "production_peak_to_average": peak_to_average(production_wh, interval_s),
+        "load_factor": load_factor(consumption_wh, interval_s),
+    }
 
 
 def producer_houses(scenario: Scenario) -> dict[str, str]:

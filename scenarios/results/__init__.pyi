@@ -39,6 +39,9 @@ from .kept_messages import (
     KeptMessages as KeptMessages,
     is_kept as is_kept,
 )
+from .overviews import (
+    HouseholdRow as HouseholdRow,
+)
 from .paper_figures import (
     check_paper as check_paper,
     write_day_figure as write_day_figure,
@@ -56,6 +59,10 @@ from .rows import (
 from .schema import (
     SWEEP_ID as SWEEP_ID,
 )
+from .streets import (
+    MOST_LISTED as MOST_LISTED,
+    streets_of as streets_of,
+)
 from .summary import (
     simulation_json as simulation_json,
 )
@@ -65,15 +72,16 @@ from .verdict_rows import (
 from .views import (
     AveragePowerProfile as AveragePowerProfile,
     ContractRow as ContractRow,
-    HouseholdRow as HouseholdRow,
     HouseView as HouseView,
     NeighbourhoodView as NeighbourhoodView,
+    Overview as Overview,
     PowerProfile as PowerProfile,
     average_power_profile as average_power_profile,
     household_rows as household_rows,
     load_run as load_run,
     view_house as view_house,
     view_neighbourhood as view_neighbourhood,
+    view_overview as view_overview,
     view_runs as view_runs,
 )
 from .writer import (
@@ -84,6 +92,7 @@ __all__ = [
     "ABOUT_KEPT",
     "DEFAULT_FOLDER",
     "FORMATS",
+    "MOST_LISTED",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
@@ -96,6 +105,7 @@ __all__ = [
     "HouseholdRow",
     "KeptMessages",
     "NeighbourhoodView",
+    "Overview",
     "PowerProfile",
     "RecordedMessage",
     "ResultsEntry",
@@ -126,11 +136,13 @@ __all__ = [
     "results_files",
     "seal",
     "simulation_json",
+    "streets_of",
     "sweep_files",
     "total_row",
     "versions",
     "view_house",
     "view_neighbourhood",
+    "view_overview",
     "view_runs",
     "write_day_figure",
     "write_gantt_figure",

@@ -140,3 +140,14 @@ def write_bills(connection: sqlite3.Connection, run: int, rows: Sequence[BillRow
         f"INSERT OR REPLACE INTO bills VALUES ({marks})",  # noqa: S608 - made of constants only
         [(run, ids[row.house], *(getattr(row, name) for name in names)) for row in rows],
     )
+
+
+def read_bills(connection: sqlite3.Connection, run: int) -> tuple[BillRow, ...]:
+    """Return a run's bills as the file has them, in the order of the houses; empty where the scenario has no tariff.
+
+    Raises:
+        sqlite3.Error: The rows cannot be read.
+    """
+    names = ", ".join(field.name for field in fields(BillRow)[1:])
+    query = f"SELECT house, {names} FROM bills JOIN houses ON id = house_id WHERE run = ? ORDER BY id"  # noqa: S608 - made of constants only
+    return tuple(BillRow(*row) for row in connection.execute(query, (run,)))

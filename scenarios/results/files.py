@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import count
@@ -156,7 +156,13 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
         connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
         connection.executemany(
             "INSERT INTO meta VALUES (?, ?)",
-            [("application", "ssmic"), ("schema_version", str(SCHEMA_VERSION))],
+            [
+                ("application", "ssmic"),
+                ("schema_version", str(SCHEMA_VERSION)),
+                # So that readers need not parse the scenario, which has 300 MB for 10,000 houses, to show times.
+                ("zone", json.dumps(asdict(scenario.zone))),
+                ("timeline", str(len(scenario.timeline))),
+            ],
         )
         connection.execute(
             "INSERT INTO simulation VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

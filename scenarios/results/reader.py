@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -21,15 +22,25 @@ from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     CommunityAccount,
     Kpis,
+    MemberBill,
     Settlement,
     account_of,
+    averaged_over,
     compute_kpis,
     producer_houses,
     settle,
 )
 from scenarios.realised_scenario import Realised, realise
-from scenarios.results.bill_rows import BillRow, bill_rows
+from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
+from scenarios.results.overviews import (
+    HouseholdRow,
+    Minutes,
+    has_overview,
+    read_household,
+    read_households,
+    read_minutes,
+)
 from scenarios.results.rows import (
     DroppedHost,
     RecordedMessage,
@@ -40,10 +51,12 @@ from scenarios.results.rows import (
     read_realised,
 )
 from scenarios.results.verdict_rows import read_verdicts
-from scenarios.scenario import Community, Scenario, planned_end_s, scenario_of
+from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
+MOST_NAMED = 30
+"""Houses that an error names at most."""
 
 
 class ResultsReader:
@@ -94,14 +107,49 @@ class ResultsReader:
         return self._scenario
 
     @property
+    def parsed_scenario(self) -> Scenario | None:
+        """The scenario if it has been read; parsing that of 10,000 houses takes half a minute."""
+        return self._scenario
+
+    @property
+    def zone(self) -> Zone:
+        """The zone in which times are shown."""
+        text = self._meta("zone")
+        if text is None:
+            return self.scenario.zone
+        with self._translate_damage():
+            return Zone(**json.loads(text))
+
+    @property
+    def houses(self) -> tuple[tuple[str, str], ...]:
+        """Ids and names of the houses, in the scenario's order."""
+        return tuple((row["house"], row["name"]) for row in self._rows("SELECT house, name FROM houses ORDER BY id"))
+
+    @property
+    def producers(self) -> tuple[tuple[str, str], ...]:
+        """Ids of the producers and of their houses, in the scenario's order."""
+        query = "SELECT producer, house FROM producers JOIN houses ON houses.id = house_id ORDER BY producers.id"
+        return tuple((row["producer"], row["house"]) for row in self._rows(query))
+
+    def _meta(self, key: str) -> str | None:
+        """Return what the file says of itself; None: it was written before it did."""
+        for row in self._rows("SELECT value FROM meta WHERE key = ?", key):
+            return cast("str", row["value"])
+        return None
+
+    @property
     def knows_offset(self) -> bool:
         """Whether the file records the scenario's UTC offset; the first versions of ssmic did not."""
+        if self._meta("zone") is not None:
+            return True
         row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
         return bool(row["place"])
 
     def happenings(self, run: int) -> tuple[Happening, ...]:
         """Return the events of the timeline that took place in a run, in order."""
-        if not self.scenario.timeline and not self.info.settings.get("script"):
+        planned = self._meta("timeline")
+        has_timeline = bool(self.scenario.timeline) if planned is None else planned != "0"
+        if not has_timeline and not self.info.settings.get("script"):
             return ()  # searching a million messages takes a while
         with self._translate_damage(), translate_read_errors(self.path):
             return read_happenings(self._connection, run)
@@ -177,17 +225,27 @@ class ResultsReader:
         with self._translate_damage(), translate_read_errors(self.path):
             return read_ledger(self._connection, run)
 
+    def check_house(self, house: str) -> None:
+        """Raise `ResultsError` if there is no such house; the message names all, or in a large neighbourhood a few."""
+        houses = [known for known, _ in self.houses]
+        if house in houses:
+            return
+        if len(houses) > MOST_NAMED:
+            near = get_close_matches(house[:200], houses, n=1)
+            there = f"there are {len(houses):,}{f'; did you mean {near[0]!r}?' if near else ''}"
+        else:
+            there = f"there are {', '.join(houses)}"
+        raise ResultsError(f"{self.path}: has no house {house!r}; {there}")
+
     def producers_of(self, house: str) -> set[str]:
         """Return the ids of a house's producers.
 
         Raises:
             ResultsError: There is no such house.
         """
-        for known in self.scenario.houses:
-            if known.id == house:
-                return {device.id for device in known.devices if device.type == "producer"}
-        houses = ", ".join(known.id for known in self.scenario.houses)
-        raise ResultsError(f"{self.path}: has no house {house!r}; there are {houses}")
+        self.check_house(house)
+        query = "SELECT producer FROM producers JOIN houses ON houses.id = house_id WHERE house = ?"
+        return {row["producer"] for row in self._rows(query, house)}
 
     def settlement(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Settlement:
         """Return a run's settled energy.
@@ -210,6 +268,8 @@ class ResultsReader:
             IntervalError: The interval is not a positive number of whole minutes.
         """
         info = self.run(run)
+        if (minutes := self.minutes(run)) is not None:
+            return self._kept_kpis(run, minutes, interval_s)
         ledger = self.ledger(run)
         return compute_kpis(
             self.scenario_of(run),
@@ -220,6 +280,57 @@ class ResultsReader:
             interval_s=interval_s,
         )
 
+    def minutes(self, run: int, house: str | None = None) -> Minutes | None:
+        """Return the minutes of all households of a large run, or of one; None: the run is not large (`overviews`)."""
+        with self._translate_damage(), translate_read_errors(self.path):
+            if not has_overview(self._connection, run):
+                return None
+            return read_minutes(self._connection, run, house)
+
+    def households(self, run: int) -> tuple[HouseholdRow, ...]:
+        """Return the figures of all households of a large run, in the scenario's order."""
+        with self._translate_damage(), translate_read_errors(self.path):
+            return read_households(self._connection, run)
+
+    def household(self, run: int, house: str) -> tuple[HouseholdRow, MemberBill | None]:
+        """Return the figures of one household of a large run, and its bill in an energy community."""
+        with self._translate_damage(), translate_read_errors(self.path):
+            return read_household(self._connection, run, house)
+
+    def delivered_contracts(self, run: int, house: str | None = None) -> list[dict[str, Any]]:
+        """Return the standing contracts of a large run with their jobs, by start, then contract id.
+
+        Args:
+            run: Number of the run.
+            house: Only contracts of its jobs and with its producers.
+        """
+        query = (
+            "SELECT c.*, j.*, c.start_s AS begin_s, d.delivered_wh, h.house AS producer_house,"
+            " (SELECT COUNT(*) FROM history AS e WHERE e.run = c.run AND e.contract_id = c.contract_id"
+            " AND e.what = 'amended') AS amended,"
+            " IFNULL(x.cancelled, 0) AS cancelled FROM contracts AS c JOIN jobs AS j USING (job_id)"
+            " LEFT JOIN deliveries AS d ON d.run = c.run AND d.contract_id = c.contract_id"
+            " LEFT JOIN producers AS p ON p.producer = c.producer LEFT JOIN houses AS h ON h.id = p.house_id"
+            " LEFT JOIN (SELECT job_id, COUNT(*) AS cancelled FROM contracts WHERE run = ? AND state = 'cancelled'"
+            " GROUP BY job_id) AS x ON x.job_id = c.job_id"
+            " WHERE c.run = ? AND c.state = 'standing'"
+        )
+        order = " ORDER BY c.start_s, c.contract_id"
+        if house is None:
+            rows = self._rows(query + order, run, run)
+        else:
+            rows = self._rows(f"{query} AND (j.house = ? OR h.house = ?){order}", run, run, house, house)
+        return [dict(row) for row in rows]
+
+    def _kept_kpis(self, run: int, minutes: Minutes, interval_s: int) -> Kpis:
+        """Return the figures that the file has, with powers averaged over another interval if need be."""
+        text = self._one("SELECT kpis_json FROM runs WHERE run = ?", run)["kpis_json"]
+        with self._translate_damage():
+            figures = Kpis(**json.loads(text))
+        if interval_s == figures.interval_s:
+            return figures
+        return averaged_over(figures, minutes.consumed_wh, minutes.produced_wh, interval_s)
+
     def bills(self, run: int, community: Community | None = None) -> tuple[BillRow, ...]:
         """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
 
@@ -227,6 +338,9 @@ class ResultsReader:
             run: Number of the run.
             community: Settle in this way instead of the scenario's.
         """
+        if community is None and self.minutes(run) is not None:
+            with self._translate_damage(), translate_read_errors(self.path):
+                return read_bills(self._connection, run)
         settled = self.settlement(run)
         with self._translate_damage():
             scenario = self.scenario_of(run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +32,7 @@ from scenarios.metrics import (
     statistics_by_figure,
 )
 from scenarios.results.connection import ResultsError
+from scenarios.results.overviews import HouseholdRow, Minutes
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.scenario import TariffChange
@@ -164,20 +167,6 @@ class NeighbourhoodView:
 
 
 @dataclass(frozen=True, slots=True)
-class HouseholdRow:
-    """A household's row in the table of all households of a run."""
-
-    house: str
-    split: Split
-    produced_wh: float
-    """By the house's own panels."""
-    sold_wh: float
-    """Energy that they delivered to other houses."""
-    bill: Bill | None
-    """None without a tariff."""
-
-
-@dataclass(frozen=True, slots=True)
 class HouseView:
     """A household in one run."""
 
@@ -285,18 +274,140 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
 
 def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
     """Return the households side by side, in the scenario's order."""
-    produced_wh = dict.fromkeys(view.split.by_house, 0.0)
-    for producer in view.split.by_producer.values():
+    return households_of(view.split, view.contracts, view.bills)
+
+
+def households_of(
+    energy: EnergySplit, contracts: Sequence[ContractRow], bills: Mapping[str, Bill]
+) -> tuple[HouseholdRow, ...]:
+    """Return the households side by side, in the scenario's order.
+
+    Args:
+        energy: The run's energy.
+        contracts: Its standing contracts.
+        bills: By house; empty without a tariff.
+    """
+    produced_wh = dict.fromkeys(energy.by_house, 0.0)
+    for producer in energy.by_producer.values():
         produced_wh[producer.house] += producer.produced_wh
-    sold_wh = dict.fromkeys(view.split.by_house, 0.0)
-    for row in view.contracts:
+    sold_wh = dict.fromkeys(energy.by_house, 0.0)
+    for row in contracts:
         if row.producer_house is not None and row.producer_house != row.house:
             sold_wh[row.producer_house] += row.delivered_wh
-    for producer in view.split.by_producer.values():
+    for producer in energy.by_producer.values():
         sold_wh[producer.house] += producer.base_load_sold_wh
     return tuple(
-        HouseholdRow(house, split, produced_wh[house], sold_wh[house], view.bills.get(house))
-        for house, split in view.split.by_house.items()
+        HouseholdRow(house, split, produced_wh[house], sold_wh[house], bills.get(house))
+        for house, split in energy.by_house.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All households in one run, as far as figures and contracts go."""
+
+    run: RunInfo
+    covered_share: float
+    """Share of the planned time that the figures cover; 1 for a completed run."""
+    kpis: Kpis
+    households: tuple[HouseholdRow, ...]
+    """In the scenario's order."""
+    contracts: tuple[ContractRow, ...]
+    """Standing contracts, ordered by start, then contract id."""
+    day: PowerProfile
+
+
+def view_overview(results: ResultsReader, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Overview:
+    """Return the overview of one run; that of a large run that has ended takes neither its scenario nor settling.
+
+    Args:
+        results: An open results file.
+        run: Number of the run.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Raises:
+        ResultsError: There is no such run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    minutes = results.minutes(run)
+    if minutes is None:
+        view = view_neighbourhood(results, run, interval_s)
+        return Overview(view.run, view.covered_share, view.kpis, household_rows(view), view.contracts, view.day)
+    info = results.run(run)
+    return Overview(
+        run=info,
+        covered_share=results.covered_share(info),
+        kpis=results.kpis(run, interval_s),
+        households=results.households(run),
+        contracts=_kept_contracts(results, run),
+        day=_profile(minutes, interval_s),
+    )
+
+
+def _kept_contracts(results: ResultsReader, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
+    """Return the standing contracts of a large run, of all households or of one."""
+    return tuple(
+        ContractRow(
+            contract_id=row["contract_id"],
+            job_id=row["job_id"],
+            source_id=row["source_id"],
+            house=row["house"],
+            device=row["device"],
+            producer=row["producer"],
+            producer_house=row["producer_house"],
+            registered_s=row["registered_s"],
+            earliest_start_s=row["earliest_start_s"],
+            latest_start_s=row["latest_start_s"],
+            start_s=row["begin_s"],
+            end_s=row["begin_s"] + row["duration_s"],
+            agreed_s=row["agreed_s"],
+            energy_wh=row["energy_wh"],
+            delivered_wh=row["delivered_wh"] or 0.0,
+            profile=row["profile"],
+            amended=row["amended"],
+            cancelled_before=row["cancelled"],
+            shares=_only_share(row),
+        )
+        for row in results.delivered_contracts(run, house)
+    )
+
+
+def _only_share(row: Mapping[str, Any]) -> tuple[SupplierShare, ...]:
+    if row["producer_house"] is None:
+        return ()
+    first_s, last_s = (
+        row["begin_s"] // MINUTE_S * MINUTE_S,
+        -((row["begin_s"] + row["duration_s"]) // -MINUTE_S) * MINUTE_S,
+    )
+    return (SupplierShare(row["producer"], row["energy_wh"], row["delivered_wh"] or 0.0, first_s, last_s),)
+
+
+def _profile(minutes: Minutes, interval_s: int) -> PowerProfile:
+    return _power_profile(minutes.first_s, minutes.produced_wh, minutes.consumed_wh, minutes.local_wh, interval_s)
+
+
+def _kept_house(results: ResultsReader, run: int, house: str, minutes: Minutes, interval_s: int) -> HouseView:
+    """Return the view of one household of a large run."""
+    info = results.run(run)
+    row, member = results.household(run, house)
+    split, contracts = row.split, _kept_contracts(results, run, house)
+    return HouseView(
+        run=info,
+        covered_share=results.covered_share(info),
+        house=house,
+        name=dict(results.houses)[house],
+        split=split,
+        produced_wh=row.produced_wh,
+        sold_wh=row.sold_wh,
+        self_sufficiency=(split.own_wh + split.neighbours_wh) / split.consumed_wh if split.consumed_wh > 0 else None,
+        consumption_peak_to_average=peak_to_average(minutes.consumed_wh, interval_s),
+        production_peak_to_average=peak_to_average(minutes.produced_wh, interval_s),
+        load_factor=load_factor(minutes.consumed_wh, interval_s),
+        contracts=tuple(one for one in contracts if one.house == house),
+        supplied=tuple(one for one in contracts if one.house != house),
+        day=_profile(minutes, interval_s),
+        bill=row.bill,
+        member=member,
     )
 
 
@@ -313,6 +424,9 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         ResultsError: There is no such run or house, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
+    results.check_house(house)
+    if (minutes := results.minutes(run, house)) is not None:
+        return _kept_house(results, run, house, minutes, interval_s)
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
@@ -431,10 +545,16 @@ def _supplier_shares(settled: Settlement) -> list[tuple[SupplierShare, ...]]:
 def _day(
     settled: Settlement, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
 ) -> PowerProfile:
+    return _power_profile(settled.start_s, produced_wh, consumed_wh, delivered_wh, interval_s)
+
+
+def _power_profile(
+    first_s: int, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
+) -> PowerProfile:
     production_w = mean_power_w(produced_wh, interval_s)
     return PowerProfile(
         interval_s=interval_s,
-        times_s=settled.start_s + interval_s * np.arange(len(production_w), dtype=np.int64),
+        times_s=first_s + interval_s * np.arange(len(production_w), dtype=np.int64),
         production_w=production_w,
         local_w=mean_power_w(delivered_wh, interval_s),
         grid_w=mean_power_w(np.maximum(consumed_wh - delivered_wh, 0.0), interval_s),
@@ -496,6 +616,11 @@ def average_power_profile(
     if not begun:
         raise ResultsError(f"{results.path}: has no run yet")
     runs = [run for run in begun if run.is_complete] or begun[:1]
+    if len(runs) == 1 and (minutes := results.minutes(runs[0].run, house)) is not None:
+        local_wh = minutes.local_wh
+        columns = minutes.produced_wh, local_wh, np.maximum(minutes.consumed_wh - local_wh, 0.0)
+        of = [_power_statistics(mean_power_w(column_wh, interval_s)[np.newaxis]) for column_wh in columns]
+        return AveragePowerProfile(1, interval_s, _profile(minutes, interval_s).times_s, *of)
     own = None if house is None else results.producers_of(house)
     spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
     # Settled over the time that any run covers: production continues after the last job of a run.

@@ -19,7 +19,7 @@ import numpy as np
 from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
+from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
@@ -32,6 +32,7 @@ from scenarios.results.connection import (
     translate_sqlite_errors,
 )
 from scenarios.results.kept_messages import KeptMessages, is_kept
+from scenarios.results.overviews import MOST_MINUTE_ROWS, forget_overview, minute_rows, write_overview
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
@@ -43,6 +44,7 @@ from scenarios.results.rows import (
     write_jobs,
 )
 from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.views import contract_rows, households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -72,6 +74,7 @@ class RunWriter:
         start_s: int,
         resume: bool = False,
         kept: KeptMessages = "all",
+        most_minute_rows: int = MOST_MINUTE_ROWS,
     ) -> None:
         """Start recording a run, in the state `running`.
 
@@ -84,6 +87,7 @@ class RunWriter:
             start_s: Start of the run, UNIX seconds.
             resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
             kept: Which messages are kept; all are counted.
+            most_minute_rows: If the minutes of houses and producers take more rows, an overview takes their place.
 
         Raises:
             ResultsError: The file cannot be written, or has this run already and `resume` is false.
@@ -95,6 +99,7 @@ class RunWriter:
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
         self._kept: KeptMessages = kept
+        self._most_minute_rows = most_minute_rows
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -144,6 +149,7 @@ class RunWriter:
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
             for table in ("production", "consumption"):
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
+            forget_overview(self._connection, self.run)
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
         self.realised = read_realised(self._connection, self.run)
@@ -324,7 +330,11 @@ class RunWriter:
         bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
-            self._write_minutes(settled)
+            is_shared = any(contract.shares for contract in standing)
+            if is_shared or minute_rows(settled) <= self._most_minute_rows:
+                self._write_minutes(settled)
+            else:
+                self._write_overview(scenario, settled, entries)
             write_bills(self._connection, self.run, bills)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
@@ -396,6 +406,17 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
+
+    def _write_overview(self, scenario: Scenario, settled: Settlement, entries: Sequence[LedgerEntry]) -> None:
+        houses = producer_houses(scenario)
+        account = account_of(scenario, settled, houses)
+        rows = households_of(
+            split_energy(settled, houses),
+            contract_rows(settled, tuple(entries), houses),
+            bills_of(scenario, settled, houses),
+        )
+        members = {} if account is None else account.members
+        write_overview(self._connection, self.run, settled, rows, members, houses)
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
         self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table

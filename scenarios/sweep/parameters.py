@@ -1,5 +1,7 @@
 """Parameters of a sweep: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
 
+Values of the file can be lists and mappings in brackets, as in `ssmic run --set`: `prefer=[cheapest],[own-roof]`.
+
 A key is the name of a run setting, of a variable of the scenario's file or, with a path, a value of it. A path names
 the items of a list by their number, by their id or, all of them, by `*`: `houses[adler].devices[pv-adler].name`,
 `jobs[*].latest_start`.
@@ -14,7 +16,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.scheduling import ALGORITHMS
-from scenarios.files import KeyPath, UnknownKeyError, keys_inside, paths_of, plain_value, suggest
+from scenarios.errors import ScenarioError
+from scenarios.files import (
+    KeyPath,
+    UnknownKeyError,
+    keys_inside,
+    meaning,
+    paths_of,
+    plain_value,
+    suggest,
+    takes_single_value,
+)
 
 Value = str | int | float | bool
 """What a parameter can be set to."""
@@ -90,6 +102,8 @@ class Parameter:
     """The values of the scenario's file that it sets."""
     is_variable: bool = False
     """Whether it is one of the variables of the scenario's file."""
+    fixed: Any = None
+    """What `--set` puts into the scenario's file: any value of YAML."""
 
     @property
     def is_setting(self) -> bool:
@@ -98,7 +112,12 @@ class Parameter:
 
 
 def parse_parameter(
-    text: str, content: Mapping[str, Any], variables: Mapping[str, Any], *, is_sampled: bool = False
+    text: str,
+    content: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    is_sampled: bool = False,
+    is_set: bool = False,
 ) -> Parameter:
     """Return the parameter that `KEY=VALUE[,VALUE...]` or `KEY=LOW:HIGH[:COUNT][:log]` describes.
 
@@ -107,23 +126,58 @@ def parse_parameter(
         content: The scenario's file, as plain data.
         variables: The variables of the file with their values; a key that names one is that.
         is_sampled: Whether values are drawn from ranges, which then need no count.
+        is_set: Whether it is the same in all runs; what is given for a key of the file is then one value of YAML.
 
     Raises:
         ParameterError: The key is unknown, or a value is not of its type.
     """
     key, equals, written = text.partition("=")
-    key, written = key.strip(), written.strip()
+    key, written = key.strip().removeprefix("vars."), written.strip()
     if not equals or not key or not written:
         raise ParameterError(f"{text!r}: expected is KEY=VALUE, for example penalty=0.5,1 or penalty=0.5:2:4")
     if key in variables:
         variable = Parameter(key, (), is_variable=True)
+        if is_set and _is_structured(written):
+            return replace(variable, values=(written,))
         return _with_values(variable, written, _kind([variables[key]]), is_sampled=is_sampled)
     setting = key.replace("-", "_")
     if setting in RUN_SETTINGS:
         return _with_values(Parameter(setting, ()), written, RUN_SETTINGS[setting], is_sampled=is_sampled)
-    targets = find_targets(key, content, variables)
+    is_structured = all(_is_structured(one) for one in _split(written))
+    targets = find_targets(key, content, variables, is_structured=is_structured)
     kind = _kind([plain_value(content, path) for path in targets])
+    if is_set and (kind not in {int, float} or len(_split(written)) == 1):
+        return Parameter(key, (written,), targets=targets, fixed=_meaning(key, written))
     return _with_values(Parameter(key, (), targets=targets), written, kind, is_sampled=is_sampled)
+
+
+def plain(parameter: Parameter, value: Value) -> Any:  # noqa: ANN401 - any YAML value
+    """Return what one of a parameter's values is in the scenario's file."""
+    if parameter.fixed is not None:
+        return parameter.fixed
+    return _meaning(parameter.key, value) if _is_structured(value) else value
+
+
+def _is_structured(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("[", "{"))
+
+
+def _meaning(key: str, written: Value) -> Any:  # noqa: ANN401 - any YAML value
+    try:
+        return meaning(str(written), key)
+    except ScenarioError as error:
+        raise ParameterError(f"{key}={written}: {error.problems[0].what}") from None
+
+
+def _split(written: str) -> list[str]:
+    """Return the parts between commas that stand in no brackets."""
+    parts, depth, begin = [], 0, 0
+    for i, letter in enumerate(written):
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth <= 0:
+            parts.append(written[begin:i].strip())
+            begin = i + 1
+    return [*parts, written[begin:].strip()]
 
 
 def _kind(values: Sequence[object]) -> Kind | None:
@@ -143,7 +197,7 @@ def _with_values(parameter: Parameter, written: str, kind: Kind | None, *, is_sa
             if reach.count is None and not is_sampled:
                 raise ParameterError(f"{key}={written}: says no number of values; write for example {key}={written}:5")
             return replace(parameter, values=reach.values(), range=reach)
-    values = tuple(_value(key, one.strip(), kind, is_setting=parameter.is_setting) for one in written.split(","))
+    values = tuple(_value(key, one, kind, is_setting=parameter.is_setting) for one in _split(written))
     if len(set(values)) < len(values):
         raise ParameterError(f"{key}={written}: a value is given twice")
     return replace(parameter, values=values)
@@ -177,6 +231,9 @@ def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
 def _value(key: str, text: str, kind: Kind | None, *, is_setting: bool) -> Value:
     if text == "":
         raise ParameterError(f"{key}: a value is missing before or after a comma")
+    if not is_setting and _is_structured(text):
+        _meaning(key, text)
+        return text
     if kind is str:
         return _algorithm(text) if key == "algorithm" and is_setting else text
     if kind is bool:
@@ -206,8 +263,16 @@ def _algorithm(name: str) -> str:
     return found
 
 
-def find_targets(key: str, content: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[KeyPath, ...]:
+def find_targets(
+    key: str, content: Mapping[str, Any], variables: Mapping[str, Any], *, is_structured: bool = False
+) -> tuple[KeyPath, ...]:
     """Return the paths of the values that a key names in a scenario's file.
+
+    Args:
+        key: As on the command line.
+        content: The scenario's file, as plain data.
+        variables: The variables of the file, for suggestions.
+        is_structured: Whether lists or mappings are to be put there.
 
     Raises:
         ParameterError: There is no such value; the message names the nearest key.
@@ -220,7 +285,11 @@ def find_targets(key: str, content: Mapping[str, Any], variables: Mapping[str, A
     except UnknownKeyError as error:
         raise ParameterError(str(error)) from None
     for path in paths:
-        if isinstance(plain_value(content, path), Mapping | list):
+        if (
+            isinstance(plain_value(content, path), Mapping | list)
+            and not is_structured
+            and not takes_single_value(content, path)
+        ):
             inside = ", ".join(keys_inside(content, path)[:8])
             raise ParameterError(f"{key}: is not a single value; name one within it: {inside}")
     return paths

@@ -14,14 +14,14 @@ from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import KeyPath, load_content as build_content, put
+from scenarios.files import KeyPath, load_content as build_content, put, suggest
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
 from scenarios.sweep.design import grid, sample
 from scenarios.sweep.one_run import SweepRun
-from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter
+from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain
 
 MAX_RUNS = 1_000_000
 """A sweep of more runs is a typing error."""
@@ -47,6 +47,8 @@ class SweepRequest:
     sample_seed: int = 1
     allow_outside: bool = False
     """Whether a YAML file may refer to files outside its folder."""
+    together: tuple[str, ...] = ()
+    """`KEY,KEY,...`: these parameters take their first values together, then their second, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,11 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     loaded = load(request.source, allow_outside=request.allow_outside)
     content = load_content(request.source, allow_outside=request.allow_outside)
     vary, fixed = _parameters(request, content)
-    rows = grid(vary) if request.sample is None else sample(vary, request.sample, request.sample_seed)
+    together = _together(request, vary)
+    if request.sample is None:
+        rows = grid(vary, together)
+    else:
+        rows = sample(vary, request.sample, request.sample_seed, together)
     if len(rows) * request.seeds > MAX_RUNS:
         raise SettingsError((f"{len(rows)} points with {request.seeds} seeds are more than {MAX_RUNS:,} runs",))
     variants = _Variants(request, loaded.scenario, content)
@@ -163,10 +169,13 @@ def _parameters(request: SweepRequest, content: Content) -> tuple[list[Parameter
     problems: list[str] = []
     found: list[list[Parameter]] = [[], []]
     is_sampled = request.sample is not None
-    for parameters, texts, sampled in ((found[0], request.vary, is_sampled), (found[1], request.fixed, False)):
+    for parameters, texts, is_set in ((found[0], request.vary, False), (found[1], request.fixed, True)):
+        sampled = is_sampled and not is_set
         for text in texts:
             try:
-                parameters.append(parse_parameter(text, content.data, content.variables, is_sampled=sampled))
+                parameters.append(
+                    parse_parameter(text, content.data, content.variables, is_sampled=sampled, is_set=is_set)
+                )
             except ParameterError as error:
                 problems.append(str(error))
     vary, fixed = found
@@ -185,6 +194,35 @@ def _parameters(request: SweepRequest, content: Content) -> tuple[list[Parameter
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     return vary, fixed
+
+
+def _together(request: SweepRequest, vary: Sequence[Parameter]) -> list[list[int]]:
+    """Return the groups of parameters that are varied together, as indices.
+
+    Raises:
+        SettingsError: A key is not varied, or the numbers of values differ.
+    """
+    places = {parameter.key: index for index, parameter in enumerate(vary)}
+    problems, groups = [], []
+    seen: set[str] = set()
+    for text in request.together:
+        names = [name.strip().removeprefix("vars.") for name in text.split(",")]
+        keys = [name if name in places else name.replace("-", "_") for name in names]
+        unknown = [key for key in keys if key not in places]
+        problems += [f"--zip {text}: {key} is not varied{suggest(key, places)}" for key in unknown]
+        if len(keys) < 2:
+            problems.append(f"--zip {text}: name at least two keys that are varied, for example penalty,step_size")
+        problems += [f"--zip {text}: {key} is named twice" for key in keys if key in seen or keys.count(key) > 1]
+        seen |= set(keys)
+        if not unknown:
+            counts = [len(vary[places[key]].values) for key in keys]
+            if len(set(counts)) > 1 or 0 in counts:
+                said = ", ".join(f"{key} has {count}" for key, count in zip(keys, counts, strict=True))
+                problems.append(f"--zip {text}: each needs the same number of values, and {said}")
+            groups.append([places[key] for key in keys])
+    if problems:
+        raise SettingsError(tuple(dict.fromkeys(problems)))
+    return groups
 
 
 def _as_well(key: str, other: str) -> str:
@@ -222,7 +260,7 @@ class _Variants:
         changes = []
         for parameter, value in values:
             for path in self._targets(parameter, content):
-                put(data, path, value)
+                put(data, path, plain(parameter, value))
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
@@ -233,7 +271,7 @@ class _Variants:
         if content is self._content or not parameter.targets:
             return parameter.targets
         try:
-            return find_targets(parameter.key, content.data, content.variables)
+            return find_targets(parameter.key, content.data, content.variables, is_structured=True)
         except ParameterError as error:
             raise SettingsError((str(error),)) from None
 
@@ -319,6 +357,7 @@ def request_of(content: Mapping[str, Any]) -> SweepRequest:
         ScenarioError: It is not a valid request.
     """
     try:
-        return SweepRequest(**{**content, "vary": tuple(content["vary"]), "fixed": tuple(content["fixed"])})
+        lists = {name: tuple(content.get(name, ())) for name in ("vary", "fixed", "together")}
+        return SweepRequest(**{**content, **lists})
     except (TypeError, KeyError) as error:
         raise ScenarioError([Problem("the sweep's request", f"cannot be read: {error}")]) from None

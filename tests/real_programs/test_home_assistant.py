@@ -158,7 +158,7 @@ def test_a_run_is_discovered_its_energy_is_accepted_and_its_entities_vanish(tmp_
 
 
 def test_jobs_requested_in_it_are_executed_and_withdrawn(tmp_path: Path, mqtt_port: int) -> None:
-    """Its entities set deadlines, request and withdraw jobs and show their states, also a thousand of them."""
+    """Entities set the deadline, request and withdraw jobs and show their states; a thousand entities come and go."""
     (tmp_path / "real.yaml").write_text(STREET)
     common = ("--broker", f"mqtt://127.0.0.1:{mqtt_port}", "--pace", "60x", "--home-assistant", "--json")
     with home_assistant(PROGRAMS, tmp_path / "ha", free_port()) as home:

@@ -10,7 +10,7 @@ import pytest
 from agents.manager import MAX_CONTRACTS
 from agents.model import GRID, MANAGER
 from scenarios.scenario import Scenario
-from scenarios.simulation.allowances import most_messages
+from scenarios.simulation.agent_limits import most_messages
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.attacks import MEMBER, agreed

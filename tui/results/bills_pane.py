@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -48,23 +48,18 @@ def bills_sheet(results: ResultsReader, run: int, key: str | None) -> BillsSheet
     Raises:
         ResultsError: The results file cannot be read.
     """
+    if key is None and results.minutes(run) is not None:
+        return _kept_bills(results, run)
     scenario = results.scenario
     known = next((one for one in ALLOCATION_KEYS if one == key), None)
     community = scenario.community if known is None else community_with_key(scenario, known)
     rows = results.bills(run, community)
     if not rows:
         return BillsSheet((), "The scenario has no tariff, so there are no bills.")
-    total = total_row(rows)
     how = "by contract and minute" if community is None else f"{_MEANINGS[community.key]}, every "
     how += "" if community is None else f"{community.interval_s // 60} min"
-    most = max(rows, key=lambda row: row.saving_eur)
-    info = results.run(run)
-    part = unfinished(info.state, results.covered_share(info))
-    by = f", most by {most.house} ({_amount(most.saving_eur)})" if most.saving_eur > 0 else ""
-    said = (
-        f"{f'{part}. ' if part else ''}Settlement {how}; kWh and EUR. Total {_amount(total.with_eur)}, without "
-        f"neighbourhood {_amount(total.without_eur)}: saved {_amount(total.saving_eur)}{by}."
-    )
+    sheet = _totalled(results, run, rows, how)
+    said = sheet.said
     account = results.account(run, community)
     if account is not None:
         lines = account.outside
@@ -73,6 +68,28 @@ def bills_sheet(results: ResultsReader, run: int, key: str | None) -> BillsSheet
             f"grid fees {_amount((lines.grid_fee_cents + lines.local_grid_fee_cents) / 100)}, "
             f"fixed {_amount(lines.fixed_cents / 100)}, VAT {_amount(lines.vat_cents / 100)}."
         )
+    return replace(sheet, said=said)
+
+
+def _kept_bills(results: ResultsReader, run: int) -> BillsSheet:
+    """Return the bills as the file of a large run has them, without settling it again."""
+    rows = results.bills(run)
+    if not rows:
+        return BillsSheet((), "The scenario has no tariff, so there are no bills.")
+    key = next((one for one in ALLOCATION_KEYS if one == rows[0].allocation_key), None)
+    return _totalled(results, run, rows, "by contract and minute" if key is None else _MEANINGS[key])
+
+
+def _totalled(results: ResultsReader, run: int, rows: tuple[BillRow, ...], how: str) -> BillsSheet:
+    total = total_row(rows)
+    most = max(rows, key=lambda row: row.saving_eur)
+    info = results.run(run)
+    part = unfinished(info.state, results.covered_share(info))
+    by = f", most by {most.house} ({_amount(most.saving_eur)})" if most.saving_eur > 0 else ""
+    said = (
+        f"{f'{part}. ' if part else ''}Settlement {how}; kWh and EUR. Total {_amount(total.with_eur)}, without "
+        f"neighbourhood {_amount(total.without_eur)}: saved {_amount(total.saving_eur)}{by}."
+    )
     return BillsSheet((total, *rows), said)
 
 

@@ -15,7 +15,6 @@ from scenarios import Zone
 from scenarios.results import ContractRow
 from tui.formatting import plural
 from tui.results.formatting import covered_cell, number_kwh
-from tui.results.household_model import fits
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
@@ -100,6 +99,10 @@ class Contracts(Guarded, Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._rows: Sequence[ContractRow] = ()
+        self._search: Sequence[str] = ()
+        self._street = ""
+        self._houses: frozenset[str] | None = None
+        """Houses of the street that is looked at; None: all."""
         self._zone = Zone()
 
     def compose(self) -> ComposeResult:
@@ -120,12 +123,28 @@ class Contracts(Guarded, Vertical):
         """The text to find."""
         return self.query_one(Input).value.strip()
 
-    def show(self, rows: Sequence[ContractRow], zone: Zone) -> None:
-        """Show other contracts, with times in a zone; the search is kept."""
-        self._rows = rows
+    def show(self, rows: Sequence[ContractRow], zone: Zone, search: Sequence[str]) -> None:
+        """Show other contracts, with times in a zone; the search is kept.
+
+        Args:
+            rows: The contracts.
+            zone: Zone of the times.
+            search: What a search looks at, by contract.
+        """
+        self._rows, self._search = rows, search
         if zone != self._zone:
             self._zone = zone
             self.table.columns = _columns(zone)
+        self._show_found()
+
+    def narrow(self, street: str, houses: frozenset[str] | None) -> None:
+        """Show only contracts of jobs in some houses and with their producers.
+
+        Args:
+            street: Name of the street that they are.
+            houses: Its houses; None: all contracts.
+        """
+        self._street, self._houses = street, houses
         self._show_found()
 
     def find(self) -> None:
@@ -140,16 +159,19 @@ class Contracts(Guarded, Vertical):
 
     @on(Input.Changed)
     def _show_found(self) -> None:
-        wanted = self.wanted
-        found = [row for row in self._rows if fits(row, wanted)] if wanted else self._rows
+        wanted, houses = self.wanted.casefold(), self._houses
+        found = self._rows
+        if wanted:
+            found = [row for row, text in zip(self._rows, self._search, strict=True) if wanted in text]
+        if houses is not None:
+            found = [row for row in found if row.house in houses or row.producer_house in houses]
         self.table.show_rows(found)
         count = plural(len(self._rows), "contract")
-        if wanted:
-            count = f"{len(found):,} of {count}"
+        if wanted or houses is not None:
+            count = f"{len(found):,} of {count}{f', {self._street}' if houses is not None else ''}"
         self.query_one(".count", Words).say(count)
         if not found:
-            told = "No match. Escape shows all contracts." if self._rows else ""
-            self.query_one(".detail", Words).say(told)
+            self.query_one(".detail", Words).say("No match. Escape shows all contracts." if self._rows else "")
 
     @on(Input.Submitted)
     def _found(self, event: Input.Submitted) -> None:

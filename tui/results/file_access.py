@@ -14,7 +14,7 @@ from textual.containers import Vertical
 from textual.worker import WorkType
 
 from broker import SsmicError
-from scenarios import Scenario
+from scenarios import Scenario, Zone
 from scenarios.results import ResultsEntry, ResultsReader, RunInfo, SimulationInfo, glance, results_files
 from tui.results.household_model import Sheet, neighbourhood_sheet
 from tui.shell import Guarded, complain
@@ -146,6 +146,14 @@ class Reads(Guarded, Vertical):
         complain(self.app, error, title)
 
 
+@dataclass(slots=True)
+class Memory:
+    """What has been read of a simulation's file and never changes."""
+
+    scenario: Scenario | None = None
+    """None: no view has asked for it; parsing that of 10,000 houses takes half a minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An opened simulation."""
@@ -155,17 +163,15 @@ class Opened:
     """State of the file before reading."""
     info: SimulationInfo
     runs: tuple[RunInfo, ...]
-    scenario: Scenario
+    houses: tuple[tuple[str, str], ...]
+    """Ids and names."""
+    zone: Zone
+    memory: Memory
     sheet: Sheet | None
     """Sheet of all households of the first run; None: no run has started, or the file was reread."""
 
     knows_offset: bool
     """Whether the file has the scenario's UTC offset."""
-
-    @property
-    def houses(self) -> tuple[tuple[str, str], ...]:
-        """Ids and names."""
-        return tuple((house.id, house.name) for house in self.scenario.houses)
 
 
 def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
@@ -180,12 +186,17 @@ def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opene
         ResultsError: The file cannot be read.
     """
     stamp = stamp_of(path)
-    with ResultsReader(path) as results:
-        if before is not None and before.info.created_utc == results.info.created_utc:
-            return Opened(path, stamp, results.info, results.runs(), before.scenario, None, before.knows_offset)
-        runs = results.runs()
-        sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
-        return Opened(path, stamp, results.info, runs, results.scenario, sheet, results.knows_offset)
+    memory = Memory() if before is None else before.memory
+    with ResultsReader(path, memory.scenario) as results:
+        runs, sheet = results.runs(), None
+        if before is None or before.info.created_utc != results.info.created_utc:
+            if memory.scenario is not None:
+                return open_simulation(path, interval_s, None)
+            sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
+            memory.scenario = results.parsed_scenario
+        return Opened(
+            path, stamp, results.info, runs, results.houses, results.zone, memory, sheet, results.knows_offset
+        )
 
 
 def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
@@ -194,5 +205,7 @@ def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
     Raises:
         ResultsError: The file can no longer be read.
     """
-    with ResultsReader(opened.path, opened.scenario) as results:
-        return read(results)
+    with ResultsReader(opened.path, opened.memory.scenario) as results:
+        value = read(results)
+        opened.memory.scenario = results.parsed_scenario
+        return value

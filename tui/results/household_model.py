@@ -9,13 +9,12 @@ from scenarios.results import (
     ContractRow,
     HouseholdRow,
     HouseView,
-    NeighbourhoodView,
+    Overview,
     PowerProfile,
     ResultsReader,
     RunInfo,
-    household_rows,
     view_house,
-    view_neighbourhood,
+    view_overview,
 )
 from tui.formatting import percent, plural, ratio, unfinished
 from tui.results.formatting import figure_text
@@ -60,6 +59,10 @@ class Sheet:
     """Zone in which times are shown."""
     events: tuple[tuple[float, str], ...] = ()
     """Events of the timeline, by their time."""
+    houses: tuple[tuple[str, str], ...] = ()
+    """Ids and names of all houses; empty for one household."""
+    search: tuple[str, ...] = ()
+    """What a search looks at, by contract: its names in small letters. Made ahead, as there may be 50,000."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
@@ -74,9 +77,9 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         ResultsError: The file cannot be read, or has no such run.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    view = view_neighbourhood(results, run, interval_s)
+    view = view_overview(results, run, interval_s)
     kpis = view.kpis
-    splits = view.split.by_house.values()
+    splits = [row.split for row in view.households]
     own_wh, neighbours_wh = sum(split.own_wh for split in splits), sum(split.neighbours_wh for split in splits)
     return Sheet(
         run=view.run,
@@ -86,9 +89,11 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         figures=(*_verdicts(results, run), *_neighbourhood_figures(view)),
         day=view.day,
         contracts=view.contracts,
-        households=household_rows(view),
-        zone=results.scenario.zone,
+        households=view.households,
+        zone=results.zone,
         events=_events(results, run),
+        houses=results.houses,
+        search=tuple(map(search_text, view.contracts)),
     )
 
 
@@ -107,6 +112,7 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
     """
     view = view_house(results, run, house, interval_s)
     split = view.split
+    contracts = tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id)))
     return Sheet(
         run=view.run,
         house=house,
@@ -116,10 +122,11 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
         peaks=_peaks(view.consumption_peak_to_average, view.production_peak_to_average),
         figures=_house_figures(view),
         day=view.day,
-        contracts=tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id))),
+        contracts=contracts,
         households=(),
-        zone=results.scenario.zone,
+        zone=results.zone,
         events=_events(results, run),
+        search=tuple(map(search_text, contracts)),
     )
 
 
@@ -168,7 +175,7 @@ def _peaks(consumption: float | None, production: float | None) -> str:
     return f"used {ratio(consumption)}   produced {ratio(production)}"
 
 
-def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ...]:
+def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
     kpis, run = view.kpis, view.run
     figures = [
         *_unfinished(run, view.covered_share),
@@ -246,8 +253,7 @@ def _with_and_without(with_it: float, without_it: float | None, unit: str) -> st
     return f"{with_it:,.2f} {unit}{without}"
 
 
-def fits(row: ContractRow, text: str) -> bool:
-    """Return whether one of a contract's names contains a text, case-insensitive."""
-    wanted = text.casefold()
+def search_text(row: ContractRow) -> str:
+    """Return a contract's names in small letters, one a line."""
     names = (row.job_id, row.source_id, row.house, row.device, row.producer, row.producer_house or "", row.profile)
-    return any(wanted in name.casefold() for name in names)
+    return "\n".join(names).casefold()

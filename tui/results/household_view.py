@@ -13,16 +13,17 @@ from textual.color import Color
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input, Select, Static
 
 from scenarios import Zone
-from scenarios.results import HouseholdRow, PowerProfile
+from scenarios.results import PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
-from tui.results.formatting import Figures, number_kwh
+from tui.results.formatting import Figures
 from tui.results.household_model import EnergyTotal, Sheet
+from tui.results.households import Households
 from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, TimeAxis, VirtualTable, drawn
+from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Chart, TimeAxis, drawn
 
 _PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
 _TITLE_WIDTH = 9
@@ -101,59 +102,6 @@ MOST_MINUTES = 1440
 Zoom = Literal["all", "contracts", "households", "day"]
 
 
-def _share(row: HouseholdRow) -> Cell:
-    split = row.split
-    if split.consumed_wh <= 0:
-        return "-", "muted"
-    share = (split.own_wh + split.neighbours_wh) / split.consumed_wh
-    return f"{share:.0%}", "ok" if share >= 0.995 else ""
-
-
-_COLUMNS: tuple[Column[HouseholdRow], ...] = (
-    Column("household", lambda row: row.house, most=24),
-    Column(
-        "consumed", lambda row: number_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
-    ),
-    Column("own", lambda row: number_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
-    Column(
-        "neighbours",
-        lambda row: number_kwh(row.split.neighbours_wh),
-        10,
-        right=True,
-        sort=lambda r: r.split.neighbours_wh,
-    ),
-    Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
-    Column(
-        "local %",
-        _share,
-        7,
-        right=True,
-        sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
-    ),
-    Column(
-        "produced", lambda row: number_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
-    ),
-    Column("sold", lambda row: number_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
-    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
-    Column(
-        "bill EUR",
-        lambda row: "-" if row.bill is None else f"{row.bill.with_eur:,.2f}",
-        8,
-        right=True,
-        from_width=76,
-        sort=lambda r: r.bill.with_eur if r.bill else 0.0,
-    ),
-    Column(
-        "without EUR",
-        lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:,.2f}", "muted"),
-        11,
-        right=True,
-        from_width=90,
-        sort=lambda r: r.bill.without_eur if r.bill else 0.0,
-    ),
-)
-
-
 def draw_day(chart: Chart, day: PowerProfile, zone: Zone, marks: Sequence[tuple[float, str]] = ()) -> None:
     """Draw stacked local and grid consumption in front of production.
 
@@ -197,8 +145,8 @@ class SheetPane(Guarded, Vertical):
     SheetPane #power { width: 1fr; }
     SheetPane .day-title { height: 1; padding-left: 8; color: $text-muted; }
     SheetPane #tables { height: 1fr; border-top: solid $border; }
-    SheetPane #households { width: 56; border-right: solid $border; }
-    SheetPane.one-house #households { display: none; }
+    SheetPane #household-part { width: 56; border-right: solid $border; }
+    SheetPane.one-house #household-part { display: none; }
     SheetPane .short-only { display: none; }
 
     .-tall SheetPane #top { height: 20; }
@@ -210,11 +158,11 @@ class SheetPane(Guarded, Vertical):
     .-narrow SheetPane #numbers Figures { height: 1; }
     .-narrow SheetPane #power { height: 7; width: 1fr; }
     .-narrow SheetPane #tables { border-top: none; }
-    .-narrow SheetPane #households { display: none; }
+    .-narrow SheetPane #household-part { display: none; }
 
-    SheetPane.zoom-contracts #top, SheetPane.zoom-contracts #households { display: none; }
+    SheetPane.zoom-contracts #top, SheetPane.zoom-contracts #household-part { display: none; }
     SheetPane.zoom-households #top, SheetPane.zoom-households Contracts { display: none; }
-    SheetPane.zoom-households #households { display: block; width: 1fr; border-right: none; }
+    SheetPane.zoom-households #household-part { display: block; width: 1fr; border-right: none; }
     SheetPane.zoom-day #tables, SheetPane.zoom-day #numbers { display: none; }
     SheetPane.zoom-day #top, SheetPane.zoom-day #power { height: 1fr; }
     """
@@ -264,7 +212,7 @@ class SheetPane(Guarded, Vertical):
                 yield Static("", classes="day-title", markup=False)
                 yield DayChart(empty="No production or consumption")
         with Horizontal(id="tables"):
-            yield VirtualTable[HouseholdRow](_COLUMNS, key=lambda row: row.house, empty="No household", id="households")
+            yield Households()
             yield Contracts()
 
     def show(self, sheet: Sheet) -> None:
@@ -276,8 +224,8 @@ class SheetPane(Guarded, Vertical):
         self.query_one(Figures).show(sheet.figures)
         zone = shown_zone(self, sheet.zone)
         self.show_day(self.day_index)
-        self.query_one("#households", VirtualTable).show_rows(sheet.households)
-        self.query_one(Contracts).show(sheet.contracts, zone)
+        self.query_one(Households).show(sheet.households, sheet.houses)
+        self.query_one(Contracts).show(sheet.contracts, zone, sheet.search)
 
     @property
     def days(self) -> Days | None:
@@ -313,9 +261,26 @@ class SheetPane(Guarded, Vertical):
 
     def find(self) -> None:
         """Focus the search field."""
+        if self.zoom == "households" and self.query_one(Households).has_class("many"):
+            self.query_one(Households).find()
+            return
         while self.zoom not in {"all", "contracts"}:
             self.zoom_next()
         self.query_one(Contracts).find()
+
+    def give_way(self) -> bool:
+        """Leave a field, clear a search or leave a street; return whether anything changed."""
+        focused, households, contracts = self.screen.focused, self.query_one(Households), self.query_one(Contracts)
+        is_in_field = isinstance(focused, Input | Select)
+        if households in (focused.ancestors if focused is not None else ()):
+            changed = households.give_way() or contracts.clear()
+            if is_in_field:
+                households.table.focus()
+        else:
+            changed = contracts.clear() or households.give_way()
+            if is_in_field or changed:
+                self.focus_table()
+        return changed or is_in_field
 
     def zoom_next(self) -> None:
         """Zoom in on the next part."""
@@ -350,7 +315,12 @@ class SheetPane(Guarded, Vertical):
         event.stop()
         self.focus_table()
 
-    @on(VirtualTable.Chosen, "#households")
-    def _household_chosen(self, event: VirtualTable.Chosen) -> None:
+    @on(Households.Chosen)
+    def _household_chosen(self, event: Households.Chosen) -> None:
         event.stop()
-        self.post_message(self.HouseholdChosen(event.row.house))
+        self.post_message(self.HouseholdChosen(event.house))
+
+    @on(Households.Narrowed)
+    def _street_chosen(self, event: Households.Narrowed) -> None:
+        event.stop()
+        self.query_one(Contracts).narrow(event.street, event.houses)

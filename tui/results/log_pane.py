@@ -57,7 +57,7 @@ def log_sheet(results: ResultsReader, run: int) -> LogSheet:
     """
     file = log_file_of(results.path)
     start_s = results.run(run).start_s
-    zone = results.scenario.zone
+    zone = results.zone
     found = [*_records(file, run), *_events(results, run, zone)]
     # A record without a virtual time follows the one before it.
     times_s: list[int] = []

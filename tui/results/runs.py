@@ -66,7 +66,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         spreads = {**view.statistics, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
         rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
-    return RunsSheet(tuple(rows), average, results.scenario.zone)
+    return RunsSheet(tuple(rows), average, results.zone)
 
 
 def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, float | None]:

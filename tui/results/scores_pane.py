@@ -43,22 +43,18 @@ def scores_sheet(results: ResultsReader, run: int) -> ScoresSheet:
         ResultsError: The results file cannot be read.
         ScoresFileError: The kept scores cannot be read.
     """
-    scenario = results.scenario
-    kept = ScoresFile.beside(results.path, scenario.name)
+    kept = ScoresFile.beside(results.path, results.info.scenario)
     next_scores = kept.scores()
     scores = results.scores(run)
     rows = [
-        _row(device.id, house.id, scores.get(device.id), next_scores.get(device.id))
-        for house in scenario.houses
-        for device in house.devices
-        if device.type == "producer"
+        _row(producer, house, scores.get(producer), next_scores.get(producer)) for producer, house in results.producers
     ]
     rows.sort(key=lambda row: (row.after is None, row.after or 0, row.producer))
     said = "The lowest score is asked first; accepting lowers it by 1, declining raises it by 1."
     if not scores:
         said += " This run has no scores: it has not finished, or was written by an older version."
     where = f"{kept.path}" if kept.path.exists() else "no saved scores, so it starts fresh"
-    return ScoresSheet(tuple(rows), kept, f"{said} Next run: {where}. R resets them.")
+    return ScoresSheet(tuple(rows), kept, f"{said} Next run: {where}. X resets them.")
 
 
 def _row(producer: str, house: str, scores: tuple[int, int] | None, kept: int | None) -> ScoreRow:

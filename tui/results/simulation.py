@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.markup import escape
 from textual.message import Message
-from textual.widgets import Input, Select, Static, TabbedContent, TabPane
+from textual.widgets import Select, Static, TabbedContent, TabPane
 
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results import RecordedMessage, RunInfo
+from scenarios.results import MOST_LISTED, RecordedMessage, RunInfo
 from tui.formatting import plural, without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
@@ -23,6 +23,7 @@ from tui.results.file_access import Opened, Reads, open_simulation, read_from, s
 from tui.results.formatting import STATES, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
+from tui.results.households import HouseholdChooser
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
@@ -40,6 +41,8 @@ TABS = (
 MAX_NOTES = 3
 """Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
+_OTHERS = "\0others"
+"""Stands for all households that are not offered, as there are too many; no id is like it."""
 
 
 class SimulationPane(Reads):
@@ -172,7 +175,7 @@ class SimulationPane(Reads):
         planned = plural(len(info.seeds), "run")
         # Where there is no room for all, what the list of simulations says as well is cut.
         self.query_one(".title", Static).update(
-            f"{info.scenario} · times {shown_zone(self, opened.scenario.zone).name}"
+            f"{info.scenario} · times {shown_zone(self, opened.zone).name}"
             f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm} · {planned}"
         )
 
@@ -205,9 +208,13 @@ class SimulationPane(Reads):
             runs.set_options([(escape(_run_title(run)), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
-            houses.set_options(
-                [(escape(_house_title(*house)), house[0]) for house in opened.houses] or [("no household", "")]
-            )
+            offered = opened.houses
+            if len(offered) > MOST_LISTED:
+                offered = tuple(house for house in offered if house[0] == self.house)
+            options = [(escape(_house_title(*house)), house[0]) for house in offered] or [("no household", "")]
+            if len(opened.houses) > MOST_LISTED:
+                options.append((f"find one of {len(opened.houses):,} ...", _OTHERS))
+            houses.set_options(options)
             if self.house:
                 houses.value = self.house
 
@@ -293,6 +300,26 @@ class SimulationPane(Reads):
         """Show another run."""
         self.query_one("#run-choice", Select).value = run
 
+    def show_house(self, house: str) -> None:
+        """Show another household."""
+        if self.opened is not None and len(self.opened.houses) > MOST_LISTED:
+            self.house = house
+            self._offer(self.opened)
+            self.draw()
+        else:
+            self.query_one("#house-choice", Select).value = house
+
+    def find_house(self) -> None:
+        """Let the user find a household among many."""
+
+        def chosen(house: str | None) -> None:
+            if house is not None:
+                self.show_house(house)
+                self.focus_view()
+
+        if self.opened is not None:
+            self.app.push_screen(HouseholdChooser(self.opened.houses), chosen)
+
     def reset_scores(self) -> None:
         """Reset the saved scores, after confirmation."""
         opened = self.opened
@@ -324,7 +351,7 @@ class SimulationPane(Reads):
         else:
             houses = [id_ for id_, _ in self.opened.houses]
             if self.house in houses:
-                self.query_one("#house-choice", Select).value = houses[(houses.index(self.house) + by) % len(houses)]
+                self.show_house(houses[(houses.index(self.house) + by) % len(houses)])
 
     @property
     def day_pane(self) -> SheetPane | RunsPane:
@@ -349,6 +376,9 @@ class SimulationPane(Reads):
         """Let the user choose a run or a household."""
         if what == "house" and self.tab != "house":
             self.show_tab("house")
+        if what == "house" and self.opened is not None and len(self.opened.houses) > MOST_LISTED:
+            self.find_house()
+            return
         choice = self.query_one(f"#{what}-choice", Select)
         choice.display = True
         choice.focus()
@@ -357,13 +387,7 @@ class SimulationPane(Reads):
     def give_way(self) -> bool:
         """Leave a field or clear the search; return whether anything changed."""
         pane = self.sheet_pane
-        if pane is None:
-            return False
-        is_in_field = isinstance(self.screen.focused, Input | Select)
-        was_narrowed = pane.query_one(Contracts).clear()
-        if is_in_field or was_narrowed:
-            pane.focus_table()
-        return is_in_field or was_narrowed
+        return pane is not None and pane.give_way()
 
     @on(Select.Changed, "#run-choice")
     def _run_changed(self, event: Select.Changed) -> None:
@@ -376,7 +400,11 @@ class SimulationPane(Reads):
     @on(Select.Changed, "#house-choice")
     def _house_changed(self, event: Select.Changed) -> None:
         event.stop()
-        if isinstance(event.value, str) and event.value not in {"", self.house}:
+        if event.value == _OTHERS:
+            with self.prevent(Select.Changed):
+                self.query_one("#house-choice", Select).value = self.house
+            self.find_house()
+        elif isinstance(event.value, str) and event.value not in {"", self.house}:
             self.house = event.value
             self.draw()
             self.focus_view()
@@ -401,7 +429,7 @@ class SimulationPane(Reads):
     @on(SheetPane.HouseholdChosen)
     def _household_chosen(self, event: SheetPane.HouseholdChosen) -> None:
         event.stop()
-        self.query_one("#house-choice", Select).value = event.house
+        self.show_house(event.house)
         self.show_tab("house")
 
     @on(Contracts.JobChosen)
@@ -409,7 +437,7 @@ class SimulationPane(Reads):
         event.stop()
         if self.opened is None:
             return
-        run, row, zone = self.run, event.row, shown_zone(self, self.opened.scenario.zone)
+        run, row, zone = self.run, event.row, shown_zone(self, self.opened.zone)
 
         def show(lines: tuple[tuple[RecordedMessage, str], ...]) -> None:
             self.app.push_screen(NegotiationDialog(row, lines, zone))

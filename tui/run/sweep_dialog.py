@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ _LOOK_WALL_S = 0.5
 _FIELDS = (
     ("source", "Scenario", "A YAML file or a bundled name", ""),
     ("vary", "Vary", "algorithm=insertion,exact penalty=0.5:2:4", "algorithm=insertion,fifty_fifty"),
+    ("zip", "Together", "every combination; or keys whose values go together: algorithm,penalty", ""),
     ("set", "Set", "days=1", ""),
     ("seeds", "Seeds", "runs of each combination", "10"),
     ("sample", "Sample", "every combination; or the size of a Latin hypercube sample", ""),
@@ -38,7 +40,8 @@ class SweepDialog(Guarded, ModalScreen[None]):
     HELP = """
 **Vary** takes parameters, separated by spaces: `algorithm=insertion,exact`, `penalty=0.5:2:4` (four values from 0.5 to
 2), or a value of the scenario's file by its path, `jobs[adler-car].latest_start=12:00,14:00`. Every combination is run
-with the same seeds. **Set** takes one value for all runs.
+with the same seeds. **Together** names keys that take their first values together, then their second:
+`algorithm,penalty`. **Set** takes one value for all runs. Quotes keep what has spaces together.
 
 `Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
 the same sweep again goes on from there. `ssmic results report FILE` writes its charts as a page.
@@ -98,8 +101,9 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
         if self.sweep is not None and request is not None:
             values = {
                 "source": request.source,
-                "vary": " ".join(request.vary),
-                "set": " ".join(request.fixed),
+                "vary": shlex.join(request.vary),
+                "zip": " ".join(request.together),
+                "set": shlex.join(request.fixed),
                 "seeds": str(request.seeds),
                 "sample": "" if request.sample is None else str(request.sample),
                 "out": str(self.sweep.path),
@@ -156,12 +160,20 @@ the same sweep again goes on from there. `ssmic results report FILE` writes its 
                 raise SsmicError(f"{label}: {text!r} is not a whole number, 1 or more")
         return SweepRequest(
             self._text("source"),
-            tuple(self._text("vary").split()),
-            tuple(self._text("set").split()),
+            self._words("vary"),
+            self._words("set"),
             int(seeds),
             sample=int(sample) if sample else None,
             allow_outside=self._allow_outside,
+            together=tuple(self._text("zip").split()),
         )
+
+    def _words(self, name: str) -> tuple[str, ...]:
+        """Return what is between spaces; quotes keep spaces together, as in a shell."""
+        try:
+            return tuple(shlex.split(self._text(name)))
+        except ValueError:
+            raise SsmicError(f"{name.capitalize()}: a quotation mark is not closed") from None
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

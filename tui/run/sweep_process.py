@@ -71,7 +71,7 @@ class SweepProcess:
 def arguments(request: SweepRequest) -> list[str]:
     """Return the command line for a request, without `ssmic`."""
     found = ["sweep", request.source, "--seeds", str(request.seeds)]
-    for option, texts in (("--vary", request.vary), ("--set", request.fixed)):
+    for option, texts in (("--vary", request.vary), ("--set", request.fixed), ("--zip", request.together)):
         for text in texts:
             found += [option, text]
     if request.sample is not None:

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 
 from agents.energy import LoadProfile
 from agents.errors import SettingsError
+from agents.job_register import digest_of
 from agents.messages import JobsRegistered, OfferRequest, Reserve, RoomNeeded, RoomWanted
 from agents.model import MANAGER, SHARED, Contract
-from agents.register import digest_of
 from agents.scheduling import AlgorithmSettings, scheduler_for
-from agents.shared_producer import SharedProducer
 from agents.shares import Share, load_mwh, packed, unpacked
 from agents.sharing import (
     PREFERENCES,
@@ -24,6 +23,7 @@ from agents.sharing import (
     cost_of,
     start_without_sun,
 )
+from agents.sharing.shared_producer import SharedProducer
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 

@@ -111,6 +111,46 @@ def test_a_key_cannot_be_varied_and_set() -> None:
     assert "takes one value" in _problems(fixed=("penalty=1,2",))
 
 
+def test_parameters_that_go_together_take_their_values_in_turn() -> None:
+    """The other ones are combined with each of these pairs; a sample has them as one dimension."""
+    vary = ("algorithm=SLSQP,TNC", "node_limit=10,20", "penalty=1:10:2")
+    request = SweepRequest("street", vary, seeds=1, together=("algorithm,penalty",))
+    assert [point.values for point in plan_sweep(request).points] == [
+        ("SLSQP", 10, 1.0),
+        ("SLSQP", 20, 1.0),
+        ("TNC", 10, 10.0),
+        ("TNC", 20, 10.0),
+    ]
+    drawn = plan_sweep(SweepRequest("street", vary, seeds=1, sample=8, together=("algorithm,penalty",))).points
+    assert {(point.values[0], point.values[2]) for point in drawn} == {("SLSQP", 1.0), ("TNC", 10.0)}
+
+    said = _problems(vary=vary, together=("algorithm,penality", "node_limit", "penalty,penalty"))
+    assert "penality is not varied; did you mean 'penalty'?" in said
+    assert "name at least two keys" in said
+    assert "penalty is named twice" in said
+    assert "algorithm has 1, penalty has 2" in _problems(
+        vary=("algorithm=TNC", "penalty=1,2"), together=("algorithm,penalty",)
+    )
+
+
+def test_lists_and_mappings_of_the_file_are_set_and_varied_as_run_does() -> None:
+    """In brackets, as in YAML; commas in them part no values."""
+    request = SweepRequest(
+        "street",
+        ("prefer=[cheapest],[own-roof, cheapest]", "tariff.feed_in_eur_per_kwh=0.05,{points: [['00:00', 0.1]]}"),
+        ("supply=shared", "expect=[self_sufficiency >= 0, 'jobs_on_grid <= 3']", "description=Two, or three"),
+        seeds=1,
+    )
+    plan = plan_sweep(request)
+    assert [scenario.prefer for scenario in plan.variants] == [("cheapest",)] * 2 + [("own-roof", "cheapest")] * 2
+    assert {len(scenario.expectations) for scenario in plan.variants} == {2}
+    assert {scenario.description for scenario in plan.variants} == {"Two, or three"}
+    assert {run.settings.supply.prefer for run in plan.runs()} == {("cheapest",), ("own-roof", "cheapest")}
+    assert plan.label(plan.points[0]) == "prefer=[cheapest], tariff.feed_in_eur_per_kwh=0.05"
+    assert "prefer=[cheapest" in _problems(vary=("prefer=[cheapest",))
+    assert "takes one value" in _problems(fixed=("tariff.import_eur_per_kwh=0.2,0.3",))
+
+
 WITH_VARIABLES = """\
 version: 1
 name: evening

@@ -19,6 +19,8 @@ Examples:
   ssmic sweep street --vary penalty=0.5:2:4 --set algorithm=SLSQP --seeds 20 --workers 4 --out sweep.sqlite
   ssmic sweep street --vary 'jobs[*].latest_start=18:00,23:00' --seeds 5 --to table.csv --to figure.svg
   ssmic sweep street --vary algorithm=insertion,exact --vary node_limit=5:50 --sample 30 --dask local
+  ssmic sweep street --vary algorithm=SLSQP,TNC --vary penalty=1,10 --zip algorithm,penalty
+  ssmic sweep street --set supply=shared --vary 'prefer=[covered],[cheapest,own-roof]'
   ssmic results report sweep.sqlite --to report.html
 
 \b
@@ -46,7 +48,20 @@ def sweep(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Run everything with this value. Repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Run everything with this value, also a list or mapping as in YAML. Repeatable.",
+        ),
+    ] = None,
+    zip_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--zip",
+            metavar="KEY,KEY",
+            help="Take the first values of these together, then the second ones, instead of every combination. "
+            "Repeatable.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination, each with its own seed.")] = 10,
     seed: Annotated[
@@ -112,7 +127,15 @@ def sweep(
     check_files(targets, overwrite=force)
     configure_logs(log_level or ctx.obj)
     request = SweepRequest(
-        scenario, tuple(vary or ()), tuple(set_ or ()), seeds, seed, sample, sample_seed, allow_outside
+        scenario,
+        tuple(vary or ()),
+        tuple(set_ or ()),
+        seeds,
+        seed,
+        sample,
+        sample_seed,
+        allow_outside,
+        tuple(zip_ or ()),
     )
     plan = plan_sweep(request)
     tell_notes(plan.notes)

@@ -1,0 +1,225 @@
+"""What the file of a large run keeps ready for its readers: figures of each household, and minutes in compact form.
+
+A row for each minute of each house would make such a file larger than all else in it (100 million rows for 10,000
+houses and three days), and settling all of them again takes gigabytes. So above `MOST_MINUTE_ROWS` these rows are left
+out, and the file has instead what screens show: the figures of each household, the minutes of each household and of all
+together, compressed, and what each contract delivered. Whatever else is asked for is settled from the contracts, as in
+any other file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from agents import FloatArray
+from scenarios.metrics import Bill, IntArray, MemberBill, Settlement, Split
+
+MOST_MINUTE_ROWS: Final = 5_000_000
+"""Rows of minutes of houses and producers that a run's results have at most; a run with more of them is large."""
+MINUTE_S = 60
+
+OVERVIEW_TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS overviews ( -- only of large runs: the minutes of all households together
+  run     INTEGER PRIMARY KEY REFERENCES runs (run),
+  first_s INTEGER NOT NULL, -- the first minute
+  minutes BLOB NOT NULL     -- zlib, float64: produced, consumed and local Wh of each minute, one after the other
+);
+""",
+    """
+CREATE TABLE IF NOT EXISTS house_overviews ( -- only of large runs: what each household consumed, from where
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  house_id    INTEGER NOT NULL REFERENCES houses (id),
+  row_json    TEXT NOT NULL, -- energies and bill
+  member_json TEXT,          -- the lines of the bill in an energy community
+  minutes     BLOB NOT NULL, -- as in overviews, as float32
+  PRIMARY KEY (run, house_id)
+);
+""",
+    """
+CREATE TABLE IF NOT EXISTS deliveries ( -- only of large runs: what producers gave to each standing contract
+  run          INTEGER NOT NULL,
+  contract_id  TEXT NOT NULL,
+  delivered_wh REAL NOT NULL,
+  PRIMARY KEY (run, contract_id)
+) WITHOUT ROWID;
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdRow:
+    """A household beside others: where its energy came from, and what it produced, sold and pays."""
+
+    house: str
+    split: Split
+    produced_wh: float
+    """By the house's own panels."""
+    sold_wh: float
+    """Energy that they delivered to other houses."""
+    bill: Bill | None
+    """None without a tariff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Energy of each minute, Wh, shape (M,) each."""
+
+    first_s: int
+    """Beginning of the first minute, UNIX seconds."""
+    produced_wh: FloatArray
+    consumed_wh: FloatArray
+    local_wh: FloatArray
+    """Consumption that producers served."""
+
+    @property
+    def times_s(self) -> IntArray:
+        """Beginning of each minute, UNIX seconds."""
+        return self.first_s + MINUTE_S * np.arange(len(self.produced_wh), dtype=np.int64)
+
+
+_ROW = TypeAdapter(HouseholdRow)
+_ROWS = TypeAdapter(tuple[HouseholdRow, ...])
+_MEMBER = TypeAdapter(MemberBill)
+
+
+def minute_rows(settled: Settlement) -> int:
+    """Return the number of rows that a run's minutes take: those in which something was produced or consumed."""
+    rows = int(np.count_nonzero(settled.produced_wh) + np.count_nonzero(settled.house_consumed_wh))
+    return rows if settled.base_load is None else rows + int(np.count_nonzero(settled.base_load.consumed_wh))
+
+
+def write_overview(
+    connection: sqlite3.Connection,
+    run: int,
+    settled: Settlement,
+    households: Iterable[HouseholdRow],
+    members: Mapping[str, MemberBill],
+    producer_houses: Mapping[str, str],
+) -> None:
+    """Write what readers of a large run need.
+
+    Args:
+        connection: Open for writing, within a transaction.
+        run: Number of the run.
+        settled: Its settled energy.
+        households: The figures of each household.
+        members: The bills of an energy community, by house; empty without one.
+        producer_houses: The house of each producer.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    for table in OVERVIEW_TABLES:
+        connection.execute(table)
+    everything = (settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh)
+    connection.execute(
+        "INSERT OR REPLACE INTO overviews VALUES (?, ?, ?)",
+        (run, settled.start_s, zlib.compress(np.stack(everything).astype("<f8").tobytes(), 1)),
+    )
+    place = {house: i for i, house in enumerate(settled.houses)}
+    roofs: dict[str, list[int]] = {}
+    for i, producer in enumerate(settled.producers):
+        roofs.setdefault(producer_houses[producer], []).append(i)
+    ids = dict(connection.execute("SELECT house, id FROM houses"))
+    for row in households:
+        i = place[row.house]
+        minutes = np.stack(
+            [
+                settled.produced_wh[roofs.get(row.house, [])].sum(axis=0),
+                settled.house_consumed_wh[i],
+                settled.house_delivered_wh[i],
+            ]
+        )
+        member = members.get(row.house)
+        connection.execute(
+            "INSERT OR REPLACE INTO house_overviews VALUES (?, ?, ?, ?, ?)",
+            (
+                run,
+                ids[row.house],
+                _ROW.dump_json(row).decode(),
+                None if member is None else _MEMBER.dump_json(member).decode(),
+                zlib.compress(minutes.astype("<f4").tobytes(), 1),
+            ),
+        )
+    connection.executemany(
+        "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?)",
+        (
+            (run, contract.contract_id, delivered_wh)
+            for contract, delivered_wh in zip(settled.contracts, settled.job_delivered_wh.tolist(), strict=True)
+        ),
+    )
+
+
+def forget_overview(connection: sqlite3.Connection, run: int) -> None:
+    """Remove the overview of a run that goes on after all.
+
+    Raises:
+        sqlite3.Error: The rows cannot be removed.
+    """
+    if has_overview(connection, run):
+        for table in ("overviews", "house_overviews", "deliveries"):
+            connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own three names
+
+
+def has_overview(connection: sqlite3.Connection, run: int) -> bool:
+    """Return whether the file keeps an overview of a run.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'overviews'"
+    if connection.execute(query).fetchone() is None:
+        return False
+    return connection.execute("SELECT 1 FROM overviews WHERE run = ?", (run,)).fetchone() is not None
+
+
+def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> Minutes:
+    """Return the minutes of all households of a large run together, or of one.
+
+    Raises:
+        ValueError: They are damaged.
+        sqlite3.Error: They cannot be read.
+    """
+    first_s, blob = connection.execute("SELECT first_s, minutes FROM overviews WHERE run = ?", (run,)).fetchone()
+    kind = "<f8"
+    if house is not None:
+        query = "SELECT minutes FROM house_overviews JOIN houses ON id = house_id WHERE run = ? AND house = ?"
+        (blob,) = connection.execute(query, (run, house)).fetchone()
+        kind = "<f4"
+    try:
+        columns = np.frombuffer(zlib.decompress(blob), dtype=kind).astype(np.float64).reshape(3, -1)
+    except (zlib.error, TypeError) as error:
+        raise ValueError(f"the minutes of run {run} cannot be read: {error}") from error
+    return Minutes(int(first_s), columns[0], columns[1], columns[2])
+
+
+def read_households(connection: sqlite3.Connection, run: int) -> tuple[HouseholdRow, ...]:
+    """Return the figures of all households of a large run, in the scenario's order.
+
+    Raises:
+        ValueError: They are damaged.
+        sqlite3.Error: They cannot be read.
+    """
+    query = "SELECT row_json FROM house_overviews WHERE run = ? ORDER BY house_id"
+    rows = [row for (row,) in (tuple(found) for found in connection.execute(query, (run,)))]
+    return _ROWS.validate_json(f"[{','.join(rows)}]")
+
+
+def read_household(connection: sqlite3.Connection, run: int, house: str) -> tuple[HouseholdRow, MemberBill | None]:
+    """Return the figures of one household of a large run, and its bill in an energy community.
+
+    Raises:
+        ValueError: They are damaged.
+        sqlite3.Error: They cannot be read.
+    """
+    query = "SELECT row_json, member_json FROM house_overviews JOIN houses ON id = house_id WHERE run = ? AND house = ?"
+    row, member = connection.execute(query, (run, house)).fetchone()
+    return _ROW.validate_json(row), None if member is None else _MEMBER.validate_json(member)

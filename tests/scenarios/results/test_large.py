@@ -1,0 +1,144 @@
+"""Files of large runs keep an overview in place of minutes, and readers show the same with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents import GRID
+from scenarios.metrics import billing
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house, view_overview
+from scenarios.results.export import tables
+from scenarios.results.reader import MOST_NAMED
+from scenarios.results.views import average_power_profile, view_runs
+from scenarios.scenario import Community, Scenario
+from tests.scenarios.neighbourhoods import (
+    START_S,
+    TARIFF,
+    agreed,
+    amended,
+    cancelled,
+    contract,
+    forecast,
+    job,
+    load,
+    neighbourhood,
+    sun,
+)
+
+
+def _scenario() -> Scenario:
+    jobs = [
+        job("wash", "a", load((0, 0), (1800, 300), (3600, 500)), (0, 14400)),
+        job("cook", "b", load((0, 0), (3600, 200)), (3600, 10800)),
+        job("dry", "b", load((0, 0), (1800, 900)), (0, 7200)),
+    ]
+    houses = {"a": {"pv": forecast(sun((0, 0), (18000, 2500)))}, "b": {}}
+    base_loads = {"b": sun((0, 0), (18000, 900))}
+    return replace(neighbourhood(houses, jobs, tariff=TARIFF), base_loads=base_loads, community=Community())
+
+
+def _write(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
+    wash, cook, dry = scenario.jobs
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
+    with RunWriter(
+        path, scenario, run=1, run_id="r", seed=1, start_s=START_S, most_minute_rows=most_minute_rows
+    ) as writer:
+        for entry in (
+            amended(contract(wash, "pv", 0), 60, 3600),
+            agreed(contract(cook, "pv", 3600)),
+            cancelled(contract(dry, "pv", 7200), 1800),
+            agreed(contract(dry, GRID, 7200, n=2, agreed_s=1800)),
+        ):
+            writer.entry(entry)
+        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+    return path
+
+
+def _all_of(value: Any) -> Any:
+    """Return a view as plain values that compare; what is kept of a household's minutes has seven digits."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _all_of(getattr(value, name)) for name in value.__dataclass_fields__ if name != "written_utc"}
+    if isinstance(value, np.ndarray):
+        return pytest.approx(value, rel=1e-6, abs=1e-3)
+    if isinstance(value, float):
+        return pytest.approx(value, rel=1e-6)
+    if isinstance(value, tuple):
+        return [_all_of(one) for one in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__ if name != "written_utc"}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(tmp_path: Path) -> None:
+    """Figures, households, contracts, charts and bills are the same; only rows of minutes are left out."""
+    scenario = _scenario()
+    small = _write(tmp_path / "small.sqlite", scenario, 10_000)
+    large = _write(tmp_path / "large.sqlite", scenario, 10)
+    with ResultsReader(small) as one, ResultsReader(large) as other:
+        for interval_s in (900, 3600):
+            assert _plain(view_overview(other, 1, interval_s)) == _all_of(view_overview(one, 1, interval_s))
+            for house in ("a", "b"):
+                assert _plain(view_house(other, 1, house, interval_s)) == _all_of(view_house(one, 1, house, interval_s))
+            whole, again = average_power_profile(other, interval_s), average_power_profile(one, interval_s)
+            assert _plain(whole) == _all_of(again)
+            assert _plain(view_runs(other, interval_s).runs[0][1]) == _all_of(view_runs(one, interval_s).runs[0][1])
+        assert other.bills(1) == one.bills(1)
+        assert other.zone == scenario.zone
+        assert [house for house, _ in other.houses] == ["a", "b"]
+        assert other.happenings(1) == ()
+        assert other.parsed_scenario is None
+        # Exports settle the run again, so they have every minute.
+        rows = {table.name: list(table.rows()) for table in tables(other)}
+        assert rows == {table.name: list(table.rows()) for table in tables(one)}
+    with sqlite3.connect(large) as connection:
+        for table in ("production", "consumption", "base_loads"):
+            assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own names
+    connection.close()
+
+
+def test_bills_are_the_same_however_many_houses_are_settled_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All minutes of 10,000 houses at once would take gigabytes."""
+    scenario = replace(_scenario(), community=None)
+    with ResultsReader(_write(tmp_path / "r.sqlite", scenario, 10_000)) as results:
+        whole = results.bills(1)
+        monkeypatch.setattr(billing, "HOUSES_AT_ONCE", 1)
+        assert results.bills(1) == whole
+        assert whole[0].sold_wh > 0
+
+
+def test_a_large_run_that_goes_on_forgets_its_overview(tmp_path: Path) -> None:
+    """A clock that was shut down properly has finished the run too early."""
+    scenario = _scenario()
+    path = _write(tmp_path / "large.sqlite", scenario, 10)
+    with RunWriter(
+        path, scenario, run=1, run_id="r", seed=1, start_s=START_S, resume=True, most_minute_rows=10
+    ) as writer:
+        with ResultsReader(path) as results:
+            assert results.minutes(1) is None
+            assert view_overview(results, 1).kpis.jobs == 3
+        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+    with ResultsReader(path) as results:
+        assert results.minutes(1) is not None
+
+
+def test_an_unknown_house_of_many_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    """An error does not list ten thousand names."""
+    houses: dict[str, dict[str, Any]] = {f"h{i:04}": {} for i in range(MOST_NAMED + 1)}
+    path = create_results(
+        SimulationSpec(neighbourhood(houses, []), "insertion", (1,), "memory"), out=tmp_path / "r.sqlite"
+    )
+    with ResultsReader(path) as results, pytest.raises(Exception, match="there are 31; did you mean 'h0007'") as raised:
+        results.check_house("h0007x")
+    assert len(str(raised.value)) < 300
