@@ -135,7 +135,7 @@ DeviceEvent = Annotated[
 
 
 class DeviceCommand(Event):
-    """Tells a device to act."""
+    """A command to a device."""
 
     command: Literal["start", "stop"]
     """`stop` is never given while a programme runs."""

@@ -52,7 +52,7 @@ class LedgerEntry(BaseModel):
         """Return the entry with so much of its history that it fits into a message: the beginning and the latest.
 
         Args:
-            most_bytes: Its size as JSON at most; if the contract alone takes more, it may be exceeded.
+            most_bytes: Maximum size as JSON; exceeded only if the contract itself is larger.
         """
         shorter, kept = self, len(self.history)
         while kept > 1 and len(shorter.model_dump_json()) > most_bytes:

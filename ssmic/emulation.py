@@ -249,7 +249,7 @@ class Run:
         except ValueError as error:
             raise EmulationError(str(error)) from None
 
-    # What there is.
+    # Parts of the run.
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
@@ -349,7 +349,7 @@ class Run:
         """Return a producer, to change something about it.
 
         Raises:
-            EmulationError: There is none of this id.
+            EmulationError: There is no part with this id.
         """
         for house in self.scenario.houses:
             for device in house.devices:
@@ -361,7 +361,7 @@ class Run:
         """Return a household, to change something about it.
 
         Raises:
-            EmulationError: There is none of this id.
+            EmulationError: There is no part with this id.
         """
         known = [one.id for one in self.scenario.houses]
         if house not in known:

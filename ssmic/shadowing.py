@@ -1,4 +1,4 @@
-"""Tells whether another distribution's package hides one of ours: `agents` is also what openai-agents installs."""
+"""Detects whether another distribution's package hides one of ours: `openai-agents` also installs `agents`."""
 
 from __future__ import annotations
 

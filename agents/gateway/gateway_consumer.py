@@ -764,7 +764,7 @@ class GatewayConsumer(Consumer):
             self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
 
     def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
-        """Return who supplies a job, as its device is told."""
+        """Return the suppliers of a job, as reported to its device."""
         del job
         house = self._gateway.producer_houses.get(contract.producer, "")
         return [{"producer": contract.producer, "house": house, "share": 1.0}]

@@ -129,7 +129,7 @@ class Scheduler(Protocol):
         ...
 
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """Schedule a new task beside the commitments; unstarted ones may move within their windows.
+        """Schedule a new task in addition to the commitments; unstarted ones may move within their windows.
 
         Args:
             state: The producer's state.

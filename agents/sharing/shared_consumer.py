@@ -77,9 +77,9 @@ energy costs where it is dearest."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 MAX_ASKED_TO_WISH = 4
-"""A job asks for room only if it knows at most so many producers. Where it knows more, several of them would have to
-make room for it at once: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all
-messages were about room, and nothing more was covered."""
+"""A job asks for room only if it knows at most this many producers. With more, several of them would have to make room
+at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all messages
+were about room, without an effect on coverage."""
 MAX_ROOMS = 3
 """The same for the producers that must make room."""
 MAX_IN_VAIN = 12

@@ -1,4 +1,4 @@
-"""A deadline that is moved more often than it passes: while all answer in time, a wait sets no timer of its own."""
+"""A deadline that is moved more often than it expires: while all answer in time, a wait sets no separate timer."""
 
 from __future__ import annotations
 

@@ -521,7 +521,7 @@ class Clock:
             self._check_understood(envelope)
 
     def _check_amount(self, host: str, rounds: int) -> None:
-        """Have a host put out that sends more messages than its agents can need.
+        """Condemn a host that sends more messages than its agents can need.
 
         Args:
             host: The host, a message of which has arrived.

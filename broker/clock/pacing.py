@@ -111,7 +111,7 @@ class Pacer:
 
     @property
     def is_standing(self) -> bool:
-        """Whether virtual time stands still."""
+        """Whether virtual time is stopped."""
         return self._is_standing
 
     @staticmethod
@@ -298,7 +298,7 @@ class RunControl:
 
     @property
     def is_held(self) -> bool:
-        """Whether no further round may run: the run is paused, and nobody steps through it or ends it."""
+        """Whether no further round may run: the run is paused, without a command to step or stop."""
         return self._paused and self._step is None and not self.is_stopped
 
     @property
@@ -322,7 +322,7 @@ class RunControl:
             self._pacer.start()
 
     def stand(self) -> None:
-        """Stop virtual time until `start` is called, whatever is commanded."""
+        """Stop virtual time until `start` is called, regardless of commands."""
         self._has_begun = False
         self._pacer.stand()
 

@@ -40,7 +40,7 @@ class Awaited:
 
     @property
     def since_wall_s(self) -> float:
-        """Since when the first of them has been awaited, loop time; 0 if there is none."""
+        """When the clock began to wait for the first of them, loop time; 0 if there is none."""
         return min([*self.silent.values(), *self.busy.values()], default=0.0)
 
 

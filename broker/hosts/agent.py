@@ -189,7 +189,7 @@ class Agent(Generic[MessageT]):
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
         self.timers_until_s: int | None = None
-        """Timers after this time, UNIX seconds, do not count: the run need not go on for them. None: all count."""
+        """The run does not continue for timers after this time, UNIX seconds; None: it does for all."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []

@@ -1,4 +1,4 @@
-"""The agents of a host, run round by round. No I/O: the input alone determines the output, in a run and in a replay.
+"""The agents of a host, run round by round. No I/O: the output depends only on the input, in a run and in a replay.
 
 A round costs what happens in it: only agents with a message, a due timer or a request that lapses are looked at.
 """

@@ -88,7 +88,7 @@ class HostJournal(JournalFile):
         self._append_round(*_stored(record))
 
     async def store(self, record: RoundRecord) -> None:
-        """Store a round as `append` does; the event loop goes on meanwhile if the journal was opened with threads.
+        """Store a round as `append` does, without blocking the event loop if the journal was opened with threads.
 
         Raises:
             JournalError: The file cannot be written.

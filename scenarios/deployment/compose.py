@@ -104,7 +104,7 @@ def service_names(households: Iterable[str]) -> dict[str, str]:
 
 
 def compose_text(plan: ComposePlan) -> str:
-    """Return the Compose file, as `docker-compose.yml.j2` beside this module lays it out."""
+    """Return the Compose file, rendered from `docker-compose.yml.j2` next to this module."""
     services = service_names(plan.households)
     logins = {login: f"login-{services.get(login, login)}" for login in (*SERVICE_LOGINS, *plan.households)}
     is_central = plan.broker is None

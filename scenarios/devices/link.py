@@ -355,7 +355,7 @@ class DeviceLink:
         return language if language is not None and language.speaks(message.payload) else None
 
     def _language_of_guest(self, gateway: Gateway, device: str) -> Language:
-        """Return the language of a guest that speaks another one than ours.
+        """Return the payload format of a guest that does not use ours.
 
         Raises:
             MessageError: Its library is not installed here.
@@ -421,7 +421,7 @@ class DeviceLink:
         return notice.model_copy(update={"content": {**notice.content, **answer}})
 
     def _told_in(self, agent: str, device: str) -> Language | None:
-        """Return the language in which a device is told what it has said in its own, or has asked for."""
+        """Return the payload format for messages to a device about its own messages and requests."""
         gateway = self._devices.get(device)
         if gateway is None or gateway.id:
             return self._languages.get(agent)

@@ -64,7 +64,7 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
 
 
 class GatewayEntry(FileEntry):
-    """The device is real: how it is spoken to; see docs/devices.md. Keys that are not here are the adapter's."""
+    """The interface of a real device; see docs/devices.md. All other keys belong to the adapter."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -110,8 +110,8 @@ def window_problems(
     Args:
         where: Location of the job.
         registered_s: Time of registration, UNIX seconds; None where it could not be read.
-        earliest_start_s: Earliest start, likewise.
-        latest_start_s: Latest start, likewise.
+        earliest_start_s: Earliest start, UNIX seconds.
+        latest_start_s: Latest start, UNIX seconds.
     """
     if latest_start_s is None:
         return []

@@ -37,7 +37,7 @@ class SharedTask:
     run: Run
     """The job as its device's calendar sees it."""
     device: str
-    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run beside the others."""
+    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""
 
     @cached_property
     def starts(self) -> int:

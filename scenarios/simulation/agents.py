@@ -145,7 +145,7 @@ class Cast:
                 self.consumers[device.agent] = making.consumer(device)
         if scenario.strategy and script is None and not scenario.gateways:
             for consumer in self.consumers.values():
-                # A plug-in may look around for ever; the run ends all the same.
+                # A plug-in may set timers forever; the run still ends.
                 consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
 
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())

@@ -52,7 +52,7 @@ def consumer_problems(
         scenario: What was run.
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
-        lost_houses: The run went on without them; their jobs may have no contract.
+        lost_houses: Houses that the run continued without; their jobs may have no contract.
         optional: Jobs that may have none either: they were withdrawn, or their device was not there.
     """
     entries = list(ledger)

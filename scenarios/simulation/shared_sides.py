@@ -119,7 +119,7 @@ class HeardShares:
                     sides.contracts.pop(job_id, None)
 
     def _hear_added(self, sender: str, added: dict[str, Any]) -> None:
-        """Take note of a job that the timeline, or the gateway of a real device, adds."""
+        """Record a job that the timeline, or the gateway of a real device, adds."""
         try:
             job = Job.model_validate(added)
         except ValidationError:

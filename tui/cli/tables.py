@@ -319,7 +319,7 @@ def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) ->
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
     in_eur = ", bills in EUR with and without the neighbourhood" if view.bills else ""
     houses = [row.house for row in household_rows(view)]
@@ -363,7 +363,7 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)

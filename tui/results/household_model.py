@@ -56,7 +56,7 @@ class Sheet:
     households: tuple[HouseholdRow, ...]
     """Empty for one household."""
     zone: Zone
-    """Zone in which times are shown."""
+    """Display zone of times."""
     events: tuple[tuple[float, str], ...] = ()
     """Events of the timeline, by their time."""
     houses: tuple[tuple[str, str], ...] = ()

@@ -41,7 +41,7 @@ class RunsSheet:
     average: AveragePowerProfile | None
     """Average day; None: no run has started."""
     zone: Zone
-    """Zone in which times are shown."""
+    """Display zone of times."""
 
 
 def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:

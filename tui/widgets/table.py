@@ -353,7 +353,7 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
 
         Args:
             columns: From left to right.
-            key: Tells a row from the others.
+            key: Identifies a row.
             empty: What stands there where no row does.
             last: Identifies rows that stay at the end in any order.
             id: See `textual.widget.Widget`.
