@@ -311,7 +311,10 @@ class SsmicApp(Guarded, App[None]):
         default_namespace: Any = None,  # noqa: ANN401 - as Textual has it
         namespaces: Any = None,  # noqa: ANN401 - as Textual has it
     ) -> bool:
-        """Run an action; show exceptions as notices."""
+        """Run an action; show exceptions as notices.
+
+        See `textual.app.App.run_action` for `action`, `default_namespace` and `namespaces`.
+        """
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:  # noqa: BLE001 - last resort

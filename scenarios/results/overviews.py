@@ -182,7 +182,7 @@ def has_overview(connection: sqlite3.Connection, run: int) -> bool:
 
 
 def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> Minutes:
-    """Return the minutes of all households of a large run together, or of one.
+    """Return the minutes of a large `run`: of all households together, or of one `house`.
 
     Raises:
         ValueError: They are damaged.

@@ -284,7 +284,7 @@ def password_file(guarded: GuardedBroker, login: str) -> str:
     return str(guarded.folder / "logins" / login / "password")
 
 
-# Who repeats what was said before.
+# Replays.
 
 
 @pytest.mark.long
@@ -436,7 +436,7 @@ class Flood(threading.Thread):
         """How many messages were handed to the network."""
 
     def run(self) -> None:
-        """Flood until told to stop."""
+        """Flood until stopped."""
         while self.sent < FLOODED and not self._ended.is_set():
             with suppress(OSError), connection(self._guarded) as sock:
                 sock.sendall(self._hello)

@@ -185,7 +185,7 @@ def test_what_is_deleted_while_it_is_written_is_put_back(
 def test_a_foreign_lock_on_the_results_does_not_stop_the_loop(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """The clock goes on reporting, and says what it waits for."""
+    """The clock continues to report, and names what it waits for."""
     is_told = asyncio.Event()
 
     def on_report(reported: Reported) -> None:

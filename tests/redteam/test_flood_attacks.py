@@ -1,6 +1,6 @@
 """Attacks by amount: more than a message, a round or a ledger can hold, each message of it in order.
 
-Over the guarded broker, by plain MQTT with the household's login. Nobody else is put out, and the run is done.
+Over the guarded broker, by plain MQTT with the household's login. No other member is quarantined, and the run is done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.redteam.attacks import MEMBER, agreed
 from tests.redteam.member import Attack, Member, Turn
 
 ROUNDS = 12
-"""Of a second, in which the member goes on."""
+"""Rounds of a second in which the member continues."""
 
 
 def grows_an_entry(street: Scenario) -> Attack:
@@ -75,7 +75,7 @@ def talks_too_much(street: Scenario) -> Attack:
 
 @pytest.mark.long
 async def test_an_entry_that_grows_does_not_cut_the_clock_off(street: Scenario, guarded: GuardedBroker) -> None:
-    """The broker would disconnect whoever publishes more than it takes, after each reconnection again."""
+    """The broker would disconnect a client that publishes an oversized message, again after each reconnection."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "grows", grows_an_entry(street)), guarded)
     outcome = attacked.done
     grown = max(outcome.ledger, key=lambda entry: len(entry.history))

@@ -63,7 +63,7 @@ TEA = Job(
 
 
 class _Teller:
-    """Numbers what is said."""
+    """Numbers the messages."""
 
     def __init__(self) -> None:
         self._seq: dict[str, int] = {}

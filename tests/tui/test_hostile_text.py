@@ -74,7 +74,7 @@ class Feed:
         """Nothing more comes."""
 
     async def control(self, control: object) -> None:
-        """Nobody listens."""
+        """Discard commands."""
 
 
 def message(seq: int, **body: Any) -> tuple[str, bytes]:

@@ -65,7 +65,7 @@ class Told:
         """Nothing more comes."""
 
     async def control(self, control: object) -> None:
-        """Nobody listens."""
+        """Discard commands."""
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ class Street:
 
     @asynccontextmanager
     async def open(self, *, with_household: bool = True) -> AsyncIterator[Street]:
-        """Be there for somebody who controls the run."""
+        """Connect a client that controls the run."""
         reading = asyncio.create_task(self._read())
         household = await self.start_household() if with_household else None
         async with self._broker.connect("steering") as self.bus:
@@ -418,7 +418,7 @@ def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: P
 
 
 def test_a_pause_is_reported_while_a_household_is_awaited(tmp_path: Path) -> None:
-    """Both are so: the run is paused, and somebody is missing."""
+    """The run is paused, and a household is missing."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 36_000], "60x").open() as street:

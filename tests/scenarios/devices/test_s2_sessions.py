@@ -220,7 +220,7 @@ async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def test_a_household_that_is_killed_in_mid_job_comes_back_and_its_device_ends_the_job(
     supply: str, tmp_path: Path
 ) -> None:
-    """The gateway knows the profile again, hears its end and says so in the ledger; no instruction comes twice."""
+    """The gateway restores the profile, receives its end and records it in the ledger; no instruction is repeated."""
     street = tmp_path / "street.yaml"
     street.write_text(S2_STREET.replace("    guests: 1\n", ""), encoding="utf-8")
     async with managed_mosquitto() as running:

@@ -74,7 +74,7 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a session whose devices said certain things at certain times."""
+    """The outcome of a session with scripted device messages."""
 
     ledger: tuple[LedgerEntry, ...]
     ledger_sha256: str | None
@@ -235,7 +235,7 @@ async def test_shares_follow_the_forecast_of_a_real_roof(tmp_path: Path) -> None
 
 @long
 async def test_an_interrupted_job_keeps_its_shares_until_it_is_given_up(tmp_path: Path) -> None:
-    """It goes on within its time and is supplied again."""
+    """It continues in time and is supplied again."""
     said = [
         reports(10.1, state="EXECUTING", power_w=600.0),
         reports(12, state="INTERRUPTED", power_w=0.0),

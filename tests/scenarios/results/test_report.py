@@ -269,8 +269,9 @@ def by_hand(page: Path, script: str, width: int | None = None) -> Any:
 
     Args:
         page: The report.
-        script: It may call `tell` once more when `note` is complete only later.
-        width: Of the page in pixels, also less than a browser's window may have: it is shown in a frame.
+        script: It may call `tell` again if `note` is complete only later.
+        width: Width of the page in pixels, also below the minimum of a browser's window, because it is displayed in a
+            frame.
     """
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
     handled, frame = page.with_name("handled.html"), page.with_name("frame.html")

@@ -376,7 +376,7 @@ async def test_the_tree_of_a_large_file_holds_what_is_opened(editing: Editing, t
         await person.show("jobs", 0)
         assert person.tree.cursor_ref == ("jobs", 0)
         assert person.tree.cursor_node.parent.parent is house_nodes[28]
-        # What was opened stays open where the data changes its shape, and a removed part is gone.
+        # Open nodes stay open when the data change, and a removed part disappears.
         await person.press("delete")
         await person.until(lambda: len(person.work.tree["jobs"]) == 2)
         await person.settle()

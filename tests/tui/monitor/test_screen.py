@@ -46,7 +46,7 @@ UTC = Zone()
 WIDE = (140, 45)
 FAST = Pace()
 SLOW = Pace(600)
-"""Slow enough for somebody who presses keys on a busy machine; steps go as fast as they can."""
+"""Slow enough for key presses on a busy machine; steps run as fast as possible."""
 
 
 @pytest.fixture(scope="module")
