@@ -33,7 +33,7 @@ Outcome = Literal[
 
 
 class Event(BaseModel):
-    """Base of all events."""
+    """Base of all events from a device."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

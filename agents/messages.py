@@ -542,7 +542,7 @@ class Reserve(Message):
 
 
 class Reserved(Message):
-    """The reservation is made."""
+    """The answer to `Reserve`: the share is reserved as requested."""
 
     kind: Literal["Reserved"] = "Reserved"
     job_id: Id

@@ -149,7 +149,7 @@ class Share(BaseModel):
 
     @property
     def energy_wh(self) -> float:
-        """Its energy, Wh."""
+        """Energy of all minutes of the share, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
 
     def period_s(self, start_s: int) -> tuple[int, int]:

@@ -161,7 +161,7 @@ class Expectation:
 
     @property
     def title(self) -> str:
-        """How reports call it."""
+        """The name of the expectation in reports: its `name`, else its condition."""
         return self.name or self.text
 
 

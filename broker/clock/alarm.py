@@ -39,7 +39,7 @@ class Alarm:
             self._waiter = None
 
     def stop(self) -> None:
-        """Go off no more."""
+        """Cancel the deadline, if one is set."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -393,7 +393,7 @@ class Admission:
         await bus.publish(topics.roster(self._run), roster, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     def close(self) -> None:
-        """Stop admitting hosts."""
+        """Stop admitting hosts: pending claims of second processes are no longer decided."""
         for timer in self._timers:
             timer.cancel()
 

@@ -129,12 +129,12 @@ class Pacer:
         return self._at(self._now_wall_s())[1]
 
     def start(self) -> None:
-        """Start virtual time."""
+        """Let virtual time pass from now on, at the pace."""
         self._anchor(self._now_wall_s())
         self._is_standing = False
 
     def stand(self) -> None:
-        """Stop virtual time."""
+        """Stop virtual time at the present moment."""
         self._anchor(self._now_wall_s())
         self._is_standing = True
 
@@ -288,7 +288,7 @@ class RunControl:
 
     @property
     def pace(self) -> Pace:
-        """The current pace."""
+        """The current pace, as started or as last commanded."""
         return self._pacer.pace
 
     @property

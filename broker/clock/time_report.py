@@ -35,7 +35,7 @@ class Awaited:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All of them, sorted."""
+        """All awaited hosts, sorted."""
         return tuple(sorted({**self.silent, **self.busy}))
 
     @property
@@ -65,7 +65,7 @@ def last_will(run: str, now: Moment) -> Will:
 
 
 class Reporter:
-    """Publishes the topic `time`."""
+    """Publishes the run's status on the topic `time`."""
 
     def __init__(
         self,

@@ -238,7 +238,7 @@ class Agent(Generic[MessageT]):
         return seq
 
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
-        """Answer a message."""
+        """Send a message as the answer to another one, whose sender may wait for it."""
         self.send(received.sender, message, re=received.seq)
 
     def reject(self, sender: str, why: str) -> None:

@@ -191,7 +191,7 @@ class AgentGroup:
         return rejections
 
     def stop(self) -> None:
-        """Cancel the agents' tasks."""
+        """Cancel the tasks of all agents, because the host leaves."""
         for life in self._lives:
             life.cancel()
 

@@ -74,7 +74,7 @@ class Envelope:
         return self.body.get("kind") if self.message is None else getattr(self.message, "kind", None)
 
     def encoded(self) -> bytes:
-        """Return everything as JSON."""
+        """Return the message with its address and session as JSON."""
         return to_json(
             {"session": self.session, "step": self.step, "time": self.time, "round": self.round} | self._item
         )

@@ -148,7 +148,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result of `write_guard`."""
+    """The result of `write_guard`: what the folder contains now, and what is new in it."""
 
     port: int
     names: tuple[str, ...]
@@ -198,7 +198,7 @@ def write_guard(folder: Path, guard: Guard) -> Written:
 
 
 class _Folder:
-    """Writes the folder once."""
+    """Writes one guard folder; existing logins and the authority are kept."""
 
     def __init__(self, folder: Path, guard: Guard) -> None:
         self._folder = folder

@@ -14,7 +14,7 @@ _LONGEST_LENGTH = 4
 
 
 class Published(NamedTuple):
-    """A received packet."""
+    """A received PUBLISH packet of QoS 0."""
 
     topic: str
     payload: bytes

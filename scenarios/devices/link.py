@@ -48,7 +48,7 @@ _COMMAND, _NOTICE, _LAST = range(3)
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Outgoing:
-    """A message that leaves."""
+    """A message to a device that waits to be published."""
 
     rank: int
     number: int
@@ -137,7 +137,7 @@ class DevicePort:
 
 
 class DeviceLink:
-    """See the module."""
+    """The connection of a process to the devices of its gateway agents."""
 
     def __init__(
         self,

@@ -110,7 +110,7 @@ DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type
 
 
 class HouseEntry(FileEntry):
-    """A household."""
+    """A household with its devices, base load and guests."""
 
     id: Id = Field(description="Unique in the neighbourhood")
     name: str = Field("", description="For people")

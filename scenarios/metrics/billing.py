@@ -137,7 +137,7 @@ class Part:
 
     @property
     def minutes(self) -> slice:
-        """Which ones."""
+        """Indexes of its minutes in the settlement."""
         return slice(self.begin, self.end)
 
 

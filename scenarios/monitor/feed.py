@@ -132,7 +132,7 @@ class Listener(ABC):
 
     @abstractmethod
     def take(self, delivery: Delivery) -> None:
-        """Process a delivery."""
+        """Process a delivery of the run's topics."""
 
 
 class BusFeed(Listener):

@@ -84,7 +84,7 @@ class SharedSchedule:
         self.value_wh = saved[0]
 
     def insert(self, task: int, start: SharedStart) -> None:
-        """Place a task."""
+        """Place a task at a start, and update the delivered energy."""
         before_wh = self._covered_wh(start.bins)
         self._left_wh[start.bins] -= start.grid.draw_wh
         self._update(start.bins)

@@ -116,7 +116,7 @@ class RunOutcome:
 
     @property
     def ledger_sha256(self) -> str:
-        """Equal ledgers, equal hash."""
+        """SHA-256 of the ledger's canonical form; equal ledgers have equal hashes."""
         return ledger_sha256(self.ledger)
 
 

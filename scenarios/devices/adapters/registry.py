@@ -20,7 +20,7 @@ from scenarios.gateways import S2 as S2_NAME, SSMIC, Gateway
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of adapter."""
+    """A kind of adapter: its options and its constructor."""
 
     options: type[BaseModel]
     """What the scenario file may say of it."""
