@@ -95,7 +95,7 @@ Reading = Annotated[
     Field(description="What a value is: average power, energy of an interval, or the reading of a counter"),
 ]
 ZoneOfTimes = Annotated[
-    str | None, Field(min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00")
+    str | None, Field(min_length=1, description="Zone of times without an offset: Europe/Berlin, UTC or +02:00")
 ]
 
 

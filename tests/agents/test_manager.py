@@ -410,7 +410,7 @@ def test_messages_not_meant_for_the_manager_are_rejected(stage: Stage) -> None:
 
 
 def test_a_contract_that_both_signed_lowers_a_score_and_a_producers_own_refusal_raises_it(stage: Stage) -> None:
-    """As in PySSMic; the grid has no score."""
+    """The scores are those of PySSMic; the grid has none."""
     stage.say(("roof", promised()), ("shed", Declined(job_id="wash", producer="shed")))
     stage.say((WASHER, agreed()))
     assert isinstance(stage.agent, Manager)

@@ -255,10 +255,10 @@ def with_later_job(street: Scenario) -> Scenario:
         (lambda street, settings: (street, replace(settings, days=3)), "days 'all', not '3'"),
     ],
 )
-def test_what_changes_contracts_is_refused_with_what_differs(
+def test_a_change_that_affects_contracts_is_refused_with_the_difference(
     street: Scenario, tmp_path: Path, change: Callable[[Scenario, RunSettings], tuple[Scenario, RunSettings]], what: str
 ) -> None:
-    """Without advice that would lose anything."""
+    """The error gives no advice that would lose data."""
 
     async def main() -> None:
         broker, settings = MemoryBroker(), settings_in(tmp_path)

@@ -87,7 +87,7 @@ async def test_an_entry_that_grows_does_not_cut_the_clock_off(street: Scenario, 
 
 @pytest.mark.long
 async def test_a_job_does_not_fill_the_ledger(street: Scenario, guarded: GuardedBroker) -> None:
-    """Nor the broker's memory, which holds each entry."""
+    """It does not fill the broker's memory either, which holds each entry."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "fills", fills_the_ledger(street)), guarded)
     outcome = attacked.done
     job_id = next(job.job_id for job in street.jobs if job.house == MEMBER)

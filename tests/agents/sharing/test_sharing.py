@@ -179,7 +179,7 @@ def test_a_contract_has_shares_if_several_supply_it_and_is_written_without_them_
 
 
 def test_all_problems_of_settings_are_reported_at_once() -> None:
-    """As with algorithms."""
+    """Settings of algorithms behave the same way."""
     with pytest.raises(SettingsError) as error:
         SupplySettings("half", ("covered", "covered", "sunny"))  # type: ignore[arg-type]  # what users may write
     assert error.value.problems == (

@@ -378,8 +378,8 @@ def test_time_before_all_households_are_there_does_not_count(tmp_path: Path, cat
 
 
 @pytest.mark.parametrize("command", ["resume", "pace", "pause"])
-def test_no_command_lets_time_pass_before_all_households_are_there(tmp_path: Path, command: str) -> None:
-    """Nor does it count as lag."""
+def test_no_command_starts_time_before_all_households_are_present(tmp_path: Path, command: str) -> None:
+    """The wait does not count as lag."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 7200], "60x").open(with_household=False) as street:

@@ -165,7 +165,7 @@ def test_a_stay_that_is_too_short_charges_what_it_can(simulation: Path) -> None:
 
 
 def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> None:
-    """With file and line."""
+    """Each has its file and line."""
     (simulation / "xml" / "neighborhood.xml").write_text(NEIGHBORHOOD.replace("<type>Consumer<", "<type>Konsumer<"))
     (simulation / "xml" / "loads.xml").write_text(LOADS.replace("35000", "soon").replace("<soc>70", "<soc>much"))
     (simulation / "Inputs" / "pv.csv").write_text("1475920161 0\nnoon 4\n1475920163 9\n1475920163 10\n")
