@@ -274,7 +274,7 @@ def test_a_change_that_affects_contracts_is_refused_with_the_difference(
     quickly(main())
 
 
-def test_a_household_with_other_jobs_is_told_what_differs(street: Scenario, tmp_path: Path) -> None:
+def test_a_household_with_other_jobs_is_refused_with_the_difference(street: Scenario, tmp_path: Path) -> None:
     """By the clock, where it has no journal that says so."""
 
     async def main() -> None:

@@ -97,7 +97,7 @@ async def test_a_job_does_not_fill_the_ledger(street: Scenario, guarded: Guarded
 
 
 @pytest.mark.long
-async def test_a_member_that_talks_too_much_is_put_out(street: Scenario, guarded: GuardedBroker) -> None:
+async def test_a_member_that_sends_too_many_messages_is_quarantined(street: Scenario, guarded: GuardedBroker) -> None:
     """In the round in which it does so."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "talks", talks_too_much(street)), guarded)
     (dropped,) = attacked.done.without

@@ -323,7 +323,7 @@ async def test_a_member_that_the_broker_cuts_off_is_dropped(street: Scenario, gu
 
 
 @pytest.mark.long
-async def test_a_run_that_may_lose_nobody_fails_and_names_the_liar(street: Scenario, guarded: GuardedBroker) -> None:
+async def test_a_run_that_may_lose_no_host_fails_and_names_the_liar(street: Scenario, guarded: GuardedBroker) -> None:
     """Attack 35 with the default of `--on-loss`: the run fails at the time limit."""
     member = Member(street, MEMBER, "default", promises("adler"))
     attacked = await attack_guarded(street, member, guarded, limit_wall_s=LIMIT_WALL_S)

@@ -485,7 +485,7 @@ def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path)
     quickly(main())
 
 
-def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
+def test_a_suspended_machine_drops_no_host(tmp_path: Path) -> None:
     """If the machine sleeps for longer than the time limit, the clock does not drop the awaited household."""
 
     async def main() -> None:

@@ -135,7 +135,7 @@ async def test_a_resource_manager_comes_back_revokes_is_interrupted_and_gives_up
     await assert_it_replays(run, outcome, tmp_path)
 
 
-async def test_what_is_wrong_with_a_message_is_answered_once_with_a_reception_status(tmp_path: Path) -> None:
+async def test_a_faulty_message_is_answered_once_with_a_reception_status(tmp_path: Path) -> None:
     """By the id of the message; what has no id is answered in our own form alone."""
     async with session(tmp_path, S2_STREET, pace=60.0) as run, run.device(f"{WASHER}/#") as device:
         say(device, "announce", CONSUMER)

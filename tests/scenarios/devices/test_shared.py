@@ -270,7 +270,7 @@ async def test_a_session_replays_with_the_settings_of_its_command(tmp_path: Path
 
 @over_mosquitto
 @long
-async def test_a_washer_is_told_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
+async def test_a_washer_receives_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
     """Over a real Mosquitto, with a real roof beside it: announcement, offers, command, measurement, end and replay."""
     async with (
         session(tmp_path, STREET) as run,

@@ -184,7 +184,7 @@ def test_loads_given_as_the_neighbourhood_are_recognised(simulation: Path) -> No
         import_source(simulation / "xml" / "loads.xml")
 
 
-def test_a_neighbourhood_alone_has_no_jobs(simulation: Path) -> None:
+def test_a_neighbourhood_without_loads_has_no_jobs(simulation: Path) -> None:
     """Its producers get a clear sky, as in PySSMic imports."""
     (simulation / "xml" / "loads.xml").unlink()
     imported = import_source(simulation / "xml" / "neighborhood.xml")

@@ -77,7 +77,7 @@ def test_a_run_without_a_report() -> None:
     assert status_of_run(None, link="unreachable", problem="no such host").kind == "disconnected"
 
 
-def test_a_clock_that_is_gone_is_not_running() -> None:
+def test_a_run_whose_clock_has_disappeared_is_not_running() -> None:
     """Its last will says so."""
     status = status_of_run(TimeReport(time=0, round=0, step=0, pace="", lag_wall_s=0.0, state="gone"))
     assert (status.kind, status.awaited) == ("stalled", ("clock",))
