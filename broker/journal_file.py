@@ -185,7 +185,7 @@ class JournalFile:
         """Return the state that was stored last; None if there is none.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         return self._load_row(_STATE, "SELECT json FROM state", "its state")
 
@@ -225,7 +225,7 @@ class JournalFile:
         """Yield grant, delivered messages and digest of each round, in order, after all of them have been checked.
 
         Raises:
-            JournalError: They are not what was stored.
+            JournalError: The stored content was changed.
         """
         try:
             count, head = 0, self._first
@@ -322,7 +322,7 @@ class JournalFile:
         """Return the progress that was stored last; None if there is none.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         return self._load_row(_PROGRESS, "SELECT json FROM progress", "its progress")
 

@@ -1,4 +1,4 @@
-"""Formatting of figures and texts for people."""
+"""Formatting of figures and texts for display."""
 
 from __future__ import annotations
 

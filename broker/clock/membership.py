@@ -166,7 +166,7 @@ class Membership:
 
         Args:
             host: The host.
-            why: The reason, for people.
+            why: The reason, for display.
             is_quarantined: Whether it is quarantined, because it broke the protocol.
 
         Returns:
@@ -403,8 +403,8 @@ def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer"
 
     Args:
         hosts: The hosts.
-        timeouts: How long the clock waited.
-        what: What it waited for.
+        timeouts: The clock's time limits.
+        what: The awaited message or action.
     """
     missing = sorted(hosts)
     names = ", ".join(repr(host) for host in missing[:MOST_NAMED])

@@ -352,7 +352,7 @@ class RunControl:
 
         Args:
             control: The command.
-            now: Where the run is.
+            now: The present virtual time, round and step.
 
         Raises:
             PaceError: The command contains an invalid pace.

@@ -27,7 +27,7 @@ class Counted(BaseModel):
     malformed: dict[str, int] = {}
     """Malformed messages."""
     last_malformed: dict[str, str] = {}
-    """What was wrong with the last one."""
+    """Problem of the last one."""
     timers: dict[str, int] = {}
     initiatives: dict[str, int] = {}
     """Timers, messages other than answers, and continuations after skipped rounds."""
@@ -86,7 +86,7 @@ class Conduct:
 
         Args:
             host: The host.
-            why: The reason, for people.
+            why: The reason, for display.
         """
         self._condemned.setdefault(host, why)
 

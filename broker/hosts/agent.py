@@ -356,7 +356,7 @@ class Agent(Generic[MessageT]):
             args: Its arguments.
 
         Returns:
-            What the function returned.
+            The function's result.
         """
         task = asyncio.create_task(asyncio.to_thread(function, *args), name=f"{self.id}.compute")
         turn: asyncio.Future[None] = self._future()
@@ -372,7 +372,7 @@ class Agent(Generic[MessageT]):
 
         Args:
             name: Last level of the topic: a contract's or a producer's id.
-            content: What is published.
+            content: The content to publish.
             subject: Determines the topic.
         """
         self._publications.append(RetainedPublication(name, content, subject))

@@ -75,7 +75,7 @@ class AgentGroup:
             next_s: When input from outside the run is due, UNIX seconds; None: there is none.
 
         Returns:
-            What entered and left the host in the round.
+            The inputs and outputs of the host in the round.
         """
         acting = self._wake(grant, envelopes, tasks)
         sent: list[tuple[str, Envelope]] = []

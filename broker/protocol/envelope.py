@@ -127,7 +127,7 @@ class Envelopes:
         return self._encoded
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published for it: as many payloads as are needed to keep each within its limit."""
+        """Return the payloads to publish, as many as are needed to keep each within its limit."""
         payload = self.encoded()
         middle = len(self.envelopes) // 2
         if len(payload) <= MAX_PAYLOAD_BYTES or not middle:

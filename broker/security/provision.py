@@ -182,11 +182,11 @@ def write_guard(folder: Path, guard: Guard) -> Written:
     """Write the files that a guarded Mosquitto and its clients need.
 
     Args:
-        folder: Where to write; may contain an earlier result.
+        folder: The folder to write; may contain an earlier result.
         guard: The wanted setup.
 
     Returns:
-        What was written.
+        The result, with everything that is new.
 
     Raises:
         GuardError: Existing files are inconsistent, or the setup is impossible; the message says what to do.

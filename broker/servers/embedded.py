@@ -55,7 +55,7 @@ async def embedded_broker(*, port: int | None = None, login: OwnLogin | None = N
 
     Args:
         port: Port on the loopback interface; None: any free port.
-        login: What clients log in with; None: everybody on this machine may connect.
+        login: The login of clients; None: every user of this machine may connect.
 
     Raises:
         BrokerUnreachableError: The port is taken, or the broker does not start; the message says why.

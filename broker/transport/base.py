@@ -119,7 +119,7 @@ class Delivery:
         """Return the content. A payload from another process is validated here.
 
         Args:
-            model: What it must be.
+            model: The expected model.
 
         Raises:
             MalformedError: It is something else, or a value is out of range.

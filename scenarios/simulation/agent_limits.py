@@ -38,7 +38,7 @@ def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int
     """Return more rounds than all jobs together can need if they become known in the same second.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         has_script: Whether a script acts on the run as well.
     """
     added = _added(scenario)
@@ -57,7 +57,7 @@ def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
     """Return more rounds than a run can take; None if real devices or a script may request any number.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         has_script: Whether a script acts on the run as well.
     """
     if scenario.gateways or has_script:
@@ -76,7 +76,7 @@ def most_timers(
     Those are the hosts of real devices, at whose pace such a run goes, and all where a script acts on the run.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         places: By host, its houses.
         end_s: End of the run, UNIX seconds; None: it lasts until the last job has run.
         has_script: Whether a script acts on the run as well.
@@ -109,7 +109,7 @@ def most_messages(
     Hosts of real devices, which report as they like, are left out, and all where a script acts on the run.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         places: By host, its houses.
         has_script: Whether a script acts on the run as well.
     """

@@ -318,7 +318,7 @@ class _Ports:
         """Make the ports.
 
         Args:
-            scenario: What is run.
+            scenario: The scenario.
             settings: How.
             broker: Where the devices are.
             homes: By host of this process, the agents that live there.

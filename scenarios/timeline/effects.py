@@ -61,7 +61,7 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
     """Return an action with all that it depends on; None where there is nothing left that it could be about.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         happenings: The events that took place before.
         action: A forecast may be given as a factor, of what its producer expects at the time.
         now_s: When it takes place, UNIX seconds.

@@ -52,7 +52,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
 
 
 def _notes(run: Json, name: str) -> Iterator[str]:
-    """Yield lines that say whom a run ended without and why, and what is in dispute."""
+    """Yield lines about hosts that a run ended without, with the reason, and about disputes."""
     if run["without"]:
         yield f"{name[0].upper()}{name[1:]} is {run['state']}{without(run['without'])}."
     for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):

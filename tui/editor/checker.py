@@ -95,7 +95,7 @@ def found_in(
     """Return all problems of a document or, without problems, the notes of `ssmic check`.
 
     Args:
-        document: What to check.
+        document: The document to check.
         where: Name of its file, for messages.
         folder: Base folder of relative file names.
         allow_outside: Whether it may refer to files outside that folder.

@@ -198,7 +198,7 @@ your own.
 
     @property
     def work(self) -> Work | None:
-        """What is open."""
+        """The open neighbourhood."""
         return self.session.work
 
     @property
@@ -336,11 +336,11 @@ your own.
         self.workspace.begin(self.files.save_as, group="save")
 
     def action_close(self) -> None:
-        """Close what is open."""
+        """Close the open neighbourhood."""
         self.workspace.begin(self.files.close)
 
     def action_run_it(self) -> None:
-        """Prepare a run of what is open."""
+        """Prepare a run of the open neighbourhood."""
         self.workspace.begin(self._run_it)
 
     async def _run_it(self) -> None:

@@ -190,7 +190,7 @@ class EditSession:
 
     def __init__(self) -> None:
         self.work: Work | None = None
-        """What is open; None: nothing."""
+        """The open neighbourhood; None: there is none."""
         self.ref: Ref = WHOLE
         """The selected part."""
         self.allow_outside = False

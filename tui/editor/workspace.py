@@ -66,7 +66,7 @@ class Workspace(Guarded, Vertical):
         """Make the widget.
 
         Args:
-            session: What to show. The workspace watches it.
+            session: The edit session to display; the workspace subscribes to it.
         """
         super().__init__(id="open")
         self._session = session

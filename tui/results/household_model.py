@@ -62,7 +62,7 @@ class Sheet:
     houses: tuple[tuple[str, str], ...] = ()
     """Ids and names of all houses; empty for one household."""
     search: tuple[str, ...] = ()
-    """What a search looks at, by contract: its names in small letters. Made ahead, as there may be 50,000."""
+    """The searchable text, by contract: its names in lower case. Prepared, because there may be 50,000."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:

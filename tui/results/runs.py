@@ -180,7 +180,7 @@ class RunsPane(Guarded, Vertical):
         super().__init__()
         self.sheet: RunsSheet | None = None
         self.day_index = 0
-        """Which day is drawn, where there are several."""
+        """Index of the drawn day, if there are several."""
 
     def compose(self) -> ComposeResult:
         """Runs above, their average day below."""
