@@ -76,7 +76,7 @@ class JobAsked(Event):
     ready_by_s: int | None = None
     """Instead of `latest_start_s`."""
     reference: str = ""
-    """What the device calls the parts of the job; its command gives it back."""
+    """The device's names of the parts of the job; its command contains them."""
 
 
 class JobTakenBack(Event):
@@ -144,7 +144,7 @@ class DeviceCommand(Event):
     job: str = ""
     """The job's id, as the device knows it."""
     reference: str = ""
-    """Of the job, as it was asked for."""
+    """The reference of the job, as requested."""
     time_s: int
     attempt: int = 1
     run_s: int | None = None

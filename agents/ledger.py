@@ -30,7 +30,7 @@ class LedgerEvent(BaseModel):
     producer: str = ""
     """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
-    """What each producer gives from then on, as in the contract."""
+    """The producers' shares from then on, as in the contract."""
 
     @model_serializer(mode="wrap")
     def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             jobs: Jobs of the device that the scenario names.
             patient: As for every consumer.
             gateway: The device.
-            supply: What the jobs prefer.
+            supply: The preferences of the jobs.
             own: Producers of the same house.
-            prices: What energy costs the house; None: there is no tariff.
+            prices: Energy prices of the house; None: there is no tariff.
             is_there: As for every consumer.
         """
         super().__init__(

@@ -155,9 +155,9 @@ class SharedConsumer(Consumer):
             agent_id: See `agents.model.consumer_agent`.
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
-            supply: What the jobs prefer.
+            supply: The preferences of the jobs.
             own: Producers of the same house.
-            prices: What energy costs the house; None: there is no tariff.
+            prices: Energy prices of the house; None: there is no tariff.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there)

@@ -43,7 +43,7 @@ RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
 _COMMAND, _NOTICE, _LAST = range(3)
-"""What leaves first: commands do not wait for what is only looked at."""
+"""Order of sending: commands precede notices."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -246,7 +246,7 @@ class DeviceLink:
                     await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
         await bus.flush()
 
-    # What devices say.
+    # Messages from devices.
 
     async def _read(self, bus: Bus) -> None:
         async for event in bus.messages():

@@ -82,7 +82,7 @@ class FileEntry(BaseModel):
 
 
 class ColumnsEntry(FileEntry):
-    """Which columns of a table are read."""
+    """The columns of a table to read."""
 
     time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
     value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")

@@ -264,7 +264,7 @@ def assemble(
         loads: Folders with load profiles; the first match counts.
         what: Description of the input.
         problems: Problems found while reading; raised together with those found here.
-        notes: What was assumed or left out while reading.
+        notes: Assumptions and omissions while reading.
         profiles: Load profiles by name that were read already.
         day_s: Midnight of the only day that is run, UNIX seconds; None: from the first time on, until the last job.
 

@@ -93,7 +93,7 @@ class EmulatedDevice(Protocol):
 
     @property
     def will(self) -> Will | None:
-        """What the broker publishes when it vanishes."""
+        """The message that the broker publishes when it vanishes."""
         ...
 
     @property

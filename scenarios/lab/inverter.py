@@ -24,7 +24,7 @@ class Inverter:
         Args:
             house: Id of its house.
             device: Id of the producer in the scenario.
-            name: What its owner calls it.
+            name: Its owner's name for it.
             series: The panel's production.
             span_s: Start and latest end of the lab.
             zone: Local time, in which days begin.

@@ -58,7 +58,7 @@ class SharedInstance:
 
     @property
     def demand_wh(self) -> float:
-        """What all jobs draw together, Wh."""
+        """Total draw of all jobs, Wh."""
         return sum(task.energy_wh for task in self.tasks)
 
 

@@ -67,7 +67,7 @@ class SharedSchedule:
         """Production less draw, Wh, negative where the grid helps, shape (bins,)."""
         self._room_wh = np.maximum(self._left_wh, 0.0)
         self.together: frozenset[str] = frozenset()
-        """Ids of the jobs that may run at the same time as others of their device for want of a known sequence."""
+        """Ids of the jobs that may run at the same time as others of their device because no sequence is known."""
         self._beside = _beside(instance)
 
     def copy(self) -> tuple[float, list[SharedStart | None]]:

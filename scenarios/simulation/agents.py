@@ -112,7 +112,7 @@ class Cast:
             scenario: The neighbourhood, its jobs and its sun.
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
-            script: What acts on the run besides the scenario's timeline.
+            script: The script that acts on the run besides the scenario's timeline.
         """
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()

@@ -148,7 +148,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         on_report: Is given the state of the run, every few seconds at least.
         replay: Messages of devices in an earlier run; the devices themselves are not used then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
-        script: What acts on the run besides the scenario's timeline.
+        script: The script that acts on the run besides the scenario's timeline.
         is_spread: Whether all remote hosts are in processes that were started only for this run. Then their messages
             need no second validation, and the record is that of a run in one process.
 

@@ -71,7 +71,7 @@ async def perform_all(
     """Carry out orders on worker processes; return the outcomes in the order of the orders.
 
     Args:
-        scenario: What to run.
+        scenario: The scenario.
         orders: How, and where to; one a run.
         broker: Where the hosts connect to.
         workers: How many processes; at least 1.

@@ -23,7 +23,7 @@ class Kind:
     """A kind of adapter: its options and its constructor."""
 
     options: type[BaseModel]
-    """What the scenario file may say of it."""
+    """Its options in the scenario file."""
     make: Callable[[Gateway, Any], Adapter]
     types: frozenset[str] = frozenset({"consumer", "producer"})
     """Types of devices that it is for."""
