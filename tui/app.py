@@ -108,7 +108,7 @@ class SsmicApp(Guarded, App[None]):
 
         Args:
             first_area: Id of the area shown first.
-            first_intent: What to do then.
+            first_intent: The first action there.
             remember: Whether preferences such as the theme are saved.
             collector: Decides when garbage is collected; None: Python's default.
             allow_outside: Whether scenarios may refer to files outside their folder.

@@ -238,7 +238,7 @@ class FieldActions:
     async def entry_of_file(self, file: Path, *, is_run: bool = False) -> dict[str, Any] | None:
         """Return the YAML entry that reads a series from a file; None if the user went back.
 
-        What a file of measurements does not say is guessed, shown, and may be changed.
+        Properties that a file of measurements does not state are assumed, shown, and can be changed.
 
         Args:
             file: The file.
@@ -421,7 +421,7 @@ class EditActions:
         """Remove a house, device, job, load profile, event or expectation; undo brings it back.
 
         Args:
-            ref: Which one; None or another part: nothing happens.
+            ref: The part; None or another kind of part: nothing happens.
         """
         kind = "" if ref is None else tree_model.kind_of(ref)
         builders = {
@@ -488,7 +488,7 @@ class EditActions:
         if picked is not None:
             self._session.select(refs[int(picked)])
 
-    # What is selected.
+    # Selection.
 
     def _house_ref(self) -> Ref | None:
         tree = self.fields.open_work().tree

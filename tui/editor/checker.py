@@ -29,7 +29,7 @@ class Checked:
     version: Version
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    """What is probably not meant, where nothing is wrong."""
+    """Notes on probable mistakes, if there are no problems."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
 

@@ -59,7 +59,7 @@ class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
         self._details = details
 
     def compose(self) -> ComposeResult:
-        """What is asked, the list, buttons."""
+        """Compose the question, the list and buttons."""
         with Vertical() as box:
             box.border_title = escape(self._title)
             yield Static(f"Space ticks. {self._details}", classes="details", markup=False)

@@ -233,7 +233,7 @@ your own.
         if isinstance(event, Opened):
             self.query_one("#desk", ContentSwitcher).current = "nothing" if self.work is None else "open"
 
-    # What the keys offer.
+    # Actions of the keys.
 
     def _offer(self, event: Event) -> None:
         """Draw the footer where its keys changed; to draw it at every letter would take too long."""

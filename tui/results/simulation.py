@@ -84,7 +84,7 @@ class SimulationPane(Reads):
         self.key: str | None = None
         """Allocation key of the bills; None: as the scenario says."""
         self._drawn: dict[str, object] = {}
-        """What each tab shows, as it was asked for."""
+        """The displayed content of each tab."""
 
     def compose(self) -> ComposeResult:
         """Heading, then a tab for each view."""

@@ -75,7 +75,7 @@ class Column(Generic[RowT]):
 
 
 _LEAST_FLEXIBLE = 16
-"""What a column without a width keeps where titles are written in full."""
+"""Minimum width of a column without a width, if titles are written in full."""
 
 
 def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
