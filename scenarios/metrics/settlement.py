@@ -71,9 +71,9 @@ class BaseLoadEnergy:
     bought_wh: FloatArray
     """The part that other houses' producers served, shape (H, M)."""
     given_wh: FloatArray
-    """What each producer gave to its own house's base load, shape (P, M)."""
+    """Energy that each producer supplied to its own house's base load, Wh, shape (P, M)."""
     sold_wh: FloatArray
-    """What each producer gave to other houses' base loads, shape (P, M)."""
+    """Energy that each producer supplied to other houses' base loads, Wh, shape (P, M)."""
 
 
 @dataclass(frozen=True, slots=True)

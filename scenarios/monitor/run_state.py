@@ -184,7 +184,7 @@ class ObservedRun:
 
         Args:
             run_id: Id of the run.
-            scenario_context: What is known of its scenario.
+            scenario_context: The known parts of its scenario.
             from_the_start: Whether the monitor is there before the first message; if not, scores cover observed
                 messages only.
             kept_lines: Number of messages to keep.

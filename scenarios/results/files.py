@@ -39,7 +39,7 @@ def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> st
     Args:
         created: Time of creation, UTC.
         scenario: Name of the scenario; characters that do not suit a file name become `-`.
-        algorithm: Name of the algorithm, likewise.
+        algorithm: Name of the algorithm; unsuitable characters are replaced.
         runs: Number of runs.
     """
     return f"{created:%Y-%m-%d_%H%M%S}_{_fit(scenario)}_{_fit(algorithm)}_{runs}{SUFFIX}"

@@ -113,7 +113,7 @@ class ResultsReader:
 
     @property
     def zone(self) -> Zone:
-        """The zone in which times are shown."""
+        """The display zone of times."""
         text = self._meta("zone")
         if text is None or not self._has_overviews:
             return self.scenario.zone

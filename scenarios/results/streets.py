@@ -51,6 +51,6 @@ def _block(street: str, first: str, last: str) -> str:
 
 
 def _before_number(text: str) -> str:
-    """Return what stands before the number at the end; empty where there is none."""
+    """Return the text before the number at the end; empty if there is none."""
     found = _NUMBERED.fullmatch(text)
     return "" if found is None else found[1].rstrip(" _.-")

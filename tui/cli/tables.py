@@ -60,7 +60,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
 
 
 def _notes(run: Json, name: str) -> Iterator[str]:
-    """Yield lines that say whom a run ended without and why, and what is in dispute."""
+    """Yield lines about hosts that a run ended without, with the reason, and about disputes."""
     if run["without"]:
         yield f"{name[0].upper()}{name[1:]} is {run['state']}{without(run['without'])}."
     for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):
@@ -327,7 +327,7 @@ def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) ->
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
     _show_households(console, "Households", household_rows(view))
     _show_contracts(console, "Contracts", view.contracts, zone)
@@ -400,7 +400,7 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)

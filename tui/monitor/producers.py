@@ -117,7 +117,7 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
         chart: The chart to draw in.
         watched: The observed run.
         producer: The producer to draw.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
         ago: See `day_bounds`.
     """
     bounds = day_bounds(watched, zone, ago)

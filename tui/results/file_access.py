@@ -156,7 +156,7 @@ class Reads(Guarded, Vertical):
 
 @dataclass(slots=True)
 class Memory:
-    """What has been read of a simulation's file and never changes."""
+    """The immutable parts of a simulation's file that have been read."""
 
     scenario: Scenario | None = None
     """None: no view has asked for it; parsing that of 10,000 houses takes half a minute."""

@@ -86,7 +86,7 @@ class SimulationPane(Reads):
         self.key: str | None = None
         """Allocation key of the bills; None: as the scenario says."""
         self._drawn: dict[str, object] = {}
-        """What each tab shows, as it was asked for."""
+        """The displayed content of each tab."""
 
     def compose(self) -> ComposeResult:
         """Heading, then a tab for each view."""
@@ -195,7 +195,7 @@ class SimulationPane(Reads):
         self.add_class("troubled")
 
     def _say_notes(self, opened: Opened) -> None:
-        """Say whom the run in sight, or all of them, ended without, and what is in dispute."""
+        """Show the hosts that the displayed run, or all runs, ended without, and disputes."""
         is_every = self.tab == "runs" and len(opened.runs) > 1
         runs = [run for run in opened.runs if is_every or run.run == self.run]
         notes = [f"Run {run.run}: {note}" if is_every else note for run in runs for note in notes_of(run)]

@@ -129,7 +129,7 @@ def test_bills_are_the_same_however_many_houses_are_settled_at_once(
         assert whole[0].sold_wh > 0
 
 
-def test_a_large_run_that_goes_on_forgets_its_overview(tmp_path: Path) -> None:
+def test_a_resumed_large_run_drops_its_overview(tmp_path: Path) -> None:
     """A clock that was shut down properly has finished the run too early."""
     scenario = _scenario()
     path = _write(tmp_path / "large.sqlite", scenario, 10)

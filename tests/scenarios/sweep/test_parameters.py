@@ -1,4 +1,4 @@
-"""What can be varied and set, and what is said of what cannot."""
+"""Parameters that can be varied and set, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_a_path_sets_values_of_the_scenario_by_id_number_or_all() -> None:
     assert {house.name for one in plan.variants for house in one.houses} == {"House"}
 
 
-def test_unknown_keys_are_told_all_at_once_with_the_nearest_known_key() -> None:
-    """Unknown keys are told all at once with the nearest known key."""
+def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> None:
+    """All unknown keys are reported at once, each with the nearest known key."""
     said = _problems(vary=("penality=1,2", "jobs[adler-car].latest_strt=10:00"), fixed=("algoritm=exact",))
     assert "unknown key 'penality'; did you mean 'penalty'?" in said
     assert "there is no 'latest_strt' in jobs[1]; did you mean 'latest_start'?" in said
@@ -99,8 +99,8 @@ def test_unknown_keys_are_told_all_at_once_with_the_nearest_known_key() -> None:
         ("a[=3", "is no key"),
     ],
 )
-def test_what_is_wrong_with_a_parameter_is_said(text: str, said: str) -> None:
-    """What is wrong with a parameter is said."""
+def test_problems_of_a_parameter_are_reported(text: str, said: str) -> None:
+    """The error states the problem of a parameter."""
     assert said in _problems(vary=(text,))
 
 
