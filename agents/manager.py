@@ -64,7 +64,7 @@ log = structlog.get_logger(__name__)
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
 MAX_CANCELLED = 200
-"""Contracts of one job that its consumer may cancel of its own accord; there are one or two in practice."""
+"""Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
 MAX_CHANGES = 1_000
 """Changes of a contract that its history has, the first ones left out: a device that is pushed to and fro by its
 suppliers fills no ledger, and loses no contract."""
@@ -146,7 +146,7 @@ class Manager(Agent[AnyMessage]):
         self._counts: dict[str, int] = defaultdict(int)
         """By job id, how many contracts of it the ledger has."""
         self._cancelled: dict[str, int] = defaultdict(int)
-        """By job id, how many its consumer has cancelled of its own accord."""
+        """By job id, how many its consumer has cancelled on its own initiative."""
         self._statements: dict[tuple[str, str], deque[_Statement]] = {}
         """By job and producer."""
         self._refusals: list[_Refusal] = []
@@ -519,7 +519,7 @@ class Manager(Agent[AnyMessage]):
             self._end(entry, reason, *([] if contract.producer == GRID else ["producer"]))
 
     def may_cancel(self, contract: Contract) -> bool:
-        """Return whether a consumer may cancel a contract of its own accord; count that it does."""
+        """Return whether a consumer may cancel a contract on its own initiative, and count the cancellation."""
         self._cancelled[contract.job_id] += 1
         if self._cancelled[contract.job_id] > MAX_CANCELLED:
             consumer = self._job_of(contract).agent

@@ -770,7 +770,7 @@ class GatewayConsumer(Consumer):
         return [{"producer": contract.producer, "house": house, "share": 1.0}]
 
     def _supplier(self, job: Job, contract: Contract) -> str:
-        """Return who supplies a job, in a word, as everyone is told."""
+        """Return the supplier of a job, in one word, as published."""
         del job
         return contract.producer
 

@@ -366,7 +366,7 @@ class MqttBroker:
         )
         self.is_patient = is_patient
         self.expects_breaks = False
-        """Whether connections are known to break, so that only those who look for it are told."""
+        """Whether connections are expected to break, so that breaks are logged only at a verbose level."""
         self._buses: set[MqttBus] = set()
         self.tls_context: ssl.SSLContext | None = client_context(tls or Tls()) if self.url.tls else None
         self._access = access

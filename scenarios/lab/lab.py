@@ -303,7 +303,7 @@ class Lab:
 
     def _broker_restarts(self, fault: Fault, tasks: asyncio.TaskGroup) -> Callable[[int], None]:
         def begin(_now_s: int) -> None:
-            # Meanwhile the devices go on: nothing waits for the broker.
+            # The devices continue in the meantime: they do not wait for the broker.
             tasks.create_task(self._restart_broker(fault), name="broker restarts")
 
         return begin

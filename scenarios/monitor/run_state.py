@@ -78,7 +78,7 @@ _REORDER_WINDOW = 500
 
 
 _KEPT_SENDERS = 100_000
-"""Maximum number of agents that are heard: 10,000 households have about 50,000; a stranger could forge any number."""
+"""Maximum number of agents that are tracked: 10,000 households have about 50,000; a stranger could forge any number."""
 
 
 class _Sender:

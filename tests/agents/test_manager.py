@@ -251,7 +251,7 @@ def test_a_consumer_cancels_a_bounded_number_of_contracts(stage: Stage) -> None:
 
 
 def test_a_producer_that_cancels_again_and_again_takes_no_contract_from_its_consumer(stage: Stage) -> None:
-    """The consumer has cancelled nothing of its own accord; the grid supplies it in the end."""
+    """The consumer has cancelled nothing on its own initiative; the grid supplies it in the end."""
     for n in range(1, MAX_CANCELLED + 10):
         stage.say(("roof", promised()), (WASHER, agreed(n)))
         stage.say(

@@ -1,10 +1,10 @@
 """A lying member, thousands of seeds in memory, or some over the guarded broker: part of `make soak`.
 
-Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises by turns.
-The household goes on as it should, but for what the seed mutates, leaves out, repeats, delays or invents: values,
-order, timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put
-out of the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done,
-no other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
+Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises in turn.
+The household behaves honestly, except for what the seed mutates, omits, repeats, delays or invents: values, order,
+timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put out of
+the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done, no
+other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
 whatever the clock finds contradictory is the liar's.
 """
 

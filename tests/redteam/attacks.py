@@ -243,7 +243,7 @@ def _load(*points: tuple[int, float]) -> dict[str, Any]:
 
 
 def takes_shares_back(turn: Turn) -> None:
-    """Attack 79: its panel reserves for others, tells the manager nothing, and takes all back in the same round."""
+    """Attack 79: its panel reserves for others without a report to the manager, and withdraws in the same round."""
     if turn.grant.phase != "run":
         return
     turn.keep_silent("SharePromised")

@@ -67,7 +67,7 @@ class PlainMqtt:
         await self._client.subscribe([(topic_filter, qos) for topic_filter in topic_filters])
 
     async def messages(self) -> AsyncIterator[Delivery]:
-        """Return what comes in."""
+        """Return incoming messages."""
         async for message in self._client.messages:
             yield Delivery(str(message.topic), message.payload, message.retain)
 

@@ -152,7 +152,7 @@ def impossible() -> tuple[tuple[str, bytes], ...]:
 
 
 def watched_in_terminal(url: str, folder: Path, login: Mapping[str, str] | None = None) -> str:
-    """Run `ssmic watch` in a terminal of its own until it shows the run; return what it wrote.
+    """Run `ssmic watch` in a separate terminal until it shows the run; return its output.
 
     Args:
         url: Of the broker.

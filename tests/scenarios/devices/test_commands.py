@@ -1,4 +1,4 @@
-"""What adapters publish to start a device: its own timer ends a run that nobody else ends, and none too early."""
+"""Commands of adapters that start a device: its own timer ends a run if no command does, and never too early."""
 
 from __future__ import annotations
 

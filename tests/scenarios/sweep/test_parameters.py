@@ -200,7 +200,7 @@ def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:
 
 
 def test_parts_outside_the_folder_are_allowed_only_if_asked_for(tmp_path: Path) -> None:
-    """Also where each point has a scenario of its own."""
+    """This also holds if each point has a separate scenario."""
     folder = tmp_path / "mine"
     folder.mkdir()
     text = WITH_VARIABLES.replace('load_profiles:\n  wash: {step_s: 3600, power_w: ["${power_w}"]}\n', "")
