@@ -29,7 +29,7 @@ class ChooseOne(Guarded, ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
-        Binding("down", "to_table", "List", show=False),
+        Binding("down", "app.focus_next", "Down", show=False),
     ]
     DEFAULT_CSS = """
     ChooseOne { align: center middle; }
@@ -84,10 +84,6 @@ class ChooseOne(Guarded, ModalScreen[str | None]):
         self.query_one(VirtualTable).show_rows(found[:MOST_FOUND])
         rest = f", the first {MOST_FOUND} are listed" if len(found) > MOST_FOUND else ""
         self.query_one(".count", Words).say(f"{len(found):,} of {plural(len(self._houses), self._what)}{rest}")
-
-    def action_to_table(self) -> None:
-        """Go from the field to the list."""
-        self.query_one(VirtualTable).focus()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

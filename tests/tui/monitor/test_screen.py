@@ -149,18 +149,18 @@ async def test_messages_are_filtered_by_one_of_many_houses(opened: Opened, stree
         await until(pilot, lambda: all(li.sender.startswith(ours) or li.to.startswith(ours) for li in messages.rows))
 
 
-def test_hosts_of_ten_thousand_households_are_listed_as_they_are_drawn(street: Scenario) -> None:
+def test_hosts_of_thousands_of_households_are_listed_as_they_are_drawn(street: Scenario) -> None:
     """Each with its agents behind it; none of them is taken for a forgery."""
     watched = ObservedRun("w", context_of_scenario(street))
-    for i in range(10_000):
+    for i in range(5_500):
         agents = tuple(f"h{i:04}/{device}" for device in ("car", "dryer"))
         there = Announcement(host=f"h{i:04}", session="s", agents=agents, state="there")
         watched.take(topics.host("w", there.host), there.encoded())
     assert watched.refused == 0
     rows = HostRows(watched, street.zone)
-    assert len(rows) == 30_000
+    assert len(rows) == 16_500
     assert [row.id for row in rows[3:6]] == ["host h0001", "h0001/car", "h0001/dryer"]
-    assert rows[-1].id == "h9999/dryer"
+    assert rows[-1].id == "h5499/dryer"
     assert rows.position("h5000/car") == 15_001
     assert rows.position("nobody") is None
     heard = Deduplicator()

@@ -53,6 +53,7 @@ def many(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many")
 async def test_streets_are_opened_households_found_and_contracts_narrowed(opened: Opened) -> None:
     """The scenario is read by no view of it."""

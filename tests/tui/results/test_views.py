@@ -234,6 +234,8 @@ async def test_a_contract_shows_its_negotiation(opened: Opened, results_folder: 
         chosen = table(pilot, CONTRACTS).rows[0]
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, NegotiationDialog))
+        await until(pilot, lambda: bool(pilot.app.screen.query("NegotiationDialog VirtualTable")))
+        await until(pilot, lambda: bool(table(pilot, "NegotiationDialog VirtualTable").rows))
         lines = table(pilot, "NegotiationDialog VirtualTable").rows
         with ResultsReader(results_folder / FIFTY) as results:
             recorded = list(results.messages(1, job_id=chosen.job_id))
