@@ -45,12 +45,12 @@ RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
 _COMMAND, _NOTICE, _LAST = range(3)
-"""What leaves first: commands do not wait for what is only looked at."""
+"""Order of sending: commands precede notices."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Outgoing:
-    """A message that leaves."""
+    """A message to a device that waits to be published."""
 
     rank: int
     number: int
@@ -149,7 +149,7 @@ class DevicePort:
 
 
 class DeviceLink:
-    """See the module."""
+    """The connection of a process to the devices of its gateway agents."""
 
     def __init__(
         self,
@@ -258,7 +258,7 @@ class DeviceLink:
                     await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
         await bus.flush()
 
-    # What devices say.
+    # Messages from devices.
 
     async def _read(self, bus: Bus) -> None:
         async for event in bus.messages():
@@ -367,7 +367,7 @@ class DeviceLink:
         return language if language is not None and language.speaks(message.payload) else None
 
     def _language_of_guest(self, gateway: Gateway, device: str) -> Language:
-        """Return the language of a guest that speaks another one than ours.
+        """Return the payload format of a guest that does not use ours.
 
         Raises:
             MessageError: Its library is not installed here.
@@ -433,7 +433,7 @@ class DeviceLink:
         return notice.model_copy(update={"content": {**notice.content, **answer}})
 
     def _told_in(self, agent: str, device: str) -> Language | None:
-        """Return the language in which a device is told what it has said in its own, or has asked for."""
+        """Return the payload format for messages to a device about its own messages and requests."""
         gateway = self._devices.get(device)
         if gateway is None or gateway.id:
             return self._languages.get(agent)

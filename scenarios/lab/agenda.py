@@ -37,7 +37,7 @@ class Agenda:
         heapq.heappush(self._heap, (time_s, next(self._numbers), action))
 
     def end(self) -> None:
-        """Do nothing more."""
+        """Stop: pending actions are not carried out."""
         self._ended = True
         self._changed.set()
 

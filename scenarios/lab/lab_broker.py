@@ -20,7 +20,7 @@ class BrokerNotOursError(SsmicError):
 
 
 class LabBroker:
-    """A running broker."""
+    """A running broker of a lab, private or external."""
 
     def __init__(
         self, url: BrokerUrl, description: str, *, tls: Tls | None, lost_after_wall_s: float, restarts: bool = False

@@ -86,7 +86,7 @@ def cases_of(lab: Lab, expectations: Sequence[Expectation], figures: Mapping[str
 
     Args:
         lab: The lab, which has ended.
-        expectations: What is expected of its figures.
+        expectations: Expectations of its figures.
         figures: The figures by name.
     """
     zone = lab.scenario.zone

@@ -29,7 +29,7 @@ class TasmotaOptions(BaseModel):
     full_topic: str = "%prefix%/%topic%/"
     prefixes: tuple[str, str, str] = ("cmnd", "stat", "tele")
     relay: int | None = Field(None, ge=1, le=32)
-    """Of a device with several; None: the only one."""
+    """Number of the relay of a device with several; None: the only one."""
     tele_period_s: int = Field(10, ge=10, le=3600)
 
 

@@ -37,7 +37,7 @@ class Plug:
     meter: Callable[..., None]
     """Says power in W, the counter in Wh, and whether it is on."""
     goodbye: tuple[str, Any]
-    """Topic and payload that say that it is gone."""
+    """Topic and payload that announce that it is offline."""
 
 
 def tasmota() -> Plug:

@@ -75,7 +75,7 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a session whose devices said certain things at certain times."""
+    """The outcome of a session with scripted device messages."""
 
     ledger: tuple[LedgerEntry, ...]
     ledger_sha256: str | None
@@ -254,7 +254,7 @@ async def test_a_roof_that_has_left_promises_nothing_more(supply: str, tmp_path:
 
 @long
 async def test_an_interrupted_job_keeps_its_shares_until_it_is_given_up(tmp_path: Path) -> None:
-    """It goes on within its time and is supplied again."""
+    """It continues in time and is supplied again."""
     said = [
         reports(10.1, state="EXECUTING", power_w=600.0),
         reports(12, state="INTERRUPTED", power_w=0.0),
@@ -289,7 +289,7 @@ async def test_a_session_replays_with_the_settings_of_its_command(tmp_path: Path
 
 @over_mosquitto
 @long
-async def test_a_washer_is_told_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
+async def test_a_washer_receives_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
     """Over a real Mosquitto, with a real roof beside it: announcement, offers, command, measurement, end and replay."""
     async with (
         session(tmp_path, STREET) as run,
