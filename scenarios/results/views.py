@@ -60,6 +60,7 @@ class ContractRow:
     end_s: int
     agreed_s: int
     energy_wh: float
+    """By the contract; of a real device's job, what it measured."""
     delivered_wh: float
     """Energy that the producer delivered."""
     profile: str
@@ -518,7 +519,7 @@ def contract_rows(
             start_s=contract.start_s,
             end_s=contract.start_s + job.duration_s,
             agreed_s=contract.agreed_s,
-            energy_wh=contract.energy_wh,
+            energy_wh=job.energy_wh,
             delivered_wh=float(delivered_wh),
             profile=job.profile,
             amended=sum(event.what == "amended" for event in entries[contract.contract_id].history),

@@ -28,6 +28,7 @@ from scenarios.devices import Saying
 from scenarios.files.parse import load_text
 from scenarios.metrics.settlement import Settlement
 from scenarios.results.reader import ResultsReader
+from scenarios.results.views import ContractRow, load_run
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.run import Replay
@@ -79,6 +80,7 @@ class Played:
     ledger: tuple[LedgerEntry, ...]
     ledger_sha256: str | None
     settlement: Settlement
+    rows: tuple[ContractRow, ...]
 
     def history(self, job_id: str = WASH) -> list[tuple[str, str]]:
         """Return what happened to a job's contract, and why."""
@@ -115,7 +117,8 @@ async def played(folder: Path, *said: tuple[float, str, DeviceEvent], text: str 
     async with open_simulation(plan) as simulation:
         outcome = (await simulation.run())[0]
     with ResultsReader(results) as reader:
-        return Played(tuple(outcome.ledger), outcome.ledger_sha256, reader.settlement(1))
+        rows = load_run(reader, 1).contracts
+        return Played(tuple(outcome.ledger), outcome.ledger_sha256, reader.settlement(1), rows)
 
 
 def asks(minute: float = 1, start: int = 10, **more: Any) -> tuple[float, str, DeviceEvent]:
@@ -146,7 +149,11 @@ async def test_what_a_device_measured_is_settled_by_share(tmp_path: Path) -> Non
     assert came.history() == [("agreed", ""), ("started", "on_time"), ("finished", "on_time")]
     assert came.given_w("pv", 25) == pytest.approx(1000 * 800 / 1200, abs=0.1)
     assert came.given_w("roof", 25) == pytest.approx(1000 * 400 / 1200, abs=0.1)
-    assert float(came.settlement.job_consumed_wh.sum()) == pytest.approx(100 + 1000 / 6 + 25)
+    drawn_wh = pytest.approx(100 + 1000 / 6 + 25)
+    assert float(came.settlement.job_consumed_wh.sum()) == drawn_wh
+    (row,) = came.rows
+    assert row.energy_wh == drawn_wh
+    assert row.suppliers == "pv + roof"
 
 
 @long
