@@ -117,7 +117,7 @@ def compose(
     Args:
         load: The job's load profile.
         starts: Where its device is free: intervals of first and last start, UNIX seconds, ascending.
-        offers: What producers would give; nothing outside of its minutes.
+        offers: The producers' offers; nothing outside their minutes.
         preferences: In the order of importance; what ties on all of them starts as early as possible.
         own: Producers of the job's own household.
         prices: In each minute of the offers, shape (M,); None: the grid always costs the same, and sun costs nothing.
@@ -145,7 +145,7 @@ def start_without_sun(load: LoadProfile, starts: Starts, first_minute: int, pric
         starts: Where its device is free, as for `compose`.
         first_minute: UNIX minute of the first price.
         prices: In each minute in which the job could run.
-        late: Of several that cost the same, take the last one instead of the first.
+        late: Whether to choose the last instead of the first start of equal cost.
     """
     nothing = Offers(first_minute, (), np.zeros((0, len(prices.grid)), dtype=np.int64))
     sources = _Sources.of(nothing, ("cheapest",), (), prices)
@@ -194,8 +194,8 @@ def _allot(
     Producers of the own household come first if that is preferred; then those that give most, so that few are needed.
 
     Args:
-        needed_mwh: What the job draws in each minute, mWh, shape (minutes,).
-        sources: What producers would give.
+        needed_mwh: The job's draw in each minute, mWh, shape (minutes,).
+        sources: The producers' offers.
         start_s: The job's start, UNIX seconds.
         preferences: In the order of importance.
 

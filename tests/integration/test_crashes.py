@@ -78,7 +78,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
         HostJournal(path, {"run": "tuesday"})
 
 
-def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
+def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:
     """A run with the id of another one is refused before it changes any of its files."""
     settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
     journal = settings.clock_journal(settings.fingerprint_of_all(street))
