@@ -613,7 +613,7 @@ class JobRun:
         self._agent.set_waiting(self._job.job_id, is_waiting=False)
 
     async def _negotiate(self) -> bool:
-        """Ask all producers on the manager's list, and those that join meanwhile; return whether one accepted."""
+        """Ask all producers on the manager's list, and those that join in the meantime; return whether one accepted."""
         self._asked = sorted(self._agent.untrusted(self._job.job_id))
         part: Part = "first"
         while True:
@@ -679,7 +679,7 @@ class JobRun:
 
         Args:
             producers: The producers, best first.
-            question: Which more there are, asked of the manager at the same time; None: it is not asked.
+            question: The request to the manager for further producers, sent at the same time; None: none is sent.
 
         Returns:
             Whether one accepted, and the manager's answer.

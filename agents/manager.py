@@ -234,7 +234,7 @@ class Manager(Agent[AnyMessage]):
             self._board.put(number, view)
             self._risen.add(number)
 
-    # Whom jobs may ask.
+    # Lists of producers.
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
         known = self._negotiations.get(question.job_id)
@@ -353,7 +353,7 @@ class Manager(Agent[AnyMessage]):
         if problem:
             self.reject(sender, problem)
 
-    # What gateways of real devices say.
+    # Reports of gateways of real devices.
 
     def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
         if not self._register.is_gateway(sender):
@@ -371,7 +371,7 @@ class Manager(Agent[AnyMessage]):
             case DeviceSaid():
                 pass  # for the record only
 
-    # What producers say.
+    # Reports of producers.
 
     def _take_statement(
         self, received: Received[AnyMessage], statement: Promised | PromiseWithdrawn | Declined
@@ -437,7 +437,7 @@ class Manager(Agent[AnyMessage]):
             del self._statements[job_id, producer]
         return True
 
-    # What consumers say.
+    # Reports of consumers.
 
     def _take_report(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
         if isinstance(report, ContractAgreed):

@@ -82,7 +82,7 @@ class TentativeSchedule:
         return placed
 
     def remove(self, placed: PlacedTask) -> None:
-        """Remove a task."""
+        """Remove a task from the schedule, and release its production."""
         self.left_wh[placed.bins] += placed.load_wh
         self.placed_tasks.remove(placed)
 
@@ -100,7 +100,7 @@ class TentativeSchedule:
 
     def is_feasible(self) -> bool:
         """Return whether no minute is overdrawn."""
-        return bool((self.left_wh >= -SEARCH_TOLERANCE_WH).all())
+        return bool(self.left_wh.min() >= -SEARCH_TOLERANCE_WH)
 
     def repair(self, max_evaluations: int) -> bool:
         """Move tasks until no minute is overdrawn.
@@ -167,7 +167,7 @@ class TentativeSchedule:
             fixed: Whether to include tasks that cannot start at another time.
         """
         overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
-        chosen = np.flatnonzero(overdrawn)
+        (chosen,) = overdrawn.nonzero()
         if not len(chosen):
             return []
         first, last = int(chosen[0]), int(chosen[-1])
@@ -178,8 +178,8 @@ class TentativeSchedule:
             for placed in self.placed_tasks
             if placed.first_bin <= last
             and placed.first_bin + len(placed.load_wh) > first
-            and placed.load_wh @ weights[placed.bins] > 0
             and (fixed or placed.is_movable)
+            and placed.load_wh @ weights[placed.bins] > 0
         ]
 
     def best_move(self, placed: PlacedTask) -> tuple[float, int]:
@@ -193,7 +193,7 @@ class TentativeSchedule:
         """
         bins = placed.bins
         self.left_wh[bins] += placed.load_wh
-        here_wh = float(np.minimum(placed.load_wh, np.maximum(self.left_wh[bins], 0.0)).sum())
+        here_wh = float(np.add.reduce(np.minimum(placed.load_wh, np.maximum(self.left_wh[bins], 0.0))))
         covered_wh, start_s = best_covered(placed.groups, self.left_wh, except_s=placed.start_s)
         self.left_wh[bins] -= placed.load_wh
         return covered_wh - here_wh, start_s
@@ -259,7 +259,7 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
     if group.count == 1:
         if excluded == 0:
             return -2.0, 0
-        return float(np.minimum(free_wh[group.first_bin : group.first_bin + len(load_wh)], load_wh).sum()), 0
+        return float(np.add.reduce(np.minimum(free_wh[group.first_bin : group.first_bin + len(load_wh)], load_wh))), 0
     windows = group.windows(free_wh)
     stride = -(-group.count * len(load_wh) // MAX_EVALUATED_CELLS)
     if stride == 1:
@@ -271,7 +271,7 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
 
 
 def _best_row(windows: FloatArray, load_wh: FloatArray, excluded: int) -> tuple[float, int]:
-    covered_wh = np.minimum(windows, load_wh).sum(axis=1)
+    covered_wh = np.add.reduce(np.minimum(windows, load_wh), axis=1)
     if 0 <= excluded < len(covered_wh):
         covered_wh[excluded] = -2.0
     best = int(covered_wh.argmax())

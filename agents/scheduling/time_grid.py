@@ -83,18 +83,18 @@ class Starts:
         needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
         if self.count == 1:
             there_wh = remaining_wh[self.first_bin : self.first_bin + len(needed_wh)]
-            return self.first_s if (there_wh >= needed_wh).all() else None
+            return self.first_s if np.logical_and.reduce(there_wh >= needed_wh) else None
         bins = len(needed_wh)
         peak = int(needed_wh.argmax())
         begin = self.first_bin + peak
-        rows = np.flatnonzero(remaining_wh[begin : begin + self.count] >= needed_wh[peak])
+        (rows,) = (remaining_wh[begin : begin + self.count] >= needed_wh[peak]).nonzero()
         if not len(rows):
             return None
         windows = self.windows(remaining_wh)
         # Usually one of the first is feasible: blocks are small at first and grow.
         begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
         while begin < len(rows):
-            carried = np.flatnonzero((windows[rows[begin : begin + block]] >= needed_wh).all(axis=1))
+            (carried,) = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()
             if len(carried):
                 return self.first_s + int(rows[begin + carried[0]]) * BIN_S
             begin, block = begin + block, min(8 * block, most)

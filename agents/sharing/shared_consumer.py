@@ -77,9 +77,9 @@ energy costs where it is dearest."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 MAX_ASKED_TO_WISH = 4
-"""A job asks for room only if it knows at most so many producers. Where it knows more, several of them would have to
-make room for it at once: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all
-messages were about room, and nothing more was covered."""
+"""A job asks for room only if it knows at most this many producers. With more, several of them would have to make room
+at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all messages
+were about room, without an effect on coverage."""
 MAX_ROOMS = 3
 """The same for the producers that must make room."""
 MAX_IN_VAIN = 12
@@ -155,9 +155,9 @@ class SharedConsumer(Consumer):
             agent_id: See `agents.model.consumer_agent`.
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
-            supply: What the jobs prefer.
+            supply: The preferences of the jobs.
             own: Producers of the same house.
-            prices: What energy costs the house; None: there is no tariff.
+            prices: Energy prices of the house; None: there is no tariff.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there)

@@ -152,7 +152,7 @@ class SharedManager(Manager):
         runs_of = self._signed.get(job_id, {}).values()
         return sum(minutes * mwh for _, runs in runs_of for minutes, mwh in runs)
 
-    # What producers say.
+    # Reports of producers.
 
     def _take_share(self, producer: str, promise: SharePromised) -> None:
         job = self._register.get(promise.job_id)
@@ -182,7 +182,7 @@ class SharedManager(Manager):
         self._remaining.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 
-    # What consumers say.
+    # Reports of consumers.
 
     def _unsigned(self, contract: Contract) -> str:
         """See `Manager._unsigned`: the same for each share."""

@@ -117,7 +117,7 @@ async def test_producers_that_join_in_a_round_can_be_asked_in_that_round() -> No
     assert listed(consumer) == ["z roof"]
 
 
-async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
+async def test_a_waiting_job_is_informed_of_each_producer_that_joins_later() -> None:
     """The manager first answers with an empty list."""
     consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
     await correspond([manager(), consumer, joining("north", 60), joining("south", 120)])
@@ -128,7 +128,7 @@ async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
     ]
 
 
-async def test_a_job_that_withdraws_hears_of_no_more_producers() -> None:
+async def test_a_withdrawn_job_is_not_informed_of_producers() -> None:
     """The same applies to a job that has found a supplier."""
     withdrawn = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")), (30, MANAGER, Withdraw(job_id="wash")))
     await correspond([manager(), withdrawn, joining("north", 60)])
@@ -144,7 +144,7 @@ async def test_only_a_producer_of_the_neighbourhood_can_join_and_only_itself() -
     assert keeper.scores.ranking() == []
 
 
-async def test_only_producers_that_a_job_is_told_of_can_recognise_it() -> None:
+async def test_only_producers_named_to_a_job_can_recognise_it() -> None:
     """They recognize it by its digest, which reveals nothing; later producers get the digests of waiting jobs."""
     roof, shed, late = joining("roof"), joining("shed"), joining("z roof", 60)
     washer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash", asked=("shed",))))
@@ -155,7 +155,7 @@ async def test_only_producers_that_a_job_is_told_of_can_recognise_it() -> None:
     assert late.messages() == [JobsRegistered(digests=(digest_of(DRY),))]
 
 
-def test_nobody_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
+def test_no_consumer_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
     """The manager answers only the job's own consumer."""
     stage.say((WASHER, ProducersFor(job_id="wash", asked=("roof", "shed"))))
     foreign: tuple[AnyMessage, ...] = (
@@ -224,7 +224,7 @@ def test_a_contract_with_other_terms_than_its_job_is_rejected(stage: Stage, repo
     assert rejected(stage) == [WASHER]
 
 
-def test_nobody_reports_a_contract_for_a_job_of_another(stage: Stage) -> None:
+def test_no_consumer_reports_a_contract_for_a_job_of_another(stage: Stage) -> None:
     """Reports for unknown jobs are rejected too; the owner's own report is accepted afterwards."""
     stage.say(("roof", promised()))
     ghost = agreed(job_id="ghost", contract_id="ghost/1")
@@ -420,7 +420,7 @@ def test_messages_not_meant_for_the_manager_are_rejected(stage: Stage) -> None:
 
 
 def test_a_contract_that_both_signed_lowers_a_score_and_a_producers_own_refusal_raises_it(stage: Stage) -> None:
-    """As in PySSMic; the grid has no score."""
+    """The scores are those of PySSMic; the grid has none."""
     stage.say(("roof", promised()), ("shed", Declined(job_id="wash", producer="shed")))
     stage.say((WASHER, agreed()))
     assert isinstance(stage.agent, Manager)

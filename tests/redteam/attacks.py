@@ -110,7 +110,7 @@ def _squats_with_own_producer(turn: Turn) -> None:
 
 
 def forges_own_contracts(turn: Turn) -> None:
-    """Attack 9: its own jobs, with a producer that was never asked, at an energy and a time of its own choice."""
+    """Attack 9: its own jobs, with a producer that was never asked, at an arbitrary energy and time."""
     turn.change("ContractAgreed", lambda body: body["contract"].update(producer="pv-fuchs", energy_wh=-5.0, agreed_s=5))
 
 
@@ -297,4 +297,4 @@ COST_THE_MEMBER_ITS_PLACE: dict[str, Attack] = {
     "19 a load of 2^70 s": says("pv-adler", request(load_profile=_load((0, 0.0), (2**70, 1.0)))),
     "19 a window of 2^70 s": says("pv-adler", request(earliest_start_s=-(2**70), latest_start_s=2**70, registered_s=0)),
 }
-"""Attacks with values that no message can hold: the run goes on without the member."""
+"""Attacks with values that no message can contain: the run continues without the member."""

@@ -121,7 +121,7 @@ async def test_a_member_cannot_name_a_producer_that_did_not_agree(street: Scenar
 
 @pytest.mark.long
 @pytest.mark.parametrize("attack", [keeps_silent_as_a_producer, accepts_and_cancels])
-async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
+async def test_a_producer_that_does_not_supply_costs_no_job_its_contract(
     street: Scenario, calm: RunOutcome, guarded: GuardedBroker, attack: Attack
 ) -> None:
     """Attacks 29 and 42: the jobs find other producers."""

@@ -19,7 +19,7 @@ from tests.faults.liar import Liar, run_seed, variant_of
         ),
     ],
 )
-def test_a_lying_member_harms_nobody_else(street: Scenario, seed: int) -> None:
+def test_a_lying_member_harms_no_other_member(street: Scenario, seed: int) -> None:
     """The run is done, jobs of others have contracts, and both parties signed every contract."""
     assert run_seed(variant_of(street, seed), seed) == ()
 
