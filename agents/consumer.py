@@ -363,10 +363,17 @@ class Consumer(Agent[AnyMessage]):
     def _take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""
         contract = self.contracts.get(void.job_id)
+        if contract is None and void.job_id in self._counts:  # it has cancelled it, as its producer is lost
+            self._counts[void.job_id] = void.contracts
         if contract is None or contract.contract_id != void.contract_id:
             return
         signers = self.signers_of(contract)
-        if not signers:  # the grid's word is not needed
+        if not signers:  # the grid's word is not needed, but the ledger has fewer contracts than were counted
+            if contract.contract_id != f"{void.job_id}/{void.contracts + 1}" and contract.start_s >= self.now_s:
+                self._counts[void.job_id] = void.contracts
+                update = {"contract_id": self.next_contract_id(void.job_id), "agreed_s": self.now_s}
+                start = (contract.start_s, contract.start_s)
+                self.agree(self._jobs[void.job_id], contract.model_copy(update=update), (start,))
             return
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
         if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:

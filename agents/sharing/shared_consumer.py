@@ -229,7 +229,7 @@ class SharedConsumer(Consumer):
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
-        if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
+        if contract is None or contract.start_s >= self.now_s:  # a running job keeps what stood before
             super()._take_void(void)
             if void.job_id not in self.contracts:
                 self._signers.pop(void.contract_id, None)
