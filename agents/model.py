@@ -108,12 +108,12 @@ class Job(BaseModel):
 
     @property
     def energy_wh(self) -> float:
-        """Total consumption, Wh."""
+        """Total consumption of the job, Wh."""
         return self.load_profile.energy_wh
 
     @property
     def duration_s(self) -> int:
-        """Duration, seconds."""
+        """Duration of the load, seconds."""
         return self.load_profile.duration_s
 
     @property

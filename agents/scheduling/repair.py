@@ -82,7 +82,7 @@ class TentativeSchedule:
         return placed
 
     def remove(self, placed: PlacedTask) -> None:
-        """Remove a task."""
+        """Remove a task from the schedule, and release its production."""
         self.left_wh[placed.bins] += placed.load_wh
         self.placed_tasks.remove(placed)
 

@@ -29,7 +29,7 @@ MAX_MEMBERS = 10_000
 MAX_AGENTS = 100_000
 """Limit on the agents of a host, and on the agents that are lost at once: 10,000 houses have some 45,000."""
 MAX_TEXT_CHARACTERS = 1_000
-"""Longest text for people: a reason or a command's pace."""
+"""Longest text for display: a reason or a command's pace."""
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_KIND_CHARACTERS = 64
 MAX_BODY_DEPTH = 32
@@ -119,7 +119,7 @@ def _check_number(value: float) -> None:
 
 
 def clipped(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
-    """Return a text for people within the limit of its field."""
+    """Return a text for display, clipped to the limit of its field."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -65,7 +65,7 @@ class Wire(BaseModel):
         return self.model_dump_json(by_alias=True).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published for it."""
+        """Return the payloads to publish."""
         return (self.encoded(),)
 
 
@@ -317,9 +317,9 @@ class TimeReport(Wire):
     waiting_wall_s: float = 0.0
     """How long the clock has waited for the first of them, wall-clock seconds."""
     paused_by: Who = ""
-    """Who paused the run."""
+    """Name of the user who paused the run."""
     stopped_by: Who = ""
-    """Who ended the run early."""
+    """Name of the user who ended the run early."""
     every_wall_s: float = 0.0
     """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
     reached: int = 0

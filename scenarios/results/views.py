@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -300,6 +300,21 @@ def households_of(
         HouseholdRow(house, split, produced_wh[house], sold_wh[house], bills.get(house))
         for house, split in energy.by_house.items()
     )
+
+
+def household_total(title: str, rows: Sequence[HouseholdRow]) -> HouseholdRow:
+    """Return the sum of households as a row.
+
+    Args:
+        title: Stands in place of the house.
+        rows: At least one.
+    """
+    first = rows[0].split
+    split = type(first)(**{f.name: sum(getattr(row.split, f.name) for row in rows) for f in fields(first)})
+    bills = [row.bill for row in rows if row.bill is not None]
+    bill = sum(bills[1:], start=bills[0]) if bills else None
+    produced_wh, sold_wh = sum(row.produced_wh for row in rows), sum(row.sold_wh for row in rows)
+    return HouseholdRow(title, split, produced_wh, sold_wh, bill)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ def test_a_job_in_the_only_room_of_another_gives_way_and_looks_again() -> None:
         assert (request(again).job.job_id, request(again).starts) == ("early", ((at(8), at(12)),))
 
 
-def test_jobs_that_have_no_other_way_run_together_and_it_is_said() -> None:
+def test_jobs_without_an_alternative_run_together_and_the_ledger_says_so() -> None:
     """Both jobs can start only at 6 o'clock, so they run together and the ledger gives the reason."""
     with machine(wash("one", 6, 6), wash("two", 6, 6)) as stage:
         asked(stage, asked(stage, stage.first))

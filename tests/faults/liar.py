@@ -78,7 +78,7 @@ class Liar:
         self.random = Random(f"liar {seed}")
         self.house = self.random.choice([house.id for house in scenario.houses if house.devices])
         self.lies: list[str] = []
-        """What it did, for whoever repeats the seed."""
+        """Its lies, for reproducing the seed."""
         self._share = self.random.choice([0.01, 0.05, 0.2, 0.5])
         self._most = self.random.choice([1, 3, 10, 100])
         """After so many lies it is honest."""
@@ -391,7 +391,7 @@ def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: L
         scenario: What is run.
         seed: Decides who lies, and how.
         is_guarded: Over a guarded Mosquitto instead of in memory.
-        liar: The seed's, for whoever wants to know what it did; None: it is made here.
+        liar: The seed's liar, to read its lies afterwards; None: it is created here.
     """
     liar = liar or Liar(scenario, seed)
     try:

@@ -74,7 +74,7 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a session whose devices said certain things at certain times."""
+    """The outcome of a session with scripted device messages."""
 
     ledger: tuple[LedgerEntry, ...]
     ledger_sha256: str | None
@@ -234,8 +234,20 @@ async def test_shares_follow_the_forecast_of_a_real_roof(tmp_path: Path) -> None
 
 
 @long
+@pytest.mark.parametrize("supply", ["whole", "shared"])
+async def test_a_roof_that_has_left_promises_nothing_more(supply: str, tmp_path: Path) -> None:
+    """Neither to jobs that are to come nor, where supply is shared, to the one that runs."""
+    text = STREET.replace("supply: shared", f"supply: {supply}").replace("[600, 2000, 150]", "[300, 350, 150]")
+    text = text.replace('[["00:00", 0], ["200:00", 160000]]', '[["100:00", 0], ["200:00", 160000]]')
+    came = await played(tmp_path, asks(), (5, "roof", Left()), text=text)
+    assert came.given_w("roof", 15) == 0
+    entry = next(entry for entry in came.ledger if entry.state == "standing")
+    assert "roof" not in entry.contract.producers
+
+
+@long
 async def test_an_interrupted_job_keeps_its_shares_until_it_is_given_up(tmp_path: Path) -> None:
-    """It goes on within its time and is supplied again."""
+    """It continues in time and is supplied again."""
     said = [
         reports(10.1, state="EXECUTING", power_w=600.0),
         reports(12, state="INTERRUPTED", power_w=0.0),
@@ -270,7 +282,7 @@ async def test_a_session_replays_with_the_settings_of_its_command(tmp_path: Path
 
 @over_mosquitto
 @long
-async def test_a_washer_is_told_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
+async def test_a_washer_receives_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
     """Over a real Mosquitto, with a real roof beside it: announcement, offers, command, measurement, end and replay."""
     async with (
         session(tmp_path, STREET) as run,
