@@ -200,16 +200,14 @@ async def _mango_steps(url: BrokerUrl, asked: Asked) -> float:
         async with activate(container):
             _without_delay(container)
             await manager.wait_all_online()
-            began_wall_s = 0.0
+            began_wall_s, began_s = 0.0, 0
             for step in range(WARM_UP + asked.count):
                 if step == WARM_UP:
-                    began_wall_s = time.perf_counter()
+                    began_wall_s, began_s = time.perf_counter(), clock.time
+                # Time stands still if a host answers before it has heard the time that was sent before the question.
                 clock.set_time(await manager.distribute_time())
             took_wall_s = time.perf_counter() - began_wall_s
-            expected_s = SECONDS_APART * (WARM_UP + asked.count)
-            if abs(clock.time - expected_s) > 2 * SECONDS_APART:
-                raise SystemExit(f"mango's time is {clock.time} s, expected {expected_s} s")
-    return asked.count / took_wall_s
+    return float(clock.time - began_s) / SECONDS_APART / took_wall_s
 
 
 # HELICS: federates of a ZeroMQ broker, written in C++ and called from Python.
