@@ -43,7 +43,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/decisions.py
 	$(BIN)/python benchmarks/runs.py street village
 
-# The most telling of them, in under two minutes on two idle cores.
+# The most informative of them, in under two minutes on two idle cores.
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.growth --quick --json growth.json
 	$(BIN)/python -m benchmarks.messages --quick
@@ -54,8 +54,8 @@ bench-quick: $(VENV)/.installed-dev
 operate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
 
-# Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
-# environment that was whole before stays, whatever happens.
+# Sets up $(VENV) with the packages $(1). Leftovers of a set-up that failed or was killed are removed first; a working
+# environment is never damaged.
 define set_up
 	@if [ -e $(VENV)/.installing ] || ! $(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2> /dev/null; then \
 	  if [ -e $(VENV) ] && ! [ -e $(VENV)/pyvenv.cfg ]; then \
@@ -94,12 +94,12 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call set_up,.[dev])
 	@touch $(VENV)/.installed $@
 
-# AsyncAPI's own parser, in a folder of its own; tests/asyncapi uses it where it is.
+# AsyncAPI's own parser, in a separate folder; tests/asyncapi uses it if it is installed.
 .PHONY: asyncapi
 asyncapi:
 	npm install --prefix tests/asyncapi --no-package-lock --no-audit --no-fund
 
-# Real programs of others: Home Assistant and Zigbee2MQTT, installed once into .real-programs (2 GB). What cannot be had is skipped with a
+# External programs: Home Assistant and Zigbee2MQTT, installed once into .real-programs (2 GB). Unavailable ones are skipped with a
 # reason.
 .PHONY: lab-test
 lab-test: $(VENV)/.installed-dev

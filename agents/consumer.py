@@ -19,7 +19,7 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Literal
@@ -356,17 +356,31 @@ class Consumer(Agent[AnyMessage]):
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
+    def signers_of(self, contract: Contract) -> Collection[str]:
+        """Return the producers by whose word a contract stands."""
+        return contract.producers
+
     def _take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""
         contract = self.contracts.get(void.job_id)
-        if contract is None or contract.contract_id != void.contract_id or contract.producer == GRID:
+        if contract is None and void.job_id in self._counts:  # it has cancelled it, as its producer is lost
+            self._counts[void.job_id] = void.contracts
+        if contract is None or contract.contract_id != void.contract_id:
+            return
+        signers = self.signers_of(contract)
+        if not signers:  # the grid's word is not needed, but the ledger has fewer contracts than were counted
+            if contract.contract_id != f"{void.job_id}/{void.contracts + 1}" and contract.start_s >= self.now_s:
+                self._counts[void.job_id] = void.contracts
+                update = {"contract_id": self.next_contract_id(void.job_id), "agreed_s": self.now_s}
+                start = (contract.start_s, contract.start_s)
+                self.agree(self._jobs[void.job_id], contract.model_copy(update=update), (start,))
             return
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
         if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
             return  # it has run
         runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
         self._counts[void.job_id] = void.contracts
-        self._untrusted[void.job_id].update(contract.producers)
+        self._untrusted[void.job_id].update(signers)
         self._withdraw_from_suppliers(contract)
         self._free(contract)
         if runs:  # its device already draws power, now from the grid
@@ -599,7 +613,7 @@ class JobRun:
         self._agent.set_waiting(self._job.job_id, is_waiting=False)
 
     async def _negotiate(self) -> bool:
-        """Ask all producers on the manager's list, and those that join meanwhile; return whether one accepted."""
+        """Ask all producers on the manager's list, and those that join in the meantime; return whether one accepted."""
         self._asked = sorted(self._agent.untrusted(self._job.job_id))
         part: Part = "first"
         while True:
@@ -665,7 +679,7 @@ class JobRun:
 
         Args:
             producers: The producers, best first.
-            question: Which more there are, asked of the manager at the same time; None: it is not asked.
+            question: The request to the manager for further producers, sent at the same time; None: none is sent.
 
         Returns:
             Whether one accepted, and the manager's answer.

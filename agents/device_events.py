@@ -33,7 +33,7 @@ Outcome = Literal[
 
 
 class Event(BaseModel):
-    """Base of all events."""
+    """Base of all events from a device."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,7 +76,7 @@ class JobAsked(Event):
     ready_by_s: int | None = None
     """Instead of `latest_start_s`."""
     reference: str = ""
-    """What the device calls the parts of the job; its command gives it back."""
+    """The device's names of the parts of the job; its command contains them."""
 
 
 class JobTakenBack(Event):
@@ -135,7 +135,7 @@ DeviceEvent = Annotated[
 
 
 class DeviceCommand(Event):
-    """Tells a device to act."""
+    """A command to a device."""
 
     command: Literal["start", "stop"]
     """`stop` is never given while a programme runs."""
@@ -144,7 +144,7 @@ class DeviceCommand(Event):
     job: str = ""
     """The job's id, as the device knows it."""
     reference: str = ""
-    """Of the job, as it was asked for."""
+    """The reference of the job, as requested."""
     time_s: int
     attempt: int = 1
     run_s: int | None = None

@@ -59,7 +59,7 @@ class CumulativeSeries(BaseModel):
 
     @property
     def energy_wh(self) -> float:
-        """Total energy, Wh."""
+        """Energy between the first and the last point, Wh."""
         return self.cumulative_wh[-1] - self.cumulative_wh[0]
 
     @cached_property

@@ -59,7 +59,7 @@ class Need:
     """The end of its run from its latest possible start."""
     energy_wh: float
     peak_wh: float
-    """What it draws in its strongest minute, at least, Wh."""
+    """Lower bound of its draw in its strongest minute, Wh."""
     load: LoadProfile | None = None
     """How its run draws that; None: not known."""
 
@@ -188,7 +188,7 @@ def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, in
     """Return the smallest stretch of blocks that holds all possible runs of a job: its first block, and the one after.
 
     Args:
-        need: What the job needs.
+        need: The job's needs.
         from_s: Begin of the first block, UNIX seconds.
         block_s: Length of a block, seconds.
         blocks: How many there are.
@@ -202,7 +202,7 @@ def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.
     """Return which producers have enough in the best minute of each slot, for some start of a job.
 
     Args:
-        need: What the job needs.
+        need: The job's needs.
         from_s: Where each producer's slots begin, UNIX seconds, alike but for whole slots; shape (producers,).
         slot_s: Length of a slot, seconds.
         slots_wh: The best minute of each, Wh, shape (producers, slots).
@@ -235,7 +235,7 @@ def view_of(state: ProducerState) -> View:
     """Return a producer's view.
 
     Args:
-        state: What the producer decides by.
+        state: The producer's state.
     """
     begin_s, end_s = state.now_s - state.now_s % BIN_S, state.production.end_s
     hours = max(0, -(-(end_s - begin_s) // MIN_BLOCK_S) + 1)

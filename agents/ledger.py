@@ -30,7 +30,7 @@ class LedgerEvent(BaseModel):
     producer: str = ""
     """The supplier from then on, as in the contract; empty if the contract has always had the same one."""
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
-    """What each producer gives from then on, as in the contract."""
+    """The producers' shares from then on, as in the contract."""
 
     @model_serializer(mode="wrap")
     def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class LedgerEntry(BaseModel):
         """Return the entry with so much of its history that it fits into a message: the beginning and the latest.
 
         Args:
-            most_bytes: Its size as JSON at most; if the contract alone takes more, it may be exceeded.
+            most_bytes: Maximum size as JSON; exceeded only if the contract itself is larger.
         """
         shorter, kept = self, len(self.history)
         while kept > 1 and len(shorter.model_dump_json()) > most_bytes:

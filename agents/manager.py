@@ -63,18 +63,17 @@ log = structlog.get_logger(__name__)
 
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
-MAX_CONTRACTS = 200
-"""Contracts that one job may have had; there are one or two in practice."""
+MAX_CANCELLED = 200
+"""Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
 MAX_CHANGES = 1_000
-"""Changes of one contract: a rolling forecast of a week may move a job every quarter of an hour."""
+"""Changes of a contract that its history has, the first ones left out: a device that is pushed to and fro by its
+suppliers fills no ledger, and loses no contract."""
 REPORT_SCORES_EVERY_S = 3_600
 """How often scores that no other message shows are reported to watchers, virtual seconds; also reported at the run's
 end."""
 MAX_EXECUTIONS = 1_000
 """Limit on events in a contract's history that a device may cause, so that a plug switched on and off repeatedly cannot
 fill the ledger."""
-TOO_OFTEN = f"more than {MAX_CHANGES} times"
-"""The reason given for such a contract."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
 _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
     "EXECUTING": "started",
@@ -146,6 +145,8 @@ class Manager(Agent[AnyMessage]):
         """Producers that have joined and are not lost; those that have left may still have to end promises."""
         self._counts: dict[str, int] = defaultdict(int)
         """By job id, how many contracts of it the ledger has."""
+        self._cancelled: dict[str, int] = defaultdict(int)
+        """By job id, how many its consumer has cancelled on its own initiative."""
         self._statements: dict[tuple[str, str], deque[_Statement]] = {}
         """By job and producer."""
         self._refusals: list[_Refusal] = []
@@ -233,7 +234,7 @@ class Manager(Agent[AnyMessage]):
             self._board.put(number, view)
             self._risen.add(number)
 
-    # Whom jobs may ask.
+    # Lists of producers.
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
         known = self._negotiations.get(question.job_id)
@@ -352,7 +353,7 @@ class Manager(Agent[AnyMessage]):
         if problem:
             self.reject(sender, problem)
 
-    # What gateways of real devices say.
+    # Reports of gateways of real devices.
 
     def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
         if not self._register.is_gateway(sender):
@@ -370,7 +371,7 @@ class Manager(Agent[AnyMessage]):
             case DeviceSaid():
                 pass  # for the record only
 
-    # What producers say.
+    # Reports of producers.
 
     def _take_statement(
         self, received: Received[AnyMessage], statement: Promised | PromiseWithdrawn | Declined
@@ -436,7 +437,7 @@ class Manager(Agent[AnyMessage]):
             del self._statements[job_id, producer]
         return True
 
-    # What consumers say.
+    # Reports of consumers.
 
     def _take_report(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
         if isinstance(report, ContractAgreed):
@@ -488,9 +489,8 @@ class Manager(Agent[AnyMessage]):
     def _problem_with(self, contract: Contract, job: RegisteredJob) -> str:
         """Return the problem of a contract that does not depend on its producer's statements; empty: none."""
         number = self._counts[contract.job_id] + 1
-        if self._standing(contract.job_id) is not None or number > MAX_CONTRACTS:
-            count = "a second contract" if number <= MAX_CONTRACTS else f"more than {MAX_CONTRACTS} contracts"
-            return f"reports {count} for job {contract.job_id!r}"
+        if self._standing(contract.job_id) is not None:
+            return f"reports a second contract for job {contract.job_id!r}"
         if contract.contract_id != f"{contract.job_id}/{number}":
             return f"reports contract {contract.contract_id!r}; the job's next one is number {number}"
         if contract.energy_wh != job.energy_wh:
@@ -503,24 +503,28 @@ class Manager(Agent[AnyMessage]):
 
     def _amend(self, entry: LedgerEntry, report: ContractAmended) -> None:
         contract = entry.contract
-        if len(entry.history) > MAX_CHANGES:
-            self.reject(self._job_of(contract).agent, f"changes contract {contract.contract_id!r} {TOO_OFTEN}")
-            self._end(entry, f"was changed {TOO_OFTEN}", "consumer", "producer")
-            return
         if contract.producer == GRID or not self._confirm(contract.producer, contract.job_id, report.start_s):
             reason = f"{contract.producer!r} has not moved it to the start that its consumer reports"
             self._end(entry, reason, "consumer", "producer")
             return
         amended = LedgerEvent(at_s=self.now_s, what="amended", start_s=report.start_s, reason=report.reason)
         moved = contract.model_copy(update={"start_s": report.start_s})
-        self._write(entry.model_copy(update={"contract": moved, "history": (*entry.history, amended)}))
+        self._write(entry.model_copy(update={"contract": moved, "history": continued(entry.history, amended)}))
 
     def _cancel_for_consumer(self, entry: LedgerEntry, reason: str) -> None:
         contract = entry.contract
-        if contract.producer == GRID or self._confirm(contract.producer, contract.job_id, None):
+        if contract.producer != GRID and self._confirm(contract.producer, contract.job_id, None):
             self._end(entry, reason)
-        else:
-            self._end(entry, reason, "producer")
+        elif self.may_cancel(contract):
+            self._end(entry, reason, *([] if contract.producer == GRID else ["producer"]))
+
+    def may_cancel(self, contract: Contract) -> bool:
+        """Return whether a consumer may cancel a contract on its own initiative, and count the cancellation."""
+        self._cancelled[contract.job_id] += 1
+        if self._cancelled[contract.job_id] > MAX_CANCELLED:
+            consumer = self._job_of(contract).agent
+            self.reject(consumer, f"cancels more than {MAX_CANCELLED} contracts of job {contract.job_id!r}")
+        return self._cancelled[contract.job_id] <= MAX_CANCELLED
 
     def _record_execution(self, sender: str, report: JobExecuted) -> None:
         """Record how a device executed a job; the contract stands, regardless of the outcome."""
@@ -647,6 +651,16 @@ class Manager(Agent[AnyMessage]):
             else:
                 still.append(refusal)
         self._refusals = still
+
+
+def continued(history: tuple[LedgerEvent, ...], event: LedgerEvent) -> tuple[LedgerEvent, ...]:
+    """Return a contract's history with one more event, and without the oldest changes if there are too many.
+
+    Args:
+        history: In chronological order, `agreed` first.
+        event: What happened now.
+    """
+    return (*history[:1], *history[max(1, len(history) - MAX_CHANGES + 1) :], event)
 
 
 def _rank(message: AnyMessage) -> int:

@@ -383,11 +383,11 @@ class JobExecuted(Message):
     state: JobState
     outcome: Outcome
     reason: Reason = ""
-    """In words, for people; empty: the outcome says it all."""
+    """An explanation in words; empty: the outcome suffices."""
     started_s: TimeS
     """When the device started, UNIX seconds; if it did not, when it was to start."""
     measured: Annotated[LoadProfile, AfterValidator(_is_load_within_limits)] | None = None
-    """What it drew since then; None: not measured, or not ended."""
+    """Its measured load since then; None: not measured, or not ended."""
 
 
 class ProductionMeasured(Message):
@@ -445,7 +445,7 @@ class Leave(Message):
 
     kind: Literal["Leave"] = "Leave"
     reason: Reason
-    """Of the contracts that are cancelled for it."""
+    """Reason of the contracts that are cancelled for it."""
     is_gone: bool
     """The device is not there: its jobs do not run. Otherwise it is only offline: jobs with a contract keep it, and
     one that can wait no longer takes grid power."""
@@ -542,7 +542,7 @@ class Reserve(Message):
 
 
 class Reserved(Message):
-    """The reservation is made."""
+    """The answer to `Reserve`: the share is reserved as requested."""
 
     kind: Literal["Reserved"] = "Reserved"
     job_id: Id

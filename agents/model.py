@@ -108,12 +108,12 @@ class Job(BaseModel):
 
     @property
     def energy_wh(self) -> float:
-        """Total consumption, Wh."""
+        """Total consumption of the job, Wh."""
         return self.load_profile.energy_wh
 
     @property
     def duration_s(self) -> int:
-        """Duration, seconds."""
+        """Duration of the load, seconds."""
         return self.load_profile.duration_s
 
     @property
@@ -136,7 +136,7 @@ class Contract(BaseModel):
     start_s: TimeS
     agreed_s: TimeS
     """When it was first agreed; amendments do not change this."""
-    energy_wh: float
+    energy_wh: Annotated[float, Field(allow_inf_nan=False)]
     shares: Annotated[tuple[Share, ...], Field(max_length=MAX_SHARES)] = ()
     """With `SHARED`: what each producer gives, in the order of their ids; the rest is grid power. Otherwise empty."""
 

@@ -83,7 +83,7 @@ def open_starts(run: Run, others: Iterable[Run], busy: Busy = ()) -> Starts:
 
 
 def can_run_in_sequence(runs: Iterable[Run], busy: Busy = ()) -> bool:
-    """Return whether all jobs can run in sequence beside the busy times."""
+    """Return whether all jobs can run in sequence outside the busy times."""
     for group in _groups(list(runs)):
         slots = [_slot(run, busy) for run in group]
         if all(_placed_late(order) is None for order in _orders(slots)) and _latest_s(_slots(group, busy)) is None:
@@ -188,7 +188,7 @@ def covers(starts: Starts, start_s: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A job and where it can start beside the busy times."""
+    """A job and its possible starts outside the busy times."""
 
     run: Run
     firsts_s: tuple[int, ...]

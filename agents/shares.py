@@ -115,7 +115,7 @@ def add_at(series_mwh: IntArray, more_mwh: IntArray, begin: int) -> None:
 
     Args:
         series_mwh: The series, shape (minutes,).
-        more_mwh: What is added, shape (any,).
+        more_mwh: The energies to add, mWh, shape (any,).
         begin: Position of the first value in the series.
     """
     first, last = max(begin, 0), min(begin + len(more_mwh), len(series_mwh))
@@ -149,7 +149,7 @@ class Share(BaseModel):
 
     @property
     def energy_wh(self) -> float:
-        """Its energy, Wh."""
+        """Energy of all minutes of the share, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
 
     def period_s(self, start_s: int) -> tuple[int, int]:

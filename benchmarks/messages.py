@@ -1,4 +1,4 @@
-"""What messages and rounds cost: between agents in memory and through Mosquitto, against bare aiomqtt; lockstep rounds.
+"""What messages and rounds cost: of agents, in memory and through Mosquitto, and in lockstep, beside other programs.
 
     python -m benchmarks.messages [--quick] [--json]
 
@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import secrets
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,9 +23,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
+from benchmarks.peers import Asked, PeerError, missing_peers, rate_of
 from benchmarks.round_trips import bare
 from broker.clock import Clock, ClockSettings
 from broker.hosts import Agent, Host
+from broker.protocol import Timeouts
 from broker.servers.mosquitto import managed_mosquitto
 from broker.transport import Broker, MemoryBroker, MqttBroker
 from tui.logs import configure_logs
@@ -33,6 +36,8 @@ WINDOW = 50
 """Requests under way at once."""
 SECONDS_APART = 60
 """Of virtual time, between two steps of the lockstep."""
+PATIENT = Timeouts(limit_wall_s=600.0)
+"""A busy machine takes its time to start fifty processes."""
 
 
 class Ping(BaseModel):
@@ -108,29 +113,39 @@ async def messages_a_second(broker: Broker, count: int, *, hosts: int) -> float:
     return 2 * count / (time.perf_counter() - began)
 
 
-def _walk(url: str, run: str, host: str, agent: Walker) -> None:
+def _walk(url: str, run: str, walkers: Mapping[str, Walker]) -> None:
     configure_logs("error")
-    asyncio.run(Host(host, run, [agent], MESSAGES, seed=1).run(MqttBroker(url)))
+
+    async def walk() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for host, agent in walkers.items():
+                tasks.create_task(Host(host, run, [agent], MESSAGES, seed=1, timeouts=PATIENT).run(MqttBroker(url)))
+
+    asyncio.run(walk())
 
 
 @asynccontextmanager
-async def _processes(url: str, run: str, walkers: Mapping[str, Walker]) -> AsyncIterator[None]:
+async def _processes(url: str, run: str, homes: Sequence[Mapping[str, Walker]]) -> AsyncIterator[None]:
+    """Run hosts in processes: those of each mapping in one."""
     spawning = multiprocessing.get_context("spawn")
     processes: list[BaseProcess] = [
-        spawning.Process(target=_walk, args=(url, run, host, agent), daemon=True) for host, agent in walkers.items()
+        spawning.Process(target=_walk, args=(url, run, walkers), daemon=True) for walkers in homes
     ]
     for process in processes:
         process.start()
     try:
         yield
+        for process in processes:
+            await asyncio.to_thread(process.join)
     finally:
         for process in processes:
-            await asyncio.to_thread(process.join, 10)
             process.kill()
 
 
 async def steps_a_second(url: str, steps: int, *, hosts: int, active: int, sends: bool) -> float:
-    """Return how many steps of virtual time a second pass, each host in a process of its own.
+    """Return how many steps of virtual time a second pass, each host that is active in a process of its own.
+
+    The others share one: they do nothing, but each has its own connection.
 
     Args:
         url: The broker.
@@ -151,8 +166,10 @@ async def steps_a_second(url: str, steps: int, *, hosts: int, active: int, sends
         if moment.step == 1:  # all are there, and have started
             began_wall_s = time.perf_counter()
 
-    clock = Clock(ClockSettings(run, {host: (agent.id,) for host, agent in walkers.items()}, 0), note)
-    async with _processes(url, run, walkers):
+    acting, idle = dict(list(walkers.items())[:active]), dict(list(walkers.items())[active:])
+    homes = [{host: agent} for host, agent in acting.items()] + ([idle] if idle else [])
+    clock = Clock(ClockSettings(run, {host: (agent.id,) for host, agent in walkers.items()}, 0, timeouts=PATIENT), note)
+    async with _processes(url, run, homes):
         await clock.run(MqttBroker(url))
         took_wall_s = time.perf_counter() - began_wall_s
     return steps / took_wall_s
@@ -168,9 +185,49 @@ class Size:
     hosts: tuple[tuple[int, int], ...]
     """Numbers of hosts, and how many of them are active."""
 
+    peers: tuple[tuple[int, int], ...]
+    """Likewise, for other programs: those in which all hosts act in each step have none that do not."""
 
-FULL = Size(requests=20_000, steps=2_000, repeats=3, hosts=((2, 2), (10, 10), (50, 50), (50, 2)))
-QUICK = Size(requests=5_000, steps=200, repeats=1, hosts=((2, 2), (10, 10), (10, 2)))
+
+FULL = Size(
+    requests=20_000,
+    steps=2_000,
+    repeats=3,
+    hosts=((2, 2), (10, 10), (50, 50), (50, 2)),
+    peers=((2, 2), (10, 10), (50, 50)),
+)
+QUICK = Size(requests=5_000, steps=200, repeats=1, hosts=((2, 2), (10, 10), (50, 2)), peers=((2, 2), (10, 10)))
+OF_PEERS = ("mango-agents", "HELICS", "mosaik")
+PEERS_TRIPS = "round trips, mango-agents"
+OUR_TRIPS = "agent messages, Mosquitto, two hosts"
+"""Messages, of which two are a round trip."""
+
+
+def steps_name(hosts: int, active: int, *, sends: bool) -> str:
+    """Return the name of a measurement of steps."""
+    return f"steps, {hosts} hosts, {active} active{', a message from each' if sends else ''}"
+
+
+def peers_rates(size: Size, url: str) -> dict[str, Callable[[], Awaitable[float]]]:
+    """Return what is measured with other programs, by name; programs that are not installed are left out.
+
+    Args:
+        size: How much is measured.
+        url: The broker.
+    """
+    absent = missing_peers()
+    measured: dict[str, Callable[[], Awaitable[float]]] = {}
+    if "mango-agents" not in absent:
+        trips = Asked("mango-agents", "messages", 2, size.requests // 2, sends=False, url=url)
+        measured[PEERS_TRIPS] = lambda: rate_of(trips)
+    for hosts, active in size.peers:
+        for sends in (False, True):
+            for peer in OF_PEERS:
+                if peer not in absent:
+                    asked = Asked(peer, "steps", hosts, size.steps, sends=sends, url=url)
+                    name = f"{steps_name(hosts, active, sends=sends)}, {peer}"
+                    measured[name] = lambda asked=asked: rate_of(asked)  # type: ignore[misc]
+    return measured
 
 
 async def measure(size: Size) -> dict[str, float]:
@@ -190,15 +247,19 @@ async def measure(size: Size) -> dict[str, float]:
         }
         for hosts, active in size.hosts:
             for sends in (False, True):
-                name = f"steps, {hosts} hosts, {active} active{', a message from each' if sends else ''}"
+                name = steps_name(hosts, active, sends=sends)
                 measured[name] = lambda hosts=hosts, active=active, sends=sends: steps_a_second(  # type: ignore[misc]
                     url, size.steps, hosts=hosts, active=active, sends=sends
                 )
+        measured |= peers_rates(size, url)
         rates: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(size.repeats):
             for name, rate in measured.items():
-                rates[name].append(await rate())
-    return {name: statistics.median(found) for name, found in rates.items()}
+                try:
+                    rates[name].append(await rate())
+                except PeerError as error:
+                    print(f"{name}: {error}", file=sys.stderr)
+    return {name: statistics.median(found) for name, found in rates.items() if found}
 
 
 async def _bare(url: Any, count: int) -> float:  # noqa: ANN401 - a broker's URL
@@ -212,11 +273,16 @@ def ratios_of(rates: Mapping[str, float]) -> dict[str, float]:
         "agent messages to bare round trips, two hosts": rates["agent messages, Mosquitto, two hosts"] / trips,
         "agent messages to bare round trips, one host": rates["agent messages, Mosquitto, one host"] / trips,
     }
-    for hosts in (10, 50):
-        if (name := f"steps, {hosts} hosts, 2 active") in rates:
-            found[f"steps, {hosts} hosts of which 2 are active, to 2 hosts"] = (
-                rates[name] / rates["steps, 2 hosts, 2 active"]
-            )
+    for sends in (False, True):
+        few, many = (steps_name(hosts, 2, sends=sends) for hosts in (2, 50))
+        if many in rates:
+            found[f"{many}, to 2 hosts"] = rates[many] / rates[few]
+    if PEERS_TRIPS in rates:
+        found["round trips of agents, two hosts, to mango-agents"] = rates[OUR_TRIPS] / 2 / rates[PEERS_TRIPS]
+    for name, rate in rates.items():
+        ours, _, peer = name.rpartition(", ")
+        if peer in OF_PEERS and ours in rates:
+            found[f"{ours}, to {peer}"] = rates[ours] / rate
     return found
 
 
@@ -229,13 +295,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_logs("error")
     rates = asyncio.run(measure(QUICK if chosen.quick else FULL))
     ratios = ratios_of(rates)
+    for why in missing_peers().values():
+        print(why, file=sys.stderr)
     if chosen.json:
         print(json.dumps({"a_second": rates, "ratios": ratios}))
         return
     for name, rate in rates.items():
-        print(f"{name:55} {rate:10,.0f} a second")
+        print(f"{name:70} {rate:10,.0f} a second")
     for name, ratio in ratios.items():
-        print(f"{name:55} {ratio:10.2f}")
+        print(f"{name:70} {ratio:10.2f}")
 
 
 if __name__ == "__main__":

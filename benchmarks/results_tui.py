@@ -1,6 +1,6 @@
 """The results screens on a large file: opening it, against merely reading it; and how soon keys are answered.
 
-    python benchmarks/results_tui.py [--messages 100000] [--contracts 5000]
+    python benchmarks/results_tui.py [--messages 100000] [--contracts 5000] [--houses 10000 --days 3]
 
 See README.md for how to read it.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from results import any_contracts, told
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.views import view_neighbourhood
+from scenarios.results.views import view_overview
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tui.app import SsmicApp
@@ -45,6 +47,13 @@ def enlarged(scenario: Scenario, jobs: int) -> Scenario:
         for i in range(jobs)
     ]
     return replace(scenario, jobs=tuple(copies))
+
+
+def generated(houses: int, days: int) -> Scenario:
+    """Return a generated neighbourhood."""
+    command = [sys.executable, "-m", "tui", "generate", "--houses", str(houses), "--days", str(days)]
+    subprocess.run([*command, "--out", "generated.yaml"], check=True, stdout=subprocess.DEVNULL)
+    return load_scenario(Path("generated.yaml"))
 
 
 def write(path: Path, scenario: Scenario, messages: int) -> None:
@@ -107,21 +116,33 @@ def main() -> None:
     """Write a large file, then read and open it by turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--contracts", type=int, default=5_000)
+    parser.add_argument("--contracts", type=int, default=5_000, help="of the bundled village")
+    parser.add_argument("--houses", type=int, help="of a generated neighbourhood instead of the village, no messages")
+    parser.add_argument("--days", type=int, default=3, help="with --houses")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         path = Path("results") / "large.sqlite"
         path.parent.mkdir()
-        write(path, enlarged(load_scenario("village"), arguments.contracts), arguments.messages)
-        print(f"{arguments.messages} messages, {arguments.contracts} contracts, {path.stat().st_size / 1e6:.0f} MB")
+        is_generated = arguments.houses is not None
+        if is_generated:
+            scenario, messages = generated(arguments.houses, arguments.days), 0
+        else:
+            scenario, messages = enlarged(load_scenario("village"), arguments.contracts), arguments.messages
+        began_cpu_s = time.process_time()
+        write(path, scenario, messages)
+        print(
+            f"{len(scenario.houses)} houses, {messages} messages, {len(scenario.jobs)} contracts, "
+            f"{path.stat().st_size / 1e6:.0f} MB, written in {time.process_time() - began_cpu_s:.1f} s of the processor"
+        )
+        del scenario
         reading: list[Took] = []
         opening: list[Took] = []
         keys: dict[str, list[Took]] = {}
         for _ in range(REPEATS):
             began_wall_s, began_cpu_s = time.perf_counter(), time.process_time()
             with ResultsReader(path) as results:
-                view_neighbourhood(results, 1)
+                view_overview(results, 1)
             reading.append(
                 Took(1000 * (time.perf_counter() - began_wall_s), 1000 * (time.process_time() - began_cpu_s))
             )

@@ -7,8 +7,8 @@ Everything written is chained by SHA-256 to what was written before, so that row
 reordered are noticed before anything is replayed. The chain has no key: it shows damage and meddling with rows, and
 does not stop a user who may write the file from rewriting all of it. The file is its owner's only (0600).
 
-A process with many journals commits them in threads: the file system writes what is committed at the same time in one
-go, and the event loop, which has to keep the connections to the broker alive, does not stand still meanwhile.
+A process with many journals commits them in threads: the file system combines simultaneous commits, and the event loop,
+which has to keep the connections to the broker alive, is not blocked.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class JournalFile:
         return connection
 
     def _locked(self) -> FileLock:
-        """Lock the journal, by a file beside it: closing the journal itself would give up the locks of SQLite."""
+        """Lock the journal by a separate file: closing the journal itself would release SQLite's locks."""
         beside = self.path.with_name(f"{self.path.name}.lock")
         lock = FileLock(beside, timeout=0, mode=FILE_MODE, thread_local=False)  # it may be opened in another thread
         try:
@@ -172,7 +172,7 @@ class JournalFile:
 
         Args:
             state_json: The state.
-            waits_for_disk: Whether to wait until it is on disk; if not, it is there before whatever is written next.
+            waits_for_disk: Whether to wait until it is on disk; if not, it is on disk before later writes.
 
         Raises:
             JournalError: The file cannot be written.
@@ -185,7 +185,7 @@ class JournalFile:
         """Return the state that was stored last; None if there is none.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         return self._load_row(_STATE, "SELECT json FROM state", "its state")
 
@@ -225,7 +225,7 @@ class JournalFile:
         """Yield grant, delivered messages and digest of each round, in order, after all of them have been checked.
 
         Raises:
-            JournalError: They are not what was stored.
+            JournalError: The stored content was changed.
         """
         try:
             count, head = 0, self._first
@@ -322,7 +322,7 @@ class JournalFile:
         """Return the progress that was stored last; None if there is none.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         return self._load_row(_PROGRESS, "SELECT json FROM progress", "its progress")
 

@@ -23,7 +23,7 @@ async def wash(client: aiomqtt.Client, job: str) -> None:
 
 
 async def main() -> None:
-    """Announce the machine, ask for a job, and run it when told to."""
+    """Announce the machine, request a job, and run it on command."""
     gone = aiomqtt.Will(f"{TOPIC}/availability", "offline", qos=1, retain=True)
     announcement = {"type": "consumer", "house": HOUSE, "profiles": {"eco40": {"step_s": STEP_S, "power_w": POWER_W}}}
     async with aiomqtt.Client(HOST, PORT, will=gone) as client:

@@ -96,7 +96,7 @@ async def wash(client: aiomqtt.Client, instruction: PPBCScheduleInstruction) -> 
 
 
 async def main() -> None:
-    """Announce the machine, ask for a job, and run it when told to."""
+    """Announce the machine, request a job, and run it on command."""
     gone = aiomqtt.Will(f"{TOPIC}/availability", "offline", qos=1, retain=True)
     async with aiomqtt.Client(HOST, PORT, will=gone) as client:
         await client.subscribe([(f"{TOPIC}/set", 1), (f"{TOPIC}/job", 1), (f"{TOPIC}/error", 1), (TIME, 0)])

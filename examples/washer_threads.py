@@ -23,7 +23,7 @@ def say(what: str, content: object, *, retain: bool = False) -> None:
 
 
 def machine() -> None:
-    """Run the programme once, in a thread of its own, and report what it draws."""
+    """Run the programme once, in a separate thread, and report its power."""
     job = jobs.get()
     for power_w in (100, 2000, 150):
         say("report", {"id": job, "state": "EXECUTING", "power_w": power_w})

@@ -1,4 +1,4 @@
-"""What is run and what came out: scenario files, runs, results and figures."""
+"""Scenarios and their results: scenario files, runs, results and figures."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Load profiles of household appliances in one-minute steps, for users without measurements of their own.
+"""Load profiles of household appliances in one-minute steps, for users without their own measurements.
 
 They are synthetic: built from the phases of an appliance, with the typical power of each phase (rating plates and
 energy labels of current European models; the shape of a washing cycle follows Pipattanasomporn et al., "Load Profiles

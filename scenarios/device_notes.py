@@ -22,7 +22,7 @@ def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
     """Return a note for each job that has to overlap another job of its device.
 
     Args:
-        source: What the scenario was loaded from; the notes name the location of each job in it.
+        source: The source of the scenario; the notes name the location of each job in it.
         scenario: The loaded scenario.
     """
     without = jobs_without_room(scenario.jobs, scenario.start_s)

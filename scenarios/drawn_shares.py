@@ -44,7 +44,7 @@ def as_drawn(contract: Contract, agreed: Job, drawn: Job, started_s: int) -> Con
 
 
 def _seen_later(series_mwh: IntArray, late: int, minutes: int) -> IntArray:
-    """Return some minutes of a series from so many minutes after its beginning on (negative: before it)."""
+    """Return some minutes of a series from an offset in minutes on (negative: before its beginning)."""
     seen_mwh = np.zeros(minutes, dtype=np.int64)
     kept_mwh = series_mwh[max(0, late) :][: max(0, minutes - max(0, -late))]
     begin = max(0, -late)

@@ -161,7 +161,7 @@ class Expectation:
 
     @property
     def title(self) -> str:
-        """How reports call it."""
+        """The name of the expectation in reports: its `name`, else its condition."""
         return self.name or self.text
 
 
@@ -256,13 +256,13 @@ class Scenario:
     zone_name: str = ""
     """IANA time zone; empty: the fixed offset of `start`."""
     timeline: tuple[Event, ...] = ()
-    """What happens during the run."""
+    """The events during the run."""
     expectations: tuple[Expectation, ...] = ()
-    """What must come out."""
+    """Conditions that the run must meet."""
     tariff_changes: tuple[TariffChange, ...] = ()
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
-    """What fails in a lab; runs have no part in it."""
+    """Faults in a lab; runs ignore them."""
     base_loads: Mapping[str, CumulativeSeries] = field(default_factory=dict)
     """By house id, its consumption besides its jobs, which cannot be shifted, at UNIX seconds; houses without one are
     omitted."""

@@ -1,6 +1,6 @@
 """Emulate an energy-smart neighbourhood from Python: scripts, tests and notebooks.
 
-What this package exports is kept stable; everything else in this distribution is internal.
+The exports of this package are stable; everything else in this distribution is internal.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class Run:
     async def until(self, time: TimeLike) -> None:
         """Continue the run until the beginning of a second, or until its end if that is earlier.
 
-        What happens in that second has not happened yet, except forecasts that are due.
+        Events of that second have not taken place yet, except forecasts that are due.
 
         Raises:
             EmulationError: It is no time, or in the past.
@@ -249,7 +249,7 @@ class Run:
         except ValueError as error:
             raise EmulationError(str(error)) from None
 
-    # What there is.
+    # Parts of the run.
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
@@ -329,7 +329,7 @@ class Run:
         """
         write_junit(self.results_file, self.scenario.name, Path(file), self.outcome.wall_s)
 
-    # What a script can do.
+    # Actions of a script.
 
     def do(self, what: str, **how: object) -> None:
         """Have an event take place now: as in a scenario's `timeline`, `run.do("cloud", factor=0.2, duration="2h")`.
@@ -349,7 +349,7 @@ class Run:
         """Return a producer, to change something about it.
 
         Raises:
-            EmulationError: There is none of this id.
+            EmulationError: There is no part with this id.
         """
         for house in self.scenario.houses:
             for device in house.devices:
@@ -361,7 +361,7 @@ class Run:
         """Return a household, to change something about it.
 
         Raises:
-            EmulationError: There is none of this id.
+            EmulationError: There is no part with this id.
         """
         known = [one.id for one in self.scenario.houses]
         if house not in known:

@@ -66,7 +66,7 @@ class RunOptions(TypedDict, total=False):
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
     negotiation: str
-    """Whom jobs ask: `short-list`, or `ranked` as in PySSMic."""
+    """The producers that jobs ask: `short-list`, or `ranked` as in PySSMic."""
     ask_at_once: int
     """Producers that a job asks at the same time."""
     ranking: str
@@ -96,7 +96,7 @@ class RunOptions(TypedDict, total=False):
     reset_scores: bool
     """Begin with fresh scores, regardless of that file."""
     messages: KeptMessages
-    """Which messages the results file keeps: `all`, `contracts` (those that contracts are made of) or `none`."""
+    """The messages that the results file keeps: `all`, `contracts` (those that make contracts) or `none`."""
     out: str | Path | None
     """The results file; None: a temporary one."""
 

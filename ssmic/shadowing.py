@@ -1,4 +1,4 @@
-"""Tells whether another distribution's package hides one of ours: `agents` is also what openai-agents installs."""
+"""Detects whether another distribution's package hides one of ours: `openai-agents` also installs `agents`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_own_packages() -> None:
     """Check that the packages of this distribution are ours.
 
     Raises:
-        ShadowedError: One is another distribution's; the message names the way out.
+        ShadowedError: A package is another distribution's; the message states the remedy.
     """
     for package, mark in _MARKS.items():
         problem = _problem(package, mark)

@@ -42,7 +42,7 @@ _STATE: list[str] = []
 def pytest_configure() -> None:
     """Keep tests out of the user's recent files and brokers.
 
-    And say that there is no event loop yet: asked for one, Python 3.11 makes one that nobody closes.
+    Also declare that there is no event loop yet: on request, Python 3.11 creates one that is never closed.
     """
     _STATE.append(tempfile.mkdtemp(prefix="ssmic-tests-"))
     os.environ["XDG_STATE_HOME"] = _STATE[0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from defusedxml import ElementTree
 
+from benchmarks.flame import ROW, WIDTH, Bar, drawn
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S
 
@@ -41,3 +44,36 @@ def test_each_benchmark_describes_itself() -> None:
         f"{path} ended with 0" for path in SCRIPTS
     ]
     assert done.stdout.count("usage: ") == len(SCRIPTS)
+
+
+def test_a_program_to_compare_with_that_is_not_installed_is_left_out_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says how to install it; all else is measured."""
+    peers = importlib.import_module("benchmarks.peers")
+    monkeypatch.setattr(peers, "PACKAGES", {"Nobody": "no_such_module", "JSON": "json"})
+    assert peers.missing_peers() == {
+        "Nobody": "Nobody is not installed and was left out: pip install 'ssmic[bench]'",
+    }
+
+
+def test_a_bar_of_a_flame_graph_is_as_wide_as_its_share() -> None:
+    """It stands on its caller; what takes next to nothing is left out."""
+    bars = Bar("", "all")
+    for _ in range(750):
+        bars.add((("agents", "Producer.run"), ("numpy", "numpy")))
+    for _ in range(249):
+        bars.add((("broker", "Host.run"),))
+    bars.add((("broker", "Clock.run"),))
+    picture = ElementTree.fromstring(drawn(bars, "a <day>"))
+    found = {}
+    for group in picture.iter("{http://www.w3.org/2000/svg}g"):
+        title, rect = group[0].text or "", group[1]
+        found[title] = (float(rect.get("x", "")), float(rect.get("y", "")), float(rect.get("width", "")))
+    floor = found["all 100.0%"][1]
+    assert found == {
+        "all 100.0%": (0.0, floor, WIDTH),
+        "Producer.run 75.0%": (0.0, floor - ROW, 0.75 * WIDTH),
+        "numpy 75.0%": (0.0, floor - 2 * ROW, 0.75 * WIDTH),
+        "Host.run 24.9%": (0.75 * WIDTH, floor - ROW, round(0.249 * WIDTH, 1)),
+    }

@@ -1,4 +1,4 @@
-"""What is installed is what is here: the packages are listed by name, and a forgotten one is missed only by users."""
+"""The installed packages are complete: they are listed by name, and users would miss a forgotten one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOORS = ("agents", "broker", "scenarios", "ssmic", "tui")
 
 
 def test_every_folder_with_code_or_data_is_listed() -> None:
-    """In pyproject.toml; setuptools takes no other."""
+    """The list in pyproject.toml is what setuptools installs."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         setuptools = tomllib.load(file)["tool"]["setuptools"]
 

@@ -108,7 +108,7 @@ class SsmicApp(Guarded, App[None]):
 
         Args:
             first_area: Id of the area shown first.
-            first_intent: What to do then.
+            first_intent: The first action there.
             remember: Whether preferences such as the theme are saved.
             collector: Decides when garbage is collected; None: Python's default.
             allow_outside: Whether scenarios may refer to files outside their folder.
@@ -311,7 +311,10 @@ class SsmicApp(Guarded, App[None]):
         default_namespace: Any = None,  # noqa: ANN401 - as Textual has it
         namespaces: Any = None,  # noqa: ANN401 - as Textual has it
     ) -> bool:
-        """Run an action; show exceptions as notices."""
+        """Run an action; show exceptions as notices.
+
+        See `textual.app.App.run_action` for `action`, `default_namespace` and `namespaces`.
+        """
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:  # noqa: BLE001 - last resort

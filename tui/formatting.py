@@ -1,4 +1,4 @@
-"""Formatting of figures and texts for people."""
+"""Formatting of figures and texts for display."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> s
     """Return a text of exactly `width` cells; a longer one ends in an ellipsis.
 
     Args:
-        text: Of any length, also with characters that are two cells wide.
+        text: The text, of any length; characters may be two cells wide.
         width: In cells.
         right: Whether it stands at the right.
         is_id: Whether the ellipsis is in the middle, not at the end.

@@ -151,7 +151,7 @@ def _console(level: LogLevelName | None) -> list[Any]:
 def _as_sentence(
     render: Callable[[WrappedLogger, str, EventDict], str], logger: WrappedLogger, method: str, event: EventDict
 ) -> str:
-    """Return a line for people who did not ask for a log: a sentence for what they wait for, otherwise the record."""
+    """Return a line for users without a log: a sentence if the command waits for something, otherwise the record."""
     limit_wall_s = event.get("limit_wall_s")
     if event.get("event") == RETRYING and isinstance(limit_wall_s, int | float):
         return f"ssmic: {event.get('reason')}; trying again for up to {limit_wall_s:g} s (Ctrl-C stops)"

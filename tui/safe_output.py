@@ -18,7 +18,7 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, made harmless.
 
     Args:
-        text: What to print.
+        text: The text to print.
         err: On standard error, not on standard output.
         nl: Whether a line break follows.
     """

@@ -75,7 +75,7 @@ class _Course:
     """The device's gateway id; a guest's place may have another one by now."""
     changed: Channel[None]
     reference: str = ""
-    """Of the job, as it was asked for."""
+    """The reference of the job, as requested."""
     state: JobState = "NOT_SCHEDULED"
     outcome: Outcome = ""
     reason: str = ""
@@ -87,7 +87,7 @@ class _Course:
     started_s: int | None = None
     interrupted_s: int | None = None
     is_ended_by: JobState | None = None
-    """What the device said of its end."""
+    """The report of the device on its end."""
     base_wh: float = 0.0
     """The meter at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
@@ -144,7 +144,7 @@ class GatewayConsumer(Consumer):
         self._answers = 0
         self._errors = 0
         self._message_id = ""
-        """Of the message that is being dealt with; empty: it has none."""
+        """Id of the message being processed; empty: it has none."""
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
@@ -159,7 +159,7 @@ class GatewayConsumer(Consumer):
             self._show()
         await super().run()
 
-    # What the device says.
+    # Events from the device.
 
     def take_other(self, received: Received[AnyMessage]) -> None:
         """See `Consumer.take_other`; what the device says comes from this agent itself."""
@@ -732,7 +732,7 @@ class GatewayConsumer(Consumer):
                     self._show_job(course)
         self._show()
 
-    # What is published.
+    # Notices.
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         self._errors += 1
@@ -764,10 +764,15 @@ class GatewayConsumer(Consumer):
             self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
 
     def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
-        """Return who supplies a job, as its device is told."""
+        """Return the suppliers of a job, as reported to its device."""
         del job
         house = self._gateway.producer_houses.get(contract.producer, "")
         return [{"producer": contract.producer, "house": house, "share": 1.0}]
+
+    def _supplier(self, job: Job, contract: Contract) -> str:
+        """Return the supplier of a job, in one word, as published."""
+        del job
+        return contract.producer
 
     def _price_eur(self, job: Job, contract: Contract) -> float | None:
         """Return what a job costs, EUR; None where there are no prices."""
@@ -789,7 +794,7 @@ class GatewayConsumer(Consumer):
             "state": None if course is None else course.state,
             "job": None if course is None else course.asked_id,
             "next_start": None if contract is None or course is None or not course.is_open else contract.start_s,
-            "supplier": None if contract is None else contract.producer,
+            "supplier": None if contract is None or course is None else self._supplier(course.job, contract),
             "power_w": self._meter.power_w,
             "energy_wh": round(self._meter.energy_wh, 3),
             "last_heard": self._last_heard_s,

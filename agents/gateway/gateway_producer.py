@@ -31,7 +31,7 @@ from broker.hosts import Received
 log = structlog.get_logger(__name__)
 
 RECORD_EVERY_S = 3600
-"""What it gave is recorded so often, virtual seconds, and at the end."""
+"""Interval at which its production is recorded, virtual seconds; also at the end."""
 _LEAST_STEP_S = 60
 
 
@@ -52,7 +52,7 @@ class GatewayProducer(Producer):
 
         Args:
             agent_id: The device's id in the scenario.
-            predictions: What the scenario expects of it; forecasts of the device replace them.
+            predictions: Its predictions in the scenario; forecasts of the device replace them.
             scheduler: As for every producer.
             gateway: The device.
             is_there: As for every producer.
@@ -68,7 +68,7 @@ class GatewayProducer(Producer):
         self._last_heard_s: int | None = None
         self._errors = 0
         self._message_id = ""
-        """Of the message that is being dealt with; empty: it has none."""
+        """Id of the message being processed; empty: it has none."""
         self._shown: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -103,6 +103,7 @@ class GatewayProducer(Producer):
                 self._complain(topic, "the device is a producer", "type 'producer', and no jobs")
             case Left():
                 self._is_available = False
+                self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online
             case Forecasted(production=production):
@@ -111,6 +112,11 @@ class GatewayProducer(Producer):
                 self._take_report(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
+
+    def _expect_nothing(self) -> None:
+        """Promise nothing more of a device that has left; when it comes back, it says what it expects."""
+        nothing = Production(times_s=(self.now_s, self.now_s + 1), cumulative_wh=(0.0, 0.0))
+        self.adopt(Prediction(issued_s=self.now_s, production=nothing))
 
     def _take_report(self, report: Reported) -> None:
         self._is_available = True if self._is_available is None else self._is_available

@@ -94,7 +94,7 @@ class GatewaySettings:
 
         Args:
             producer: Its supplier.
-            load: What it draws.
+            load: Its load.
             start_s: When it starts, UNIX seconds.
             changes: How prices have changed since the run's start, in order of time.
         """

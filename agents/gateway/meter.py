@@ -63,10 +63,12 @@ class Meter:
         if counter_wh is None or self.counter_wh is None or self.at_s is None:
             return ""
         before = self.counter_wh
-        if RESET_BELOW * before <= counter_wh < before:
-            return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
         # A counter may be behind by some minutes.
         limit_wh = MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
+        if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
+            if counter_wh < RESET_BELOW * before:
+                self.counter_wh = counter_wh  # another meter, perhaps: count on from here
+            return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
         if counter_wh - before > limit_wh:
             self.counter_wh = counter_wh  # count on from here
             return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"

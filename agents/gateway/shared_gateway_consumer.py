@@ -4,8 +4,9 @@ It negotiates as `SharedConsumer` does, and has the device run its jobs as `Gate
 its device, the gaps in its shares are filled as long as its load profile lasts. What the device does not need, because
 it has ended early, did not answer or was stopped, is given back to the producers from the next minute on.
 
-A job that is started by hand within its window starts then by its contract as well, with what producers can give from
-then on. Outside of its window its shares stay where they are, and what it draws beside them comes from the grid.
+If a job is started by hand within its window, its contract moves to that start, with the producers' uncommitted
+production from then on. Outside its window its shares stay where they are, and the rest of its draw comes from the
+grid.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJ
 from broker.hosts import Channel, Received, TimeUp
 
 STARTED_BY_HAND = "its device was started by hand"
-"""Reason, in the ledger, of a move to the second in which somebody started the device."""
+"""Reason, in the ledger, of a move to the second in which the device was started by hand."""
 ENDED_EARLY = "its device needs no more"
 """Reason, in the ledger, of shares that end with the job on its device."""
 
@@ -53,9 +54,9 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             jobs: Jobs of the device that the scenario names.
             patient: As for every consumer.
             gateway: The device.
-            supply: What the jobs prefer.
+            supply: The preferences of the jobs.
             own: Producers of the same house.
-            prices: What energy costs the house; None: there is no tariff.
+            prices: Energy prices of the house; None: there is no tariff.
             is_there: As for every consumer.
         """
         super().__init__(
@@ -80,12 +81,12 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
     # What the device and the job's supply have to say to each other.
 
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
-        """See `SharedConsumer.agree_shares`; the device is told."""
+        """See `SharedConsumer.agree_shares` for `job`, `start_s` and `held`; the device is informed."""
         super().agree_shares(job, start_s, held)
         self.contract_changed(job.job_id)
 
     def amend(self, job: Job, reason: str) -> None:
-        """See `SharedConsumer.amend`; the device is told."""
+        """See `SharedConsumer.amend`; the device is informed."""
         super().amend(job, reason)
         self.contract_changed(job.job_id)
 
@@ -111,7 +112,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         is_early = contract is not None and contract.start_s > self.now_s
         return is_early and course.is_running and course.started_s == self.now_s >= job.earliest_start_s
 
-    # What the device is told.
+    # Messages to the device.
 
     def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
         """Return who supplies a job, and how much each gives; the grid, which gives the rest, is the last one."""
@@ -125,6 +126,9 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             }
             for supplier, minutes_mwh in _given(job, contract).items()
         ]
+
+    def _supplier(self, job: Job, contract: Contract) -> str:
+        return " + ".join(_given(job, contract))
 
     def _price_eur(self, job: Job, contract: Contract) -> float | None:
         given_wh = {supplier: minutes_mwh / 1_000 for supplier, minutes_mwh in _given(job, contract).items()}
@@ -142,7 +146,7 @@ def _given(job: Job, contract: Contract) -> dict[str, IntArray]:
 
 
 class _SharedDeviceRun(SharedJobRun):
-    """One job of a real device from its registration to its end."""
+    """A job of a real device with shared supply, from its registration to its end."""
 
     _agent: SharedGatewayConsumer
 

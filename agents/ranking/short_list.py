@@ -70,7 +70,7 @@ class Board:
         """Return which producers may serve a job; all that have published no view.
 
         Args:
-            need: What the job needs.
+            need: The job's needs.
             producers: The producers' numbers, shape (producers,).
         """
         self._reserve(int(producers.max(initial=-1)) + 1, 1)
@@ -90,7 +90,7 @@ class Board:
         This takes longer than `may_serve`, which leaves out most; so it is for producers that may serve the job.
 
         Args:
-            need: What the job needs.
+            need: The job's needs.
             producers: The producers' numbers, shape (producers,).
         """
         found = np.ones(len(producers), dtype=np.bool_)
@@ -111,8 +111,8 @@ class Board:
             number: The producer, which has published a view.
             begin_s: The jobs' earliest starts, shape (jobs,); all in UNIX seconds.
             end_s: The ends of their runs from their latest starts.
-            energy_wh: What they need.
-            peak_wh: What each draws in its strongest minute, at least.
+            energy_wh: Their energy.
+            peak_wh: Lower bound of the draw of each in its strongest minute.
         """
         from_s, block_s, blocks = int(self._from_s[number]), int(self._block_s[number]), int(self._blocks[number])
         rows = np.clip((begin_s - from_s) // block_s, 0, blocks)

@@ -34,7 +34,7 @@ THINNED_GAP = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Exact(Insertion):
-    """The scheduler `exact`."""
+    """The scheduler `exact`: a mixed-integer program with a node limit, solved by HiGHS."""
 
     node_limit: int
     """Limit on nodes of the search tree per decision."""

@@ -29,7 +29,7 @@ class Task:
         Args:
             starts: Intervals of allowed starts, ascending.
             job_id: The job's id.
-            load: What the job draws.
+            load: The job's load.
         """
         return cls(job_id, load, starts[0][0], starts[-1][1], starts if len(starts) > 1 else ())
 
@@ -129,7 +129,7 @@ class Scheduler(Protocol):
         ...
 
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """Schedule a new task beside the commitments; unstarted ones may move within their windows.
+        """Schedule a new task in addition to the commitments; unstarted ones may move within their windows.
 
         Args:
             state: The producer's state.

@@ -22,7 +22,7 @@ class Book:
         """Take a new forecast, and forget the minutes that have passed.
 
         Args:
-            outlook: What is expected from now on.
+            outlook: The expected production from now on.
             now_minute: The present UNIX minute.
         """
         minutes = max(0, outlook.end_s // MINUTE_S + 1 - now_minute)

@@ -117,7 +117,7 @@ def compose(
     Args:
         load: The job's load profile.
         starts: Where its device is free: intervals of first and last start, UNIX seconds, ascending.
-        offers: What producers would give; nothing outside of its minutes.
+        offers: The producers' offers; nothing outside their minutes.
         preferences: In the order of importance; what ties on all of them starts as early as possible.
         own: Producers of the job's own household.
         prices: In each minute of the offers, shape (M,); None: the grid always costs the same, and sun costs nothing.
@@ -145,7 +145,7 @@ def start_without_sun(load: LoadProfile, starts: Starts, first_minute: int, pric
         starts: Where its device is free, as for `compose`.
         first_minute: UNIX minute of the first price.
         prices: In each minute in which the job could run.
-        late: Of several that cost the same, take the last one instead of the first.
+        late: Whether to choose the last instead of the first start of equal cost.
     """
     nothing = Offers(first_minute, (), np.zeros((0, len(prices.grid)), dtype=np.int64))
     sources = _Sources.of(nothing, ("cheapest",), (), prices)
@@ -194,8 +194,8 @@ def _allot(
     Producers of the own household come first if that is preferred; then those that give most, so that few are needed.
 
     Args:
-        needed_mwh: What the job draws in each minute, mWh, shape (minutes,).
-        sources: What producers would give.
+        needed_mwh: The job's draw in each minute, mWh, shape (minutes,).
+        sources: The producers' offers.
         start_s: The job's start, UNIX seconds.
         preferences: In the order of importance.
 
@@ -329,11 +329,12 @@ def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -
 def _suppliers(
     sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, preferences: Sequence[Preference]
 ) -> IntArray:
-    """Return how many producers supply the job at each start; counted for the first few of many equals."""
+    """Return how many producers supply the job at each start; of starts that are covered alike, for the first few."""
     offers = sources.offers
     counts = np.full(len(rows), len(offers.producers) + 1, dtype=np.int64)
     is_last = set(preferences[preferences.index("fewest") + 1 :]) <= {"earliest"}
-    for i, row in enumerate(rows[:MAX_COUNTED].tolist()):
+    are_alike = comes_first("covered", "fewest", preferences)
+    for i, row in enumerate(rows[: MAX_COUNTED if are_alike else None].tolist()):
         start_s = (offers.first_minute + begin + row) * MINUTE_S
         counts[i] = len(_allot(needed_mwh, sources, start_s, preferences))
         if counts[i] <= 1 and is_last:
@@ -342,7 +343,7 @@ def _suppliers(
 
 
 MAX_COUNTED = 64
-"""Equal starts whose suppliers are counted; of more, the earliest ones."""
+"""Starts that are covered alike whose suppliers are counted; of more, the earliest ones."""
 
 
 def _cut(series: npt.NDArray[NumberT], begin: int, minutes: int) -> npt.NDArray[NumberT]:

@@ -17,7 +17,7 @@ coverage, C is the total saving of all jobs instead; it is bounded too, and pric
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -77,9 +77,9 @@ energy costs where it is dearest."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 MAX_ASKED_TO_WISH = 4
-"""A job asks for room only if it knows at most so many producers. Where it knows more, several of them would have to
-make room for it at once: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all
-messages were about room, and nothing more was covered."""
+"""A job asks for room only if it knows at most this many producers. With more, several of them would have to make room
+at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all messages
+were about room, without an effect on coverage."""
 MAX_ROOMS = 3
 """The same for the producers that must make room."""
 MAX_IN_VAIN = 12
@@ -155,9 +155,9 @@ class SharedConsumer(Consumer):
             agent_id: See `agents.model.consumer_agent`.
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
-            supply: What the jobs prefer.
+            supply: The preferences of the jobs.
             own: Producers of the same house.
-            prices: What energy costs the house; None: there is no tariff.
+            prices: Energy prices of the house; None: there is no tariff.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
@@ -165,6 +165,8 @@ class SharedConsumer(Consumer):
         self.own = own
         self.prices = PriceView(prices)
         self._supplies: dict[str, _Supply] = {}
+        self._signers: dict[str, set[str]] = {}
+        """By contract id, the producers of all its versions."""
 
     def _run_of(self, job: Job) -> JobRun:
         return SharedJobRun(self, job, self._channels[job.job_id])
@@ -227,8 +229,17 @@ class SharedConsumer(Consumer):
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
-        if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
+        if contract is None or contract.start_s >= self.now_s:  # a running job keeps what stood before
             super()._take_void(void)
+            if void.job_id not in self.contracts:
+                self._signers.pop(void.contract_id, None)
+
+    def signers_of(self, contract: Contract) -> Collection[str]:
+        """Return a contract's producers; if the grid alone has come to supply it, those of its earlier versions.
+
+        The ledger may lack the version that was reported first, and with it all others.
+        """
+        return contract.producers or sorted(self._signers.get(contract.contract_id, ()))
 
     # Contracts.
 
@@ -255,7 +266,7 @@ class SharedConsumer(Consumer):
     def _contract(self, job: Job, contract_id: str, agreed_s: int) -> Contract:
         supply = self.supply_of(job.job_id)
         producer, shares = supplier_of(job, supply.start_s, supply.held)
-        return Contract(
+        contract = Contract(
             contract_id=contract_id,
             job_id=job.job_id,
             producer=producer,
@@ -264,6 +275,8 @@ class SharedConsumer(Consumer):
             energy_wh=job.energy_wh,
             shares=shares,
         )
+        self._signers.setdefault(contract_id, set()).update(contract.producers)
+        return contract
 
     def _withdraw_from_suppliers(self, contract: Contract) -> None:
         supply = self.supply_of(contract.job_id)

@@ -17,7 +17,7 @@ import structlog
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
-from agents.manager import MAX_CHANGES, MAX_UNCONFIRMED, TOO_OFTEN, Manager
+from agents.manager import MAX_UNCONFIRMED, Manager, continued
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,
@@ -152,7 +152,7 @@ class SharedManager(Manager):
         runs_of = self._signed.get(job_id, {}).values()
         return sum(minutes * mwh for _, runs in runs_of for minutes, mwh in runs)
 
-    # What producers say.
+    # Reports of producers.
 
     def _take_share(self, producer: str, promise: SharePromised) -> None:
         job = self._register.get(promise.job_id)
@@ -182,7 +182,7 @@ class SharedManager(Manager):
         self._remaining.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 
-    # What consumers say.
+    # Reports of consumers.
 
     def _unsigned(self, contract: Contract) -> str:
         """See `Manager._unsigned`: the same for each share."""
@@ -242,9 +242,6 @@ class SharedManager(Manager):
     def _problem_with_amendment(self, before: Contract, after: Contract) -> str:
         """Return the problem of an amendment that does not depend on its producers' statements; empty: none."""
         job = self._job_of(before)
-        entry = self.ledger[before.contract_id]
-        if len(entry.history) > MAX_CHANGES:
-            return f"changes contract {before.contract_id!r} {TOO_OFTEN}"
         kept = {"start_s": after.start_s, "producer": after.producer, "shares": after.shares}
         if before.model_copy(update=kept) != after:
             return f"changes more than the start and the shares of contract {before.contract_id!r}"
@@ -280,12 +277,13 @@ class SharedManager(Manager):
         )
         for producer in contract.producers:
             self.scores.accepted(producer, contract.job_id)
-        self._write(entry.model_copy(update={"contract": contract, "history": (*history, amended)}))
+        self._write(entry.model_copy(update={"contract": contract, "history": continued(history, amended)}))
 
     def _cancel_for_consumer(self, entry: LedgerEntry, reason: str) -> None:
-        for producer in list(self._signed.get(entry.contract.job_id, {})):
-            self._drop(entry.contract.job_id, producer)
-        self._end(entry, reason)
+        if self.may_cancel(entry.contract):
+            for producer in list(self._signed.get(entry.contract.job_id, {})):
+                self._drop(entry.contract.job_id, producer)
+            self._end(entry, reason)
 
     # The end of the exchange.
 

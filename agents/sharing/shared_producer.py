@@ -89,10 +89,10 @@ class _Interest:
 
     job: Job
     most_mwh: int
-    """What the job is offered in a minute at most."""
+    """Maximum offer to the job in a minute."""
     first_minute: int
     told_mwh: IntArray
-    """What its consumer was last offered, from that minute on."""
+    """The last offer to its consumer, from that minute on."""
     news: int = 0
     """How often its consumer was offered more, unasked, since the newest forecast."""
 

@@ -1,4 +1,4 @@
-"""A deadline that is moved more often than it passes: while all answer in time, a wait sets no timer of its own."""
+"""A deadline that is moved more often than it expires: while all answer in time, a wait sets no separate timer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Alarm:
             self._waiter = None
 
     def stop(self) -> None:
-        """Go off no more."""
+        """Cancel the deadline, if one is set."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -205,7 +205,7 @@ class RoundBarrier:
         return True
 
     def alert(self) -> None:
-        """Wake whoever waits for answers although not all are there, because someone has to be dealt with."""
+        """Wake the waiting clock before all answers have arrived, because a host requires action."""
         self._is_alerted = True
         self.activity.set()
         self._alarm.ring()
@@ -213,7 +213,8 @@ class RoundBarrier:
     async def wait_for_answers(self, pause_wall_s: float) -> bool:
         """Wait until all hosts have answered, someone has to be dealt with, or a pause is over.
 
-        A single answer wakes nobody: with many hosts, to look at all of them for each would cost more than the answers.
+        A single answer does not end the wait: with many hosts, checking all of them for each answer would cost too
+        much.
 
         Args:
             pause_wall_s: How long the hosts may be silent, wall-clock seconds.
@@ -233,7 +234,7 @@ class RoundBarrier:
         return True
 
     def stop(self) -> None:
-        """Wait for nobody any more."""
+        """Stop waiting for any host."""
         self._alarm.stop()
 
     def pop_returned(self) -> set[str]:

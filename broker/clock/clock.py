@@ -175,7 +175,7 @@ class Clock:
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
         self._earlier = journal.load_progress() if journal is not None else None
-        """What earlier processes of this clock stored."""
+        """The progress stored by earlier processes of this clock."""
         self._begun_wall_s = 0.0
         """When `run` was called, loop time."""
         self._stored_wall_s = 0.0
@@ -260,7 +260,7 @@ class Clock:
         roster that says `ended` stays while a host is away and may come back.
 
         Args:
-            broker: Where clock and hosts meet.
+            broker: The broker of the run.
 
         Raises:
             BrokerUnreachableError: See `broker.transport.base`.
@@ -521,7 +521,7 @@ class Clock:
             self._check_understood(envelope)
 
     def _check_amount(self, host: str, rounds: int) -> None:
-        """Have a host put out that sends more messages than its agents can need.
+        """Condemn a host that sends more messages than its agents can need.
 
         Args:
             host: The host, a message of which has arrived.

@@ -38,7 +38,7 @@ class ClockJournal(JournalFile):
         """Return the round that was stored last; None if the run has not begun.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         state_json = self._load_state()
         try:
@@ -62,7 +62,7 @@ class ClockJournal(JournalFile):
         """Return the progress that was stored last; None if none was stored.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         progress_json = self._load_progress()
         try:

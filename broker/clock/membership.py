@@ -166,7 +166,7 @@ class Membership:
 
         Args:
             host: The host.
-            why: The reason, for people.
+            why: The reason, for display.
             is_quarantined: Whether it is quarantined, because it broke the protocol.
 
         Returns:
@@ -393,7 +393,7 @@ class Admission:
         await bus.publish(topics.roster(self._run), roster, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     def close(self) -> None:
-        """Stop admitting hosts."""
+        """Stop admitting hosts: pending claims of second processes are no longer decided."""
         for timer in self._timers:
             timer.cancel()
 
@@ -403,8 +403,8 @@ def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer"
 
     Args:
         hosts: The hosts.
-        timeouts: How long the clock waited.
-        what: What it waited for.
+        timeouts: The clock's time limits.
+        what: The awaited message or action.
     """
     missing = sorted(hosts)
     names = ", ".join(repr(host) for host in missing[:MOST_NAMED])

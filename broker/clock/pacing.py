@@ -111,7 +111,7 @@ class Pacer:
 
     @property
     def is_standing(self) -> bool:
-        """Whether virtual time stands still."""
+        """Whether virtual time is stopped."""
         return self._is_standing
 
     @staticmethod
@@ -129,12 +129,12 @@ class Pacer:
         return self._at(self._now_wall_s())[1]
 
     def start(self) -> None:
-        """Start virtual time."""
+        """Let virtual time pass from now on, at the pace."""
         self._anchor(self._now_wall_s())
         self._is_standing = False
 
     def stand(self) -> None:
-        """Stop virtual time."""
+        """Stop virtual time at the present moment."""
         self._anchor(self._now_wall_s())
         self._is_standing = True
 
@@ -288,7 +288,7 @@ class RunControl:
 
     @property
     def pace(self) -> Pace:
-        """The current pace."""
+        """The current pace, as started or as last commanded."""
         return self._pacer.pace
 
     @property
@@ -298,7 +298,7 @@ class RunControl:
 
     @property
     def is_held(self) -> bool:
-        """Whether no further round may run: the run is paused, and nobody steps through it or ends it."""
+        """Whether no further round may run: the run is paused, without a command to step or stop."""
         return self._paused and self._step is None and not self.is_stopped
 
     @property
@@ -322,7 +322,7 @@ class RunControl:
             self._pacer.start()
 
     def stand(self) -> None:
-        """Stop virtual time until `start` is called, whatever is commanded."""
+        """Stop virtual time until `start` is called, regardless of commands."""
         self._has_begun = False
         self._pacer.stand()
 
@@ -352,7 +352,7 @@ class RunControl:
 
         Args:
             control: The command.
-            now: Where the run is.
+            now: The present virtual time, round and step.
 
         Raises:
             PaceError: The command contains an invalid pace.

@@ -20,17 +20,17 @@ ALLOWED_WHILE_OWING = 2
 
 
 class Counted(BaseModel):
-    """What hosts have done so far, by host; a clock that is restarted goes on counting from there."""
+    """Counters of each host's actions so far, from which a restarted clock continues."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     malformed: dict[str, int] = {}
     """Malformed messages."""
     last_malformed: dict[str, str] = {}
-    """What was wrong with the last one."""
+    """Problem of the last one."""
     timers: dict[str, int] = {}
     initiatives: dict[str, int] = {}
-    """Timers, messages that are no answers, and rounds after rounds that it let pass."""
+    """Timers, messages other than answers, and continuations after skipped rounds."""
     messages: dict[str, int] = {}
     rounds: int = 0
     """How many rounds have been run."""
@@ -86,7 +86,7 @@ class Conduct:
 
         Args:
             host: The host.
-            why: The reason, for people.
+            why: The reason, for display.
         """
         self._condemned.setdefault(host, why)
 
@@ -177,7 +177,7 @@ class Initiatives:
             self._questions.add((envelope.sender, envelope.seq, envelope.to))
 
     def count_message(self, host: str) -> int:
-        """Take note that a message of a host has arrived; return how many have.
+        """Record that a message of a host has arrived; return the number of messages so far.
 
         Args:
             host: The host.

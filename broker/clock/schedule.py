@@ -50,7 +50,7 @@ class ScheduledRound(BaseModel):
 
     @property
     def moment(self) -> Moment:
-        """Where the run is."""
+        """Virtual time, round and step of the round."""
         return Moment(self.time_s, self.round, self.step)
 
 

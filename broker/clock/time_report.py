@@ -35,12 +35,12 @@ class Awaited:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All of them, sorted."""
+        """All awaited hosts, sorted."""
         return tuple(sorted({**self.silent, **self.busy}))
 
     @property
     def since_wall_s(self) -> float:
-        """Since when the first of them has been awaited, loop time; 0 if there is none."""
+        """When the clock began to wait for the first of them, loop time; 0 if there is none."""
         return min([*self.silent.values(), *self.busy.values()], default=0.0)
 
 
@@ -65,7 +65,7 @@ def last_will(run: str, now: Moment) -> Will:
 
 
 class Reporter:
-    """Publishes the topic `time`."""
+    """Publishes the run's status on the topic `time`."""
 
     def __init__(
         self,

@@ -189,7 +189,7 @@ class Agent(Generic[MessageT]):
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
         self.timers_until_s: int | None = None
-        """Timers after this time, UNIX seconds, do not count: the run need not go on for them. None: all count."""
+        """The run does not continue for timers after this time, UNIX seconds; None: it does for all."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
         self._closing_channels: list[Channel[None]] = []
@@ -238,7 +238,7 @@ class Agent(Generic[MessageT]):
         return seq
 
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
-        """Answer a message."""
+        """Send a message as the answer to another one, whose sender may wait for it."""
         self.send(received.sender, message, re=received.seq)
 
     def reject(self, sender: str, why: str) -> None:
@@ -356,7 +356,7 @@ class Agent(Generic[MessageT]):
             args: Its arguments.
 
         Returns:
-            What the function returned.
+            The function's result.
         """
         task = asyncio.create_task(asyncio.to_thread(function, *args), name=f"{self.id}.compute")
         turn: asyncio.Future[None] = self._future()
@@ -372,7 +372,7 @@ class Agent(Generic[MessageT]):
 
         Args:
             name: Last level of the topic: a contract's or a producer's id.
-            content: What is published.
+            content: The content to publish.
             subject: Determines the topic.
         """
         self._publications.append(RetainedPublication(name, content, subject))

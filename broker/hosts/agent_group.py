@@ -1,4 +1,4 @@
-"""The agents of a host, run round by round. No I/O: the input alone determines the output, in a run and in a replay.
+"""The agents of a host, run round by round. No I/O: the output depends only on the input, in a run and in a replay.
 
 A round costs what happens in it: only agents with a message, a due timer or a request that lapses are looked at.
 """
@@ -75,7 +75,7 @@ class AgentGroup:
             next_s: When input from outside the run is due, UNIX seconds; None: there is none.
 
         Returns:
-            What entered and left the host in the round.
+            The inputs and outputs of the host in the round.
         """
         acting = self._wake(grant, envelopes, tasks)
         sent: list[tuple[str, Envelope]] = []
@@ -191,7 +191,7 @@ class AgentGroup:
         return rejections
 
     def stop(self) -> None:
-        """Cancel the agents' tasks."""
+        """Cancel the tasks of all agents, because the host leaves."""
         for life in self._lives:
             life.cancel()
 

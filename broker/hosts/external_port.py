@@ -40,7 +40,7 @@ class Port(Protocol):
         ...
 
     def take(self, now_s: int) -> Sequence[Incoming]:
-        """Return what has come from outside since the last call, in the order of arrival.
+        """Return the input from outside since the last call, in the order of arrival.
 
         Args:
             now_s: Virtual time, UNIX seconds.

@@ -154,7 +154,7 @@ class Host:
         The host's retained messages are removed from the broker when the run ends, fails or is interrupted.
 
         Args:
-            broker: Where clock and hosts meet.
+            broker: The broker of the run.
 
         Raises:
             BrokerUnreachableError: See `broker.transport.base`.

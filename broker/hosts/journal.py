@@ -62,7 +62,7 @@ class RoundObserver(Protocol):
 
         Args:
             host_id: The host that ran it.
-            record: What entered and left the host in the round.
+            record: The inputs and outputs of the host in the round.
         """
         ...
 
@@ -88,7 +88,7 @@ class HostJournal(JournalFile):
         self._append_round(*_stored(record))
 
     async def store(self, record: RoundRecord) -> None:
-        """Store a round as `append` does; the event loop goes on meanwhile if the journal was opened with threads.
+        """Store a round as `append` does, without blocking the event loop if the journal was opened with threads.
 
         Raises:
             JournalError: The file cannot be written.
@@ -122,7 +122,7 @@ class HostJournal(JournalFile):
         """Return the stored host of each agent; empty if none was stored.
 
         Raises:
-            JournalError: It is not what was stored.
+            JournalError: The stored content was changed.
         """
         try:
             return TypeAdapter(dict[str, str]).validate_json(self._load_state() or "{}")

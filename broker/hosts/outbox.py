@@ -36,7 +36,7 @@ class Outbox:
         self._last: tuple[RoundRecord, _Answer] | None = None
         """The last round that ran."""
         self._done: Done | None = None
-        """The answer that it leads to; None: nobody has asked for it."""
+        """The resulting answer; None: it has not been requested yet."""
         self._run = run
         self._host_id = host_id
         self._session = session

@@ -60,7 +60,7 @@ class Round:
         return replace(self, step=self.step + 1, round=self.round + 1, phase=phase, expected={}, lost=(), lapse=False)
 
     def encoded(self) -> bytes:
-        """Return it as JSON."""
+        """Return the round as JSON, the form in which a journal stores it."""
         return _ROUND.dump_json(self)
 
     @classmethod

@@ -26,10 +26,12 @@ MAX_AGENT_CHARACTERS = 2 * 12 * MAX_CHARACTERS + 1
 """Longest agent id: a house and a device, each percent-encoded, and a slash."""
 MAX_MEMBERS = 10_000
 """Limit on the hosts of a run."""
+MAX_MESSAGES = 100_000
+"""Limit on the messages of one round in a batch; a payload holds fewer."""
 MAX_AGENTS = 100_000
 """Limit on the agents of a host, and on the agents that are lost at once: 10,000 houses have some 45,000."""
 MAX_TEXT_CHARACTERS = 1_000
-"""Longest text for people: a reason or a command's pace."""
+"""Longest text for display: a reason or a command's pace."""
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_KIND_CHARACTERS = 64
 MAX_BODY_DEPTH = 32
@@ -63,6 +65,8 @@ MAX_PASSED_ROUNDS = 20_000
 """Rounds of one second that an agent may skip at once: two for each of 10,000 producers."""
 Counts = Annotated[dict[HostId, Count], Field(max_length=MAX_MEMBERS)]
 """By host, a number of messages."""
+WallS = Annotated[float, Field(ge=0, le=MAX_TIME_S, allow_inf_nan=False)]
+"""A duration on the wall clock, seconds."""
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
 
 
@@ -119,7 +123,7 @@ def _check_number(value: float) -> None:
 
 
 def clipped(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
-    """Return a text for people within the limit of its field."""
+    """Return a text for display, clipped to the limit of its field."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -74,7 +74,7 @@ class Envelope:
         return self.body.get("kind") if self.message is None else getattr(self.message, "kind", None)
 
     def encoded(self) -> bytes:
-        """Return everything as JSON."""
+        """Return the message with its address and session as JSON."""
         return to_json(
             {"session": self.session, "step": self.step, "time": self.time, "round": self.round} | self._item
         )
@@ -127,7 +127,7 @@ class Envelopes:
         return self._encoded
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published for it: as many payloads as are needed to keep each within its limit."""
+        """Return the payloads to publish, as many as are needed to keep each within its limit."""
         payload = self.encoded()
         middle = len(self.envelopes) // 2
         if len(payload) <= MAX_PAYLOAD_BYTES or not middle:

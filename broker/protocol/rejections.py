@@ -97,7 +97,7 @@ def decode(model: type[ModelT], payload: bytes) -> ModelT:
     """Return the content of a payload: the only way from the network into the models.
 
     Args:
-        model: What it must be.
+        model: The expected model.
         payload: As it was received.
 
     Raises:

@@ -17,6 +17,7 @@ from broker.errors import SsmicError
 from broker.protocol.bounds import (
     MAX_INTEGER,
     MAX_MEMBERS,
+    MAX_MESSAGES,
     MAX_PAYLOAD_BYTES,
     MAX_TEXT_CHARACTERS,
     MAX_TRACEBACK_CHARACTERS,
@@ -29,6 +30,7 @@ from broker.protocol.bounds import (
     Session,
     Text,
     Time,
+    WallS,
 )
 
 Version = Literal[3]
@@ -65,7 +67,7 @@ class Wire(BaseModel):
         return self.model_dump_json(by_alias=True).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published for it."""
+        """Return the payloads to publish."""
         return (self.encoded(),)
 
 
@@ -94,7 +96,7 @@ class RoundMessages(TypedDict):
     time: Time
     """Virtual time of sending, UNIX seconds."""
     round: Count
-    messages: Annotated[list[SentMessage], Field(min_length=1)]
+    messages: Annotated[list[SentMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     """Sorted by sender and sequence number."""
 
 
@@ -233,7 +235,9 @@ class Roster(Wire):
     """Which agent lives on which host, on `roster`."""
 
     hosts: Annotated[dict[HostId, Member], Field(max_length=MAX_MEMBERS)]
-    refused: Annotated[dict[Session, dict[HostId, Text]], Field(max_length=MAX_MEMBERS)] = {}
+    refused: Annotated[
+        dict[Session, Annotated[dict[HostId, Text], Field(max_length=MAX_MEMBERS)]], Field(max_length=MAX_MEMBERS)
+    ] = {}
     """By session, by host: processes that may not take part as that host, with the reason. A process obeys only what
     names its own host too, since any host can announce itself under a session that it has read elsewhere."""
     quarantined: Annotated[dict[HostId, Text], Field(max_length=MAX_MEMBERS)] = {}
@@ -303,7 +307,7 @@ class TimeReport(Wire):
     step: Count
     pace: Text
     """`max`, or a factor such as `60x`: virtual seconds per wall-clock second."""
-    lag_wall_s: float
+    lag_wall_s: WallS
     """How far virtual time lags behind the pace, wall-clock seconds: overdue time, and time still to be made up for
     because a participant was away."""
     state: RunPhase
@@ -314,15 +318,15 @@ class TimeReport(Wire):
     """Those of them that answer that they still work."""
     waiting_more: Count = 0
     """How many further hosts there are beyond those named."""
-    waiting_wall_s: float = 0.0
+    waiting_wall_s: WallS = 0.0
     """How long the clock has waited for the first of them, wall-clock seconds."""
     paused_by: Who = ""
-    """Who paused the run."""
+    """Name of the user who paused the run."""
     stopped_by: Who = ""
-    """Who ended the run early."""
-    every_wall_s: float = 0.0
+    """Name of the user who ended the run early."""
+    every_wall_s: WallS = 0.0
     """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
-    reached: int = 0
+    reached: Time = 0
     """Virtual time reached at the pace, UNIX seconds, between `time` and the next event; 0: not known."""
 
     def encoded(self) -> bytes:

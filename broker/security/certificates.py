@@ -65,7 +65,7 @@ def new_server(authority: Credential, names: Sequence[str], days: float) -> Cred
     Args:
         authority: Signs it.
         names: Host names and IP addresses under which clients reach the broker.
-        days: How long it is valid.
+        days: Validity, days.
 
     Raises:
         GuardError: A name is neither a host name nor an IP address.
@@ -80,7 +80,7 @@ def new_client(authority: Credential, login: str, days: float) -> Credential:
     Args:
         authority: Signs it.
         login: Becomes the common name; at most `MOST_NAME_CHARACTERS` characters.
-        days: How long it is valid.
+        days: Validity, days.
     """
     return _issue(authority, login, days, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 

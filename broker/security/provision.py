@@ -148,7 +148,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result of `write_guard`."""
+    """The result of `write_guard`: what the folder contains now, and what is new in it."""
 
     port: int
     names: tuple[str, ...]
@@ -182,11 +182,11 @@ def write_guard(folder: Path, guard: Guard) -> Written:
     """Write the files that a guarded Mosquitto and its clients need.
 
     Args:
-        folder: Where to write; may contain an earlier result.
+        folder: The folder to write; may contain an earlier result.
         guard: The wanted setup.
 
     Returns:
-        What was written.
+        The result, with everything that is new.
 
     Raises:
         GuardError: Existing files are inconsistent, or the setup is impossible; the message says what to do.
@@ -198,7 +198,7 @@ def write_guard(folder: Path, guard: Guard) -> Written:
 
 
 class _Folder:
-    """Writes the folder once."""
+    """Writes one guard folder; existing logins and the authority are kept."""
 
     def __init__(self, folder: Path, guard: Guard) -> None:
         self._folder = folder

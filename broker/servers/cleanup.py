@@ -51,7 +51,7 @@ async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Lefto
         run_id: Restrict the search to this run; None: all runs.
 
     Returns:
-        What was found, by run id.
+        The leftovers, by run id.
     """
     found: dict[str, Leftover] = {}
     await bus.subscribe(topics.everything(run_id) if run_id is not None else topics.all_runs())

@@ -55,7 +55,7 @@ async def embedded_broker(*, port: int | None = None, login: OwnLogin | None = N
 
     Args:
         port: Port on the loopback interface; None: any free port.
-        login: What clients log in with; None: everybody on this machine may connect.
+        login: The login of clients; None: every user of this machine may connect.
 
     Raises:
         BrokerUnreachableError: The port is taken, or the broker does not start; the message says why.
@@ -82,7 +82,7 @@ async def embedded_broker(*, port: int | None = None, login: OwnLogin | None = N
 
 
 def _serve(port: int | None, login: OwnLogin | None, started: Future[_Started]) -> None:
-    """Be the broker's thread."""
+    """Run the broker in its own thread and event loop until it is stopped."""
     try:
         asyncio.run(_run(port, login, started))
     except Exception as error:  # noqa: BLE001 - whatever it is, it must reach the other thread

@@ -28,7 +28,7 @@ class RunningBroker:
     """A broker that accepts connections."""
 
     url: BrokerUrl
-    """What other processes connect to."""
+    """The URL that other processes connect to."""
     description: str
     """For users: which broker, and where."""
     pid: int | None = None

@@ -83,7 +83,7 @@ async def managed_mosquitto(
         extra_configuration: Further lines of its configuration, which override earlier ones.
         restart: Whether it is restarted when it dies, on the same port and with its saved state. Clients reconnect by
             themselves and publish their retained messages again.
-        login: What clients log in with; None: everybody on this machine may connect.
+        login: The login of clients; None: every user of this machine may connect.
 
     Raises:
         BrokerLostError: It died `MOST_DEATHS` times in a row soon after its start; the body of the context is

@@ -89,7 +89,7 @@ class Delivery:
 
     @property
     def payload(self) -> bytes:
-        """The content as bytes."""
+        """The content as bytes; encoded on first use if it comes from this process."""
         if self._payload is None:
             self._payload = b"" if self._content is None else self._content.encoded()
         return self._payload
@@ -119,7 +119,7 @@ class Delivery:
         """Return the content. A payload from another process is validated here.
 
         Args:
-            model: What it must be.
+            model: The expected model.
 
         Raises:
             MalformedError: It is something else, or a value is out of range.

@@ -610,7 +610,7 @@ class Connection(aiomqtt.Client):
     def _read(self) -> None:
         """Process received packets, up to `_PACKETS_A_TURN`."""
         try:
-            # For the pings of a client that hears nothing.
+            # For the pings of a client that receives nothing.
             self._client._last_bytes_received = time.monotonic()  # noqa: SLF001
             for _ in range(_PACKETS_A_TURN):
                 if (published := self._buffers.take_publish()) is not None:

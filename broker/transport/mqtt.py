@@ -224,7 +224,7 @@ class MqttBus:
             connection.abort()
             if self._lost is not None:
                 return
-            _log.warning("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
+            self._note("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
             if (
                 connection.disconnect is not None
                 and (packet := self._disconnects.add(connection.disconnect)) is not None
@@ -275,10 +275,10 @@ class MqttBus:
                 reason = str(error)
                 if reason != told:
                     told = reason
-                    _log.warning("no connection, retrying", client=self.client_id, reason=reason)
+                    self._note("no connection, retrying", client=self.client_id, reason=reason)
             else:
                 self.reconnections += 1
-                _log.warning("reconnected", broker=str(self._broker.url), client=self.client_id)
+                self._note("reconnected", broker=str(self._broker.url), client=self.client_id)
                 self._put(Reconnected())
                 return connection
 
@@ -312,6 +312,10 @@ class MqttBus:
         self._unconfirmed.pop(ticket, None)
         if not self._unconfirmed:
             self._confirmed.set()
+
+    def _note(self, event: str, **more: object) -> None:
+        """Log that the connection broke or came back."""
+        (_log.debug if self._broker.expects_breaks else _log.warning)(event, **more)
 
     def _lose(self, reason: str) -> None:
         if self._lost is not None:
@@ -361,6 +365,8 @@ class MqttBroker:
             keepalive_wall_s, min(LONGEST_KEEPALIVE_WALL_S, connections // CONNECTIONS_A_SECOND)
         )
         self.is_patient = is_patient
+        self.expects_breaks = False
+        """Whether connections are expected to break, so that breaks are logged only at a verbose level."""
         self._buses: set[MqttBus] = set()
         self.tls_context: ssl.SSLContext | None = client_context(tls or Tls()) if self.url.tls else None
         self._access = access

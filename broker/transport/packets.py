@@ -14,7 +14,7 @@ _LONGEST_LENGTH = 4
 
 
 class Published(NamedTuple):
-    """A received packet."""
+    """A received PUBLISH packet of QoS 0."""
 
     topic: str
     payload: bytes
@@ -24,7 +24,7 @@ class Published(NamedTuple):
 
 
 def encode_publish(topic: str, payload: bytes, *, retain: bool) -> bytes:
-    """Return the packet that publishes a message at QoS 0."""
+    """Return the packet that publishes `payload` on `topic` at QoS 0, with the flag `retain`."""
     name = topic.encode()
     remaining = 2 + len(name) + len(payload)
     head = bytearray((_PUBLISH | retain,))

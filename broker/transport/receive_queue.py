@@ -68,7 +68,7 @@ class ReceiveQueue:
         self._wake()
 
     def clear(self) -> None:
-        """Discard all queued items."""
+        """Discard all queued items, because the connection was lost."""
         self._queue.clear()
 
     def __aiter__(self) -> AsyncIterator[Delivery | Reconnected]:

@@ -15,7 +15,7 @@ class Channel:
     """A topic under `ssmic/{run}`."""
 
     name: str
-    """Of the channel and its message."""
+    """Name of the channel and its message."""
     topic: str
     """Below the run; variable levels in braces."""
     model: Any

@@ -20,7 +20,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files import load_text, read_text
 
 PORT = 8883
-"""Of the guarded broker, MQTT over TLS."""
+"""Port of the guarded broker, MQTT over TLS."""
 USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
@@ -39,7 +39,7 @@ class ScenarioPlace:
     """How a container accesses its scenario."""
 
     argument: str
-    """What its command line names."""
+    """The scenario on its command line."""
     mount: tuple[Path, str] | None = None
     """File or folder of this machine, and where it is mounted; None: the scenario is in the image."""
 
@@ -58,7 +58,7 @@ class ComposePlan:
     image: str | None = None
     """An existing image; None: it is built from the Dockerfile next to the Compose file."""
     secrets: Path | None = None
-    """What `ssmic broker init` wrote; None: the service `guard` writes it into volumes."""
+    """The folder written by `ssmic broker init`; None: the service `guard` writes it into volumes."""
     broker: str | None = None
     """URL of the broker, where it and the clock are on another machine; None: both are here."""
     client_certificates: bool = False
@@ -104,7 +104,7 @@ def service_names(households: Iterable[str]) -> dict[str, str]:
 
 
 def compose_text(plan: ComposePlan) -> str:
-    """Return the Compose file, as `docker-compose.yml.j2` beside this module lays it out."""
+    """Return the Compose file, rendered from `docker-compose.yml.j2` next to this module."""
     services = service_names(plan.households)
     logins = {login: f"login-{services.get(login, login)}" for login in (*SERVICE_LOGINS, *plan.households)}
     is_central = plan.broker is None

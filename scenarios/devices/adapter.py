@@ -72,13 +72,13 @@ class Language(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What the announcement of a device says that is not in the scenario."""
+    """The announcement of a device that is not in the scenario."""
 
     house: str
     """Its house; empty: it does not say."""
     type: Literal["consumer", "producer"]
     adapter: str
-    """What it speaks."""
+    """The name of its adapter."""
 
 
 class Adapter(Protocol):

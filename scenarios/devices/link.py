@@ -38,17 +38,19 @@ MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
+LASTING = frozenset({"announce", "availability"})
+"""Topics on which the last message holds until the next one: of too many, it is taken all the same."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
 _COMMAND, _NOTICE, _LAST = range(3)
-"""What leaves first: commands do not wait for what is only looked at."""
+"""Order of sending: commands precede notices."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Outgoing:
-    """A message that leaves."""
+    """A message to a device that waits to be published."""
 
     rank: int
     number: int
@@ -81,6 +83,8 @@ class DevicePort:
     _messages: deque[_Waiting] = field(default_factory=deque)
     _count: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By device and topic, the messages since the last round; by device and "", those on all its topics."""
+    _newest: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
+    """By device and topic, the last of too many messages, where it says what holds from then on."""
     _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """By device and topic, its agent, and how many of these messages are not taken."""
 
@@ -99,14 +103,22 @@ class DevicePort:
             self._messages.append(message)
             self._count[of_topic] += 1
             self._count[of_device] += 1
-        elif of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS:
-            _, dropped = self._dropped.get(of_topic, ("", 0))
-            self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
+        else:
+            is_kept = message.is_ours and message.topic in LASTING
+            is_dropped = not is_kept or of_topic in self._newest
+            if is_kept:
+                self._newest[of_topic] = message
+            if is_dropped and (of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS):
+                _, dropped = self._dropped.get(of_topic, ("", 0))
+                self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
         self.waiting.set()
 
     def take(self, now_s: int) -> Sequence[Incoming]:
         """See `Port.take`."""
         taken: list[Incoming] = []
+        self._messages.extend(self._newest.values())
+        self._count.update(self._newest.keys())
+        self._newest.clear()
         while self._messages:
             message = self._messages.popleft()
             said = self.link.translate(message, now_s)
@@ -137,7 +149,7 @@ class DevicePort:
 
 
 class DeviceLink:
-    """See the module."""
+    """The connection of a process to the devices of its gateway agents."""
 
     def __init__(
         self,
@@ -246,7 +258,7 @@ class DeviceLink:
                     await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
         await bus.flush()
 
-    # What devices say.
+    # Messages from devices.
 
     async def _read(self, bus: Bus) -> None:
         async for event in bus.messages():
@@ -355,7 +367,7 @@ class DeviceLink:
         return language if language is not None and language.speaks(message.payload) else None
 
     def _language_of_guest(self, gateway: Gateway, device: str) -> Language:
-        """Return the language of a guest that speaks another one than ours.
+        """Return the payload format of a guest that does not use ours.
 
         Raises:
             MessageError: Its library is not installed here.
@@ -421,7 +433,7 @@ class DeviceLink:
         return notice.model_copy(update={"content": {**notice.content, **answer}})
 
     def _told_in(self, agent: str, device: str) -> Language | None:
-        """Return the language in which a device is told what it has said in its own, or has asked for."""
+        """Return the payload format for messages to a device about its own messages and requests."""
         gateway = self._devices.get(device)
         if gateway is None or gateway.id:
             return self._languages.get(agent)

@@ -93,7 +93,7 @@ class Load(Payload):
 
 
 class AnnouncePayload(Payload):
-    """`announce`."""
+    """The payload of `announce`: what a device is."""
 
     type: Literal["consumer", "producer"]
     house: Text | None = None
@@ -102,7 +102,7 @@ class AnnouncePayload(Payload):
 
 
 class RequestPayload(Load):
-    """`request`."""
+    """The payload of `request`: a job that a device requests."""
 
     id: Text | None = None
     profile: Text | None = None
@@ -112,13 +112,13 @@ class RequestPayload(Load):
 
 
 class WithdrawPayload(Payload):
-    """`withdraw`."""
+    """The payload of `withdraw`: a job that a device withdraws."""
 
     id: Text
 
 
 class ReportPayload(Payload):
-    """`report`."""
+    """The payload of `report`: a device's state and measurements."""
 
     id: Text | None = None
     state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
@@ -128,7 +128,7 @@ class ReportPayload(Payload):
 
 
 class ForecastPayload(Payload):
-    """`forecast`."""
+    """The payload of `forecast`: the expected production of a device."""
 
     start: Moment | None = None
     step_s: StepS | None = None

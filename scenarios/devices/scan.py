@@ -15,15 +15,28 @@ from broker.transport import Broker, Delivery
 FILTERS = (
     "tasmota/discovery/+/config",
     "+/bridge/devices",
+    "+/+/bridge/devices",
     "shellies/announce",
     "+/announce",
     "+/online",
     "+/+/status/reachable",
-    "+/+/name",
+    "+/+/+/status/reachable",
     "+/+/ch0/P_AC",
+    "+/+/+/ch0/P_AC",
     topics.devices("+", "announce").replace("%2B", "+"),
 )
 """What is listened to."""
+_SHELLYS_WITHOUT_SWITCH = (
+    "shellypro3em",
+    "shelly3em63g3",
+    "shellyplusht",
+    "shellyhtg3",
+    "shellyplussmoke",
+    "shellyplusi4",
+    "shellyi4g3",
+    "shellyblugw",
+)
+"""Beginnings of the ids of meters, sensors and gateways, in front of which no appliance can be."""
 _MOST = 10_000
 
 
@@ -97,18 +110,18 @@ def _devices_in(topic: str, payload: bytes) -> Iterator[Found]:
     match levels:
         case ["tasmota", "discovery", _, "config"]:
             yield from _tasmota(_object(payload))
-        case [base, "bridge", "devices"]:
-            yield from _zigbee(base, payload)
+        case [*base, "bridge", "devices"]:
+            yield from _zigbee("/".join(base), payload)
         case [_, "announce"]:
             said = _object(payload)
             if isinstance(said.get("id"), str) and said.get("gen", 2) != 1:
                 yield from _shelly(said["id"], str(said.get("name") or said.get("model") or ""))
         case [prefix, "online"] if prefix.startswith("shelly"):
             yield from _shelly(prefix, "")
-        case [base, serial, "status", "reachable"]:
-            yield Found("opendtu", "producer", f"pv-{serial}", "", {"base": base, "serial": serial})
-        case [base, name, "ch0", "P_AC"]:
-            yield Found("ahoydtu", "producer", f"pv-{name}", name, {"base": base, "name": name})
+        case [*base, serial, "status", "reachable"]:
+            yield Found("opendtu", "producer", f"pv-{serial}", "", {"base": "/".join(base), "serial": serial})
+        case [*base, name, "ch0", "P_AC"]:
+            yield Found("ahoydtu", "producer", f"pv-{name}", name, {"base": "/".join(base), "name": name})
         case _:
             yield from _ours(topic, payload)
 
@@ -148,6 +161,8 @@ def _zigbee(base: str, payload: bytes) -> Iterator[Found]:
 
 
 def _shelly(prefix: str, name: str) -> Iterator[Found]:
+    if prefix.lower().startswith(_SHELLYS_WITHOUT_SWITCH):
+        return
     yield Found("shelly", "consumer", prefix, name if name != prefix else "", {"prefix": prefix})
 
 

@@ -128,7 +128,7 @@ def consumer_entry(device: str, name: str, template: str, profile: str | None) -
 
     Args:
         device: Id of the device.
-        name: Name for people.
+        name: Display name.
         template: Kind of appliance.
         profile: Name of the default load profile of its jobs; None: each job names its own.
     """
@@ -149,7 +149,7 @@ def producer_entry(
 
     Args:
         device: Id of the device.
-        name: Name for people.
+        name: Display name.
         template: Kind of panel.
         predictions: Its predictions, in the order of issue.
         start_s: Start of the run, UNIX seconds; times are written relative to it.

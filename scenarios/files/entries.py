@@ -82,7 +82,7 @@ class FileEntry(BaseModel):
 
 
 class ColumnsEntry(FileEntry):
-    """Which columns of a table are read."""
+    """The columns of a table to read."""
 
     time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
     value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
@@ -95,7 +95,7 @@ Reading = Annotated[
     Field(description="What a value is: average power, energy of an interval, or the reading of a counter"),
 ]
 ZoneOfTimes = Annotated[
-    str | None, Field(min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00")
+    str | None, Field(min_length=1, description="Zone of times without an offset: Europe/Berlin, UTC or +02:00")
 ]
 
 

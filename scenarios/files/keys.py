@@ -51,7 +51,7 @@ def paths_of(key: str, content: Mapping[str, Any], more: Sequence[str] = ()) -> 
     Args:
         key: As a user writes it.
         content: The file, as plain data.
-        more: What else a key can be, for suggestions.
+        more: Further valid keys, for suggestions.
 
     Raises:
         UnknownKeyError: Neither has it.

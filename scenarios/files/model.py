@@ -56,7 +56,7 @@ class LoadProfileEntry(FileEntry):
 class Issued(FileEntry):
     """A value that applies from its time of issue."""
 
-    issued: Time = Field(description="When the producer learns of it")
+    issued: Time = Field(description="When the producer receives it")
 
 
 class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes first
@@ -64,17 +64,17 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
 
 
 class GatewayEntry(FileEntry):
-    """The device is real: how it is spoken to; see docs/devices.md. Keys that are not here are the adapter's."""
+    """The interface of a real device; see docs/devices.md. All other keys belong to the adapter."""
 
     model_config = ConfigDict(extra="allow")
 
-    adapter: str = Field("ssmic", description="Whose topics it speaks: ours, or its maker's")
+    adapter: str = Field("ssmic", description="The topics it uses: ours, or its maker's")
     id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
     answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
-    tries: int = Field(3, ge=1, le=100, description="How often it is commanded")
-    idle_w: Power = Field(5.0, description="It draws at most so much when its programme is over, W")
-    learn: bool = Field(default=True, description="Whether what it measured replaces the next job's load profile")
-    waiting: WaitingEntry | None = Field(None, description="How a plug shows that its appliance waits")
+    tries: int = Field(3, ge=1, le=100, description="How often a command is sent at most")
+    idle_w: Power = Field(5.0, description="Its highest power when its programme is over, W")
+    learn: bool = Field(default=True, description="Whether measurements replace the next job's load profile")
+    waiting: WaitingEntry | None = Field(None, description="How a plug detects that its appliance waits")
 
 
 class ConsumerEntry(FileEntry):
@@ -82,12 +82,12 @@ class ConsumerEntry(FileEntry):
 
     id: Id = Field(description="Unique in its house")
     type: Literal["consumer"]
-    name: str = Field("", description="For people")
-    template: str = Field("", description="What kind of appliance it is")
+    name: str = Field("", description="For display")
+    template: str = Field("", description="Kind of appliance")
     load_profile: Id | None = Field(
         None, description="Name of the load profile of its jobs, unless a job names another"
     )
-    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
+    gateway: GatewayEntry | None = Field(None, description="Interface of the real device, if it is one")
 
 
 class ProducerEntry(FileEntry):
@@ -95,30 +95,28 @@ class ProducerEntry(FileEntry):
 
     id: Id = Field(description="Unique in the neighbourhood")
     type: Literal["producer"]
-    name: str = Field("", description="For people")
-    template: str = Field("", description="What kind of panel it is")
+    name: str = Field("", description="For display")
+    template: str = Field("", description="Kind of panel")
     predictions: list[PredictionEntry] | None = Field(
-        None, min_length=1, description="What it expects to give; only a real device may have none"
+        None, min_length=1, description="Its forecasts; only a real device may have none"
     )
     actual: ProductionEntry | None = Field(
-        None, description="What it really gives; without it, the newest prediction for each moment"
+        None, description="Its actual production; default: the newest prediction for each moment"
     )
-    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
+    gateway: GatewayEntry | None = Field(None, description="Interface of the real device, if it is one")
 
 
 DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
 
 
 class HouseEntry(FileEntry):
-    """A household."""
+    """A household with its devices, base load and guests."""
 
     id: Id = Field(description="Unique in the neighbourhood")
-    name: str = Field("", description="For people")
+    name: str = Field("", description="For display")
     guests: int = Field(0, ge=0, le=100, description="How many real devices of each type may join during a run")
-    devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
-    base_load: BaseLoadEntry | None = Field(
-        None, description="What it draws beside its jobs and cannot shift: from its own roof, neighbours, the grid"
-    )
+    devices: list[DeviceEntry] = Field(default_factory=list, description="Its consumers and producers")
+    base_load: BaseLoadEntry | None = Field(None, description="Consumption besides its jobs, which cannot be shifted")
 
 
 class JobEntry(FileEntry):
@@ -128,7 +126,7 @@ class JobEntry(FileEntry):
     device: Id = Field(description="Id of the device")
     id: Id | None = Field(None, description="Default: <house>/<device>; jobs may share one")
     load_profile: Id | None = Field(None, description="Default: the device's")
-    registered: Time = Field(description="When the neighbourhood learns of it")
+    registered: Time = Field(description="When the job becomes known")
     earliest_start: Time = Field(description="It starts at this time or later")
     latest_start: Time = Field(description="It starts at this time or earlier")
 
@@ -145,10 +143,8 @@ class TariffEntry(FileEntry):
 class FaultEntry(FileEntry):
     """A fault in a lab: a device or the broker that fails, and when."""
 
-    device: str | None = Field(
-        None, min_length=1, description="<house>/<device> or <house>/meter; * stands for anything"
-    )
-    fault: Literal["dead", "late", "lies", "forgets"] | None = Field(None, description="What is wrong with the device")
+    device: str | None = Field(None, min_length=1, description="<house>/<device> or <house>/meter; * matches anything")
+    fault: Literal["dead", "late", "lies", "forgets"] | None = Field(None, description="The device's fault")
     broker: Literal["restart"] | None = Field(None, description="Instead of device and fault: the broker restarts")
     at: Time | None = Field(None, description="When it begins; default: at the start")
     until: Time | None = Field(None, description="When it is over; default: at the end")
@@ -156,20 +152,20 @@ class FaultEntry(FileEntry):
     factor: Finite | None = Field(None, description="lies: multiplies the powers and counters that it reports")
     power_w: Finite | None = Field(None, description="lies: the power that it reports, W")
     obeys: bool | None = Field(None, description="lies: false: it answers commands and does nothing")
-    down_s: int | None = Field(None, ge=1, description="broker: how long it is away, seconds; default: 10")
+    down_s: int | None = Field(None, ge=1, description="broker: how long it is down, seconds; default: 10")
     keeps_retained: bool | None = Field(None, description="broker: whether it keeps its retained messages")
 
 
 class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
-    version: Literal[1] = Field(description="Of this format")
+    version: Literal[1] = Field(description="Version of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
-    description: str = Field("", description="For people")
+    description: str = Field("", description="For display")
     vars: dict[str, int | float | bool | str] | None = Field(
         None, description="Values that ${name} stands for; --set name=value replaces one"
     )
-    include: str | list[str] | None = Field(None, description="Files, relative to this one, whose content is joined in")
+    include: str | list[str] | None = Field(None, description="Files to merge, relative to this one")
     start: Time = Field(description="When the run starts; a date is needed")
     zone: str | None = Field(None, description="IANA time zone (Europe/Berlin); default: the offset of start")
     days: int | None = Field(
@@ -190,12 +186,12 @@ class ScenarioFile(FileEntry):
         None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"
     )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
-    houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
-    jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
+    houses: list[HouseEntry] = Field(min_length=1, description="The households")
+    jobs: list[JobEntry] = Field(default_factory=list, description="The jobs of all devices")
     tariff: TariffEntry | None = Field(
         None, description="Prices and emissions, for results and for consumers that compare costs"
     )
     community: CommunityEntry | None = Field(None, description="How bills are settled; default: by contract and minute")
-    timeline: list[TimelineEntry] = Field(default_factory=list, description="What happens during the run")
-    expect: list[ExpectEntry] = Field(default_factory=list, description="What must come out")
-    faults: list[FaultEntry] = Field(default_factory=list, description="What fails when the scenario runs as a lab")
+    timeline: list[TimelineEntry] = Field(default_factory=list, description="Events during the run")
+    expect: list[ExpectEntry] = Field(default_factory=list, description="Conditions that the run must meet")
+    faults: list[FaultEntry] = Field(default_factory=list, description="Faults when the scenario runs as a lab")

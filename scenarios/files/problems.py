@@ -32,7 +32,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of a file to a value: `("jobs", 0, "latest_start")`."""
 Locate: TypeAlias = Callable[[KeyPath], str]
-"""Describes the location of a value, for people."""
+"""Describes the location of a value, for display."""
 
 
 _WORD = re.compile(r"[\w-]+")

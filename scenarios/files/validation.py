@@ -208,7 +208,7 @@ def report_errors(tree: dict[str, Any], error: ValidationError, path: KeyPath, c
 
     Args:
         tree: The file's content, as far as there is any.
-        error: What pydantic found in the part.
+        error: pydantic's error for the part.
         path: Key path of the part.
         collector: Receives the problems.
     """
@@ -221,7 +221,7 @@ def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemC
 
     Args:
         tree: The data.
-        error: What pydantic found.
+        error: pydantic's error.
         collector: Receives the problems.
         top: The model of the whole.
     """

@@ -66,7 +66,7 @@ class Sequence(list[Any]):
         self.places: list[int] | None = None
 
     def without(self, index: int) -> None:
-        """Take an item out."""
+        """Remove an item, with its line and its place."""
         if self.places is None:
             self.places = list(range(len(self)))
         for column in (self, self.lines, self.places):

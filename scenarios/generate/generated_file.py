@@ -42,7 +42,7 @@ def generated_yaml(made: Generated, beside: str | None = None, suffix: str = "cs
 
     Args:
         made: The neighbourhood.
-        beside: Beginning of the names of the tables with the series; None: the series are in the YAML.
+        beside: Prefix of the names of the tables with the series; None: the series are in the YAML.
         suffix: Kind of these tables.
     """
     return "\n".join(_lines(made, beside, suffix)) + "\n"

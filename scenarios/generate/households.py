@@ -121,7 +121,7 @@ class DrawnRoof:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHouse:
-    """A household."""
+    """A generated household."""
 
     id: str
     name: str

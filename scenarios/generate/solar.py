@@ -62,7 +62,7 @@ class ClearSkyPower:
 
     @property
     def clear_w(self) -> float:
-        """All of it."""
+        """Beam and diffuse power together, W."""
         return self.beam_w + self.diffuse_w
 
 

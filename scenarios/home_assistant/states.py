@@ -134,10 +134,19 @@ def _consumer(scenario: Scenario, jobs: Iterable[Job], by_job: Mapping[str, Cont
     return {
         "state": state,
         "next_start": _iso(scenario, coming[0][0].start_s) if coming else None,
-        "supplier": None if shown is None else shown.producer,
+        "supplier": None if shown is None else _supplier(shown),
         "energy": _kwh(energy_wh),
         "power": round(sum(_power_w(j, now_s - c.start_s) for c, j in running), 1),
     }
+
+
+def _supplier(contract: Contract) -> str:
+    """Return who supplies a job; of several, all of them: `pv-1 + pv-2 + grid`."""
+    if contract.producer != SHARED:
+        return contract.producer
+    shared_wh = sum(share.energy_wh for share in contract.shares)
+    rest = (GRID,) if shared_wh < contract.energy_wh * (1 - 1e-3) else ()  # shares are in whole mWh a minute
+    return " + ".join((*contract.producers, *rest))
 
 
 def real_consumer(scenario: Scenario, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Places:
         self.parts.setdefault(path, place)
 
     def locate(self, path: KeyPath) -> str:
-        """Return where a value comes from, for people."""
+        """Return the origin of a value, for display."""
         for length in range(len(path), 0, -1):
             place = self.parts.get(path[:length])
             if place is not None:
@@ -87,7 +87,7 @@ def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -
     Args:
         content: Content of a scenario file as plain data.
         places: Locations of its parts in the input.
-        notes: What was assumed or left out, one sentence each.
+        notes: Assumptions and omissions, one sentence each.
 
     Raises:
         ScenarioError: The input is not a valid scenario.

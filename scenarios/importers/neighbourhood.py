@@ -110,8 +110,8 @@ def window_problems(
     Args:
         where: Location of the job.
         registered_s: Time of registration, UNIX seconds; None where it could not be read.
-        earliest_start_s: Earliest start, likewise.
-        latest_start_s: Latest start, likewise.
+        earliest_start_s: Earliest start, UNIX seconds.
+        latest_start_s: Latest start, UNIX seconds.
     """
     if latest_start_s is None:
         return []
@@ -264,7 +264,7 @@ def assemble(
         loads: Folders with load profiles; the first match counts.
         what: Description of the input.
         problems: Problems found while reading; raised together with those found here.
-        notes: What was assumed or left out while reading.
+        notes: Assumptions and omissions while reading.
         profiles: Load profiles by name that were read already.
         day_s: Midnight of the only day that is run, UNIX seconds; None: from the first time on, until the last job.
 

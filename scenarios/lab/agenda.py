@@ -27,13 +27,17 @@ class Agenda:
         self._ended = False
 
     def add(self, time_s: int, action: Action) -> None:
-        """Have something done at a virtual time; what is overdue is done at once."""
+        """Have something done at a virtual time; what is overdue is done at once.
+
+        Nothing is due before the lab's beginning: what was to happen earlier in the day happens then, and is not late.
+        """
+        time_s = max(time_s, self.clock.start_s)
         if not self._heap or time_s < self._heap[0][0]:
             self._changed.set()
         heapq.heappush(self._heap, (time_s, next(self._numbers), action))
 
     def end(self) -> None:
-        """Do nothing more."""
+        """Stop: pending actions are not carried out."""
         self._ended = True
         self._changed.set()
 

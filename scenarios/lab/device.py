@@ -78,7 +78,7 @@ class EmulatedDevice(Protocol):
 
     @property
     def client_id(self) -> str:
-        """Id at the broker."""
+        """Client id at the broker, as the real device has it."""
         ...
 
     @property
@@ -93,7 +93,7 @@ class EmulatedDevice(Protocol):
 
     @property
     def will(self) -> Will | None:
-        """What the broker publishes when it vanishes."""
+        """The message that the broker publishes when it vanishes."""
         ...
 
     @property

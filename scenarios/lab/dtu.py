@@ -29,7 +29,7 @@ class Dtu:
 
         Args:
             base: Base topic.
-            inverters: What it reads.
+            inverters: Its inverters.
             start_s: Start of the lab.
             period_s: How often it publishes, seconds of virtual time.
         """

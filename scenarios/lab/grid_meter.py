@@ -39,7 +39,7 @@ class GridMeter:
 
         Args:
             house: Id of its house.
-            appliances: What is behind plugs there.
+            appliances: The appliances behind the house's plugs.
             inverters: Those of its panels.
             start_s: Start of the lab, UNIX seconds.
             base_load: The house's base load; None: none.

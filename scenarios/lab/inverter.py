@@ -24,7 +24,7 @@ class Inverter:
         Args:
             house: Id of its house.
             device: Id of the producer in the scenario.
-            name: What its owner calls it.
+            name: Its owner's name for it.
             series: The panel's production.
             span_s: Start and latest end of the lab.
             zone: Local time, in which days begin.
@@ -73,7 +73,7 @@ class Inverter:
         return self.lie.power(self.power_w(now_s))
 
     def set_limit(self, now_s: int, limit_w: float | None) -> None:
-        """Limit its power."""
+        """Limit its power; production above the limit is curtailed."""
         self.advance(now_s)
         if self.lie.obeys:
             self.limit_w = limit_w

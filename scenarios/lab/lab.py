@@ -244,7 +244,7 @@ class Lab:
 
     def _enter_fault(self, fault: Fault, tasks: asyncio.TaskGroup) -> None:
         if fault.kind == "broker":
-            self.agenda.add(fault.at_s, lambda _now_s: self._restart_broker(fault))
+            self.agenda.add(fault.at_s, self._broker_restarts(fault, tasks))
             return
         for key, client in self._by_key.items():
             if fnmatchcase(key, fault.device):
@@ -300,6 +300,13 @@ class Lab:
             self.street.inverters[key].lie = lie
         else:
             self.street.meters[key].lie = lie
+
+    def _broker_restarts(self, fault: Fault, tasks: asyncio.TaskGroup) -> Callable[[int], None]:
+        def begin(_now_s: int) -> None:
+            # The devices continue in the meantime: they do not wait for the broker.
+            tasks.create_task(self._restart_broker(fault), name="broker restarts")
+
+        return begin
 
     async def _restart_broker(self, fault: Fault) -> None:
         _log.info("the broker restarts", down_s=fault.down_s)
@@ -360,7 +367,10 @@ class Lab:
 
     async def _take_commands(self, bus: Bus) -> None:
         async for event in bus.messages():
-            if isinstance(event, Delivery) and not event.retain:
+            if not isinstance(event, Delivery):
+                # The broker may have forgotten what it kept: `_tell_changes` says it again.
+                self._told = {job_id: (topic, "") for job_id, (topic, _) in self._told.items()}
+            elif not event.retain:
                 self._obey(event.payload)
 
     def _obey(self, payload: bytes) -> None:

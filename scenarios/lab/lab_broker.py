@@ -20,11 +20,14 @@ class BrokerNotOursError(SsmicError):
 
 
 class LabBroker:
-    """A running broker."""
+    """A running broker of a lab, private or external."""
 
-    def __init__(self, url: BrokerUrl, description: str, *, tls: Tls | None, lost_after_wall_s: float) -> None:
+    def __init__(
+        self, url: BrokerUrl, description: str, *, tls: Tls | None, lost_after_wall_s: float, restarts: bool = False
+    ) -> None:
         self.url, self.description = url, description
         self.current = MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s)
+        self.current.expects_breaks = restarts
         self._own: AsyncExitStack | None = None
         self._folder: Path | None = None
 
@@ -68,7 +71,8 @@ async def open_lab_broker(
             folder = Path(outer.enter_context(tempfile.TemporaryDirectory(prefix="ssmic-lab-")))
             own = await outer.enter_async_context(AsyncExitStack())
             running = await own.enter_async_context(managed_mosquitto(folder=folder))
-            found = LabBroker(running.url, running.description, tls=None, lost_after_wall_s=lost_after_wall_s)
+            limit = lost_after_wall_s
+            found = LabBroker(running.url, running.description, tls=None, lost_after_wall_s=limit, restarts=True)
             found._own, found._folder = own, folder  # noqa: SLF001 - made here
         else:
             chosen: ChosenBroker = await outer.enter_async_context(

@@ -24,7 +24,7 @@ class Plug:
         Args:
             house: The house that it is in.
             device: Id of the appliance behind it, as in the scenario.
-            name: What its owner calls it.
+            name: Its owner's name for it.
             appliance: The load.
             start_s: Start of the lab.
             zone: Local time of the house, in which days begin.
@@ -57,7 +57,7 @@ class Plug:
         Args:
             now_s: Virtual time.
             on: The wanted state.
-            by: Who does it.
+            by: Who switches it.
             for_s: Seconds after which it switches back automatically; None: its timer, which starts when it is switched
                 on.
         """

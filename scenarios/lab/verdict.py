@@ -86,7 +86,7 @@ def cases_of(lab: Lab, expectations: Sequence[Expectation], figures: Mapping[str
 
     Args:
         lab: The lab, which has ended.
-        expectations: What is expected of its figures.
+        expectations: Expectations of its figures.
         figures: The figures by name.
     """
     zone = lab.scenario.zone
@@ -110,7 +110,7 @@ def _job_case(run: JobRun, clock: Callable[[float], str]) -> Case:
     elif run.start_s > max(job.latest_start_s, run.loaded_s):
         failure = f"was started at {clock(run.start_s)}, too late ({latest})"
     elif run.interruptions:
-        failure = f"lost its power {run.interruptions} times while it ran"
+        failure = f"lost its power {'once' if run.interruptions == 1 else f'{run.interruptions} times'} while it ran"
     elif not run.is_done:
         failure = "had not ended at the end"
     else:

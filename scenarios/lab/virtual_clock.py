@@ -17,6 +17,8 @@ class VirtualClock:
             PaceError: The pace is `max`, at which no program from outside can follow.
         """
         self.pace = pace
+        self.start_s = start_s
+        """When it began, UNIX seconds."""
         self._factor = _factor(pace)
         self._anchor_s = float(start_s)
         self._anchor_wall_s = asyncio.get_running_loop().time()

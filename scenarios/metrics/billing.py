@@ -45,7 +45,7 @@ class Bill:
 
     @property
     def saving_eur(self) -> float:
-        """What the house saves by the neighbourhood; negative if it pays more."""
+        """The house's saving through the neighbourhood; negative if it pays more."""
         return round(self.without_eur - self.with_eur, 9)  # amounts in cents give an amount in cents
 
     def __add__(self, other: Bill) -> Bill:
@@ -137,7 +137,7 @@ class Part:
 
     @property
     def minutes(self) -> slice:
-        """Which ones."""
+        """Indexes of its minutes in the settlement."""
         return slice(self.begin, self.end)
 
 
@@ -214,7 +214,7 @@ def _eur(price: Price, energy_wh: FloatArray, times_s: IntArray, zone: Zone) -> 
     """Return what the energy of each house costs, EUR, shape (H,).
 
     Args:
-        price: What a kWh costs.
+        price: The price of a kWh.
         energy_wh: Energy of each minute, Wh, shape (H, minutes).
         times_s: The minutes, UNIX seconds, shape (minutes,).
         zone: Zone of time-of-use tables.

@@ -42,7 +42,7 @@ LINE_TITLES = {
     "fixed_eur": "fixed fees",
     "vat_eur": "VAT",
 }
-"""Names of the lines of a bill for people."""
+"""Display names of the lines of a bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class MemberBill:
 
     @property
     def saving_cents(self) -> int:
-        """What the member saves by the community; negative if it pays more."""
+        """The member's saving through the community; negative if it pays more."""
         return self.without_community.total_cents - self.with_community.total_cents
 
     def named_lines(self) -> list[tuple[str, float]]:
-        """Return the lines of the bill that are not zero, EUR, with their names for people."""
+        """Return the lines of the bill that are not zero, EUR, with their display names."""
         eur = self.with_community.eur()
         return [(title, eur[name]) for name, title in LINE_TITLES.items() if eur[name]]
 
@@ -131,7 +131,7 @@ class CommunityAccount:
     members: dict[str, MemberBill]
     """By house id."""
     outside: BillLines
-    """What the community as a whole pays to and gets from others; trade among members is no part of it."""
+    """Payments of the whole community to and from outsiders; trade among members is not included."""
 
     @property
     def total_cents(self) -> int:

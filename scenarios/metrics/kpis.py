@@ -127,7 +127,7 @@ class Kpis:
     self_sufficiency: float | None
     """Local over consumed."""
     pooled_covered_wh: float
-    """What all panels together covered of the consumption in the same minute."""
+    """The consumption that all panels together covered in the same minute."""
     pooled_grid_wh: float
     """Import at the neighbourhood's single meter."""
     pooled_export_wh: float

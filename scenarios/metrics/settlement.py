@@ -73,9 +73,9 @@ class BaseLoadEnergy:
     bought_wh: FloatArray
     """The part that other houses' producers served, shape (H, M)."""
     given_wh: FloatArray
-    """What each producer gave to its own house's base load, shape (P, M)."""
+    """Energy that each producer supplied to its own house's base load, Wh, shape (P, M)."""
     sold_wh: FloatArray
-    """What each producer gave to other houses' base loads, shape (P, M)."""
+    """Energy that each producer supplied to other houses' base loads, Wh, shape (P, M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +200,7 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
     entry, supplier, contracted_wh = _split(jobs, contracts, row_of, job, consumed_wh)
     drawn_wh = _summed(supplier, minute[entry], contracted_wh, (len(producers), minutes))
     delivered_wh = np.minimum(available_wh, drawn_wh)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        covered = np.where(drawn_wh > 0, np.minimum(delivered_wh / drawn_wh, 1.0), 0.0)
+    covered = _share(delivered_wh, drawn_wh)
     given_wh = contracted_wh * covered[supplier, minute[entry]]
     covered_wh = np.bincount(entry, weights=given_wh, minlength=len(job)).astype(np.float64)
 
@@ -279,8 +278,9 @@ def _blocks(energy_wh: FloatArray) -> Iterator[slice]:
 
 def _share(part_wh: FloatArray, whole_wh: FloatArray) -> FloatArray:
     """Return parts as shares from 0 to 1; 0 of nothing."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole_wh > 0, np.minimum(part_wh / whole_wh, 1.0), 0.0)
+    share = np.zeros_like(whole_wh)  # in place: of 10,000 houses, each copy of all minutes takes 0.3 GB
+    np.divide(part_wh, whole_wh, out=share, where=whole_wh > 0)
+    return np.minimum(share, 1.0, out=share)
 
 
 def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:

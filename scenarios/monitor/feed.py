@@ -32,7 +32,7 @@ class Feed(Protocol):
 
     watched: ObservedRun
     title: str
-    """Name of the source, for people."""
+    """Display name of the source."""
 
     @property
     def status(self) -> LinkStatus:
@@ -77,7 +77,7 @@ class Listener(ABC):
 
         Args:
             broker: The broker; it must not be patient, or `problem` is set only once its patience is over.
-            title: Name of the broker, for people.
+            title: Display name of the broker.
         """
         self.title = title
         self.problem = ""
@@ -132,7 +132,7 @@ class Listener(ABC):
 
     @abstractmethod
     def take(self, delivery: Delivery) -> None:
-        """Process a delivery."""
+        """Process a delivery of the run's topics."""
 
 
 class BusFeed(Listener):
@@ -144,7 +144,7 @@ class BusFeed(Listener):
         Args:
             broker: The broker of the run.
             watched: The observed run to fill.
-            title: Name of the broker, for people.
+            title: Display name of the broker.
         """
         super().__init__(broker, title)
         self.watched = watched

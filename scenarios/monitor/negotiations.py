@@ -47,7 +47,7 @@ class Negotiation:
     """Number of messages about it; the message log has them."""
 
     def add(self, step: Step) -> None:
-        """Process the next message."""
+        """Process the next message about the job."""
         self.steps += 1
         match step.kind:
             case "Decline":

@@ -77,7 +77,8 @@ _REORDER_WINDOW = 500
 """Number of messages of one sender that may arrive before a missing one is given up."""
 
 
-_KEPT_SENDERS = 20_000
+_KEPT_SENDERS = 100_000
+"""Maximum number of agents that are tracked: 10,000 households have about 50,000; a stranger could forge any number."""
 
 
 class _Sender:
@@ -143,11 +144,11 @@ class Deduplicator:
         return sum(gaps) + sum(s.given_up for s in self._senders.values())
 
 
-KEPT_CONTRACTS = 20_000
-KEPT_PARTIES = 5_000
-"""Maximum number of hosts, and of producers: far more than a neighbourhood has, as a stranger could announce any
-number."""
-_KEPT_ADDRESSES = 20_000
+KEPT_CONTRACTS = 60_000
+KEPT_PARTIES = 20_000
+"""Maximum number of hosts, and of producers: twice as many as the largest neighbourhood has households, as a stranger
+could announce any number."""
+_KEPT_ADDRESSES = 100_000
 _KEPT_EVENTS = 10_000
 
 
@@ -183,7 +184,7 @@ class ObservedRun:
 
         Args:
             run_id: Id of the run.
-            scenario_context: What is known of its scenario.
+            scenario_context: The known parts of its scenario.
             from_the_start: Whether the monitor is there before the first message; if not, scores cover observed
                 messages only.
             kept_lines: Number of messages to keep.
@@ -216,6 +217,9 @@ class ObservedRun:
         """The latest control request."""
         self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
+        self._houses: list[str] = []
+        self._houses_of = (-1, -1, -1)
+        """Numbers of houses, producers and agents that `_houses` was made of."""
         self._roster_zone = Zone()
         self._addresses: dict[str, Address | None] = {}
 
@@ -480,6 +484,13 @@ class ObservedRun:
 
     def houses(self) -> list[str]:
         """Return the ids of the known houses, in natural order."""
+        # Asked for at each refresh; to sort 10,000 of them takes longer than all else that is drawn.
+        known = len(self.scenario_context.houses), len(self.producers), sum(len(h.agents) for h in self.hosts.values())
+        if known != self._houses_of:
+            self._houses_of, self._houses = known, self._sorted_houses()
+        return self._houses
+
+    def _sorted_houses(self) -> list[str]:
         found: set[str] = set(self.scenario_context.houses)
         found.update(producer.house for producer in self.producers.values() if producer.house)
         agents: Iterable[str] = (agent for host in self.hosts.values() for agent in host.agents)

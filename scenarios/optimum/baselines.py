@@ -47,7 +47,7 @@ class Baseline:
 
     @property
     def delivered_wh(self) -> float:
-        """Mean over the draws."""
+        """Delivered energy, Wh: the mean over the draws."""
         return fmean(self.draws_wh)
 
     @property

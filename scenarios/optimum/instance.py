@@ -58,7 +58,7 @@ class Instance:
 
     @cached_property
     def bins(self) -> int:
-        """Number of minutes."""
+        """Number of one-minute bins that the instance covers."""
         return int(self.production_wh.shape[1])
 
     @cached_property

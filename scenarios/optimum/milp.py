@@ -154,7 +154,7 @@ POLL_WALL_S = 0.05
 
 @dataclass(frozen=True)
 class MilpResult:
-    """Result of one model."""
+    """The solution and the bound of one model."""
 
     bound_wh: float
     """Upper bound for every plan, Wh."""

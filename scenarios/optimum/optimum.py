@@ -63,7 +63,7 @@ class Optimum:
     best_wh: float
     """Energy that the best known plan delivers."""
     bound_wh: float
-    """Proven upper bound for every run that keeps the rule of contracts, whatever its forecasts led it to promise."""
+    """Proven upper bound for every run that obeys the rule of contracts, for any promises due to its forecasts."""
     carried_bound_wh: float
     """Proven upper bound for every plan that production covers in full."""
     plan: Mapping[str, tuple[str, int]]
@@ -288,7 +288,7 @@ class _Search:
 
 
 def _feasible_part(options: PlacementOptions, plan: Mapping[str, tuple[str, int]]) -> PartialSchedule:
-    """Return what production covers of a plan, large jobs first, and whatever else fits beside it."""
+    """Return the part of a plan that production covers, large jobs first, and further jobs that fit."""
     instance = options.instance
     schedule = PartialSchedule(options)
     for task in sorted(options.placeable, key=lambda i: (-instance.tasks[i].energy_wh, i)):
@@ -300,7 +300,7 @@ def _feasible_part(options: PlacementOptions, plan: Mapping[str, tuple[str, int]
 
 
 def _repaired(options: PlacementOptions, placements: Mapping[int, Placement]) -> PartialSchedule:
-    """Return a schedule with tasks at or near the wished placements, large ones first, and whatever else fits."""
+    """Return a schedule with tasks at or near the desired placements, large ones first, and further tasks that fit."""
     schedule = PartialSchedule(options)
     for task, wish in sorted(
         placements.items(), key=lambda item: (-options.instance.tasks[item[0]].energy_wh, item[0])

@@ -127,7 +127,7 @@ def lower_prices(
     Args:
         bound: The bound.
         price: Prices to begin with, 0 to 1, shape (bins,).
-        known_wh: What the best known plan delivers; no bound is lower.
+        known_wh: Delivered energy of the best known plan, Wh; no bound is lower.
         steps: Steps at most.
         stop: Called after each step with the lowest bound for the candidate starts, Wh; True ends the search.
     """

@@ -37,7 +37,7 @@ class SharedTask:
     run: Run
     """The job as its device's calendar sees it."""
     device: str
-    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run beside the others."""
+    """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""
 
     @cached_property
     def starts(self) -> int:
@@ -58,7 +58,7 @@ class SharedInstance:
 
     @property
     def demand_wh(self) -> float:
-        """What all jobs draw together, Wh."""
+        """Total draw of all jobs, Wh."""
         return sum(task.energy_wh for task in self.tasks)
 
 

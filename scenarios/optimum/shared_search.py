@@ -67,7 +67,7 @@ class SharedSchedule:
         """Production less draw, Wh, negative where the grid helps, shape (bins,)."""
         self._room_wh = np.maximum(self._left_wh, 0.0)
         self.together: frozenset[str] = frozenset()
-        """Ids of the jobs that may run at the same time as others of their device for want of a known sequence."""
+        """Ids of the jobs that may run at the same time as others of their device because no sequence is known."""
         self._beside = _beside(instance)
 
     def copy(self) -> tuple[float, list[SharedStart | None]]:
@@ -84,7 +84,7 @@ class SharedSchedule:
         self.value_wh = saved[0]
 
     def insert(self, task: int, start: SharedStart) -> None:
-        """Place a task."""
+        """Place a task at a start, and update the delivered energy."""
         before_wh = self._covered_wh(start.bins)
         self._left_wh[start.bins] -= start.grid.draw_wh
         self._update(start.bins)

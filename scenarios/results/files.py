@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from broker import atomic_write, create_private_file, make_private_folder
+from scenarios.prices import price_in_words
 from scenarios.results.connection import (
     ResultsError,
     ResultsExistError,
@@ -38,7 +39,7 @@ def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> st
     Args:
         created: Time of creation, UTC.
         scenario: Name of the scenario; characters that do not suit a file name become `-`.
-        algorithm: Name of the algorithm, likewise.
+        algorithm: Name of the algorithm; unsuitable characters are replaced.
         runs: Number of runs.
     """
     return f"{created:%Y-%m-%d_%H%M%S}_{_fit(scenario)}_{_fit(algorithm)}_{runs}{SUFFIX}"
@@ -145,6 +146,19 @@ def without_login(broker: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", broker)
 
 
+def _about(scenario: Scenario) -> dict[str, Any]:
+    """Return what a report says of a scenario beside its results."""
+    tariff, community = scenario.tariff, scenario.community
+    names = ("import", "neighbour", "feed_in")
+    prices = tariff and {name: price_in_words(getattr(tariff, f"{name}_eur_per_kwh")) for name in names}
+    return {
+        "description": scenario.description,
+        "jobs": len(scenario.jobs),
+        "tariff": prices,
+        "community": community and prices and {"key": community.key, "minutes": community.interval_s // 60},
+    }
+
+
 def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
     connection = sqlite3.connect(path, isolation_level=None)
@@ -162,6 +176,7 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
                 # So that readers need not parse the scenario, which has 300 MB for 10,000 houses, to show times.
                 ("zone", json.dumps(asdict(scenario.zone))),
                 ("timeline", str(len(scenario.timeline))),
+                ("about", json.dumps(_about(scenario), ensure_ascii=False)),
             ],
         )
         connection.execute(

@@ -33,6 +33,6 @@ def is_kept(kind: str, kept: KeptMessages) -> bool:
 
     Args:
         kind: The kind.
-        kept: What the file keeps.
+        kept: The messages that the file keeps.
     """
     return kept == "all" or kind in (_CONTRACTS if kept == "contracts" else _FIGURES)

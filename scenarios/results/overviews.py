@@ -1,10 +1,10 @@
-"""What the file of a large run keeps ready for its readers: figures of each household, and minutes in compact form.
+"""Precomputed data in the file of a large run: figures of each household, and minutes in compact form.
 
 A row for each minute of each house would make such a file larger than all else in it (100 million rows for 10,000
-houses and three days), and settling all of them again takes gigabytes. So above `MOST_MINUTE_ROWS` these rows are left
-out, and the file has instead what screens show: the figures of each household, the minutes of each household and of all
-together, compressed, and what each contract delivered. Whatever else is asked for is settled from the contracts, as in
-any other file.
+houses and three days), and settling all of them again takes gigabytes. So above `MOST_MINUTE_ROWS` these rows are
+omitted, and the file contains the data of the screens instead: the figures of each household, the minutes of each
+household and of all together, compressed, and the delivery of each contract. All other data are settled from the
+contracts, as in any other file.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS deliveries ( -- only of large runs: what producers ga
 
 @dataclass(frozen=True, slots=True)
 class HouseholdRow:
-    """A household beside others: where its energy came from, and what it produced, sold and pays."""
+    """A household's row: the sources of its energy, its production, sales and bill."""
 
     house: str
     split: Split
@@ -159,7 +159,7 @@ def write_overview(
 
 
 def forget_overview(connection: sqlite3.Connection, run: int) -> None:
-    """Remove the overview of a run that goes on after all.
+    """Remove the overview of a run that is resumed.
 
     Raises:
         sqlite3.Error: The rows cannot be removed.
@@ -182,7 +182,7 @@ def has_overview(connection: sqlite3.Connection, run: int) -> bool:
 
 
 def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> Minutes:
-    """Return the minutes of all households of a large run together, or of one.
+    """Return the minutes of a large `run`: of all households together, or of one `house`.
 
     Raises:
         ValueError: They are damaged.

@@ -113,9 +113,9 @@ class ResultsReader:
 
     @property
     def zone(self) -> Zone:
-        """The zone in which times are shown."""
+        """The display zone of times."""
         text = self._meta("zone")
-        if text is None:
+        if text is None or not self._has_overviews:
             return self.scenario.zone
         with self._translate_damage():
             return Zone(**json.loads(text))
@@ -126,10 +126,24 @@ class ResultsReader:
         return tuple((row["house"], row["name"]) for row in self._rows("SELECT house, name FROM houses ORDER BY id"))
 
     @property
+    def about(self) -> dict[str, Any] | None:
+        """What the scenario says of itself: `description`, number of `jobs`, prices and settlement in words.
+
+        None: the file was written before it was kept.
+        """
+        text = self._meta("about")
+        with self._translate_damage():
+            return None if text is None else cast("dict[str, Any]", json.loads(text))
+
+    @property
     def producers(self) -> tuple[tuple[str, str], ...]:
         """Ids of the producers and of their houses, in the scenario's order."""
         query = "SELECT producer, house FROM producers JOIN houses ON houses.id = house_id ORDER BY producers.id"
         return tuple((row["producer"], row["house"]) for row in self._rows(query))
+
+    @property
+    def _has_overviews(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'overviews'"))
 
     def _meta(self, key: str) -> str | None:
         """Return what the file says of itself; None: it was written before it did."""
@@ -140,8 +154,8 @@ class ResultsReader:
     @property
     def knows_offset(self) -> bool:
         """Whether the file records the scenario's UTC offset; the first versions of ssmic did not."""
-        if self._meta("zone") is not None:
-            return True
+        if self._has_overviews:
+            return True  # to search the scenario of 10,000 houses takes a while
         row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
         return bool(row["place"])
 
@@ -279,6 +293,11 @@ class ResultsReader:
             not_registered=len(info.not_registered),
             interval_s=interval_s,
         )
+
+    def is_large(self, run: int) -> bool:
+        """Return whether the file has an overview of a run in place of its minutes (`overviews`)."""
+        with translate_read_errors(self.path):
+            return has_overview(self._connection, run)
 
     def minutes(self, run: int, house: str | None = None) -> Minutes | None:
         """Return the minutes of all households of a large run, or of one; None: the run is not large (`overviews`)."""

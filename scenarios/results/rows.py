@@ -72,7 +72,7 @@ class RunInfo:
     """Ids of the jobs for which the run ended too early."""
     error: str
     comparison: dict[str, Any]
-    """What it was compared with; empty if nothing."""
+    """Its comparison with the optimum; empty if there is none."""
     written_utc: str
     """Time of the last write; ISO 8601."""
     without: tuple[DroppedHost, ...] = ()

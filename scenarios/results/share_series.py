@@ -23,7 +23,7 @@ class ShareSeries:
 
     @property
     def energy_wh(self) -> float:
-        """Its energy, Wh."""
+        """Energy of the supplier's part, Wh."""
         return self.cumulative_wh[-1]
 
     def as_dict(self) -> dict[str, object]:

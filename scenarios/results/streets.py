@@ -34,15 +34,23 @@ def streets_of(houses: Sequence[tuple[str, str]]) -> dict[str, str]:
     members: dict[str, list[str]] = {}
     for house, street in streets.items():
         members.setdefault(street, []).append(house)
-    for inside in members.values():
+    for street, inside in members.items():
         if len(inside) > MOST_LISTED:
             for begin in range(0, len(inside), _BLOCK):
                 block = inside[begin : begin + _BLOCK]
-                streets.update(dict.fromkeys(block, f"{block[0]} to {block[-1]}"))
+                streets.update(dict.fromkeys(block, _block(street, block[0], block[-1])))
     return streets
 
 
+def _block(street: str, first: str, last: str) -> str:
+    """Return the name of a part of a street: `house 101-200`."""
+    numbers = [re.search(r"(\d+)\D*$", house) for house in (first, last)]
+    if None in numbers:
+        return f"{first} to {last}"
+    return f"{street} {'-'.join(str(int(number[1])) for number in numbers if number is not None)}"
+
+
 def _before_number(text: str) -> str:
-    """Return what stands before the number at the end; empty where there is none."""
+    """Return the text before the number at the end; empty if there is none."""
     found = _NUMBERED.fullmatch(text)
     return "" if found is None else found[1].rstrip(" _.-")

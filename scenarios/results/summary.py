@@ -14,7 +14,9 @@ from scenarios.results.share_series import share_series
 from scenarios.results.views import load_run
 
 
-def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
+def simulation_json(
+    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, *, brief: bool = False
+) -> dict[str, Any]:
     """Return all runs with their figures and standing contracts; times are UNIX seconds.
 
     Figures of a run that is not `complete` cover `covered_share` of its planned time and are excluded from
@@ -23,9 +25,13 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
     Args:
         results: An open results file.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        brief: Whether large runs are listed with their figures only, without contracts and without settling them again.
     """
     info = results.info
-    runs = [run_json(results, run, interval_s) for run in results.runs()]
+    runs = [
+        _brief(results, run, interval_s) if brief and results.is_large(run.run) else run_json(results, run, interval_s)
+        for run in results.runs()
+    ]
     statistics = statistics_by_figure([run["kpis"] for run in runs], [run["complete"] for run in runs])
     return {
         "scenario": info.scenario,
@@ -37,7 +43,7 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
         "hosts": info.hosts,
         "versions": info.versions,
         "created": info.created_utc,
-        "utc_offset_s": results.scenario.utc_offset_s,
+        "utc_offset_s": results.zone.offset_s,
         "runs": runs,
         "statistics": {name: asdict(of) for name, of in statistics.items()},
     }
@@ -61,23 +67,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     billed = bills_of(scenario, settled, loaded.producer_houses)
     account = account_of(scenario, settled, loaded.producer_houses)
     return {
-        "run": run.run,
-        "run_id": run.run_id,
-        "seed": run.seed,
-        "state": run.state,
-        "without": [dropped.host for dropped in run.without],
-        "dropped": {dropped.host: dropped.why for dropped in run.without if not dropped.is_quarantined},
-        "quarantined": {dropped.host: dropped.why for dropped in run.without if dropped.is_quarantined},
-        **({"disputes": list(run.disputes)} if run.disputes else {}),
-        "complete": run.is_complete,
-        "covered_share": results.covered_share(run),
-        "start": run.start_s,
-        "end": run.end_s,
-        "ledger_sha256": run.ledger_sha256,
-        "messages": run.messages,
-        "negotiations": run.negotiations,
-        "wall_s": run.wall_s,
-        "error": run.error,
+        **_header(results, run),
         "kpis": figures.as_dict(),
         **run.comparison,
         "contracts": [
@@ -99,6 +89,45 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "by_hour": [asdict(hour) for hour in split.by_hour],
         "bills": {house: {**asdict(bill), "saving_eur": bill.saving_eur} for house, bill in billed.items()},
         "community": None if account is None else account.as_dict(),
+    }
+
+
+def _header(results: ResultsReader, run: RunInfo) -> dict[str, Any]:
+    """Return what is known of a run without its contracts."""
+    return {
+        "run": run.run,
+        "run_id": run.run_id,
+        "seed": run.seed,
+        "state": run.state,
+        "without": [dropped.host for dropped in run.without],
+        "dropped": {dropped.host: dropped.why for dropped in run.without if not dropped.is_quarantined},
+        "quarantined": {dropped.host: dropped.why for dropped in run.without if dropped.is_quarantined},
+        **({"disputes": list(run.disputes)} if run.disputes else {}),
+        "complete": run.is_complete,
+        "covered_share": results.covered_share(run),
+        "start": run.start_s,
+        "end": run.end_s,
+        "ledger_sha256": run.ledger_sha256,
+        "messages": run.messages,
+        "negotiations": run.negotiations,
+        "wall_s": run.wall_s,
+        "error": run.error,
+    }
+
+
+def _brief(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, Any]:
+    """Return a large run with its figures only; of its producers, all together."""
+    figures = results.kpis(run.run, interval_s)
+    panels = {"delivered_wh": figures.delivered_wh, "base_load_wh": figures.base_load_local_wh}
+    return {
+        **_header(results, run),
+        "kpis": figures.as_dict(),
+        **run.comparison,
+        "contracts": [],
+        "contract_count": figures.jobs,
+        "not_registered": list(run.not_registered),
+        "expectations": list(results.verdicts(run.run)),
+        "by_producer": {"panels": panels},
     }
 
 

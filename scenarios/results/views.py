@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,7 @@ class ContractRow:
     end_s: int
     agreed_s: int
     energy_wh: float
+    """By the contract; of a real device's job, what it measured."""
     delivered_wh: float
     """Energy that the producer delivered."""
     profile: str
@@ -302,6 +303,21 @@ def households_of(
     )
 
 
+def household_total(title: str, rows: Sequence[HouseholdRow]) -> HouseholdRow:
+    """Return the sum of households as a row.
+
+    Args:
+        title: Stands in place of the house.
+        rows: At least one.
+    """
+    first = rows[0].split
+    split = type(first)(**{f.name: sum(getattr(row.split, f.name) for row in rows) for f in fields(first)})
+    bills = [row.bill for row in rows if row.bill is not None]
+    bill = sum(bills[1:], start=bills[0]) if bills else None
+    produced_wh, sold_wh = sum(row.produced_wh for row in rows), sum(row.sold_wh for row in rows)
+    return HouseholdRow(title, split, produced_wh, sold_wh, bill)
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """All households in one run, as far as figures and contracts go."""
@@ -503,7 +519,7 @@ def contract_rows(
             start_s=contract.start_s,
             end_s=contract.start_s + job.duration_s,
             agreed_s=contract.agreed_s,
-            energy_wh=contract.energy_wh,
+            energy_wh=job.energy_wh,
             delivered_wh=float(delivered_wh),
             profile=job.profile,
             amended=sum(event.what == "amended" for event in entries[contract.contract_id].history),

@@ -51,7 +51,7 @@ from scenarios.timeline import as_happened, happening_of
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
 _BUSY_WALL_S = 0.05
-"""How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
+"""How long a commit during the run waits for a file that another process has locked; the run waits for it."""
 _RETRY_WALL_S = 0.5
 """How long to wait after a file was locked before the next commit tries again."""
 

@@ -19,7 +19,7 @@ ROUNDS_OF_SCRIPT = 1_000_000
 MESSAGES = 1_000
 """That the agents of a host may send in one round, and for each forecast, ..."""
 MESSAGES_OF_PAIR = 20
-"""... and so many for each job and producer that may have to do with each other."""
+"""... and this many for each pair of job and producer that may interact."""
 SECONDS_OF_ROUNDS = 10
 """A run may take this many times the rounds that a single second may, and the messages of a round, ..."""
 ROUNDS_OF_FORECAST = 1_000
@@ -31,14 +31,14 @@ TIMERS_OF_EACH = 50
 SECONDS_OF_TIMER = 60
 """... and one for each minute of the run. Consumers of a plug-in may set more (`agents.Consumer.wakes_every_s`), ..."""
 ROUNDS_OF_TIMER = 10
-"""... and take so many rounds each time: to ask something, say, and to act on the answer."""
+"""... and take this many rounds each time, for example to ask something, and to act on the answer."""
 
 
 def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int:
     """Return more rounds than all jobs together can need if they become known in the same second.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         has_script: Whether a script acts on the run as well.
     """
     added = _added(scenario)
@@ -57,7 +57,7 @@ def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
     """Return more rounds than a run can take; None if real devices or a script may request any number.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         has_script: Whether a script acts on the run as well.
     """
     if scenario.gateways or has_script:
@@ -76,7 +76,7 @@ def most_timers(
     Those are the hosts of real devices, at whose pace such a run goes, and all where a script acts on the run.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         places: By host, its houses.
         end_s: End of the run, UNIX seconds; None: it lasts until the last job has run.
         has_script: Whether a script acts on the run as well.
@@ -109,7 +109,7 @@ def most_messages(
     Hosts of real devices, which report as they like, are left out, and all where a script acts on the run.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         places: By host, its houses.
         has_script: Whether a script acts on the run as well.
     """
@@ -138,7 +138,7 @@ def most_messages(
 
 
 def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:
-    """Return how many timers of their own these consumers may set: in each second, one round is run for all of them."""
+    """Return how many timers these consumers may set: in each second, one round is run for all of them."""
     if not scenario.strategy:
         return 0
     seconds = jobs_end_s(scenario, scenario.jobs) - scenario.start_s

@@ -112,7 +112,7 @@ class Cast:
             scenario: The neighbourhood, its jobs and its sun.
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
-            script: What acts on the run besides the scenario's timeline.
+            script: The script that acts on the run besides the scenario's timeline.
         """
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
@@ -145,7 +145,7 @@ class Cast:
                 self.consumers[device.agent] = making.consumer(device)
         if scenario.strategy and script is None and not scenario.gateways:
             for consumer in self.consumers.values():
-                # A plug-in may look around for ever; the run ends all the same.
+                # A plug-in may set timers forever; the run still ends.
                 consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
 
         members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())

@@ -66,7 +66,7 @@ async def household_processes(
     """Have the hosts of a run's other processes for the time of the context; in it, the clock runs to its end.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         settings: How; the same as the clock's.
         broker: Where the hosts connect to.
         shares: The hosts of each further process; empty ones get none.

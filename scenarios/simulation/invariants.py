@@ -49,10 +49,10 @@ def consumer_problems(
     """Return the problems that consumers are responsible for: jobs without a contract, and overlapping jobs.
 
     Args:
-        scenario: What was run.
+        scenario: The scenario of the run.
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
-        lost_houses: The run went on without them; their jobs may have no contract.
+        lost_houses: Houses that the run continued without; their jobs may have no contract.
         optional: Jobs that may have none either: they were withdrawn, or their device was not there.
     """
     entries = list(ledger)
@@ -124,7 +124,7 @@ class HeardSides:
         """Begin with the first message of a run.
 
         Args:
-            scenario: What is run: it says whose job is whose.
+            scenario: The scenario, which names the owner of each job.
         """
         self.sides = Sides()
         self._owners = {job.job_id: job.agent for job in scenario.jobs}
@@ -206,7 +206,7 @@ def disagreements(
 
     Args:
         ledger: All entries.
-        sides: What consumers and producers have.
+        sides: The contracts as consumers and producers see them.
         jobs: Those whose consumers' side is known.
         producers: Ids of those whose side is known.
     """

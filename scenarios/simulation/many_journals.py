@@ -22,7 +22,7 @@ except ImportError:  # pragma: no cover - Windows, which has no such limit
 MOST_THREADS = 16
 """More do not make it faster."""
 FILES_A_HOUSEHOLD = 5
-"""Open at once: its journal, SQLite's two files beside it, the lock, and its connection to the broker."""
+"""Open files per household: its journal, SQLite's two other files, the lock, and its connection to the broker."""
 FILES_OF_A_PROCESS = 256
 """Open besides."""
 
@@ -63,7 +63,7 @@ def _close(journals: Sequence[HostJournal], threads: ThreadPoolExecutor) -> None
 
 
 def _allow_open_files(count: int) -> None:
-    """Raise this process's limit of open files, as far as it may, if it is too low for so many more."""
+    """Raise this process's limit of open files, as far as permitted, if it is too low for this many more."""
     if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

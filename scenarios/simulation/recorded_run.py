@@ -87,7 +87,7 @@ def record_run(
     """Record a run for the time of the context; however the run ends, its record says so.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         order: How, and where to.
         on_progress: Is given the virtual time, UNIX seconds, a few times a second.
         resume: Continue the run if the file already contains it, because its clock restarts after a crash.

@@ -126,7 +126,7 @@ class Watch:
         """Make a watch.
 
         Args:
-            scenario: What is run.
+            scenario: The scenario.
             recorder: Where to write; None: count only.
             on_event: Called with each event of the timeline when it takes place.
             is_shared: Whether jobs are supplied by shares.
@@ -213,7 +213,7 @@ class WireWatch(Watch):
         """Create a watch, which continues from the records before a restart of the clock.
 
         Args:
-            scenario: What is run.
+            scenario: The scenario.
             recorder: Where to write; None: count only.
             on_event: See `Watch`.
             is_shared: See `Watch`.

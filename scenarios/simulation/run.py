@@ -116,7 +116,7 @@ class RunOutcome:
 
     @property
     def ledger_sha256(self) -> str:
-        """Equal ledgers, equal hash."""
+        """SHA-256 of the ledger's canonical form; equal ledgers have equal hashes."""
         return ledger_sha256(self.ledger)
 
 
@@ -148,7 +148,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         on_report: Is given the state of the run, every few seconds at least.
         replay: Messages of devices in an earlier run; the devices themselves are not used then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
-        script: What acts on the run besides the scenario's timeline.
+        script: The script that acts on the run besides the scenario's timeline.
         is_spread: Whether all remote hosts are in processes that were started only for this run. Then their messages
             need no second validation, and the record is that of a run in one process.
 
@@ -318,7 +318,7 @@ class _Ports:
         """Make the ports.
 
         Args:
-            scenario: What is run.
+            scenario: The scenario.
             settings: How.
             broker: Where the devices are.
             homes: By host of this process, the agents that live there.

@@ -40,7 +40,7 @@ class _Start(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     scores: _ScoreById
-    """What the runs began with."""
+    """The initial scores of the runs."""
     runs: tuple[str, ...]
     """Which, as `run_key` names them."""
 

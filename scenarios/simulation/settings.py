@@ -186,7 +186,7 @@ def described(
     """Return the settings as a results file records them, fit for JSON.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         settings: Of the run, or of all runs of a simulation.
         bus: `memory` or `mqtt`.
         days: As the results file is to say it; None: no end was set.

@@ -81,7 +81,7 @@ class HeardShares:
         """Begin with the first message of a run.
 
         Args:
-            scenario: What is run: it says whose job is whose.
+            scenario: The scenario, which names the owner of each job.
         """
         self.sides = SharedSides()
         self._jobs = {job.job_id: job for job in scenario.jobs}
@@ -119,7 +119,7 @@ class HeardShares:
                     sides.contracts.pop(job_id, None)
 
     def _hear_added(self, sender: str, added: dict[str, Any]) -> None:
-        """Take note of a job that the timeline, or the gateway of a real device, adds."""
+        """Record a job that the timeline, or the gateway of a real device, adds."""
         try:
             job = Job.model_validate(added)
         except ValidationError:
@@ -152,7 +152,7 @@ def share_disagreements(
 
     Args:
         ledger: All entries.
-        sides: What consumers and producers have.
+        sides: The contracts as consumers and producers see them.
         jobs: Those whose consumers' side is known.
         producers: Ids of those whose side is known.
     """

@@ -71,7 +71,7 @@ async def perform_all(
     """Carry out orders on worker processes; return the outcomes in the order of the orders.
 
     Args:
-        scenario: What to run.
+        scenario: The scenario.
         orders: How, and where to; one a run.
         broker: Where the hosts connect to.
         workers: How many processes; at least 1.
@@ -142,7 +142,7 @@ class _Worker:
     async def carry_out(
         self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, Reported], None]
     ) -> RunOutcome:
-        """Have a run done."""
+        """Send a run to the worker, and await its outcome."""
         self._pipe.send(order)
         while True:
             await wait_readable(self._pipe.fileno())

@@ -13,7 +13,7 @@ def grid(parameters: Sequence[Parameter], together: Sequence[Sequence[int]] = ()
     """Return every combination; the last parameter changes fastest. Without parameters there is one point.
 
     Args:
-        parameters: What is varied.
+        parameters: The varied parameters.
         together: Groups of indices of parameters that take their first values together, then their second, and so on.
     """
     groups = _groups(len(parameters), together)

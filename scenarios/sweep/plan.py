@@ -73,7 +73,7 @@ class SweepPlan:
     scenario: str
     """Name of the scenario."""
     keys: tuple[str, ...]
-    """What is varied."""
+    """The varied parameters."""
     points: tuple[Point, ...]
     seeds: tuple[int, ...]
     variants: tuple[Scenario, ...]

@@ -133,7 +133,7 @@ class Director(Agent[AnyMessage]):
         Args:
             scenario: The whole neighbourhood, with its timeline.
             end_s: Latest end of the run, UNIX seconds; events that repeat themselves end there.
-            script: What else acts on the run.
+            script: A script that also acts on the run.
             consumers_compare_costs: Whether consumers are informed of other prices.
         """
         super().__init__(TIMELINE)

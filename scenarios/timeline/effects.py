@@ -61,7 +61,7 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
     """Return an action with all that it depends on; None where there is nothing left that it could be about.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         happenings: The events that took place before.
         action: A forecast may be given as a factor, of what its producer expects at the time.
         now_s: When it takes place, UNIX seconds.
@@ -79,7 +79,7 @@ def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario
     """Return the scenario as a run came to know it: production, forecasts, prices and jobs after all its events.
 
     Args:
-        scenario: What was run.
+        scenario: The scenario of the run.
         happenings: The events that took place, in order.
     """
     absent = absent_at_start(scenario)
@@ -181,7 +181,7 @@ def with_error(production: Production, error: ForecastError, producer: str, issu
     """Return the forecast that is issued at a time: the real production with an error that grows with the horizon.
 
     Args:
-        production: What the producer will really give.
+        production: The producer's actual production.
         error: The model.
         producer: Its id; each producer's errors are its own.
         issued_s: When the forecast is issued, UNIX seconds.

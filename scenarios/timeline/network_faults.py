@@ -32,7 +32,7 @@ class Disturbances:
         Args:
             broker: Where the run's hosts connect to.
             host_of_house: By house, the host that its agents live on.
-            seed: Of the chance by which messages are lost.
+            seed: Seed of the random loss of messages.
             restart: Restarts the broker; None: only a broker in memory can be.
         """
         self.now_s = 0

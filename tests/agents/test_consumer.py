@@ -158,7 +158,7 @@ def test_a_job_in_the_only_room_of_another_gives_way_and_looks_again() -> None:
         assert (request(again).job.job_id, request(again).starts) == ("early", ((at(8), at(12)),))
 
 
-def test_jobs_that_have_no_other_way_run_together_and_it_is_said() -> None:
+def test_jobs_without_an_alternative_run_together_and_the_ledger_says_so() -> None:
     """Both jobs can start only at 6 o'clock, so they run together and the ledger gives the reason."""
     with machine(wash("one", 6, 6), wash("two", 6, 6)) as stage:
         asked(stage, asked(stage, stage.first))
@@ -303,6 +303,33 @@ def test_a_contract_that_the_manager_has_entered_keeps_its_number_when_it_is_voi
         agreed = stage.say(("pv-2", Accept(job_id="one", start_s=at(8))), re=asks)
         (report,) = [message for message in to(MANAGER, agreed) if isinstance(message, ContractAgreed)]
         assert report.contract.contract_id == "one/2"
+
+
+def test_a_contract_that_its_producer_was_lost_with_does_not_count() -> None:
+    """It was never entered: the loss and the manager's answer to the report crossed."""
+    with machine(wash("one", 0, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(5))), re=asks)
+        sent = stage.lose("pv-1")
+        stage.say((MANAGER, ContractVoid(job_id="one", contract_id="one/1", contracts=0, reason="not promised")))
+        asks = only(asked(stage, sent, "pv-2"))
+        agreed = stage.say(("pv-2", Accept(job_id="one", start_s=at(6))), re=asks)
+        (report,) = [message for message in to(MANAGER, agreed) if isinstance(message, ContractAgreed)]
+        assert report.contract.contract_id == "one/1"
+
+
+def test_a_contract_with_the_grid_is_reported_again_under_the_number_that_the_manager_expects() -> None:
+    """Its job would run without a contract; a void one whose number is right needs nothing."""
+    with machine(wash("one", 0, 10), patient=False) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(5))), re=asks)
+        sent = stage.lose("pv-1")
+        (report,) = [m for m in to(MANAGER, asked(stage, sent)) if isinstance(m, ContractAgreed)]
+        assert (report.contract.producer, report.contract.contract_id) == (GRID, "one/2")
+        void = ContractVoid(job_id="one", contract_id="one/2", contracts=0, reason="the next one is number 1")
+        (again,) = [m for m in to(MANAGER, stage.say((MANAGER, void))) if isinstance(m, ContractAgreed)]
+        assert again.contract == report.contract.model_copy(update={"contract_id": "one/1"})
+        assert stage.say((MANAGER, void)) == []
 
 
 def test_only_the_manager_lists_producers_and_only_asked_producers_announce_openings() -> None:

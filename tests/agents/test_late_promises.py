@@ -174,7 +174,7 @@ def test_a_job_moves_to_another_producer_to_make_room_for_a_larger_one() -> None
     assert served["late"] == {"small": "pv-2", "large": "pv-1"}
 
 
-def test_the_ledger_tells_of_a_push() -> None:
+def test_the_ledger_records_a_push() -> None:
     """The first contract was agreed and cancelled with the reason; the second one stands."""
     ledger = {entry.contract.contract_id: entry for entry in _run(replace(_two_panels(), promise="late")).ledger}
     assert [(event.what, event.reason) for event in ledger["small/1"].history] == [

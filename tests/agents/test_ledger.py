@@ -60,7 +60,7 @@ def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entrie
 
 
 def test_an_entry_that_is_too_large_for_a_message_is_published_with_its_beginning_and_its_end() -> None:
-    """A broker cuts off whoever sends more than it takes, and would do so again after each reconnection."""
+    """A broker disconnects a client that sends an oversized message, again after each reconnection."""
     moved = [LedgerEvent(at_s=n, what="amended", start_s=500 + n, reason="x" * 1_000) for n in range(1_000)]
     long = entry("a/1").model_copy(update={"history": (*entry("a/1").history, *moved)})
     outbox = Outbox("r", "manager", "s")
@@ -73,7 +73,7 @@ def test_an_entry_that_is_too_large_for_a_message_is_published_with_its_beginnin
 
 
 def test_a_contract_that_is_itself_too_large_is_not_published() -> None:
-    """The run goes on; its results have it."""
+    """The run continues, and its results contain the contract."""
     runs = tuple((1, 10**14 + n) for n in range(20_000))
     shares = tuple(Share(producer=producer, minutes_mwh=runs) for producer in ("east", "west"))
     contract = entry("a/1").contract.model_copy(update={"producer": "shared", "shares": shares})

@@ -121,7 +121,7 @@ def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> 
         assert to("c/machine", sent) == [Amend(job_id="mine", start_s=at(9))]
 
 
-def test_a_job_is_not_told_of_the_same_opening_again_when_it_was_declined_in_spite_of_it() -> None:
+def test_a_job_declined_despite_an_opening_does_not_get_the_same_opening_again() -> None:
     """Both jobs belong to one device, which holds one while the other asks, so moving it makes no room."""
     with panel((0, ONE_KW)) as stage:
         starts = hours((7, 7), (9, 10))

@@ -163,6 +163,6 @@ def test_a_hundred_alike_jobs_are_no_effort() -> None:
     assert not can_run_in_sequence([*jobs, Run("more", 0, 99 * HOUR_S, HOUR_S)])
 
 
-def test_a_start_is_covered_by_its_stretch_alone() -> None:
+def test_a_start_is_covered_only_by_its_interval() -> None:
     """Both ends belong to the interval."""
     assert [covers(((2, 4), (8, 8)), s) for s in (1, 2, 4, 5, 8)] == [False, True, True, False, True]

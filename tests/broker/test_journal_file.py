@@ -177,7 +177,7 @@ async def test_journals_of_one_process_wait_for_the_disk_together(tmp_path: Path
 
 
 async def test_a_round_is_stored_although_its_host_is_cancelled_meanwhile(tmp_path: Path) -> None:
-    """And the journal closes only then."""
+    """The journal closes only after the commit."""
     is_at_the_disk, may_go_on = threading.Event(), threading.Event()
 
     class Slow(HostJournal):

@@ -36,7 +36,7 @@ def test_characters_that_command_or_hide_are_escaped(hostile: str, shown: str) -
 @pytest.mark.parametrize(
     "text", ["Häuser 1 und 2", "多摩", "Größe\tin kWh\nzweite Zeile", "☀️ roof", "C:\\new", "é", "e\u0301", "١٢", "שלום"]
 )
-def test_ordinary_text_is_left_alone(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     """This covers any language, tabs and line breaks, emoji, backslashes."""
     assert printable(text) == text
 

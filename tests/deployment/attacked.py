@@ -19,7 +19,7 @@ from tests.patience import PATIENCE_WALL_S
 
 RUN = "street"
 LATE = "fuchs"
-"""The household that comes last: until it is there the run stands still, and whoever attacks has time."""
+"""The household that joins last: until then the run does not advance, so the attacker has time."""
 
 PAUSE_WALL_S = 0.1
 """Between one attack and the next: the attacker shares a processor with all others here."""
@@ -34,7 +34,7 @@ class Attacked:
     outcome: RunOutcome
     guarded: GuardedBroker
     rounds_of_attack: int
-    """How often the attack was made while the run went on."""
+    """How often the attack was made during the run."""
     reconnections: dict[str, int] = field(default_factory=dict)
 
 
@@ -65,10 +65,10 @@ async def run_attacked(
         street: What is run.
         guarded: Where.
         attack: Made once when all but one household are there, and again and again until the run has ended.
-        before: Made when nobody is there yet.
+        before: Made before any household is present.
         run: The run's id.
         seed: The run's seed.
-        put_out: The household that is put out of the run for what is sent in its name; None: all stay.
+        put_out: The household that is quarantined for messages in its name; None: none is.
     """
     settings = RunSettings(seed, run, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     made = 0
@@ -112,12 +112,12 @@ async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Wil
 
 
 async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3, until: bytes | None = None) -> list[Delivery]:
-    """Return what comes in until nothing has come for a while.
+    """Return the messages that arrive until none has arrived for a while.
 
     Args:
         bus: Where.
-        at_least: How many messages have to come, however long they take.
-        wall_s: How long nothing has to come.
+        at_least: How many messages must arrive, however long they take.
+        wall_s: How long no message may arrive.
         until: The payload of the last message, however long it takes.
     """
     found: list[Delivery] = []

@@ -89,7 +89,7 @@ async def is_refused(guarded: GuardedBroker, **changed: str) -> None:
 # Who comes without being known.
 
 
-async def test_nobody_comes_in_without_a_login(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
+async def test_no_client_connects_without_a_login(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
     """The broker refuses anonymous clients, wrong passwords, passwords of other logins, and unknown logins."""
     others = guarded.folder / "logins" / VICTIM / "password"
 
@@ -189,7 +189,7 @@ def forgeries(as_host: str) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("retain", [False, True], ids=["sent", "planted"])
 @pytest.mark.parametrize("login", [INTRUDER, "watcher"])
-async def test_nobody_writes_in_the_name_of_another(
+async def test_no_client_writes_in_the_name_of_another(
     street: Scenario, guarded: GuardedBroker, ledger: str, login: str, *, retain: bool
 ) -> None:
     """It cannot write announcements, answers or messages of others, nor grants, time, roster, contracts or control."""
@@ -233,7 +233,7 @@ async def test_a_last_will_writes_no_more_than_its_client_may(
     assert login_of(guarded, "testator") == {INTRUDER}
 
 
-async def test_nobody_takes_the_connection_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
+async def test_no_client_takes_the_connection_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
     """A broker ends a connection when another client uses its id, so client ids are secret."""
     sessions = [f"{RUN}-clock", f"{RUN}-manager", *(f"{RUN}-{house}" for house in HOUSES)]
 
@@ -284,7 +284,7 @@ def password_file(guarded: GuardedBroker, login: str) -> str:
     return str(guarded.folder / "logins" / login / "password")
 
 
-# Who repeats what was said before.
+# Replays.
 
 
 @pytest.mark.long
@@ -436,7 +436,7 @@ class Flood(threading.Thread):
         """How many messages were handed to the network."""
 
     def run(self) -> None:
-        """Flood until told to stop."""
+        """Flood until stopped."""
         while self.sent < FLOODED and not self._ended.is_set():
             with suppress(OSError), connection(self._guarded) as sock:
                 sock.sendall(self._hello)

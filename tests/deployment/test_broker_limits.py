@@ -160,7 +160,7 @@ async def test_connections_that_never_log_in_are_limited(tmp_path: Path) -> None
 
 
 def abort(writer: StreamWriter) -> None:
-    """Close a connection; a stream that nobody holds would close itself before."""
+    """Close a connection; an unreferenced stream would close itself earlier."""
     writer.transport.abort()
 
 

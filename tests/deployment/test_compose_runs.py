@@ -1,6 +1,6 @@
 """docker-compose.yml without Docker: its services' own commands as processes, with the files that they would mount.
 
-Where we may, each in a network namespace of its own, so that its link can be cut and names are the Compose file's.
+If permitted, each runs in a separate network namespace, so that its link can be cut and names are the Compose file's.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def test_what_is_deleted_while_it_is_written_is_put_back(
 def test_a_foreign_lock_on_the_results_does_not_stop_the_loop(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """The clock goes on reporting, and says what it waits for."""
+    """The clock continues to report, and names what it waits for."""
     is_told = asyncio.Event()
 
     def on_report(reported: Reported) -> None:
@@ -255,10 +255,10 @@ def with_later_job(street: Scenario) -> Scenario:
         (lambda street, settings: (street, replace(settings, days=3)), "days 'all', not '3'"),
     ],
 )
-def test_what_changes_contracts_is_refused_with_what_differs(
+def test_a_change_that_affects_contracts_is_refused_with_the_difference(
     street: Scenario, tmp_path: Path, change: Callable[[Scenario, RunSettings], tuple[Scenario, RunSettings]], what: str
 ) -> None:
-    """Without advice that would lose anything."""
+    """The error gives no advice that would lose data."""
 
     async def main() -> None:
         broker, settings = MemoryBroker(), settings_in(tmp_path)
@@ -274,7 +274,7 @@ def test_what_changes_contracts_is_refused_with_what_differs(
     quickly(main())
 
 
-def test_a_household_with_other_jobs_is_told_what_differs(street: Scenario, tmp_path: Path) -> None:
+def test_a_household_with_other_jobs_is_refused_with_the_difference(street: Scenario, tmp_path: Path) -> None:
     """By the clock, where it has no journal that says so."""
 
     async def main() -> None:

@@ -137,7 +137,7 @@ async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path:
 
 
 def test_the_documentation_has_the_examples_as_they_are() -> None:
-    """To the letter."""
+    """The page contains each file literally."""
     text = (PROJECT / "docs" / "examples.md").read_text(encoding="utf-8")
     for file in sorted(file for file in EXAMPLES.iterdir() if file.suffix in {".c", ".py", ".sh"}):
         assert file.read_text(encoding="utf-8") in text, file.name

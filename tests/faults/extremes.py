@@ -1,6 +1,6 @@
 """Messages that every model accepts and no honest agent sends: drawn from the models themselves.
 
-Each value lies within its range, and often at its end: what passes validation must harm nobody.
+Each value is within its range, and often at its end: values that pass validation must do no harm.
 """
 
 from __future__ import annotations

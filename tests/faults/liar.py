@@ -1,10 +1,10 @@
 """A lying member, thousands of seeds in memory, or some over the guarded broker: part of `make soak`.
 
-Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises by turns.
-The household goes on as it should, but for what the seed mutates, leaves out, repeats, delays or invents: values,
-order, timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put
-out of the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done,
-no other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
+Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises in turn.
+The household behaves honestly, except for what the seed mutates, omits, repeats, delays or invents: values, order,
+timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put out of
+the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done, no
+other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
 whatever the clock finds contradictory is the liar's.
 """
 
@@ -78,7 +78,7 @@ class Liar:
         self.random = Random(f"liar {seed}")
         self.house = self.random.choice([house.id for house in scenario.houses if house.devices])
         self.lies: list[str] = []
-        """What it did, for whoever repeats the seed."""
+        """Its lies, for reproducing the seed."""
         self._share = self.random.choice([0.01, 0.05, 0.2, 0.5])
         self._most = self.random.choice([1, 3, 10, 100])
         """After so many lies it is honest."""
@@ -391,7 +391,7 @@ def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: L
         scenario: What is run.
         seed: Decides who lies, and how.
         is_guarded: Over a guarded Mosquitto instead of in memory.
-        liar: The seed's, for whoever wants to know what it did; None: it is made here.
+        liar: The seed's liar, to read its lies afterwards; None: it is created here.
     """
     liar = liar or Liar(scenario, seed)
     try:

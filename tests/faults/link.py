@@ -74,7 +74,7 @@ class Link:
             end.transport.abort()
 
     def _copies(self, packet: bytes) -> int:
-        """Return how often a packet goes on; only what MQTT lets go astray does."""
+        """Return how often a packet is passed on; only packets that MQTT may lose are lost."""
         is_qos_0_publish = packet[0] >> 4 == PUBLISH and packet[0] >> 1 & 3 == 0
         if not is_qos_0_publish:
             return 1

@@ -22,7 +22,7 @@ class Faults:
     double: float = 0.0
     delay_most_wall_s: float = 0.0
     reconnect: float = 0.0
-    """Share of messages after which their reader is told that its connection broke, and the message is gone."""
+    """Share of messages that are lost because their reader's connection breaks."""
 
 
 class FaultyBus:

@@ -43,7 +43,7 @@ POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
 Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "power cut", "lose"]
 KINDS: tuple[Kind, ...] = ("kill", "kill", "kill", "kill broker", "forgetful broker", "cut", "second copy", "power cut")
-"""What is drawn. A `power cut` takes the broker and a process, so that nobody publishes the process's last will."""
+"""The kinds of faults. A `power cut` takes the broker and a process, so that the process's last will is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Result:
     codes: Mapping[str, int] = field(default_factory=dict)
     """By process, its exit code."""
     refused: int = 0
-    """Second copies that were told that their household takes part already."""
+    """Second copies that were refused because their household is already present."""
 
 
 def _enter(arguments: list[str], log: str) -> None:
@@ -151,7 +151,7 @@ class _Neighbourhood:
         return (self.folder / f"{name}.out").read_text()
 
     def start(self, name: str, copy: str = "") -> BaseProcess:
-        """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
+        """Start the process of a house or of the clock; `copy` names a second one with its own journal."""
         common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
         common += ["--supply", self._supply]
         common += ["--promise", self._promise]
@@ -316,7 +316,7 @@ class _Disturbed:
                 copy = neighbourhood.start(house, copy=name)
                 await _ended(copy)
                 self.refused += "another process already takes part" in neighbourhood.log(house + name)
-                # Refused; or told that the run has ended; or the broker was away, or is gone with the run.
+                # It was refused, or learned that the run has ended, or the broker was away or has ended with the run.
                 if copy.exitcode not in {0, 1, 4}:
                     self.problems.append(f"the second {house} ended with {copy.exitcode}")
 
@@ -380,7 +380,7 @@ def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
     seeds = seeds_wanted(__doc__, 200)
     prepare()
-    # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
+    # The watching process logs every broken connection; only differences are of interest here.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
     undisturbed: dict[tuple[SupplyRule, str], Result] = {}

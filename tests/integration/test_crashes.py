@@ -10,6 +10,7 @@ import looptime
 import pytest
 
 from agents.model import MANAGER
+from agents.sharing import SupplySettings
 from broker.clock.pacing import Pace
 from broker.hosts.journal import HostJournal
 from broker.journal_file import JournalError
@@ -20,6 +21,7 @@ from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.shared_sides import double_booked
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 
@@ -76,7 +78,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
         HostJournal(path, {"run": "tuesday"})
 
 
-def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
+def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:
     """A run with the id of another one is refused before it changes any of its files."""
     settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
     journal = settings.clock_journal(settings.fingerprint_of_all(street))
@@ -121,6 +123,30 @@ def test_with_drop_the_run_continues_without_a_household(street: Scenario, lost:
             assert entry.contract.producer in lost_panels
     served = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
     assert served >= {job.job_id for job in street.jobs if job.house != lost}
+
+
+@pytest.mark.parametrize("at_step", [90, *(pytest.param(step, marks=pytest.mark.long) for step in (3, 40, 140, 200))])
+def test_with_drop_and_shared_supply_no_share_of_a_lost_roof_remains_and_none_is_given_twice(
+    street: Scenario, at_step: int
+) -> None:
+    """Jobs that had not started fill the gap from other roofs and the grid; those that ran keep what they had."""
+    settings = RunSettings(
+        seed=1, run_id="r", supply=SupplySettings("shared"), on_loss="drop", patience=Timeouts(limit_wall_s=30)
+    )
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        outcome = runner.run(_run_without(street, "adler", at_step, settings))
+    assert outcome.state == "done"
+    standing = [entry for entry in outcome.ledger if entry.state == "standing"]
+    assert {entry.contract.job_id for entry in standing} >= {job.job_id for job in street.jobs if job.house != "adler"}
+    for entry in standing:
+        told_s = [event.at_s for event in entry.history if "is lost" in event.reason]
+        if told_s and entry.contract.start_s > told_s[-1]:
+            assert "pv-adler" not in entry.contract.producers
+    forecasts = {
+        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
+        for producer, series in street.producers.items()
+    }
+    assert not double_booked(street.jobs, outcome.ledger, forecasts)
 
 
 def test_with_drop_a_household_that_never_came_is_dropped_too(street: Scenario) -> None:

@@ -57,7 +57,7 @@ _ENVIRONMENT = {
     "PIP_CONFIG_FILE": os.devnull,
     "PIP_NO_CACHE_DIR": "1",
 }
-"""Of nobody in particular: without another index, what pip has kept, and options of the make that runs the tests."""
+"""A neutral environment: no other index, no pip cache, and no options of the make that runs the tests."""
 
 
 class Folder:

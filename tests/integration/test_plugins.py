@@ -96,7 +96,7 @@ def waking(folder: Path, monkeypatch: pytest.MonkeyPatch, every_s: float) -> Sce
 
 
 def run_deployed(scenario: Scenario) -> RunOutcome:
-    """Run a scenario whose households have hosts, and a part of the scenario, of their own."""
+    """Run a scenario whose households have separate hosts, each with its own part of the scenario."""
     settings = RunSettings(1, "waking", patience=Timeouts(limit_wall_s=60.0))
 
     async def main() -> RunOutcome:
@@ -126,7 +126,7 @@ def test_a_strategy_may_wake_in_every_second(tmp_path: Path, monkeypatch: pytest
 def test_a_strategy_says_how_often_it_wakes_so_that_a_liar_delays_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: int, timers: int
 ) -> None:
-    """A household is put out that sets more timers than its plug-in needs; so is one that keeps the run going."""
+    """A household that sets more timers than its plug-in needs is quarantined; so is one that prolongs the run."""
     scenario = waking(tmp_path, monkeypatch, every_s)
     places = {house.id: [house.id] for house in scenario.houses}
     assert set(most_timers(scenario, places, None).values()) == {200 + timers + 50, 200 + timers + 100}

@@ -23,7 +23,7 @@ STREET = load_scenario("street")
 
 
 def test_each_household_is_in_one_process_and_the_manager_in_the_first() -> None:
-    """However many hosts and processes there are; nobody is left out."""
+    """This holds for any number of hosts and processes; no household is missing."""
     houses = sorted(house.id for house in STREET.houses)
     for hosts, processes in ((1, 1), (2, 2), (5, 2), (None, 3), (3, 5)):
         shares = shares_of(STREET, hosts, processes)

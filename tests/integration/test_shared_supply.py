@@ -6,12 +6,14 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import looptime
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
@@ -45,10 +47,10 @@ def run(
     scenario: Scenario, broker: Broker | None = None, *, hosts: int | None = 1, supply: SupplySettings = SHARED_SUPPLY
 ) -> RunOutcome:
     """Run in an event loop whose wall clock jumps when nothing happens: waiting for what is lost costs nothing."""
-    settings = RunSettings(seed=1, run_id="run", hosts=hosts, supply=supply, patience=Timeouts(limit_wall_s=1e6))
+    of_run = RunSettings(seed=1, run_id="run", hosts=hosts, supply=supply, patience=Timeouts(limit_wall_s=1e6))
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         runner.get_loop().set_debug(False)  # it would take most of the time
-        return runner.run(run_scenario(scenario, settings, broker or MemoryBroker()))
+        return runner.run(run_scenario(scenario, of_run, broker or MemoryBroker()))
 
 
 def constant(power_w: float, begin_s: int, end_s: int, issued_s: int = 0) -> Prediction:
@@ -167,6 +169,37 @@ def test_costs_by_a_tariff_that_varies_decide_as_the_preferences_say(
     assert supplied_wh(outcome, scenario).keys() == suppliers
 
 
+@pytest.mark.parametrize(
+    ("prefer", "start_s", "suppliers"),
+    [
+        (("covered", "own-roof", "cheapest", "fewest", "earliest"), 10_800, {"roof-1", "roof-2"}),
+        (("own-roof", "covered"), 4_200, {"roof-0", "roof-1", GRID}),
+        (("fewest", "covered", "earliest"), 7_200, {"roof-1", GRID}),
+        (("earliest", "covered"), 600, {"roof-2", GRID}),
+    ],
+)
+def test_each_preference_that_comes_first_gives_another_contract(
+    prefer: tuple[Preference, ...], start_s: int, suppliers: set[str]
+) -> None:
+    """A little sun at once, then half of it from the own roof, then most from one neighbour, then all from two."""
+    scenario = neighbourhood(
+        (constant(600, 4_200, 7_200),),
+        (_steps((7_200, 0), (10_800, 1_000), (14_400, 600)),),
+        (_steps((600, 0), (4_200, 300), (10_800, 0), (14_400, 600)),),
+        latest_s=10_800,
+    )
+    outcome = run(scenario, supply=SupplySettings("shared", prefer))
+    assert outcome.ledger[0].contract.start_s == start_s
+    assert supplied_wh(outcome, scenario).keys() == suppliers
+
+
+def _steps(*steps: tuple[int, float]) -> Prediction:
+    """Return a forecast by (end, energy until then since the step before, Wh)."""
+    times_s = tuple(end_s for end_s, _ in steps)
+    energy_wh = tuple(float(wh) for wh in accumulate(wh for _, wh in steps))
+    return Prediction(issued_s=0, production=Production(times_s=times_s, cumulative_wh=energy_wh))
+
+
 def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     """The grid's price falls below the neighbours' before the job starts."""
     scenario = replace(
@@ -214,8 +247,8 @@ def test_processes_of_a_run_must_agree_on_prices_only_where_consumers_compare_co
     """Contracts depend on them then."""
     dear, cheap = (replace(neighbourhood(()), tariff=Tariff(eur, 0.08, 0.12, 0.4)) for eur in (0.4, 0.2))
     for prefer, agree in ((("cheapest",), False), (("covered",), True)):
-        settings = RunSettings(seed=1, run_id="run", supply=SupplySettings("shared", prefer))  # type: ignore[arg-type]  # literals
-        assert (settings.fingerprint_of_all(dear) == settings.fingerprint_of_all(cheap)) is agree
+        of_run = RunSettings(seed=1, run_id="run", supply=SupplySettings("shared", prefer))  # type: ignore[arg-type]  # literals
+        assert (of_run.fingerprint_of_all(dear) == of_run.fingerprint_of_all(cheap)) is agree
 
 
 @pytest.mark.long
@@ -252,12 +285,56 @@ def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network() -> None:
     assert run(street, FaultyBroker(MemoryBroker(), BAD_NETWORK, 3), hosts=3).ledger_sha256 == expected
 
 
+@st.composite
+def neighbourhoods(draw: st.DrawFn) -> Scenario:
+    """Draw a part of a generated scarce neighbourhood whose roofs then get one more forecast, lower or higher."""
+    scenario = scarce(draw(st.integers(1, 30)))
+    jobs = draw(st.integers(1, 25))
+    at_s = scenario.start_s + draw(st.integers(6, 16)) * 3_600
+    producers = {}
+    for producer, series in scenario.producers.items():
+        last, factor = series.predictions[-1].production, draw(st.floats(0.0, 1.5))
+        scaled = Production(
+            times_s=last.times_s, cumulative_wh=tuple(round(wh * factor, 3) for wh in last.cumulative_wh)
+        )
+        kept = tuple(p for p in series.predictions if p.issued_s < at_s)
+        producers[producer] = replace(series, predictions=(*kept, Prediction(issued_s=at_s, production=scaled)))
+    return replace(scenario, jobs=scenario.jobs[:jobs], producers=producers)
+
+
+@pytest.mark.long
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(
+    scenario=neighbourhoods(),
+    hosts=st.sampled_from([1, 3, None]),
+    faults=st.builds(Faults, drop=st.floats(0, 0.2), double=st.floats(0, 0.2), delay_most_wall_s=st.floats(0, 3)),
+)
+def test_any_neighbourhood_spread_and_network_gives_one_ledger_in_which_no_energy_is_lost_or_given_twice(
+    scenario: Scenario, hosts: int | None, faults: Faults
+) -> None:
+    """Whatever is forecast next, no roof gives more than it forecast, and shares and grid are what the jobs draw."""
+    outcome = run(scenario)
+    assert run(scenario, FaultyBroker(MemoryBroker(), faults, 1), hosts=hosts).ledger_sha256 == outcome.ledger_sha256
+    forecasts = {
+        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
+        for producer, series in scenario.producers.items()
+    }
+    assert not double_booked(scenario.jobs, outcome.ledger, forecasts)
+    jobs = {job.job_id: job for job in scenario.jobs}
+    for contract in (entry.contract for entry in outcome.ledger if entry.state == "standing"):
+        job = jobs[contract.job_id]
+        at_s = np.arange(job.duration_s + 1)
+        given_wh = np.sum([np.interp(at_s, s.times_s, s.cumulative_wh) for s in share_series(job, contract)], axis=0)
+        edges_s = at_s[(at_s + contract.start_s) % 60 == 0]
+        assert given_wh[edges_s] == pytest.approx(job.load_profile.energy_until_wh(edges_s), abs=1e-6)
+
+
 @pytest.mark.long
 async def test_the_ledger_is_the_same_over_mqtt() -> None:
     """A real broker, one host a household."""
     scenario = load_scenario("scarce")
-    settings = RunSettings(seed=1, run_id="memory", hosts=1, supply=SHARED_SUPPLY)
-    expected = (await run_scenario(scenario, settings, MemoryBroker())).ledger_sha256
+    in_memory = RunSettings(seed=1, run_id="memory", hosts=1, supply=SHARED_SUPPLY)
+    expected = (await run_scenario(scenario, in_memory, MemoryBroker())).ledger_sha256
     async with embedded_broker() as broker:
         over_mqtt = RunSettings(seed=1, run_id="mqtt", supply=SHARED_SUPPLY)
         assert (await run_scenario(scenario, over_mqtt, MqttBroker(broker.url))).ledger_sha256 == expected

@@ -50,7 +50,7 @@ RUN = "months"
 HOUR_S = 3600
 DISK_BYTES = 96 * 1024 * 1024
 STUCK_WALL_S = 30.0
-"""A run that is reported as running, on time and waiting for nobody must have come further within this time."""
+"""A run that is reported as running, on time and not waiting must advance within this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,7 +425,7 @@ async def operate(days: int, pace: str, seed: int, *, say: Callable[[str], None]
         days: Virtual days of the run.
         pace: Its pace, such as `36000x`.
         seed: Decides who is hit, and in which order things come back.
-        say: Is told what happens.
+        say: Called with each event.
     """
     began_wall_s = time.perf_counter()
     street = repeated(load_scenario("street"), days)

@@ -1,8 +1,8 @@
 """A machine clock that jumps: for processes started with it, the time of day is moved; all else is the machine's.
 
 A small library, compiled here and preloaded, adds an offset to what the C library says of the time of day. Python,
-SQLite, OpenSSL and Mosquitto ask it. The monotonic clock is not moved, as the kernel does not move it either when
-somebody sets the time of day.
+SQLite, OpenSSL and Mosquitto ask it. The monotonic clock is not moved, because the kernel does not move it either when
+the time of day is set.
 """
 
 from __future__ import annotations

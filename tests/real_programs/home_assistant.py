@@ -108,7 +108,7 @@ class HomeAssistant:
         assert done["type"] == "create_entry", done
 
     def _lasting_token(self) -> str:
-        """Return a token that lasts; each attempt has a name of its own, as a name is taken once."""
+        """Return a long-lived token; each attempt has a new name, because a name can be used only once."""
         kind, lifespan = "auth/long_lived_access_token", 365
 
         def created() -> Any:

@@ -207,7 +207,7 @@ def request_job(home: HomeAssistant, ready_by: str) -> None:
 
 
 def withdraw_job(home: HomeAssistant, folder: Path, mqtt_port: int) -> None:
-    """Request a job that waits for the sun of the evening, and withdraw it there before its start."""
+    """Request a job that waits for production in the evening, and withdraw it there before its start."""
     folder.mkdir()
     later = STREET.replace('[["00:00", 0], ["200:00", 2000000]]', '[["10:00", 0], ["200:00", 2000000]]')
     (folder / "later.yaml").write_text(later)

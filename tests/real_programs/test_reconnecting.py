@@ -12,7 +12,7 @@ from tests.real_programs.home_assistant import HomeAssistant
 
 
 def test_a_command_is_sent_again_when_its_connection_is_closed() -> None:
-    """Before the login is heard, and before the answer comes; the third connection answers."""
+    """It is closed before the login, and before the answer; the third connection answers."""
     numbers = count(1)
 
     def hub(connection: ServerConnection) -> None:

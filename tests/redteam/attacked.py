@@ -23,7 +23,7 @@ from tests.patience import PATIENCE_WALL_S
 from tests.redteam.member import Member, plain_mqtt
 
 LIMIT_WALL_S = PATIENCE_WALL_S
-"""How long clock and hosts wait for somebody unless a test says otherwise."""
+"""Default time limit of clock and hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Attacked:
     hosts: dict[str, BaseException | None]
     """By household that does not lie, the error with which its process ended; None: none."""
     heard: list[tuple[str, dict[str, Any]]]
-    """All messages that the clock heard: sender and body."""
+    """All messages that the clock received: sender and body."""
     member: str
     """How the member ended, see `Member.ending`."""
 
@@ -157,7 +157,7 @@ def between_others(scenario: Scenario, outcome: RunOutcome, house: str) -> dict[
 
     Args:
         scenario: What was run.
-        outcome: What came of it.
+        outcome: Its outcome.
         house: The household.
     """
     own = scenario.part_of([house])
@@ -174,7 +174,7 @@ def unsigned(scenario: Scenario, attacked: Attacked) -> list[str]:
 
     Args:
         scenario: What was run.
-        attacked: What came of it.
+        attacked: Its outcome.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
     reported: set[tuple[str, str, str]] = set()

@@ -110,7 +110,7 @@ def _squats_with_own_producer(turn: Turn) -> None:
 
 
 def forges_own_contracts(turn: Turn) -> None:
-    """Attack 9: its own jobs, with a producer that was never asked, at an energy and a time of its own choice."""
+    """Attack 9: its own jobs, with a producer that was never asked, at an arbitrary energy and time."""
     turn.change("ContractAgreed", lambda body: body["contract"].update(producer="pv-fuchs", energy_wh=-5.0, agreed_s=5))
 
 
@@ -242,6 +242,20 @@ def _load(*points: tuple[int, float]) -> dict[str, Any]:
     return {"times_s": [at for at, _ in points], "cumulative_wh": [wh for _, wh in points]}
 
 
+def takes_shares_back(turn: Turn) -> None:
+    """Attack 79: its panel reserves for others without a report to the manager, and withdraws in the same round."""
+    if turn.grant.phase != "run":
+        return
+    turn.keep_silent("SharePromised")
+    for envelope in turn.delivered:
+        body = envelope.body
+        if body.get("kind") == "Reserve" and body["minutes_mwh"]:
+            back = {"start_s": body["start_s"], "before_mwh": body["minutes_mwh"], "minutes_mwh": [], "reason": "x"}
+            much = {"first_minute": turn.grant.time // 60, "minutes_mwh": [[900, 10**6]], "movable_mwh": []}
+            for kind, said in (("Shrink", back), ("Offer", much)):
+                turn.say(envelope.sender, {"kind": kind, "job_id": body["job_id"], **said}, sender=f"pv-{MEMBER}")
+
+
 LEAVE_NO_TRACE: dict[str, Attack] = {
     "8 contract ids of others": once(_squats),
     "8 contract ids of others, for its own producer": once(_squats_with_own_producer),
@@ -283,4 +297,4 @@ COST_THE_MEMBER_ITS_PLACE: dict[str, Attack] = {
     "19 a load of 2^70 s": says("pv-adler", request(load_profile=_load((0, 0.0), (2**70, 1.0)))),
     "19 a window of 2^70 s": says("pv-adler", request(earliest_start_s=-(2**70), latest_start_s=2**70, registered_s=0)),
 }
-"""Attacks with values that no message can hold: the run goes on without the member."""
+"""Attacks with values that no message can contain: the run continues without the member."""

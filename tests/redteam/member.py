@@ -47,7 +47,7 @@ class Wire(Protocol):
         ...
 
     def messages(self) -> AsyncIterator[Any]:
-        """Return what comes in; only `Delivery` is of interest."""
+        """Return incoming messages; only `Delivery` is of interest."""
         ...
 
 
@@ -67,7 +67,7 @@ class PlainMqtt:
         await self._client.subscribe([(topic_filter, qos) for topic_filter in topic_filters])
 
     async def messages(self) -> AsyncIterator[Delivery]:
-        """Return what comes in."""
+        """Return incoming messages."""
         async for message in self._client.messages:
             yield Delivery(str(message.topic), message.payload, message.retain)
 
@@ -99,7 +99,7 @@ class Sent:
     to: str
     """The receiving agent, as the topic names it."""
     payload: bytes
-    """A batch of its own, so that what is wrong with it concerns no other message."""
+    """A separate batch, so that its errors affect no other message."""
     is_counted: bool = True
     """Whether the answer counts it."""
 
@@ -253,7 +253,7 @@ class Member:
         return list(self._homes)
 
     async def take_part(self, wire: Wire | Bus) -> None:
-        """Take part until the run has ended or the member is put out of it."""
+        """Take part until the run has ended or the member is quarantined."""
         run, house = self.run, self.house
         await wire.subscribe(topics.roster(run), qos=1)
         await wire.subscribe(topics.inboxes(run, house), topics.resends(run, house))

@@ -28,7 +28,7 @@ SECRETS = {
     VICTIM: [topics.host(RUN, VICTIM), topics.done(RUN, VICTIM), topics.resend(RUN, OTHER, VICTIM)],
     OTHER: [topics.inbox(RUN, VICTIM, OTHER), topics.local(RUN, OTHER), topics.forecast(RUN, OTHER, "pv-celik")],
 }
-"""What others publish that is none of the member's business, by login."""
+"""Messages of others that the member must not receive, by login."""
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def accepted(guarded: GuardedBroker, attacked: Iterable[str]) -> dict[str,
             with suppress(aiomqtt.MqttError, ValueError):  # refused, cut off, or not even encodable
                 async with client(guarded, MEMBER) as member:
                     said = asyncio.create_task(member.publish(topic, b"trick", qos=1))
-                    # Who is cut off waits in vain for an acknowledgement.
+                    # A disconnected client never gets an acknowledgement.
                     await asyncio.wait({said, member._disconnected}, return_when=asyncio.FIRST_COMPLETED)
                     said.cancel()
         await say_the_end(guarded)

@@ -104,7 +104,7 @@ def test_66_an_input_made_to_exhaust_the_machine_is_refused(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
-def test_66_a_device_without_an_end_is_refused(tmp_path: Path, device: str) -> None:
+def test_66_an_endless_device_is_refused(tmp_path: Path, device: str) -> None:
     """It is refused as a scenario, and as a file that a scenario names."""
     result = CliRunner().invoke(app, ["check", device])
     assert result.exit_code in {2, 3}, result.output

@@ -1,13 +1,13 @@
 """Attacks by amount: more than a message, a round or a ledger can hold, each message of it in order.
 
-Over the guarded broker, by plain MQTT with the household's login. Nobody else is put out, and the run is done.
+Over the guarded broker, by plain MQTT with the household's login. No other member is quarantined, and the run is done.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from agents.manager import MAX_CONTRACTS
+from agents.manager import MAX_CANCELLED
 from agents.model import GRID, MANAGER
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_messages
@@ -17,7 +17,7 @@ from tests.redteam.attacks import MEMBER, agreed
 from tests.redteam.member import Attack, Member, Turn
 
 ROUNDS = 12
-"""Of a second, in which the member goes on."""
+"""Rounds of a second in which the member continues."""
 
 
 def grows_an_entry(street: Scenario) -> Attack:
@@ -51,7 +51,7 @@ def fills_the_ledger(street: Scenario) -> Attack:
         if not turn.is_first_of_run:
             return
         terms = {"agreed_s": turn.grant.time, "energy_wh": job.energy_wh}
-        for n in range(1, 2 * MAX_CONTRACTS):
+        for n in range(1, 2 * MAX_CANCELLED):
             contract_id = f"{job.job_id}/{n}"
             turn.say(MANAGER, agreed(contract_id, job.job_id, GRID, job.latest_start_s, **terms), sender=job.agent)
             cancelled = {"kind": "ContractCancelled", "contract_id": contract_id, "reason": "x" * 1_000}
@@ -75,7 +75,7 @@ def talks_too_much(street: Scenario) -> Attack:
 
 @pytest.mark.long
 async def test_an_entry_that_grows_does_not_cut_the_clock_off(street: Scenario, guarded: GuardedBroker) -> None:
-    """The broker would disconnect whoever publishes more than it takes, after each reconnection again."""
+    """The broker would disconnect a client that publishes an oversized message, again after each reconnection."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "grows", grows_an_entry(street)), guarded)
     outcome = attacked.done
     grown = max(outcome.ledger, key=lambda entry: len(entry.history))
@@ -87,17 +87,17 @@ async def test_an_entry_that_grows_does_not_cut_the_clock_off(street: Scenario, 
 
 @pytest.mark.long
 async def test_a_job_does_not_fill_the_ledger(street: Scenario, guarded: GuardedBroker) -> None:
-    """Nor the broker's memory, which holds each entry."""
+    """It does not fill the broker's memory either, which holds each entry."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "fills", fills_the_ledger(street)), guarded)
     outcome = attacked.done
     job_id = next(job.job_id for job in street.jobs if job.house == MEMBER)
-    assert len([entry for entry in outcome.ledger if entry.contract.job_id == job_id]) == MAX_CONTRACTS
+    assert len([entry for entry in outcome.ledger if entry.contract.job_id == job_id]) == MAX_CANCELLED + 1
     others = {job.job_id for job in street.jobs if job.job_id != job_id}
     assert others <= {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
 
 
 @pytest.mark.long
-async def test_a_member_that_talks_too_much_is_put_out(street: Scenario, guarded: GuardedBroker) -> None:
+async def test_a_member_that_sends_too_many_messages_is_quarantined(street: Scenario, guarded: GuardedBroker) -> None:
     """In the round in which it does so."""
     attacked = await attack_guarded(street, Member(street, MEMBER, "talks", talks_too_much(street)), guarded)
     (dropped,) = attacked.done.without

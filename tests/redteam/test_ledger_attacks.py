@@ -6,6 +6,7 @@ that did not agree, and the run is done.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
-from tests.redteam.attacked import attack_guarded, attack_in_memory, supplied_by, unsigned
+from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, supplied_by, unsigned
 from tests.redteam.attacks import (
     COST_THE_MEMBER_ITS_PLACE,
     LEAVE_NO_TRACE,
@@ -26,6 +27,7 @@ from tests.redteam.attacks import (
     forges_own_contracts,
     forges_own_suppliers,
     keeps_silent_as_a_producer,
+    takes_shares_back,
 )
 from tests.redteam.member import Attack, Member
 
@@ -119,7 +121,7 @@ async def test_a_member_cannot_name_a_producer_that_did_not_agree(street: Scenar
 
 @pytest.mark.long
 @pytest.mark.parametrize("attack", [keeps_silent_as_a_producer, accepts_and_cancels])
-async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
+async def test_a_producer_that_does_not_supply_costs_no_job_its_contract(
     street: Scenario, calm: RunOutcome, guarded: GuardedBroker, attack: Attack
 ) -> None:
     """Attacks 29 and 42: the jobs find other producers."""
@@ -129,3 +131,29 @@ async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
     assert standing == {job.job_id for job in street.jobs}
     assert len(supplied_by(outcome, "pv-celik")) <= len(supplied_by(calm, "pv-celik"))
     assert len(supplied_by(outcome, GRID)) <= len(supplied_by(calm, GRID)) + 4
+
+
+def check_shares(scenario: Scenario, attacked: Attacked) -> None:
+    """Assert that every job of the others has a contract, which all its producers have signed."""
+    outcome = attacked.done
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert {job.job_id for job in scenario.jobs if job.house != MEMBER} <= standing
+    assert unsigned(scenario, attacked) == []
+    own = {job.job_id for job in scenario.jobs if job.house == MEMBER} | {f"pv-{MEMBER}"}
+    assert [dispute for dispute in outcome.disputes if not any(repr(name) in dispute for name in own)] == []
+
+
+@pytest.mark.long
+async def test_shares_that_are_taken_back_cost_nobody_a_contract(street: Scenario) -> None:
+    """Attack 79: a contract that the ledger never had is made again, though the grid supplies it by then."""
+    scenario = replace(street, supply="shared")
+    member = Member(scenario, MEMBER, "memory", takes_shares_back)
+    check_shares(scenario, await attack_in_memory(scenario, member))
+
+
+@pytest.mark.long
+async def test_shares_that_are_taken_back_over_the_broker(street: Scenario, guarded: GuardedBroker) -> None:
+    """The same with the household's login."""
+    scenario = replace(street, supply="shared")
+    member = Member(scenario, MEMBER, "takes-back", takes_shares_back)
+    check_shares(scenario, await attack_guarded(scenario, member, guarded))

@@ -37,7 +37,7 @@ class Case:
     name: str
     attack: Attack
     ends: str = "quarantined"
-    """`quarantined`, `dropped`, or `done`: nobody was put out."""
+    """`quarantined`, `dropped`, or `done` (none was quarantined)."""
     on_loss: OnLoss = "drop"
     house: str = MEMBER
 
@@ -227,10 +227,10 @@ CASES = [
 
 
 def check(case: Case, attacked: Attacked, street: Scenario, calm: RunOutcome) -> None:
-    """Hold what came of an attack against what is to come of it.
+    """Compare the outcome of an attack with the expected one.
 
-    Who was put out, and nobody else; all others' jobs have their contracts; each contract was signed by both its
-    parties; and as long as nobody is put out, or keeps from supplying, no contract between two others changes.
+    Only the expected member is quarantined; all jobs of others have contracts; both parties signed each contract; and
+    as long as no member is quarantined or refuses to supply, no contract between two others changes.
     """
     outcome = attacked.done
     out = {dropped.host: dropped.is_quarantined for dropped in outcome.without}
@@ -323,7 +323,7 @@ async def test_a_member_that_the_broker_cuts_off_is_dropped(street: Scenario, gu
 
 
 @pytest.mark.long
-async def test_a_run_that_may_lose_nobody_fails_and_names_the_liar(street: Scenario, guarded: GuardedBroker) -> None:
+async def test_a_run_that_may_lose_no_host_fails_and_names_the_liar(street: Scenario, guarded: GuardedBroker) -> None:
     """Attack 35 with the default of `--on-loss`: the run fails at the time limit."""
     member = Member(street, MEMBER, "default", promises("adler"))
     attacked = await attack_guarded(street, member, guarded, limit_wall_s=LIMIT_WALL_S)

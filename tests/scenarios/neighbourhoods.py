@@ -141,7 +141,7 @@ def producers(draw: st.DrawFn) -> ProducerSeries:
 
 @st.composite
 def settled_runs(draw: st.DrawFn) -> tuple[Scenario, list[Contract], int]:
-    """Draw a scenario, a contract for every job (kept or not by the sun), and where the run ends."""
+    """Draw a scenario, a contract for every job (covered by production or not), and the run's end."""
     roofs = draw(st.lists(producers(), max_size=3))
     count = draw(st.integers(max(1, len(roofs)), 4))
     houses = {f"h{i}": ({f"pv{i}": roofs[i]} if i < len(roofs) else {}) for i in range(count)}

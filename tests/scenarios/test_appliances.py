@@ -32,7 +32,7 @@ from scenarios.appliances import APPLIANCES, profile_of_steps
 def test_energy_and_duration_are_those_of_such_an_appliance(
     name: str, kwh: tuple[float, float], hours: tuple[float, float]
 ) -> None:
-    """What energy labels and manuals say of the kind."""
+    """The values are from energy labels and manuals."""
     profile = APPLIANCES[name].load_profile
 
     assert kwh[0] <= round(profile.energy_wh / 1000, 6) <= kwh[1]

@@ -1,4 +1,4 @@
-"""What a run made of its scenario, from messages that households' processes sent."""
+"""A scenario as a run realised it, from messages of households' processes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scenarios.scenario import SCENARIO, scenario_of
 
 @pytest.mark.parametrize("name", bundled_names())
 def test_a_scenario_comes_back_as_it_was(name: str) -> None:
-    """To the last digit; and jobs that draw the same share their load."""
+    """It is equal to the last digit, and jobs with the same load share it."""
     scenario = load_scenario(name)
 
     back = scenario_of(SCENARIO.dump_json(scenario).decode())
@@ -24,7 +24,7 @@ def test_a_scenario_comes_back_as_it_was(name: str) -> None:
 
 
 def test_an_id_that_looks_like_a_series_is_an_id() -> None:
-    """Whatever stands in a text, its quotes are escaped."""
+    """Quotes in any text are escaped."""
     text = SCENARIO.dump_json(load_scenario("street")).decode()
     nasty = '"actual":{"times_s":[0,1],"cumulative_wh":[0,1]}'
     scenario = json.loads(text) | {"description": nasty}
@@ -41,7 +41,7 @@ def test_an_id_that_looks_like_a_series_is_an_id() -> None:
     ],
 )
 def test_a_damaged_scenario_is_refused_with_the_place(old: str, new: str, place: str) -> None:
-    """As if it had been read in one go."""
+    """The error is the same as for a complete read."""
     text = SCENARIO.dump_json(load_scenario("street")).decode().replace(old, new, 1)
 
     with pytest.raises(ValidationError) as refused:

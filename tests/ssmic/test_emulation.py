@@ -18,8 +18,8 @@ from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
 from tui.cli.commands.run import app as run_app
 
 
-async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording(tmp_path: Path) -> None:
-    """All that a script does is in the recording: run again, also from a file, it comes to the same ledger."""
+async def test_a_run_is_controlled_minute_by_minute_and_replayed_from_its_recording(tmp_path: Path) -> None:
+    """The recording contains all actions of the script; repeated, also from a file, it gives the same ledger."""
     async with ssmic.Emulation(scripted(), algorithm="fifty_fifty", seed=5) as going:
         async for now in going.every("1m"):
             match f"{now:%H:%M}":
@@ -56,7 +56,7 @@ async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording
 
 
 async def test_stops_alone_change_nothing() -> None:
-    """The ledger is the one of a run that nobody watches."""
+    """The ledger is that of an uncontrolled run."""
     async with ssmic.Emulation(scripted()) as going:
         await going.until("06:30")
         assert set(going.contracts) == {"wash-a", "wash-b"}
@@ -68,8 +68,8 @@ async def test_stops_alone_change_nothing() -> None:
     assert going.ledger_sha256 == alone.ledger_sha256
 
 
-async def test_a_script_that_asks_for_what_cannot_be_is_told_so() -> None:
-    """In the words of scenario files, all at once."""
+async def test_invalid_requests_of_a_script_are_reported() -> None:
+    """The errors are worded as for scenario files, and reported at once."""
     async with ssmic.Emulation(scripted()) as going:
         await going.until("12:00")
         with pytest.raises(ssmic.EmulationError, match="is in the past"):
@@ -95,7 +95,7 @@ async def test_a_script_that_fails_interrupts_its_run() -> None:
 
 
 async def test_the_fixture_makes_runs(emulate: ssmic.Emulation, tmp_path: Path) -> None:
-    """With results in the test's folder."""
+    """Results are in the test's folder."""
     async with emulate("sunny") as going:  # type: ignore[operator]  # a fixture makes it
         await going.until("09:00")
     assert going.kpis().self_sufficiency == 1
@@ -104,7 +104,7 @@ async def test_the_fixture_makes_runs(emulate: ssmic.Emulation, tmp_path: Path) 
 
 
 def test_a_whole_run_and_its_scenario(tmp_path: Path) -> None:
-    """Without any event loop of one's own."""
+    """The script needs no event loop."""
     (tmp_path / "two.yaml").write_text(TWO_ROOFS + "vars: {d: 1}\n".replace("d", "day"))
 
     outcome = ssmic.run(ssmic.load_scenario(tmp_path / "two.yaml", day=1, seed=3))
@@ -114,7 +114,7 @@ def test_a_whole_run_and_its_scenario(tmp_path: Path) -> None:
 
 
 def test_python_has_every_option_of_the_command_line() -> None:
-    """Each by its name, or named in the docs with what takes its place."""
+    """Each has the same name, or the docs name its replacement."""
     docs = (Path(__file__).resolve().parents[2] / "docs" / "scripts.md").read_text(encoding="utf-8")
     command = get_command(run_app)
     flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
@@ -132,7 +132,7 @@ def test_python_has_every_option_of_the_command_line() -> None:
 
 
 def test_a_run_has_verdicts_and_the_distance_to_the_optimum(tmp_path: Path) -> None:
-    """As `--junit` and `--compare` have them; scores go on from run to run."""
+    """They are those of `--junit` and `--compare`; scores continue from run to run."""
     kept = tmp_path / "scores.json"
     first = ssmic.run("sunny", compare=True, junit=tmp_path / "report.xml", scores=kept)
     second = ssmic.run("sunny", scores=first.scores)
@@ -146,7 +146,7 @@ def test_a_run_has_verdicts_and_the_distance_to_the_optimum(tmp_path: Path) -> N
 
 
 async def test_a_script_ends_a_run_before_its_end() -> None:
-    """What was agreed until then stands, and figures cover it."""
+    """Contracts so far stand, and figures cover that time."""
     async with ssmic.Emulation(scripted()) as going:
         await going.until("06:30")
         going.set_pace("60x")
@@ -157,7 +157,7 @@ async def test_a_script_ends_a_run_before_its_end() -> None:
 
 
 async def test_a_whole_run_inside_a_running_loop() -> None:
-    """As in a notebook."""
+    """This is the case of a notebook."""
     assert ssmic.run("night").kpis.jobs_on_grid == 3
 
 
@@ -168,8 +168,8 @@ def test_an_unknown_variable_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("code", ["from ssmic.shadowing import main; main()", "import ssmic; ssmic.Emulation"])
-def test_another_package_of_the_name_agents_is_told_in_one_line(tmp_path: Path, code: str) -> None:
-    """It names the way out."""
+def test_another_package_named_agents_is_reported_in_one_line(tmp_path: Path, code: str) -> None:
+    """The error states the remedy."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "__init__.py").write_text("")
 

@@ -1,4 +1,4 @@
-"""What a script sees of the log: nothing, unless it asks for it through the standard library's logging."""
+"""The log of a script's runs: silent, unless the script uses the standard library's logging."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_a_script_prints_only_what_it_prints_itself_until_it_asks_for_the_log() 
     assert "object at" not in done.stderr
 
 
-def test_a_script_with_a_structlog_of_its_own_gets_the_events_there(caplog: pytest.LogCaptureFixture) -> None:
-    """What the script has configured is left as it is, and the log is quiet elsewhere."""
+def test_a_script_with_its_own_structlog_gets_the_events_there(caplog: pytest.LogCaptureFixture) -> None:
+    """The script's configuration is not changed, and other loggers are silent."""
     output = structlog.testing.CapturingLoggerFactory()
     structlog.configure(logger_factory=output)
     try:

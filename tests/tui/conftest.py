@@ -19,7 +19,7 @@ SMALL = (80, 24)
 
 @pytest.fixture(autouse=True)
 def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Preferences, logs and results of a test are nobody else's."""
+    """Give each test its own preferences, logs and results."""
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -39,7 +39,7 @@ def without_asyncio_debug() -> None:
 
 @pytest.fixture
 def opened() -> Opened:
-    """Open the application; at the end, no error that nobody expected may have been shown."""
+    """Open the application; at the end, assert that no unexpected error was shown."""
 
     @asynccontextmanager
     async def run(*, size: tuple[int, int] = SMALL, **options: Any) -> AsyncIterator[Pilot[Any]]:

@@ -1,4 +1,4 @@
-"""What a test does to the application: wait for what is meant to come, never for a time, and click what is there."""
+"""Helpers that drive the application: wait for a condition, never for a time, and click widgets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Let the application go on until something holds."""
+    """Run the application until a condition holds."""
     async with asyncio.timeout(PATIENCE_WALL_S):
         while not holds():
             await pilot.pause(_LOOK_WALL_S)
@@ -35,7 +35,7 @@ async def dialog(pilot: Pilot[Any], kind: type[ScreenT]) -> ScreenT:
 
 
 async def focus(pilot: Pilot[Any], widget: Widget) -> None:
-    """Give a widget the focus, again if what is still going on moves it elsewhere."""
+    """Focus a widget, again if pending work moves the focus elsewhere."""
 
     def is_focused() -> bool:
         if not widget.has_focus:
@@ -81,7 +81,7 @@ async def still(pilot: Pilot[Any]) -> str:
 
 
 async def steps(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Let a run that is paused go on hour by hour, by the key, until something holds."""
+    """Step a paused run hour by hour, by the key, until a condition holds."""
     watching: Any = getattr(pilot.app, "watching", None)
     while not holds():
         before = watching.feed.watched.time

@@ -12,7 +12,7 @@ CLIPBOARD = "\x1b]52;c;cm0gLXJm\x1b\\"
 HOSTILE = f"X{TITLE}{CLIPBOARD}\x1b[2J\x9b5m\u202eevil\u202c\u200b\r\x08[@click=app.quit]q[/]"
 """Sets the title and the clipboard, clears the screen, blinks, reverses, hides, goes back, and is a link in markup."""
 SHOWN = r"X\x1b]0;OWNED\x07"
-"""How the beginning of it is shown."""
+"""The display of its beginning."""
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 _MOVES = re.compile(r"\x1b\[[?>]?[0-9;]*\$?[A-Za-z]|\x1b[()=>78][0B]?")
 _POINTER = re.compile(r"\x1b\]22;[a-z-]*\x07")
@@ -20,7 +20,7 @@ _POINTER = re.compile(r"\x1b\]22;[a-z-]*\x07")
 
 
 class Emulator(pyte.Screen):
-    """A screen that remembers what beside text it was told."""
+    """A screen that records control sequences in addition to text."""
 
     def __init__(self, columns: int, lines: int) -> None:
         super().__init__(columns, lines)
@@ -39,7 +39,7 @@ def emulated(written: str, size: tuple[int, int], *, moves: bool = False) -> str
     Args:
         written: What a viewer wrote, escape sequences and all.
         size: Columns and lines.
-        moves: Whether the viewer places its text by sequences of its own; one that prints lines uses colours only.
+        moves: Whether the viewer positions its text by sequences; one that prints lines uses only colours.
     """
     screen = Emulator(*size)
     written = _POINTER.sub("", written) if moves else written

@@ -1,4 +1,4 @@
-"""A small neighbourhood's morning, told message by message: always the same, whatever the algorithms do."""
+"""A small neighbourhood's morning, message by message: always the same, for all algorithms."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ TEA = Job(
 
 
 class _Teller:
-    """Numbers what is said."""
+    """Numbers the messages."""
 
     def __init__(self) -> None:
         self._seq: dict[str, int] = {}
@@ -109,7 +109,7 @@ def _time(time_s: int, round_: int, state: Any = "running") -> Told:
 
 
 def story() -> Iterator[Told]:
-    """Tell it: the dishwasher finds the sun at once, the car at the second try, the kettle takes grid power."""
+    """Return the story: the dishwasher gets solar energy, the car at the second try, the kettle grid power."""
     teller = _Teller()
     say = teller.say
     roster = Roster(hosts={host: Member(session="s", agents=agents) for host, agents in HOSTS.items()})

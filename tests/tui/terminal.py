@@ -46,7 +46,7 @@ class Terminal:
         return picture
 
     def wait_for_file(self, path: Path) -> None:
-        """Wait until somebody has written a file."""
+        """Wait until a process has written a file."""
         deadline_wall_s = time.monotonic() + PATIENCE_WALL_S
         while not (path.exists() and path.read_text().endswith("\n")):
             if time.monotonic() > deadline_wall_s:

@@ -64,6 +64,6 @@ async def test_a_run_and_a_sweep_read_what_they_may(opened: Opened, outside: Pat
 
 
 def test_the_command_has_the_option() -> None:
-    """It is in the help; without a terminal nothing else can be seen of it here."""
+    """The help lists it; without a terminal, nothing else can be tested here."""
     ended = CliRunner().invoke(app, ["tui", "--help"])
     assert "--allow-outside" in ended.stdout

@@ -74,7 +74,7 @@ class Feed:
         """Nothing more comes."""
 
     async def control(self, control: object) -> None:
-        """Nobody listens."""
+        """Discard commands."""
 
 
 def message(seq: int, **body: Any) -> tuple[str, bytes]:
@@ -152,7 +152,7 @@ def impossible() -> tuple[tuple[str, bytes], ...]:
 
 
 def watched_in_terminal(url: str, folder: Path, login: Mapping[str, str] | None = None) -> str:
-    """Run `ssmic watch` in a terminal of its own until it shows the run; return what it wrote.
+    """Run `ssmic watch` in a separate terminal until it shows the run; return its output.
 
     Args:
         url: Of the broker.
@@ -191,7 +191,7 @@ def picture(pilot: Pilot[Any]) -> str:
     ["messages", *(pytest.param(pane, marks=pytest.mark.long) for pane in ("jobs", "producers", "ledger", "hosts"))],
 )
 async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
-    """Each pane, the Hosts pane among them, its details, its filters and the status line."""
+    """This covers each pane, including Hosts, its details, its filters and the status line."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
         app: Any = pilot.app
         app.watching.begin(Feed(hostile_run()))
@@ -210,7 +210,7 @@ async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
 
 
 async def test_notices_and_dialogs_show_text_only(opened: Opened) -> None:
-    """What is said about a run whose hosts have hostile names; markup in it is no link."""
+    """They are about a run whose hosts have hostile names; markup in them is no link."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
         app: Any = pilot.app
         app.notify(f"waiting for {HOSTILE}", title=HOSTILE, markup=False)
@@ -285,7 +285,7 @@ def test_tables_of_results_show_text_only(
 
 @pytest.mark.long
 async def test_the_results_area_shows_text_only(opened: Opened, crafted: Path, tmp_path: Path) -> None:
-    """The list, and each tab of a simulation, with what it says of hosts that were put out and of disputes."""
+    """This covers the list and each tab of a simulation, with quarantined hosts and disputes."""
     (tmp_path / "results").mkdir()
     shutil.copy(crafted, tmp_path / "results" / "a.sqlite")
     async with opened(first_area="results", size=SIZE) as pilot:
@@ -301,7 +301,7 @@ async def test_the_results_area_shows_text_only(opened: Opened, crafted: Path, t
 
 
 def test_the_report_contains_text_only(crafted: Path, tmp_path: Path) -> None:
-    """What the page shows is harmless; a browser would obey U+202E as a terminal does."""
+    """The page is harmless; a browser would obey U+202E as a terminal does."""
     page = tmp_path / "report.html"
     with ResultsReader(crafted) as results:
         write_report(results, page)
@@ -352,8 +352,8 @@ def test_errors_that_other_hosts_report_show_text_only(capsys: pytest.CaptureFix
     assert "ValueError" in shown
 
 
-def test_what_rich_draws_is_text_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever makes a text for a console."""
+def test_rich_draws_text_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """The origin of a text for a console does not matter."""
     table = Table(title=HOSTILE)
     table.add_column(HOSTILE)
     table.add_row(Text(HOSTILE))
@@ -364,7 +364,7 @@ def test_what_rich_draws_is_text_only(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-async def test_watch_shows_text_only_whatever_is_retained(tmp_path: Path) -> None:
+async def test_watch_shows_text_only_for_any_retained_message(tmp_path: Path) -> None:
     """A real `ssmic watch` on a real broker: attacks 60 to 62, and each again after a restart."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("evil") as bus:
         for topic, payload in (*deliveries(), *impossible()):

@@ -72,7 +72,7 @@ def _offered(app: SsmicApp) -> str:
 
 
 async def test_the_footer_shows_no_letters_while_a_field_takes_them(opened: Opened, tmp_path: Path) -> None:
-    """In the tree `a` adds a device; in a field it is an "a", and the footer does not say otherwise."""
+    """In the tree `a` adds a device; in a field it is text, and the footer omits it."""
     (tmp_path / "empty.yaml").write_text(
         "version: 1\nname: x\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses: []\njobs: []\n"
     )
@@ -94,7 +94,7 @@ async def test_the_footer_shows_no_letters_while_a_field_takes_them(opened: Open
 
 @pytest.mark.parametrize("way", ["key", "click"])
 async def test_help_opens_from_a_field(opened: Opened, way: str) -> None:
-    """By F1 and by the mouse; "?" is not typed into the field."""
+    """F1 and the mouse open it; "?" is not typed into the field."""
     async with opened(first_area="run") as pilot:
         app = pilot.app
         field = app.screen.query_one("#source", Input)
@@ -112,7 +112,7 @@ async def test_help_opens_from_a_field(opened: Opened, way: str) -> None:
 
 
 async def test_help_opens_above_a_dialog(opened: Opened) -> None:
-    """It lists the dialog's keys, and leads back to it."""
+    """It lists the dialog's keys, and closing it returns to the dialog."""
     async with opened(first_area="neighbourhoods") as pilot:
         await pilot.press("i")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "ImportDialog")
@@ -123,8 +123,8 @@ async def test_help_opens_above_a_dialog(opened: Opened) -> None:
         await until(pilot, lambda: pilot.app.screen is under)
 
 
-async def test_the_areas_show_the_keys_that_work_while_somebody_types(opened: Opened) -> None:
-    """Digits go into the field, so the bar names the function keys."""
+async def test_the_areas_show_the_keys_that_work_while_typing(opened: Opened) -> None:
+    """Digits go into the field, so the bar shows the function keys."""
     async with opened(first_area="run") as pilot:
         screen = pilot.app.screen
         field = screen.query_one("#source", Input)
@@ -145,7 +145,7 @@ TABS = ("Messages", "Jobs", "Producers", "Ledger", "Hosts", "Devices")
 
 
 async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None:
-    """In the field for a text they are letters; no placeholder names a key that it would take as text."""
+    """In a text field the keys are letters, so no placeholder names one."""
     async with opened(first_area="negotiations") as pilot:
         screen = pilot.app.screen
 

@@ -1,4 +1,7 @@
-"""Each screen at both sizes, as a picture. After a change: `pytest tests/tui --snapshot-update`, and look."""
+"""Pictures of each screen at both sizes.
+
+After a change: `pytest tests/tui --snapshot-update`, and inspect them.
+"""
 
 from __future__ import annotations
 
@@ -62,12 +65,12 @@ class Told:
         """Nothing more comes."""
 
     async def control(self, control: object) -> None:
-        """Nobody listens."""
+        """Discard commands."""
 
 
 @pytest.fixture(scope="module")
 def storybook() -> Iterator[ModuleType]:
-    """The module that tells the story, from this folder, which is no package."""
+    """Return the module of the story, from this folder, which is no package."""
     spec = importlib.util.spec_from_file_location("story", Path(__file__).with_name("story.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -120,7 +123,7 @@ async def test_the_live_view(
 async def test_the_run_screen(
     opened: Opened, picture: SnapshotAssertion, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    """With a scenario, with mistakes, in the light, and with the palette above it."""
+    """With a scenario, with problems, in the light theme, and with the palette above it."""
     (tmp_path / "two.yaml").write_text(SCENARIO)
     async with opened(first_area="run", size=size) as pilot:
         screen = pilot.app.screen

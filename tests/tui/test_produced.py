@@ -1,4 +1,4 @@
-"""One day's production has one figure, whichever screen says it."""
+"""The production of a day is the same figure on all screens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def street_results(tmp_path: Path) -> Path:
 
 
 def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_results(street_results: Path) -> None:
-    """It was 130.3 kWh by the first forecasts, 132.6 by the last ones, 134.0 by the meters, all called sun."""
+    """Formerly it was 130.3 kWh by the first forecasts, 132.6 by the last ones, 134.0 by the meters."""
     text = (resources.files("scenarios") / "bundled" / "street.yaml").read_text(encoding="utf-8")
     with ResultsReader(street_results) as results:
         produced_wh = results.kpis(1).produced_wh

@@ -47,7 +47,7 @@ async def process(*command: str, folder: Path) -> AsyncIterator[None]:
 
 
 class Browser:
-    """A page, driven over Chromium's debugging protocol; keeps what the page hears over its web socket."""
+    """A page, controlled over Chromium's debugging protocol; keeps the messages on its web socket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -81,7 +81,7 @@ class Browser:
 
 
 async def fetched(url: str) -> Any:
-    """Return the JSON at a URL, as soon as somebody answers there."""
+    """Return the JSON at a URL, as soon as a server answers there."""
     async with asyncio.timeout(PATIENCE_WALL_S):
         while True:
             with suppress(OSError):
@@ -92,7 +92,7 @@ async def fetched(url: str) -> Any:
 
 @pytest.mark.long
 async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
-    """It is drawn there, and answers a click and a key there."""
+    """The browser draws it, and it reacts to a click and a key."""
     port, debug_port = free_port(), free_port()
     serve = (sys.executable, "-m", "tui", "tui", "--serve", "--port", str(port))
     chromium = (

@@ -1,4 +1,4 @@
-"""From start to exit in a real terminal, and every way in which the application may end: the terminal is restored."""
+"""From start to exit in a real terminal: however the application ends, the terminal is restored."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_from_start_to_exit_in_a_real_terminal(terminal: Terminal, tmp_path: Pat
 
 
 def test_a_defect_leaves_the_terminal_whole(terminal: Terminal, tmp_path: Path) -> None:
-    """One line says what happened and where the details are."""
+    """One line states the error and the file with the details."""
     (tmp_path / "broken.py").write_text(
         "from tui.app import SsmicApp, run_app\n"
         "from textual.widgets import Static\n"
@@ -85,7 +85,7 @@ def test_a_defect_leaves_the_terminal_whole(terminal: Terminal, tmp_path: Path) 
 def test_a_signal_leaves_the_terminal_whole_and_loses_nothing(
     terminal: Terminal, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Nobody can be asked: what is in no file yet is kept beside the file, and that is said."""
+    """The user cannot be asked, so unsaved changes are kept next to the file, and a line says so."""
     (tmp_path / "ours.yaml").write_text(OURS)
     terminal.open(f"sh -c 'echo $$ > pid; exec {SSMIC} tui ours.yaml'")
     terminal.wait_for("ours.yaml")

@@ -40,7 +40,7 @@ def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
     Args:
         console: The console to print on.
         rows: One per house, at least one.
-        title: What was settled.
+        title: The title of the table.
     """
     with_total = (*rows, total_row(rows))
     energies = _table(f"{title}; energy in kWh, bills in EUR with and without the neighbourhood")

@@ -219,7 +219,7 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
     """Return how jobs find a supplier; None takes the default.
 
     Args:
-        negotiation: Whom they ask.
+        negotiation: The producers that jobs ask.
         ask_at_once: How many at the same time.
         ranking: In which order.
 

@@ -46,8 +46,8 @@ def simulate(  # noqa: C901 - each step in turn
     """Run one plan, or several in sequence and compare them; if one does not end, finished ones are still shown.
 
     Args:
-        plans: What to run: the same scenario and seeds with different algorithms.
-        level: What is logged.
+        plans: The plans to run: the same scenario and seeds with different algorithms.
+        level: The log level.
         as_json: Print one JSON object instead of a table.
         compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
         compare_supply: For which rules of supply the optimum is sought; None: that of the run.
@@ -182,7 +182,7 @@ def show_results(results_file: Path, *, as_json: bool, record: Path | None = Non
     if record is not None:
         save_recording(results_file, record)
     with ResultsReader(results_file) as results:
-        summary = simulation_json(results)
+        summary = simulation_json(results, brief=not as_json)
     if as_json:
         print_json(summary)
         return

@@ -18,7 +18,7 @@ from tui.console import notes
 from tui.formatting import plural
 
 _SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")
-"""What the terminal shows; the report and JSON have all figures."""
+"""The figures in the terminal; the report and JSON have all figures."""
 _HEAD_WIDTH = 14
 _SAY_EVERY_WALL_S = 10.0
 

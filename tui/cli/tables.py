@@ -13,7 +13,15 @@ from rich.table import Table
 
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
-from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
+from scenarios.results import (
+    ContractRow,
+    HouseholdRow,
+    HouseView,
+    NeighbourhoodView,
+    household_rows,
+    household_total,
+    streets_of,
+)
 from tui.formatting import fit, kwh, percent, plural, ratio, unfinished, without
 
 if TYPE_CHECKING:
@@ -52,7 +60,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
 
 
 def _notes(run: Json, name: str) -> Iterator[str]:
-    """Yield lines that say whom a run ended without and why, and what is in dispute."""
+    """Yield lines about hosts that a run ended without, with the reason, and about disputes."""
     if run["without"]:
         yield f"{name[0].upper()}{name[1:]} is {run['state']}{without(run['without'])}."
     for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):
@@ -84,7 +92,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
     table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
     table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
-    table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
+    table.add_row("Jobs with a contract", str(run.get("contract_count", len(run["contracts"]))), "")
     if kpis["jobs_lost"]:
         table.add_row("Jobs lost (household offline)", str(kpis["jobs_lost"]), "")
     for what, name in _HAPPENED:
@@ -319,26 +327,55 @@ def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) ->
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
-    in_eur = ", bills in EUR with and without the neighbourhood" if view.bills else ""
-    houses = [row.house for row in household_rows(view)]
+    _show_households(console, "Households", household_rows(view))
+    _show_contracts(console, "Contracts", view.contracts, zone)
+
+
+def show_streets(console: Console, households: Sequence[HouseholdRow], houses: Sequence[tuple[str, str]]) -> None:
+    """Print a large run's households street by street.
+
+    Args:
+        console: The console to print on.
+        households: Their figures.
+        houses: Ids and names of all houses.
+    """
+    streets = streets_of(houses)
+    members: dict[str, list[HouseholdRow]] = {}
+    for row in households:
+        members.setdefault(streets[row.house], []).append(row)
+    _show_households(
+        console, "Streets", [household_total(name, rows) for name, rows in members.items()], ("sold", "without")
+    )
+    console.print(
+        f"{len(households):,} households. --house ID shows one with its contracts, `ssmic results export` writes all "
+        "contracts, and the terminal application finds them.",
+        soft_wrap=True,
+    )
+
+
+def _show_households(console: Console, what: str, rows: Sequence[HouseholdRow], left_out: Sequence[str] = ()) -> None:
+    has_bills = any(row.bill is not None for row in rows)
+    both = "" if "without" in left_out else " with and without the neighbourhood"
+    in_eur = f", bills in EUR{both}" if has_bills else ""
+    houses = [row.house for row in rows]
     titles = ["consumed", "own", "neighbours", "grid", "produced", "sold"]
-    titles += ["bill", "without"] if view.bills else []
-    rows = list(household_rows(view))
-    cells = [_household_cells(row) for row in rows]
+    titles += ["bill", "without"] if has_bills else []
+    shown = [i for i, title in enumerate(titles) if title not in left_out]
+    titles = [titles[i] for i in shown]
+    cells = [[_household_cells(row)[i] for i in shown] for row in rows]
     room = console.width - sum(
         max(len(title), *(len(row[i]) for row in cells), 0) + _GAP for i, title in enumerate(titles)
     )
     longest = max((cell_len(house) for house in houses), default=0)
-    table = _table(f"Households; energy in kWh{in_eur}")
+    table = _table(f"{what}; energy in kWh{in_eur}")
     table.add_column("house", overflow="fold", width=max(len("house"), min(longest, room)))
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
     for row, figures in zip(rows, cells, strict=True):
         table.add_row(row.house, *figures)
     console.print(table)
-    _show_contracts(console, "Contracts", view.contracts, zone)
 
 
 def _household_cells(row: HouseholdRow) -> list[str]:
@@ -363,7 +400,7 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     Args:
         console: The console to print on.
         view: The results to print.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
     """
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)

@@ -72,8 +72,8 @@ class FieldActions:
         """Make the actions.
 
         Args:
-            session: What they change.
-            user: Who is asked.
+            session: The edit session that they change.
+            user: The user, for questions and notices.
         """
         self._session = session
         self._user = user
@@ -118,8 +118,8 @@ class FieldActions:
         """Let the user pick an item from a list that shows a chart of each.
 
         Args:
-            title: Of the dialog.
-            items: What is offered.
+            title: Title of the dialog.
+            items: The choices.
             current: Id of the item that the cursor begins on; None: the first.
 
         Returns:
@@ -226,7 +226,7 @@ class FieldActions:
 
         Args:
             picked: Id of an item, as returned by `pick`.
-            tree: The plain data of what is open.
+            tree: The plain data of the open neighbourhood.
         """
         if picked is None:
             return None
@@ -238,7 +238,7 @@ class FieldActions:
     async def entry_of_file(self, file: Path, *, is_run: bool = False) -> dict[str, Any] | None:
         """Return the YAML entry that reads a series from a file; None if the user went back.
 
-        What a file of measurements does not say is guessed, shown, and may be changed.
+        Properties that a file of measurements does not state are assumed, shown, and can be changed.
 
         Args:
             file: The file.
@@ -278,7 +278,7 @@ class FieldActions:
         """Return what is open.
 
         Raises:
-            NothingChosenError: Nothing is open.
+            NothingChosenError: No neighbourhood is open.
         """
         work = self._session.work
         if work is None:
@@ -299,8 +299,8 @@ class EditActions:
         """Make the actions.
 
         Args:
-            session: What they change.
-            user: Who is asked.
+            session: The edit session that they change.
+            user: The user, for questions and notices.
         """
         self._session = session
         self._user = user
@@ -318,7 +318,7 @@ class EditActions:
         """Return the selected house, or else let the user pick one; None if the user went back.
 
         Args:
-            title: What is asked.
+            title: The question.
 
         Raises:
             NothingChosenError: There is no house.
@@ -421,7 +421,7 @@ class EditActions:
         """Remove a house, device, job, load profile, event or expectation; undo brings it back.
 
         Args:
-            ref: Which one; None or another part: nothing happens.
+            ref: The part; None or another kind of part: nothing happens.
         """
         kind = "" if ref is None else tree_model.kind_of(ref)
         builders = {
@@ -488,7 +488,7 @@ class EditActions:
         if picked is not None:
             self._session.select(refs[int(picked)])
 
-    # What is selected.
+    # Selection.
 
     def _house_ref(self) -> Ref | None:
         tree = self.fields.open_work().tree

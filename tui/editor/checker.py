@@ -29,7 +29,7 @@ class Checked:
     version: Version
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    """What is probably not meant, where nothing is wrong."""
+    """Notes on probable mistakes, if there are no problems."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
 
@@ -95,7 +95,7 @@ def found_in(
     """Return all problems of a document or, without problems, the notes of `ssmic check`.
 
     Args:
-        document: What to check.
+        document: The document to check.
         where: Name of its file, for messages.
         folder: Base folder of relative file names.
         allow_outside: Whether it may refer to files outside that folder.

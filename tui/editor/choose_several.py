@@ -47,10 +47,10 @@ class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
         """Ask.
 
         Args:
-            title: What is asked.
+            title: The question.
             known: The ids to choose from.
             chosen: Those that are ticked at the beginning, in order; unknown ones stay, at the end of the list.
-            details: Said under the title.
+            details: Text under the title.
         """
         super().__init__()
         self.title = self._title = title
@@ -59,7 +59,7 @@ class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
         self._details = details
 
     def compose(self) -> ComposeResult:
-        """What is asked, the list, buttons."""
+        """Compose the question, the list and buttons."""
         with Vertical() as box:
             box.border_title = escape(self._title)
             yield Static(f"Space ticks. {self._details}", classes="details", markup=False)
@@ -104,7 +104,7 @@ class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
                 listed.replace_option_prompt_at_index(index, self._line(id_))
 
     def action_accept(self) -> None:
-        """Return what is ticked."""
+        """Return the ticked items."""
         if isinstance(self.focused, Button):
             self.focused.press()
         else:

@@ -105,8 +105,8 @@ class FileActions:
         """Make the actions.
 
         Args:
-            session: What is opened and saved.
-            user: Who is asked.
+            session: The edit session that is opened and saved.
+            user: The user, for questions and notices.
             remember: Called with each file that was opened or saved.
         """
         self._session = session
@@ -342,7 +342,7 @@ class FileActions:
     # Leaving.
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close the open neighbourhood."""
         if await self._may_leave():
             self._session.open(None)
 

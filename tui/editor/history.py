@@ -27,7 +27,7 @@ class Version:
         """
         self.tree = tree
         self.change: Change | None = None
-        """What turned `before` into this version; None for the first."""
+        """The change from `before` to this version; None for the first."""
         self.merge_key: object = None
         """Consecutive changes with the same key are one undo step; None: the change is a separate step."""
         self.select: Ref | None = None

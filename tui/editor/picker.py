@@ -89,7 +89,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         """Ask.
 
         Args:
-            title: What is asked.
+            title: The question.
             items: The items to pick from.
             picture: Returns the preview of an item by id; None if it has none.
             current: Id of the item initially under the cursor.

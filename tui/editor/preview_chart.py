@@ -359,7 +359,7 @@ class Artist:
 
 
 _COLOURS = (FORECAST.colour, "secondary", "accent", "error")
-"""Of the first forecasts: an area, then lines."""
+"""Colours of the first forecasts: an area, then lines."""
 
 
 def load_picture(name: str, profile: LoadProfile | None) -> Picture:

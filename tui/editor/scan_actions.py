@@ -34,8 +34,8 @@ class ScanActions:
         """Make the actions.
 
         Args:
-            session: What they change.
-            user: Who is asked.
+            session: The edit session that they change.
+            user: The user, for questions and notices.
             edits: The other edit actions.
         """
         self._session = session

@@ -198,7 +198,7 @@ your own.
 
     @property
     def work(self) -> Work | None:
-        """What is open."""
+        """The open neighbourhood."""
         return self.session.work
 
     @property
@@ -233,7 +233,7 @@ your own.
         if isinstance(event, Opened):
             self.query_one("#desk", ContentSwitcher).current = "nothing" if self.work is None else "open"
 
-    # What the keys offer.
+    # Actions of the keys.
 
     def _offer(self, event: Event) -> None:
         """Draw the footer where its keys changed; to draw it at every letter would take too long."""
@@ -336,11 +336,11 @@ your own.
         self.workspace.begin(self.files.save_as, group="save")
 
     def action_close(self) -> None:
-        """Close what is open."""
+        """Close the open neighbourhood."""
         self.workspace.begin(self.files.close)
 
     def action_run_it(self) -> None:
-        """Prepare a run of what is open."""
+        """Prepare a run of the open neighbourhood."""
         self.workspace.begin(self._run_it)
 
     async def _run_it(self) -> None:

@@ -167,7 +167,7 @@ class FieldWanted:
     """The user is to fill in a field of the selected part."""
 
     path: KeyPath | None
-    """Which field; None: the first."""
+    """The key path of the field; None: the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class EditSession:
 
     def __init__(self) -> None:
         self.work: Work | None = None
-        """What is open; None: nothing."""
+        """The open neighbourhood; None: there is none."""
         self.ref: Ref = WHOLE
         """The selected part."""
         self.allow_outside = False
@@ -211,7 +211,7 @@ class EditSession:
         """Open a neighbourhood in place of the one that is open.
 
         Args:
-            work: What to open; None: nothing is open afterwards.
+            work: The neighbourhood to open; None: close the open one.
             ref: The part to select; the whole neighbourhood if it has no such part.
         """
         self.work = work
@@ -286,7 +286,7 @@ class EditSession:
         """Select a part, if there is such a part.
 
         Args:
-            ref: Which part.
+            ref: The part.
             reveal: Whether the tree's cursor has to go there.
         """
         work = self.work

@@ -66,7 +66,7 @@ class Workspace(Guarded, Vertical):
         """Make the widget.
 
         Args:
-            session: What to show. The workspace watches it.
+            session: The edit session to display; the workspace subscribes to it.
         """
         super().__init__(id="open")
         self._session = session
@@ -147,7 +147,7 @@ class Workspace(Guarded, Vertical):
         """Give the tree the focus."""
         self.query_one(NeighbourhoodTree).focus()
 
-    # What happens in the session.
+    # Events of the session.
 
     def _follow_session(self, event: Event) -> None:
         if not self._is_whole:
@@ -241,7 +241,7 @@ class Workspace(Guarded, Vertical):
             await form.show(work.tree, form_of(work.tree, self._session.ref))
             form.focus_field(path)
 
-    # What the user does.
+    # Actions of the user.
 
     @on(Tree.NodeHighlighted)
     def _follow_cursor(self, event: Tree.NodeHighlighted[Ref]) -> None:

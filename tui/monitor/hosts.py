@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import overload
 
 from textual.app import ComposeResult
 
@@ -26,6 +30,8 @@ class HostRow:
     last: str
 
 
+_HOST = "host "
+"""Begins the ids of rows of hosts."""
 _COLUMNS: tuple[Column[HostRow], ...] = (
     Column("host and device", lambda row: row.name, 30, wide=44, is_id=True),
     Column("state", lambda row: row.state, 14),
@@ -51,7 +57,7 @@ class HostsPane(Pane):
         """Redraw if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
-            self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched, self.zone))
+            self.query_one("#hosts", VirtualTable).show_rows(HostRows(watched, self.zone))
 
     def forget(self) -> None:
         """Clear the pane."""
@@ -59,21 +65,62 @@ class HostsPane(Pane):
         self.query_one("#hosts", VirtualTable).show_rows([])
 
 
-def rows_of(watched: ObservedRun, zone: Zone) -> list[HostRow]:
-    """Return a row for every host, each followed by its agents."""
-    jobs: dict[str, list[Negotiation]] = defaultdict(list)
-    for job in watched.negotiations():
-        jobs[job.consumer].append(job)
-    now_s = 0 if watched.time is None else watched.time.time
-    rows: list[HostRow] = []
-    for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
-        state: Cell = _state(host)
+class HostRows(Sequence[HostRow]):
+    """A row for every host, each followed by its agents; made when it is drawn, as there may be 60,000."""
+
+    def __init__(self, watched: ObservedRun, zone: Zone) -> None:
+        """Take the hosts and agents as they are now.
+
+        Args:
+            watched: The run.
+            zone: Zone in which times are shown.
+        """
+        self._watched, self._zone = watched, zone
+        self._now_s = 0 if watched.time is None else watched.time.time
+        self._jobs: dict[str, list[Negotiation]] = defaultdict(list)
+        for job in watched.negotiations():
+            self._jobs[job.consumer].append(job)
+        self._hosts = sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id))
+        self._begins = list(accumulate((1 + len(host.agents) for host in self._hosts), initial=0))
+        """Index of the row of each host, and the number of rows."""
+
+    def __len__(self) -> int:
+        return self._begins[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> HostRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[HostRow]: ...
+
+    def __getitem__(self, index: int | slice) -> HostRow | list[HostRow]:
+        """Return a row, or several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        place = index % len(self)
+        number = bisect_right(self._begins, place) - 1
+        host, below = self._hosts[number], place - self._begins[number]
+        return self._row(host, host.agents[below - 1] if below else "")
+
+    def position(self, key: object) -> int | None:
+        """Return the index of the row with an id; None where there is none."""
+        for host, begin in zip(self._hosts, self._begins, strict=False):
+            if key == f"{_HOST}{host.id}":
+                return begin
+            if key in host.agents:
+                return begin + 1 + host.agents.index(str(key))
+        return None
+
+    def _row(self, host: ObservedHost, agent: str) -> HostRow:
+        watched, zone = self._watched, self._zone
+        if agent:
+            return _device(watched, agent, self._jobs.get(agent, []), self._now_s, zone)
         name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = host.quarantined or f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
-        rows.append(HostRow(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
-        rows += [_device(watched, agent, jobs.get(agent, []), now_s, zone) for agent in host.agents]
-    return rows
+        return HostRow(f"{_HOST}{host.id}", (title, "strong"), _state(host), count, clock(zone, host.last_s))
 
 
 def _state(host: ObservedHost) -> Cell:

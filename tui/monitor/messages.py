@@ -20,7 +20,9 @@ from textual.widgets import Input, Select
 from broker import printable_line
 from scenarios import Zone
 from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, shown_agent
+from scenarios.results import MOST_LISTED
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
+from tui.shell import ChooseOne
 from tui.widgets import Column, VirtualTable, Words
 
 
@@ -168,6 +170,8 @@ def _columns(zone: Zone) -> tuple[Column[MessageSummary], ...]:
 _SEARCH_WALL_S = 0.01
 """Time slice for searching older messages,"""
 _PAUSE_WALL_S = 0.01
+_OTHERS = "\0others"
+"""Stands for all houses or producers that are not offered, as there are too many; no id is like it."""
 """and the pause between slices, for key presses."""
 
 
@@ -271,19 +275,50 @@ class MessagesPane(Pane):
         choices = (tuple(watched.houses()), tuple(sorted(watched.producers)))
         if choices == self._choices:
             return
-        for name, ids, before in zip(("house", "producer"), choices, self._choices, strict=True):
-            if ids != before:
-                select: Select[str] = self.query_one(f"#{name}", Select)
-                chosen = select.value
-                with self.prevent(Select.Changed):
-                    select.set_options([(escape(printable_line(id_)), id_) for id_ in ids])
-                    if chosen in ids:
-                        select.value = chosen
-        self._choices = choices
+        before, self._choices = self._choices, choices
+        for i, name in enumerate(("house", "producer")):
+            if choices[i] != before[i]:
+                self._list(name, choices[i], self._chosen(name))
+
+    def _list(self, name: str, ids: Sequence[str], chosen: str) -> None:
+        """Offer ids in a filter; where they are too many, the chosen one and a search."""
+        select: Select[str] = self.query_one(f"#{name}", Select)
+        listed = ids if len(ids) <= MOST_LISTED else [id_ for id_ in ids if id_ == chosen]
+        options = [(escape(printable_line(id_)), id_) for id_ in listed]
+        if len(ids) > MOST_LISTED:
+            options.append((f"find one of {len(ids):,} ...", _OTHERS))
+        with self.prevent(Select.Changed):
+            select.set_options(options)
+            if chosen in listed:
+                select.value = chosen
 
     # What is asked for.
 
     @on(Select.Changed)
+    def _choice_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.value == _OTHERS:
+            self._find_other(event.select.id or "")
+        else:
+            self._filter_changed()
+
+    def _find_other(self, name: str) -> None:
+        """Let the user find one of many houses or producers to filter by."""
+        ids, before = (
+            self._choices[name == "producer"],
+            self._filter.house if name == "house" else self._filter.producer,
+        )
+
+        def chosen(id_: str | None) -> None:
+            self._list(name, ids, before if id_ is None else id_)
+            if id_ is None and not before:
+                with self.prevent(Select.Changed):
+                    self.query_one(f"#{name}", Select).clear()
+            self._filter_changed()
+
+        names = {} if self._watched is None else self._watched.scenario_context.houses
+        self.app.push_screen(ChooseOne(name, [(id_, names.get(id_, "")) for id_ in ids]), chosen)
+
     @on(Input.Changed)
     def _filter_changed(self) -> None:
         house = self._chosen("house")
@@ -304,7 +339,7 @@ class MessagesPane(Pane):
 
     def _chosen(self, name: str) -> str:
         value: Any = self.query_one(f"#{name}", Select).value
-        return value if isinstance(value, str) else ""
+        return value if isinstance(value, str) and value != _OTHERS else ""
 
     @on(Input.Submitted)
     def _found(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from textual import on
@@ -19,20 +19,43 @@ DAY_S = 86_400
 _BINS = 288
 
 
-@dataclass(frozen=True, slots=True)
 class ProducerRow:
-    """A producer's day in figures."""
+    """A producer's day in figures, computed when they are drawn or sorted by: there may be thousands of producers."""
 
-    producer: ObservedProducer
-    forecast_wh: float
-    committed_wh: float
-    own_use_wh: float
-    """The part that serves the base load of its own house."""
+    def __init__(self, producer: ObservedProducer, watched: ObservedRun, bounds: tuple[int, int] | None) -> None:
+        """Make it.
+
+        Args:
+            producer: The producer.
+            watched: The run.
+            bounds: Begin and end of the day, UNIX seconds; None: the run has not begun.
+        """
+        self.producer = producer
+        self._watched = watched
+        self._bounds = bounds
+
+    @cached_property
+    def _day(self) -> tuple[float, float, float]:
+        if self._bounds is None:
+            return 0.0, 0.0, 0.0
+        day = self._watched.day_of(self.producer, *self._bounds, 1)
+        return float(day.forecast_wh[0]), float(day.committed_wh[0]), float(day.own_use_wh[0])
+
+    @property
+    def forecast_wh(self) -> float:
+        """Energy of the newest forecast, Wh."""
+        return self._day[0]
+
+    @property
+    def committed_wh(self) -> float:
+        """Energy that it has promised, Wh."""
+        return self._day[1]
 
     @property
     def remaining_wh(self) -> float:
         """Energy that is neither used by its own house nor committed yet, Wh."""
-        return max(0.0, self.forecast_wh - self.own_use_wh - self.committed_wh)
+        forecast_wh, committed_wh, own_use_wh = self._day
+        return max(0.0, forecast_wh - own_use_wh - committed_wh)
 
 
 _COLUMNS: tuple[Column[ProducerRow], ...] = (
@@ -94,7 +117,7 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
         chart: The chart to draw in.
         watched: The observed run.
         producer: The producer to draw.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
         ago: See `day_bounds`.
     """
     bounds = day_bounds(watched, zone, ago)
@@ -168,14 +191,8 @@ class ProducersPane(Pane):
             return
         self._changes = watched.changes
         bounds = day_bounds(watched, self.zone, self._ago)
-        rows = []
-        for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
-            day = None if bounds is None else watched.day_of(producer, *bounds, 1)
-            rows.append(
-                ProducerRow(producer, 0.0, 0.0, 0.0)
-                if day is None
-                else ProducerRow(producer, day.forecast_wh[0], day.committed_wh[0], day.own_use_wh[0])
-            )
+        ordered = sorted(watched.producers.values(), key=lambda p: (p.score, p.id))
+        rows = [ProducerRow(producer, watched, bounds) for producer in ordered]
         self.query_one("#producers", VirtualTable).show_rows(rows)
         self._draw()
 

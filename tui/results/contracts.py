@@ -129,7 +129,7 @@ class Contracts(Guarded, Vertical):
         Args:
             rows: The contracts.
             zone: Zone of the times.
-            search: What a search looks at, by contract.
+            search: The searchable text, by contract.
         """
         self._rows, self._search = rows, search
         if zone != self._zone:

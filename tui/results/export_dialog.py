@@ -290,7 +290,7 @@ class Writing:
     def _open(self, page: Path) -> bool:
         return False if self._place.app.is_web else open_in_browser(page)
 
-    # What is there already.
+    # Existing files.
 
     def _ask(self, error: BaseException, answers: tuple[Answer, ...], do: dict[str, Callable[[], None]]) -> None:
         """Ask before overwriting; show any other error."""

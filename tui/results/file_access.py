@@ -111,6 +111,11 @@ Failed = Callable[[BaseException], None]
 class Reads(Guarded, Vertical):
     """A widget that reads in threads and shows the outcome."""
 
+    read_wall_s = 0.0
+    """How long the last reading took, s."""
+    read_until_wall_s = 0.0
+    """When it ended, by the monotonic clock."""
+
     def read(self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None = None) -> None:
         """Run work in a thread, then show its outcome; newer work of the same group supersedes it.
 
@@ -133,8 +138,11 @@ class Reads(Guarded, Vertical):
         return any(worker.group == group and worker.node is self and worker.is_running for worker in self.workers)
 
     async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None) -> None:
+        began_wall_s = time.monotonic()
         try:
             value = await asyncio.to_thread(work)
+            self.read_until_wall_s = time.monotonic()
+            self.read_wall_s = self.read_until_wall_s - began_wall_s
             then(value)
         except (SsmicError, OSError) as error:
             (failed or self.complain)(error)
@@ -148,7 +156,7 @@ class Reads(Guarded, Vertical):
 
 @dataclass(slots=True)
 class Memory:
-    """What has been read of a simulation's file and never changes."""
+    """The immutable parts of a simulation's file that have been read."""
 
     scenario: Scenario | None = None
     """None: no view has asked for it; parsing that of 10,000 houses takes half a minute."""

@@ -36,7 +36,7 @@ def state_cell(state: str) -> Cell:
 
 
 def notes_of(run: RunInfo) -> list[str]:
-    """Return whom a run ended without and why, and what is in dispute."""
+    """Return notes on hosts that a run ended without, with the reason, and on disputes."""
     notes = [f"{of.host} was {'quarantined' if of.is_quarantined else 'dropped'}: {of.why}." for of in run.without]
     if run.disputes:
         notes.append(f"{plural(len(run.disputes), 'dispute')}; the ledger stands: {run.disputes[0]}")

@@ -56,13 +56,13 @@ class Sheet:
     households: tuple[HouseholdRow, ...]
     """Empty for one household."""
     zone: Zone
-    """Zone in which times are shown."""
+    """Display zone of times."""
     events: tuple[tuple[float, str], ...] = ()
     """Events of the timeline, by their time."""
     houses: tuple[tuple[str, str], ...] = ()
     """Ids and names of all houses; empty for one household."""
     search: tuple[str, ...] = ()
-    """What a search looks at, by contract: its names in small letters. Made ahead, as there may be 50,000."""
+    """The searchable text, by contract: its names in lower case. Prepared, because there may be 50,000."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:

@@ -194,7 +194,7 @@ class SheetPane(Guarded, Vertical):
         self.zoom: Zoom = "all"
         self.sheet: Sheet | None = None
         self.day_index = 0
-        """Which day is drawn, where there are several."""
+        """Index of the drawn day, if there are several."""
 
     def compose(self) -> ComposeResult:
         """Numbers and day above, tables below."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from scenarios.results import MOST_LISTED, HouseholdRow, streets_of
+from scenarios.results import MOST_LISTED, HouseholdRow, household_total, streets_of
 from tui.formatting import plural
 from tui.results.formatting import number_kwh
-from tui.shell import Footer, Guarded
+from tui.shell import MOST_FOUND, Guarded
 from tui.widgets import Cell, Column, VirtualTable, Words
 
-MOST_FOUND = 500
-"""Households that a search lists at most."""
 _STREET, _BACK = "▸ ", "◂ all streets"
 House = tuple[str, str]
 """Id and name."""
@@ -79,6 +74,12 @@ COLUMNS: tuple[Column[HouseholdRow], ...] = (
     ),
 )
 
+_LATER = frozenset({"sold", "bill EUR"})
+_OF_STREETS = tuple(
+    replace(column, from_width=90) if column.title in _LATER else replace(column, is_id=True) for column in COLUMNS
+)
+"""Ids of many households are long, and differ at their ends."""
+
 
 class Households(Guarded, Vertical):
     """The table of households, above it a search where there are many."""
@@ -89,6 +90,8 @@ class Households(Guarded, Vertical):
     Households .finding Input { width: 1fr; background: $boost; }
     Households .finding .count { width: auto; padding: 0 1; color: $text-muted; }
     Households.many .finding { display: block; }
+    SheetPane #household-part.many { width: 64; }
+    SheetPane.zoom-households #household-part.many { width: 1fr; }
     """
 
     class Chosen(Message):
@@ -122,7 +125,7 @@ class Households(Guarded, Vertical):
     def compose(self) -> ComposeResult:
         """Search field and table."""
         with Horizontal(classes="finding"):
-            yield Input(placeholder="find a household", compact=True)
+            yield Input(placeholder="find a household; Enter opens a street", compact=True)
             yield Words(classes="count")
         yield VirtualTable[HouseholdRow](COLUMNS, key=lambda row: row.house, empty="No household", id="households")
 
@@ -147,6 +150,7 @@ class Households(Guarded, Vertical):
                 self._members.setdefault(streets[row.house], []).append(row)
             self._titles = {f"{_STREET}{name}": name for name in self._members}
         self.set_class(bool(self._members), "many")
+        self.table.columns = _OF_STREETS if self._members else COLUMNS
         if self.street not in self._members:
             self._enter("")
         self._show_found()
@@ -186,14 +190,14 @@ class Households(Guarded, Vertical):
             rows = found[:MOST_FOUND]
             said = f"{len(found):,} of {len(self._rows):,}"
             if len(found) > MOST_FOUND:
-                said += f", the first {MOST_FOUND} are listed"
+                said += f", {MOST_FOUND} listed"
         elif self.street:
             inside = self._members[self.street]
-            rows = [_total(_BACK, self._rows), *inside]
-            said = f"{self.street}: {plural(len(inside), 'household')}"
+            rows = [household_total(_BACK, self._rows), *inside]
+            said = f"{len(inside):,} of {len(self._rows):,}"
         else:
-            rows = [_total(title, self._members[street]) for title, street in self._titles.items()]
-            said = f"{plural(len(self._rows), 'household')} in {plural(len(rows), 'street')}; Enter opens one"
+            rows = [household_total(title, self._members[street]) for title, street in self._titles.items()]
+            said = f"{len(self._rows):,} in {plural(len(rows), 'street')}"
         self.table.show_rows(rows)
         self.query_one(".count", Words).say(said)
 
@@ -212,94 +216,3 @@ class Households(Guarded, Vertical):
             self.table.go_to(house)
         else:
             self.post_message(self.Chosen(house))
-
-
-def _total(title: str, rows: Sequence[HouseholdRow]) -> HouseholdRow:
-    """Return the sum of households as a row."""
-    first = rows[0].split
-    split = type(first)(**{f.name: sum(getattr(row.split, f.name) for row in rows) for f in fields(first)})
-    bills = [row.bill for row in rows if row.bill is not None]
-    bill = bills[0] if bills else None
-    if bill is not None:
-        bill = type(bill)(**{f.name: sum(getattr(one, f.name) for one in bills) for f in fields(bill)})
-    produced_wh, sold_wh = sum(row.produced_wh for row in rows), sum(row.sold_wh for row in rows)
-    return HouseholdRow(title, split, produced_wh, sold_wh, bill)
-
-
-class HouseholdChooser(Guarded, ModalScreen[str | None]):
-    """Asks for one of many households."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
-        Binding("down", "to_table", "List", show=False),
-    ]
-    DEFAULT_CSS = """
-    HouseholdChooser { align: center middle; }
-    HouseholdChooser > Vertical {
-        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
-    HouseholdChooser Input { background: $boost; }
-    HouseholdChooser .count { color: $text-muted; height: 1; }
-    HouseholdChooser VirtualTable { background: $surface; }
-    """
-
-    def __init__(self, houses: Iterable[House]) -> None:
-        """Make it.
-
-        Args:
-            houses: Ids and names.
-        """
-        super().__init__()
-        self._houses = tuple(houses)
-        self._streets = streets_of(self._houses)
-        self._texts = [f"{house} {name} {self._streets[house]}".casefold() for house, name in self._houses]
-
-    def compose(self) -> ComposeResult:
-        """Yield field and list."""
-        with Vertical() as box:
-            box.border_title = "Choose a household"
-            yield Input(placeholder="a part of its id, name or street", compact=True)
-            yield Words(classes="count")
-            yield VirtualTable[House](
-                (
-                    Column("household", lambda house: house[0], 24, is_id=True),
-                    Column("name", lambda house: house[1]),
-                    Column("street", lambda house: (self._streets[house[0]], "muted"), 24, from_width=60),
-                ),
-                key=lambda house: house[0],
-                empty="No match",
-            )
-        yield Footer()
-
-    def on_mount(self) -> None:
-        """Show the first ones."""
-        self._show_found()
-        self.query_one(Input).focus()
-
-    @on(Input.Changed)
-    def _show_found(self) -> None:
-        wanted = self.query_one(Input).value.strip().casefold()
-        found = [house for house, text in zip(self._houses, self._texts, strict=True) if wanted in text]
-        self.query_one(VirtualTable).show_rows(found[:MOST_FOUND])
-        rest = f", the first {MOST_FOUND} are listed" if len(found) > MOST_FOUND else ""
-        self.query_one(".count", Words).say(f"{len(found):,} of {plural(len(self._houses), 'household')}{rest}")
-
-    def action_to_table(self) -> None:
-        """Go from the field to the list."""
-        self.query_one(VirtualTable).focus()
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._choose()
-
-    @on(VirtualTable.Chosen)
-    def _clicked(self, event: VirtualTable.Chosen) -> None:
-        event.stop()
-        self._choose()
-
-    def _choose(self) -> None:
-        house: House | Any = self.query_one(VirtualTable).row
-        if house is not None:
-            self.dismiss(house[0])

@@ -34,7 +34,7 @@ def said_about(
         results: The simulation.
         run: The run's number.
         row: The contract.
-        zone: Zone in which times are shown.
+        zone: Display zone of times.
 
     Raises:
         ResultsError: The file cannot be read.
@@ -85,7 +85,7 @@ class NegotiationDialog(Guarded, ModalScreen[None]):
         Args:
             row: The contract.
             lines: The messages about its job.
-            zone: Zone in which times are shown.
+            zone: Display zone of times.
         """
         super().__init__()
         self._row = row

@@ -41,7 +41,7 @@ class RunsSheet:
     average: AveragePowerProfile | None
     """Average day; None: no run has started."""
     zone: Zone
-    """Zone in which times are shown."""
+    """Display zone of times."""
 
 
 def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
@@ -180,7 +180,7 @@ class RunsPane(Guarded, Vertical):
         super().__init__()
         self.sheet: RunsSheet | None = None
         self.day_index = 0
-        """Which day is drawn, where there are several."""
+        """Index of the drawn day, if there are several."""
 
     def compose(self) -> ComposeResult:
         """Runs above, their average day below."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,12 +24,11 @@ from tui.results.file_access import Opened, Reads, open_simulation, read_from, s
 from tui.results.formatting import STATES, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
-from tui.results.households import HouseholdChooser
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
-from tui.shell import Answer, Confirm, shown_zone
+from tui.shell import Answer, ChooseOne, Confirm, shown_zone
 
 TABS = (
     ("A", "all", "All households"),
@@ -38,6 +38,8 @@ TABS = (
     ("E", "log", "Log"),
     ("S", "scores", "Scores"),
 )
+PAUSES = 5
+"""A simulation in progress is read again after so many times the time that it took: the run needs the processor too."""
 MAX_NOTES = 3
 """Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
@@ -84,7 +86,7 @@ class SimulationPane(Reads):
         self.key: str | None = None
         """Allocation key of the bills; None: as the scenario says."""
         self._drawn: dict[str, object] = {}
-        """What each tab shows, as it was asked for."""
+        """The displayed content of each tab."""
 
     def compose(self) -> ComposeResult:
         """Heading, then a tab for each view."""
@@ -134,9 +136,10 @@ class SimulationPane(Reads):
         self.read("open", work, self._opened, lambda error: self._failed(path, error))
 
     def follow(self) -> None:
-        """Reload the visible view if the file has changed."""
+        """Reload the visible view if the file has changed; less often where that takes long, as of a large run."""
         opened = self.opened
         busy = any(self.is_reading(group) for group in ("open", "sheet"))
+        busy = busy or time.monotonic() - self.read_until_wall_s < PAUSES * self.read_wall_s
         if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
             self.open(opened.path)
 
@@ -192,7 +195,7 @@ class SimulationPane(Reads):
         self.add_class("troubled")
 
     def _say_notes(self, opened: Opened) -> None:
-        """Say whom the run in sight, or all of them, ended without, and what is in dispute."""
+        """Show the hosts that the displayed run, or all runs, ended without, and disputes."""
         is_every = self.tab == "runs" and len(opened.runs) > 1
         runs = [run for run in opened.runs if is_every or run.run == self.run]
         notes = [f"Run {run.run}: {note}" if is_every else note for run in runs for note in notes_of(run)]
@@ -318,7 +321,7 @@ class SimulationPane(Reads):
                 self.focus_view()
 
         if self.opened is not None:
-            self.app.push_screen(HouseholdChooser(self.opened.houses), chosen)
+            self.app.push_screen(ChooseOne("household", self.opened.houses), chosen)
 
     def reset_scores(self) -> None:
         """Reset the saved scores, after confirmation."""

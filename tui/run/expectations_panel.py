@@ -41,7 +41,7 @@ def expectation_lines(
     """Return how each expectation stands, in the order of the file.
 
     Args:
-        scenario: What is run.
+        scenario: The scenario.
         runs: Number of runs.
         verdicts: By run, the verdicts so far; None for an expectation that is not judged yet.
     """

@@ -30,11 +30,11 @@ class Began:
     broker: str
     """For people."""
     url: BrokerUrl | None
-    """What a watcher connects to; None: the runs talk in memory."""
+    """The URL that a watcher connects to; None: the runs use memory."""
     tls: Tls | None
     run_ids: tuple[str, ...]
     scores: tuple[Mapping[str, int], ...]
-    """What each run begins with, by producer id."""
+    """Initial scores of each run, by producer id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class RunSummary:
     wall_s: float
     kpis: dict[str, float | None]
     share_of_best: float | None = None
-    """Of the best plan known; None where that was not sought."""
+    """Share of the best known plan; None if it was not sought."""
     verdicts: tuple[Verdict, ...] = ()
     """On the scenario's expectations, in the order of the file."""
 

@@ -22,8 +22,8 @@ class Judging:
         """Begin, before the runs do.
 
         Args:
-            scenario: What is run.
-            results_file: Where the runs are recorded.
+            scenario: The scenario.
+            results_file: The results file of the runs.
             tell: Called with the verdicts on a run whenever further ones are due.
         """
         self._due_s = sorted(one.at_s for one in scenario.expectations if one.at_s is not None)

@@ -129,7 +129,7 @@ class SimulationClient:
 
     @property
     def said(self) -> str:
-        """What its process said last, such as that it cannot reach the broker yet; empty if nothing."""
+        """The last message of its process, such as that it cannot reach the broker yet; empty if none."""
         return self._words[-1].removeprefix("ssmic: ").removesuffix(" (Ctrl-C stops)") if self._words else ""
 
     @property

@@ -129,7 +129,7 @@ async def _simulate(wanted: Task, parent: _Parent) -> None:
 
 
 async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
-    """Seek the clairvoyant optimum in a thread; one that is cancelled meanwhile ends with the process."""
+    """Seek the clairvoyant optimum in a thread; a cancelled search ends with the process."""
     from scenarios.optimum import compare  # noqa: PLC0415 - heavy, and most runs do without
 
     loop = asyncio.get_running_loop()

@@ -25,7 +25,7 @@ _LOOK_WALL_S = 0.5
 _FIELDS = (
     ("source", "Scenario", "A YAML file or a bundled name", ""),
     ("vary", "Vary", "algorithm=insertion,exact penalty=0.5:2:4", "algorithm=insertion,fifty_fifty"),
-    ("zip", "Together", "every combination; or keys whose values go together: algorithm,penalty", ""),
+    ("zip", "Together", "keys whose values go in pairs: algorithm,penalty", ""),
     ("set", "Set", "days=1", ""),
     ("seeds", "Seeds", "runs of each combination", "10"),
     ("sample", "Sample", "every combination; or the size of a Latin hypercube sample", ""),

@@ -27,7 +27,7 @@ class SweepProcess:
     before: int = 0
     """Runs that were there when it was started."""
     said: str = ""
-    """What the command said on standard error."""
+    """Standard error of the command."""
     code: int | None = None
     """Its exit code; None: it is running."""
     _process: Process | None = None

@@ -3,6 +3,10 @@ from .base_screen import (
     EmptyState as EmptyState,
     PaletteEntry as PaletteEntry,
 )
+from .choose_one import (
+    MOST_FOUND as MOST_FOUND,
+    ChooseOne as ChooseOne,
+)
 from .days import (
     Days as Days,
 )
@@ -75,6 +79,7 @@ __all__ = [
     "Answer",
     "AreaScreen",
     "AskText",
+    "ChooseOne",
     "CompareResults",
     "Confirm",
     "Days",

@@ -128,7 +128,7 @@ class EmptyState(Vertical):
 
         Args:
             title: The missing part.
-            hint: What to do next; console markup is allowed.
+            hint: A hint on the next action; console markup is allowed.
             actions: Buttons: label, and the action to run, as in a binding.
             id: See `textual.widget.Widget`.
         """

@@ -90,8 +90,8 @@ class AskText(Guarded, ModalScreen[str | None]):
         """Ask.
 
         Args:
-            title: What is asked.
-            details: What is expected, plain text.
+            title: The question.
+            details: The expected input, plain text.
             value: Initial text.
             check: Returns the problem with a text, or None; shown while typing.
         """
@@ -171,11 +171,11 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
         """Ask.
 
         Args:
-            title: What is asked.
+            title: The question.
             start: The folder shown first, or with `new` the file proposed.
-            suffixes: Of files to show, lower case, with the dot; none: all files.
-            kind: What may be chosen; `new` may not exist yet.
-            details: What is expected, plain text.
+            suffixes: Suffixes of files to show, lower case, with the dot; empty: all files.
+            kind: The kind of choice; `new` may not exist yet.
+            details: The expected input, plain text.
         """
         super().__init__()
         self.title = self._title = title

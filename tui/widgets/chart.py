@@ -60,7 +60,7 @@ def drawn(meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str 
     """Return a series with the standard look of its meaning.
 
     Args:
-        meaning: What the values are.
+        meaning: The meaning of the values.
         values: Values in equal steps over the whole width.
         name: In the legend; empty: the meaning's.
     """

@@ -19,7 +19,7 @@ def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str
 
     Args:
         folder: Base folder of relative paths.
-        suffixes: Of the files that fit, lower case; none: all files.
+        suffixes: Suffixes of matching files, lower case; empty: all files.
         value: The typed text. `~` is the home folder.
     """
     head, slash, begin = value.rpartition("/")
@@ -84,7 +84,7 @@ class PathInput(Input):
         Args:
             value: Initial text.
             folder: Base folder of relative paths.
-            suffixes: Of the files that fit, lower case, with the dot; none: all files.
+            suffixes: Suffixes of matching files, lower case, with the dot; empty: all files.
             placeholder: See `textual.widgets.Input`.
             id: As `placeholder`.
             compact: As `placeholder`.

@@ -108,7 +108,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         Args:
             columns: From left to right.
             key: Identifies a row, so that the cursor stays with it.
-            empty: What stands there where no row does.
+            empty: Text of a table without rows.
             follow: Whether the cursor stays at the end while rows come, as long as it is there.
             sortable: Whether people may sort it.
             id: See `textual.widget.Widget`.
@@ -353,8 +353,8 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
 
         Args:
             columns: From left to right.
-            key: Tells a row from the others.
-            empty: What stands there where no row does.
+            key: Identifies a row.
+            empty: Text of a table without rows.
             last: Identifies rows that stay at the end in any order.
             id: See `textual.widget.Widget`.
         """

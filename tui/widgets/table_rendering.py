@@ -46,7 +46,7 @@ class Column(Generic[RowT]):
     is_id: bool = False
     """Where it is too long it is cut in the middle: ids often differ at their ends."""
     sort: Callable[[RowT], Any] | None = None
-    """What to sort by; None: by the text."""
+    """The sort key; None: the text."""
     from_width: int = 0
     """Shown where the table is at least so wide."""
     full: str = ""
@@ -75,7 +75,7 @@ class Column(Generic[RowT]):
 
 
 _LEAST_FLEXIBLE = 16
-"""What a column without a width keeps where titles are written in full."""
+"""Minimum width of a column without a width, if titles are written in full."""
 
 
 def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
@@ -83,7 +83,7 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
 
     Args:
         columns: All there are.
-        width: Of the table.
+        width: Width of the table, cells.
     """
     fixed_widths = {i: c.fixed_width(width) for i, c in enumerate(columns) if width >= c.from_width}
     left = max(0, width - sum(w for w in fixed_widths.values() if w is not None) - len(fixed_widths))
@@ -102,11 +102,11 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
 
 
 Ground = Literal["", "stripe", "cursor"]
-"""What a row lies on."""
+"""The background of a row."""
 
 
 class StyleOf(Protocol):
-    """Returns the style of a part of the table; `partial`: without what it lies on."""
+    """Returns the style of a part of the table; `partial`: without its background."""
 
     def __call__(self, *names: str, partial: bool = False) -> Style:
         """See `textual.widget.Widget.get_component_rich_style`."""
@@ -125,9 +125,9 @@ class Painter:
 
         Args:
             columns: All of the table.
-            width: Of the lines.
-            room: What the columns may take of it.
-            base: What all is drawn on.
+            width: Width of the lines, cells.
+            room: The part of it for columns, cells.
+            base: The background style.
             style_of: See `StyleOf`.
         """
         self.columns = columns
@@ -146,8 +146,8 @@ class Painter:
         """Return a row; where its cells say the same as before, the very strip that it was.
 
         Args:
-            row: What the columns take their cells from.
-            ground: What it lies on.
+            row: The data of the row.
+            ground: The background of the row.
             marked: Index of the column that is under the cursor, if there is such a thing.
         """
         cells = tuple(self.columns[index].cell(row) for index, _ in self.placed)
@@ -255,7 +255,7 @@ class Lines(ScrollView):
     @property
     @abstractmethod
     def length(self) -> int:
-        """How many lines there are, the titles among them."""
+        """Number of lines, including the titles."""
 
     @abstractmethod
     def line(self, painter: Painter, y: int) -> Strip:

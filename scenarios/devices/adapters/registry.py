@@ -20,10 +20,10 @@ from scenarios.gateways import S2 as S2_NAME, SSMIC, Gateway
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of adapter."""
+    """A kind of adapter: its options and its constructor."""
 
     options: type[BaseModel]
-    """What the scenario file may say of it."""
+    """Its options in the scenario file."""
     make: Callable[[Gateway, Any], Adapter]
     types: frozenset[str] = frozenset({"consumer", "producer"})
     """Types of devices that it is for."""

@@ -29,7 +29,7 @@ class TasmotaOptions(BaseModel):
     full_topic: str = "%prefix%/%topic%/"
     prefixes: tuple[str, str, str] = ("cmnd", "stat", "tele")
     relay: int | None = Field(None, ge=1, le=32)
-    """Of a device with several; None: the only one."""
+    """Number of the relay of a device with several; None: the only one."""
     tele_period_s: int = Field(10, ge=10, le=3600)
 
 
@@ -108,5 +108,7 @@ class Tasmota:
         switch = self._topic(0, self._power)
         if command.command == "stop":
             return [Message(pulse, b"0"), Message(switch, b"OFF")]
-        run_s = min(command.run_s or 0, MAX_PULSE_S)
+        run_s = command.run_s or 0
+        # Half of it is as long as the programme is to last, and some: no timer ends what must take longer.
+        run_s = min(run_s, MAX_PULSE_S) if run_s <= 2 * MAX_PULSE_S else 0
         return [Message(pulse, str(run_s + 100 if run_s else 0).encode()), Message(switch, b"ON")]

@@ -21,7 +21,7 @@ SCALE: dict[Unit, float] = {
     "J": 1 / 3600,
     "MJ": 1e6 / 3600,
 }
-"""What a unit of power is in W, or one of energy in Wh."""
+"""The factor of a unit to W or Wh."""
 
 
 def text_of(payload: bytes) -> str:

@@ -153,8 +153,10 @@ class Zigbee2Mqtt:
         if not self._name:
             return []
         content: dict[str, Any] = {self._state: "ON" if command.command == "start" else "OFF"}
-        if command.command == "start" and self._options.timer and command.run_s and command.run_s <= MAX_TIMER_S:
-            content |= {"on_time": command.run_s, "off_wait_time": 0}
+        # Half of `run_s` is as long as the programme is to last, and some: no timer ends what must take longer.
+        run_s = command.run_s or 0
+        if command.command == "start" and self._options.timer and 0 < run_s <= 2 * MAX_TIMER_S:
+            content |= {"on_time": min(run_s, MAX_TIMER_S), "off_wait_time": 0}
         return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
 
 

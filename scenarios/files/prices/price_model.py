@@ -27,14 +27,14 @@ class VaryingPriceEntry(FileEntry):
 
     time_of_use: list[BandEntry] | None = Field(None, min_length=1, description="Prices by weekday and time of day")
     points: list[PricePoint] | None = Field(
-        None, min_length=1, description="[time, EUR/kWh]; each holds until the next one"
+        None, min_length=1, description="[time, EUR/kWh]; each applies until the next one"
     )
     file: str | None = Field(
         None, min_length=1, description="A table with a header (CSV, .csv.gz, .parquet), relative to this file"
     )
     columns: ColumnsEntry | None = Field(None, description="Columns of the table")
     unit: PriceUnit | None = Field(None, description="Unit of its values; default: as the column's name says")
-    zone: str | None = Field(None, min_length=1, description="Zone of times that say none")
+    zone: str | None = Field(None, min_length=1, description="Zone of times without an offset")
     start: Time | None = Field(None, description="When the first step of eur_per_kwh begins")
     step_s: int | None = Field(None, ge=60, le=86_400 * 366, description="Length of each step of eur_per_kwh, seconds")
     eur_per_kwh: list[Finite] | None = Field(None, min_length=1, description="Price of each step")
@@ -64,7 +64,7 @@ class CommunityEntry(FileEntry):
     coefficients: dict[Id, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] | None = Field(
         None, description="Key static: share of each house, 0 to 1, at most 1 together; default: all alike"
     )
-    grid_fee_eur_per_kwh: PriceEntry = Field(0.0, description="Grid fee of energy from the grid, beside its price")
+    grid_fee_eur_per_kwh: PriceEntry = Field(0.0, description="Grid fee of energy from the grid, added to its price")
     local_grid_fee_eur_per_kwh: PriceEntry | None = Field(
         None, description="Grid fee of energy from other houses; default: not reduced"
     )
@@ -74,5 +74,5 @@ class CommunityEntry(FileEntry):
         0.0, description="Value added tax, per cent"
     )
     vat_on: list[Literal["import", "grid_fee", "fixed_fee", "local"]] = Field(
-        ["import", "grid_fee", "fixed_fee"], description="What it is paid on; local: the price among neighbours"
+        ["import", "grid_fee", "fixed_fee"], description="What the tax applies to; local: the price among neighbours"
     )

@@ -40,7 +40,7 @@ class ShiftForecasts:
 
 @dataclass(frozen=True, slots=True)
 class RunDays:
-    """Remedy: run longer."""
+    """Remedy: run the scenario for more days."""
 
     days: int
     """Total number of days."""

@@ -98,7 +98,7 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     Args:
         path: CSV, gzip or Parquet.
         where: Its name, for messages.
-        wanted: What is known about it.
+        wanted: The given parts of the format.
         is_run: Whether it is one run of a device: then its times may count from its start, or be times of day.
 
     Raises:

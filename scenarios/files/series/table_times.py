@@ -188,7 +188,7 @@ def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: o
         found: The moment.
         zone: Zone of a moment that says none.
         before_s: The moment of the row before; a clock time that occurs twice is the one after it.
-        text: What the file says, for messages.
+        text: The text in the file, for messages.
 
     Raises:
         ValueError: No zone is known, or clocks skip the time on that day.

@@ -95,7 +95,7 @@ def build_timeline(
 
     Args:
         entries: The entries.
-        known: What the rest of the file says.
+        known: The parts of the file that events refer to.
         series: Reads series; its collector receives the problems.
     """
     builder = _TimelineBuilder(known, series)
@@ -110,7 +110,7 @@ def build_expectations(
 
     Args:
         entries: The entries.
-        known: What the rest of the file says.
+        known: The parts of the file that events refer to.
         jobs: Ids of all jobs, those of the timeline included.
         collector: Receives the problems.
     """

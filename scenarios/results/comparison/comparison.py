@@ -288,10 +288,14 @@ def _scenario_warnings(read: Sequence[_Read], simulations: Sequence[Compared]) -
         why = "energies and counts depend on the scenario, and there are no paired differences between them"
         return [f"The scenarios differ ({', '.join(names)}): compare shares and ratios only, for {why}."]
     first = simulations[0].label
+    others = zip(read[1:], simulations[1:], strict=True)
+    changed = [(one, other.label) for one, other in others if one.neighbourhood != read[0].neighbourhood]
     return [
-        f'The scenario "{names[0]}" was changed between {first} and {other.label}: they are not paired by seed.'
-        for one, other in zip(read[1:], simulations[1:], strict=True)
-        if one.neighbourhood != read[0].neighbourhood
+        f'In the lab, jobs were interrupted or panels limited, which changed "{names[0]}": {first} and {label} are not '
+        "paired by seed."
+        if "lab" in {**read[0].info.settings, **one.info.settings}
+        else f'The scenario "{names[0]}" was changed between {first} and {label}: they are not paired by seed.'
+        for one, label in changed
     ]
 
 

@@ -26,7 +26,7 @@ MAIN_FIGURES = (
     "negotiations",
     "messages",
 )
-"""Figures of the tables for people; CSV and JSON have all figures."""
+"""Figures of the displayed tables; CSV and JSON have all figures."""
 
 _SCALES: dict[Unit, tuple[str, float, int]] = {
     "wh": ("kWh", 1e-3, 2),

@@ -32,6 +32,7 @@ from scenarios.prices import price_in_words
 from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
+from scenarios.results.report.large_runs import is_of_large_runs, large_contents
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Zone
@@ -74,6 +75,8 @@ def report_contents(
     infos = results.runs()
     if not infos:
         raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
+    if is_of_large_runs(results, infos):
+        return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, _offsets, utc=utc)
     return _Contents(results, infos, interval_s, limits or Limits(), utc=utc).build()
 
 

@@ -179,7 +179,7 @@ def test_a_contract_has_shares_if_several_supply_it_and_is_written_without_them_
 
 
 def test_all_problems_of_settings_are_reported_at_once() -> None:
-    """As with algorithms."""
+    """Settings of algorithms behave the same way."""
     with pytest.raises(SettingsError) as error:
         SupplySettings("half", ("covered", "covered", "sunny"))  # type: ignore[arg-type]  # what users may write
     assert error.value.problems == (
@@ -190,7 +190,7 @@ def test_all_problems_of_settings_are_reported_at_once() -> None:
 
 
 def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() -> None:
-    """Whoever passed it on would be blamed for a message that is too large."""
+    """The producer would be blamed for an oversized message."""
     wash, dry = (job(name, house, load((0, 0.0), (3600, 800.0))) for name, house in (("wash", "a"), ("dry", "b")))
     roof = SharedProducer(
         "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())

@@ -80,8 +80,8 @@ async def test_a_host_that_says_it_is_busy_is_not_asked_again() -> None:
         pytest.param(lambda barrier: barrier.alert(), id="a host broke the protocol"),
     ],
 )
-async def test_the_wait_ends_when_a_host_has_to_be_dealt_with(event: Callable[[RoundBarrier], None]) -> None:
-    """At once, although others have not answered."""
+async def test_the_wait_ends_when_a_host_requires_action(event: Callable[[RoundBarrier], None]) -> None:
+    """It ends immediately, although others have not answered."""
     barrier = begun("a", "b")
     later(0.1, lambda: event(barrier))
     assert await waited(barrier) == (True, 0.1)
@@ -89,7 +89,7 @@ async def test_the_wait_ends_when_a_host_has_to_be_dealt_with(event: Callable[[R
 
 
 async def test_steps_that_are_answered_in_time_set_one_timer() -> None:
-    """Not one for each step, of which there are thousands a second."""
+    """There is no timer for each of the thousands of steps a second."""
     loop = asyncio.get_running_loop()
     set_timers = []
     call_at = loop.call_at

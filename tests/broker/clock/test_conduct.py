@@ -301,7 +301,7 @@ def test_oversized_messages_quarantine_their_sender() -> None:
     assert "too large" in outcome.without["b"]
 
 
-def test_a_body_that_no_agent_understands_delays_nobody() -> None:
+def test_a_body_that_no_agent_understands_delays_no_host() -> None:
     """The message counts as arrived, and its receiver drops it."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
@@ -338,7 +338,7 @@ async def _promise_to_a_but_send_to_c(member: Member, grant: Grant) -> dict[str,
 
 
 @pytest.mark.parametrize("promise", [_promise_to_a, _promise_to_a_but_send_to_c])
-def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: Any) -> None:
+def test_promised_messages_that_never_arrive_get_their_sender_dropped(promise: Any) -> None:
     """At the time limit the sender is dropped, not the host that waits, even if the sender gives signs of life."""
     outcome = run_with(once(0, promise))
     assert outcome.asker.notes == HONEST
@@ -346,7 +346,7 @@ def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: 
     assert LIMIT_WALL_S <= outcome.wall_s <= 2 * LIMIT_WALL_S
 
 
-def test_messages_in_an_earlier_round_than_reported_cost_their_sender_its_place() -> None:
+def test_messages_in_an_earlier_round_than_reported_get_their_sender_dropped() -> None:
     """A host that runs alone sends to others only in its last round; no host may wait for messages of another one."""
 
     async def lie(member: Member, grant: Grant) -> dict[str, Any]:
@@ -360,7 +360,7 @@ def test_messages_in_an_earlier_round_than_reported_cost_their_sender_its_place(
     assert set(outcome.without) == {"b"}
 
 
-def test_promised_messages_that_never_come_fail_a_run_that_may_lose_nobody() -> None:
+def test_promised_messages_that_never_arrive_fail_a_run_that_may_lose_no_host() -> None:
     """The run fails at the time limit, and the error names the sender."""
     with pytest.raises(ExceptionGroup) as caught:
         run_with(once(0, _promise_to_a), on_loss="wait")
@@ -383,7 +383,7 @@ def test_a_host_that_is_busy_for_ever_is_given_up() -> None:
 FAILURE = {"failure": {"agent": "bee", "traceback": "Traceback ...\nZeroDivisionError: \x1b]0;title\x07"}}
 
 
-def test_a_failure_costs_the_host_that_reports_it_its_place() -> None:
+def test_a_failure_gets_the_host_that_reports_it_dropped() -> None:
     """If lost hosts are dropped, the host is dropped with a reason that is safe to display."""
     outcome = run_with(lying_answer(**FAILURE))
     assert outcome.asker.notes == HONEST
@@ -391,7 +391,7 @@ def test_a_failure_costs_the_host_that_reports_it_its_place() -> None:
     assert outcome.without["b"].isprintable()
 
 
-def test_a_failure_ends_a_run_that_may_lose_nobody() -> None:
+def test_a_failure_ends_a_run_that_may_lose_no_host() -> None:
     """The error names the host that reports it."""
     with pytest.raises(ExceptionGroup) as caught:
         run_with(lying_answer(**FAILURE), on_loss="wait")
@@ -491,7 +491,7 @@ async def _lets_rounds_pass_every_second(_member: Member, grant: Grant) -> dict[
     ],
     ids=["timers", "malformed", "rounds"],
 )
-def test_a_clock_that_is_restarted_goes_on_counting(tmp_path: Path, lie: Any, why: str) -> None:
+def test_a_restarted_clock_continues_counting(tmp_path: Path, lie: Any, why: str) -> None:
     """However often it is: no restart gives a host a fresh allowance."""
     members = {"b": ("bee",), "c": ("echo",)}
     settings = ClockSettings(
@@ -554,7 +554,7 @@ def test_a_host_that_keeps_a_second_from_ending_is_quarantined(to: tuple[str, st
     assert outcome.without == {"b": "it has kept a second of virtual time going for 50 rounds"}
 
 
-def test_the_session_of_another_host_announced_under_ones_own_name_harms_nobody() -> None:
+def test_announcing_the_session_of_another_host_harms_no_host() -> None:
     """Every member can read all sessions in the roster; a refusal applies only to the announcing host."""
 
     async def what(member: Member, _grant: Grant) -> dict[str, Any]:

@@ -186,7 +186,7 @@ class Street:
 
     @asynccontextmanager
     async def open(self, *, with_household: bool = True) -> AsyncIterator[Street]:
-        """Be there for somebody who controls the run."""
+        """Connect a client that controls the run."""
         reading = asyncio.create_task(self._read())
         household = await self.start_household() if with_household else None
         async with self._broker.connect("steering") as self.bus:
@@ -378,8 +378,8 @@ def test_time_before_all_households_are_there_does_not_count(tmp_path: Path, cat
 
 
 @pytest.mark.parametrize("command", ["resume", "pace", "pause"])
-def test_no_command_lets_time_pass_before_all_households_are_there(tmp_path: Path, command: str) -> None:
-    """Nor does it count as lag."""
+def test_no_command_starts_time_before_all_households_are_present(tmp_path: Path, command: str) -> None:
+    """The wait does not count as lag."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 7200], "60x").open(with_household=False) as street:
@@ -418,7 +418,7 @@ def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: P
 
 
 def test_a_pause_is_reported_while_a_household_is_awaited(tmp_path: Path) -> None:
-    """Both are so: the run is paused, and somebody is missing."""
+    """The run is paused, and a household is missing."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 36_000], "60x").open() as street:
@@ -485,7 +485,7 @@ def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path)
     quickly(main())
 
 
-def test_a_suspended_machine_gives_up_nobody(tmp_path: Path) -> None:
+def test_a_suspended_machine_drops_no_host(tmp_path: Path) -> None:
     """If the machine sleeps for longer than the time limit, the clock does not drop the awaited household."""
 
     async def main() -> None:

@@ -78,6 +78,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911
         case typing.Annotated:
             if arguments[0] is int:
                 return whole_within(arguments[1:])
+            if annotation == bounds.WallS:
+                return st.floats(0, bounds.MAX_TIME_S)
             if get_origin(arguments[0]) is list:
                 return st.lists(values_of(get_args(arguments[0])[0]), min_size=1, max_size=3)
             is_id = arguments[0] is str and not isinstance(arguments[1], str) and annotation != wire.Who
@@ -222,3 +224,49 @@ def test_bytes_become_a_model_or_are_malformed(payload: bytes) -> None:
     for model in wire.Wire.__subclasses__():
         with suppress(MalformedError):
             assert isinstance(decode(model, payload), model)
+
+
+def unbounded(schema: dict[str, Any], where: str) -> list[str]:
+    """Return the places of a JSON schema at which a value has no range; references are not followed."""
+    found: list[str] = []
+    if {"const", "enum"} & schema.keys():
+        return found
+    for key in ("anyOf", "oneOf", "allOf"):
+        found += [place for inner in schema.get(key, ()) for place in unbounded(inner, where)]
+    needed = {
+        "integer": ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}),
+        "number": ({"minimum"}, {"maximum"}),
+        "string": ({"maxLength"},),
+        "array": ({"maxItems"},),
+    }
+    kind = schema.get("type", "")
+    found += [f"{where}: {kind}" for any_of in needed.get(kind, ()) if not any_of & schema.keys()]
+    inner = {f".{name}": field for name, field in schema.get("properties", {}).items()}
+    inner |= {"[]": schema["items"]} if isinstance(schema.get("items"), dict) else {}
+    if isinstance(values := schema.get("additionalProperties"), dict):
+        inner |= {"{}": values}
+        found += [] if "maxProperties" in schema else [f"{where}: mapping"]
+    return found + [place for name, field in inner.items() for place in unbounded(field, where + name)]
+
+
+@pytest.mark.parametrize(
+    "model",
+    wire.Wire.__subclasses__(),
+    ids=lambda model: model.__name__,
+)
+def test_each_value_on_the_wire_has_a_range(model: type[BaseModel]) -> None:
+    """The bodies of agents' messages apart, whose numbers `check_body` bounds."""
+    schema = model.model_json_schema()
+    for name, definition in {model.__name__: schema, **schema.get("$defs", {})}.items():
+        assert unbounded(definition, name) == []
+
+
+@pytest.mark.parametrize("field", ["lag_wall_s", "waiting_wall_s", "every_wall_s"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1.0", "1e300"])
+def test_durations_of_reports_are_finite(field: str, value: str) -> None:
+    """A watcher calculates with them."""
+    report = wire.TimeReport(time=0, round=0, step=0, pace="1x", lag_wall_s=0.0, state="running")
+    said = json.loads(report.model_dump_json())
+    payload = json.dumps(said | {field: "?"}).replace('"?"', value).encode()
+    with pytest.raises(MalformedError):
+        decode(wire.TimeReport, payload)

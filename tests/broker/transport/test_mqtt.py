@@ -49,7 +49,7 @@ async def test_a_killed_broker_comes_back() -> None:
         await host.publish("a/1", b"before")
         assert await take(host) == Delivery("a/1", b"before", retain=False)
         kill(first)
-        # Into the void: nobody has noticed yet.
+        # Lost: the client has not noticed yet.
         await host.publish("a/1", b"unnoticed", qos=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(host.publish("a/2", b"waiting", qos=1))
@@ -87,8 +87,8 @@ async def test_many_messages_through_a_restart_arrive_in_order() -> None:
                     item = await take(host)
                     if isinstance(item, Delivery):
                         numbers.append(int(item.payload))
-                # Some of the first half were confirmed to us and read by nobody: QoS 1 from end to end would take
-                # a session that outlives its connection. What was not confirmed is all there.
+                # Some messages of the first half were confirmed but not read: end-to-end QoS 1 would require a session
+                # that outlives its connection. All unconfirmed messages arrive.
                 after_the_gap = numbers[numbers.index(500) :]
                 assert after_the_gap == list(range(500, 1000))
 
@@ -202,7 +202,7 @@ async def test_two_clients_of_one_id_do_not_storm() -> None:
                 assert await take(second) == Reconnected()
                 assert await take(first) == Reconnected()
             assert first.reconnections < 10
-            # The other is gone for good now; whatever comes next is this one's own return.
+            # The other has left for good; the next event is this client's own return.
             await first.publish("a", b"there", qos=1)
             while await take(first) != Delivery("a", b"there", retain=False):
                 pass

@@ -47,7 +47,7 @@ def as_paho_writes_it(topic: str, payload: bytes, *, retain: bool) -> bytes:
 def test_packets_are_what_paho_writes_and_are_read_back(
     *, topic: str, payload: bytes, retain: bool, following: bytes
 ) -> None:
-    """Whatever stands behind a packet in the stream; a part of one is none yet."""
+    """This holds for any bytes behind a packet in the stream; an incomplete packet is not read."""
     packet = encode_publish(topic, payload, retain=retain)
     assert packet == as_paho_writes_it(topic, payload, retain=retain)
     assert decode_publish(b"\xd0\x00" + packet + following, 2) == (topic, payload, retain, 2 + len(packet))
@@ -75,7 +75,7 @@ def test_everything_else_is_left_to_paho(packet: bytes) -> None:
 
 @asynccontextmanager
 async def dribbling_link(broker_port: int) -> AsyncIterator[BrokerUrl]:
-    """Pass a client's connection on to a broker, and what comes back in pieces of a few bytes."""
+    """Pass a client's connection on to a broker, and its answers in pieces of a few bytes."""
     served: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -153,8 +153,8 @@ async def session(
         text: The scenario.
         pace: Virtual seconds in a second.
         days: How long it is; None: until it is stopped.
-        broker: Where; None: on a Mosquitto of its own, with a login.
-        home_assistant: Whether Home Assistant is shown it.
+        broker: The broker; None: a private Mosquitto, with a login.
+        home_assistant: Whether to publish the run to Home Assistant.
     """
     scenario = load_text(text, "test", None)
     results = folder / "session.sqlite"

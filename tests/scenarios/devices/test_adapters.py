@@ -37,7 +37,7 @@ class Plug:
     meter: Callable[..., None]
     """Says power in W, the counter in Wh, and whether it is on."""
     goodbye: tuple[str, Any]
-    """Topic and payload that say that it is gone."""
+    """Topic and payload that announce that it is offline."""
 
 
 def tasmota() -> Plug:
@@ -401,9 +401,11 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
     heard = {
         "tasmota/discovery/AABBCCA1B2C3/config": json.dumps(TASMOTA_CONFIG).encode(),
         "tasmota/discovery/FF/config": b"garbage",
-        "zigbee2mqtt/bridge/devices": json.dumps(zigbee).encode(),
+        "home/zigbee/bridge/devices": json.dumps(zigbee).encode(),
         "shellyplugmg3-aabb/online": b"true",
-        "solar/116180/status/reachable": b"1",
+        "shellypro3em-ccdd/online": b"true",
+        "shellyplusht-eeff/announce": b'{"id": "shellyplusht-eeff", "gen": 2}',
+        "home/solar/116180/status/reachable": b"1",
         "inverter/roof/ch0/P_AC": b"12.5",
         "ssmic/r/devices/heater/announce": b'{"type": "consumer", "house": "adler", "name": "Heater"}',
     }
@@ -416,6 +418,11 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
         ("tasmota", "tasmota_A1B2C3"),
         ("zigbee2mqtt", "wash-er"),
     ]
+    assert {device.gateway["base"] for device in found if "base" in device.gateway} == {
+        "home/zigbee",
+        "home/solar",
+        "inverter",
+    }
     devices = "\n".join(block_lines({"devices": [device.entry() for device in found]}, 4))
     scenario = load_text(
         f"version: 1\nname: s\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses:\n  - id: adler\n{devices}\n", "scan", None

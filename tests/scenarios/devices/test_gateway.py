@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents import Announced, DeviceSaid, Left, Rejected
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport.memory import MemoryBroker
+from scenarios.devices.link import DeviceLink
+from scenarios.files.parse import load_text
 from scenarios.results.reader import ResultsReader
+from scenarios.scenario import Zone
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
 from tests.scenarios.devices.session import RUN, STREET, Device, session
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
+NOW_S = 1_782_021_600
 WASHER = f"ssmic/{RUN}/devices/washer"
 
 
@@ -246,3 +253,29 @@ async def test_a_flood_is_cut_short_and_leftovers_are_refused(tmp_path: Path) ->
         ask(device)
         await device.until(lambda: job_state(device) in {"SCHEDULED", "NOT_SCHEDULED"})
         await run.stop()
+
+
+async def test_of_too_many_announcements_the_last_one_counts() -> None:
+    """A guest that comes and goes a thousand times in one second has left, and another one has its place."""
+    broker, here = MemoryBroker(), b'{"type": "consumer", "house": "adler"}'
+    scenario = load_text(STREET, "test", None)
+    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
+    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    port = link.port("adler")
+    assert port is not None
+    async with link.connected(), broker.connect("device") as bus:
+
+        async def say(device: str, *payloads: bytes) -> list[Any]:
+            for payload in payloads:
+                await bus.publish(f"ssmic/{RUN}/devices/{device}/announce", payload, qos=1)
+            for _ in range(100):  # the broker is in this event loop: what was published arrives by turns
+                await asyncio.sleep(0)
+            taken = [one.message for one in port.take(NOW_S)]
+            return [(said.device, said.said) for said in taken if isinstance(said, DeviceSaid)]
+
+        said = await say("fridge", *[here, here, b""] * 1_000)
+        assert ("fridge", Left()) in said
+        flood = said[-1][1]
+        assert isinstance(flood, Rejected)
+        assert flood.problem == "3000 messages at once, of which 2967 are dropped"
+        assert [type(event) for device, event in await say("oven", here) if device == "oven"] == [Announced]

@@ -147,6 +147,16 @@ def test_a_meter_takes_no_reading_that_is_no_number() -> None:
     assert meter.energy_wh == 10.0
 
 
+def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothing() -> None:
+    """Another meter, or a wrong reading: half a million Wh are no reset, and it is counted on from there."""
+    meter = Meter()
+    assert not meter.take(0, None, 1_000_000.0)
+    assert "expected to rise, or to restart at 0" in meter.take(60, None, 500_000.0)
+    assert not meter.take(120, None, 500_020.0)
+    assert not meter.take(180, None, 5.0)
+    assert (meter.energy_wh, meter.resets) == (25.0, 1)
+
+
 def test_a_scan_skips_invalid_announcements() -> None:
     """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]

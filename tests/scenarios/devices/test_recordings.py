@@ -30,7 +30,7 @@ START_S = 1782021600
 def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
     time_s: int, agent: str, problem: str, tmp_path: Path
 ) -> None:
-    """Otherwise the replay would wait in vain for its host."""
+    """Otherwise the replay would wait for its host forever."""
     saying = Saying(time_s, agent, DeviceSaid(device="washer", said=Availability(online=True)))
     scenario = load_text(STREET, "test", None)
     recording = Recording(

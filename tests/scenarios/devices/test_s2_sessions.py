@@ -135,7 +135,7 @@ async def test_a_resource_manager_comes_back_revokes_is_interrupted_and_gives_up
     await assert_it_replays(run, outcome, tmp_path)
 
 
-async def test_what_is_wrong_with_a_message_is_answered_once_with_a_reception_status(tmp_path: Path) -> None:
+async def test_a_faulty_message_is_answered_once_with_a_reception_status(tmp_path: Path) -> None:
     """By the id of the message; what has no id is answered in our own form alone."""
     async with session(tmp_path, S2_STREET, pace=60.0) as run, run.device(f"{WASHER}/#") as device:
         say(device, "announce", CONSUMER)
@@ -220,7 +220,7 @@ async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def test_a_household_that_is_killed_in_mid_job_comes_back_and_its_device_ends_the_job(
     supply: str, tmp_path: Path
 ) -> None:
-    """The gateway knows the profile again, hears its end and says so in the ledger; no instruction comes twice."""
+    """The gateway restores the profile, receives its end and records it in the ledger; no instruction is repeated."""
     street = tmp_path / "street.yaml"
     street.write_text(S2_STREET.replace("    guests: 1\n", ""), encoding="utf-8")
     async with managed_mosquitto() as running:

@@ -28,6 +28,7 @@ from scenarios.devices import Saying
 from scenarios.files.parse import load_text
 from scenarios.metrics.settlement import Settlement
 from scenarios.results.reader import ResultsReader
+from scenarios.results.views import ContractRow, load_run
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.run import Replay
@@ -74,11 +75,12 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a session whose devices said certain things at certain times."""
+    """The outcome of a session with scripted device messages."""
 
     ledger: tuple[LedgerEntry, ...]
     ledger_sha256: str | None
     settlement: Settlement
+    rows: tuple[ContractRow, ...]
 
     def history(self, job_id: str = WASH) -> list[tuple[str, str]]:
         """Return what happened to a job's contract, and why."""
@@ -115,7 +117,8 @@ async def played(folder: Path, *said: tuple[float, str, DeviceEvent], text: str 
     async with open_simulation(plan) as simulation:
         outcome = (await simulation.run())[0]
     with ResultsReader(results) as reader:
-        return Played(tuple(outcome.ledger), outcome.ledger_sha256, reader.settlement(1))
+        rows = load_run(reader, 1).contracts
+        return Played(tuple(outcome.ledger), outcome.ledger_sha256, reader.settlement(1), rows)
 
 
 def asks(minute: float = 1, start: int = 10, **more: Any) -> tuple[float, str, DeviceEvent]:
@@ -146,7 +149,11 @@ async def test_what_a_device_measured_is_settled_by_share(tmp_path: Path) -> Non
     assert came.history() == [("agreed", ""), ("started", "on_time"), ("finished", "on_time")]
     assert came.given_w("pv", 25) == pytest.approx(1000 * 800 / 1200, abs=0.1)
     assert came.given_w("roof", 25) == pytest.approx(1000 * 400 / 1200, abs=0.1)
-    assert float(came.settlement.job_consumed_wh.sum()) == pytest.approx(100 + 1000 / 6 + 25)
+    drawn_wh = pytest.approx(100 + 1000 / 6 + 25)
+    assert float(came.settlement.job_consumed_wh.sum()) == drawn_wh
+    (row,) = came.rows
+    assert row.energy_wh == drawn_wh
+    assert row.suppliers == "pv + roof"
 
 
 @long
@@ -234,8 +241,20 @@ async def test_shares_follow_the_forecast_of_a_real_roof(tmp_path: Path) -> None
 
 
 @long
+@pytest.mark.parametrize("supply", ["whole", "shared"])
+async def test_a_roof_that_has_left_promises_nothing_more(supply: str, tmp_path: Path) -> None:
+    """Neither to jobs that are to come nor, where supply is shared, to the one that runs."""
+    text = STREET.replace("supply: shared", f"supply: {supply}").replace("[600, 2000, 150]", "[300, 350, 150]")
+    text = text.replace('[["00:00", 0], ["200:00", 160000]]', '[["100:00", 0], ["200:00", 160000]]')
+    came = await played(tmp_path, asks(), (5, "roof", Left()), text=text)
+    assert came.given_w("roof", 15) == 0
+    entry = next(entry for entry in came.ledger if entry.state == "standing")
+    assert "roof" not in entry.contract.producers
+
+
+@long
 async def test_an_interrupted_job_keeps_its_shares_until_it_is_given_up(tmp_path: Path) -> None:
-    """It goes on within its time and is supplied again."""
+    """It continues in time and is supplied again."""
     said = [
         reports(10.1, state="EXECUTING", power_w=600.0),
         reports(12, state="INTERRUPTED", power_w=0.0),
@@ -270,7 +289,7 @@ async def test_a_session_replays_with_the_settings_of_its_command(tmp_path: Path
 
 @over_mosquitto
 @long
-async def test_a_washer_is_told_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
+async def test_a_washer_receives_its_suppliers_with_energy_and_the_session_replays(tmp_path: Path) -> None:
     """Over a real Mosquitto, with a real roof beside it: announcement, offers, command, measurement, end and replay."""
     async with (
         session(tmp_path, STREET) as run,

@@ -26,7 +26,8 @@ code = subprocess.run([sys.executable, "-m", "tui", "check", sys.argv[1]]).retur
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([code, used.ru_utime, used.ru_maxrss]))
 """
-"""Checks a file and says what that took: a process of its own, since a child counts the memory of who began it."""
+"""Checks a file and prints the resources used: a separate process, since a child inherits the memory count of its
+parent."""
 
 MANY = 20_000
 LONG = {

@@ -382,7 +382,7 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) ->
         (b"\x80\x04N.", "holds no neighbourhood of PySSMic"),
     ],
 )
-def test_another_programs_input_is_read_as_what_it_is(tmp_path: Path, begin: bytes, what: str) -> None:
+def test_another_programs_input_is_recognised(tmp_path: Path, begin: bytes, what: str) -> None:
     """Its type does not depend on its name, and it is not called bad YAML."""
     path = tmp_path / "esn"
     path.write_bytes(begin)
@@ -391,7 +391,7 @@ def test_another_programs_input_is_read_as_what_it_is(tmp_path: Path, begin: byt
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end is needed")
-def test_a_file_without_an_end_is_refused() -> None:
+def test_an_endless_file_is_refused() -> None:
     """Its length is unknown before it is read."""
     assert [str(problem) for problem in check_scenario(Path("/dev/zero"))] == ["/dev/zero: larger than 64 MB"]
 

@@ -165,7 +165,7 @@ def test_a_stay_that_is_too_short_charges_what_it_can(simulation: Path) -> None:
 
 
 def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> None:
-    """With file and line."""
+    """Each has its file and line."""
     (simulation / "xml" / "neighborhood.xml").write_text(NEIGHBORHOOD.replace("<type>Consumer<", "<type>Konsumer<"))
     (simulation / "xml" / "loads.xml").write_text(LOADS.replace("35000", "soon").replace("<soc>70", "<soc>much"))
     (simulation / "Inputs" / "pv.csv").write_text("1475920161 0\nnoon 4\n1475920163 9\n1475920163 10\n")
@@ -179,13 +179,13 @@ def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> No
 
 
 def test_loads_given_as_the_neighbourhood_are_recognised(simulation: Path) -> None:
-    """The message says which file is meant."""
+    """The message says which file is needed."""
     with pytest.raises(ScenarioError, match=r"is a file of loads.*--jobs"):
         import_source(simulation / "xml" / "loads.xml")
 
 
-def test_a_neighbourhood_alone_has_no_jobs(simulation: Path) -> None:
-    """Its producers get a clear sky, as those of PySSMic do."""
+def test_a_neighbourhood_without_loads_has_no_jobs(simulation: Path) -> None:
+    """Its producers get a clear sky, as in PySSMic imports."""
     (simulation / "xml" / "loads.xml").unlink()
     imported = import_source(simulation / "xml" / "neighborhood.xml")
     assert not imported.scenario.jobs

@@ -144,7 +144,7 @@ def test_numbers_in_any_layout(thing: Thing, tmp_path: Path, table: pd.DataFrame
 
 
 def test_frames_of_old_pandas() -> None:
-    """Pandas before 1.1 kept its blocks in a state of their own."""
+    """Pandas before 1.1 kept its blocks in a separate state."""
     dtype = Object(Global("numpy", "dtype"), ("i8", 0, 1), (3, "<", None, None, None, -1, -1, 0))
 
     def array(values: list[int], *shape: int) -> Object:
@@ -164,7 +164,7 @@ def test_frames_of_old_pandas() -> None:
 
 
 def test_numpy_integers_are_integers(thing: Thing, tmp_path: Path) -> None:
-    """As ids and as times."""
+    """They are accepted as ids and as times."""
     event = thing("Event", timestamp=np.int64(7200), est=np.int32(7500), lst=9000.0)
     path = tmp_path / "esn.pkl"
     path.write_bytes(pickle.dumps(neighbourhood(thing, id=np.int64(11), events=[event])))
@@ -251,7 +251,7 @@ def test_attacks_are_refused_by_name(tmp_path: Path, content: bytes, message: st
 
 
 def test_attacks_inside_of_a_neighbourhood_are_refused(thing: Thing, tmp_path: Path) -> None:
-    """In an attribute, as a frame, as a state, deep inside: nowhere does code run."""
+    """Code in an attribute, a frame, a state or deep inside is never executed."""
     attack = Reduces(os.system, "touch ran")
     deep: Any = attack
     for _ in range(50):
@@ -269,7 +269,7 @@ def test_attacks_inside_of_a_neighbourhood_are_refused(thing: Thing, tmp_path: P
 
 
 def test_the_attacks_are_real(tmp_path: Path) -> None:
-    """Or nothing would be shown: unpickled, they run."""
+    """Otherwise the tests would prove nothing: unpickled, they execute code."""
     for attack in (SYSTEM + b"(S'touch ran'\ntR.", pickle.dumps(Reduces(eval, "open('ran', 'w').close()"))):
         pickle.loads(attack)  # noqa: S301 - to show what it does
         assert (tmp_path / "ran").exists()
@@ -289,7 +289,7 @@ def test_what_is_allowed_cannot_be_put_to_another_use(thing: Thing, tmp_path: Pa
 
 @pytest.mark.parametrize("cut", [1, 2, 30, 500, -1])
 def test_a_pickle_that_is_cut_off(thing: Thing, tmp_path: Path, cut: int) -> None:
-    """At any place."""
+    """It may be cut at any place."""
     assert message_of(pickle.dumps(neighbourhood(thing))[:cut], tmp_path).startswith("is no complete pickle")
 
 
@@ -354,12 +354,12 @@ def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path)
     ],
 )
 def test_a_pickle_made_to_exhaust_the_machine_is_a_message(tmp_path: Path, content: bytes) -> None:
-    """`pickle.Unpickler` crashes on the first and asks for gigabytes of memory for the third, whatever it may import."""
+    """`pickle.Unpickler` crashes on the first, and allocates gigabytes for the third, even with restricted imports."""
     assert message_of(content, tmp_path)
 
 
 def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes after the limit counts as cut off."""
+    """The pickle counts as truncated after the limit."""
     monkeypatch.setattr(safe_pickle, "MAX_STEPS", 1000)
 
     assert message_of(b"\x80\x04" + b"N0" * 1000 + b"N.", tmp_path) == "is no complete pickle"
@@ -385,15 +385,15 @@ def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"events": [7]}, "events: something is there that is no Event"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_device(thing: Thing, tmp_path: Path, device: dict[str, Any], message: str) -> None:
-    """With its house and id."""
+def test_problems_of_a_device(thing: Thing, tmp_path: Path, device: dict[str, Any], message: str) -> None:
+    """They are reported with its house and id."""
     content = pickle.dumps(neighbourhood(thing, **device))
 
     assert message_of(content, tmp_path).removeprefix(f"{tmp_path}/esn.pkl: ") == f"house 1, device 11: {message}"
 
 
-def test_all_that_is_wrong_with_a_device_is_told_at_once(thing: Thing, tmp_path: Path) -> None:
-    """A number that is none hides no time out of order; a load profile hides neither a forecast nor a job."""
+def test_all_problems_of_a_device_are_reported_at_once(thing: Thing, tmp_path: Path) -> None:
+    """An invalid number hides no time out of order; a load profile hides neither a forecast nor a job."""
     content = pickle.dumps(
         neighbourhood(
             thing,
@@ -417,8 +417,8 @@ def test_all_that_is_wrong_with_a_device_is_told_at_once(thing: Thing, tmp_path:
     ]
 
 
-def test_what_is_wrong_with_a_job(thing: Thing, tmp_path: Path) -> None:
-    """A missing time, a time that is none, a window that ends before it begins."""
+def test_problems_of_a_job(thing: Thing, tmp_path: Path) -> None:
+    """A missing time, an invalid time, and a window that ends before it begins are reported."""
     cases: dict[str, dict[str, Any]] = {
         "est: a finite number is expected, not None": {"timestamp": 1, "lst": 5},
         "lst: UNIX seconds are expected, not 1.5": {"timestamp": 1, "est": 1, "lst": 1.5},
@@ -431,7 +431,7 @@ def test_what_is_wrong_with_a_job(thing: Thing, tmp_path: Path) -> None:
         assert message_of(content, tmp_path).endswith(f"house 1, device 11: {message}")
 
 
-def test_what_a_scenario_cannot_have_is_told_with_house_and_device(thing: Thing, tmp_path: Path) -> None:
+def test_invalid_values_are_reported_with_house_and_device(thing: Thing, tmp_path: Path) -> None:
     """A pickle has no lines."""
     content = pickle.dumps(neighbourhood(thing, events=[thing("Event", timestamp=7200, est=7500, lst=14602932000)]))
 
@@ -440,8 +440,8 @@ def test_what_a_scenario_cannot_have_is_told_with_house_and_device(thing: Thing,
     )
 
 
-def test_a_house_without_devices_is_told(thing: Thing, tmp_path: Path) -> None:
-    """It is left out."""
+def test_a_house_without_devices_is_noted(thing: Thing, tmp_path: Path) -> None:
+    """It is omitted."""
     whole: Any = neighbourhood(thing)
     whole.houses.append(thing("House", id=2, users=[thing("User", id=1, devices=[])]))
     path = tmp_path / "esn.pkl"
@@ -474,7 +474,7 @@ name is the pickle's protocol. Each is `[[0, 0], [3600, 1000]]`, or with 1000.5 
 
 @pytest.mark.parametrize("file", PICKLES, ids=lambda file: file.stem)
 def test_tables_of_pandas_3_are_read(file: Path) -> None:
-    """With pyarrow beside it and without; text, numbers, and numbers that may be missing."""
+    """They are read with and without pyarrow; with text, numbers, and missing numbers."""
     (house,) = import_source(file).file.load_profiles.values()
 
     assert house.points is not None
@@ -495,8 +495,8 @@ def test_any_damage_to_tables_of_pandas_3_is_a_message(file: Path, tmp_path: Pat
             import_source(path)
 
 
-def test_a_pandas_that_is_not_known_is_no_attack(tmp_path: Path) -> None:
-    """It is not read either; the message says what to do."""
+def test_an_unknown_pandas_is_no_attack(tmp_path: Path) -> None:
+    """It is not read, and the message states the remedy."""
     message = message_of(b"\x80\x04\x8c\x0dpandas.arrays\x8c\x09NewColumn\x93.", tmp_path)
 
     assert message.startswith("holds 'pandas.arrays.NewColumn', which a neighbourhood does not need; it is refused.")
@@ -505,8 +505,8 @@ def test_a_pandas_that_is_not_known_is_no_attack(tmp_path: Path) -> None:
     assert "pandas newer" not in message_of(SYSTEM + b"(S'touch ran'\ntR.", tmp_path)
 
 
-def test_jobs_and_forecasts_of_different_times_are_told_once(thing: Thing, tmp_path: Path) -> None:
-    """Jobs in seconds of a day, forecasts in UNIX seconds."""
+def test_jobs_and_forecasts_of_different_times_are_reported_once(thing: Thing, tmp_path: Path) -> None:
+    """Jobs have seconds of a day, forecasts UNIX seconds."""
     whole: Any = neighbourhood(thing)
     roof = whole.houses[0].users[0].devices[1]
     roof.weather_prediction1 = frame([1_600_000_000, 1_600_003_600], [100, 200])

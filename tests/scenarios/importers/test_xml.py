@@ -1,4 +1,4 @@
-"""Neighbourhood XML: an unfinished neighbourhood becomes a scenario, and the user is told what was assumed."""
+"""Import of neighbourhood XML: an incomplete neighbourhood becomes a scenario, with notes on assumptions."""
 
 # ruff: noqa: E501 - a message stands in one line, as users see it
 
@@ -41,7 +41,7 @@ JOBS = """\
 
 @pytest.fixture
 def xml(tmp_path: Path) -> Path:
-    """A neighbourhood, and its jobs beside it."""
+    """A neighbourhood with its jobs."""
     (tmp_path / "esn.xml").write_text(NEIGHBOURHOOD, encoding="utf-8")
     (tmp_path / "jobs.xml").write_text(JOBS, encoding="utf-8")
     return tmp_path
@@ -66,8 +66,8 @@ def test_houses_and_devices_come_as_they_are(xml: Path) -> None:
     assert imported.scenario.name == "esn"
 
 
-def test_what_is_assumed_is_told(xml: Path) -> None:
-    """Each assumption once, with the device that it is about."""
+def test_assumptions_are_noted(xml: Path) -> None:
+    """Each is noted once, with its device."""
     assert import_source(xml / "esn.xml").notes == (
         "it contains no times; the run starts at 2026-06-21T00:00:00Z",
         "device 121 (dish1) of house 30: no load profile '89'; the bundled 'dishwasher-eco' takes its place",
@@ -79,8 +79,8 @@ def test_what_is_assumed_is_told(xml: Path) -> None:
     )
 
 
-def test_load_profiles_beside_the_xml_are_taken(xml: Path, tmp_path: Path) -> None:
-    """From `loads/` next to it, or from a folder that is named, which goes first."""
+def test_load_profiles_next_to_the_xml_are_used(xml: Path, tmp_path: Path) -> None:
+    """They are in `loads/` next to it, or in a named folder, which takes precedence."""
     (xml / "loads").mkdir()
     (xml / "loads/89.csv").write_text("0 0\n60 7\n", encoding="utf-8")
     (xml / "loads/90.csv").write_text("0 0\n60 8\n", encoding="utf-8")
@@ -92,8 +92,8 @@ def test_load_profiles_beside_the_xml_are_taken(xml: Path, tmp_path: Path) -> No
     assert [(job.job_id, job.profile, job.energy_wh) for job in jobs] == [("30/121", "89", 7), ("30/121#2", "90", 9)]
 
 
-def test_jobs_come_from_a_file_of_their_own(xml: Path) -> None:
-    """The run starts with the first of them, and the sun shines for all of them."""
+def test_jobs_come_from_a_separate_file(xml: Path) -> None:
+    """The run starts with the first job, and production covers the time of all of them."""
     scenario = import_source(xml / "esn.xml", jobs=xml / "jobs.xml").scenario
 
     assert scenario.start_s == 1460250000
@@ -119,7 +119,7 @@ def test_what_is_imported_is_written_and_loaded_unchanged(xml: Path) -> None:
     assert load_text(to_yaml(imported.scenario), "x.yaml", None) == imported.scenario
 
 
-def test_ids_that_users_or_houses_share_are_told_apart(xml: Path) -> None:
+def test_ids_that_users_or_houses_share_are_distinguished(xml: Path) -> None:
     """Device 1 of user 1, device 1 of user 2; producers with one id in two houses."""
     device = "<device><id>1</id><name>{}</name><type>{}</type></device>"
     dish, roof = device.format("dish", "consumer"), device.format("roof", "producer")
@@ -138,7 +138,7 @@ def test_ids_that_users_or_houses_share_are_told_apart(xml: Path) -> None:
 
 
 def test_pyssmics_own_neighbourhood_imports(pyssmic_inputs: Path) -> None:
-    """With and without its jobs; load profiles from a folder where they are there."""
+    """It imports with and without its jobs, with load profiles from a folder if available."""
     folder = pyssmic_inputs / "xml"
 
     alone = import_source(folder / "neighborhood.xml")
@@ -168,8 +168,8 @@ def test_pyssmics_own_neighbourhood_imports(pyssmic_inputs: Path) -> None:
         (b"<neighborhood>" + b"<a>" * 200, "esn.xml:1: nested more than 100 deep"),
     ],
 )
-def test_what_is_no_neighbourhood_is_refused(xml: Path, content: bytes, message: str) -> None:
-    """With the line where it is known."""
+def test_other_xml_is_refused(xml: Path, content: bytes, message: str) -> None:
+    """The line is named if it is known."""
     (xml / "esn.xml").write_bytes(content)
 
     assert problems_of(xml, jobs=False) == [message]
@@ -186,7 +186,7 @@ def test_what_is_no_neighbourhood_is_refused(xml: Path, content: bytes, message:
     ids=["bomb", "file", "address", "parameter"],
 )
 def test_bombs_and_other_files_are_refused(xml: Path, declaration: str) -> None:
-    """No document type, no entities; in the jobs neither."""
+    """Document types and entities are refused, also in the jobs."""
     message = "declares a document type (<!DOCTYPE ...>), which can hide an XML bomb or read other files; it is refused"
     (xml / "jobs.xml").write_text(declaration + "<neighborhood>&a;</neighborhood>", encoding="utf-8")
     (xml / "esn.xml").write_text(declaration + "<neighborhood>&b;</neighborhood>", encoding="utf-8")
@@ -207,8 +207,8 @@ def test_bombs_and_other_files_are_refused(xml: Path, declaration: str) -> None:
         ('id="30"', 'id="manager"', ["jobs.xml:3: there is no house '30'; known: 4, manager", "jobs.xml:4: there is no house '30'; known: 4, manager"]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_a_neighbourhood(xml: Path, old: str, new: str, problems: list[str]) -> None:
-    """With its line, together with what is wrong in the jobs."""
+def test_problems_of_a_neighbourhood(xml: Path, old: str, new: str, problems: list[str]) -> None:
+    """They are reported with their line, together with problems of the jobs."""
     assert old in NEIGHBOURHOOD
     (xml / "esn.xml").write_text(NEIGHBOURHOOD.replace(old, new), encoding="utf-8")
 
@@ -224,15 +224,15 @@ def test_what_is_wrong_in_a_neighbourhood(xml: Path, old: str, new: str, problem
         ("1460250000", "1460296801", ["jobs.xml:3: the latest start 1460296800 (2016-04-10T14:00:00Z) is before the job is registered 1460296801 (2016-04-10T14:00:01Z)"]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_the_jobs(xml: Path, old: str, new: str, problems: list[str]) -> None:
-    """With its line."""
+def test_problems_of_the_jobs(xml: Path, old: str, new: str, problems: list[str]) -> None:
+    """They are reported with their line."""
     (xml / "jobs.xml").write_text(JOBS.replace(old, new), encoding="utf-8")
 
     assert problems_of(xml) == problems
 
 
 def test_a_mistake_hides_no_other(xml: Path) -> None:
-    """In both files and in load profiles beside them; nobody complains of what is missing because of a mistake."""
+    """This covers both files and adjacent load profiles; no message complains about consequences of a mistake."""
     (xml / "loads").mkdir()
     (xml / "loads/73.csv").write_text("0 0\n60 x\n50 7\n", encoding="utf-8")
     esn = NEIGHBOURHOOD.replace("<id>121</id>", "").replace("producer", "producr").replace(' id="4"', "")
@@ -252,8 +252,8 @@ def test_a_mistake_hides_no_other(xml: Path) -> None:
     ]
 
 
-def test_a_broken_load_profile_is_told(xml: Path) -> None:
-    """Rather than replaced by another."""
+def test_a_broken_load_profile_is_reported(xml: Path) -> None:
+    """It is not replaced by another one."""
     (xml / "loads").mkdir()
     (xml / "loads/89.csv").write_text("0 0\n60 7\n120 6\n", encoding="utf-8")
 
@@ -261,7 +261,7 @@ def test_a_broken_load_profile_is_told(xml: Path) -> None:
 
 
 def test_other_sources_are_refused(xml: Path) -> None:
-    """With what is expected; YAML needs no import, and a folder has its own jobs."""
+    """The error states what is expected; YAML needs no import, and a folder has its own jobs."""
     (xml / "street.yaml").write_text("version: 1", encoding="utf-8")
 
     with pytest.raises(ScenarioError, match=r"is not a PySSMic input: .* a YAML scenario needs no import"):
@@ -274,8 +274,8 @@ def test_other_sources_are_refused(xml: Path) -> None:
         import_source(xml / "esn.xml", loads=[xml / "more"])
 
 
-def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(xml: Path) -> None:
-    """A job in the jobs file, a house and a producer in the neighbourhood."""
+def test_invalid_values_are_reported_with_the_line_of_the_input(xml: Path) -> None:
+    """They are a job in the jobs file, and a house and a producer in the neighbourhood."""
     esn = NEIGHBOURHOOD.replace('house id="4"', 'house id="grid"').replace("<id>122</id>", "<id>manager</id>")
     (xml / "esn.xml").write_text(esn, encoding="utf-8")
     (xml / "jobs.xml").write_text(JOBS.replace("1460300400", "14602932000"), encoding="utf-8")
@@ -287,8 +287,8 @@ def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(xml: Pat
     ]
 
 
-def test_what_is_left_out_is_told(xml: Path) -> None:
-    """A house without devices, and elements that nobody reads."""
+def test_omissions_are_noted(xml: Path) -> None:
+    """These are a house without devices, and unused elements."""
     more = '<house id="99"><user id="1"></user></house>\n <garden size="3"/>\n</neighborhood>'
     esn = NEIGHBOURHOOD.replace("</neighborhood>", more).replace(
         "<name>dish1</name>", "<name>dish1</name><size>4</size>"
@@ -302,7 +302,7 @@ def test_what_is_left_out_is_told(xml: Path) -> None:
 
 
 def test_jobs_given_as_a_neighbourhood_are_recognised(xml: Path) -> None:
-    """With what to do; and a neighbourhood that is given as jobs."""
+    """The error states the remedy, also for a neighbourhood given as jobs."""
     with pytest.raises(ScenarioError) as caught:
         import_source(xml / "jobs.xml")
     assert str(caught.value).replace(f"{xml}/", "") == (

@@ -1,4 +1,4 @@
-"""A small neighbourhood for the lab: one house, a washer, a fridge that nobody controls, and a panel."""
+"""A small neighbourhood for the lab: one house, a washer, a fridge that is not controllable, and a panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each emulated device says, to the letter, what the real one does."""
+"""Each emulated device sends exactly what the real one does."""
 
 from __future__ import annotations
 
@@ -310,8 +310,8 @@ class TestInverters:
         assert dtu.inverters[0].power_w(START_S + 3600) == 3000
 
 
-def test_a_power_cut_stops_the_load_and_the_programme_goes_on_afterwards() -> None:
-    """What it drew is measured with the pause."""
+def test_a_power_cut_stops_the_load_and_the_programme_continues_afterwards() -> None:
+    """The measured load includes the pause."""
     plug = street().plugs[WASHER]
     plug.switch(START_S + 600, on=True)
     plug.lose_power(START_S + 900)
@@ -327,7 +327,7 @@ def test_a_power_cut_stops_the_load_and_the_programme_goes_on_afterwards() -> No
 
 
 def test_an_uninterrupted_job_draws_exactly_its_own_profile() -> None:
-    """It begins when the appliance is loaded, as the plug is on already."""
+    """It begins when the appliance is loaded, because the plug is already on."""
     plug = street().plugs[WASHER]
     plug.switch(START_S, on=True)
     plug.advance(END_S)
@@ -337,7 +337,7 @@ def test_an_uninterrupted_job_draws_exactly_its_own_profile() -> None:
     assert plug.energy_wh(END_S) == pytest.approx(run.job.energy_wh)
 
 
-def test_a_device_that_nobody_controls_runs_by_itself() -> None:
+def test_a_device_that_is_not_controllable_runs_by_itself() -> None:
     """Its windows are too short for a controller."""
     found = street()
     assert found.fixed == {"adler/fridge"}
@@ -357,7 +357,7 @@ def test_every_device_is_an_emulated_device() -> None:
 
 
 def test_the_grid_meter_of_a_house_contains_its_base_load() -> None:
-    """What it counts is what base load and appliances draw, less what the panels give."""
+    """It counts base load and appliances, minus the production of the panels."""
     scenario = lane()
     times_s = (START_S, START_S + 900, END_S)
     loads = {h: CumulativeSeries(times_s=times_s, cumulative_wh=(0.0, 50.0, 1550.0)) for h in ("adler", "berg")}

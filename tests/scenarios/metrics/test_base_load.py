@@ -103,7 +103,7 @@ def test_a_house_with_two_roofs_divides_its_base_load_by_what_they_give() -> Non
 
 @st.composite
 def runs_with_base_loads(draw_: st.DrawFn) -> tuple[Scenario, list[Contract], int]:
-    """Draw a run in which some houses have a base load, some more than the sun."""
+    """Draw a run in which some houses have a base load, some above their production."""
     scenario, contracts, end_s = draw_(settled_runs())
     loads = {
         house.id: draw(*draw_(series_points(st.integers(-600, 4000))))
@@ -152,7 +152,7 @@ def test_energy_adds_up_with_base_loads(run: tuple[Scenario, list[Contract], int
 def test_contracts_get_no_less_where_base_loads_are_taken_from_the_roofs_before(
     run: tuple[Scenario, list[Contract], int],
 ) -> None:
-    """So the optimum is sought beside the base loads; more only where power changes within a minute."""
+    """So the optimum is sought without base loads; contracts get more only if power changes within a minute."""
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     beside = settle(net_of_base_loads(scenario), contracts, START_S, end_s)

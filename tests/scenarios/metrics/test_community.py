@@ -147,7 +147,7 @@ def communities(draw: st.DrawFn) -> Community:
 def test_all_bills_together_are_what_the_community_pays_outside(
     run: tuple[Scenario, list[Contract], int], community: Community, prices: list[float]
 ) -> None:
-    """To the cent, line by line; and energy is conserved in every interval."""
+    """They match to the cent, line by line, and energy is conserved in every interval."""
     scenario, contracts, end_s = run
     series = PriceSeries(tuple(START_S + 1000 * i for i in range(len(prices))), tuple(prices))
     scenario = replace(scenario, community=community, tariff=replace(TARIFF, import_eur_per_kwh=series))
@@ -183,7 +183,7 @@ def test_all_bills_together_are_what_the_community_pays_outside(
 @settings(max_examples=50)
 @given(st.lists(st.fractions(-1000, 1000), max_size=12))
 def test_cents_are_divided_by_the_largest_remainder(amounts: list[Fraction]) -> None:
-    """Each amount becomes one of its two neighbours, and the sum is kept."""
+    """Each amount is rounded down or up, and the sum is kept."""
     cents = divide_to_cents(amounts)
 
     assert sum(cents) == round_to_cents(sum(amounts, start=Fraction(0)))

@@ -54,7 +54,7 @@ def test_shares_by_contract_and_pooled_over_the_neighbourhood() -> None:
 
 
 def test_a_share_of_nothing_is_none() -> None:
-    """No jobs, no sun: no ratio, rather than 0 or an error."""
+    """Without jobs or production there is no ratio, instead of 0 or an error."""
     scenario = neighbourhood({"a": {}}, [])
 
     figures = compute_kpis(scenario, settle(scenario, [], START_S, START_S + 600), [], START_S + 600)
@@ -89,7 +89,7 @@ def test_an_interval_that_does_not_fit_is_filled_up_with_nothing() -> None:
 
 @pytest.mark.parametrize("interval_s", [0, -60, 59, 90])
 def test_an_interval_is_whole_minutes(interval_s: int) -> None:
-    """Nothing finer is known."""
+    """Data have no finer resolution."""
     with pytest.raises(IntervalError, match=f"whole minutes.*not {interval_s} s"):
         mean_power_w(np.ones(10), interval_s)
 
@@ -105,8 +105,8 @@ def test_powers_hold_the_energy_and_the_peak_is_above_the_mean(energy_wh: np.nda
     assert (ratio is None) == (energy_wh.sum() == 0)
 
 
-def test_jobs_are_counted_by_what_happened_to_them() -> None:
-    """Late, waited, moved, cancelled, renegotiated, unfinished; each job once, whatever happened twice."""
+def test_jobs_are_counted_by_their_events() -> None:
+    """Late, waited, moved, cancelled, renegotiated, unfinished: each job counts once for each."""
     profile = load((0, 0), (600, 10))
     ontime, late, moved, again, gone = (
         job(name, "a", profile) for name in ("ontime", "late", "moved", "again", "gone")
@@ -142,7 +142,7 @@ def test_jobs_are_counted_by_what_happened_to_them() -> None:
 
 
 def test_a_job_registered_after_its_earliest_start_is_late_only_from_then_on() -> None:
-    """Nobody could have started it before."""
+    """It could not have started earlier."""
     of = job("j", "a", load((0, 0), (60, 1))).model_copy(update={"registered_s": START_S + 500})
     scenario = neighbourhood({"a": {}}, [of])
 
@@ -152,7 +152,7 @@ def test_a_job_registered_after_its_earliest_start_is_late_only_from_then_on() -
 
 
 def test_a_job_registered_before_the_run_did_not_wait_for_it() -> None:
-    """Nobody was there to be asked."""
+    """No agent could be asked before."""
     of = job("j", "a", load((0, 0), (60, 1)), (-900, 900)).model_copy(update={"registered_s": START_S - 600})
 
     counts = count_jobs(neighbourhood({"a": {}}, [of]), [agreed(contract(of, GRID, 0))], START_S + 600)
@@ -187,7 +187,7 @@ def test_energy_is_split_by_house_device_producer_and_hour() -> None:
 @settings(max_examples=40)
 @given(settled_runs())
 def test_every_split_adds_up_to_the_whole(run: tuple[Scenario, list[Contract], int]) -> None:
-    """By house, by device, by producer, by hour."""
+    """The splits are by house, device, producer and hour."""
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     figures = compute_kpis(scenario, settled, map(agreed, contracts), end_s)
@@ -237,7 +237,7 @@ def test_a_house_uses_its_own_surplus_before_it_buys() -> None:
 @settings(max_examples=40)
 @given(settled_runs())
 def test_money_and_energy_on_the_bills_add_up(run: tuple[Scenario, list[Contract], int]) -> None:
-    """What one house pays a neighbour the other earns; what is bought, fed in and drawn balances production."""
+    """Payments between houses cancel out; bought, fed-in and drawn energy balances production."""
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     billed = bills(settled, producer_houses(scenario), TARIFF).values()
@@ -262,7 +262,7 @@ def test_spread_over_runs() -> None:
 
 
 def test_spread_of_few_runs_claims_nothing() -> None:
-    """One run has a mean and no deviation; none has nothing."""
+    """One run has a mean and no deviation; no run has neither."""
     assert asdict(sample_statistics([5.0])) == {
         "runs": 1,
         "mean": 5,

@@ -42,7 +42,7 @@ def test_jobs_share_a_minute_in_proportion_to_what_they_draw() -> None:
 
 
 def test_a_panel_serves_its_own_contracts_only() -> None:
-    """What one panel has left does not help the contract of another, nor a job on the grid."""
+    """Its surplus helps neither the contracts of another panel, nor a job on the grid."""
     mine, other = job("mine", "a", load((0, 0), (60, 10))), job("other", "a", load((0, 0), (60, 10)))
     houses = {"a": {"sunny": forecast(sun((0, 0), (60, 100))), "dark": forecast(sun((0, 0), (60, 1)))}}
     scenario = neighbourhood(houses, [mine, other])
@@ -80,7 +80,7 @@ def test_the_account_lasts_until_the_run_and_its_last_job_have_ended() -> None:
 
 
 def test_a_new_prediction_counts_from_its_first_point_and_only_if_it_was_issued() -> None:
-    """Without an actual production the newest prediction for each moment is what the sun gave."""
+    """Without actual production, the newest prediction for each moment counts as production."""
     old = Prediction(issued_s=START_S, production=sun((0, 0), (240, 40)))
     new = Prediction(issued_s=START_S + 60, production=sun((120, 7), (180, 8)))
     late = Prediction(issued_s=START_S + 999, production=sun((0, 0), (240, 4000)))
@@ -103,7 +103,7 @@ def test_actual_production_counts_instead_of_any_prediction() -> None:
 
 
 def test_nothing_at_all_is_settled_too() -> None:
-    """No houses, no jobs: one minute of nothing."""
+    """Without houses and jobs there is one minute of zeros."""
     settled = settle(neighbourhood({}, []), [], START_S, START_S)
 
     assert settled.minutes == 1
@@ -112,7 +112,7 @@ def test_nothing_at_all_is_settled_too() -> None:
 
 
 def test_a_contract_of_an_unknown_job_or_producer_is_refused() -> None:
-    """It would vanish from the figures otherwise."""
+    """Otherwise it would vanish from the figures."""
     washing = job("wash", "a", load((0, 0), (60, 40)))
 
     with pytest.raises(ValueError, match="jobs that scenario 'sample' does not have: wash/1"):

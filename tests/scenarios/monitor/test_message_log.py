@@ -20,7 +20,7 @@ def line(number: int) -> MessageSummary:
 
 
 def filled(count: int, **bounds: int) -> MessageLog:
-    """Return a stream with so many lines."""
+    """Return a log with a number of lines."""
     stream = MessageLog(**bounds)
     for number in range(count):
         stream.add(line(number))
@@ -36,8 +36,8 @@ def long() -> MessageLog:
     return filled(COUNT)
 
 
-def test_all_lines_are_there_whether_in_memory_or_not(long: MessageLog) -> None:
-    """One by one, in parts, and all of them; across the border between file and memory too."""
+def test_all_lines_can_be_read_from_memory_and_file(long: MessageLog) -> None:
+    """They are read one by one, in parts and all together, also across the border between file and memory."""
     assert (len(long), long.total, long.first, long.dropped) == (COUNT, COUNT, 0, 0)
     for number in (0, 1, 63, 64, 65, 1_000, COUNT - IN_MEMORY - 600, COUNT - IN_MEMORY, COUNT - 1):
         assert long.get(number) == line(number)
@@ -48,8 +48,8 @@ def test_all_lines_are_there_whether_in_memory_or_not(long: MessageLog) -> None:
     assert list(long.since(COUNT)) == []
 
 
-def test_what_was_said_about_a_job_is_found(long: MessageLog) -> None:
-    """In its order; of a very long talk the newest."""
+def test_messages_about_a_job_are_found(long: MessageLog) -> None:
+    """They are in order; of a very long negotiation, the newest ones."""
     expected = [line(n) for n in range(COUNT) if line(n).job_id == "job-3"]
     assert long.about("job-3", COUNT) == expected
     assert long.about("job-3", 1_000) == expected[-1_000:]
@@ -64,8 +64,8 @@ def test_memory_holds_only_the_newest(long: MessageLog) -> None:
     assert len(lines) < 2 * IN_MEMORY + 3_000
 
 
-def test_the_oldest_go_where_there_is_a_bound() -> None:
-    """And are counted; the others stay."""
+def test_the_oldest_lines_are_dropped_at_the_limit() -> None:
+    """They are counted; the others remain."""
     kept = 2 * IN_MEMORY
     stream = filled(COUNT, kept=kept)
     assert (len(stream), stream.dropped) == (kept, COUNT - kept)
@@ -74,8 +74,8 @@ def test_the_oldest_go_where_there_is_a_bound() -> None:
     assert stream.about("job-3", COUNT) == [line(n) for n in range(COUNT - kept, COUNT) if line(n).job_id == "job-3"]
 
 
-def test_where_there_is_no_room_the_newest_are_there_all_the_same() -> None:
-    """What does not fit is given up and counted; nothing fails."""
+def test_the_newest_lines_are_kept_on_a_full_disk() -> None:
+    """Lines that do not fit are dropped and counted, without an error."""
     stream = filled(COUNT, most_bytes=300_000)
     assert IN_MEMORY <= len(stream) < COUNT
     assert stream.dropped == COUNT - len(stream)

@@ -1,4 +1,4 @@
-"""What a household may publish cannot stop a watcher: impossible values are counted as refused where they arrive."""
+"""No message of a household can stop a watcher: impossible values are rejected and counted on receipt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HUGE = 10**400
 
 
 def message(**wrong: Any) -> bytes:
-    """Return a message between agents with values of one's own."""
+    """Return a message between agents with given values."""
     body = {"kind": "Decline", "job_id": "j", "reason": "r"}
     said: dict[str, Any] = {"sender": "brandt/d", "seq": 0, "to": "x", "re": None, "body": body}
     round_ = {"step": 1, "time": NOW_S, "round": 0, "messages": [said]}
@@ -32,7 +32,7 @@ def message(**wrong: Any) -> bytes:
 
 
 def job(**wrong: Any) -> bytes:
-    """Return a request for a job with values of one's own."""
+    """Return a request for a job with given values."""
     profile = {"times_s": [0, 60], "cumulative_wh": [0, 1]}
     asked = {"job_id": "j", "house": "h", "device": "d", "earliest_start_s": NOW_S, "latest_start_s": NOW_S}
     return message(body={"kind": "Request", "patient": True, "job": asked | {"load_profile": profile} | wrong})
@@ -125,5 +125,5 @@ def test_the_list_of_runs_ignores_impossible_times() -> None:
 @pytest.mark.parametrize("time_s", [-(10**30), 10**400, -62_135_596_801])
 @pytest.mark.parametrize("offset_s", [0, 86_399, -86_399])
 def test_a_zone_shows_any_time(time_s: int, offset_s: int) -> None:
-    """What lies beyond the calendar is shown as its end."""
+    """A time beyond the calendar is shown as the calendar's end."""
     assert Zone(offset_s).iso(time_s)

@@ -1,4 +1,4 @@
-"""A watcher knows what goes on, whatever the network does to what it hears."""
+"""A watcher's view of a run is correct on any network."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def watched(deliveries: list[Delivery], *, from_the_start: bool = False) -> ObservedRun:
-    """Return what a watcher knows that heard this."""
+    """Return the state of a watcher that received these messages."""
     state = ObservedRun(RUN, from_the_start=from_the_start)
     for delivery in deliveries:
         state.take(delivery.topic, delivery.payload)
@@ -77,7 +77,7 @@ def watched(deliveries: list[Delivery], *, from_the_start: bool = False) -> Obse
 
 
 def test_all_messages_and_the_whole_ledger_are_seen(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
-    """Nothing is refused, doubled or missing, and every kind has words."""
+    """None is rejected, duplicated or missing, and every kind has a summary."""
     outcome, heard = recorded
 
     state = watched(heard, from_the_start=True)
@@ -90,7 +90,7 @@ def test_all_messages_and_the_whole_ledger_are_seen(recorded: tuple[RunOutcome, 
 
 
 def test_scores_are_those_of_the_manager(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
-    """Reckoned from what was said."""
+    """They are computed from the messages."""
     outcome, heard = recorded
 
     state = watched(heard, from_the_start=True)
@@ -98,8 +98,8 @@ def test_scores_are_those_of_the_manager(recorded: tuple[RunOutcome, list[Delive
     assert {p.id: p.score for p in state.producers.values()} == dict(outcome.scores)
 
 
-def test_what_comes_twice_counts_once(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
-    """Also in another order."""
+def test_duplicates_count_once(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """This also holds in another order."""
     outcome, heard = recorded
     dice = random.Random(1)
     doubled = [copy for delivery in heard for copy in [delivery] * dice.choice((1, 1, 2))]
@@ -139,8 +139,8 @@ def test_a_gap_is_counted(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
     assert state.lines.total == outcome.messages - 10
 
 
-def test_who_joins_late_misses_nothing_it_could_know(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
-    """The ledger and the forecasts are kept at the broker; what was said before is not counted as missing."""
+def test_a_late_watcher_gets_all_retained_information(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """The broker retains the ledger and the forecasts; earlier messages are not counted as missing."""
     outcome, heard = recorded
     half = len(heard) // 2
     retained = {d.topic: d for d in heard[:half] if not {"inbox", "local"} & set(d.topic.split("/"))}
@@ -155,7 +155,7 @@ def test_who_joins_late_misses_nothing_it_could_know(recorded: tuple[RunOutcome,
 def test_a_job_can_be_followed_from_request_to_contract(
     recorded: tuple[RunOutcome, list[Delivery]], street: Scenario
 ) -> None:
-    """Each, with what it asked, and where it ended."""
+    """Each request is shown with its result."""
     outcome, heard = recorded
 
     state = watched(heard, from_the_start=True)
@@ -242,8 +242,8 @@ def test_every_kind_of_message_has_words() -> None:
     assert kinds == set(KINDS)
 
 
-async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
-    """It pauses and resumes the run over the bus; the ledger is that of a run nobody watched."""
+async def test_a_watcher_controls_a_run_and_changes_no_contract(street: Scenario) -> None:
+    """It pauses and resumes the run over the bus; the ledger is that of an unwatched run."""
     alone = await run_scenario(street, RunSettings(seed=3, run_id="alone"), MemoryBroker())
     broker = MemoryBroker()
     feed = BusFeed(broker, ObservedRun("w", context_of_scenario(street), from_the_start=True), "memory")
@@ -262,7 +262,7 @@ async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
 
 
 async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
-    """Also those that are over and were told to stay."""
+    """This includes finished runs with `--keep`."""
     broker = MemoryBroker()
     await run_scenario(street, RunSettings(seed=3, run_id="gone"), broker)
     await run_scenario(street, RunSettings(seed=3, run_id="a b/c", keep=True), broker)
@@ -277,7 +277,7 @@ async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None:
-    """It does not knock at the broker for ever, and says why."""
+    """It does not retry forever, and reports the reason."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
     async with managed_mosquitto(extra_configuration=f"allow_anonymous false\npassword_file {passwords}\n") as running:

@@ -1,4 +1,4 @@
-"""One state of a run for all screens: what it says of each thing that a clock can report, or fail to."""
+"""One state of a run for all screens, for each report and each absence of reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenarios.monitor.run_status import status_of_run
 
 
 def report(**more: Any) -> TimeReport:
-    """Return a report of a run that goes on, with something else in it."""
+    """Return a report of a run in progress, with changes."""
     said = {"time": 0, "round": 0, "step": 5, "pace": "60x", "lag_wall_s": 0.0, "state": "running", "every_wall_s": 2.0}
     return TimeReport.model_validate({**said, **more})
 
@@ -64,20 +64,20 @@ def report(**more: Any) -> TimeReport:
         ({"state": "paused"}, {"link": "connecting"}, "connecting", "connecting to the broker"),
     ],
 )
-def test_what_is_said_of_a_report(said: dict[str, Any], seen: dict[str, Any], kind: str, words: str) -> None:
-    """In words; an estimate is for a run that moves."""
+def test_the_description_of_a_report(said: dict[str, Any], seen: dict[str, Any], kind: str, words: str) -> None:
+    """An estimate is given only for a run that advances."""
     standing = status_of_run(report(**said), **seen)
     assert (standing.kind, standing.words) == (kind, words)
     assert standing.moves == (kind == "running")
 
 
-def test_a_run_that_has_said_nothing_yet() -> None:
+def test_a_run_without_a_report() -> None:
     """It has not begun, or there is no connection."""
     assert status_of_run(None).words == "waiting for the run to begin"
     assert status_of_run(None, link="unreachable", problem="no such host").kind == "disconnected"
 
 
-def test_a_clock_that_is_gone_is_not_running() -> None:
+def test_a_run_whose_clock_has_disappeared_is_not_running() -> None:
     """Its last will says so."""
     status = status_of_run(TimeReport(time=0, round=0, step=0, pace="", lag_wall_s=0.0, state="gone"))
     assert (status.kind, status.awaited) == ("stalled", ("clock",))

@@ -1,4 +1,4 @@
-"""What would have come of it without our negotiation."""
+"""The outcome without our negotiation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_earliest_starts_waste_the_noon() -> None:
 
 
 def test_two_washes_of_one_machine_follow_one_another() -> None:
-    """The machine is busy until eleven; then the sun carries the second wash as well."""
+    """The machine is busy until eleven; then production covers the second wash too."""
     jobs = [job(f"wash-{i}", "1", WASH, (10 * HOUR_S, 11 * HOUR_S)) for i in range(2)]
     found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, jobs), draws=20))
     assert found["earliest start"].draws_wh == pytest.approx((1800.0,))
@@ -54,8 +54,8 @@ def test_a_second_panel_takes_what_the_first_cannot() -> None:
     assert found.delivered_wh == pytest.approx(1800.0)
 
 
-def test_random_starts_hit_the_sun_as_often_as_chance_has_it() -> None:
-    """A window of ten hours of which three let the wash run in the sun: about 3 draws in 10."""
+def test_random_starts_are_covered_as_often_as_expected() -> None:
+    """Three of the ten hours of a window are covered, so about 3 in 10 draws are."""
     scenario = neighbourhood({"1": {"pv": NOON}}, [job("wash", "1", WASH, (7 * HOUR_S, 17 * HOUR_S))])
     found = by_name(baselines(scenario, draws=300))["random start"]
     assert found.delivered_wh / 900.0 == pytest.approx(0.3, abs=0.1)
@@ -63,8 +63,8 @@ def test_random_starts_hit_the_sun_as_often_as_chance_has_it() -> None:
     assert all(wh == 0.0 or wh == pytest.approx(900.0) for wh in found.draws_wh)
 
 
-def test_pyssmics_rule_promises_what_the_sun_does_not_keep() -> None:
-    """An hour's wash somewhere in the day: accepted for it lessens what is unmatched, run whenever chance has it."""
+def test_pyssmics_rule_promises_more_than_is_produced() -> None:
+    """It accepts an hour's wash because it reduces the mismatch, at a random time."""
     scenario = neighbourhood({"1": {"pv": NOON}}, [job("wash", "1", WASH, (0, 20 * HOUR_S))])
     found = by_name(baselines(scenario, draws=300))["PySSMic's rule"]
     assert 0.0 < found.delivered_wh < 500.0
@@ -87,7 +87,7 @@ def test_jobs_registered_after_the_end_do_not_count() -> None:
 
 
 def test_no_jobs_and_no_producers() -> None:
-    """Nothing, not an error."""
+    """The result is empty, without an error."""
     assert all(b.delivered_wh == 0.0 for b in baselines(neighbourhood({"1": {}}, [])))
     assert all(b.delivered_wh == 0.0 for b in baselines(neighbourhood({"1": {}}, [job("wash", "1", WASH)])))
 
@@ -101,7 +101,7 @@ def test_chance_is_seeded() -> None:
 
 @pytest.mark.long
 def test_plans_by_the_rule_of_contracts_stay_below_the_optimum() -> None:
-    """Both kinds of fixed starts are plans that the clairvoyant could have made."""
+    """Both kinds of fixed starts are plans available to the clairvoyant."""
     scenario = scarce(2)
     bound_wh = clairvoyant_optimum(scenario, rounds=0).carried_bound_wh
     found = by_name(baselines(scenario, draws=5))

@@ -19,7 +19,7 @@ def test_loads_that_fit_together_count_one_at_most(
     function: DualFeasibleFunction,
     exactly: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """Whatever their shares, also those on the very steps of a function."""
+    """This holds for any shares, also for those exactly on the steps of a function."""
     total = sum(loads)
     full = total if exactly and total > 0 else 60.0 * max(1.0, total / 60.0)
     assert function.coefficients(np.array(loads) / full).sum() <= 1.0 + 1e-9

@@ -1,4 +1,4 @@
-"""What prices prove: against plans, and what they ask for sun that is not there."""
+"""Bounds proven by prices, compared with plans, and prices of production that does not occur."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ def test_any_prices_bound_what_any_run_delivers(scenario: Scenario, prices: list
         assert bound_wh >= best_by_force(few, starts_s, carried=carried) - 1e-4
 
 
-def test_sun_that_was_only_promised_is_sold_for_what_it_costs_beyond_its_worth() -> None:
-    """A kWh promised, 800 Wh given: at 2 a Wh nobody buys; what was only promised earns its price less its worth."""
+def test_overpromised_energy_is_priced_by_its_cost_beyond_its_worth() -> None:
+    """Of 1 kWh promised, 800 Wh are produced.
+
+    At a price of 2 per Wh none is bought; overpromised energy earns its price minus its worth.
+    """
     promised = Prediction(issued_s=START_S, production=sun((0, 0.0), (HOUR_S, 1000.0), (2 * HOUR_S, 1000.0)))
     real = sun((0, 0.0), (HOUR_S, 800.0), (2 * HOUR_S, 800.0))
     wash = job("wash", "1", load((0, 0.0), (HOUR_S, 1000.0)), (0, 0))

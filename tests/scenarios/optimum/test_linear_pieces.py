@@ -41,10 +41,10 @@ def open_seconds(feasible: FeasiblePieces) -> dict[int, FloatArray]:
     st.integers(0, 130),
     st.lists(st.integers(1, 12), min_size=BINS, max_size=BINS),
 )
-def test_the_seconds_that_fit_are_those_that_fit(
+def test_exactly_the_feasible_seconds_are_found(
     times_s: tuple[int, int], energies_wh: tuple[int, int], opens_s: int, window_s: int, limit: list[int]
 ) -> None:
-    """No second of a window is lost, none is let in that draws too much, and each draws what it draws."""
+    """No feasible second of a window is lost, none that draws too much is included, and the draw is exact."""
     profile = load((0, 0.0), (times_s[0], energies_wh[0]), (sum(times_s), sum(energies_wh)))
     limit_wh = np.array(limit, dtype=np.float64) / 2
     found: dict[int, FloatArray] = {}

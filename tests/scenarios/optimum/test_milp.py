@@ -81,14 +81,14 @@ def test_small_neighbourhoods_are_solved(seed: int) -> None:
     assert delivered_wh(scenario, found.plan) == pytest.approx(found.best_wh)
 
 
-def test_alike_producers_are_told_apart_by_the_jobs_they_serve() -> None:
-    """Three washes of the same hour on two panels that carry one each: two are served, proven."""
+def test_equal_producers_are_distinguished_by_the_jobs_they_serve() -> None:
+    """Three washes in the same hour on two panels that cover one each: two are served, proven."""
     scenario = street({"pv-1": forecast(DAY), "pv-2": forecast(DAY)}, *at_hours((1, 1.1), (1.05, 1.1), (1, 1)))
     assert all_answers(scenario)[-1].bound_wh == pytest.approx(1800.0, abs=0.05)
 
 
-def test_a_program_that_is_told_to_stop_still_bounds() -> None:
-    """It ends at once; what it says is no less than what can be done."""
+def test_a_stopped_program_still_gives_a_bound() -> None:
+    """It ends immediately, and its bound is not below the optimum."""
     scenario = small(2, 30, 2)
     instance = instance_of(scenario)
     asked = 0
@@ -104,8 +104,8 @@ def test_a_program_that_is_told_to_stop_still_bounds() -> None:
     assert all(result.bound_wh >= 11848.0 for result in said)
 
 
-def test_nothing_is_written_but_by_us(capfd: pytest.CaptureFixture[str]) -> None:
-    """HiGHS likes to tell what it does; standard output is for JSON."""
+def test_the_solver_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """HiGHS logs to standard output by default, which is for JSON."""
     all_answers(small(4, 15, 1))
     assert capfd.readouterr() == ("", "")
 
@@ -124,7 +124,7 @@ def test_two_hours_of_sun_carry_two_hours() -> None:
 
 @pytest.mark.parametrize(("last_s", "best_wh"), [(29, 990.0), (30, 1980.0)])
 def test_seconds_count(last_s: int, best_wh: float) -> None:
-    """One draws until half past a minute; who starts a second earlier takes too much of that minute's sun."""
+    """One job draws until half past a minute; another, a second too early, takes too much of that minute."""
     wash = load((0, 0.0), (HOUR_S, 990.0))
     before = job("before", "1", wash, (10 * HOUR_S + 30, 10 * HOUR_S + 30))
     after = [job(f"after-{i}", "1", wash, (11 * HOUR_S, 11 * HOUR_S + last_s)) for i in range(2)]

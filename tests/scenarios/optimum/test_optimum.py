@@ -40,7 +40,7 @@ def test_finds_what_brute_force_finds_on_whole_minutes(scenario: Scenario) -> No
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(tiny(window_s=12))
 def test_no_start_at_any_second_beats_the_bounds(scenario: Scenario) -> None:
-    """Brute force over every second, also of plans that forecasts led to and that the sun keeps in part."""
+    """Brute force tries every second, also plans from forecasts that production covers in part."""
     starts_s = every_second(scenario.jobs[:2])
     few = street(dict(scenario.producers), *scenario.jobs[:2])
     found = clairvoyant_optimum(few, rounds=20)
@@ -77,7 +77,7 @@ def test_a_job_that_fits_nowhere_is_left_to_the_grid() -> None:
 
 
 def test_no_start_before_a_job_is_known() -> None:
-    """Registered at ten, with a window from one on: the sun that is over by then cannot carry it."""
+    """It is registered at ten, with a window from one on; production before ten cannot cover it."""
     morning = forecast(sun((0, 0.0), (10 * HOUR_S, 10_000.0)))
     late = at_hours((1, 20))[0].model_copy(update={"registered_s": START_S + 10 * HOUR_S})
     assert clairvoyant_optimum(street({"pv": morning}, late)).bound_wh == 0.0
@@ -93,7 +93,7 @@ def test_jobs_registered_after_the_end_do_not_count() -> None:
 
 @pytest.mark.parametrize("jobs", [(), at_hours((1, 2))])
 def test_nothing_to_win(jobs: tuple[Job, ...]) -> None:
-    """No jobs, or no sun: nothing delivered, proven, and no share."""
+    """Without jobs or production, nothing is delivered, proven, and there is no share."""
     dark = forecast(sun((0, 0.0), (HOUR_S, 0.0)))
     found = clairvoyant_optimum(street({"pv": dark}, *jobs))
     assert (found.best_wh, found.bound_wh, found.proven, dict(found.plan)) == (0.0, 0.0, True, {})
@@ -134,7 +134,7 @@ def test_alike_producers_are_no_different_from_nearly_alike_ones() -> None:
 
 
 def test_the_time_limit_is_kept() -> None:
-    """It answers when told to, with what it has."""
+    """It returns its best result at the time limit."""
     found = clairvoyant_optimum(crowded({"pv": forecast(DAY)}), time_limit_wall_s=0.2, rounds=1_000_000)
     assert found.wall_s < PATIENCE_WALL_S  # a million rounds would take for ever
     assert 0.0 < found.best_wh <= found.bound_wh
@@ -159,8 +159,8 @@ def test_the_best_plan_runs_one_job_of_a_machine_at_a_time() -> None:
     assert found.bound_wh == pytest.approx(1800.0, abs=0.1)
 
 
-def test_the_best_plan_leaves_the_machine_free_for_what_runs_on_grid_power() -> None:
-    """No panel carries the boil wash, which can start at one o'clock only: the other one waits until it is over."""
+def test_the_best_plan_leaves_the_machine_free_for_jobs_on_grid_power() -> None:
+    """No panel covers the boil wash, which can start only at one o'clock; the other job waits for its end."""
     boil = job("boil", "1", load((0, 0.0), (HOUR_S, 3000.0)), (HOUR_S, HOUR_S))
     found = clairvoyant_optimum(street({"pv": forecast(DAY)}, boil, *at_hours((1, 5))), rounds=50)
     assert set(found.plan) == {"wash-0"}
@@ -178,7 +178,7 @@ def test_what_a_run_had_to_run_together_the_best_plan_may_too() -> None:
 
 
 def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
-    """A forecast promised 1 kW, the sun gave 800 W: the wash that nobody could carry in full got most of its energy."""
+    """The forecast was 1 kW, production 800 W; a wash that no panel could cover in full got most of its energy."""
     real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
     producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), real)
     scenario = street({"pv": producer}, *at_hours((1, 2)))
@@ -190,7 +190,7 @@ def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
     assert compared.bound_wh >= 800.0 - 1e-6
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_reported() -> None:
     """The best plan rises, the bound falls."""
     told: list[tuple[float, float]] = []
     clairvoyant_optimum(
@@ -223,7 +223,7 @@ def test_progress_is_told() -> None:
     ],
 )
 def test_the_checker_refuses(plan: dict[str, tuple[str, int]], says: str) -> None:
-    """Each rule that a plan can break, in words."""
+    """It rejects each broken rule with a description."""
     spin = job("spin", "2", WASH, (HOUR_S, 3 * HOUR_S))
     washes = at_hours((1, 3), (1, 2))
     scenario = neighbourhood({"1": {"pv": forecast(DAY), "pv-2": forecast(DAY)}, "2": {}}, [*washes, spin])

@@ -19,8 +19,8 @@ NOON = sun((10 * HOUR_S, 0.0), (12 * HOUR_S, 2000.0))
 """1 kW from ten to twelve."""
 
 
-def test_serves_all_where_the_sun_suffices() -> None:
-    """Two hours of sun, two washes."""
+def test_serves_all_jobs_if_production_suffices() -> None:
+    """Two hours of production, two washes."""
     jobs = [job(f"wash-{i}", "1", WASH, (9 * HOUR_S, 11 * HOUR_S)) for i in range(2)]
     scenario = neighbourhood({"1": {"pv": forecast(NOON)}}, jobs)
     assert delivered_wh(scenario, plan_rolling_horizon(scenario)) == pytest.approx(1800.0)
@@ -35,7 +35,7 @@ def test_moves_what_it_has_promised_but_has_not_started() -> None:
 
 
 def test_keeps_a_promise_though_a_better_job_comes() -> None:
-    """The small job was there first; the large one, which would use the sun better, is for want of knowledge lost."""
+    """The small job came first; the large one, which would use production better, is lost for lack of knowledge."""
     small = job("small", "1", load((0, 0.0), (2 * HOUR_S, 1100.0)), (10 * HOUR_S, 10 * HOUR_S))
     large = job("large", "1", load((0, 0.0), (2 * HOUR_S, 1900.0)), (10 * HOUR_S, 10 * HOUR_S))
     scenario = neighbourhood(
@@ -46,7 +46,7 @@ def test_keeps_a_promise_though_a_better_job_comes() -> None:
 
 
 def test_believes_the_newest_forecast_and_lets_the_job_wait() -> None:
-    """No sun is foreseen before noon; when a better forecast comes, the job that waited is served."""
+    """No production is forecast before noon; after a better forecast, the waiting job is served."""
     dark = Prediction(issued_s=START_S, production=sun((0, 0.0), (24 * HOUR_S, 0.0)))
     bright = Prediction(issued_s=START_S + 9 * HOUR_S, production=NOON)
     scenario = neighbourhood(

@@ -64,7 +64,7 @@ def test_no_start_at_any_second_beats_the_bound(scenario: Scenario) -> None:
 @EXAMPLES
 @given(tiny(window_s=150), st.integers(0, 2**32 - 1))
 def test_any_prices_prove_a_bound_on_every_plan(scenario: Scenario, seed: int) -> None:
-    """Whatever the prices, a random plan does not deliver more than they prove."""
+    """No random plan delivers more than any prices prove."""
     rng = np.random.default_rng(seed)
     instance = shared_instance_of(scenario)
     bound_wh = SharedBound(instance).everywhere(rng.random(len(instance.production_wh)))
@@ -86,7 +86,7 @@ def test_sharing_is_never_worse_than_whole_jobs(scenario: Scenario) -> None:
 
 
 def test_two_small_panels_supply_a_large_job_together() -> None:
-    """Neither panel covers 2 kW; at noon both give 1.2 kW for two hours, in the morning only one does."""
+    """Neither panel covers 2 kW; at noon both produce 1.2 kW for two hours, in the morning only one does."""
     morning = sun((6 * HOUR_S, 0.0), (8 * HOUR_S, 0.0), (10 * HOUR_S, 2400.0), (12 * HOUR_S, 4800.0))
     noon = sun((6 * HOUR_S, 0.0), (10 * HOUR_S, 0.0), (12 * HOUR_S, 2400.0))
     scenario = neighbourhood(
@@ -113,7 +113,7 @@ def test_a_single_panel_covers_what_it_can_of_a_job() -> None:
 
 
 def test_jobs_of_one_device_follow_one_another() -> None:
-    """Both would like the only sunny hour; one device cannot run both."""
+    """Both prefer the only hour with production, but one device cannot run both."""
     hour = sun((0, 0.0), (HOUR_S, 0.0), (2 * HOUR_S, 1800.0), (5 * HOUR_S, 1800.0))
     found = shared_optimum_of(street({"pv": forecast(hour)}, *at_hours((0, 3), (0, 3))), rounds=100, steps=50)
     starts_s = sorted(found.plan.values())
@@ -122,7 +122,7 @@ def test_jobs_of_one_device_follow_one_another() -> None:
 
 
 def test_a_job_whose_window_is_over_runs_at_once() -> None:
-    """It draws whatever the plan, so the sun of that hour counts."""
+    """It draws in any plan, so the production of that hour counts."""
     past_s = dict.fromkeys(("registered_s", "earliest_start_s", "latest_start_s"), START_S - HOUR_S)
     late = job("late", "1", WASH).model_copy(update=past_s)
     found = shared_optimum_of(street({"pv": forecast(DAY)}, late))
@@ -145,7 +145,7 @@ def test_a_short_search_on_a_scarce_neighbourhood_is_near_its_bound() -> None:
 
 @pytest.mark.long
 def test_best_plans_and_bounds_of_generated_neighbourhoods() -> None:
-    """At least the best plans found before, in Wh, and bounds within 2 % on the mean."""
+    """The plans deliver at least as much as earlier ones, Wh, and bounds are within 2 % on the mean."""
     known_wh = {1: 44_066, 2: 52_220, 5: 35_772, 7: 31_121}
     found = {seed: shared_optimum_of(scarce(seed), rounds=6000, steps=1500) for seed in known_wh}
     assert all(found[seed].best_wh >= wh for seed, wh in known_wh.items())

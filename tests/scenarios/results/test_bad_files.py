@@ -23,7 +23,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    """Not a file at all."""
+    """It is not a file."""
     with pytest.raises(ResultsError, match="is a folder"):
         ResultsReader(tmp_path)
 
@@ -47,7 +47,7 @@ def test_a_file_of_another_kind(tmp_path: Path, content: bytes, message: str) ->
 
 
 def test_a_foreign_sqlite_file(tmp_path: Path) -> None:
-    """Somebody else's data base, even one with tables of the same names."""
+    """It is another program's database, even with tables of the same names."""
     path = tmp_path / "photos.sqlite"
     connection = sqlite3.connect(path)
     connection.executescript("CREATE TABLE meta (key, value); CREATE TABLE runs (run); PRAGMA user_version = 1")
@@ -58,7 +58,7 @@ def test_a_foreign_sqlite_file(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_newer_version(results_file: Path, scenario: Scenario) -> None:
-    """It says which version, and what to do; nothing is written to it either."""
+    """The error states the version and the remedy; the file is not changed."""
     _change(results_file, "PRAGMA user_version = 7")
 
     with pytest.raises(ResultsError, match=r"newer ssmic \(format 7; this one reads up to 1\): upgrade"):

@@ -43,7 +43,7 @@ def community_file(tmp_path: Path, simulation: SimulationSpec, ledger: tuple[Led
 
 
 def test_the_same_bills_are_everywhere(community_file: Path, tmp_path: Path) -> None:
-    """To the cent: in SQL, JSON, CSV, a frame, the report and the figures."""
+    """SQL, JSON, CSV, frame, report and figures agree to the cent."""
     with ResultsReader(community_file) as results:
         rows = results.bills(1)
         kpis = results.kpis(1)
@@ -74,7 +74,7 @@ def test_the_same_bills_are_everywhere(community_file: Path, tmp_path: Path) -> 
 
 
 def test_a_run_can_be_settled_by_another_key(community_file: Path) -> None:
-    """Without another run; fees stay."""
+    """No new run is needed; fees are unchanged."""
     with ResultsReader(community_file) as results:
         negotiated = results.bills(1, community_with_key(results.scenario, "negotiated"))
         own = results.bills(1)

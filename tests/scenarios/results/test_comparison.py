@@ -40,7 +40,7 @@ def street() -> Scenario:
 
 @pytest.fixture
 def write(tmp_path: Path, street: Scenario) -> Write:
-    """Writes a simulation in which the panel serves so many jobs of each seed's run."""
+    """Write a simulation in which the panel serves a number of jobs in each seed's run."""
 
     def written(
         algorithm: str,
@@ -73,7 +73,7 @@ def delivered(comparison: SimulationComparison, index: int) -> Any:
 
 
 def test_means_and_differences_have_student_intervals(write: Write) -> None:
-    """Over seeds; the difference is that of each pair of runs with the same seed, whatever order they ran in."""
+    """They are over seeds; differences pair runs of the same seed, in any order of the runs."""
     comparison = compare_simulations([write("insertion", {1: 3, 2: 2, 3: 1}), write("SLSQP", {3: 1, 1: 2, 2: 2})])
     one, other = delivered(comparison, 0), delivered(comparison, 1)
     assert (one.runs, one.mean) == (3, pytest.approx(2000))
@@ -106,7 +106,7 @@ def test_three_are_compared_in_every_pair(write: Write) -> None:
 
 @pytest.mark.parametrize("state", ["interrupted", "failed", "running"])
 def test_unfinished_runs_do_not_count_and_are_named(write: Write, state: str) -> None:
-    """Neither in a mean nor in a difference; runs that were planned and never began are counted too."""
+    """They enter neither means nor differences; planned runs that never began are listed too."""
     paths = [
         write("insertion", {1: 3, 2: 3, 3: 3}),
         write("SLSQP", {1: 2, 2: 0, 3: 2}, unfinished={2: state}, planned=(1, 2, 3, 4)),
@@ -122,14 +122,14 @@ def test_unfinished_runs_do_not_count_and_are_named(write: Write, state: str) ->
 
 
 def test_a_simulation_without_a_finished_run_is_named(write: Write) -> None:
-    """There is nothing to compare it by."""
+    """It cannot be compared."""
     stopped = write("SLSQP", {1: 1}, unfinished={1: "interrupted"})
     with pytest.raises(ResultsError, match=rf"{stopped.name}: has no finished run \(interrupted\)"):
         compare_simulations([write("insertion", {1: 1}), stopped])
 
 
 def test_a_simulation_is_not_compared_with_itself(write: Write, tmp_path: Path) -> None:
-    """Neither under another path, nor as a copy."""
+    """This includes another path to it, and a copy."""
     path = write("insertion", {1: 1})
     link, copy = tmp_path / "link.sqlite", tmp_path / "copy.sqlite"
     link.symlink_to(path)
@@ -140,7 +140,7 @@ def test_a_simulation_is_not_compared_with_itself(write: Write, tmp_path: Path) 
 
 
 def test_without_common_seeds_there_are_no_paired_differences(write: Write) -> None:
-    """And that is said; where some are common, only those are paired."""
+    """A warning says so; if some seeds are common, only those are paired."""
     comparison = compare_simulations([write("insertion", {1: 3, 2: 3}), write("SLSQP", {3: 2, 4: 2})])
     assert comparison.differences == ()
     assert "no seed in common" in " ".join(comparison.warnings)
@@ -150,8 +150,8 @@ def test_without_common_seeds_there_are_no_paired_differences(write: Write) -> N
     assert "have 1 seed in common" in " ".join(some.warnings)
 
 
-def test_different_scenarios_are_said_to_differ(write: Write, street: Scenario) -> None:
-    """By name, or under one name when the file was edited in between; what the seed and algorithm were is no matter."""
+def test_different_scenarios_are_reported(write: Write, street: Scenario) -> None:
+    """They differ by name, or the file was edited in between; seed and algorithm do not matter."""
     one = write("insertion", {1: 3, 2: 3})
     other = write("insertion", {1: 3, 2: 3}, scenario=replace(street, name="village"))
     comparison = compare_simulations([one, other])
@@ -177,15 +177,15 @@ def test_settings_that_make_runs_incomparable_are_named(write: Write) -> None:
 
 
 def test_simulations_of_one_algorithm_have_labels_that_differ(write: Write) -> None:
-    """By number where even the second is the same."""
+    """They are numbered if even the second is the same."""
     comparison = compare_simulations([write("insertion", {1: 3}), write("insertion", {1: 2})])
     labels = {one.label for one in comparison.simulations}
     assert len(labels) == 2
     assert all(label.startswith("insertion (") for label in labels)
 
 
-def test_the_ending_decides_what_is_written(write: Write, tmp_path: Path) -> None:
-    """All at once, with the same figures in each."""
+def test_the_extension_decides_the_format(write: Write, tmp_path: Path) -> None:
+    """All formats contain the same figures."""
     comparison = compare_simulations([write("fifty_fifty", {1: 3, 2: 2, 3: 1}), write("SLSQP", {1: 2, 2: 2, 3: 1})])
     paths = [tmp_path / "new" / f"out{ending}" for ending in (".csv", ".md", ".tex", ".svg", ".png")]
     write_comparison(comparison, paths)
@@ -241,7 +241,7 @@ def test_nothing_is_written_where_one_file_cannot_be(
 
 
 def test_texts_of_users_are_escaped(write: Write, street: Scenario, tmp_path: Path) -> None:
-    """In every format."""
+    """This holds for every format."""
     nasty = replace(street, name="a|b & 50 % <script>_x$")
     comparison = compare_simulations(
         [write("insertion", {1: 3}, scenario=nasty), write("SLSQP", {1: 2}, scenario=nasty)]

@@ -43,7 +43,7 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_table_gets_a_file(results_file: Path, tmp_path: Path, format_: Format) -> None:
-    """And the JSON object of the whole simulation beside them; nothing else is left."""
+    """The simulation's JSON object is written too; nothing else remains."""
     told: list[Path] = []
     with ResultsReader(results_file) as results:
         written = export_results(results, format_, tmp_path / "out" / "deep", wrote=told.append)
@@ -73,7 +73,7 @@ def test_csv_has_instants_twice_and_keeps_any_id(results_file: Path, tmp_path: P
 
 
 def test_minutes_add_up_to_the_figures(results_file: Path, tmp_path: Path) -> None:
-    """By neighbourhood, by producer and by house."""
+    """The sums are by neighbourhood, producer and house."""
     with ResultsReader(results_file) as results:
         export_results(results, "json", tmp_path / "out")
         figures = results.kpis(1)
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_made_is_named(results_file: Path, tmp_path: Pat
 
 
 def test_a_simulation_without_runs_has_tables_without_rows(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Headings and types are there all the same."""
+    """Headings and types are present."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with ResultsReader(path) as results:
         for format_ in FORMATS:
@@ -148,7 +148,7 @@ def test_a_simulation_without_runs_has_tables_without_rows(tmp_path: Path, simul
 
 
 def test_without_pyarrow_the_message_says_what_to_install(results_file: Path, tmp_path: Path) -> None:
-    """In a Python that cannot import it; no file is written before that is known."""
+    """In a Python without pyarrow, no file is written before the error."""
     program = """
 import sys
 sys.modules["pyarrow"] = None

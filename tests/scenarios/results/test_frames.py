@@ -74,7 +74,7 @@ def test_frames_say_what_the_results_say(results_file: Path) -> None:
 
 
 def test_duckdb_reads_the_parquet_tables(results_file: Path, tmp_path: Path) -> None:
-    """As the documentation shows it."""
+    """The query is that of the documentation."""
     duckdb = pytest.importorskip("duckdb", reason="DuckDB is an example of another tool, and not installed")
     pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
     with ResultsReader(results_file) as results:
@@ -110,7 +110,7 @@ def test_figures_are_written_and_are_the_same_each_time(results_file: Path, tmp_
 
 @pytest.mark.long
 def test_the_notebook_runs_from_top_to_bottom() -> None:
-    """What is shown to users works."""
+    """So the examples shown to users work."""
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")

@@ -12,9 +12,20 @@ import pytest
 
 from agents import GRID
 from scenarios.metrics import billing
-from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house, view_overview
+from scenarios.results import (
+    ResultsReader,
+    RunWriter,
+    SimulationSpec,
+    create_results,
+    simulation_json,
+    view_house,
+    view_overview,
+)
 from scenarios.results.export import tables
 from scenarios.results.reader import MOST_NAMED
+from scenarios.results.report import large_runs
+from scenarios.results.report.contents import report_contents
+from scenarios.results.report.page import build_page
 from scenarios.results.views import average_power_profile, view_runs
 from scenarios.scenario import Community, Scenario
 from tests.scenarios.neighbourhoods import (
@@ -118,7 +129,7 @@ def test_bills_are_the_same_however_many_houses_are_settled_at_once(
         assert whole[0].sold_wh > 0
 
 
-def test_a_large_run_that_goes_on_forgets_its_overview(tmp_path: Path) -> None:
+def test_a_resumed_large_run_drops_its_overview(tmp_path: Path) -> None:
     """A clock that was shut down properly has finished the run too early."""
     scenario = _scenario()
     path = _write(tmp_path / "large.sqlite", scenario, 10)
@@ -142,3 +153,44 @@ def test_an_unknown_house_of_many_is_answered_with_the_nearest(tmp_path: Path) -
     with ResultsReader(path) as results, pytest.raises(Exception, match="there are 31; did you mean 'h0007'") as raised:
         results.check_house("h0007x")
     assert len(str(raised.value)) < 300
+
+
+def test_a_brief_summary_of_a_large_run_has_the_same_figures(tmp_path: Path) -> None:
+    """That of a small one is complete."""
+    small = _write(tmp_path / "small.sqlite", _scenario(), 10_000)
+    large = _write(tmp_path / "large.sqlite", _scenario(), 10)
+    with ResultsReader(small) as one, ResultsReader(large) as other:
+        whole, brief = simulation_json(one, brief=True)["runs"][0], simulation_json(other, brief=True)["runs"][0]
+        assert other.parsed_scenario is None
+        assert brief["kpis"] == whole["kpis"]
+        assert brief["contract_count"] == len(whole["contracts"]) == 3
+        supplied_wh = sum(of["delivered_wh"] + of["base_load_wh"] for of in whole["by_producer"].values())
+        assert sum(brief["by_producer"]["panels"].values()) == pytest.approx(supplied_wh)
+        assert len(simulation_json(other)["runs"][0]["contracts"]) == 3
+
+
+def test_a_report_of_a_large_run_has_its_figures_and_the_contracts_that_took_most_from_the_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures, households, panels and peaks are those of any report; what is left out is counted."""
+    small = _write(tmp_path / "small.sqlite", _scenario(), 10_000)
+    large = _write(tmp_path / "large.sqlite", _scenario(), 10)
+    monkeypatch.setattr(large_runs, "MOST_CONTRACTS", 2)
+    with ResultsReader(small) as one, ResultsReader(large) as other:
+        whole, page = report_contents(one), report_contents(other)
+        assert other.parsed_scenario is None
+    whole_run, run = whole["runs"][0], page["runs"][0]
+    same = ("scenario", "description", "offsets", "zone", "start", "job_count", "intervals", "houses", "tariff")
+    assert [page[name] for name in (*same, "community")] == [whole[name] for name in (*same, "community")]
+    for name in ("kpis", "houses", "produced", "peaks", "state", "sha"):
+        assert run[name] == whole_run[name]
+    assert run["contract_count"] == 3
+    jobs = {page["jobs"][row[1]][0]: row for row in run["contracts"]}
+    assert list(jobs) == ["dry", "wash"]  # of wash, the roof covered less than of cook
+    assert jobs["dry"][2] == -1
+    base, spent = whole_run["base"]["all"][1], [0.0] * page["intervals"]
+    for row in whole_run["contracts"]:
+        for i, power_w in enumerate(row[10]):
+            spent[row[8] + i] += power_w
+    assert run["course"]["grid"] == pytest.approx([a + b for a, b in zip(base, spent, strict=True)], abs=3)
+    assert "</script>" in build_page(page)

@@ -78,7 +78,7 @@ def report(results_file: Path, tmp_path: Path) -> Path:
 
 
 def test_the_page_loads_nothing(report: Path) -> None:
-    """No address but the name of SVG, no element that fetches, and a policy that forbids the rest."""
+    """It has no URL but SVG's namespace, no element that loads anything, and a policy that forbids it."""
     text = report.read_text(encoding="utf-8")
     page = Page(text)
 
@@ -130,8 +130,8 @@ def test_what_the_page_adds_up_is_what_the_figures_say(report: Path) -> None:
     assert contents["spread"]["grid_wh"]["runs"] == 2
 
 
-def test_the_timeline_holds_what_was_said_and_what_became_of_it(report: Path) -> None:
-    """In the order of time, with the reason of a cancellation."""
+def test_the_timeline_contains_messages_and_their_outcome(report: Path) -> None:
+    """It is in the order of time, with the reason of a cancellation."""
     contents = Page(report.read_text(encoding="utf-8")).contents
     texts, run = contents["texts"], contents["runs"][0]
 
@@ -155,8 +155,8 @@ def test_details_of_many_runs_are_left_out_before_the_page_grows_too_large(resul
     assert second["kpis"]["jobs"] == 3
 
 
-def test_a_report_is_not_written_over_unasked(report: Path, results_file: Path, tmp_path: Path) -> None:
-    """Nor is anything else of that name; a folder is made where there is none."""
+def test_a_report_is_not_overwritten_without_force(report: Path, results_file: Path, tmp_path: Path) -> None:
+    """Neither is any other file of that name; a missing folder is created."""
     report.write_text("mine")
     with ResultsReader(results_file) as results:
         with pytest.raises(ResultsError, match=r"report\.html: exists already"):
@@ -173,7 +173,7 @@ def test_a_report_is_not_written_over_unasked(report: Path, results_file: Path, 
 
 
 def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """And no page is written."""
+    """No page is written."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with ResultsReader(path) as results, pytest.raises(ResultsError, match="has no run yet"):
         write_report(results, tmp_path / "report.html")
@@ -211,7 +211,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_the_address_chooses_run_household_and_job(report: Path) -> None:
-    """One run, one household, its negotiation unfolded."""
+    """It selects one run and one household, with its negotiation unfolded."""
     drawn = in_browser(report, "#run=1&house=b&job=dry")
 
     assert "of 3 contracts" in drawn
@@ -269,8 +269,9 @@ def by_hand(page: Path, script: str, width: int | None = None) -> Any:
 
     Args:
         page: The report.
-        script: It may call `tell` once more when `note` is complete only later.
-        width: Of the page in pixels, also less than a browser's window may have: it is shown in a frame.
+        script: It may call `tell` again if `note` is complete only later.
+        width: Width of the page in pixels, also below the minimum of a browser's window, because it is displayed in a
+            frame.
     """
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
     handled, frame = page.with_name("handled.html"), page.with_name("frame.html")
@@ -293,7 +294,7 @@ def by_hand(page: Path, script: str, width: int | None = None) -> Any:
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) -> None:
-    """Each chart has both buttons; a saved SVG has its title, its colours and its keys inside."""
+    """Each chart has both buttons; a saved SVG contains its title, colours and legend."""
     note = by_hand(
         report,
         """
@@ -326,7 +327,7 @@ def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) ->
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [400, 700, 1400])
 def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
-    """Neither the page nor a table of it has to be scrolled sideways in a narrow window or a wide one."""
+    """Neither the page nor a table needs horizontal scrolling, in narrow and wide windows."""
     note = by_hand(
         report,
         """
@@ -375,7 +376,7 @@ def test_a_report_of_several_simulations_compares_them_and_shows_each(results_fi
 
 
 def test_a_page_knows_when_its_zone_changes_the_clock() -> None:
-    """At the whole hour; a zone that is an offset never does."""
+    """The change is at the whole hour; a zone with a fixed offset has none."""
     midnight_s = 1_792_879_200  # 2026-10-25T00:00:00+02:00
     berlin = Zone(7200, "Europe/Berlin")
     assert _offsets(berlin, midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
@@ -385,7 +386,7 @@ def test_a_page_knows_when_its_zone_changes_the_clock() -> None:
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: Path) -> None:
-    """The page says which; its ticks are at round hours of the shown offset."""
+    """The page states the zone; its ticks are at round hours of it."""
     zone, start_s = Zone(20_700), START_S
     jobs = [job("wash", "a", load((0, 0), (600, 100)), (36_000, 36_000))]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (80_000, 9000)))}}, jobs)
@@ -422,7 +423,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
-    """One without any contract, one failed, one going on; a neighbourhood without tariff and with no sun."""
+    """Some have no contract, failed or are in progress; a neighbourhood has no tariff and no production."""
     jobs = [job(f"j{i}", "a", load((0, 0), (600, 100))) for i in range(5)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 0)))}, "b": {}}, jobs)
     path = create_results(SimulationSpec(scenario, "insertion", tuple(range(50)), "memory"), out=tmp_path / "r.sqlite")

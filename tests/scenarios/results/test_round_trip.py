@@ -1,4 +1,4 @@
-"""Whatever agents say and agree on, the file gives it back as it was."""
+"""The file returns messages and contracts exactly as they were."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def entries(draw: st.DrawFn) -> list[LedgerEntry]:
 def test_ledgers_and_messages_come_back_as_they_were(
     ledger: list[LedgerEntry], said: list[tuple[str, str, str, dict[str, Any]]]
 ) -> None:
-    """To the letter and the last bit; in the order in which they were told; equal ledgers, equal hash."""
+    """They are equal to the last bit, in their original order; equal ledgers have equal hashes."""
     scenario = neighbourhood({}, [])
     with TemporaryDirectory() as folder:
         path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=Path(folder) / "r.sqlite")

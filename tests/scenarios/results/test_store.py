@@ -1,4 +1,4 @@
-"""What is written into a results file is there, whoever else writes or reads it, and whatever kills the writer."""
+"""Data written to a results file survive concurrent readers and writers, and the death of the writer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_login_data_of_the_broker_are_not_kept(results_file: Path) -> None:
 
 
 def test_messages_keep_their_order_and_know_their_job(results_file: Path, scenario: Scenario) -> None:
-    """A request's load profile is in the scenario already; all else of a message is kept."""
+    """A request omits a load profile that the scenario has; everything else is kept."""
     with ResultsReader(results_file) as results:
         messages = list(results.messages(1))
         assert [(m.n, m.kind, m.job_id) for m in messages] == [
@@ -75,7 +75,7 @@ def test_messages_keep_their_order_and_know_their_job(results_file: Path, scenar
 
 
 def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """What was said is what is recorded."""
+    """The record contains the message as sent."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     other = simulation.scenario.jobs[0].model_copy(update={"load_profile": load((0, 0), (60, 1))})
     body = {"kind": "Request", "job": other.model_dump(mode="json"), "patient": True}
@@ -89,7 +89,7 @@ def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path,
 
 
 def test_minutes_of_production_and_consumption_are_in_tables(results_file: Path) -> None:
-    """For whoever reads with SQL: the sums are those of the figures."""
+    """For readers by SQL, the sums are those of the figures."""
     with ResultsReader(results_file) as results, sqlite3.connect(results_file) as connection:
         figures = results.kpis(1)
         production = connection.execute(
@@ -106,8 +106,8 @@ def test_minutes_of_production_and_consumption_are_in_tables(results_file: Path)
     assert stored == figures.as_dict()
 
 
-def test_the_file_says_what_it_is(results_file: Path) -> None:
-    """Schema version in the header and in a table, no broken reference."""
+def test_the_file_identifies_itself(results_file: Path) -> None:
+    """The header and a table have the schema version, and no reference is broken."""
     connection = sqlite3.connect(results_file)
     try:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
@@ -120,7 +120,7 @@ def test_the_file_says_what_it_is(results_file: Path) -> None:
 
 
 def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """In UTC; what does not suit a file name is replaced."""
+    """Times are in UTC; unsuitable characters are replaced."""
     created = datetime(2026, 6, 21, 14, 5, 9, tzinfo=UTC)
     assert file_name(created, "street", "L-BFGS-B", 5) == "2026-06-21_140509_street_L-BFGS-B_5.sqlite"
     assert file_name(created, "../ö b", "a/b", 1) == "2026-06-21_140509_b_a-b_1.sqlite"
@@ -130,10 +130,10 @@ def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: Simul
     assert abs((datetime.now(UTC) - stamp).total_seconds()) < 60
 
 
-def test_simulations_that_start_in_the_same_second_get_files_of_their_own(
+def test_simulations_that_start_in_the_same_second_get_separate_files(
     tmp_path: Path, simulation: SimulationSpec
 ) -> None:
-    """However many, none is written over."""
+    """None is overwritten, for any number of them."""
     paths = {create_results(simulation, folder=tmp_path) for _ in range(5)}
 
     assert len(paths) == 5
@@ -142,8 +142,8 @@ def test_simulations_that_start_in_the_same_second_get_files_of_their_own(
         ResultsReader(path).close()
 
 
-def test_a_file_that_exists_is_not_written_over(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Whatever it is."""
+def test_an_existing_file_is_not_overwritten(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """This holds for any file."""
     out = tmp_path / "mine.txt"
     out.write_text("dear diary")
 
@@ -162,8 +162,8 @@ def test_a_place_that_cannot_hold_results_is_named(tmp_path: Path, simulation: S
         create_results(simulation, out=tmp_path / "file" / "r.sqlite")
 
 
-def test_a_reader_sees_what_is_committed_while_the_run_goes_on(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Contracts, figures so far, and no half of a transaction."""
+def test_a_reader_sees_committed_data_during_the_run(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """It sees contracts and figures so far, and no partial transaction."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash, nasty, _ = simulation.scenario.jobs
     with (
@@ -207,7 +207,7 @@ def test_an_entry_written_again_replaces_what_was_known(tmp_path: Path, simulati
 def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
     tmp_path: Path, simulation: SimulationSpec, error: type[BaseException], state: str
 ) -> None:
-    """Also what was not committed yet."""
+    """This includes contracts not committed yet."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
 
     def broken_off() -> None:
@@ -224,7 +224,7 @@ def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
 
 
 def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Nothing happens any more once the last job has started, but it still draws."""
+    """No event follows the start of the last job, but the job still draws."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
@@ -236,8 +236,8 @@ def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path
         assert results.kpis(1).jobs_unfinished == 0
 
 
-def test_a_run_that_goes_on_knows_its_ledger_and_counts_on(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """What came before its process died is part of its hash and its figures."""
+def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """Records from before its process died are part of its hash and figures."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash, nasty, _ = simulation.scenario.jobs
     first, second = agreed(contract(wash, "pv", 0)), agreed(contract(nasty, "pv", 3600))
@@ -260,7 +260,7 @@ def test_a_run_that_goes_on_knows_its_ledger_and_counts_on(tmp_path: Path, simul
 
 
 def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
-    """`kill -9` in the middle of writing: what it said was committed is there, and the file is sound."""
+    """After `kill -9` in the middle of writing, all commits are present, and the file is sound."""
     path = tmp_path / "r.sqlite"
     program = textwrap.dedent("""
         import sys
@@ -302,7 +302,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> Non
 
 
 def write_one_run(path: Path, run: int, contracts: int) -> None:
-    """Write a run with a commit for each contract; in a process of its own."""
+    """Write a run with a commit for each contract, in a separate process."""
     jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(contracts)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
     with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
@@ -314,7 +314,7 @@ def write_one_run(path: Path, run: int, contracts: int) -> None:
 
 
 def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> None:
-    """All of every run arrives, and runs with equal contracts have equal hashes."""
+    """All data of every run arrive, and runs with equal contracts have equal hashes."""
     runs, contracts = 4, 60
     jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(contracts)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
@@ -366,8 +366,8 @@ def test_a_run_is_written_once(results_file: Path, scenario: Scenario) -> None:
         RunWriter(results_file, scenario, run=1, run_id="again", seed=1, start_s=START_S)
 
 
-def test_what_a_run_was_compared_with_is_kept_beside_it(results_file: Path) -> None:
-    """It stands in the JSON under its own name."""
+def test_the_comparison_of_a_run_is_stored_with_it(results_file: Path) -> None:
+    """The JSON has it under its own name."""
     optimum = {"best_wh": 10.0, "bound_wh": 11.0, "share": 0.9}
     record_comparison(results_file, 2, {"optimum": optimum})
 
@@ -379,8 +379,8 @@ def test_what_a_run_was_compared_with_is_kept_beside_it(results_file: Path) -> N
         record_comparison(results_file, 9, {})
 
 
-def test_a_sealed_file_stands_alone(results_file: Path) -> None:
-    """Copied without the files that SQLite keeps beside it, it is complete."""
+def test_a_sealed_file_is_complete(results_file: Path) -> None:
+    """It can be copied without SQLite's other files."""
     seal(results_file)
 
     assert [p.name for p in results_file.parent.iterdir()] == [results_file.name]
@@ -391,14 +391,14 @@ def test_a_sealed_file_stands_alone(results_file: Path) -> None:
 
 
 def test_sealing_a_file_that_is_read_does_no_harm(results_file: Path) -> None:
-    """It stays as it is."""
+    """The file is unchanged."""
     with ResultsReader(results_file) as results:
         seal(results_file)
         assert len(results.runs()) == 2
 
 
 def test_the_query_in_the_documentation_answers_its_question(results_file: Path) -> None:
-    """As it stands there, on the file as it is."""
+    """The query is read from the page, and run on a real file."""
     page = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
     (query,) = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
     connection = sqlite3.connect(results_file)
@@ -411,7 +411,7 @@ def test_the_query_in_the_documentation_answers_its_question(results_file: Path)
 
 
 def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Also by a run that is taken up in a file which an older version made, without a table for them."""
+    """A run resumed in a file of an older version, without a table for scores, has them too."""
     path = create_results(simulation, folder=tmp_path)
     connection = sqlite3.connect(path)
     connection.execute("DROP TABLE scores")
@@ -427,7 +427,7 @@ def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: Simu
 
 
 def test_the_hosts_that_a_run_ended_without_are_kept(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """With the reason, and whether they broke the protocol; a file without the table knows of none."""
+    """The reason is kept, and whether they broke the protocol; a file without the table has none."""
     out = (DroppedHost("a", "it lied", is_quarantined=True), DroppedHost("b", "it was away", is_quarantined=False))
     path = create_results(simulation, folder=tmp_path)
     connection = sqlite3.connect(path)
@@ -447,7 +447,7 @@ def test_the_hosts_that_a_run_ended_without_are_kept(tmp_path: Path, simulation:
 
 
 def test_disputes_are_kept_in_their_order(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """Of the run that has them; without any, file and JSON are as before."""
+    """They belong to their run; without any, file and JSON are unaffected."""
     path = create_results(simulation, folder=tmp_path)
     for run, disputes in ((1, ()), (2, ("job 'b': lies", "job 'a': lies"))):
         with RunWriter(path, simulation.scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:

@@ -28,4 +28,4 @@ def test_a_long_street_is_divided_into_blocks_in_the_order_of_the_scenario() -> 
     houses = [(f"house-{i:05}", f"House {i}, 2 persons") for i in range(1, 10_001)]
     streets = streets_of(houses)
     assert len(set(streets.values())) == 100
-    assert streets["house-00101"] == streets["house-00200"] == "house-00101 to house-00200"
+    assert streets["house-00101"] == streets["house-00200"] == "house 101-200"

@@ -31,7 +31,7 @@ def half_done(results_file: Path, simulation: SimulationSpec) -> Path:
 
 
 def test_means_and_intervals_are_of_complete_runs(half_done: Path) -> None:
-    """In JSON, in the view of all runs, on the report's page and in the list."""
+    """This holds for JSON, the view of all runs, the report's page and the list."""
     with ResultsReader(half_done) as results:
         whole = simulation_json(results)
         view, report = view_runs(results), report_contents(results)
@@ -70,7 +70,7 @@ def test_the_average_day_is_of_complete_runs(half_done: Path) -> None:
 def test_a_simulation_without_a_complete_run_has_no_mean(
     tmp_path: Path, simulation: SimulationSpec, ledger: tuple[LedgerEntry, ...]
 ) -> None:
-    """Neither a mean nor an interval: there is nothing that they could be of."""
+    """It has neither a mean nor an interval."""
     path = create_results(simulation, folder=tmp_path / "results")
     for number in (1, 2):
         with RunWriter(path, simulation.scenario, run=number, run_id=f"r{number}", seed=number, start_s=START_S) as run:

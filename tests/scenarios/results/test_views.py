@@ -24,7 +24,7 @@ HOUR_S = 3600
 
 
 def test_the_json_object_has_the_promised_fields(results_file: Path, scenario: Scenario) -> None:
-    """To the letter; times in UNIX seconds; one standing contract a job."""
+    """Times are in UNIX seconds, and each job has one standing contract."""
     with ResultsReader(results_file) as results:
         whole = json.loads(json.dumps(simulation_json(results)))
 
@@ -65,7 +65,7 @@ def test_the_json_object_has_the_promised_fields(results_file: Path, scenario: S
 
 
 def test_all_households(results_file: Path) -> None:
-    """Contracts by start, what the sun covered of each, and power that holds all energy."""
+    """Contracts are ordered by start, with their coverage; power contains all energy."""
     with ResultsReader(results_file) as results:
         view = view_neighbourhood(results, 1, interval_s=HOUR_S)
 
@@ -101,7 +101,7 @@ def test_one_household(results_file: Path) -> None:
 
 
 def test_all_runs(results_file: Path) -> None:
-    """Each run's figures, their mean, and the average course of power with its deviation."""
+    """They have each run's figures, their mean, and the average power with its deviation."""
     with ResultsReader(results_file) as results:
         view = view_runs(results, HOUR_S)
         days = [view_neighbourhood(results, run, HOUR_S).day for run in (1, 2)]
@@ -121,7 +121,7 @@ def test_all_runs(results_file: Path) -> None:
 
 
 def test_intervals_are_whole_minutes_in_every_view(results_file: Path) -> None:
-    """One message for all of them."""
+    """The message is the same in all of them."""
     with ResultsReader(results_file) as results:
         for ask in (
             lambda: view_neighbourhood(results, 1, 7),
@@ -146,10 +146,10 @@ def test_a_simulation_without_runs_has_views_that_say_so(tmp_path: Path, simulat
             view_neighbourhood(results, 1)
 
 
-def test_the_list_shows_every_file_and_what_is_wrong_with_it(
+def test_the_list_shows_every_file_and_its_problem(
     results_file: Path, simulation: SimulationSpec, ledger: tuple[LedgerEntry, ...]
 ) -> None:
-    """Finished, running, not begun, broken; other files and drafts are left out."""
+    """Finished, running, not begun, broken; other files and drafts are omitted."""
     folder = results_file.parent
     begun = create_results(simulation, out=folder / "begun.sqlite")
     running = create_results(simulation, out=folder / "running.sqlite")
@@ -174,14 +174,14 @@ def test_the_list_shows_every_file_and_what_is_wrong_with_it(
 
 
 def test_no_folder_is_an_empty_list(tmp_path: Path) -> None:
-    """Nothing was simulated yet; a file in its place is an error."""
+    """No simulation has been run yet; a file in its place is an error."""
     assert list_results(tmp_path / "results") == ()
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match="is a file"):
         list_results(tmp_path / "file")
 
 
-def test_figures_of_a_run_that_goes_on_are_those_so_far(tmp_path: Path, simulation: SimulationSpec) -> None:
+def test_figures_of_a_run_in_progress_are_those_so_far(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Views do not wait for its end."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]

@@ -41,8 +41,8 @@ def sunny() -> Scenario:
     return replace(scenario, base_loads={house: base_load})
 
 
-def test_promises_leave_the_own_base_load_its_sun(sunny: Scenario) -> None:
-    """Without the rule, the roof promises more than it can give beside its house; with it, nothing is short."""
+def test_promises_leave_production_for_the_own_base_load(sunny: Scenario) -> None:
+    """Without the rule, the roof promises too much beside its house's base load; with it, nothing is short."""
     beside, ignorant = run(sunny, 1), run(replace(sunny, base_loads={}), 1)
 
     def shortfall_wh(outcome: RunOutcome) -> float:
@@ -56,7 +56,7 @@ def test_promises_leave_the_own_base_load_its_sun(sunny: Scenario) -> None:
 
 
 def test_the_optimum_and_the_baselines_leave_it_too(sunny: Scenario) -> None:
-    """What they deliver is what a run's settlement counts for their contracts."""
+    """Their delivery is comparable with a run's settlement of contracts."""
     outcome = run(sunny, 1)
     standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
     delivered_wh = settle(sunny, standing, sunny.start_s, outcome.end_s).delivered_wh.sum()

@@ -31,8 +31,8 @@ def test_what_was_learned_is_what_the_next_run_begins_with(kept: ScoresFile) -> 
     assert [path.name for path in kept.path.parent.glob("[!.]*")] == ["street.scores.json"]
 
 
-def test_a_run_that_is_repeated_begins_as_it_began_and_teaches_nothing(kept: ScoresFile) -> None:
-    """Also as one of several, of which the others are new."""
+def test_a_repeated_run_begins_as_before_and_changes_no_saved_score(kept: ScoresFile) -> None:
+    """This also holds if it is one of several, of which the others are new."""
     kept.begin(["monday"])
     kept.learn({}, {"pv": 9})
     kept.begin(["tuesday"])
@@ -42,16 +42,16 @@ def test_a_run_that_is_repeated_begins_as_it_began_and_teaches_nothing(kept: Sco
     assert kept.scores() == {"pv": 8}
 
 
-def test_a_run_that_was_interrupted_still_teaches_when_it_is_repeated(kept: ScoresFile) -> None:
-    """It began, and nothing came of it."""
+def test_a_repeated_interrupted_run_still_updates_the_scores(kept: ScoresFile) -> None:
+    """It began, but had no result."""
     kept.begin(["monday"])
     assert kept.begin(["monday"]) == [{}]
     kept.learn({}, {"pv": 9})
     assert kept.scores() == {"pv": 9}
 
 
-def test_a_run_without_a_key_goes_on_from_the_latest_every_time(kept: ScoresFile) -> None:
-    """That is what naming a file asks for."""
+def test_a_run_without_a_key_always_uses_the_latest_scores(kept: ScoresFile) -> None:
+    """A named file works this way."""
     for score in (9, 8, 7):
         (begun_with,) = kept.begin([None])
         kept.learn(begun_with, {"pv": score})
@@ -59,7 +59,7 @@ def test_a_run_without_a_key_goes_on_from_the_latest_every_time(kept: ScoresFile
 
 
 def test_a_fresh_start_forgets_what_runs_began_with(kept: ScoresFile) -> None:
-    """Whatever is in the file, even if it is no scores file."""
+    """It ignores the content of the file, even if it is not a scores file."""
     kept.begin(["monday"])
     kept.learn({}, {"pv": 9})
     assert kept.begin(["tuesday"], afresh=True) == [{}]
@@ -78,8 +78,8 @@ def test_simulations_side_by_side_lose_nothing(kept: ScoresFile) -> None:
     assert kept.begin([*runs, "another"]) == [{}] * 50 + [{"pv": 9}]
 
 
-def test_a_run_is_known_by_what_its_contracts_depend_on() -> None:
-    """Each of these makes it another one; the same again does not."""
+def test_a_run_is_identified_by_what_its_contracts_depend_on() -> None:
+    """A change of any of these gives another key; the same values do not."""
     street, scarce, insertion = load_scenario("street"), load_scenario("scarce"), AlgorithmSettings()
     runs = [
         run_key(street, 1, insertion, None, patient=True),
@@ -111,7 +111,7 @@ def test_a_run_is_known_by_what_its_contracts_depend_on() -> None:
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """The message names the file, what is wrong, and the way out."""
+    """The message states the file, the problem and the remedy."""
     file = tmp_path / "bad.scores.json"
     file.write_bytes(content)
     for use in (ScoresFile.scores, lambda kept: kept.begin(["run"]), lambda kept: kept.learn({}, {"pv": 9})):

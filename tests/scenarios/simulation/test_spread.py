@@ -1,4 +1,4 @@
-"""On how many hosts the agents of a run are, unless somebody says."""
+"""The default number of hosts of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STREET = load_scenario("street")
 
 
 def test_a_run_in_one_process_has_one_host_where_that_is_faster() -> None:
-    """Each household has its own where it is no faster, where its link may fail, and where somebody wants it so."""
+    """Households get separate hosts if that is no slower, if a link may fail, or on request."""
     assert Plan(STREET, (1,)).spread == 1
     assert Plan(STREET, (1,), hosts=3).spread == 3
     assert Plan(STREET, (1,), processes=2).spread == 2

@@ -1,4 +1,4 @@
-"""What can be varied and set, and what is said of what cannot."""
+"""Parameters that can be varied and set, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_a_path_sets_values_of_the_scenario_by_id_number_or_all() -> None:
     assert {house.name for one in plan.variants for house in one.houses} == {"House"}
 
 
-def test_unknown_keys_are_told_all_at_once_with_the_nearest_known_key() -> None:
-    """Unknown keys are told all at once with the nearest known key."""
+def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> None:
+    """All unknown keys are reported at once, each with the nearest known key."""
     said = _problems(vary=("penality=1,2", "jobs[adler-car].latest_strt=10:00"), fixed=("algoritm=exact",))
     assert "unknown key 'penality'; did you mean 'penalty'?" in said
     assert "there is no 'latest_strt' in jobs[1]; did you mean 'latest_start'?" in said
@@ -99,8 +99,8 @@ def test_unknown_keys_are_told_all_at_once_with_the_nearest_known_key() -> None:
         ("a[=3", "is no key"),
     ],
 )
-def test_what_is_wrong_with_a_parameter_is_said(text: str, said: str) -> None:
-    """What is wrong with a parameter is said."""
+def test_problems_of_a_parameter_are_reported(text: str, said: str) -> None:
+    """The error states the problem of a parameter."""
     assert said in _problems(vary=(text,))
 
 
@@ -197,3 +197,18 @@ def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:
     """A scenario that is invalid with a value names the value."""
     with pytest.raises(ScenarioError, match=r"with jobs\[adler-car\]\.latest_start=08:00: .*before the earliest start"):
         plan_sweep(SweepRequest("street", ("jobs[adler-car].latest_start=08:00,14:00",), seeds=1))
+
+
+def test_parts_outside_the_folder_are_allowed_only_if_asked_for(tmp_path: Path) -> None:
+    """This also holds if each point has a separate scenario."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = WITH_VARIABLES.replace('load_profiles:\n  wash: {step_s: 3600, power_w: ["${power_w}"]}\n', "")
+    (tmp_path / "profiles.yaml").write_text('load_profiles: {wash: {step_s: 3600, power_w: ["${power_w}"]}}\n')
+    file = folder / "evening.yaml"
+    file.write_text(f"include: ../profiles.yaml\n{text}", encoding="utf-8")
+    vary = ("power_w=1000,2000",)
+    plan = plan_sweep(SweepRequest(str(file), vary, seeds=1, allow_outside=True))
+    assert [job.energy_wh for scenario in plan.variants for job in scenario.jobs] == [1000.0, 2000.0]
+    with pytest.raises(ScenarioError, match="outside"):
+        plan_sweep(SweepRequest(str(file), vary, seeds=1))

@@ -105,7 +105,7 @@ def test_dask_local_gives_the_same_content(plan: SweepPlan, undisturbed: Path, t
 def test_a_scheduler_and_workers_elsewhere_give_the_same_content(
     plan: SweepPlan, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """Processes of their own, as `dask scheduler` and `dask worker` begin them."""
+    """They are separate processes, as started by `dask scheduler` and `dask worker`."""
     pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")
     with ExitStack() as processes:
 

@@ -1,4 +1,4 @@
-"""What each event of a timeline does to a run, and that it does the same on every bus and spread."""
+"""The effect of each event of a timeline on a run, equal on every bus and placement of agents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shortfall_wh(scenario: Scenario, outcome: RunOutcome) -> float:
 
 
 def test_an_unannounced_cloud_breaks_promises() -> None:
-    """Nobody learns of it: contracts stand, and the grid steps in."""
+    """No agent learns of it: contracts stand, and the grid supplies the shortfall."""
     sudden = scripted("{at: '10:30', do: cloud, factor: 0.1, duration: 3h, announced: false}")
 
     outcome = run(sudden)
@@ -52,8 +52,8 @@ def test_a_travelling_cloud_reaches_the_second_roof_later() -> None:
     assert given == {"pv-a": [0, 3000, 3000], "pv-b": [2500, 3000, 0]}
 
 
-def test_a_new_forecast_cancels_what_it_cannot_carry() -> None:
-    """With nothing left to give on one roof, both jobs go to the other."""
+def test_a_new_forecast_cancels_contracts_that_it_does_not_cover() -> None:
+    """One roof has no production left, so both jobs move to the other."""
     outcome = run(scripted("{at: '09:00', do: forecast, producer: pv-a, factor: 0}"))
 
     assert set(suppliers(outcome).values()) == {"pv-b"}
@@ -115,8 +115,22 @@ def test_an_event_waits_for_a_job_to_start() -> None:
     assert agreed_h["next"] == pytest.approx(starts_h(outcome)["wash-a"] + 1 / 6)
 
 
+def test_an_event_waits_for_each_turn_of_a_job() -> None:
+    """It is agreed, its contract is cancelled, it starts and it ends; each time a neighbour's job is added."""
+    turns = ("agreed", "cancelled", "starts", "ends")
+    added = "house: b, device: washer, latest_start: 8h"
+    events = [f"{{when: {{job: wash-a, turn: {turn}}}, do: add_job, id: {turn}, {added}}}" for turn in turns]
+    outcome = run(scripted("\n".join([*events, '{at: "08:00", do: forecast, producer: pv-a, factor: 0}'])))
+    first_h: dict[str, float] = {}
+    for entry in sorted(outcome.ledger, key=lambda entry: entry.contract.agreed_s):
+        first_h.setdefault(entry.contract.job_id, (entry.contract.agreed_s - outcome.start_s) / 3600)
+
+    start_h = starts_h(outcome)["wash-a"]
+    assert [first_h[turn] for turn in turns] == pytest.approx([6, 8, start_h, start_h + 2], abs=0.01)
+
+
 def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
-    """Its own job waits for its return; its roof supplies nobody meanwhile."""
+    """Its own job waits for its return; its roof supplies no other house in between."""
     outcome = run(
         scripted("""
         {at: '05:00', do: offline, house: b, duration: 3h}
@@ -128,7 +142,7 @@ def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
 
 
 def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:
-    """Its appliances work; only nobody can be asked."""
+    """Its appliances work, but it cannot negotiate."""
     outcome = run(scripted("{at: '05:00', do: offline, house: b}"))
 
     assert suppliers(outcome) == {"wash-a": "pv-a", "wash-b": "grid"}
@@ -136,7 +150,7 @@ def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> Non
 
 
 def test_producers_and_consumers_change_their_ways() -> None:
-    """Without patience and sun, a job takes grid power at once."""
+    """Without patience and production, a job takes grid power immediately."""
     outcome = run(
         scripted("""
         {at: '05:00', do: patience, patient: false}
@@ -189,7 +203,7 @@ def test_events_repeat_themselves_by_the_clock() -> None:
 
 
 def test_the_spread_of_agents_changes_nothing() -> None:
-    """One host, two, or one a household."""
+    """One host, two, or one per household."""
     busy = scripted("""
         {at: '07:00', do: cloud, factor: 0.2, duration: 5h, travel: 10m}
         {at: '07:30', do: offline, house: a, duration: 2h}

@@ -43,8 +43,8 @@ LINE = TWO_ROOFS.count("\n") + 2
         ("{at: '12:00', do: link, house: a, loss: 1, duration: 1h}", "loss", "at most 0.9"),
     ],
 )
-def test_a_mistake_in_an_event_is_said_with_its_line(event: str, key: str, what: str) -> None:
-    """File, line and key, and the nearest name that exists."""
+def test_a_mistake_in_an_event_is_reported_with_its_line(event: str, key: str, what: str) -> None:
+    """The message has file, line, key, and the nearest existing name."""
     (found,) = problems(event)
 
     place = f"two.yaml:{LINE}: timeline[0]{'.' + key if key else ''}: "
@@ -52,8 +52,8 @@ def test_a_mistake_in_an_event_is_said_with_its_line(event: str, key: str, what:
     assert what in found
 
 
-def test_all_mistakes_are_said_at_once() -> None:
-    """In the timeline, the expectations and the rest."""
+def test_all_mistakes_are_reported_at_once() -> None:
+    """They are in the timeline, the expectations and the rest."""
     found = problems(
         "{at: '12:00', do: clud}\n{at: '2020-01-01T00:00:00Z', do: note, text: x}\n",
         "expect:\n  - self_suficiency > 1\n  - jobs >\n"
@@ -67,7 +67,7 @@ def test_all_mistakes_are_said_at_once() -> None:
 
 
 def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
-    """What is wrong with a key of an event, with a job that it names, or with a variable, is said once."""
+    """A problem of an event's key, of a job that it names, or of a variable is reported once."""
     found = problems(
         "{at: '12:00', do: cloud, factor: 0.1, duration: soon, producers: [pv-c]}\n"
         "{when: {job: wash-q, turn: strts}, do: note, text: '${who}'}\n"
@@ -93,14 +93,14 @@ def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
 
 
 def test_an_event_after_the_end_of_the_run_is_noted(tmp_path: Path) -> None:
-    """It is no mistake: a shorter run of the same file leaves it out."""
+    """It is not a mistake: a shorter run of the same file omits it."""
     (tmp_path / "two.yaml").write_text(f"{TWO_ROOFS}timeline:\n  - {{at: 2d 12:00, do: note, text: x}}\n")
     (note,) = load(tmp_path / "two.yaml").notes
     assert "timeline[0].at: 2026-06-22T12:00:00+02:00 is after the run ends" in note
 
 
 def test_a_zone_that_does_not_exist_is_an_error() -> None:
-    """With the nearest one; it hides no other mistake."""
+    """The error suggests the nearest one, and hides no other mistake."""
     found, other = problems(more="zone: Europe/Berln\nexpect: [jobz == 1]\n")
 
     assert "there is no figure 'jobz'" in other
@@ -112,7 +112,7 @@ AUTUMN = TWO_ROOFS.replace("2026-06-21T00:00:00+02:00", "2026-10-25T00:00:00\nzo
 
 
 def test_a_time_that_the_clock_skips_is_an_error() -> None:
-    """In a timeline, as a clock time and as an ISO time, and in a job."""
+    """This covers a timeline's clock time and ISO time, and a job."""
     found = problems(
         "{at: '02:30', do: note, text: x}\n{at: 2026-03-29T02:10:00, do: note, text: x}",
         text=SPRING.replace(
@@ -125,14 +125,14 @@ def test_a_time_that_the_clock_skips_is_an_error() -> None:
 
 
 def test_a_time_that_occurs_twice_has_to_say_which() -> None:
-    """Where it is written in full."""
+    """An ISO time needs its offset."""
     (found,) = problems("{at: 2026-10-25T02:30:00, do: note, text: x}", text=AUTUMN)
 
     assert "write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in found
 
 
 def test_local_days_have_23_and_25_hours() -> None:
-    """Times of the clock stay what they say."""
+    """Clock times keep their value."""
     spring, autumn = scripted(text=SPRING), scripted(text=AUTUMN)
 
     assert spring.end_s(1) - spring.start_s == 23 * 3600
@@ -161,7 +161,7 @@ def test_included_files_and_variables(tmp_path: Path) -> None:
 
 
 def test_included_files_stay_inside_the_folder(tmp_path: Path) -> None:
-    """As those of `file:` do, also where an included file includes them; `--allow-outside` permits others."""
+    """Like those of `file:`, also if an included file includes them; `--allow-outside` permits others."""
     folder = tmp_path / "street"
     folder.mkdir()
     (tmp_path / "outside.yaml").write_text("days: 3\n")

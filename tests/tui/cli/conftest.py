@@ -1,4 +1,4 @@
-"""The command line inside the tests' own process: quick, for what needs no process of its own."""
+"""The command line inside the tests' own process: fast, for tests that need no separate process."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ jobs:
   - {house: "1", device: washer, id: night, registered: "02:00", earliest_start: "20:00", latest_start: "21:00"}
   - {house: "1", device: washer, id: tomorrow, registered: "30:00", earliest_start: "31:00", latest_start: "36:00"}
 """
-"""Three jobs on two days: one for the sun, one for the grid, one on a day without a forecast."""
+"""Three jobs on two days: one that production covers, one for the grid, one on a day without a forecast."""
 
 
 @pytest.fixture

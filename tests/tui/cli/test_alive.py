@@ -15,7 +15,7 @@ from tui.signals import run_until_interrupted, showing_life
 
 
 def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Again and again; afterwards by nobody."""
+    """It is touched repeatedly, and not any more afterwards."""
     file = tmp_path / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
     monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
@@ -39,8 +39,8 @@ def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: p
     assert not file.exists()
 
 
-def test_where_nobody_asked_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run on somebody's desk needs no such file."""
+def test_no_file_is_created_without_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary run needs no such file."""
     monkeypatch.delenv("SSMIC_ALIVE_FILE", raising=False)
     monkeypatch.chdir(tmp_path)
     run_until_interrupted(asyncio.sleep(0))
@@ -50,7 +50,7 @@ def test_where_nobody_asked_nothing_is_made(tmp_path: Path, monkeypatch: pytest.
 def test_a_touch_that_fails_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The folder is missing at the start, then it is there, then it is gone for a while: each is said once."""
+    """The folder is missing at first, then present, then missing for a while: each change is logged once."""
     file = tmp_path / "run" / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
     monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
@@ -74,8 +74,10 @@ def test_a_touch_that_fails_is_repeated(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is on Linux only")
-def test_systemd_is_told_that_the_process_is_ready_and_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Again and again; at the end, that it stops."""
+def test_systemd_is_notified_that_the_process_is_ready_and_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is notified repeatedly, and at the end that the process stops."""
     monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
     heard: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -13,7 +13,7 @@ community: {key: hierarchical, grid_fee_eur_per_kwh: 0.1, local_grid_fee_eur_per
 
 
 def test_bills_are_printed_line_by_line_and_by_another_key(ssmic: Ssmic, small: Path) -> None:
-    """Of a run of the command line; a scenario without a tariff has none."""
+    """The run is one of the command line; a scenario without a tariff has no bills."""
     with_community = small.with_name("community.yaml")
     with_community.write_text(small.read_text(encoding="utf-8") + COMMUNITY, encoding="utf-8")
     ended = ssmic("run", with_community, "--bus", "memory", "--json")

@@ -10,7 +10,7 @@ from tests.ended import Ssmic
 
 
 def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) -> None:
-    """What was made, where it is, and where the rest is explained; no password is shown."""
+    """The output lists the files and points to the documentation; no password is shown."""
     ended = ssmic(
         "broker", "init", "guard", "street", "--house", "gerber", "--device", "kettle", "--name", "broker.example"
     )
@@ -36,22 +36,22 @@ def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) ->
         (["guard", "--name", "a b"], 1, "neither a host name"),
     ],
 )
-def test_what_cannot_be_is_told(ssmic: Ssmic, arguments: list[str], code: int, complaint: str) -> None:
-    """With the exit code that says whose mistake it is."""
+def test_impossible_requests_are_reported(ssmic: Ssmic, arguments: list[str], code: int, complaint: str) -> None:
+    """The exit code tells wrong usage from an invalid scenario."""
     ended = ssmic("broker", "init", *arguments)
     assert ended.code == code
     assert complaint in ended.err
 
 
 def test_a_login_needs_a_broker(ssmic: Ssmic) -> None:
-    """One that is started for the run asks for none."""
+    """A broker started for the run accepts none."""
     ended = ssmic("run", "street", "--user", "adler", "--ca-file", "ca.crt")
     assert ended.code == 2
     assert "--broker URL" in ended.err
 
 
 def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not repeated; one in the environment is fine."""
+    """The warning does not repeat it; one in the environment is accepted."""
     url = "mqtt://adler:hunter2@127.0.0.1:1"
     ended = ssmic("run", "street", "--broker", url, "--limit", "0.5")
     assert ended.code == 4
@@ -64,8 +64,8 @@ def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: 
     assert "hunter2" not in ended.out + ended.err
 
 
-def test_logins_are_told_as_they_have_to_be_typed(ssmic: Ssmic) -> None:
-    """With the household's id where that is written differently."""
+def test_logins_are_printed_as_they_must_be_typed(ssmic: Ssmic) -> None:
+    """The household's id is added if it differs."""
     ended = ssmic("broker", "init", "guard", "--house", "Haus 1", "--house", "adler", "--house", "M\u00fc#er")
     assert ended.code == 0, ended.err
     listed = next(line for line in ended.out.splitlines() if line.startswith("Logins"))
@@ -87,7 +87,7 @@ def test_logins_are_told_as_they_have_to_be_typed(ssmic: Ssmic) -> None:
     ],
 )
 def test_ids_on_the_command_line_follow_the_rule_for_ids(ssmic: Ssmic, arguments: list[str]) -> None:
-    """What no broker would take is wrong usage, said at once."""
+    """Ids that no broker accepts are wrong usage, reported immediately."""
     ended = ssmic(*arguments)
     assert ended.code == 2, ended.err
     assert "an id" in ended.err.replace("\n", " ")

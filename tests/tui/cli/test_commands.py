@@ -1,4 +1,4 @@
-"""What each command prints and writes when all is well."""
+"""Output and files of each successful command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_small(ssmic: Ssmic, small: Path, *options: str) -> Path:
 
 
 def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
-    """And so does each command's own."""
+    """The help of each command does so too."""
     ended = ssmic("--help")
     assert ended.code == 0
     assert "..." not in ended.out.partition("Commands:")[2]
@@ -37,8 +37,8 @@ def test_a_bare_command_without_a_terminal_prints_help(ssmic: Ssmic) -> None:
     assert ssmic().out == ssmic("--help").out
 
 
-def test_days_end_the_run_and_what_is_not_registered_by_then_is_reported(ssmic: Ssmic, small: Path) -> None:
-    """Not dropped."""
+def test_days_end_the_run_and_jobs_not_registered_by_then_are_reported(ssmic: Ssmic, small: Path) -> None:
+    """They are not dropped."""
     (run,) = ssmic("run", small, "--bus", "memory", "--days", "1", "--json").json["runs"]
     assert run["end"] - run["start"] == 86_400
     assert run["not_registered"] == ["tomorrow"]
@@ -50,7 +50,7 @@ def test_days_end_the_run_and_what_is_not_registered_by_then_is_reported(ssmic: 
 
 
 def test_impatience_buys_grid_power_at_once(ssmic: Ssmic, small: Path) -> None:
-    """At the earliest start that is left; patience waits until the latest."""
+    """Impatient jobs start at their earliest remaining start, patient ones at their latest."""
     starts = {}
     for options in ((), ("--impatient",)):
         (run,) = ssmic("run", small, "--bus", "memory", "--days", "1", "--json", *options).json["runs"]
@@ -58,8 +58,8 @@ def test_impatience_buys_grid_power_at_once(ssmic: Ssmic, small: Path) -> None:
     assert starts == {(): 21 * 3600, ("--impatient",): 20 * 3600}
 
 
-def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
-    """With what there is."""
+def test_check_reports_no_problems(ssmic: Ssmic, small: Path) -> None:
+    """It prints a summary."""
     ended = ssmic("check", small)
     assert ended.code == 0
     assert "1 house, 1 producer, 3 jobs" in ended.out
@@ -69,7 +69,7 @@ def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
 
 
 def test_a_run_is_compared_with_the_optimum(ssmic: Ssmic, small: Path) -> None:
-    """In the JSON, in the table and in the file; the small scenario's sun serves one job of three."""
+    """JSON, table and file contain it; production of the small scenario covers one job of three."""
     ended = ssmic("run", small, "--bus", "memory", "--days", "1", "--compare", "--json")
     (run,) = ended.json["runs"]
     assert run["optimum"].keys() >= {"best_wh", "bound_wh", "share"}
@@ -84,8 +84,8 @@ def test_a_run_is_compared_with_the_optimum(ssmic: Ssmic, small: Path) -> None:
     assert "of best" in several.out
 
 
-def test_the_optimum_of_a_scenario_is_told(ssmic: Ssmic, small: Path) -> None:
-    """With its plan; as a table and as JSON."""
+def test_the_optimum_of_a_scenario_is_printed(ssmic: Ssmic, small: Path) -> None:
+    """It has its plan, as a table and as JSON."""
     found = ssmic("optimum", small, "--time-limit", "5", "--json").json
     assert found["scenario"] == "small"
     assert found["best_wh"] == pytest.approx(500)
@@ -121,8 +121,8 @@ def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: P
     assert "no effect" not in ssmic(*order, "--supply", "whole").err
 
 
-def test_the_optimum_of_shared_supply_beside_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
-    """Of both rules: all jobs have a start, and sharing delivers no less; each alone has its figures at the top."""
+def test_the_optimum_of_shared_supply_and_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
+    """With both, sharing delivers no less; each alone has its figures at the top level."""
     both = ssmic("optimum", small, "--supply", "both", "--time-limit", "0.4", "--json").json
     assert (both["scenario"], both["supply"]) == ("small", "both")
     assert both["shared"]["bound_wh"] >= both["shared"]["best_wh"] >= both["whole"]["best_wh"] - 1e-6
@@ -135,8 +135,8 @@ def test_the_optimum_of_shared_supply_beside_that_of_whole_jobs(ssmic: Ssmic, sm
     assert ssmic("optimum", small, "--supply", "none").code == 2
 
 
-def test_a_run_is_compared_with_what_sun_and_windows_allow(ssmic: Ssmic, small: Path) -> None:
-    """On request, in the table, in JSON and in the file."""
+def test_a_run_is_compared_with_the_shared_optimum(ssmic: Ssmic, small: Path) -> None:
+    """On request it is in the table, in JSON and in the file."""
     order = ("run", small, "--bus", "memory", "--days", "1", "--compare-supply", "shared", "--time-limit", "0.2")
     ended = ssmic(*order, "--json")
     (run,) = ended.json["runs"]
@@ -181,8 +181,8 @@ def test_an_import_runs_like_its_source(ssmic: Ssmic, pyssmic_inputs: Path, tmp_
     assert len(hashes) == 1
 
 
-def test_what_cannot_be_imported_is_told(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
-    """And nothing is written."""
+def test_unsupported_imports_are_reported(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+    """No file is written."""
     target = tmp_path / "target.yaml"
     ended = ssmic("import", small, target)
     assert ended.code == 3
@@ -200,7 +200,7 @@ def test_bundled_scenarios_are_listed(ssmic: Ssmic) -> None:
 
 
 def test_results_are_listed_shown_and_exported(ssmic: Ssmic, small: Path) -> None:
-    """From the file alone: the scenario may be gone."""
+    """The results file suffices, without the scenario."""
     file = run_small(ssmic, small, "--runs", "2", "--workers", "1")
     small.unlink()
     listed = ssmic("results", "list", "--json").json["results"]
@@ -242,7 +242,7 @@ def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
 
 
 def test_scores_outlive_a_simulation_and_a_repeated_run_is_the_same(ssmic: Ssmic, small: Path) -> None:
-    """Beside the results, unless a file is named; a new run goes on from there, the same one begins as it did."""
+    """They are next to the results or in a named file; new runs continue from them, repeated ones do not."""
 
     def begun_with(file: Path) -> Any:
         return ssmic("results", "show", file, "--json").json["settings"].get("scores")
@@ -267,8 +267,8 @@ def test_scores_outlive_a_simulation_and_a_repeated_run_is_the_same(ssmic: Ssmic
     assert json.loads(scores.read_text())["scores"] == kept
 
 
-def test_the_log_beside_the_results_is_json_with_virtual_time(ssmic: Ssmic, small: Path) -> None:
-    """One object a line; the level decides what is in it."""
+def test_the_log_next_to_the_results_is_json_with_virtual_time(ssmic: Ssmic, small: Path) -> None:
+    """It has one object per line, filtered by level."""
     file = run_small(ssmic, small)
     records = [json.loads(line) for line in file.with_suffix(".log.jsonl").read_text().splitlines()]
     by_event = {record["event"]: record for record in records}
@@ -299,7 +299,7 @@ def test_runs_that_learned_of_the_same_share_one_optimum(ssmic: Ssmic, small: Pa
 
 
 def test_tables_fit_80_columns(ssmic: Ssmic) -> None:
-    """No heading and no figure is cut off where output is piped; several runs have mean, deviation and interval."""
+    """No heading or figure is truncated in piped output; several runs have mean, deviation and interval."""
     results = Path(ssmic("run", "street", "--bus", "memory", "--json").json["results_file"])
     shown = ssmic("results", "show", results, "--run", "1").out
     assert all(len(line) <= 80 for line in shown.splitlines())

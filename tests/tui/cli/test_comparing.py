@@ -26,7 +26,7 @@ def two(ssmic: Ssmic, small: Path) -> tuple[Path, Path]:
 
 
 def test_the_list_says_scenario_algorithm_state_and_date_newest_first(ssmic: Ssmic, two: tuple[Path, Path]) -> None:
-    """In a table of at most 80 columns, with the names by which other commands take them."""
+    """It is a table of at most 80 columns, with the names that other commands accept."""
     Path("results/broken.sqlite").write_text("nothing", encoding="utf-8")
     ended = ssmic("results", "list")
     lines = ended.out.splitlines()
@@ -69,7 +69,7 @@ def test_latest_names_the_newest_results_wherever_a_file_is_expected(
 
 
 def test_the_terminal_application_opens_results_by_name(two: tuple[Path, Path]) -> None:
-    """A results file, or `latest`; all else is a scenario."""
+    """A results file, or `latest`; everything else is a scenario."""
     for named, path in (("latest", two[1]), ("latest~1", two[0]), (str(two[0]), two[0])):
         intent = first_intent(named)
         assert isinstance(intent, OpenResults)
@@ -80,7 +80,7 @@ def test_the_terminal_application_opens_results_by_name(two: tuple[Path, Path]) 
 
 
 def test_simulations_are_compared_as_tables_and_files(ssmic: Ssmic, two: tuple[Path, Path]) -> None:
-    """On the terminal within 80 columns; as many files as are named; as one JSON object."""
+    """The output is within 80 columns on the terminal, in all named files, or one JSON object."""
     ended = ssmic("results", "compare", *two, "--to", "new/table.csv", "--to", "table.tex", "--to", "figure.svg")
     assert ended.code == 0, ended.err
     assert "fifty_fifty (2)" in ended.out
@@ -112,7 +112,7 @@ def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Pat
 
 
 def test_many_simulations_are_shown_in_blocks_that_fit(ssmic: Ssmic, small: Path) -> None:
-    """No column is cut, however many there are."""
+    """No column is truncated, for any number of simulations."""
     algorithms = ("fifty_fifty", "insertion", "L-BFGS-B", "SLSQP", "TNC", "exact")
     files = [run_with(ssmic, small, algorithm, "--runs", "2") for algorithm in algorithms]
     ended = ssmic("results", "compare", *files)

@@ -1,4 +1,4 @@
-"""What `ssmic check` and `ssmic run` say about jobs that must run at the same time on one device."""
+"""Notes of `ssmic check` and `ssmic run` on jobs that must run at the same time on one device."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_check_names_the_line_of_a_pyssmic_folder(ssmic: Ssmic, tmp_path: Path) 
 
 
 def test_a_run_counts_the_jobs_that_overlap_on_their_device(ssmic: Ssmic, tmp_path: Path) -> None:
-    """In the table and in JSON, and no line where it happened to none."""
+    """The table and JSON show the number, and no line if there are none."""
     file = scenario(tmp_path, "08:00")
     assert "overlapping on their device" in ssmic("run", file, "--bus", "memory").out
     found = json.loads(ssmic("run", file, "--bus", "memory", "--json").out)["runs"][0]

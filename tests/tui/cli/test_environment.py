@@ -1,4 +1,4 @@
-"""What a container is given by its environment."""
+"""Settings of a container by its environment."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ READ_ELSEWHERE = {endpoint.USER, endpoint.PASSWORD_FILE, endpoint.CA_FILE, endpo
 
 
 @pytest.mark.parametrize("command", [clock, host])
-def test_every_setting_of_a_deployed_process_is_an_environment_variable_and_written_down(command: object) -> None:
-    """Also those that nobody thought of when they were added."""
+def test_every_setting_of_a_deployed_process_is_a_documented_environment_variable(command: object) -> None:
+    """New settings are covered automatically."""
     written = DEPLOY.read_text(encoding="utf-8")
     parameters = typer.main.get_command(command.app).params  # type: ignore[attr-defined]
     options = [parameter for parameter in parameters if isinstance(parameter, TyperOption)]

@@ -83,8 +83,8 @@ def test_wrong_usage_is_2_and_says_what_is_allowed(ssmic: Ssmic, arguments: list
     assert not Path("results").exists()
 
 
-def test_all_bad_settings_are_told_at_once(ssmic: Ssmic) -> None:
-    """Not one after the other."""
+def test_all_bad_settings_are_reported_at_once(ssmic: Ssmic) -> None:
+    """They are not reported one after the other."""
     err = ssmic("run", "street", "--penalty", "-1", "--tolerance", "0", "--node-limit", "0").err
     assert all(what in err for what in ("penalty", "tolerance", "node limit"))
 
@@ -100,8 +100,8 @@ def test_results_are_never_written_over(ssmic: Ssmic, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["run", "--bus", "memory"], ["check"]])
-def test_an_invalid_scenario_is_3_with_all_that_is_wrong(ssmic: Ssmic, small: Path, command: list[str]) -> None:
-    """Each problem with its line."""
+def test_an_invalid_scenario_is_3_with_all_problems(ssmic: Ssmic, small: Path, command: list[str]) -> None:
+    """Each problem has its line."""
     text = small.read_text().replace("seed: 3", "sede: 3").replace('latest_start: "14:00"', 'latest_start: "07:00"')
     small.write_text(text)
     ended = ssmic(*command, small)
@@ -142,8 +142,8 @@ def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path
     assert ssmic(*common).code == 0
 
 
-def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
-    """When the limit is over, and without an empty results file."""
+def test_an_unreachable_broker_is_4(ssmic: Ssmic) -> None:
+    """It fails at the time limit, without an empty results file."""
     ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--limit", "0.5", "--json")
     assert ended.code == 4
     assert "mqtt://ann@127.0.0.1:1: connection refused: no broker at 127.0.0.1:1" in ended.err
@@ -193,7 +193,7 @@ def test_results_that_cannot_be_written_are_1(ssmic: Ssmic, tmp_path: Path) -> N
 def test_each_failure_has_its_code(
     capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
 ) -> None:
-    """An agent's traceback is shown, for it is what the message says; a defect of ours is one line."""
+    """An agent's traceback is shown, because it explains the failure; a defect of ours is one line."""
     with pytest.raises(typer.Exit) as exit_, exit_codes():
         raise error
     assert exit_.value.exit_code == code
@@ -203,8 +203,8 @@ def test_each_failure_has_its_code(
     assert ("ZeroDivisionError" in err) == isinstance(error, AgentFailedError | ZeroDivisionError)
 
 
-def test_an_error_in_a_worker_arrives_whatever_it_is_made_of() -> None:
-    """Also one that cannot be unpickled: its message does."""
+def test_any_error_in_a_worker_arrives() -> None:
+    """The message of an exception that cannot be unpickled arrives too."""
     for error in (BrokerLostError("lost"), AgentFailedError("pv-1", "adler", "Traceback ..."), WorkerError("x", "y")):
         arrived = pickle.loads(pickle.dumps(fit_to_travel(error)))  # noqa: S301 - our own bytes
         assert isinstance(arrived, SsmicError)
@@ -230,8 +230,8 @@ def test_an_error_in_a_worker_arrives_whatever_it_is_made_of() -> None:
         (ResultsError("x: is missing"), 3),
     ],
 )
-def test_a_supervisor_is_told_whether_to_try_again(error: SsmicError, code: int) -> None:
-    """4 and 75 pass, all else does not."""
+def test_exit_codes_say_whether_a_restart_helps(error: SsmicError, code: int) -> None:
+    """4 and 75 are temporary, all others are not."""
     with pytest.raises(typer.Exit) as exit_, supervised():
         raise error
     assert exit_.value.exit_code == code

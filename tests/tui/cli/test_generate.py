@@ -30,8 +30,8 @@ def test_only_the_number_of_houses_is_needed_and_the_same_seed_gives_the_same_fi
     assert len(load(tmp_path / "eight.yaml").scenario.houses) == 8
 
 
-def test_many_series_lie_in_tables_beside_the_file_that_the_shell_writes(tmp_path: Path) -> None:
-    """`> FILE` says where."""
+def test_many_series_are_in_tables_next_to_the_file_that_the_shell_writes(tmp_path: Path) -> None:
+    """`> FILE` determines the folder."""
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("the system does not say where standard output goes; --out does")
     ended = _generate(tmp_path, "--houses", "70", "--roofs", "1", to="seventy.yaml")

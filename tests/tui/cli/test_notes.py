@@ -1,4 +1,4 @@
-"""What commands say that stops nothing: what an import assumed, and what cannot meet in time."""
+"""Notes of commands that are no errors: assumptions of an import, and parts that cannot meet in time."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_a_steady_sun_in_quarter_hours_is_all_there(ssmic: Ssmic, tmp_path: Path
     assert "note: the first value is taken as the energy of the 15 min before the first row" in ended.err
 
 
-def test_what_cannot_meet_is_told_by_check_run_and_import(ssmic: Ssmic, apart: Path) -> None:
-    """What covers which time, and the way out; none of it is an error."""
+def test_parts_that_cannot_meet_are_noted_by_check_run_and_import(ssmic: Ssmic, apart: Path) -> None:
+    """The notes state the periods and the remedy; none is an error."""
     for arguments in (["check", apart], ["run", apart, "--bus", "memory"]):
         ended = ssmic(*arguments)
         assert ended.code == 0, ended.err
@@ -75,15 +75,15 @@ def test_what_cannot_meet_is_told_by_check_run_and_import(ssmic: Ssmic, apart: P
     assert "no problems, 1 note: 1 house," in ssmic("check", apart).out
 
 
-def test_days_that_are_too_few_are_told(ssmic: Ssmic, small: Path) -> None:
-    """As they stand on the command line."""
+def test_too_few_days_are_noted(ssmic: Ssmic, small: Path) -> None:
+    """The note quotes the command line."""
     ended = ssmic("run", small, "--bus", "memory", "--days", "1")
     assert "1 of 3 jobs (tomorrow) can run only when the run is over" in ended.err
     assert "run 2 days" in ended.err
 
 
 def test_an_xml_and_a_pickle_are_imported_where_a_scenario_is_expected(ssmic: Ssmic, tmp_path: Path) -> None:
-    """By check and by run; what is assumed is told."""
+    """`check` and `run` import them and list assumptions."""
     xml = tmp_path / "n.xml"
     xml.write_text(NEIGHBOURHOOD, encoding="utf-8")
     checked = ssmic("check", xml)

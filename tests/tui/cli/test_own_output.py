@@ -1,4 +1,4 @@
-"""Standard output is one JSON object, whatever a library below Python writes to its file descriptor."""
+"""Standard output is one JSON object, even if a library below Python writes to its file descriptor."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def test_nothing_else_is_on_standard_output(tmp_path: Path, arguments: list[str]
 
 
 def test_a_table_is_on_standard_output(tmp_path: Path) -> None:
-    """What the command itself says goes where it always went."""
+    """The command's own output is unaffected."""
     root = Path(__file__).parents[3]
     ended = subprocess.run(
         [sys.executable, "-m", "tui", "optimum", "street", "--time-limit", "1"],

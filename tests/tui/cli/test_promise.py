@@ -27,8 +27,8 @@ def test_the_option_takes_the_place_of_the_scenarios_key(ssmic: Ssmic, tmp_path:
     assert _ran(ssmic, file, "--promise", "early")[0] == early[0]
 
 
-def test_a_wrong_promise_is_told_with_its_line(ssmic: Ssmic, tmp_path: Path) -> None:
-    """In the file and on the command line."""
+def test_a_wrong_promise_is_reported_with_its_line(ssmic: Ssmic, tmp_path: Path) -> None:
+    """This covers the file and the command line."""
     file = tmp_path / "two.yaml"
     save_scenario(_crowded(), file)
     file.write_text(f"promise: lately\n{file.read_text(encoding='utf-8')}", encoding="utf-8")

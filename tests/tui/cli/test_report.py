@@ -30,7 +30,7 @@ def test_a_report_is_one_page_that_is_not_written_over_unasked(ssmic: Ssmic, fil
 
 
 def test_a_run_without_a_set_end_ends_when_its_last_job_has_run(ssmic: Ssmic, file: Path) -> None:
-    """No job is called unfinished that ran to its end; with `--days` one may be."""
+    """A job that ran to its end is not called unfinished; with `--days` one may be."""
     (run,) = ssmic("results", "show", file, "--json").json["runs"]
 
     assert run["kpis"]["jobs_unfinished"] == 0

@@ -34,7 +34,7 @@ def varied(tmp_path: Path) -> Path:
 
 
 def test_the_optimum_and_a_household_are_those_of_the_chosen_values(varied: Path, ssmic: Ssmic) -> None:
-    """As if the file said so itself."""
+    """The result is the same as with these values in the file."""
     done = ssmic("optimum", varied, "--set", "peak_wh=0", "--set", "days=1", "--json")
     assert done.json["best_wh"] == 0
     assert ssmic("optimum", varied, "--json").json["best_wh"] == pytest.approx(500)
@@ -67,7 +67,7 @@ def test_a_compose_file_gives_the_values_to_all_of_its_services(varied: Path, ss
 def test_an_unknown_key_is_an_error_that_names_the_nearest_one(
     varied: Path, ssmic: Ssmic, command: tuple[str, ...]
 ) -> None:
-    """On every command, before anything is begun."""
+    """Every command reports it before it begins."""
     done = ssmic(*command, varied, "--set", "peek_wh=1")
     assert done.code == 3
     assert "--set peek_wh" in done.err

@@ -1,4 +1,4 @@
-"""`ssmic run` with several algorithms: equal chances for each, one comparison, files of their own."""
+"""`ssmic run` with several algorithms: equal conditions for each, one comparison, separate files."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_several_algorithms_run_on_the_same_seeds_and_are_compared(ssmic: Ssmic,
 
 
 @pytest.mark.long
-def test_each_algorithm_comes_to_what_it_comes_to_alone_from_fresh_scores(ssmic: Ssmic, tmp_path: Path) -> None:
-    """To the byte of the ledger, in whatever order they are named and whatever was learned before."""
+def test_each_algorithm_gets_the_same_ledger_as_alone_from_fresh_scores(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Ledgers are equal to the byte, in any order, regardless of earlier scores."""
     alone = {}
     for algorithm in ("insertion", "SLSQP", "fifty_fifty"):
         ended = run(ssmic, "street", "--algorithm", algorithm, "--runs", "2", "--reset-scores", "--json")
@@ -66,7 +66,7 @@ def test_each_algorithm_comes_to_what_it_comes_to_alone_from_fresh_scores(ssmic:
 
 
 def test_a_scores_file_gives_all_algorithms_the_same_beginning(ssmic: Ssmic, small: Path) -> None:
-    """And stays as it is; without one, --reset-scores forgets what is kept."""
+    """The file is not changed; without one, --reset-scores discards saved scores."""
     mine = Path("mine.json")
     run(ssmic, small, "--scores", str(mine))
     before = mine.read_text(encoding="utf-8")
@@ -87,8 +87,8 @@ def test_each_algorithm_takes_the_settings_that_are_its_own(ssmic: Ssmic, small:
     assert (exact["penalty"], exact["node_limit"]) == (100, 7)
 
 
-def test_the_optimum_is_among_what_is_compared(ssmic: Ssmic, small: Path) -> None:
-    """As a share of the best plan, for each simulation."""
+def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path) -> None:
+    """It is shown as the share of the best plan, for each simulation."""
     options = ("--algorithm", "insertion,fifty_fifty", "--days", "1", "--compare", "--time-limit", "5")
     ended = run(ssmic, small, *options, "--runs", "2")
     assert "Share of the best plan (%)" in ended.out
@@ -110,10 +110,8 @@ def test_the_optimum_is_among_what_is_compared(ssmic: Ssmic, small: Path) -> Non
         (("--algorithm", THREE, "--to", "there.md"), "exists already"),
     ],
 )
-def test_wrong_usage_is_said_before_anything_runs(
-    ssmic: Ssmic, small: Path, options: tuple[str, ...], says: str
-) -> None:
-    """With exit code 2, and no results."""
+def test_wrong_usage_is_reported_before_any_run(ssmic: Ssmic, small: Path, options: tuple[str, ...], says: str) -> None:
+    """The exit code is 2, and there are no results."""
     Path("there.md").write_text("mine", encoding="utf-8")
     ended = run(ssmic, small, *options)
     assert ended.code == 2
@@ -122,7 +120,7 @@ def test_wrong_usage_is_said_before_anything_runs(
 
 
 def test_one_algorithm_keeps_its_output_and_can_write_a_table(ssmic: Ssmic, small: Path) -> None:
-    """One object in JSON, as ever; a table of its means where one is asked for."""
+    """JSON is one object, as before; a table of its means is written on request."""
     ended = run(ssmic, small, "--runs", "3", "--algorithm", "fifty_fifty", "--to", "table.csv", "--json")
     assert ended.json["algorithm"] == "fifty_fifty"
     assert len(ended.json["runs"]) == 3
@@ -130,13 +128,13 @@ def test_one_algorithm_keeps_its_output_and_can_write_a_table(ssmic: Ssmic, smal
 
 
 def test_help_says_that_scores_are_fresh(ssmic: Ssmic) -> None:
-    """Where several algorithms are explained."""
+    """The explanation of several algorithms says so."""
     assert "each from fresh producer scores" in " ".join(ssmic("run", "--help").out.split())
 
 
 @pytest.mark.long
-def test_an_interrupted_comparison_shows_what_there_is_and_writes_no_file(small: Path, tmp_path: Path) -> None:
-    """The algorithm that was under way is kept and not compared; the one that was to follow does not begin."""
+def test_an_interrupted_comparison_shows_finished_algorithms_and_writes_no_file(small: Path, tmp_path: Path) -> None:
+    """The algorithm in progress is kept but not compared; the next one does not begin."""
     command = [sys.executable, "-m", "tui", "run", str(small), "--bus", "memory", "--workers", "1"]
     command += ["--algorithm", "insertion,fifty_fifty,SLSQP", "--to", "table.csv", "--days", "1", "--pace", "7200x"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

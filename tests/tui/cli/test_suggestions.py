@@ -1,4 +1,4 @@
-"""Which word is meant by one that is mistyped."""
+"""Suggestions for a mistyped word."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ BELOW = {"results": ["list", "show", "report"], "broker": ["init", "clean"]}
     ],
 )
 def test_a_mistyped_command(typed: str, meant: list[str]) -> None:
-    """A command of a command is found by its name alone."""
+    """A subcommand is found by its name only."""
     assert likely_command(typed, COMMANDS, BELOW) == meant
 
 
 def test_the_likeliest_comes_first() -> None:
-    """And three at most."""
+    """At most three are suggested."""
     assert likely("--lmit", ["--list", "--limit", "--lint", "--time-limit"])[0] == "--limit"
     assert len(likely("--aaa", ["--aab", "--aac", "--aad", "--aae"])) == 3
 
 
-def test_there_is_nothing_to_ask() -> None:
-    """Then nothing is asked."""
+def test_without_a_suggestion_no_question_is_asked() -> None:
+    """The command does not prompt."""
     assert did_you_mean([]) == ""
     assert did_you_mean(["run", "results"]) == " Did you mean 'run' or 'results'?"
 

@@ -71,8 +71,8 @@ def test_a_stopped_sweep_keeps_its_runs_and_the_same_command_resumes(
 
 
 @pytest.mark.long
-def test_a_sweep_that_was_killed_goes_on_and_has_the_same_results(tmp_path: Path) -> None:
-    """A sweep that was killed goes on and has the same results."""
+def test_a_killed_sweep_resumes_to_the_same_results(tmp_path: Path) -> None:
+    """Its results equal those of an uninterrupted sweep."""
     hashes = []
     for name in ("killed.sqlite", "undisturbed.sqlite"):
         if name == "killed.sqlite":

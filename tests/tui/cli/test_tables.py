@@ -76,7 +76,7 @@ def test_no_line_is_too_wide_and_no_figure_is_cut(
 
 
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(ssmic: Ssmic, file: Path) -> None:
-    """The heading says which."""
+    """The heading states the zone."""
     own, utc = ssmic("results", "show", file).out, ssmic("results", "show", file, "--utc").out
     assert "start times +05:45 on 2026-06-21" in own
     assert "08:00" in own
@@ -89,8 +89,8 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(ssmic: Ssm
     assert "+05:45" in one
 
 
-def test_results_without_an_offset_are_shown_in_utc_and_it_is_said(ssmic: Ssmic, file: Path) -> None:
-    """Files of the first versions."""
+def test_results_without_an_offset_are_shown_in_utc_with_a_notice(ssmic: Ssmic, file: Path) -> None:
+    """They are files of the first versions."""
     with sqlite3.connect(file) as db:
         (text,) = db.execute("SELECT scenario_json FROM simulation").fetchone()
         scenario = json.loads(text)

@@ -1,4 +1,4 @@
-"""What the command line says of runs that did not come to their end."""
+"""Output of the command line about incomplete runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stopped(tmp_path: Path, small: Path) -> Path:
 
 
 def test_a_table_of_runs_marks_those_that_are_not_complete(ssmic: Ssmic, stopped: Path) -> None:
-    """At the seed, in the title, and in words below; there is no mean of them."""
+    """The marks are at the seed, in the title, and in words below; these runs enter no mean."""
     ended = ssmic("results", "show", stopped)
 
     assert "2 runs, 0 of them complete" in ended.out
@@ -35,8 +35,8 @@ def test_a_table_of_runs_marks_those_that_are_not_complete(ssmic: Ssmic, stopped
     assert "enter no mean" in " ".join(ended.out.split())
 
 
-def test_a_single_run_says_how_far_it_came(ssmic: Ssmic, stopped: Path) -> None:
-    """In the title and below the figures; one household's too."""
+def test_a_single_run_states_how_much_it_covers(ssmic: Ssmic, stopped: Path) -> None:
+    """The title and the lines below the figures state it, also for one household."""
     one = ssmic("results", "show", stopped, "--run", "1").out
     house = ssmic("results", "show", stopped, "--run", "2", "--house", "1").out
 
@@ -57,7 +57,7 @@ def test_the_list_has_no_share_of_what_is_not_complete(ssmic: Ssmic, stopped: Pa
 def test_a_run_that_ended_without_a_host_names_it_with_the_reason(
     ssmic: Ssmic, tmp_path: Path, small: Path, options: tuple[str, ...]
 ) -> None:
-    """In the title, and below with the reason."""
+    """The title names it, and the lines below give the reason."""
     scenario = load_scenario(small)
     path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "without.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:

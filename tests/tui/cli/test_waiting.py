@@ -1,4 +1,4 @@
-"""What is said while something is waited for, and of ids that several jobs have."""
+"""Messages while a command waits, and about ids that several jobs share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ jobs:
 """
 
 
-def test_a_broker_that_is_not_there_is_named_while_it_is_tried(ssmic: Ssmic) -> None:
-    """In a sentence, with the limit, instead of a record of the log."""
+def test_an_unreachable_broker_is_named_while_it_is_retried(ssmic: Ssmic) -> None:
+    """A sentence names it, with the time limit, instead of a log record."""
     done = ssmic("run", "street", "--broker", "mqtt://127.0.0.1:9", "--limit", "0.5")
     assert done.code == 4
     first, *_ = done.err.splitlines()
@@ -34,8 +34,8 @@ def test_a_broker_that_is_not_there_is_named_while_it_is_tried(ssmic: Ssmic) -> 
     assert "[warning" not in done.err
 
 
-def test_check_says_how_jobs_with_the_same_id_are_called(ssmic: Ssmic, tmp_path: Path) -> None:
-    """Ids that nobody gave are numbered without a note."""
+def test_check_lists_the_new_ids_of_jobs_with_the_same_id(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Generated ids are numbered without a note."""
     (tmp_path / "twice.yaml").write_text(TWICE)
     done = ssmic("check", "twice.yaml")
     assert done.code == 0

@@ -57,7 +57,7 @@ Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
 
 
 class Person:
-    """Somebody at the editor."""
+    """A user of the editor."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self.pilot = pilot
@@ -65,7 +65,7 @@ class Person:
 
     @property
     def screen(self) -> NeighbourhoodsScreen:
-        """The editor's screen, whatever dialog is above it."""
+        """Return the editor's screen, also below a dialog."""
         return cast("NeighbourhoodsScreen", self.app._screen_stacks["neighbourhoods"][0])
 
     @property
@@ -91,7 +91,7 @@ class Person:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until what was done is shown and checked."""
+        """Wait until all changes are displayed and checked."""
         await self.pilot.pause()
         screen = self.screen
         if screen.work is None:
@@ -100,7 +100,7 @@ class Person:
         await self.pilot.pause()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Let the application go on until something holds."""
+        """Run the application until a condition holds."""
         await driving.until(self.pilot, holds)
 
     async def dialog(self, kind: type[Screen[Any]]) -> Screen[Any]:

@@ -1,4 +1,4 @@
-"""A neighbourhood is built by keys and mouse: houses, devices, jobs; what is wrong is said while it is typed."""
+"""A neighbourhood is built by keys and mouse: houses, devices, jobs; problems are shown while typing."""
 
 # ruff: noqa: ASYNC240 - a test may wait for its own small files
 
@@ -28,7 +28,7 @@ WIDE = (140, 45)
 
 
 async def test_from_nothing_to_a_file_that_runs(editing: Editing, tmp_path: Path) -> None:
-    """By keys alone: a house, panels, a dishwasher, a job; saved, it is a valid scenario."""
+    """With keys only: a house, panels, a dishwasher, a job; the saved file is a valid scenario."""
     async with editing(size=WIDE) as person:
         await person.press("ctrl+n")
         await person.until(lambda: person.screen.work is not None)
@@ -78,8 +78,8 @@ async def test_a_name_is_typed_and_the_rest_of_the_file_stays(editing: Editing, 
 
 
 @pytest.mark.long
-async def test_an_id_that_is_taken_is_said_at_once(editing: Editing, file: Path) -> None:
-    """At the field, before anything else is checked; jobs follow the id that it becomes."""
+async def test_a_duplicate_id_is_reported_at_once(editing: Editing, file: Path) -> None:
+    """The problem is shown at the field before anything else is checked; jobs follow the new id."""
     async with editing(file) as person:
         await person.show("houses", 1)
         await person.type_in("id", "1")
@@ -92,8 +92,8 @@ async def test_an_id_that_is_taken_is_said_at_once(editing: Editing, file: Path)
         assert [job.house for job in person.work.history.current.document().scenario("x", None).jobs] == ["adler"] * 2
 
 
-async def test_what_check_says_stands_at_the_field(editing: Editing, file: Path) -> None:
-    """While typing, in the list, in the tree; F8 and a row of the list lead to the field."""
+async def test_problems_of_check_are_shown_at_the_field(editing: Editing, file: Path) -> None:
+    """They are shown while typing, in the list and in the tree; F8 and a row of the list lead to the field."""
     async with editing(file) as person:
         await person.show("jobs", 1)
         await person.type_in("latest start", "17:00", part=1)
@@ -129,7 +129,7 @@ async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) 
 
 
 async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file: Path) -> None:
-    """By mouse: the field opens a list, each is drawn under the cursor; chosen, it is in the file and drawn."""
+    """By mouse: the field opens a list with a preview of each; the chosen one is in the file and drawn."""
     async with editing(file, size=WIDE) as person:
         await person.show("houses", 1, "devices", 0)
         await click(person.pilot, person.row("load profile").query_one(PickButton))
@@ -147,7 +147,7 @@ async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file:
 
 
 async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) -> None:
-    """Named from the scenario's folder; what is wrong in it is said where it is chosen."""
+    """Its path is relative to the scenario's folder; its problems are shown where it is chosen."""
     (file.parent / "loads").mkdir()
     (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n", encoding="utf-8")
     async with editing(file) as person:
@@ -171,7 +171,7 @@ async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) ->
 
 @pytest.mark.long
 async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> None:
-    """With a sky to begin with; its job then has no consumer, and undo brings everything back."""
+    """It begins with a clear sky; its job then has no consumer, and undo restores everything."""
     async with editing(file) as person:
         await person.show("houses", 0, "devices", 0)
         await focus(person.pilot, person.row("type").query_one(Select))
@@ -189,7 +189,7 @@ async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> No
 
 @pytest.mark.long
 async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: Path) -> None:
-    """Each drawn; the new one is issued later."""
+    """Each is drawn; the new one is issued later."""
     async with editing(file, size=WIDE) as person:
         await person.show("houses", 0, "devices", 1)
         await person.press("f")
@@ -210,7 +210,7 @@ async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: P
 
 @pytest.mark.long
 async def test_a_forecast_comes_from_a_file(editing: Editing, file: Path) -> None:
-    """By mouse, for a producer that is there; drawn as soon as it is chosen. What it really gives likewise."""
+    """By mouse, for an existing producer, drawn when it is chosen; so does actual production."""
     start_s = 1_781_992_800
     (file.parent / "sun.csv").write_text(f"{start_s + 21_600} 0\n{start_s + 43_200} 9000\n", encoding="utf-8")
     async with editing(file, size=WIDE) as person:
@@ -266,7 +266,7 @@ def _button(person: Any, label: str) -> Button:
 
 
 async def test_the_palette_does_what_the_keys_do(editing: Editing, file: Path) -> None:
-    """Whatever can be done now is in it, under the name that the help gives it."""
+    """It contains all available actions, under the names that the help uses."""
     async with editing(file) as person:
         await person.show("jobs", 0)
         offered = {command.title for command in person.app.get_system_commands(person.screen)}
@@ -284,7 +284,7 @@ async def test_the_palette_does_what_the_keys_do(editing: Editing, file: Path) -
 
 @pytest.mark.long
 async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editing, file: Path, ours: str) -> None:
-    """By a key and by the mouse; what refers to them goes with them."""
+    """By key and mouse, with everything that refers to them; undo restores them."""
     async with editing(file, size=WIDE) as person:
         await person.show("jobs", 0)
         await person.press("delete")
@@ -306,7 +306,7 @@ async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editin
 
 
 async def test_a_part_is_found_by_a_text(editing: Editing, file: Path) -> None:
-    """And shown; the tree opens down to it."""
+    """The part is selected, and the tree opens down to it."""
     async with editing(file) as person:
         await person.press("slash")
         await person.dialog(Picker)
@@ -316,7 +316,7 @@ async def test_a_part_is_found_by_a_text(editing: Editing, file: Path) -> None:
 
 
 async def test_jobs_come_from_xml(editing: Editing, file: Path) -> None:
-    """Those whose device is here; what was left out is told."""
+    """Jobs of existing devices are imported; omissions are listed."""
     (file.parent / "jobs.xml").write_text(
         '<neighborhood id="1"><house id="1"><user id="1">'
         "<device><id>dishwasher</id><est>1782010800</est><lst>1782014400</lst><creation_time>1782003600</creation_time>"
@@ -376,7 +376,7 @@ async def test_the_tree_of_a_large_file_holds_what_is_opened(editing: Editing, t
         await person.show("jobs", 0)
         assert person.tree.cursor_ref == ("jobs", 0)
         assert person.tree.cursor_node.parent.parent is house_nodes[28]
-        # What was opened stays open where the data changes its shape, and a removed part is gone.
+        # Open nodes stay open when the data change, and a removed part disappears.
         await person.press("delete")
         await person.until(lambda: len(person.work.tree["jobs"]) == 2)
         await person.settle()

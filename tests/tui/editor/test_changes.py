@@ -76,7 +76,7 @@ def _any_change(data: st.DataObject, tree: Tree) -> Change | None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_text_and_data_say_the_same(ours: str, data: st.DataObject) -> None:
-    """Whatever is done, in whatever order; and undoing all of it gives the file to the byte."""
+    """Any changes in any order keep them equal; undoing all of them restores the file to the byte."""
     history = History(Document(ours), saved=True)
     for _ in range(data.draw(st.integers(1, 6))):
         history.apply(lambda tree: _any_change(data, tree))
@@ -106,8 +106,8 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     assert tree_model.at(history.tree, path) == "adler"
 
 
-def test_what_comes_to_nothing_is_no_change(ours: str) -> None:
-    """A letter typed and taken back leaves the file as saved."""
+def test_a_reverted_edit_is_no_change(ours: str) -> None:
+    """A letter typed and deleted leaves the file as saved."""
     history = History(Document(ours), saved=True)
     for typed in ("oursx", "ours"):
         history.apply(partial(commands.set_field, path=("name",), value=typed), merge_key="name")
@@ -132,7 +132,7 @@ def test_a_change_that_the_text_cannot_take_is_forgotten() -> None:
 
 
 def test_ids_are_given_and_never_twice(ours: str) -> None:
-    """Houses count on, devices get what they are called, producers are unique in the neighbourhood."""
+    """Houses are numbered, devices are named after their kind, producers are unique in the neighbourhood."""
     history = History(Document(ours), saved=True)
     history.apply(commands.add_house)
     assert tree_model.at(history.tree, ("houses", 2, "id")) == "3"
@@ -145,7 +145,7 @@ def test_ids_are_given_and_never_twice(ours: str) -> None:
 
 
 def test_removing_a_house_takes_its_jobs_along(ours: str) -> None:
-    """Nothing is left that refers to it."""
+    """No reference to it remains."""
     history = History(Document(ours), saved=True)
     history.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
     assert history.tree["jobs"] == []

@@ -1,4 +1,4 @@
-"""Checking in a process beside says what checking here does, whatever becomes of that process."""
+"""Checking in a separate process gives the same result as in this one, even if that process dies."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def broken(name: str) -> Version:
     return version
 
 
-async def test_a_large_neighbourhood_is_checked_beside_as_it_would_be_here() -> None:
-    """Also when the process is lost; and it is gone in the end."""
+async def test_a_large_neighbourhood_is_checked_in_a_separate_process() -> None:
+    """The result is the same, also if the process dies; the process has ended at the end."""
     version = broken("village")
     assert len(version.document().text) > LARGE
     expected = tuple(version.document().problems("village", Path.cwd()))
@@ -42,7 +42,7 @@ async def test_a_large_neighbourhood_is_checked_beside_as_it_would_be_here() -> 
 
 
 async def test_a_small_one_needs_no_process() -> None:
-    """It is done before a process could be asked."""
+    """The check takes less time than a request to a process."""
     version = broken("street")
     checker = Checker()
     checked = await checker.check(version, "street", Path.cwd())

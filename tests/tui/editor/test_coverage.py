@@ -1,4 +1,4 @@
-"""What cannot meet in time is told in the editor, with a button for each way out."""
+"""Parts that cannot meet in time are noted in the editor, with a button for each remedy."""
 
 # ruff: noqa: ASYNC240 - a test may wait for its own small files
 
@@ -35,7 +35,7 @@ def buttons(person: Any) -> dict[str, Button]:
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 45)])
 async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing, tmp_path: Path, size: Any) -> None:
-    """Either brings the sun to the job; undone, the note is back."""
+    """Each brings production to the job; after undo, the note returns."""
     path = tmp_path / "apart.yaml"
     path.write_text(APART, encoding="utf-8")
     async with editing(path, size=size) as person:
@@ -80,8 +80,8 @@ def brought_together(text: str, folder: Path) -> str:
         '{issued: "2026-06-21T00:00:00+02:00", start: "2016-06-21T04:00:00Z", step_s: 7200, power_w: [500, 3000]}',
     ],
 )
-def test_forecasts_are_shifted_in_whatever_form_they_stand(tmp_path: Path, sun: str) -> None:
-    """The energy stays; a file that is named stays as it is."""
+def test_forecasts_are_shifted_in_every_form(tmp_path: Path, sun: str) -> None:
+    """The energy is unchanged, and so is a named file."""
     (tmp_path / "sun.csv").write_text("1466481600 0\n1466496000 7000\n", encoding="utf-8")
     text = TEXT.replace(SUN, sun)
 
@@ -108,7 +108,7 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
 
 
 async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path) -> None:
-    """What was assumed is told; it is not saved yet."""
+    """The assumptions are listed; it is not saved yet."""
     path = tmp_path / "esn.xml"
     path.write_text(
         '<neighborhood id="1"><house id="30"><user id="1"><device><id>1</id><name>dish</name><template>7</template>'
@@ -132,7 +132,7 @@ async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path
 async def test_ids_that_repeat_and_jobs_without_room_are_noted_as_check_notes_them(
     editing: Editing, file: Path, ours: str
 ) -> None:
-    """In the words of `ssmic check`; the notes go with their cause."""
+    """The notes are worded as by `ssmic check`, and disappear with their cause."""
     jobs = '  - {house: "1", device: dishwasher, id: dinner, registered: "16:00", earliest_start: "18:00", latest_start'
     old = '  - {house: "1", device: dishwasher, registered: "16:00", earliest_start: "18:00", latest_start'
     file.write_text(ours.replace(old, jobs) + f'{jobs}: "18:10"}}\n{jobs}: "18:10"}}\n', encoding="utf-8")

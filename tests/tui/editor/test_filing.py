@@ -46,8 +46,8 @@ async def _answer(person: Any, label: str) -> None:
     await person.until(lambda: person.app.screen is not dialog)
 
 
-async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
-    """Each way to begin is a button and a key."""
+async def test_at_first_it_shows_the_ways_to_begin(editing: Editing) -> None:
+    """Each way is a button and a key."""
     async with editing() as person:
         assert [str(button.label) for button in person.screen.query("#nothing Button").results(Button)] == [
             "New",
@@ -63,7 +63,7 @@ async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
 
 
 async def test_a_file_is_opened_by_its_path(editing: Editing, file: Path) -> None:
-    """Asked for with ctrl+o; what is no YAML is told, with its line, and what is open stays."""
+    """Ctrl+O asks for it; the error for invalid YAML names the line, and the open file stays."""
     bad = file.with_name("bad.yaml")
     bad.write_text("version: 1\nname: [\n", encoding="utf-8")
     async with editing() as person:
@@ -84,7 +84,7 @@ async def test_a_file_is_opened_by_its_path(editing: Editing, file: Path) -> Non
 
 @pytest.mark.parametrize("name", ["street", "scarce", "village", "cloud-front"])
 async def test_a_bundled_one_opens_as_a_copy(editing: Editing, tmp_path: Path, name: str) -> None:
-    """Nothing is wrong with it; saving asks for a file, and what is saved is the same scenario."""
+    """It has no problems; saving asks for a file, and the saved scenario is the same."""
     async with editing() as person:
         await person.press("b")
         await person.dialog(Picker)
@@ -101,7 +101,7 @@ async def test_a_bundled_one_opens_as_a_copy(editing: Editing, tmp_path: Path, n
 
 
 async def test_xml_is_imported_with_its_jobs(editing: Editing, tmp_path: Path) -> None:
-    """What was assumed is told; it is saved nowhere yet."""
+    """The assumptions are listed; it is not saved yet."""
     (tmp_path / "esn.xml").write_text(NEIGHBOURHOOD, encoding="utf-8")
     (tmp_path / "jobs.xml").write_text(JOBS, encoding="utf-8")
     async with editing() as person:
@@ -119,7 +119,7 @@ async def test_xml_is_imported_with_its_jobs(editing: Editing, tmp_path: Path) -
 
 
 async def test_a_folder_of_pyssmic_is_imported(editing: Editing, tmp_path: Path) -> None:
-    """By the tree of files behind the button."""
+    """It is chosen in the file tree behind the button."""
     folder = tmp_path / "input"
     for name in ("loads", "predictions"):
         (folder / name).mkdir(parents=True)
@@ -141,7 +141,7 @@ async def test_a_folder_of_pyssmic_is_imported(editing: Editing, tmp_path: Path)
 
 
 def _pickled(house_id: int) -> bytes:
-    """Return a neighbourhood as PySSMic's web pages save it; its classes are gone when it is read."""
+    """Return a neighbourhood as PySSMic's web pages save it; its classes are missing when it is read."""
     module = types.ModuleType("backend.neighbourhood")
     classes = {}
     for name in ("Neighbourhood", "House", "User", "Device", "Event"):
@@ -193,8 +193,8 @@ async def test_a_pickle_is_imported(editing: Editing, tmp_path: Path) -> None:
     assert (job.earliest_start_s, job.latest_start_s, job.energy_wh) == (1460268000, 1460296800, 900)
 
 
-async def test_what_cannot_be_imported_is_told(editing: Editing, tmp_path: Path) -> None:
-    """All of it, in a list."""
+async def test_import_problems_are_listed(editing: Editing, tmp_path: Path) -> None:
+    """All problems are in a list."""
     (tmp_path / "esn.xml").write_text("<neighborhood><house></neighborhood>", encoding="utf-8")
     async with editing() as person:
         await person.press("i")
@@ -229,7 +229,7 @@ async def test_closing_asks_about_changes(editing: Editing, file: Path, ours: st
 
 @pytest.mark.long
 async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None:
-    """From whatever area."""
+    """This works from any area."""
     async with editing(file) as person:
         await person.press("h")
         await person.press("escape", "4")
@@ -239,8 +239,8 @@ async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None
         assert dialog._details == "ours.yaml has unsaved changes."
 
 
-async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file: Path) -> None:
-    """And files that the scenario names are found from its new folder."""
+async def test_save_as_asks_before_it_overwrites_a_file(editing: Editing, file: Path) -> None:
+    """Files named in the scenario are then resolved from its new folder."""
     other = file.parent / "there" / "other.yaml"
     other.parent.mkdir()
     (other.parent / "dish.csv").write_text("0 0\n60 10\n", encoding="utf-8")
@@ -264,7 +264,7 @@ async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file:
 
 
 async def test_a_save_that_fails_loses_nothing(editing: Editing, tmp_path: Path, ours: str) -> None:
-    """It says why, and what is open stays unsaved."""
+    """The reason is shown, and the changes stay unsaved."""
     folder = tmp_path / "gone"
     folder.mkdir()
     path = folder / "ours.yaml"
@@ -283,10 +283,10 @@ async def test_a_save_that_fails_loses_nothing(editing: Editing, tmp_path: Path,
         assert path.read_text(encoding="utf-8") == person.text
 
 
-async def test_a_file_that_somebody_else_changes_is_asked_about(
+async def test_an_externally_changed_file_is_asked_about(
     editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it is seen, and again when saving would write over it."""
+    """The editor asks when it notices the change, and again before it overwrites the file."""
     monkeypatch.setattr("tui.editor.file_actions.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
     theirs = ours.replace("Brandt", "Braun")
     async with editing(file) as person:
@@ -321,7 +321,7 @@ def _write(file: Path, text: str) -> None:
 
 @pytest.mark.long
 async def test_it_is_run_from_here(editing: Editing, file: Path) -> None:
-    """What is not saved is saved first, if that is meant."""
+    """Unsaved changes are saved first, if the user agrees."""
     async with editing(file) as person:
         await person.press("h", "escape", "ctrl+r")
         await _answer(person, "Save")

@@ -1,4 +1,4 @@
-"""Finding: titles come first, synonyms count, files stand first, paths complete, fields say what they are."""
+"""Search in lists: titles rank first, synonyms match, files come first, paths complete, fields have explanations."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def _texts(item: Any) -> tuple[str, str]:
         ("stove", "Oven"),
     ],
 )
-def test_a_device_is_found_by_whatever_it_is_called(wanted: str, expected: str) -> None:
-    """The first one found is of the kind that was meant."""
+def test_a_device_is_found_by_any_of_its_names(wanted: str, expected: str) -> None:
+    """The first match is of the intended kind."""
     found = ranked(wanted, [*profile_items({}), *sky_items()], _texts)
     assert found
     assert found[0].title.startswith(expected)
 
 
 def test_a_title_comes_before_a_description() -> None:
-    """Whatever the order of the list is."""
+    """The order of the list does not matter."""
     things = [("Dryer", "has a heat pump"), ("Space heating", "a pump"), ("Pump", "of the pool"), ("Pool pump", "")]
     found = ranked("pump", things, lambda thing: thing)
     assert [title for title, _ in found] == ["Pump", "Pool pump", "Dryer", "Space heating"]
 
 
 def test_a_short_word_is_found_at_the_beginning_of_words_only() -> None:
-    """Not in the middle of seven; and all words that were typed have to be there."""
+    """It does not match in the middle of words, and all typed words must match."""
     assert rank_of("ev", "seven steps") is None
     assert rank_of("oven dish", "Oven") is None
     assert all(rank_of(appliance.title, appliance.title) == 0 for appliance in APPLIANCES.values())
@@ -69,7 +69,7 @@ def test_a_short_word_is_found_at_the_beginning_of_words_only() -> None:
 
 @pytest.mark.long
 async def test_from_a_file_stands_first_and_the_path_completes_by_tab(editing: Editing, file: Path) -> None:
-    """By keys alone: up to the way to a file, Enter, the field has the focus, Tab, Enter."""
+    """With keys only: up to the entry for files, Enter, the field has the focus, Tab, Enter."""
     (file.parent / "loads").mkdir()
     (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n", encoding="utf-8")
     (file.parent / "loads" / "pump.md").write_text("no profile", encoding="utf-8")
@@ -97,8 +97,8 @@ async def test_from_a_file_stands_first_and_the_path_completes_by_tab(editing: E
         assert person.work.tree["load_profiles"]["pump"] == {"file": "loads/pump.csv"}
 
 
-async def test_where_nothing_fits_a_file_is_still_offered(editing: Editing, file: Path) -> None:
-    """And the list says that there is no match."""
+async def test_a_file_is_offered_even_without_a_match(editing: Editing, file: Path) -> None:
+    """The list says that there is no match."""
     async with editing(file) as person:
         await person.show("houses", 1)
         await person.press("a")
@@ -111,7 +111,7 @@ async def test_where_nothing_fits_a_file_is_still_offered(editing: Editing, file
 
 
 async def test_a_device_is_added_without_choosing_the_house_first(editing: Editing, file: Path) -> None:
-    """With several houses, the house is asked for."""
+    """With several houses, the editor asks for the house."""
     async with editing(file) as person:
         await person.press("a")
         await person.dialog(Picker)
@@ -121,8 +121,8 @@ async def test_a_device_is_added_without_choosing_the_house_first(editing: Editi
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
 
 
-async def test_a_field_says_what_it_is_while_it_has_the_focus(editing: Editing, file: Path) -> None:
-    """With PySSMic's name where it has one; the tree has nothing to say."""
+async def test_a_focused_field_shows_its_explanation(editing: Editing, file: Path) -> None:
+    """It includes PySSMic's name if there is one; the tree has no explanation."""
     async with editing(file) as person:
         line = person.screen.query_one(FieldHelp)
         await person.show("jobs", 0)
@@ -143,8 +143,8 @@ async def test_a_field_says_what_it_is_while_it_has_the_focus(editing: Editing, 
             assert [field.label for field in form_of(person.work.tree, ref).fields if not field.help] == []
 
 
-async def test_the_run_form_says_what_each_field_is(opened: Opened) -> None:
-    """Of the algorithm that is chosen, what it does; of each setting, PySSMic's name where it has one."""
+async def test_the_run_form_explains_each_field(opened: Opened) -> None:
+    """It describes the chosen algorithm, and gives PySSMic's name of each setting."""
     async with opened(first_area="run") as pilot:
         form = pilot.app.screen.query_one(RunForm)
         line = pilot.app.screen.query_one(FieldHelp)
@@ -160,15 +160,15 @@ async def test_the_run_form_says_what_each_field_is(opened: Opened) -> None:
 
 
 def test_every_algorithm_has_a_sentence_in_the_help_of_run() -> None:
-    """From one place."""
+    """The sentences have a single source."""
     said = " ".join(CliRunner().invoke(app, ["run", "--help"]).output.split())
     assert set(ABOUT_ALGORITHM) == set(ALGORITHMS)
     for name, sentence in ABOUT_ALGORITHM.items():
         assert " ".join(f"{name} {sentence}".split()) in said.replace("- ", "-")
 
 
-async def test_a_path_is_typed_at_once(opened: Opened, tmp_path: Path) -> None:
-    """The field has the focus; Tab takes what all have in common, then goes on to the list."""
+async def test_a_path_can_be_typed_immediately(opened: Opened, tmp_path: Path) -> None:
+    """The field has the focus; Tab completes the common part, then goes to the list."""
     for name in ("street-a.yaml", "street-b.yaml"):
         (tmp_path / name).write_text("x")
     async with opened() as pilot:

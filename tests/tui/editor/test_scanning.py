@@ -26,7 +26,7 @@ PLUG = {"t": "tasmota_A1", "dn": "Washer", "fn": ["Miele"], "rl": [1], "tp": ["c
 
 
 async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editing: Editing, file: Path) -> None:
-    """By the palette: the broker's address, the plug among what is there, and a file that is valid."""
+    """By the palette: the broker's address, the plug in the list, and a valid file."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("plug") as plug, editing(file) as person:
         await plug.publish("tasmota/discovery/A1/config", json.dumps(PLUG).encode(), qos=1, retain=True)
         await plug.publish("solar/116180/status/reachable", b"1", qos=1, retain=True)

@@ -1,4 +1,4 @@
-"""What the editor looks like, at both sizes."""
+"""Pictures of the editor, at both sizes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _settle(pilot: Pilot[Any], *, is_open: bool) -> None:
 
 @SIZES
 def test_nothing_open(looks_the_same: Any, size: tuple[int, int]) -> None:
-    """What to do next."""
+    """It shows the ways to begin."""
     assert looks_the_same(None, size, ())
 
 
@@ -71,7 +71,7 @@ def test_a_producer(looks_the_same: Any, size: tuple[int, int]) -> None:
 
 @SIZES
 def test_a_job_with_a_problem(looks_the_same: Any, size: tuple[int, int], file: Path) -> None:
-    """Told at the field, in the list, in the tree."""
+    """The problem is at the field, in the list and in the tree."""
     file.write_text(file.read_text(encoding="utf-8").replace('latest_start: "16:00"', 'latest_start: "07:00"'))
     assert looks_the_same(str(file), size, ("f8",))
 
@@ -88,5 +88,5 @@ def test_a_community(looks_the_same: Any, size: tuple[int, int], file: Path) -> 
 
 @SIZES
 def test_devices_to_pick_from(looks_the_same: Any, size: tuple[int, int]) -> None:
-    """With the picture of the one under the cursor."""
+    """The list has a preview of the device under the cursor."""
     assert looks_the_same("street", size, ("down", "a"))

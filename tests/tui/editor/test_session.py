@@ -83,8 +83,8 @@ def type_name(session: EditSession, *texts: str) -> None:
         session.apply(partial(commands.set_field, path=NAME, value=text), NAME)
 
 
-def test_a_watcher_is_told_of_each_event_in_turn(file: Path) -> None:
-    """Opening, a change that is filled in next, a selection, and closing."""
+def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
+    """The events are opening, a change with a follow-up, a selection, and closing."""
     session = EditSession()
     events: list[Event] = []
     session.watch(events.append)
@@ -109,7 +109,7 @@ def test_a_new_house_is_selected_and_undo_selects_what_was_selected_before(sessi
 
 
 def test_undo_and_redo_without_a_change_do_nothing(session: EditSession) -> None:
-    """They return None, also where nothing is open."""
+    """They return None, also if no file is open."""
     assert session.undo() is None
     assert session.redo() is None
     session.open(None)
@@ -117,8 +117,8 @@ def test_undo_and_redo_without_a_change_do_nothing(session: EditSession) -> None
     assert session.redo() is None
 
 
-def test_a_part_that_is_gone_is_deselected_in_favour_of_what_it_was_in(session: EditSession) -> None:
-    """The device goes with its house; nothing but the whole neighbourhood is left to select."""
+def test_the_parent_of_a_removed_part_is_selected(session: EditSession) -> None:
+    """The device is removed with its house, so only the whole neighbourhood can be selected."""
     session.select(("houses", 1, "devices", 0))
     change = commands.remove_house(opened(session).tree, ("houses", 1))
     opened(session).history.apply(lambda _: change)
@@ -134,7 +134,7 @@ def test_a_part_that_is_not_there_cannot_be_selected(session: EditSession) -> No
 
 
 def test_letters_in_a_row_are_undone_at_once_and_a_selection_ends_the_row(session: EditSession) -> None:
-    """As if typed into one field, then another part selected, then typed again."""
+    """They are typed into one field; after another selection, typing begins a new step."""
     type_name(session, "A", "Ab", "Abe")
     session.select(("houses", 1))
     type_name(session, "Abel", "Abels")
@@ -163,7 +163,7 @@ async def test_a_check_finds_the_problems_of_the_current_version(session: EditSe
 
 
 def test_removing_and_undoing_leave_the_file_as_it_was(session: EditSession, ours: str) -> None:
-    """With a notice each."""
+    """Each shows a notice."""
     person = Person()
     edits = EditActions(session, person)
     edits.remove(("houses", 0))
@@ -190,14 +190,14 @@ async def test_a_job_goes_to_the_device_that_is_picked_where_none_is_selected(se
 
 
 async def test_an_action_without_an_open_neighbourhood_says_so() -> None:
-    """As advice, not as an error."""
+    """The notice is advice, not an error."""
     edits = EditActions(EditSession(), Person())
     with pytest.raises(NothingChosenError, match="No neighbourhood is open"):
         await edits.add_device()
 
 
 async def test_a_change_is_saved_to_the_file_and_the_file_is_remembered(session: EditSession, file: Path) -> None:
-    """Nothing else in the file changes."""
+    """The rest of the file is unchanged."""
     before = read(file)
     remembered: list[Path] = []
     files = FileActions(session, Person(), remembered.append)

@@ -1,4 +1,4 @@
-"""Real devices in the live view: what they are doing, what was said, and a job that is asked for by hand."""
+"""Real devices in the live view: their state, their messages, and a job requested by hand."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ STATE = {
 }  # fmt: skip
 
 
-async def test_a_device_is_shown_with_its_messages_and_a_job_is_asked_for(opened: Any) -> None:
-    """The pane is there once a device takes part; `Q` publishes a request on its behalf."""
+async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened: Any) -> None:
+    """The pane appears once a device takes part; `Q` publishes a request on its behalf."""
     broker = MemoryBroker()
     async with opened(first_area="negotiations") as pilot, broker.connect("device") as bus:
         feed = BusFeed(broker, ObservedRun("w"), "memory")

@@ -1,4 +1,4 @@
-"""The live view on a real run: what is said is seen, found, followed, and steered."""
+"""The live view on a real run: messages are displayed, found and followed, and the run is controlled."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ from scenarios.monitor.feed import BusFeed
 from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import Negotiation
 from scenarios.monitor.producers import ObservedProducer
-from scenarios.monitor.run_state import ObservedRun, context_of_scenario
+from scenarios.monitor.run_state import Deduplicator, ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
+from scenarios.results import MOST_LISTED
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.tui.driving import click, dialog, focus, steps, until
-from tui.monitor.hosts import rows_of
+from tui.monitor.hosts import HostRows
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
+from tui.shell.choose_one import ChooseOne
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
@@ -46,7 +48,7 @@ UTC = Zone()
 WIDE = (140, 45)
 FAST = Pace()
 SLOW = Pace(600)
-"""Slow enough for somebody who presses keys on a busy machine; steps go as fast as they can."""
+"""Slow enough for key presses on a busy machine; steps run as fast as possible."""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
 
 
 def standing(watched: ObservedRun) -> Callable[[], TimeReport]:
-    """Return what tells where a run stands that has begun."""
+    """Return a key for the position of a run that has begun."""
 
     def now() -> TimeReport:
         assert watched.time is not None
@@ -98,7 +100,7 @@ def shown_columns(table: VirtualTable[Any]) -> list[tuple[Any, int]]:
 
 
 async def test_an_empty_view_says_what_to_do(opened: Opened) -> None:
-    """And its button does it."""
+    """Its button does it."""
     async with opened(first_area="negotiations") as pilot:
         assert pilot.app.screen.query_one("#nothing").display
         await click(pilot, pilot.app.screen.query("EmptyState Button").first())
@@ -128,8 +130,45 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)
 
 
+@pytest.mark.long
+async def test_messages_are_filtered_by_one_of_many_houses(opened: Opened, street: Scenario) -> None:
+    """The field offers a search in place of all houses; the one that is found stays in it."""
+    async with watching(opened, street) as (pilot, watched, run):
+        many = {f"oak-{i}": f"Oak {i}" for i in range(1, MOST_LISTED + 50)}
+        watched.scenario_context = replace(watched.scenario_context, houses={**watched.scenario_context.houses, **many})
+        await run()
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: len(messages.rows) > 0)
+        house = pilot.app.screen.query_one("#house", Select)
+        house.focus()
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
+        await pilot.press(*"adler", "enter")
+        await until(pilot, lambda: house.value == "adler")
+        ours = ("adler/", "pv-adler")
+        await until(pilot, lambda: all(li.sender.startswith(ours) or li.to.startswith(ours) for li in messages.rows))
+
+
+def test_hosts_of_thousands_of_households_are_listed_as_they_are_drawn(street: Scenario) -> None:
+    """Each with its agents behind it; none of them is taken for a forgery."""
+    watched = ObservedRun("w", context_of_scenario(street))
+    for i in range(5_500):
+        agents = tuple(f"h{i:04}/{device}" for device in ("car", "dryer"))
+        there = Announcement(host=f"h{i:04}", session="s", agents=agents, state="there")
+        watched.take(topics.host("w", there.host), there.encoded())
+    assert watched.refused == 0
+    rows = HostRows(watched, street.zone)
+    assert len(rows) == 16_500
+    assert [row.id for row in rows[3:6]] == ["host h0001", "h0001/car", "h0001/dryer"]
+    assert rows[-1].id == "h5499/dryer"
+    assert rows.position("h5000/car") == 15_001
+    assert rows.position("nobody") is None
+    heard = Deduplicator()
+    assert all(heard.is_new(f"h{i}/car", 0) for i in range(50_000))
+
+
 async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scenario) -> None:
-    """By kind, producer, house, job and text; escape shows all again."""
+    """The filters are kind, producer, house, job and text; Escape shows all again."""
     async with watching(opened, street) as (pilot, watched, run):
         outcome = await run()
         messages = table(pilot, "messages")
@@ -164,7 +203,7 @@ async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scena
 
 @pytest.mark.long
 async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scenario) -> None:
-    """A kind is chosen from its list; a pane by its tab."""
+    """A kind is chosen from its list, a pane by its tab."""
     async with watching(opened, street, size=WIDE) as (pilot, _, run):
         outcome = await run()
         messages = table(pilot, "messages")
@@ -181,7 +220,7 @@ async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scen
 
 
 async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario) -> None:
-    """At the offset of its start, and the status line says which; `U` shows them in UTC."""
+    """They are at the offset of its start, which the status line states; `U` shows them in UTC."""
     assert street.zone.name == "+02:00"
     async with watching(opened, street) as (pilot, watched, run):
         await run()
@@ -240,7 +279,7 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
 
 @pytest.mark.long
 async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opened, street: Scenario) -> None:
-    """It says when, and the value of each series there, in place of the legend."""
+    """It shows the time and the value of each series, in place of the legend."""
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
@@ -261,7 +300,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
 
 @pytest.mark.long
 async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:
-    """From request to contract, with the reason of each refusal."""
+    """It goes from request to contract, with the reason of each refusal."""
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await pilot.press("slash", *"Decline")
@@ -309,8 +348,8 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
         await until(pilot, lambda: [line.number for line in messages.rows] == expected)
 
 
-async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street: Scenario) -> None:
-    """Asked of the clock over the bus; the ledger is that of a run nobody touched."""
+async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, street: Scenario) -> None:
+    """The commands go to the clock over the bus; the ledger is that of an uncontrolled run."""
     untouched = await run_scenario(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
     async with watching(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
@@ -340,7 +379,7 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
 
 
 async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
-    """And keeps what was agreed."""
+    """All contracts are kept."""
     async with watching(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
         await until(pilot, lambda: the_app(pilot).watching.state == "running")
@@ -355,8 +394,8 @@ async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
         assert len(outcome.ledger) > 3
 
 
-async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenario) -> None:
-    """Expected, committed, remaining."""
+async def test_a_producers_day_is_drawn_with_its_figures(opened: Opened, street: Scenario) -> None:
+    """It shows expected, committed and remaining energy."""
     async with watching(opened, street, size=WIDE) as (pilot, _, run):
         await run()
         await pilot.press("P")
@@ -366,14 +405,14 @@ async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenari
 
 
 def test_arrows_cross_lanes() -> None:
-    """From the sender's lane to the recipient's, either way."""
+    """They lead from the sender's lane to the recipient's, in both directions."""
     lanes = ["dish", "manager", "pv"]
     assert arrow(lanes, "dish", "manager", 5) == "  ├───▶│    │  "
     assert arrow(lanes, "pv", "dish", 5) == "  │◀───┼────┤  "
 
 
 def test_many_producers_share_a_lane() -> None:
-    """Where there is no room for each."""
+    """There is no room for a lane of each."""
     job = Negotiation("j", consumer="1/tv")
     steps = [MessageSummary(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?") for number in range(9)]
     assert lanes_of(job, steps, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
@@ -381,7 +420,7 @@ def test_many_producers_share_a_lane() -> None:
 
 
 def test_an_open_filter_shows_all() -> None:
-    """And a narrow one does not."""
+    """A narrow one does not."""
     line = MessageSummary(0, 0, 0, "a%2F1/tv", 0, "manager", "Declined", "Job-7", "pv declined")
     assert Filter()(line)
     assert Filter(house="a/1", job="job-7", text="PV", kind="Declined")(line)
@@ -390,7 +429,7 @@ def test_an_open_filter_shows_all() -> None:
 
 
 def test_agents_are_shown_by_the_names_that_users_gave() -> None:
-    """On the wire a consumer's house and device are percent-encoded; found by either."""
+    """On the wire, house and device are percent-encoded; the search finds both forms."""
     assert shown_agent("M%C3%BCller/dish%2Fwasher") == "Müller/dish/washer"
     assert shown_agent("pv-100%25") == "pv-100%25"
     line = MessageSummary(0, 0, 0, "M%C3%BCller/tv", 0, "manager", "Declined", "j", "pv declined")
@@ -398,18 +437,18 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
     assert Filter(text="M%C3")(line)
 
 
-def test_devices_say_what_they_do(street: Scenario) -> None:
-    """Before anything was heard: nothing."""
-    assert rows_of(ObservedRun("w", context_of_scenario(street)), street.zone) == []
+def test_devices_show_their_activity(street: Scenario) -> None:
+    """It is empty before the first message."""
+    assert list(HostRows(ObservedRun("w", context_of_scenario(street)), street.zone)) == []
 
 
-def test_a_host_that_was_put_out_of_the_run_is_shown_with_the_reason(street: Scenario) -> None:
-    """As the roster says, whether or not it still announces itself."""
+def test_a_quarantined_host_is_shown_with_the_reason(street: Scenario) -> None:
+    """The roster states it, even if the host still announces itself."""
     watched = ObservedRun("w", context_of_scenario(street))
     there = Announcement(host="brandt", session="s", agents=("pv-brandt",), state="there")
     watched.take(topics.host("w", "brandt"), there.encoded())
     watched.take(topics.roster("w"), Roster(hosts={}, quarantined={"brandt": "it lied"}).encoded())
-    row = next(row for row in rows_of(watched, street.zone) if row.id == "host brandt")
+    row = next(row for row in HostRows(watched, street.zone) if row.id == "host brandt")
     assert row.state == ("✗ quarantined", "bad")
     assert row.detail == "it lied"
 

@@ -47,7 +47,7 @@ async def take_control(pilot: Any) -> None:
 @pytest.mark.long
 @needs_mosquitto
 async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
-    """Watched from the middle on, read-only until control is taken; the ledger is that of a run nobody watched."""
+    """It is watched from the middle on, read-only until control is taken; the ledger is that of an unwatched run."""
     street = load_scenario("street")
     alone = await run_scenario(street, RunSettings(seed=2, run_id="alone"), MemoryBroker())
     async with managed_mosquitto() as running, opened(first_area="negotiations") as pilot:
@@ -101,7 +101,7 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
 
 @needs_mosquitto
 async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
-    """A message while it is gone, and on it goes when it is back; what was seen stays."""
+    """A message is shown until it returns, then the view continues; its content is kept."""
     street = load_scenario("street")
     port = free_port()
     async with AsyncExitStack() as first, opened(first_area="negotiations", size=(140, 45)) as pilot:
@@ -123,8 +123,8 @@ async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
             await until(pilot, lambda: watching.feed.watched.ledger)
 
 
-async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
-    """In the list of runs, which goes on trying."""
+async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
+    """The list of runs shows it, and retries."""
     async with opened(first_area="negotiations") as pilot:
         await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
@@ -144,10 +144,10 @@ def kill(process: asyncio.subprocess.Process) -> None:
 
 @pytest.mark.long
 @needs_mosquitto
-async def test_a_household_that_dies_is_told_until_it_is_back(
+async def test_a_household_that_dies_is_shown_until_it_returns(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed in a run of processes: who is waited for stands in the line and in a notice; then it goes on."""
+    """In a run of processes, the status line and a notice name it; then the run continues."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slow.yaml").write_text(SLOW)
     async with (

@@ -72,7 +72,7 @@ def _plan(scenario: Scenario, later_s: int) -> list[LedgerEntry]:
 
 @pytest.fixture(scope="session")
 def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results that look the same whatever the algorithms come to: for pictures."""
+    """Return results that look the same for all algorithms, for pictures."""
     folder = tmp_path_factory.mktemp("told")
     scenario = load_scenario("street")
     for name, algorithm, seeds in ((INSERTION, "insertion", (1, 2)), (FIFTY, "fifty_fifty", (1,))):
@@ -109,7 +109,7 @@ def results_folder(street_results: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def newest(results_folder: Path) -> Path:
-    """A simulation of two runs, alone in the folder."""
+    """Return a simulation of two runs, the only one in the folder."""
     for path in results_folder.iterdir():
         if path.name != INSERTION:
             path.unlink()

@@ -1,4 +1,4 @@
-"""What the tests of *Results* do again and again."""
+"""Common steps of the tests of *Results*."""
 
 from __future__ import annotations
 

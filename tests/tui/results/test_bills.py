@@ -12,7 +12,7 @@ from tests.tui.results.driving import Opened, listed, opened_first, table, text
 
 
 async def test_bills_are_shown_with_their_sum_and_by_another_key(opened: Opened, newest: Path) -> None:
-    """The sum comes first; the line below says what is saved, and what a community pays outside."""
+    """The sum comes first; the line below states the saving, and the community's payments to outsiders."""
     with ResultsReader(newest) as results:
         bills = {row.house: row.with_eur for row in results.bills(1)}
         figures = results.kpis(1)

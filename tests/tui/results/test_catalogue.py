@@ -55,8 +55,8 @@ async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
 
 
 @pytest.mark.usefixtures("results_folder")
-async def test_simulations_stand_there_newest_first(opened: Opened) -> None:
-    """With what they are about."""
+async def test_simulations_are_listed_newest_first(opened: Opened) -> None:
+    """Each has its scenario and settings."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         rows = table(pilot, "#books").rows
@@ -68,7 +68,7 @@ async def test_simulations_stand_there_newest_first(opened: Opened) -> None:
 
 
 async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Opened, results_folder: Path) -> None:
-    """Of a newer version, broken off, something else; opening one says so again and stays here."""
+    """A newer version, a truncated file, another type; opening one repeats the reason and stays here."""
     newer, broken, other = (results_folder / f"{name}.sqlite" for name in ("newer", "broken", "other"))
     shutil.copy(results_folder / FIFTY, newer)
     with sqlite3.connect(newer) as connection:
@@ -94,10 +94,10 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         await until(pilot, lambda: notices(pilot)[-1][0] == "error")
 
 
-async def test_a_run_that_is_being_written_is_followed(
+async def test_a_run_in_progress_is_followed(
     opened: Opened, results_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the list and opened; a new file shows up by itself."""
+    """It updates in the list and when opened; a new file appears automatically."""
     monkeypatch.setattr(
         "tui.results.file_access.FRESH_WALL_S", 3600
     )  # a busy machine may be slower than a run that is dead
@@ -122,8 +122,8 @@ async def test_a_run_that_is_being_written_is_followed(
         await until(pilot, lambda: table(pilot, "#books").rows[0].state == "done")
 
 
-async def test_a_run_that_was_killed_is_told_from_one_that_goes_on(opened: Opened, results_folder: Path) -> None:
-    """Nothing has been written to it for long."""
+async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened, results_folder: Path) -> None:
+    """Its file has not been written for a long time."""
     path = results_folder / FIFTY
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE runs SET state = 'running'")
@@ -137,7 +137,7 @@ async def test_a_run_that_was_killed_is_told_from_one_that_goes_on(opened: Opene
 @pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
-    """By a part of a name; by a column, with the mouse."""
+    """It is searched by a part of a name, and sorted by a column, with the mouse."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("slash", *"INSERT")
@@ -151,7 +151,7 @@ async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
 
 
 async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_folder: Path) -> None:
-    """A file by its path, a folder likewise."""
+    """Both are opened by their path."""
     elsewhere = results_folder.parent / "elsewhere"
     shutil.move(results_folder, elsewhere)
     async with opened(first_area="results") as pilot:
@@ -169,7 +169,7 @@ async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_
 
 @pytest.mark.long
 async def test_another_area_opens_results(opened: Opened, results_folder: Path) -> None:
-    """As *Run* does when a run is over; a file that is gone is said to be."""
+    """*Run* does so when a run is over; a missing file is reported."""
     async with opened(first_area="run") as pilot:
         pilot.app.post_message(OpenResults(results_folder / INSERTION))
         await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "simulation")
@@ -177,10 +177,8 @@ async def test_another_area_opens_results(opened: Opened, results_folder: Path) 
         await until(pilot, lambda: announced(pilot, "there is no such file"))
 
 
-async def test_a_file_that_goes_away_while_it_is_open_leaves_what_was_read(
-    opened: Opened, results_folder: Path
-) -> None:
-    """And says that it did."""
+async def test_the_content_of_a_deleted_file_stays_displayed(opened: Opened, results_folder: Path) -> None:
+    """A notice reports the deletion."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)

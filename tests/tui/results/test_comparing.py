@@ -79,7 +79,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
 
 @pytest.mark.usefixtures("results_folder")
 async def test_two_days_share_a_scale(opened: Opened) -> None:
-    """Else the smaller one would look as large as the other; the other one's sun has gone."""
+    """Otherwise the smaller one would look as large as the other."""
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot)
         await pilot.press("space", "down", "space", "v")
@@ -99,7 +99,7 @@ async def test_two_days_share_a_scale(opened: Opened) -> None:
 
 
 async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_folder: Path) -> None:
-    """That is said, and the list stays."""
+    """A notice says so, and the list stays."""
     with sqlite3.connect(results_folder / INSERTION) as connection:
         connection.executescript(
             "DELETE FROM consumption; DELETE FROM production; DELETE FROM messages; DELETE FROM history;"

@@ -28,7 +28,7 @@ def four_days(folder: Path) -> None:
 
 
 async def test_keys_go_from_day_to_day(opened: Any, tmp_path: Path) -> None:
-    """To the one after and before, and to any by its number; the other views show the same day."""
+    """They lead to the next and previous day, and to any by its number; the other views show the same day."""
     four_days(tmp_path / "results")
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot, 1)

@@ -22,7 +22,7 @@ Opened = Any
 
 @pytest.mark.long
 async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opened, newest: Path) -> None:
-    """Of the run that is chosen; lines that are no record are left out."""
+    """They belong to the chosen run; lines that are no record are skipped."""
     with ResultsReader(newest) as results:
         run = results.runs()[0]
         events = sum(len(entry.history) for entry in results.ledger(1))
@@ -51,8 +51,8 @@ async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opene
 
 
 @pytest.mark.usefixtures("newest")
-async def test_a_log_that_is_not_there_is_said(opened: Opened) -> None:
-    """What became of contracts is in the results themselves."""
+async def test_a_missing_log_is_reported(opened: Opened) -> None:
+    """The history of contracts is in the results themselves."""
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
@@ -62,7 +62,7 @@ async def test_a_log_that_is_not_there_is_said(opened: Opened) -> None:
 
 
 async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened, newest: Path) -> None:
-    """The reset asks first; it changes what the next run begins with, and not the results."""
+    """The reset asks first; it affects the next run, not the results."""
     kept = ScoresFile.beside(newest, "street")
     kept.learn({}, {"pv-adler": 3})
     with ResultsReader(newest) as results:
@@ -94,7 +94,7 @@ async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened
 
 
 async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: Opened, newest: Path) -> None:
-    """Of each run, its mean below, and among the figures of one run."""
+    """It is shown for each run, with its mean below, and among the figures of one run."""
     for run, share in ((1, 0.75), (2, 0.85)):
         record_comparison(newest, run, {"optimum": {"best_wh": 1.0, "bound_wh": 1.0, "share": share}, "baselines": []})
     async with opened(first_area="results") as pilot:
@@ -111,8 +111,8 @@ async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: 
         assert [runs.columns[of_best].text(row) for row in runs.rows][:3] == ["75.0 %", "85.0 %", "80.0 %"]
 
 
-async def test_a_file_of_before_scores_were_kept_is_read(opened: Opened, newest: Path) -> None:
-    """It has no such table; that is said."""
+async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> None:
+    """It has no such table, and a notice says so."""
     with sqlite3.connect(newest) as connection:
         connection.execute("DROP TABLE scores")
     connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import until
 from tests.tui.results.driving import Opened, cells, drawn, listed, opened_first, table, text, the_screen
-from tui.results.households import HouseholdChooser, Households
+from tui.results.households import Households
+from tui.shell import ChooseOne
 
 COUNT = MOST_LISTED + 41
 CONTRACTS = "#tab-all Contracts CellTable"
@@ -51,6 +53,7 @@ def many(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many")
 async def test_streets_are_opened_households_found_and_contracts_narrowed(opened: Opened) -> None:
     """The scenario is read by no view of it."""
@@ -88,6 +91,7 @@ async def test_streets_are_opened_households_found_and_contracts_narrowed(opened
         assert simulation.opened.memory.scenario is None
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("many")
 async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> None:
     """The field above the views offers the household in sight and the search; keys go to the next."""
@@ -97,7 +101,7 @@ async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> N
         await pilot.press("O")
         await drawn(pilot, lambda sheet: sheet.house == "elm-1")
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HouseholdChooser))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
         await pilot.press(*"oak-17")
         await until(pilot, lambda: len(table(pilot, "VirtualTable").rows) == 11)
         await pilot.press("enter")
@@ -110,3 +114,21 @@ async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> N
         simulation = the_screen(pilot).simulation
         assert simulation.opened is not None
         assert simulation.opened.memory.scenario is None
+
+
+@pytest.mark.long
+async def test_a_run_in_progress_is_read_less_often_where_reading_takes_long(opened: Opened, many: Path) -> None:
+    """It is up to date again once five times that time have passed."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        simulation = the_screen(pilot).simulation
+        await until(pilot, lambda: not any(simulation.is_reading(group) for group in ("open", "sheet")))
+        before = simulation.opened
+        simulation.read_wall_s = 1e9
+        await asyncio.to_thread(many.touch)
+        simulation.follow()
+        assert simulation.opened is before
+        assert not simulation.is_reading("open")
+        simulation.read_wall_s = 0.0
+        await until(pilot, lambda: simulation.opened is not before)

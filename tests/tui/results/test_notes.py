@@ -1,4 +1,4 @@
-"""What is said above the views: whom a run ended without, and its disputes."""
+"""Notes above the views: hosts that a run ended without, and its disputes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def disputed_runs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("disputed_runs")
-async def test_the_run_in_sight_says_who_was_put_out_and_what_is_in_dispute(opened: Opened) -> None:
-    """A calm run says nothing; what has no room is counted; all runs together say whose notes they are."""
+async def test_the_displayed_run_names_quarantined_hosts_and_disputes(opened: Opened) -> None:
+    """An undisturbed run has no notes; hidden ones are counted; in the view of all runs, notes name their run."""
     async with opened(first_area="results", size=(80, 24)) as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)

@@ -34,7 +34,7 @@ async def still(pilot: Pilot[Any]) -> str:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_nothing_yet(opened: Opened, picture: SnapshotAssertion, size: tuple[int, int]) -> None:
-    """What to do next."""
+    """It shows the ways to begin."""
     async with opened(first_area="results", size=size) as pilot:
         await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
         assert await still(pilot) == picture(name="nothing")

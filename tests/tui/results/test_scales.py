@@ -13,7 +13,7 @@ SHARE = next(figure for figure in FIGURES if figure.name == "self_sufficiency")
 
 @pytest.mark.parametrize(("low", "high"), [(0.961, 0.961 + 1e-15), (0.961, 0.96101), (0.1, 0.9)])
 def test_the_ends_of_a_scale_differ_and_are_short(low: float, high: float) -> None:
-    """In the terminal application, and the ticks in a figure that is saved."""
+    """This holds in the terminal application, and for the ticks in a saved figure."""
     spread = SampleStatistics(3, (low + high) / 2, 0.0, low, high, low, high)
     ends = Scale(SHARE, [spread], 40).axis().split()
     assert ends[0] != ends[1]

@@ -1,4 +1,4 @@
-"""What the results area shows of a timeline and of expectations, and the editor of a timeline before a run."""
+"""Timeline and expectations in the results area, and a timeline in the editor before a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.results.household_model import neighbourhood_sheet
 
 
 def test_expectations_come_with_their_values_and_events_are_on_the_days_chart(tmp_path: Path) -> None:
-    """From the results file alone; the one that fails comes first."""
+    """They are read from the results file only; the failed one comes first."""
     text = bundled_text("cloud-front").replace("jobs == 6", "jobs == 7")
     (tmp_path / "front.yaml").write_text(text)
     file = tmp_path / "r.sqlite"
@@ -34,7 +34,7 @@ def test_expectations_come_with_their_values_and_events_are_on_the_days_chart(tm
 
 
 def test_the_editor_marks_events_before_the_run() -> None:
-    """On the chart of the day, at their time in the file's zone."""
+    """They are on the chart of the day, at their time in the file's zone."""
     text = bundled_text("cloud-front")
     parse_yaml(text, "front.yaml")
 

@@ -37,7 +37,7 @@ def stopped(tmp_path: Path) -> Path:
 
 
 def test_the_mean_of_all_runs_leaves_out_the_stopped_one(stopped: Path) -> None:
-    """Which is marked at its number."""
+    """The run is marked at its number."""
     with ResultsReader(stopped) as results:
         rows = runs_sheet(results, DEFAULT_INTERVAL_S).rows
 

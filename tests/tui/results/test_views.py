@@ -117,7 +117,7 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
 
 
 async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder: Path) -> None:
-    """Another one is worked out at once; one that cannot be is refused beside it; every view takes it."""
+    """A new one is applied immediately in every view; an invalid one shows a problem next to it."""
     with ResultsReader(results_folder / FIFTY) as results:
         hourly = view_neighbourhood(results, 1, 3600)
     async with opened(first_area="results") as pilot:
@@ -139,7 +139,7 @@ async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder:
 
 @pytest.mark.long
 async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, results_folder: Path) -> None:
-    """From the table of households, by the keys for the next one, and from the list."""
+    """It is chosen in the table of households, by the keys for the next one, and from the list."""
     with ResultsReader(results_folder / FIFTY) as results:
         view = view_house(results, 1, "brandt")
         houses = [house.id for house in results.scenario.houses]
@@ -162,7 +162,7 @@ async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, resu
 @pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_another_run_is_chosen(opened: Opened) -> None:
-    """By the keys for the next one, from the list, and from all runs."""
+    """It is chosen by the keys for the next one, from the list, and from all runs."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("end")
@@ -182,7 +182,7 @@ async def test_another_run_is_chosen(opened: Opened) -> None:
 
 
 async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: Path) -> None:
-    """They stay below the runs however these are sorted."""
+    """These rows stay below the runs in any order."""
     with ResultsReader(results_folder / INSERTION) as results:
         view = view_runs(results)
     async with opened(first_area="results") as pilot:
@@ -202,8 +202,8 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
 
 
-async def test_the_share_of_the_best_is_told_where_runs_were_compared(opened: Opened, results_folder: Path) -> None:
-    """Elsewhere there is no column that says nothing."""
+async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Opened, results_folder: Path) -> None:
+    """Otherwise the column is hidden."""
     with sqlite3.connect(results_folder / FIFTY) as connection:
         connection.execute("UPDATE runs SET comparison_json = ?", ('{"optimum": {"share": 0.875}}',))
     connection.close()
@@ -226,14 +226,16 @@ def copied(pilot: Pilot[Any], text: str, *, is_there: bool) -> bool:
     return pilot.app.clipboard.startswith("run\t") and (text in pilot.app.clipboard) == is_there
 
 
-async def test_a_contract_tells_how_it_was_agreed(opened: Opened, results_folder: Path) -> None:
-    """All that was said about its job, in the order in which it was said."""
+async def test_a_contract_shows_its_negotiation(opened: Opened, results_folder: Path) -> None:
+    """All messages about its job are shown in order."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
         chosen = table(pilot, CONTRACTS).rows[0]
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, NegotiationDialog))
+        await until(pilot, lambda: bool(pilot.app.screen.query("NegotiationDialog VirtualTable")))
+        await until(pilot, lambda: bool(table(pilot, "NegotiationDialog VirtualTable").rows))
         lines = table(pilot, "NegotiationDialog VirtualTable").rows
         with ResultsReader(results_folder / FIFTY) as results:
             recorded = list(results.messages(1, job_id=chosen.job_id))
@@ -285,7 +287,7 @@ def test_a_bar_is_filled_to_its_end(energies_wh: tuple[float, ...], cells: int, 
 
 @pytest.mark.usefixtures("results_folder")
 async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
-    """And again at the scenario's own offset; title and table say which."""
+    """Pressed again, it shows them at the scenario's offset; title and table state the zone."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)

@@ -42,7 +42,7 @@ def desktop(monkeypatch: pytest.MonkeyPatch) -> Desktop:
 
 
 async def test_results_are_exported_into_a_folder(opened: Opened, results_folder: Path) -> None:
-    """From the list, by keys; as CSV into the folder proposed."""
+    """From the list, by keys, as CSV into the proposed folder."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("e")
@@ -125,8 +125,8 @@ async def test_the_report_is_written_and_opened(opened: Opened, results_folder: 
         assert page.read_text(encoding="utf-8") == "mine"
 
 
-def test_a_browser_that_would_take_the_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where there is no other, the path is all there is."""
+def test_a_browser_in_the_terminal_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If there is no other, only the path is shown."""
     text_browser = Desktop()
     text_browser.name = "/usr/bin/w3m"
     monkeypatch.setattr(webbrowser, "get", lambda _=None: text_browser)
@@ -135,7 +135,7 @@ def test_a_browser_that_would_take_the_terminal_is_left_alone(monkeypatch: pytes
 
 
 def test_without_any_browser_nothing_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As on a server."""
+    """This is the case on a server."""
 
     def none(_: object = None) -> object:
         raise webbrowser.Error("could not locate runnable browser")

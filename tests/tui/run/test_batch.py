@@ -1,4 +1,4 @@
-"""From *Run* to a comparison by keys: algorithms on several seeds, each as if it ran alone from fresh scores."""
+"""From *Run* to a comparison by keys: algorithms on several seeds, each as if run alone from fresh scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def ready(pilot: Pilot[Any]) -> RunScreen:
 
 
 async def hashes_alone(folder: Path, algorithm: str, seeds: tuple[int, ...]) -> list[str]:
-    """Return the ledgers' hashes of an algorithm that runs alone from fresh scores."""
+    """Return the ledgers' hashes of an algorithm run alone from fresh scores."""
     plan = plans_of(FormValues(algorithm=algorithm, bus="memory"), load_scenario("street"), {})[0][0]
     plan = Plan(plan.scenario, seeds, plan.algorithm, "memory", folder=folder, workers=1)
     async with open_simulation(plan) as simulation:
@@ -92,7 +92,7 @@ async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(ope
 
 
 async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
-    """While it is, the screen says so; then its share stands at each run."""
+    """The screen shows the search, then the share of each run."""
     async with opened(first_area="run", size=(140, 45)) as pilot:
         screen = await ready(pilot)
         screen.query_one("#optimum", Tick).value = True
@@ -143,8 +143,8 @@ async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
             assert [run.state for run in results.runs()] == ["done"]
 
 
-async def test_the_dialog_says_what_is_wrong_and_explains_each_algorithm(opened: Opened) -> None:
-    """None ticked, or no number of seeds; keys 1 to 6 tick; escape changes nothing."""
+async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Opened) -> None:
+    """The problems are no algorithm and no number of seeds; keys 1 to 6 tick; Escape changes nothing."""
     assert set(SENTENCES) == set(ALGORITHMS)
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot)
@@ -175,7 +175,7 @@ async def test_choosing_one_algorithm_ends_the_comparison(opened: Opened) -> Non
 
 
 def test_a_form_with_several_algorithms_becomes_a_plan_for_each(tmp_path: Path) -> None:
-    """On the same seeds; mistakes of each are found, and one file for all is refused."""
+    """They have the same seeds; the problems of each are found, and one common file is refused."""
     street = load_scenario("street")
     form = FormValues(algorithm="SLSQP", others=("exact",), runs="3", penalty="5", node_limit="9", bus="memory")
     plans, problems = plans_of(form, street, {})

@@ -30,8 +30,8 @@ def _front() -> str:
     return bundled_text("cloud-front").rstrip() + "\n" + TIMED
 
 
-async def test_expectations_with_a_time_are_judged_while_the_run_goes_on(tmp_path: Path) -> None:
-    """The others, and comparisons with other algorithms, wait for the end, which says the same of the timed ones."""
+async def test_expectations_with_a_time_are_judged_during_the_run(tmp_path: Path) -> None:
+    """The others, and comparisons with other algorithms, wait for the end, which confirms the timed ones."""
     scenario = load_text(_front(), "front", None)
     client = SimulationClient(Plan(scenario, (1,), bus="memory", folder=tmp_path), lambda: None)
     before = [(line.state, line.details) for line in expectation_lines(scenario, 1, {})]

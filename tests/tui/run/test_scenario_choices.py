@@ -1,4 +1,4 @@
-"""*Run* runs what is open in *Neighbourhoods*: saved, changed, broken, changed by somebody else, never saved."""
+"""*Run* runs the scenario open in *Neighbourhoods*: saved, changed, broken, externally changed, never saved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Opened = Any
 
 
 class User:
-    """Somebody who has opened a neighbourhood."""
+    """A user who has opened a neighbourhood."""
 
     def __init__(self, pilot: Any) -> None:
         self.pilot = pilot
@@ -116,8 +116,8 @@ def houses_of(results: ResultsReader) -> int:
         return len(results.scenario.houses)
 
 
-async def test_what_is_open_runs(opened: Opened, ours: Path) -> None:
-    """From *Run* by its key, and from the editor by the same."""
+async def test_the_open_scenario_runs(opened: Opened, ours: Path) -> None:
+    """From *Run* by its key, and from the editor by the same key."""
     async with working(opened, ours) as user:
         await user.go_to_run()
         assert user.run.query_one("#source", Input).value == "ours.yaml"
@@ -134,7 +134,7 @@ async def test_what_is_open_runs(opened: Opened, ours: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["save", "back"])
 async def test_unsaved_changes_are_saved_on_the_way(opened: Opened, ours: Path, answer: str) -> None:
-    """If the user says so; nothing runs otherwise."""
+    """They are saved if the user agrees; otherwise no run starts."""
     async with working(opened, ours) as user:
         await user.change()
         await user.go_to_run()
@@ -170,7 +170,7 @@ async def test_a_new_neighbourhood_asks_for_its_file(opened: Opened, tmp_path: P
 
 @pytest.mark.long
 async def test_an_unchanged_copy_runs_as_the_bundled_one(opened: Opened) -> None:
-    """Nothing has to be saved for that."""
+    """It need not be saved."""
     async with working(opened, "scarce") as user:
         await user.go_to_run()
         assert user.run.query_one("#source", Input).value == "scarce"
@@ -179,8 +179,8 @@ async def test_an_unchanged_copy_runs_as_the_bundled_one(opened: Opened) -> None
             assert results.scenario.name == "scarce"
 
 
-async def test_what_has_problems_does_not_run(opened: Opened, ours: Path) -> None:
-    """The problem of what is open is shown, though the file has none."""
+async def test_a_scenario_with_problems_does_not_run(opened: Opened, ours: Path) -> None:
+    """The problem of the open version is shown, although the file has none."""
     write(ours, TEXT.replace("dish: {points: [[0, 0], [3600, 900.5]]}", "other: {points: [[0, 0], [3600, 900.5]]}"))
     async with working(opened, ours) as user:
         await user.go_to_run()
@@ -191,10 +191,10 @@ async def test_what_has_problems_does_not_run(opened: Opened, ours: Path) -> Non
 
 
 @pytest.mark.parametrize(("keys", "houses"), [(("right", "enter"), 1), (("right", "right", "enter"), 2)])
-async def test_a_file_that_somebody_else_changed_is_asked_about(
+async def test_an_externally_changed_file_is_asked_about(
     opened: Opened, ours: Path, keys: tuple[str, ...], houses: int
 ) -> None:
-    """Read again, or overwritten by what is open."""
+    """It is read again, or overwritten by the open version."""
     async with working(opened, ours) as user:
         await user.go_to_run()
         second = TEXT.index('  - id: "2"'), TEXT.index("jobs:")
@@ -237,7 +237,7 @@ async def test_an_import_that_was_never_saved_asks_for_its_file(opened: Opened, 
 
 @pytest.mark.long
 async def test_another_scenario_is_run_until_another_one_is_opened(opened: Opened, ours: Path) -> None:
-    """Whoever chose from the list, or typed, meant it."""
+    """The user chose it from the list, or typed it."""
     async with working(opened, ours) as user:
         await user.go_to_run()
         user.run.query_one("#choices", Select).value = "street"
@@ -249,8 +249,8 @@ async def test_another_scenario_is_run_until_another_one_is_opened(opened: Opene
         assert user.run.query_one("#source", Input).value == "ours.yaml"
 
 
-def test_the_list_is_in_the_order_in_which_it_is_meant(tmp_path: Path) -> None:
-    """Open, recent, this folder's, bundled; each once, and no file that is no scenario."""
+def test_the_list_is_ordered_by_relevance(tmp_path: Path) -> None:
+    """Open, recent, this folder's, bundled; each once, and only scenarios."""
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     for folder in (here, elsewhere):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""*Run*: simulations started by keys, in a process of their own, steered and ended."""
+"""*Run*: simulations started by keys in a separate process, controlled and ended."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_supply_preferences_and_promise_are_those_of_the_scenario_until_ch
 
 
 def test_a_preference_that_does_not_exist_is_a_problem_of_its_field() -> None:
-    """Only where it counts."""
+    """It is a problem only with shared supply."""
     street = load_scenario("street")
     plan, problems = plan_of(FormValues(supply="shared", prefer="covered,sunny"), street, {})
     assert plan is None
@@ -106,7 +106,7 @@ def test_a_preference_that_does_not_exist_is_a_problem_of_its_field() -> None:
 
 @pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt", marks=pytest.mark.long)])
 async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str) -> None:
-    """On either bus; all of it is seen live; and the results are in the file."""
+    """This holds on both buses; all messages are shown live, and the results are in the file."""
     if bus == "auto" and find_mosquitto() is None:
         pytest.skip("mosquitto is not installed; the embedded broker is tested with the command line")
     async with opened(first_area="run") as pilot:
@@ -131,7 +131,7 @@ async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str
 
 
 async def test_several_runs_show_their_figures(opened: Opened) -> None:
-    """One line a run."""
+    """Each run has a line."""
     async with opened(first_area="run", size=(140, 45)) as pilot:
         screen = await ready(pilot, bus="memory", runs="2", workers="1", algorithm="fifty_fifty")
         await pilot.press("ctrl+r")
@@ -175,8 +175,8 @@ async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) 
 
 
 @pytest.mark.long
-async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
-    """And another run can be started."""
+async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
+    """Another run can be started."""
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, bus="url", broker="mqtt://127.0.0.1:9")
         await pilot.press("ctrl+r")
@@ -187,8 +187,8 @@ async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
         assert not screen.query_one("#start", Button).disabled
 
 
-async def test_what_is_wrong_stands_at_the_field(opened: Opened, tmp_path: Path) -> None:
-    """While typing; nothing starts."""
+async def test_problems_are_shown_at_the_field(opened: Opened, tmp_path: Path) -> None:
+    """They are shown while typing, and no run starts."""
     (tmp_path / "broken.yaml").write_text("version: 1\nname: x\n")
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, days="0", pace="fast")
@@ -215,7 +215,7 @@ async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:
 
 
 async def test_a_form_that_is_removed_while_it_is_being_built_is_no_error(opened: Opened) -> None:
-    """As when the application quits just after *Run* was opened: fields that never came are not missed."""
+    """This is the case if the application quits just after *Run* was opened."""
     async with opened(first_area="run") as pilot:
         await ready(pilot)
         form = RunForm()
@@ -232,7 +232,7 @@ def text(screen: RunScreen, selector: str) -> str:
 
 
 def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
-    """Each field, and each mistake at its own field."""
+    """Each field is used, and each problem is at its own field."""
     street = load_scenario("street")
     form = FormValues(
         days="2",
@@ -264,7 +264,7 @@ def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
 
 
 def test_paces_go_up_and_down() -> None:
-    """By the usual steps, from any pace."""
+    """They change by the usual steps, from any pace."""
     assert [neighbour_pace(pace, 1) for pace in ("1x", "42x", "3600x", "max")] == ["10x", "60x", "max", "max"]
     assert [neighbour_pace(pace, -1) for pace in ("1x", "42x", "max")] == ["1x", "10x", "3600x"]
 
@@ -277,8 +277,8 @@ def test_the_outlook_of_a_scenario_adds_up() -> None:
     assert seen.sun_wh.sum() > seen.demand_wh.sum()
 
 
-async def test_what_cannot_meet_in_time_is_told_before_the_run(opened: Opened, tmp_path: Path) -> None:
-    """Below the scenario, and that Neighbourhoods has the way out."""
+async def test_parts_that_cannot_meet_in_time_are_noted_before_the_run(opened: Opened, tmp_path: Path) -> None:
+    """The note below the scenario says that Neighbourhoods has the remedy."""
     path = tmp_path / "apart.yaml"
     path.write_text(TEXT.replace("2026-06-21T06", "2027-06-21T06"), encoding="utf-8")
     async with opened(first_area="run", first_intent=RunScenario(str(path))) as pilot:
@@ -289,7 +289,7 @@ async def test_what_cannot_meet_in_time_is_told_before_the_run(opened: Opened, t
 
 
 async def test_nothing_is_cut_at_the_right_edge_of_80_columns(opened: Opened) -> None:
-    """Neither a setting of the algorithm nor a column of the runs."""
+    """This covers settings of the algorithm and columns of the runs."""
     async with opened(first_area="run", size=(80, 24)) as pilot:
         screen = await ready(pilot, bus="memory", algorithm="exact")
         form = screen.query_one(RunForm)

@@ -12,7 +12,7 @@ from tui.run.simulation_server import _Parent
 
 
 async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None:
-    """More was told than the pipe takes: the process waits, and leaves when the application has it all."""
+    """The messages exceed the pipe's buffer: the process waits until the application has read them all."""
     reading, writing = os.pipe()
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.connect_write_pipe(FlowControlMixin, os.fdopen(writing, "wb", buffering=0))

@@ -33,7 +33,7 @@ def _state(sweep: SweepDialog) -> str:
 
 @pytest.mark.long
 async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tmp_path: Path) -> None:
-    """Stopping keeps what is done, starting again goes on, and at the end each point has its means."""
+    """Stopping keeps finished runs, starting again continues, and at the end each point has its means."""
     path = tmp_path / "sweep.sqlite"
     async with opened(first_area="run") as pilot:
         sweep = await _opened(pilot)
@@ -59,8 +59,8 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
     assert read_sweep(path).is_complete
 
 
-async def test_what_is_wrong_is_said_in_the_dialog(opened: Opened) -> None:
-    """An unknown key with the nearest known one; nothing is started."""
+async def test_problems_are_shown_in_the_dialog(opened: Opened) -> None:
+    """An unknown key is shown with the nearest known one, and no sweep starts."""
     async with opened(first_area="run") as pilot:
         sweep = await _opened(pilot)
         _fill(sweep, vary="penality=1,2", seeds="none")

@@ -20,7 +20,7 @@ DAY_S = 86_400
 
 
 def day(hours: int, interval_s: int = 900) -> PowerProfile:
-    """Return so many hours of power that says which interval it is of."""
+    """Return hours of power whose values identify their interval."""
     count = hours * 3600 // interval_s
     values = np.arange(count, dtype=np.float64)
     return PowerProfile(interval_s, START_S + interval_s * np.arange(count), values, values, values)
@@ -28,13 +28,13 @@ def day(hours: int, interval_s: int = 900) -> PowerProfile:
 
 @pytest.mark.parametrize(("hours", "days"), [(24, 1), (27, 1), (48, 1), (49, 3), (72, 3), (365 * 24, 365)])
 def test_up_to_two_days_are_shown_together(hours: int, days: int) -> None:
-    """A day and the night after it are one picture; more is looked at day by day."""
+    """A day and the night after it are one picture; longer runs are displayed day by day."""
     assert day(hours).days == days
 
 
 @pytest.mark.parametrize("interval_s", [60, 900, 7 * 60, 3600])
 def test_days_hold_every_interval_once(interval_s: int) -> None:
-    """Whatever the interval, nothing is left out and nothing is shown twice."""
+    """For any interval length, none is missing or repeated."""
     whole = day(24 * 5 + 7, interval_s)
 
     parts = [whole.of_day(index) for index in range(whole.days)]
@@ -46,8 +46,8 @@ def test_days_hold_every_interval_once(interval_s: int) -> None:
     assert whole.of_day(99).times_s.tolist() == parts[-1].times_s.tolist()
 
 
-def test_an_average_is_looked_at_day_by_day_too() -> None:
-    """As a run is."""
+def test_an_average_is_displayed_day_by_day_too() -> None:
+    """It is displayed like a run."""
     whole = day(24 * 3)
     course = PowerStatistics(whole.grid_w, whole.grid_w)
     average = AveragePowerProfile(2, 900, whole.times_s, course, course, course)
@@ -58,7 +58,7 @@ def test_an_average_is_looked_at_day_by_day_too() -> None:
 
 
 def test_a_day_is_named_by_number_or_date() -> None:
-    """At the scenario's offset; what is no day of the run is refused in words."""
+    """Dates are at the scenario's offset; other input is refused with a message."""
     days = Days(START_S - 3600, 365, Zone(3600))
 
     assert [days.index(text) for text in ("1", " 365 ", "2026-01-01", "2026-12-31")] == [0, 364, 0, 364]
@@ -114,7 +114,7 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
 
 
 def test_a_watcher_forgets_forecasts_of_last_month() -> None:
-    """What it knows of a producer on the last day of a year takes no more room, or time, than on the tenth."""
+    """Its memory and time per producer are no greater on the last day of a year than on the tenth."""
     watched = ObservedProducer("pv")
     points = []
     for number in range(40):
@@ -131,7 +131,7 @@ def test_a_watcher_forgets_forecasts_of_last_month() -> None:
 
 
 def test_the_editor_reads_a_file_again_when_it_was_written_again(tmp_path: Path) -> None:
-    """What was read for an earlier picture is kept, and never shown for something else."""
+    """Cached content is never shown for a changed file."""
     file = tmp_path / "sun.txt"
     file.write_text(f"{START_S} 0\n{START_S + DAY_S} 24000\n")
     device = {"id": "pv", "type": "producer", "predictions": [{"issued": "00:00", "file": "sun.txt"}]}

@@ -25,7 +25,7 @@ def looks_at_all() -> Iterator[list[str]]:
 
 
 class Knot:
-    """Refers to itself, so that only a look finds that nobody needs it."""
+    """A reference cycle, which only the garbage collector can free."""
 
     def __init__(self, size: int) -> None:
         self.itself = self
@@ -33,8 +33,8 @@ class Knot:
 
 
 @pytest.mark.long
-def test_all_is_looked_at_once_in_every_pause_and_never_while_keys_come(looks_at_all: list[str]) -> None:
-    """In the end Python looks as before."""
+def test_garbage_is_collected_once_in_every_pause_and_never_while_typing(looks_at_all: list[str]) -> None:
+    """In the end Python's own collection is restored."""
     before = gc.get_threshold()
     collector = IdleCollector()
     collector.begin()

@@ -1,4 +1,4 @@
-"""What holds on every screen: getting around, help, palette, themes, errors."""
+"""Common behaviour of all screens: navigation, help, palette, themes, errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def notices(app: SsmicApp) -> list[tuple[str, str, str]]:
 
 
 def in_area(pilot: Pilot[Any], area: str) -> bool:
-    """Return whether an area is shown, and nothing above it."""
+    """Return whether an area is displayed, without a dialog above it."""
     return isinstance(pilot.app.screen, AreaScreen) and area == pilot.app.screen.AREA
 
 
@@ -68,7 +68,7 @@ async def test_a_click_on_a_key_at_the_bottom_is_as_good_as_the_key(opened: Open
 
 @pytest.mark.parametrize("area", [area.id for area in AREAS])
 async def test_help_explains_the_screen_and_names_its_keys(opened: Opened, area: str) -> None:
-    """On each; escape goes back."""
+    """Each screen has help; Escape closes it."""
     async with opened(first_area=area) as pilot:
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
@@ -103,7 +103,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
 async def test_the_palette_knows_descriptions_synonyms_and_the_ways_into_other_areas(
     opened: Opened, typed: str, title: str
 ) -> None:
-    """What fits nothing is said to fit nothing."""
+    """Without a match, it says so."""
     async with opened(first_area="run") as pilot:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
@@ -122,8 +122,8 @@ async def test_the_theme_is_remembered(opened: Opened) -> None:
         assert not pilot.app.current_theme.dark
 
 
-async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> None:
-    """In an action."""
+async def test_an_error_of_ours_is_a_notice_and_the_application_continues() -> None:
+    """It is raised in an action."""
 
     class Broken(SsmicApp):
         def action_break(self) -> None:
@@ -145,7 +145,7 @@ async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> Non
 
 
 async def test_a_defect_is_a_notice_with_the_details_in_a_file() -> None:
-    """In a handler of a screen: Textual alone would end the application with a traceback."""
+    """It is raised in a handler of a screen, where Textual would end the application with a traceback."""
 
     class Defective(SsmicApp):
         def on_button_pressed(self, _event: Button.Pressed) -> None:
@@ -194,7 +194,7 @@ async def test_a_file_that_does_not_fit_is_not_taken(opened: Opened, tmp_path: P
 
 
 async def test_a_text_is_checked_while_it_is_typed(opened: Opened) -> None:
-    """And not taken while it is wrong."""
+    """It is not accepted while it is invalid."""
     async with opened() as pilot:
         answers: list[str | None] = []
         question = AskText("Pace", check=lambda text: None if text == "max" else "Expected max.")

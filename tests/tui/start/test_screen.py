@@ -54,7 +54,7 @@ async def _on(pilot: Pilot[Any], target: str) -> None:
     raise AssertionError(target)
 
 
-async def test_without_a_history_the_start_screen_offers_what_is_bundled(opened: Opened) -> None:
+async def test_without_a_history_the_start_screen_offers_bundled_scenarios(opened: Opened) -> None:
     """It is the first screen; Enter opens a copy of the street, Ctrl+R goes to Run with it."""
     async with opened() as pilot:
         screen = pilot.app.screen
@@ -74,7 +74,7 @@ async def test_without_a_history_the_start_screen_offers_what_is_bundled(opened:
 
 @pytest.mark.long
 async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Opened, tmp_path: Path) -> None:
-    """The newest first; a file that is gone is not; Del takes one off the list and leaves the file."""
+    """The newest is first, missing files are omitted; Del removes an entry, not the file."""
     for name in ("old", "new", "gone"):
         (tmp_path / f"{name}.yaml").write_text(SMALL)
         async with opened(first_intent=EditScenario(f"{name}.yaml")) as pilot:
@@ -95,7 +95,7 @@ async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Open
 
 
 async def test_rescued_changes_come_back_as_unsaved_changes_of_their_file(opened: Opened, tmp_path: Path) -> None:
-    """Saving writes them to the file, and the rescued copy is gone; nothing else is asked."""
+    """Saving writes them to the file and removes the rescued copy, without further questions."""
     file = tmp_path / "street.yaml"
     file.write_text(SMALL)
     rescued = tmp_path / "street.rescued.yaml"
@@ -136,7 +136,7 @@ async def test_rescued_changes_are_discarded_only_after_a_question(opened: Opene
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"neighbourhoods": 3}', "\x00\xff"])
 async def test_a_damaged_history_counts_as_none(opened: Opened, content: str, tmp_path: Path) -> None:
-    """And is written anew by the next file that is opened."""
+    """The next opened file rewrites it."""
     recent_file().parent.mkdir(parents=True)
     recent_file().write_text(content, encoding="latin-1")
     (tmp_path / "a.yaml").write_text(SMALL)
@@ -147,8 +147,8 @@ async def test_a_damaged_history_counts_as_none(opened: Opened, content: str, tm
         await until(pilot, partial(_is_settled, pilot))
 
 
-async def test_a_history_that_cannot_be_written_stops_nobody(opened: Opened, tmp_path: Path) -> None:
-    """Where its folder should be stands a file."""
+async def test_a_history_that_cannot_be_written_is_no_obstacle(opened: Opened, tmp_path: Path) -> None:
+    """A file is in the place of its folder."""
     recent_file().parent.parent.mkdir(parents=True, exist_ok=True)
     recent_file().parent.write_text("no folder")
     (tmp_path / "a.yaml").write_text(SMALL)
@@ -163,7 +163,7 @@ async def test_a_history_that_cannot_be_written_stops_nobody(opened: Opened, tmp
     ("key", "name"), [("i", "ImportDialog"), ("ctrl+o", "PickPath"), ("b", "Picker"), ("w", "AskText")]
 )
 async def test_the_ways_to_begin_lead_there(opened: Opened, key: str, name: str) -> None:
-    """By the key that stands beside each."""
+    """Each is reached by the key next to it."""
     async with opened() as pilot:
         await until(pilot, lambda: pilot.app.screen.entry is not None)
         await pilot.press(key)

@@ -1,4 +1,4 @@
-"""What tables and charts draw, at any width."""
+"""Drawing of tables and charts, at any width."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIDNIGHT_S = 1_781_992_800
 )
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 13, 40])
 def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int) -> None:
-    """Also where characters are two cells wide, or none."""
+    """Characters may be two cells wide, or have no width."""
     for is_id in (False, True):
         assert cell_len(fit(text, width, is_id=is_id)) == width
 
@@ -41,7 +41,7 @@ def test_an_id_that_is_too_long_keeps_its_end() -> None:
 
 
 def test_columns_of_ids_grow_where_there_is_room() -> None:
-    """Of the 200 columns of a wide screen an id gets more than of 80."""
+    """With 200 columns an id gets more of them than with 80."""
     columns: tuple[Column[str], ...] = (
         Column("from", lambda text: text, 18, 14, wide=30),
         Column("what it says", lambda text: text),
@@ -51,7 +51,7 @@ def test_columns_of_ids_grow_where_there_is_room() -> None:
 
 
 def test_titles_are_written_in_full_where_there_is_room() -> None:
-    """Of the runs' figures at 80 columns already; a column of another kind keeps its room."""
+    """The titles of the runs' figures fit at 80 columns; other columns keep their width."""
     shown = {columns.title_in(width) for columns, width in _placed(RUN_COLUMNS[1:8] + RUN_COLUMNS[10:11], 80)}
     assert {"self-consumption", "self-sufficiency", "from grid", "messages"} <= shown
     two: tuple[Column[str], ...] = (Column("self-s.", str, 7, full="self-sufficiency"), Column("file", str))
@@ -65,7 +65,7 @@ def _placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[Column[Any
 
 @pytest.mark.parametrize(("zone", "first"), [(BERLIN, "00:00"), (Zone(), "22:00"), (NEPAL, "04:00")])
 def test_the_ticks_of_a_chart_are_at_round_hours_of_the_shown_offset(zone: Zone, first: str) -> None:
-    """Whatever the start of the axis is: here it is midnight at +02:00."""
+    """The start of the axis, here midnight at +02:00, does not matter."""
     span = TimeAxis(MIDNIGHT_S, MIDNIGHT_S + DAY_S, zone)
     texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
     assert texts[0] == first
@@ -89,7 +89,7 @@ def test_an_axis_that_starts_at_an_odd_minute_still_has_round_ticks() -> None:
 
 
 def test_an_axis_over_several_days_names_them() -> None:
-    """At their midnights, in the shown offset."""
+    """The names are at their midnights, in the displayed offset."""
     span = TimeAxis(MIDNIGHT_S, MIDNIGHT_S + 3 * DAY_S, BERLIN)
     texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
     assert [text for text in texts if "Jun" in text] == ["21 Jun", "22 Jun", "23 Jun", "24 Jun"]
@@ -101,7 +101,7 @@ def test_an_axis_over_many_days_has_room_for_its_ticks(days: int) -> None:
     assert 2 <= len(TimeAxis(MIDNIGHT_S, MIDNIGHT_S + days * DAY_S, BERLIN).ticks(10)) <= 11
 
 
-def test_meanings_are_told_apart_without_colour() -> None:
-    """Each has a pattern of its own, and a colour of its own."""
+def test_meanings_are_distinguishable_without_colour() -> None:
+    """Each has its own pattern and its own colour."""
     assert len({meaning.pattern for meaning in MEANINGS}) == len(MEANINGS)
     assert len({meaning.colour for meaning in MEANINGS}) == len(MEANINGS)

@@ -13,6 +13,7 @@ from tui.exit_codes import complain
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
+    from scenarios import Zone
     from scenarios.results import ResultsReader
 
 app = typer.Typer(
@@ -111,10 +112,9 @@ def show(
         named_results,
         simulation_json,
         view_house,
-        view_neighbourhood,
     )
     from tui.cli.simulate import print_json
-    from tui.cli.tables import house_json, show_house, show_neighbourhood, show_outcome
+    from tui.cli.tables import house_json, show_house, show_outcome
     from tui.console import output
 
     interval_s = 60 * interval
@@ -132,7 +132,7 @@ def show(
             show_sweep(output(), sweep)
         return
     with ResultsReader(path) as results:
-        zone = Zone() if utc else results.scenario.zone
+        zone = Zone() if utc else results.zone
         if house is not None:
             view = view_house(results, run or 1, house, interval_s)
             if as_json:
@@ -143,7 +143,7 @@ def show(
             return
         if run is not None:
             results.run(run)  # the error lists the existing runs
-        summary = simulation_json(results, interval_s)
+        summary = simulation_json(results, interval_s, brief=not as_json)
         if run is not None:
             summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
         if as_json:
@@ -152,7 +152,18 @@ def show(
         show_outcome(output(), summary)
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)
-            show_neighbourhood(output(), view_neighbourhood(results, summary["runs"][0]["run"], interval_s), zone)
+            _show_all_households(results, summary["runs"][0]["run"], interval_s, zone)
+
+
+def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
+    from scenarios.results import view_neighbourhood
+    from tui.cli.tables import show_neighbourhood, show_streets
+    from tui.console import output
+
+    if results.is_large(run):
+        show_streets(output(), results.households(run), results.houses)
+    else:
+        show_neighbourhood(output(), view_neighbourhood(results, run, interval_s), zone)
 
 
 def _say_zone(results: ResultsReader, *, utc: bool) -> None:

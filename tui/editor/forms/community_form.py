@@ -11,12 +11,12 @@ from tui.editor.forms.form_parts import Field, PartForm
 from tui.editor.tree_model import COMMUNITY, Tree, at, text
 
 NONE: Final = "none"
-"""What the field of the key shows where there is no community."""
+"""Text of the key's field without a community."""
 _DEFAULTS: Final[dict[str, Any]] = {name: field.default for name, field in CommunityEntry.model_fields.items()}
 _KEYS: Final[tuple[str, ...]] = get_args(CommunityEntry.model_fields["key"].annotation)
 _INTERVALS_S: Final[tuple[str, ...]] = tuple(map(str, get_args(CommunityEntry.model_fields["interval_s"].annotation)))
 TAXED: Final = ("import", "grid_fee", "fixed_fee", "local")
-"""What value added tax can be paid on."""
+"""Amounts that value added tax can apply to."""
 _ABOUT_KEYS: Final = {
     NONE: "No community: bills are settled by contract, minute by minute.",
     "static": "Each house may use a fixed share of all production.",

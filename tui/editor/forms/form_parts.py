@@ -21,7 +21,7 @@ class Field:
     hint: str = ""
     """Placeholder."""
     options: tuple[str, ...] = ()
-    """Of a choice."""
+    """The options of a choice field."""
     covers: tuple[KeyPath, ...] = ()
     """Further key paths whose problems the field displays."""
     heading: str = ""

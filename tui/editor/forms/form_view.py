@@ -40,7 +40,7 @@ class PickButton(Static, can_focus=True):
         """The picker was requested."""
 
     def show(self, value: str, hint: str) -> None:
-        """Show what was picked."""
+        """Show the chosen value."""
         self.set_class(not value, "empty")
         if self._said != (value or hint):
             self._said = value or hint

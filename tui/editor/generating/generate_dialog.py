@@ -76,14 +76,14 @@ The preview follows the fields: production, and all jobs at their earliest start
         """Ask.
 
         Args:
-            folder: Where the file is proposed to be.
+            folder: The proposed folder of the file.
         """
         super().__init__()
         self._folder = folder
         self._generator = Generator()
         self._proposed = proposed_name(DEFAULTS)
         self.made: Made | None = None
-        """What the preview shows; None while it is being made."""
+        """The content of the preview; None while it is being generated."""
         self._help = {field.id: field.help for field in ALL_FIELDS} | {"file": _FILE_HELP}
 
     def compose(self) -> ComposeResult:
@@ -137,7 +137,7 @@ The preview follows the fields: production, and all jobs at their earliest start
 
     @property
     def values(self) -> dict[str, str]:
-        """What the fields say, by id."""
+        """The values of the fields, by id."""
         found = {}
         for field in ALL_FIELDS:
             widget = self.query_one(f"#generate-{field.id}")
@@ -208,7 +208,7 @@ The preview follows the fields: production, and all jobs at their earliest start
         )
 
     def action_cancel(self) -> None:
-        """End what is being generated."""
+        """Cancel the generation."""
         self.workers.cancel_group(self, "make")
         self._say("Cancelled; a change of a field makes the preview again.")
 
@@ -245,7 +245,7 @@ The preview follows the fields: production, and all jobs at their earliest start
 
 
 def said_of(made: Made) -> str:
-    """Return what was generated, in two lines."""
+    """Describe the generated neighbourhood in two lines."""
     counts = (
         plural(made.houses, "house"),
         plural(made.roofs, "roof"),

@@ -25,7 +25,7 @@ class GenerateField:
     help: str
     """One line shown while focused; the command line's option is its id."""
     options: tuple[str, ...] = ()
-    """Of a choice."""
+    """The options of a choice field."""
 
 
 FIELDS: tuple[tuple[GenerateField, ...], ...] = (

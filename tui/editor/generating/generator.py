@@ -51,7 +51,7 @@ class Made:
     start_s: int
     zone: Zone
     produced_w: FloatArray
-    """Of all roofs, in equal steps over all days, shape (steps,)."""
+    """Production of all roofs, W, in equal steps over all days, shape (steps,)."""
     demand_w: FloatArray
     """Demand of all jobs at their earliest start, in the same form."""
     written: tuple[Path, ...] = ()

@@ -23,8 +23,8 @@ class ScriptActions:
         """Make the actions.
 
         Args:
-            session: What they change.
-            user: Who is asked.
+            session: The edit session that they change.
+            user: The user, for questions and notices.
             fields: The actions of other fields, for what events have in common with them.
         """
         self._session = session

@@ -19,7 +19,7 @@ def add_event(tree: Tree, kind: str, about: Ref) -> Change:
 
     Args:
         tree: The neighbourhood as plain data.
-        kind: What it does.
+        kind: The kind of event.
         about: The selected part, which it is about if it can be.
     """
     return _added(tree, tree_model.EVENTS, script.new_event(tree, kind, about), f"add event {script.KINDS[kind]}")

@@ -68,7 +68,7 @@ def is_required(kind: str, key: str) -> bool:
 
 
 def meaning(kind: str, key: str) -> str:
-    """Return what a key means, as a sentence."""
+    """Return the meaning of a key, as a sentence."""
     found = (EVENT_ENTRIES[kind].model_fields[key].description or "").rstrip(".")
     return f"{found}; such as 90s, 30m or 1h30m." if key in SPANS else f"{found}."
 
@@ -190,7 +190,7 @@ def new_event(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
 
     Args:
         tree: The neighbourhood as plain data.
-        kind: What it does.
+        kind: The kind of event.
         ref: The selected part, which it is about if it can be.
     """
     time = "12:00" if moment_s(tree, "12:00") is not None else "+1h"

@@ -90,7 +90,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
         self._zone = zone
         self._is_run = is_run
         self.given: dict[str, Any] = {}
-        """What the user said, by part; the rest is guessed."""
+        """The user's input, by part; the rest is assumed."""
         self._offered: tuple[str, ...] = ()
         """Columns to choose from."""
         self.shown: Opened | None = None

@@ -28,8 +28,8 @@ class SeriesImport:
         """Make the action.
 
         Args:
-            session: What is changed.
-            user: Who is asked.
+            session: The edit session that is changed.
+            user: The user, for questions and notices.
             fields: Reads files, and shows what was guessed of them.
         """
         self._session = session

@@ -15,7 +15,7 @@ from scenarios import ScenarioError
 from scenarios.files import Measured, MeasuredFormat, head_of, read_measured, read_points, series_problems
 
 PARTS = ("time", "value", "unit", "reading", "zone")
-"""What may be guessed, or said: fields of `MeasuredFormat`."""
+"""Properties that can be assumed or given: fields of `MeasuredFormat`."""
 READINGS: Mapping[str, str] = {
     "power": "power: mean of each step",
     "interval": "energy of each interval",
@@ -39,7 +39,7 @@ class Opened:
     """The series; None: something has to be said first."""
     problems: tuple[str, ...]
     power_w: FloatArray
-    """Of the first days, in equal steps; empty if there is no series."""
+    """Mean power of the first days, W, in equal steps; empty if there is no series."""
 
     @property
     def drawn_s(self) -> tuple[int, int]:
@@ -53,7 +53,7 @@ def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> Opened:
 
     Args:
         path: CSV, gzip or Parquet.
-        given: What the user said: values by name, one of `PARTS`; the rest is guessed.
+        given: The user's input: values by name, one of `PARTS`; the rest is assumed.
         is_run: Whether it is one run of a device.
     """
     name = path.name

@@ -17,15 +17,14 @@ const inZone = () => `${/^[A-Z][a-z]/.test(zoneName()) ? "in" : "at"} ${zoneName
 function useTimes() {
   OFFSETS = chosen.utc ? [[0, 0]] : DATA.offsets;
 }
-const nameOf = ([id, name]) => {
-  const shared = DATA.houses.filter(other => other[1] === name).length > 1;
-  return !name ? id : shared ? `${name} (${id})` : name;
-};
+const nameOf = ([id, name], counts) => (!name ? id : counts.get(name) > 1 ? `${name} (${id})` : name);
 function useSimulation(index) {
   chosen.simulation = index;
   DATA = SIMULATIONS[index];
   useTimes();
-  HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
+  const counts = new Map();
+  for (const [, name] of DATA.houses) counts.set(name, (counts.get(name) || 0) + 1);
+  HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house, counts) }));
   // Power of a producer over each interval; of a long run of many, several intervals have one number.
   PRODUCERS = DATA.producers.map(([id, house, power], index) => ({ id, house, index, powerAt: i => power[Math.floor(i / DATA.production_step)] || 0 }));
   JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
@@ -74,6 +73,11 @@ const supplier = contract => [...contract.shares.map(share => share.producer.id)
 function courseOf(run) {
   const { first, count } = inSight();
   const course = { sun: sunCourse(), local: new Float64Array(count), grid: new Float64Array(count) };
+  if (run.course) {
+    for (const key of ["sun", "local", "grid"])
+      for (let i = 0; i < count; i++) course[key][i] = run.course[key][first + i - run.first] || 0;
+    return course;
+  }
   const add = (into, powers, from) => powers.forEach((power, i) => {
     if (from + i >= first && from + i < first + count) into[from + i - first] += power;
   });
@@ -121,8 +125,8 @@ function energyOf(run, house) {
   };
 }
 // What a household's panels gave to other households, Wh.
-const soldBy = (run, house) => sum(run.contracts.filter(c => c.job.house !== house)
+const soldBy = (run, house) => (run.sold ? run.sold[house] : sum(run.contracts.filter(c => c.job.house !== house)
   .flatMap(c => c.shares.filter(share => share.producer.house === house).map(share => share.delivered))) +
-  sum(PRODUCERS.filter(p => p.house === house).map(p => givenBy(run, p)[1]));
+  sum(PRODUCERS.filter(p => p.house === house).map(p => givenBy(run, p)[1])));
 // What a producer gave to base loads, Wh: of its own house, of others.
 const givenBy = (run, producer) => (run.given ? run.given[producer.index] : [0, 0]);

@@ -17,6 +17,11 @@ function drawDay() {
     place("day", el("p", { class: "note" }, "The contracts of this run are not included, because the page would become too large."));
     return;
   }
+  if (DATA.large && chosen.house !== null) {
+    place("day", el("p", { class: "note" }, "The minutes of each household are left out, because the page would become too large. " +
+      `The terminal application draws them, and ssmic results export writes them: ${DATA.file}.`));
+    return;
+  }
   fitBox();
   const courses = runs.map(courseOf), average = runs.length > 1;
   const series = Object.fromEntries(["sun", "local", "grid"].map(key => [key, averageCourse(courses, key)]));

@@ -43,7 +43,7 @@ function drawHouses() {
     el("li", {}, swatch("near"), "panels of neighbours"), el("li", {}, swatch("grid"), "grid")), table.node,
   saveButtons("households", () => barsPicture("Energy of each household, kWh",
     [["own", "own panels"], ["near", "panels of neighbours"], ["grid", "grid"]],
-    rows.map(row => [row.house.label, bars(row), kwh(row.consumed)]))),
+    rows.slice(0, MOST_ROWS).map(row => [row.house.label, bars(row), kwh(row.consumed)]))),
   DATA.tariff && el("p", { class: "note" },
     `Bills in euro: grid power ${DATA.tariff.import} ct/kWh, among neighbours ${DATA.tariff.neighbour}, ` +
     `fed in ${DATA.tariff.feed_in}. A negative bill is paid out. “Without”: without the neighbourhood, that is, the same ` +
@@ -53,7 +53,12 @@ function drawProducers() {
   const runs = meantDetailed();
   const rows = PRODUCERS.map((producer, index) => ({ producer, index, produced: producedBy(p => p === producer) }))
     .filter(row => chosen.house === null || row.producer.house === chosen.house);
-  for (const row of rows) {
+  if (DATA.large) for (const row of rows) {
+    const over = pick => mean(meantRuns().map(pick)) || 0;
+    row.own = over(run => run.houses[row.producer.house][1]);
+    row.near = over(run => run.sold[row.producer.house]);
+    row.rest = Math.max(0, row.produced - row.own - row.near);
+  } else for (const row of rows) {
     const served = runs.map(run => run.contracts.flatMap(({ job, shares }) =>
       shares.filter(share => share.producer === row.producer).map(share => ({ job, ...share }))));
     const over = pick => mean(served.map(contracts => sum(contracts.map(pick)))) || 0;
@@ -80,12 +85,12 @@ function drawProducers() {
       { name: "Producer", value: row => row.producer.id, cell: row => row.producer.id, kind: "text" },
       { name: "Household", value: row => HOUSES[row.producer.house].label, cell: row => houseLink(row.producer.house), kind: "text" },
       { name: "Shares", kind: "wideline", cell: bars },
-      energy("Produced", "produced"), energy("Promised", "promised"),
+      energy("Produced", "produced"), !DATA.large && energy("Promised", "promised"),
       { name: "Delivered, kWh", kind: "num", first: -1, value: row => row.own + row.near, cell: row => kwh(row.own + row.near) },
-      { name: "Jobs", kind: "num", first: -1, value: row => row.jobs, cell: row => written(row.jobs, "count") },
-    ],
+      !DATA.large && { name: "Jobs", kind: "num", first: -1, value: row => row.jobs, cell: row => written(row.jobs, "count") },
+    ].filter(Boolean),
     rows,
   }).node, saveButtons("producers", () => barsPicture("Production of each producer, kWh",
     [["own", "to the same house"], ["near", "to neighbours"], ["rest", "surplus"]],
-    rows.map(row => [row.producer.id, bars(row), kwh(row.produced)]))));
+    rows.slice(0, MOST_ROWS).map(row => [row.producer.id, bars(row), kwh(row.produced)]))));
 }

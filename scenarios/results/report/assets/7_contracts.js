@@ -29,7 +29,7 @@ function drawContracts() {
   const list = el("div"), count = el("span", { class: "count", role: "status" });
   const words = el("input", { type: "search", size: 24, value: filter.words, placeholder: "job, household, device …" });
   const suppliers = el("select", {}, [["", "any supplier"], ["+", "any producer"], ["-", "the grid"],
-    ...PRODUCERS.map((p, i) => [`p${i}`, p.id])].map(([value, name]) =>
+    ...(PRODUCERS.length > MOST_ROWS ? [] : PRODUCERS).map((p, i) => [`p${i}`, p.id])].map(([value, name]) =>
     el("option", { value, selected: value === filter.supplier }, name)));
   const changed = el("input", { type: "checkbox", checked: filter.changed });
   const columns = [
@@ -59,6 +59,8 @@ function drawContracts() {
   changed.addEventListener("change", () => { filter.changed = changed.checked; refresh(); });
   place("contracts", el("div", { class: "tools" }, el("label", {}, "Find", words), el("label", {}, "Supplied by", suppliers),
     el("label", {}, changed, " moved or cancelled only"), count), list,
+  DATA.large && el("p", { class: "note" }, `Of ${number(sum(runs.map(run => run.contract_count)), 0)} contracts, those that took ` +
+    `most from the grid are listed, ${number(all.length, 0)} of them. All are in the results file: ssmic results export ${DATA.file}.`),
   runs.length < shownRuns().length && el("p", { class: "note" },
     `Contracts of the first ${plural(runs.length, "run")} only, or the page would become too large; figures are those of all runs.`));
   refresh();

@@ -26,7 +26,7 @@ async def _choose(person: Any, label: str, value: str) -> None:
 
 @pytest.mark.long
 async def test_a_community_is_set_up_undone_and_taken_away(editing: Editing, file: Path, ours: str) -> None:
-    """What the form sets is what the file says, and the rest of the file stays."""
+    """The file has the form's values, and the rest of the file is unchanged."""
     file.write_text(ours + _TARIFF, encoding="utf-8")
     async with editing(file, size=WIDE) as person:
         await person.show("community")
@@ -67,10 +67,10 @@ async def test_a_community_is_set_up_undone_and_taken_away(editing: Editing, fil
 
 
 @pytest.mark.long
-async def test_a_share_follows_the_house_and_what_is_wrong_with_it_is_said_at_its_field(
+async def test_a_share_follows_the_house_and_shows_problems_at_its_field(
     editing: Editing, file: Path, ours: str
 ) -> None:
-    """A house that gets another id keeps its share; more than all of the production cannot be shared."""
+    """A house with a new id keeps its share; shares above the whole production are an error."""
     community = "community: {key: static, coefficients: {'1': 0.7, '2': 0.5}}\n"
     file.write_text(ours + _TARIFF + community, encoding="utf-8")
     async with editing(file, size=WIDE) as person:

@@ -16,7 +16,7 @@ Editing = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 async def test_a_form_that_served_another_part_shows_and_changes_this_one(editing: Editing, file: Path) -> None:
-    """What is typed goes nowhere else."""
+    """Typing changes no other part."""
     async with editing(file) as person:
         await person.show("houses", 0)
         row = person.row("name")
@@ -34,7 +34,7 @@ async def test_a_form_that_served_another_part_shows_and_changes_this_one(editin
 
 
 async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editing, file: Path) -> None:
-    """Enter once more must not remove the neighbour."""
+    """A second Enter must not remove the neighbour."""
     async with editing(file) as person:
         await person.show("jobs", 0)
         before = len(person.work.tree["jobs"])

@@ -22,7 +22,7 @@ ORIGIN = Origin.of("2026-06-21T00:00:00+02:00")
     ],
 )
 def test_a_time_is_shown_as_date_and_time_of_day(value: object, date: str, clock: str) -> None:
-    """At the offset of the start; what is no time is shown as it is."""
+    """It is at the offset of the start; an invalid time is shown unchanged."""
     assert split(value, ORIGIN) == (date, clock)
 
 
@@ -43,12 +43,12 @@ def test_a_time_is_shown_as_date_and_time_of_day(value: object, date: str, clock
     ],
 )
 def test_a_time_is_written_in_the_form_of_the_old_one(date: str, clock: str, old: object, new: object) -> None:
-    """What makes no time goes in as it is typed: the check says what is wrong with it."""
+    """Invalid input is written as typed, and the check reports it."""
     assert join(date, clock, ORIGIN, old) == new
 
 
 def test_up_and_down_go_to_whole_quarters_and_days() -> None:
-    """In the form of the time; what is no time stays."""
+    """The form of the time is kept; an invalid time is unchanged."""
     assert shifted("08:07", 900, ORIGIN) == "08:15"
     assert shifted("08:07", -900, ORIGIN) == "08:00"
     assert shifted("08:07", 86_400, ORIGIN) == "32:07"

@@ -19,7 +19,7 @@ Editing = Any
 
 
 def test_the_preview_agrees_with_the_file_that_the_command_line_writes(tmp_path: Path) -> None:
-    """Houses, jobs and the same bytes, tables beside a large one included."""
+    """Houses, jobs and bytes are equal, including the tables of a large one."""
     values = {**DEFAULTS, "houses": "40", "days": "4", "seed": "3", "place": "59.9,10.8", "flexibility": "0.5"}
     made = made_here(Wanted(values, tmp_path / "a.yaml"))
     assert isinstance(made, Made)
@@ -36,8 +36,8 @@ def test_the_preview_agrees_with_the_file_that_the_command_line_writes(tmp_path:
     assert len(made.demand_w) == 4 * 288
 
 
-def test_all_problems_of_the_form_are_said_at_once() -> None:
-    """Each at its field, with what is expected."""
+def test_all_problems_of_the_form_are_shown_at_once() -> None:
+    """Each is at its field, with what is expected."""
     wrong = {"houses": "x", "days": "0", "place": "99,1", "zone": "Europe/Berlinn", "roofs": "2", "name": "a b"}
     spec, problems = spec_of({**DEFAULTS, **wrong})
     assert spec is None

@@ -29,7 +29,7 @@ def _front() -> History:
 
 @pytest.mark.parametrize("kind", list(script_model.KINDS))
 def test_each_kind_of_event_is_valid_as_it_is_added(kind: str) -> None:
-    """With the values that it begins with; every key that the format has for it is in the form; a copy is valid too."""
+    """It has initial values, its form has every key of the format, and a copy is valid too."""
     history = _front()
     history.apply(lambda tree: script_commands.add_event(tree, kind, ("houses", 0, "devices", 2)))
     ref = history.current.change.select if history.current.change else None
@@ -43,7 +43,7 @@ def test_each_kind_of_event_is_valid_as_it_is_added(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", list(script_model.CONDITION_KINDS))
 def test_each_kind_of_expectation_is_valid_as_it_is_added(kind: str) -> None:
-    """It begins with a condition about something that the neighbourhood has."""
+    """It begins with a condition about an existing part of the neighbourhood."""
     history = _front()
     history.apply(lambda tree: script_commands.add_expectation(tree, kind))
     assert history.current.document().problems("front", None) == []
@@ -52,7 +52,7 @@ def test_each_kind_of_expectation_is_valid_as_it_is_added(kind: str) -> None:
 
 
 def test_every_change_of_kind_keeps_an_event_valid_and_the_comments_of_the_file() -> None:
-    """From each kind to the next, then back in time by undo, to the byte."""
+    """From each kind to the next, then back by undo, equal to the byte."""
     history = _front()
     text = history.current.document().text
     comments = [line for line in text.splitlines() if "#" in line]
@@ -68,7 +68,7 @@ def test_every_change_of_kind_keeps_an_event_valid_and_the_comments_of_the_file(
 
 @pytest.mark.long
 async def test_an_event_is_added_filled_in_checked_and_saved(editing: Editing, file: Path) -> None:
-    """By keys alone; what is wrong is said at its field in the words of `ssmic check`, and goes when it is mended."""
+    """With keys only; problems are shown at their field as by `ssmic check`, until they are corrected."""
     async with editing(file, size=(140, 45)) as person:
         await person.show()
         await person.press("exclamation_mark")
@@ -125,7 +125,7 @@ async def test_fields_that_are_picked_offer_what_the_file_has(editing: Editing, 
 
 @pytest.mark.long
 async def test_an_expectation_is_put_together_and_removed(editing: Editing, file: Path) -> None:
-    """Its parts and its text are the same thing; an unknown figure is said with the nearest one."""
+    """Its parts and its text are kept in step; the error for an unknown figure suggests the nearest one."""
     async with editing(file) as person:
         await person.show()
         await person.press("equals_sign")
@@ -151,7 +151,7 @@ async def test_an_expectation_is_put_together_and_removed(editing: Editing, file
 
 
 def test_the_chart_marks_repeated_events_and_timed_expectations() -> None:
-    """On the day that is drawn, and on the chart of an event its own day."""
+    """They are on the displayed day; the chart of an event shows its own day."""
     tree: dict[str, Any] = Document(
         'version: 1\nname: x\nstart: "2026-03-28T00:00:00"\nzone: Europe/Berlin\ndays: 3\nseed: 1\n'
         'houses: []\njobs: []\ntimeline:\n  - {at: "09:00", do: note, text: Coffee, repeat: {every: 1d, times: 2}}\n'

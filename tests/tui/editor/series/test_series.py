@@ -20,8 +20,8 @@ Editing = Any
 EXPORT = "Zeit;Haus [kWh];PV [kWh]\n" + "".join(f"21.06.2026 {hour:02}:00;1,5;{hour},25\n" for hour in range(12))
 
 
-def test_what_was_guessed_and_found_is_said_and_what_is_missing_too(tmp_path: Path) -> None:
-    """Two columns of values: one has to be named; local times: so has the zone; then a gap and a reset are named."""
+def test_assumptions_findings_and_missing_keys_are_shown(tmp_path: Path) -> None:
+    """One of two columns must be named, and the zone of local times; then a gap and a reset are listed."""
     path = tmp_path / "export.csv.gz"
     path.write_bytes(gzip.compress(EXPORT.encode()))
     first = opened(path, {}, is_run=False)
@@ -58,7 +58,7 @@ def test_what_was_guessed_and_found_is_said_and_what_is_missing_too(tmp_path: Pa
 
 @pytest.mark.long
 async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, file: Path) -> None:
-    """By the import dialog: what it is, what was guessed, one guess changed; the file then says how it is read."""
+    """The import dialog shows type and assumptions; one is changed, and the file then says how it is read."""
     (file.parent / "export.csv").write_text(EXPORT)
     async with editing(file) as person:
         await person.show()

@@ -1,0 +1,206 @@
+"""Content of a report of large runs: figures, the day, all households, and the contracts that took most grid power.
+
+It is read from the overview that a large run keeps (`scenarios.results.overviews`), without the scenario and without
+settling the run again. Its size is bounded: the contracts are the first of a ranking, and what agents said is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+
+from scenarios.metrics import figures_json, mean_power_w, peak_to_average, statistics_by_figure
+from scenarios.results.bill_rows import LINES, BillRow
+from scenarios.results.overviews import MINUTE_S, Minutes
+from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import RunInfo
+from scenarios.results.views import ContractRow, Overview, view_overview
+
+MOST_CONTRACTS: Final = 2_000
+"""Contracts that a report of large runs lists, of all runs together."""
+
+
+def is_of_large_runs(results: ResultsReader, infos: Sequence[RunInfo]) -> bool:
+    """Return whether the file has an overview of each of these runs."""
+    return bool(infos) and results.about is not None and all(results.is_large(info.run) for info in infos)
+
+
+def large_contents(
+    results: ResultsReader,
+    infos: Sequence[RunInfo],
+    interval_s: int,
+    peak_intervals_s: Sequence[int],
+    offsets: Any,  # noqa: ANN401 - a function of the contents of all reports
+    *,
+    utc: bool,
+) -> dict[str, Any]:
+    """Return the content of a report; see `report_contents`.
+
+    Args:
+        results: An open results file.
+        infos: Its runs, all of them large.
+        interval_s: Interval over which powers are averaged, seconds.
+        peak_intervals_s: Intervals for which peaks are listed, seconds.
+        offsets: Returns the offsets of a zone between two times.
+        utc: Whether times are in UTC at first.
+    """
+    about = results.about or {}
+    views = {info.run: view_overview(results, info.run, interval_s) for info in infos}
+    minutes = {info.run: minutes for info in infos if (minutes := results.minutes(info.run)) is not None}
+    start_s = min(of.first_s for of in minutes.values())
+    end_s = max(of.first_s + MINUTE_S * len(of.produced_wh) for of in minutes.values())
+    houses = {house: i for i, (house, _) in enumerate(results.houses)}
+    roofs: dict[str, list[str]] = {}
+    for producer, house in results.producers:
+        roofs.setdefault(house, []).append(producer)
+    page = _Page(start_s, interval_s, houses, {house: i for i, house in enumerate(roofs)})
+    each = MOST_CONTRACTS // len(infos)
+    runs = [
+        page.run(results, info, views[info.run], minutes[info.run], peak_intervals_s, list(roofs), each)
+        for info in infos
+    ]
+    figures = [views[info.run].kpis.as_dict() for info in infos]
+    spread = statistics_by_figure(figures, [info.is_complete for info in infos])
+    info = results.info
+    return {
+        "scenario": info.scenario,
+        "description": about["description"],
+        "algorithm": info.algorithm,
+        "broker": info.broker,
+        "hosts": info.hosts,
+        "settings": info.settings,
+        "versions": info.versions,
+        "created": re.sub(r"\.\d+", "", info.created_utc),
+        "file": results.path.name,
+        "planned": len(info.seeds),
+        "offsets": offsets(results.zone, start_s, end_s),
+        "zone": results.zone.name,
+        "knows_offset": results.knows_offset,
+        "utc": utc,
+        "start": start_s,
+        "interval": interval_s,
+        "job_count": about["jobs"],
+        "intervals": -(-(end_s - start_s) // interval_s),
+        "houses": [list(house) for house in results.houses],
+        "producers": [[" + ".join(names), houses[house], []] for house, names in roofs.items()],
+        "production_step": 1,
+        "jobs": page.jobs,
+        "figures": figures_json(interval_s),
+        "spread": {name: asdict(of) for name, of in spread.items()},
+        "tariff": about["tariff"],
+        "community": about["community"],
+        "runs": runs,
+        "texts": list(page.texts),
+        "large": True,
+    }
+
+
+class _Page:
+    """Collects runs and what they share."""
+
+    def __init__(self, start_s: int, interval_s: int, houses: dict[str, int], roofs: dict[str, int]) -> None:
+        self._start_s, self._interval_s = start_s, interval_s
+        self._houses, self._roofs = houses, roofs
+        self.jobs: list[list[Any]] = []
+        self.texts: dict[str, int] = {}
+
+    def run(
+        self,
+        results: ResultsReader,
+        info: RunInfo,
+        view: Overview,
+        minutes: Minutes,
+        peak_intervals_s: Sequence[int],
+        roofs: Sequence[str],
+        most_contracts: int,
+    ) -> dict[str, Any]:
+        """Return a run."""
+        rows = {row.house: row for row in view.households}
+        bills = {row.house: row for row in results.bills(info.run)}
+        listed = sorted(view.contracts, key=lambda row: (row.delivered_wh - row.energy_wh, row.contract_id))
+        grid_wh = np.maximum(minutes.consumed_wh - minutes.local_wh, 0.0)
+        columns = {"sun": minutes.produced_wh, "local": minutes.local_wh, "grid": grid_wh}
+        return {
+            "run": info.run,
+            "id": info.run_id,
+            "seed": info.seed,
+            "state": info.state,
+            "covered": round(view.covered_share, 4),
+            "error": info.error,
+            "without": [[dropped.host, dropped.why, dropped.is_quarantined] for dropped in info.without],
+            "disputes": list(info.disputes),
+            "start": info.start_s - self._start_s,
+            "end": info.end_s - self._start_s,
+            "sha": info.ledger_sha256,
+            "messages": info.messages,
+            "negotiations": info.negotiations,
+            "wall_s": info.wall_s,
+            "comparison": info.comparison,
+            "missing": list(info.not_registered),
+            "kpis": {name: None if value is None else round(value, 6) for name, value in view.kpis.as_dict().items()},
+            "houses": [
+                [
+                    *(round(wh, 1) for wh in (of.consumed_wh, of.own_wh, of.neighbours_wh, of.grid_wh)),
+                    of.jobs,
+                    *(_money(bills[house]) if house in bills else ()),
+                ]
+                for house, of in ((house, row.split) for house, row in rows.items())
+            ],
+            "sold": [round(row.sold_wh, 1) for row in rows.values()],
+            "produced": [round(rows[house].produced_wh, 1) for house in roofs],
+            "peaks": [_peaks(minutes, one_s) for one_s in peak_intervals_s],
+            "base": None,
+            "given": None,
+            "first": (minutes.first_s - self._start_s) // self._interval_s,
+            "course": {
+                name: np.rint(mean_power_w(column_wh, self._interval_s)).astype(int).tolist()
+                for name, column_wh in columns.items()
+            },
+            "contract_count": len(view.contracts),
+            "contracts": [self._contract(row) for row in listed[:most_contracts]],
+            "history": [],
+            "said": None,
+            "more_was_said": False,
+        }
+
+    def _contract(self, row: ContractRow) -> list[Any]:
+        self.jobs.append(
+            [
+                row.job_id,
+                row.source_id,
+                self._houses[row.house],
+                self._text(row.device),
+                self._text(row.profile),
+                row.registered_s - self._start_s,
+                row.earliest_start_s - self._start_s,
+                row.latest_start_s - self._start_s,
+                row.end_s - row.start_s,
+                round(row.energy_wh, 1),
+            ]
+        )
+        roof = -1 if row.producer_house is None else self._roofs[row.producer_house]
+        delivered_wh = round(row.delivered_wh, 1)
+        shares = [] if roof < 0 else [[roof, round(row.energy_wh, 1), delivered_wh]]
+        start_s, agreed_s = row.start_s - self._start_s, row.agreed_s - self._start_s
+        changes = row.amended, row.cancelled_before
+        return [row.contract_id, len(self.jobs) - 1, roof, start_s, agreed_s, delivered_wh, *changes, 0, [], [], shares]
+
+    def _text(self, text: str) -> int:
+        return self.texts.setdefault(text, len(self.texts))
+
+
+def _money(bill: BillRow) -> list[float]:
+    lines = [getattr(bill, name) for name in LINES[:-3]]
+    return [round(eur, 4) for eur in (bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None))]
+
+
+def _peaks(minutes: Minutes, interval_s: int) -> list[float | None]:
+    row: list[float | None] = [interval_s]
+    for energy_wh in (minutes.consumed_wh, minutes.produced_wh):
+        ratio = peak_to_average(energy_wh, interval_s)
+        row += [round(float(mean_power_w(energy_wh, interval_s).max()), 1), None if ratio is None else round(ratio, 4)]
+    return row

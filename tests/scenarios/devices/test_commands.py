@@ -1,0 +1,75 @@
+"""Commands of adapters that start a device: its own timer ends a run if no command does, and never too early."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agents import DeviceCommand
+from scenarios.devices.adapters import adapter_for
+from scenarios.gateways import Gateway
+
+HOUR_S = 3600
+
+
+def started(adapter: str, run_s: int, **options: Any) -> dict[str, str]:
+    """Return what starts a device that may run for so long, by topic."""
+    gateway = Gateway(
+        id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter=adapter, options=options
+    )
+    made = adapter_for(gateway)
+    if adapter == "zigbee2mqtt":
+        made.take("zigbee2mqtt/bridge/devices", b'[{"ieee_address": "0x1", "friendly_name": "plug"}]', retained=True)
+    command = DeviceCommand(command="start", device="d", job="wash-1", time_s=0, run_s=run_s)
+    return {message.topic: message.payload.decode() for message in made.command(command)}
+
+
+@pytest.mark.parametrize(
+    ("run_s", "pulse"), [(7_200, "7300"), (30 * HOUR_S, str(18 * HOUR_S + 100)), (48 * HOUR_S, "0")]
+)
+def test_the_timer_of_a_tasmota_plug_ends_no_programme_before_its_time(run_s: int, pulse: str) -> None:
+    """Seconds and 100, 18 hours at most; a programme of a whole day has none, as it would be cut off."""
+    assert started("tasmota", run_s, topic="plug") == {"cmnd/plug/PulseTime1": pulse, "cmnd/plug/POWER": "ON"}
+
+
+def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
+    """Whatever else switches it later sets it aside."""
+    (payload,) = started("shelly", 7_200, prefix="shelly-1").values()
+    call = json.loads(payload)
+    assert (call["method"], call["params"]) == ("Switch.Set", {"id": 0, "on": True, "toggle_after": 7_200})
+
+
+@pytest.mark.parametrize(
+    ("run_s", "timer"),
+    [
+        (5_400, {"on_time": 5_400, "off_wait_time": 0}),
+        (7_200, {"on_time": 6_553, "off_wait_time": 0}),
+        (14_400, {}),
+    ],
+)
+def test_the_timer_of_a_zigbee_plug_is_set_where_it_can_last_long_enough(run_s: int, timer: dict[str, int]) -> None:
+    """The radio counts tenths of seconds, 65,535 at most."""
+    (payload,) = started("zigbee2mqtt", run_s, ieee_address="0x1").values()
+    assert json.loads(payload) == {"state": "ON", **timer}
+
+
+def test_a_device_of_ones_own_is_told_how_long_it_may_run() -> None:
+    """By a template."""
+    power = {"topic": "p", "unit": "W"}
+    command = {"topic": "my/plug", "on": "on for {{ run_s }} s ({{ job }})", "off": "off"}
+    assert started("generic", 7_200, power=power, command=command) == {"my/plug": "on for 7200 s (wash-1)"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected_wh"), [("Wh", 12.0), ("kWh", 12_000.0), ("mWh", 0.012), ("0.1 kWh", 1_200.0), ("J", 12 / 3600)]
+)
+def test_a_counter_counts_in_its_unit(unit: str, expected_wh: float) -> None:
+    """As the scenario file says."""
+    options = {"energy": {"topic": "e", "unit": unit}, "command": {"topic": "c"}}
+    gateway = Gateway(
+        id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter="generic", options=options
+    )
+    (event,) = adapter_for(gateway).take("e", b"12", retained=False)
+    assert getattr(event, "counter_wh", None) == pytest.approx(expected_wh)

@@ -1,0 +1,20 @@
+"""What a lab does when, and how late that was."""
+
+from __future__ import annotations
+
+from broker.clock.pacing import Pace
+from scenarios.lab.agenda import Agenda
+from scenarios.lab.virtual_clock import VirtualClock
+
+START_S = 1_782_021_600
+
+
+async def test_what_was_to_happen_before_the_lab_began_happens_at_once_and_is_not_late() -> None:
+    """A fault that holds all day counts from `--from` on; the hours before are no lag."""
+    agenda = Agenda(VirtualClock(Pace(60.0), START_S))
+    done: list[int] = []
+    agenda.add(START_S + 1, lambda _now_s: agenda.end())
+    agenda.add(START_S - 6 * 3600, done.append)
+    await agenda.run()
+    assert done == [START_S]
+    assert max(agenda.lags_wall_s) < 360
