@@ -474,15 +474,15 @@ class Producer(Agent[AnyMessage]):
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
         bounds = view_of(state).bounds if self._waiting and self._provisional is None else None
+        tried: dict[str, _Prospect] = {}
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)
-            if prospect == client.told:
-                continue
-            if bounds is not None and not bounds.may_serve(_need(client.task, self.now_s)):
-                continue
-            if not self._scheduler.has_room(state, client.task):
-                continue
-            if self._provisional is None or self._provisional.may_open(job_id, self.now_s):
+            if prospect != client.told and (bounds is None or bounds.may_serve(_need(client.task, self.now_s))):
+                tried[job_id] = prospect
+        have_room = self._scheduler.have_room(state, [self._waiting[job_id].task for job_id in tried])
+        for (job_id, prospect), has_room in zip(tried.items(), have_room, strict=True):
+            if has_room and (self._provisional is None or self._provisional.may_open(job_id, self.now_s)):
+                client = self._waiting[job_id]
                 self._waiting[job_id] = replace(client, told=prospect)
                 self.send(client.agent, Opening(job_id=job_id))
 

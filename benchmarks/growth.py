@@ -38,7 +38,7 @@ DISTRICT = 100
 ALL_HOUSES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 QUICK_HOUSES = (10, 30, 100, 300)
 PROFILED = {
-    "decisions": ("place", "has_room", "replan"),
+    "decisions": ("place", "have_room", "replan"),
     "views": ("view_of", "may_serve", "exceeds"),
     "lists": ("_begin_negotiation", "next_portion"),
 }

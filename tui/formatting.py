@@ -50,12 +50,6 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Return names separated by commas; of many, the first ones and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
-
-
 def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
     """Return a text of exactly `width` cells; a longer one ends in an ellipsis.
 

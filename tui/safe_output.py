@@ -9,6 +9,7 @@ for this module only (ruff says so elsewhere).
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from broker import printable
 
@@ -38,3 +39,9 @@ def make_textual_safe() -> None:
     make_rich_safe()
     content = sys.modules["textual.content"]
     content._strip_control_codes = printable  # type: ignore[attr-defined]  # noqa: SLF001 - see the module
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Return names separated by commas; of many, the first ones and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"

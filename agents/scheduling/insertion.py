@@ -95,6 +95,31 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
     return Schedule(kept_s | tentative.starts_s())
 
 
+def fit_beside(state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+    """Return for each task whether `place_by_insertion` would accept it, without the plan that it would make.
+
+    Args:
+        state: The producer's state.
+        tasks: Tasks that are tried one by one, each as if it were the only one.
+    """
+    if not tasks:
+        return []
+    grid = Grid.of(state, *tasks)
+    unstarted = [c for c in state.committed if c.start_s > state.now_s]
+    left_wh = TentativeSchedule(grid, unstarted).left_wh
+
+    def fits(task: Task) -> bool:
+        groups = grid.candidates(task)
+        if first_feasible_s(groups, left_wh) is not None:
+            return True
+        if first_feasible_s(groups, grid.free_wh) is None:
+            return False
+        tentative = TentativeSchedule(grid, unstarted)
+        return insert_with_repair(tentative, task) or rebuild(grid, unstarted, task) is not None
+
+    return [fits(task) for task in tasks]
+
+
 @dataclass(frozen=True, slots=True)
 class Insertion:
     """The default scheduler; other schedulers derive from it and place new tasks in another way."""
@@ -110,9 +135,9 @@ class Insertion:
         return place_by_insertion(state, task)
 
     @one_blas_thread()
-    def has_room(self, state: ProducerState, task: Task) -> bool:
-        """See `Scheduler.has_room`."""
-        return isinstance(place_by_insertion(state, task), Schedule)
+    def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+        """See `Scheduler.have_room`."""
+        return fit_beside(state, tasks)
 
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""

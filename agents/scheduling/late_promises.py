@@ -11,7 +11,7 @@ from producer to producer: together they never supply less, and never more than 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -54,11 +54,13 @@ class LatePromises:
         return _pushing(state, task, (task, *waiting), ROUNDS, rng) or decision
 
     @one_blas_thread()
-    def has_room(self, state: ProducerState, task: Task) -> bool:
-        """See `Scheduler.has_room`; uses a separate generator, because the trial must not affect other decisions."""
-        if self.base.has_room(state, task):
-            return True
-        return _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None
+    def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+        """See `Scheduler.have_room`; by generators of their own, as others must not notice the trials."""
+        fit = self.base.have_room(state, tasks)
+        return [
+            fits or _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None
+            for task, fits in zip(tasks, fit, strict=True)
+        ]
 
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""

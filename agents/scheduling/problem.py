@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -141,12 +141,12 @@ class Scheduler(Protocol):
         """
         ...
 
-    def has_room(self, state: ProducerState, task: Task) -> bool:
-        """Return whether it is worthwhile to request a rejected task again; quick, and without randomness.
+    def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+        """Return for each of some rejected tasks whether to request it again; quick, and without randomness.
 
         Args:
             state: The producer's state.
-            task: The task.
+            tasks: The tasks, each of which is tried as if it were the only one.
         """
         ...
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.scheduling.problem import Commitment, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, BoolArray, Grid, Starts, first_feasible_s
 
 MAX_EVALUATIONS = 40
 """Limit on evaluations per decision, about 1.5 ms; more found hardly any further schedules."""
@@ -38,6 +38,7 @@ class PlacedTask:
     """Energy per bin from `first_bin` on, Wh, shape (bins touched,)."""
     tabu_until: int = 0
     _groups: tuple[Starts, ...] | None = None
+    _is_movable: bool | None = None
 
     @property
     def groups(self) -> tuple[Starts, ...]:
@@ -54,7 +55,9 @@ class PlacedTask:
     @property
     def is_movable(self) -> bool:
         """Whether it can start at any other time."""
-        return self.task.has_choice(self.grid.now_s)
+        if self._is_movable is None:
+            self._is_movable = self.task.has_choice(self.grid.now_s)
+        return self._is_movable
 
 
 class TentativeSchedule:
@@ -114,9 +117,12 @@ class TentativeSchedule:
         evaluations = step = 0
         for placed in self.placed_tasks:
             placed.tabu_until = 0
-        while not self.is_feasible():
+        while True:
+            overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
+            if not np.logical_or.reduce(overdrawn):
+                return True
             step += 1
-            candidates = self.overdrawing()
+            candidates = self._drawing(overdrawn)
             if not candidates:
                 return False
             best: tuple[float, int, PlacedTask] | None = None
@@ -136,7 +142,6 @@ class TentativeSchedule:
             _, start_s, placed = best
             self.move(placed, start_s)
             placed.tabu_until = step + TABU_MOVES
-        return True
 
     def advance(self, max_evaluations: int) -> None:
         """Move each task of a feasible schedule to its first feasible start, in order of start, until none can move.
@@ -166,8 +171,10 @@ class TentativeSchedule:
         Args:
             fixed: Whether to include tasks that cannot start at another time.
         """
-        overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
-        (chosen,) = overdrawn.nonzero()
+        return self._drawing(self.left_wh < -SEARCH_TOLERANCE_WH, fixed=fixed)
+
+    def _drawing(self, overdrawn: BoolArray, *, fixed: bool = False) -> list[PlacedTask]:
+        chosen = overdrawn.nonzero()[0]
         if not len(chosen):
             return []
         first, last = int(chosen[0]), int(chosen[-1])
@@ -259,7 +266,8 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
     if group.count == 1:
         if excluded == 0:
             return -2.0, 0
-        return float(np.add.reduce(np.minimum(free_wh[group.first_bin : group.first_bin + len(load_wh)], load_wh))), 0
+        part_wh = free_wh[group.first_bin : group.first_bin + len(load_wh)]
+        return float(np.add.reduce(np.minimum(part_wh, load_wh))), 0
     windows = group.windows(free_wh)
     stride = -(-group.count * len(load_wh) // MAX_EVALUATED_CELLS)
     if stride == 1:
@@ -271,7 +279,7 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
 
 
 def _best_row(windows: FloatArray, load_wh: FloatArray, excluded: int) -> tuple[float, int]:
-    covered_wh = np.add.reduce(np.minimum(windows, load_wh), axis=1)
+    covered_wh: FloatArray = np.add.reduce(np.minimum(windows, load_wh), axis=1)
     if 0 <= excluded < len(covered_wh):
         covered_wh[excluded] = -2.0
     best = int(covered_wh.argmax())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -87,14 +87,14 @@ class Starts:
         bins = len(needed_wh)
         peak = int(needed_wh.argmax())
         begin = self.first_bin + peak
-        (rows,) = (remaining_wh[begin : begin + self.count] >= needed_wh[peak]).nonzero()
+        rows = (remaining_wh[begin : begin + self.count] >= needed_wh[peak]).nonzero()[0]
         if not len(rows):
             return None
         windows = self.windows(remaining_wh)
         # Usually one of the first is feasible: blocks are small at first and grow.
         begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
         while begin < len(rows):
-            (carried,) = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()
+            carried = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()[0]
             if len(carried):
                 return self.first_s + int(rows[begin + carried[0]]) * BIN_S
             begin, block = begin + block, min(8 * block, most)
@@ -111,6 +111,8 @@ class Grid:
     free_wh: FloatArray
     """Production minus running tasks, Wh, shape (bins,); not below 0, although a new forecast may be lower than what
     already runs."""
+    _known: dict[str, tuple[Task, tuple[Starts, ...]]] = field(default_factory=dict, compare=False, repr=False)
+    """By job id, the candidate starts of tasks that were asked for."""
 
     @classmethod
     def of(cls, state: ProducerState, *tasks: Task) -> Grid:
@@ -154,10 +156,14 @@ class Grid:
 
     def candidates(self, task: Task) -> tuple[Starts, ...]:
         """Return a task's candidate starts, ascending: the ends of each interval and all whole minutes between."""
+        known = self._known.get(task.job_id)
+        if known is not None and known[0] is task:
+            return known[1]
         groups: list[Starts] = []
         for first_s, last_s in task.open_starts:
             groups += self._candidates(task, max(first_s, self.now_s), last_s)
-        return tuple(groups)
+        self._known[task.job_id] = task, tuple(groups)
+        return self._known[task.job_id][1]
 
     def _candidates(self, task: Task, first_s: int, last_s: int) -> list[Starts]:
         if first_s > last_s:

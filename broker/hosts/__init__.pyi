@@ -16,6 +16,7 @@ from .external_port import (
     Port as Port,
 )
 from .host import (
+    ClockSigns as ClockSigns,
     Host as Host,
 )
 from .journal import (
@@ -28,6 +29,7 @@ __all__ = [
     "AgentLostError",
     "AskLapsedError",
     "Channel",
+    "ClockSigns",
     "Host",
     "HostJournal",
     "Incoming",

@@ -66,6 +66,17 @@ _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
 
 
+class ClockSigns:
+    """When the clock gave its last sign of life: the hosts of a process hear it together, and one listens for all."""
+
+    def __init__(self) -> None:
+        self.last_wall_s = 0.0
+        """Loop time."""
+        self.listening = asyncio.Lock()
+        self.listened_wall_s = 0.0
+        """When somebody last listened for it in vain, loop time."""
+
+
 class Host:
     """Runs agents in counted rounds."""
 
@@ -83,6 +94,7 @@ class Host:
         setup: str = "",
         port: Port | None = None,
         clock_limit_wall_s: float | None = None,
+        clock_signs: ClockSigns | None = None,
     ) -> None:
         """Create a host.
 
@@ -100,6 +112,7 @@ class Host:
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
+            clock_signs: What the hosts of this process hear of the clock; None: it hears for itself.
         """
         self.host_id = host_id
         self.run_id = run
@@ -131,8 +144,7 @@ class Host:
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
         self._clock_limit_wall_s = clock_limit_wall_s
         self._clock_topics = frozenset({topics.roster(run), topics.grants(run), topics.grant(run, host_id)})
-        self._clock_sign_wall_s = 0.0
-        """When the clock gave its last sign of life, loop time."""
+        self._clock_signs = clock_signs or ClockSigns()
         self._keep_retained = False
         """Whether retained publications stay at the broker when the host leaves."""
 
@@ -242,7 +254,7 @@ class Host:
                 await self._request_missing(bus)
                 continue
             if event.topic in self._clock_topics and not event.retain:
-                self._clock_sign_wall_s = asyncio.get_running_loop().time()
+                self._clock_signs.last_wall_s = asyncio.get_running_loop().time()
             try:
                 await self._take(bus, event)
             except ProtocolError as error:
@@ -349,26 +361,37 @@ class Host:
             ClockMissingError: The clock was silent for longer than the limit.
         """
         loop = asyncio.get_running_loop()
-        self._clock_sign_wall_s = loop.time()
+        self._clock_signs.last_wall_s = loop.time()
         look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
         is_silent = False
         while True:
             wake_wall_s = loop.time() + look_wall_s
             await asyncio.sleep(look_wall_s)
             if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
-                self._clock_sign_wall_s = loop.time()  # this process was suspended, or could not receive
-            if loop.time() - self._clock_sign_wall_s >= look_wall_s and await self._hears_clock(broker):
-                self._clock_sign_wall_s = loop.time()
-            if loop.time() - self._clock_sign_wall_s < look_wall_s:
+                self._clock_signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
+            await self._listen_for_clock(broker, look_wall_s)
+            if loop.time() - self._clock_signs.last_wall_s < look_wall_s:
                 if is_silent:
                     log.warning("the clock is there", host=self.host_id)
                 is_silent = False
                 continue
-            if loop.time() - self._clock_sign_wall_s > limit_wall_s:
+            if loop.time() - self._clock_signs.last_wall_s > limit_wall_s:
                 raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
             if not is_silent:
                 log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
             is_silent = True
+
+    async def _listen_for_clock(self, broker: Broker, look_wall_s: float) -> None:
+        """Listen for the clock if it has been silent, unless another host of this process does so meanwhile."""
+        loop, signs = asyncio.get_running_loop(), self._clock_signs
+        since_wall_s = loop.time()
+        async with signs.listening:
+            if loop.time() - signs.last_wall_s < look_wall_s or signs.listened_wall_s > since_wall_s:
+                return
+            if await self._hears_clock(broker):
+                signs.last_wall_s = loop.time()
+            else:
+                signs.listened_wall_s = loop.time()
 
     async def _hears_clock(self, broker: Broker) -> bool:
         """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""

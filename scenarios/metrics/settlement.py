@@ -16,7 +16,7 @@ that remains after all contracts, in proportion to their demand; the rest is gri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ import numpy.typing as npt
 from agents import SHARED, Contract, FloatArray, Job, Prediction, load_mwh, unpacked
 from scenarios.scenario import ProducerSeries, Scenario
 
+MOST_CELLS = 8_000_000
+"""Values of an array that are computed at once."""
 MINUTE_S = 60
 
 IntArray = npt.NDArray[np.int64]
@@ -246,23 +248,32 @@ def _own_base_load(
     for i, house in enumerate(houses):
         if house in scenario.base_loads:
             consumed_wh[i] = scenario.base_loads[house].energy_per_bin_wh(edges_s)
-    roof_wh = np.zeros_like(consumed_wh)
-    np.add.at(roof_wh, owner, produced_wh)
-    own_wh = np.minimum(consumed_wh, roof_wh)
-    given_wh = produced_wh * _share(own_wh, roof_wh)[owner]
+    own_wh, given_wh = np.empty_like(consumed_wh), np.empty_like(produced_wh)
+    for minutes in _blocks(consumed_wh):
+        roof_wh = np.zeros_like(consumed_wh[:, minutes])
+        np.add.at(roof_wh, owner, produced_wh[:, minutes])
+        own_wh[:, minutes] = np.minimum(consumed_wh[:, minutes], roof_wh)
+        given_wh[:, minutes] = produced_wh[:, minutes] * _share(own_wh[:, minutes], roof_wh)[owner]
     return BaseLoadEnergy(consumed_wh, own_wh, np.zeros_like(own_wh), given_wh, np.zeros_like(given_wh))
 
 
 def _with_neighbours(base: BaseLoadEnergy, left_wh: FloatArray) -> BaseLoadEnergy:
     """Return base loads that also share what producers have left, Wh, shape (P, M), in proportion."""
-    lacking_wh = base.consumed_wh - base.own_wh
-    all_lacking_wh, all_left_wh = lacking_wh.sum(axis=0), left_wh.sum(axis=0)
-    traded_wh = np.minimum(all_lacking_wh, all_left_wh)
-    return replace(
-        base,
-        bought_wh=lacking_wh * _share(traded_wh, all_lacking_wh),
-        sold_wh=left_wh * _share(traded_wh, all_left_wh),
-    )
+    bought_wh, sold_wh = np.empty_like(base.consumed_wh), np.empty_like(left_wh)
+    for minutes in _blocks(base.consumed_wh):
+        lacking_wh = base.consumed_wh[:, minutes] - base.own_wh[:, minutes]
+        all_lacking_wh, all_left_wh = lacking_wh.sum(axis=0), left_wh[:, minutes].sum(axis=0)
+        traded_wh = np.minimum(all_lacking_wh, all_left_wh)
+        bought_wh[:, minutes] = lacking_wh * _share(traded_wh, all_lacking_wh)
+        sold_wh[:, minutes] = left_wh[:, minutes] * _share(traded_wh, all_left_wh)
+    return replace(base, bought_wh=bought_wh, sold_wh=sold_wh)
+
+
+def _blocks(energy_wh: FloatArray) -> Iterator[slice]:
+    """Yield the minutes of an array of shape (rows, M) in blocks of some million values, to save memory."""
+    rows, minutes = energy_wh.shape
+    most = max(1, MOST_CELLS // max(1, rows))
+    return (slice(begin, begin + most) for begin in range(0, minutes, most))
 
 
 def _share(part_wh: FloatArray, whole_wh: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ import structlog
 from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
-from broker.hosts import Host, HostJournal, Port
+from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
@@ -438,7 +438,7 @@ async def run_hosts(
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
             journals = open_journals(settings, setups, opened)
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
-                members = []
+                members, signs = [], ClockSigns()
                 for host_id in shared:
                     host = _host(
                         host_id,
@@ -449,6 +449,7 @@ async def run_hosts(
                         setup=setups[host_id],
                         port=ports.of(host_id),
                         clock_limit_wall_s=settings.patience.limit_wall_s,
+                        clock_signs=signs,
                     )
                     members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
                 looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
@@ -473,6 +474,7 @@ def _host(
     setup: str = "",
     port: Port | None = None,
     clock_limit_wall_s: float | None = None,
+    clock_signs: ClockSigns | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -486,6 +488,7 @@ def _host(
         setup=setup,
         port=port,
         clock_limit_wall_s=clock_limit_wall_s,
+        clock_signs=clock_signs,
     )
 
 

@@ -115,6 +115,25 @@ def test_every_plan_keeps_every_promise(name: str) -> None:
     check()
 
 
+@settings(max_examples=40, deadline=None)
+@given(days())
+def test_a_trial_says_of_all_waiting_tasks_what_planning_each_would_say(
+    day: tuple[Production, list[tuple[int, Task]]],
+) -> None:
+    """Whatever is committed already, and however many are tried at once."""
+    production, asked = day
+    scheduler = scheduler_for(AlgorithmSettings("insertion"))
+    committed: list[Commitment] = []
+    for number, (now_s, task) in enumerate(asked):
+        state = ProducerState(production, tuple(committed), now_s)
+        waiting = [other for _, other in asked[number:]]
+        would_fit = [isinstance(scheduler.place(state, other, Random(1)), Schedule) for other in waiting]
+        assert scheduler.have_room(state, waiting) == would_fit
+        answer = scheduler.place(state, task, Random(1))
+        if isinstance(answer, Schedule):
+            committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
+
+
 @settings(max_examples=60, deadline=None)
 @given(days(), productions(), st.sampled_from(CHEAP))
 def test_a_new_forecast_is_kept_to(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import looptime
@@ -14,12 +14,12 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock, ClockSettings
 from broker.clock.pacing import Moment
 from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
-from broker.hosts.host import Host
+from broker.hosts.host import ClockSigns, Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.timeouts import Timeouts
 from broker.protocol.wire import Announcement, Batch, Done, Grant, Member, Roster, TimeReport
-from broker.transport.base import Bus, Delivery
+from broker.transport.base import Bus, Delivery, Will
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
 
@@ -281,6 +281,50 @@ def test_the_clock_reports_why_it_gives_up() -> None:
             rosters = [d.payload for d in await heard(run.bus) if d.topic == topics.roster(RUN)]
             assert rosters.pop() == b"", "what has failed leaves nothing at the broker"
             assert Roster.model_validate_json(rosters[-1]).failed == "no answer from hosts within 60 s: 'a'"
+
+    quickly(main())
+
+
+def test_idle_households_of_one_process_listen_for_the_clock_together() -> None:
+    """Of ten in one process, one connects to listen each time; all stay, because the clock reports."""
+
+    class Counting:
+        """A broker that counts who connects."""
+
+        def __init__(self) -> None:
+            self.memory, self.connections = MemoryBroker(), 0
+
+        def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
+            self.connections += 1
+            return self.memory.connect(client_id, will)
+
+    async def main() -> None:
+        broker, signs = Counting(), ClockSigns()
+        report = TimeReport(time=0, round=0, step=0, pace="1x", lag_wall_s=0.0, state="paused")
+        async with broker.connect("clock") as bus:
+            lives = [
+                asyncio.create_task(
+                    Host(
+                        f"h{number}",
+                        RUN,
+                        [Echo(f"echo-{number}")],
+                        MESSAGES,
+                        seed=1,
+                        timeouts=PATIENCE,
+                        clock_limit_wall_s=60,
+                        clock_signs=signs,
+                    ).run(broker)
+                )
+                for number in range(10)
+            ]
+            for _ in range(100):
+                await bus.publish(topics.time(RUN), report.encoded(), retain=True)
+                await asyncio.sleep(2)
+            assert not any(life.done() for life in lives)
+            assert broker.connections <= 1 + len(lives) + 200 // 15
+            for life in lives:
+                life.cancel()
+            await asyncio.wait(lives)
 
     quickly(main())
 

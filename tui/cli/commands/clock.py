@@ -43,8 +43,9 @@ from tui.cli.options import (
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
-from tui.formatting import listed, plural
+from tui.formatting import plural
 from tui.log_level import LogLevel
+from tui.safe_output import listed
 
 if TYPE_CHECKING:
     from broker.transport import MqttBroker

@@ -40,9 +40,8 @@ from tui.cli.options import (
     parse_id,
 )
 from tui.exit_codes import supervised
-from tui.formatting import listed
 from tui.log_level import LogLevel
-from tui.safe_output import echo
+from tui.safe_output import echo, listed
 
 app = typer.Typer(rich_markup_mode=None)
 
