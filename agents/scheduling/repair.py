@@ -174,7 +174,7 @@ class TentativeSchedule:
         return self._drawing(self.left_wh < -SEARCH_TOLERANCE_WH, fixed=fixed)
 
     def _drawing(self, overdrawn: BoolArray, *, fixed: bool = False) -> list[PlacedTask]:
-        (chosen,) = overdrawn.nonzero()
+        chosen = overdrawn.nonzero()[0]
         if not len(chosen):
             return []
         first, last = int(chosen[0]), int(chosen[-1])
@@ -266,7 +266,8 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
     if group.count == 1:
         if excluded == 0:
             return -2.0, 0
-        return float(np.add.reduce(np.minimum(free_wh[group.first_bin : group.first_bin + len(load_wh)], load_wh))), 0
+        part_wh = free_wh[group.first_bin : group.first_bin + len(load_wh)]
+        return float(np.add.reduce(np.minimum(part_wh, load_wh))), 0
     windows = group.windows(free_wh)
     stride = -(-group.count * len(load_wh) // MAX_EVALUATED_CELLS)
     if stride == 1:
@@ -278,7 +279,7 @@ def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, 
 
 
 def _best_row(windows: FloatArray, load_wh: FloatArray, excluded: int) -> tuple[float, int]:
-    covered_wh = np.add.reduce(np.minimum(windows, load_wh), axis=1)
+    covered_wh: FloatArray = np.add.reduce(np.minimum(windows, load_wh), axis=1)
     if 0 <= excluded < len(covered_wh):
         covered_wh[excluded] = -2.0
     best = int(covered_wh.argmax())

@@ -87,14 +87,14 @@ class Starts:
         bins = len(needed_wh)
         peak = int(needed_wh.argmax())
         begin = self.first_bin + peak
-        (rows,) = (remaining_wh[begin : begin + self.count] >= needed_wh[peak]).nonzero()
+        rows = (remaining_wh[begin : begin + self.count] >= needed_wh[peak]).nonzero()[0]
         if not len(rows):
             return None
         windows = self.windows(remaining_wh)
         # Usually one of the first is feasible: blocks are small at first and grow.
         begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
         while begin < len(rows):
-            (carried,) = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()
+            carried = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()[0]
             if len(carried):
                 return self.first_s + int(rows[begin + carried[0]]) * BIN_S
             begin, block = begin + block, min(8 * block, most)
