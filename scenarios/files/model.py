@@ -159,7 +159,7 @@ class FaultEntry(FileEntry):
 class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
-    version: Literal[1] = Field(description="Version of this format")
+    version: Literal[1] = Field(description="Of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
     description: str = Field("", description="For display")
     vars: dict[str, int | float | bool | str] | None = Field(
