@@ -146,6 +146,7 @@ async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file:
         assert person.work.problems == ()
 
 
+@pytest.mark.long
 async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) -> None:
     """Its path is relative to the scenario's folder; its problems are shown where it is chosen."""
     (file.parent / "loads").mkdir()
@@ -265,6 +266,7 @@ def _button(person: Any, label: str) -> Button:
     return found
 
 
+@pytest.mark.long
 async def test_the_palette_does_what_the_keys_do(editing: Editing, file: Path) -> None:
     """It contains all available actions, under the names that the help uses."""
     async with editing(file) as person:

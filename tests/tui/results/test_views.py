@@ -116,6 +116,7 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
 
+@pytest.mark.long
 async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder: Path) -> None:
     """A new one is applied immediately in every view; an invalid one shows a problem next to it."""
     with ResultsReader(results_folder / FIFTY) as results:
@@ -248,6 +249,7 @@ async def test_a_contract_shows_its_negotiation(opened: Opened, results_folder: 
         await until(pilot, lambda: pilot.app.screen is the_screen(pilot))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_zoom_gives_the_room_to_one_part(opened: Opened) -> None:
     """Contracts, households, the day, and back to all of them; every one reachable in a small terminal."""

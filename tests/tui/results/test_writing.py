@@ -58,6 +58,7 @@ async def test_results_are_exported_into_a_folder(opened: Opened, results_folder
         assert exported == {entry.contract.job_id for entry in results.ledger(1)}
 
 
+@pytest.mark.long
 async def test_an_export_asks_before_it_writes_over(opened: Opened, results_folder: Path) -> None:
     """Keeping is the answer that enter gives; another format is chosen from the list, and the folder follows."""
     folder = results_folder / "insertion-json"

@@ -190,7 +190,10 @@ async def test_a_scenario_with_problems_does_not_run(opened: Opened, ours: Path)
         assert user.run._simulation is None
 
 
-@pytest.mark.parametrize(("keys", "houses"), [(("right", "enter"), 1), (("right", "right", "enter"), 2)])
+@pytest.mark.parametrize(
+    ("keys", "houses"),
+    [(("right", "enter"), 1), pytest.param(("right", "right", "enter"), 2, marks=pytest.mark.long)],
+)
 async def test_an_externally_changed_file_is_asked_about(
     opened: Opened, ours: Path, keys: tuple[str, ...], houses: int
 ) -> None:

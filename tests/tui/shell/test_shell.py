@@ -97,7 +97,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         ("mqtt", "Watch a run on a broker"),
         ("dark", "Theme"),
         ("exit", "Quit"),
-        ("zzzz", "No matches found"),
+        pytest.param("zzzz", "No matches found", marks=pytest.mark.long),
     ],
 )
 async def test_the_palette_knows_descriptions_synonyms_and_the_ways_into_other_areas(
