@@ -186,7 +186,8 @@ async def test_a_washer_and_a_roof_speak_s2_from_announcement_to_finished(tmp_pa
         wash, spin = [sequence(element(600, 2000))], [sequence(element(300, 500))]
         profile = definition(now_s, now_s + 20 * 3600, wash, spin)
         say(f"{WASHER}/request", profile)
-        await device.until(lambda: len(device.on("set")) >= 2)
+        # Commands overtake what else waits to be published, so the job's state may come after them.
+        await device.until(lambda: len(device.on("set")) >= 2 and job_state(device) == "SCHEDULED")
         first, second = (PPBCScheduleInstruction.from_dict(one["message"]) for one in device.on("set")[:2])
         job = device.on("job")[-1]
         assert job["id"] == str(profile.id)

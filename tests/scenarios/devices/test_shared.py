@@ -304,7 +304,7 @@ async def test_a_washer_receives_its_suppliers_with_energy_and_the_session_repla
         device.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"}, retain=True)
         ask = {"id": "wash-1", "profile": "eco40", "earliest_start": start, "latest_start": start}
         device.say(f"{WASHER}/request", ask)
-        await device.until(lambda: device.on("set"))
+        await device.until(lambda: device.on("set") and job_state(device) == "SCHEDULED")
         # 2,000 W: 800 from its own roof, 600 from the neighbour's and the rest from the grid; else its own roof.
         planned = device.on("job")[-1]
         assert shares_wh(device) == pytest.approx({"pv": 100 + 133.3 + 25, "roof": 100, "grid": 100}, abs=0.1)
