@@ -1,7 +1,5 @@
 from .clock import (
     Clock as Clock,
-    ClockSettings as ClockSettings,
-    OnLoss as OnLoss,
 )
 from .journal import (
     ClockJournal as ClockJournal,
@@ -11,6 +9,10 @@ from .pacing import (
     Moment as Moment,
     Pace as Pace,
     PaceError as PaceError,
+)
+from .settings import (
+    ClockSettings as ClockSettings,
+    OnLoss as OnLoss,
 )
 from .time_report import (
     STALLED_AFTER_WALL_S as STALLED_AFTER_WALL_S,

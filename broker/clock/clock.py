@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
@@ -22,9 +21,11 @@ from pydantic import TypeAdapter
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
-from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
-from broker.clock.quarantine import Conduct, Initiatives
+from broker.clock.observers import StepKeeper, StepObserver
+from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, PaceError, RunControl
+from broker.clock.quarantine import Initiatives, Violations
 from broker.clock.schedule import ScheduledRound, first_round, next_round
+from broker.clock.settings import ClockSettings
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
 from broker.errors import (
     AgentFailedError,
@@ -36,7 +37,6 @@ from broker.errors import (
 )
 from broker.journal_file import JournalError
 from broker.protocol import (
-    MAX_TIME_S,
     MOST_ROUNDS_A_GRANT,
     Announcement,
     Control,
@@ -45,7 +45,6 @@ from broker.protocol import (
     Grant,
     RejectedMessages,
     ResendRequest,
-    Timeouts,
     TimeReport,
     Wake,
     first_problem,
@@ -67,74 +66,6 @@ RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 MOST_LIMITS = 10
 """After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
-
-OnLoss = Literal["wait", "drop", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSettings:
-    """Settings of a run's clock."""
-
-    run: str
-    hosts: Mapping[str, tuple[str, ...]]
-    """By host id, the agents that live there; the run starts when all hosts are present."""
-    start_s: int
-    end_s: int | None = None
-    """End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left."""
-    is_open: bool = False
-    """Whether input may come from outside the run at any time. Then the run continues at its pace until its end, even
-    without timers; if it has no end, until it is stopped."""
-    stop_after_s: int | None = None
-    """Last second in which timers fire, UNIX seconds, to repeat a run that was stopped there; None: no limit."""
-    pace: Pace = field(default_factory=Pace)
-    catch_up: CatchUp = field(default_factory=CatchUp)
-    """How the run makes up for time in which a host, the broker or the machine was away."""
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    on_loss: OnLoss = "wait"
-    """What to do about a lost host: `wait` until the time limit, then fail; `drop` it at the limit and continue without
-    it; `fail` immediately.
-    """
-    indispensable: frozenset[str] = frozenset()
-    """Hosts that are never dropped, because they run in the clock's own process."""
-    latest_s: int = MAX_TIME_S
-    """Latest time at which anything can happen in the run, UNIX seconds: no timer is later."""
-    setups: Mapping[str, str] = field(default_factory=dict)
-    """By host, the fingerprint of the settings that it must have been started with; hosts not listed may have any."""
-    most_rounds_a_second: int = 10_000
-    """More rounds than an honest exchange can take within one second of virtual time."""
-    most_rounds: int | None = None
-    """More rounds than a run of honest agents can take in all; None: any number."""
-    most_timers: Mapping[str, int] = field(default_factory=dict)
-    """By host, more timers than its agents can need in the run; hosts not listed may set any number."""
-    most_messages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By host, more messages than its agents can send in one round, and in the run; hosts not listed may send any
-    number."""
-    utc_offset_s: int = 0
-    """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
-    keep: bool = False
-    """Whether retained messages stay at the broker after the run, for later inspection."""
-
-
-class StepObserver(Protocol):
-    """Called with every step's complete, ordered messages before the next step is granted."""
-
-    def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """Observe a step. After a restart of the clock the last step may be reported again.
-
-        Args:
-            moment: The step's virtual time, round and number.
-            sent: Its messages, sorted by (sender, sequence number).
-        """
-        ...
-
-
-@runtime_checkable
-class StepKeeper(Protocol):
-    """An observer that stores the messages that it observes, and may have to wait for storage."""
-
-    def keep(self) -> bool:
-        """Store the observed messages durably; return False if another process has locked the storage."""
-        ...
 
 
 class Clock:
@@ -190,7 +121,7 @@ class Clock:
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds without a grant."""
         counted = None if self._earlier is None else self._earlier.counted
-        self._conduct = Conduct(counted)
+        self._violations = Violations(counted)
         self._initiatives = Initiatives(counted)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
@@ -198,7 +129,7 @@ class Clock:
         """Agents of hosts that were removed from the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
             if timer_s is not None and not self._step.time_s <= timer_s <= settings.latest_s:
-                self._conduct.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
+                self._violations.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
         self._admission = Admission(
             settings.run,
             self.membership,
@@ -393,7 +324,7 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        counted = self._initiatives.counted(self._known_hosts, self._conduct)
+        counted = self._initiatives.counted(self._known_hosts, self._violations)
         progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
@@ -456,8 +387,8 @@ class Clock:
             return
         host = address.ids[-1]
         if isinstance(error, MalformedError) and host in self._removable:
-            self._conduct.record(host, first_problem(error))
-            if self._conduct.offenders([host], self._owing):
+            self._violations.record(host, first_problem(error))
+            if self._violations.offenders([host], self._owing):
                 self._barrier.alert()
 
     def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
@@ -532,9 +463,9 @@ class Clock:
             return
         most_in_round, most_in_all = most
         if self._barrier.sent_by(host) > most_in_round * rounds:
-            self._conduct.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
+            self._violations.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
         elif in_all > most_in_all:
-            self._conduct.condemn(host, f"it has sent more than {most_in_all:,} messages")
+            self._violations.condemn(host, f"it has sent more than {most_in_all:,} messages")
         else:
             return
         self._barrier.activity.set()
@@ -670,7 +601,7 @@ class Clock:
         hosts = step.counts.keys() & self.membership.expected.keys()
         self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
         self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
-        self._conduct.begin_step()
+        self._violations.begin_step()
         await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
         lost, self._lost_before_the_step = self._lost_before_the_step, []
@@ -837,9 +768,9 @@ class Clock:
         Raises:
             HostsMissingError: The run is to fail at once when a host is lost.
         """
-        if not self._conduct.has_suspects:
+        if not self._violations.has_suspects:
             return []
-        offenders = self._conduct.offenders(self._removable, self._owing)
+        offenders = self._violations.offenders(self._removable, self._owing)
         if offenders and self.settings.on_loss == "fail":
             raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
         return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
@@ -854,7 +785,7 @@ class Clock:
             if step.timers_s.get(host) == step.time_s:
                 fired, most = self._initiatives.fire(host), self.settings.most_timers.get(host)
                 if most is not None and fired > most:
-                    self._conduct.condemn(host, f"it has set more than {most:,} timers")
+                    self._violations.condemn(host, f"it has set more than {most:,} timers")
 
     def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """Condemn a host that keeps a second of virtual time, or the run, from ending."""
@@ -867,11 +798,11 @@ class Clock:
         if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
             busiest = self._initiatives.most_active(self._known_removable)
             if busiest is not None:
-                self._conduct.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
+                self._violations.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
         if most_in_all is not None and self._initiatives.rounds % most_in_all == 0:
             busiest = self._initiatives.most_active(self._known_removable, in_all=True)
             if busiest is not None:
-                self._conduct.condemn(busiest, f"it has kept the run going for {most_in_all} rounds")
+                self._violations.condemn(busiest, f"it has kept the run going for {most_in_all} rounds")
 
     @property
     def _known_removable(self) -> dict[str, tuple[str, ...]]:

@@ -36,7 +36,7 @@ class Counted(BaseModel):
     """How many rounds have been run."""
 
 
-class Conduct:
+class Violations:
     """The malformed messages of each host."""
 
     def __init__(self, counted: Counted | None = None) -> None:
@@ -136,17 +136,17 @@ class Initiatives:
         self._passed: Counter[str] = Counter()
         self._questions: set[tuple[str, int, str]] = set()
 
-    def counted(self, hosts: Mapping[str, Collection[str]], conduct: Conduct) -> Counted:
+    def counted(self, hosts: Mapping[str, Collection[str]], violations: Violations) -> Counted:
         """Return what the clock's journal stores.
 
         Args:
             hosts: By host, its agents.
-            conduct: Who has broken the protocol.
+            violations: Who has broken the protocol.
         """
         in_all = {host: self._by_host[host] + sum(self._in_all[agent] for agent in of) for host, of in hosts.items()}
         return Counted(
-            malformed=dict(conduct.malformed),
-            last_malformed=dict(conduct.last_malformed),
+            malformed=dict(violations.malformed),
+            last_malformed=dict(violations.last_malformed),
             timers=dict(self._timers),
             messages=dict(self._messages),
             initiatives={host: count for host, count in in_all.items() if count},

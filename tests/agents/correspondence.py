@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.messages import MESSAGES, AnyMessage
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
+from broker.clock.settings import ClockSettings
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.transport.memory import MemoryBroker

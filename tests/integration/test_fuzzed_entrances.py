@@ -32,7 +32,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from tests.broker.clock.test_clock import MESSAGES as PINGS, Echo, Ping
-from tests.broker.clock.test_conduct import HONEST, RUN, TIMEOUTS, Member, once, run_with
+from tests.broker.clock.test_quarantine import HONEST, RUN, TIMEOUTS, Member, once, run_with
 from tests.broker.hosts.test_sessions import heard, quickly
 
 EXTREMES: list[Any] = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.ledger import LedgerEntry
 from agents.model import MANAGER
-from broker.clock.clock import OnLoss
+from broker.clock.settings import OnLoss
 from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker

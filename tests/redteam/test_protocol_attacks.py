@@ -11,7 +11,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from broker.clock.clock import OnLoss
+from broker.clock.settings import OnLoss
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.protocol import topics
 from broker.protocol.wire import Announcement, Wake

@@ -9,8 +9,9 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
+from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.hosts.agent import TIME_UP, Agent
 from broker.hosts.host import Host

@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
 from broker.clock.journal import ClockJournal
 from broker.clock.pacing import CatchUp, Moment, Pace
+from broker.clock.settings import ClockSettings
 from broker.errors import ClockTakenError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host

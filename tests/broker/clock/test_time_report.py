@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
 from broker.clock.pacing import Pace
+from broker.clock.settings import ClockSettings
 from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport

@@ -11,8 +11,9 @@ import looptime
 import pytest
 from structlog.testing import capture_logs
 
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
+from broker.clock.settings import ClockSettings
 from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
 from broker.hosts.host import ClockSigns, Host
 from broker.protocol import topics

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import looptime
 
-from broker.clock.clock import Clock, ClockSettings
+from broker.clock.clock import Clock
 from broker.clock.pacing import Moment, Pace
+from broker.clock.settings import ClockSettings
 from broker.hosts.agent import Agent, Instruction
 from broker.hosts.external_port import Incoming
 from broker.hosts.host import Host

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from broker.clock.clock import Clock, ClockSettings, OnLoss
+from broker.clock.clock import Clock
 from broker.clock.journal import ClockJournal
 from broker.clock.pacing import Moment
 from broker.clock.schedule import ScheduledRound
+from broker.clock.settings import ClockSettings, OnLoss
 from broker.errors import AgentFailedError, HostRefusedError, HostsMissingError
 from broker.hosts.agent import Agent, AskLapsedError
 from broker.hosts.host import Host
