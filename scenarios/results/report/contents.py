@@ -33,6 +33,7 @@ from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.large_runs import is_of_large_runs, large_contents
+from scenarios.results.report.run_header import run_header
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Zone
@@ -230,23 +231,7 @@ class _Contents:
             self._contracts_left -= len(run.contracts)
         said = self._said(info) if detailed else None
         return {
-            "run": info.run,
-            "id": info.run_id,
-            "seed": info.seed,
-            "state": info.state,
-            "covered": round(self._results.covered_share(info), 4),
-            "error": info.error,
-            "without": [[dropped.host, dropped.why, dropped.is_quarantined] for dropped in info.without],
-            "disputes": list(info.disputes),
-            "start": info.start_s - self._start_s,
-            "end": info.end_s - self._start_s,
-            "sha": info.ledger_sha256,
-            "messages": info.messages,
-            "negotiations": info.negotiations,
-            "wall_s": info.wall_s,
-            "comparison": info.comparison,
-            "missing": list(info.not_registered),
-            "kpis": {name: None if value is None else round(value, 6) for name, value in figures.as_dict().items()},
+            **run_header(info, self._start_s, self._results.covered_share(info), figures),
             "houses": self._house_rows(run),
             "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
             "peaks": _peaks(run.settlement),

@@ -17,6 +17,7 @@ from scenarios.metrics import figures_json, mean_power_w, peak_to_average, stati
 from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.overviews import MINUTE_S, Minutes
 from scenarios.results.reader import ResultsReader
+from scenarios.results.report.run_header import run_header
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import ContractRow, Overview, view_overview
 
@@ -125,23 +126,7 @@ class _Page:
         grid_wh = np.maximum(minutes.consumed_wh - minutes.local_wh, 0.0)
         columns = {"sun": minutes.produced_wh, "local": minutes.local_wh, "grid": grid_wh}
         return {
-            "run": info.run,
-            "id": info.run_id,
-            "seed": info.seed,
-            "state": info.state,
-            "covered": round(view.covered_share, 4),
-            "error": info.error,
-            "without": [[dropped.host, dropped.why, dropped.is_quarantined] for dropped in info.without],
-            "disputes": list(info.disputes),
-            "start": info.start_s - self._start_s,
-            "end": info.end_s - self._start_s,
-            "sha": info.ledger_sha256,
-            "messages": info.messages,
-            "negotiations": info.negotiations,
-            "wall_s": info.wall_s,
-            "comparison": info.comparison,
-            "missing": list(info.not_registered),
-            "kpis": {name: None if value is None else round(value, 6) for name, value in view.kpis.as_dict().items()},
+            **run_header(info, self._start_s, view.covered_share, view.kpis),
             "houses": [
                 [
                     *(round(wh, 1) for wh in (of.consumed_wh, of.own_wh, of.neighbours_wh, of.grid_wh)),
