@@ -341,8 +341,11 @@ class Admission:
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
-        while missing := self._members.missing:
+        while self._members.missing:
             put_out_offenders()
+            missing = self._members.missing
+            if not missing:
+                break  # the last that was missing has just been quarantined
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)

@@ -13,6 +13,7 @@ import pytest
 from broker.clock.clock import Clock
 from broker.clock.journal import ClockJournal
 from broker.clock.pacing import Moment
+from broker.clock.quarantine import ALLOWED
 from broker.clock.schedule import ScheduledRound
 from broker.clock.settings import ClockSettings, OnLoss
 from broker.errors import AgentFailedError, HostRefusedError, HostsMissingError
@@ -600,6 +601,29 @@ def test_a_clock_with_a_poisoned_journal_resumes(tmp_path: Path, timer_s: int) -
     assert set(outcome.without) == {"b"}
     assert resumed is not None
     assert resumed.quarantined == ("b",)
+
+
+@pytest.mark.parametrize("on_loss", ["drop", "wait"])
+def test_a_host_that_is_quarantined_before_it_joins_is_not_waited_for(on_loss: OnLoss) -> None:
+    """The run starts without it as soon as it is quarantined, not at the time limit."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        settings = ClockSettings(
+            RUN, {"b": ("bee",), "c": ("echo",)}, 0, timeouts=TIMEOUTS, on_loss=on_loss, indispensable=frozenset({"c"})
+        )
+        clock = Clock(settings, messages=MESSAGES)
+        async with asyncio.TaskGroup() as tasks, broker.connect("b") as bus:
+            tasks.create_task(Host("c", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=TIMEOUTS).run(broker))
+            running = tasks.create_task(clock.run(broker))
+            for _ in range(ALLOWED):
+                await asyncio.sleep(0.01)  # the clock reads each before the next one comes
+                await bus.publish(topics.done(RUN, "b"), b"{}")
+            async with asyncio.timeout(TIMEOUTS.limit_wall_s / 2):
+                await running
+        assert set(clock.membership.quarantined) == {"b"}
+
+    quickly(main())
 
 
 def test_a_quarantined_host_leaves() -> None:
