@@ -35,7 +35,7 @@ class RoundBarrier:
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
         self._sent: Counter[str] = Counter()
         """By host, how many messages of the step have arrived."""
-        self._arrived: dict[str, Counter[tuple[str, int]]] = {}
+        self._arrived: dict[str, dict[tuple[str, int], int]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
         """Whether the messages of the step have been taken: what arrives after that are duplicates."""
@@ -73,7 +73,7 @@ class RoundBarrier:
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
         self._sent.clear()
-        self._arrived = {host: Counter() for host in hosts}
+        self._arrived = {host: {} for host in hosts}
         self._returned.clear()
         self._busy.clear()
         self._away_wall_s = []
@@ -106,12 +106,12 @@ class RoundBarrier:
             self._check_surplus(host)
 
     def _check_surplus(self, host: str) -> None:
-        done = self.dones.get(host)
-        if done is None:
+        done, arrived = self.dones.get(host), self._arrived[host]
+        if done is None or not (arrived or self._local):
             return
         # A host that runs alone stops in the round in which it sends to another host.
         reported = {(to, done.last_step): count for to, count in done.sent.items()}
-        if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
+        if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in arrived.items()):
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
@@ -159,7 +159,8 @@ class RoundBarrier:
         if to_host == from_host:
             self._local[from_host] += 1
         else:
-            self._arrived[from_host][to_host, envelope.step] += 1
+            arrived, of = self._arrived[from_host], (to_host, envelope.step)
+            arrived[of] = arrived.get(of, 0) + 1
         self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         self._check_surplus(from_host)
@@ -302,7 +303,7 @@ class RoundBarrier:
             host
             for host, done in self.dones.items()
             if self._local[host] < done.local
-            or any(self._arrived[host][to, done.last_step] < count for to, count in done.sent.items())
+            or any(self._arrived[host].get((to, done.last_step), 0) < count for to, count in done.sent.items())
         ]
 
     def pop_messages(self) -> list[tuple[Envelope, ...]]:

@@ -58,7 +58,11 @@ class Will:
 
 
 class Content(Protocol):
-    """A payload that is encoded only when it leaves the process."""
+    """A payload that is encoded only when it leaves the process.
+
+    One with a true attribute `is_last` ends what its sender has to say for now: it is written at once, with what waits
+    to be written, and not at the end of the event loop's iteration.
+    """
 
     def encoded(self) -> bytes:
         """Return it as one payload."""
@@ -151,6 +155,9 @@ class Bus(Protocol):
     on_oversized: Callable[[str, int], None] | None
     """Called with topic and size in bytes of each message that is dropped because it is too large; None: they are
     dropped silently."""
+    on_delivery: Callable[[Delivery], bool] | None
+    """Called with each message that arrives while the reader of `messages` waits for one. Returns whether it has dealt
+    with the message; if so, the reader does not get it, and need not wake up. What it raises, the reader raises."""
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.

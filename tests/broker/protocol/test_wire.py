@@ -270,3 +270,19 @@ def test_durations_of_reports_are_finite(field: str, value: str) -> None:
     payload = json.dumps(said | {field: "?"}).replace('"?"', value).encode()
     with pytest.raises(MalformedError):
         decode(wire.TimeReport, payload)
+
+
+def test_a_payload_of_own_values_is_the_validated_one() -> None:
+    """What this process has computed needs no validation, and reads the same."""
+    values: dict[str, Any] = {
+        "v": 3, "session": "8f3c", "step": 3, "time": 60, "round": 1, "sent": {"b": 2}, "next": None, "more": 0,
+        "local": 1, "pending": True, "busy": False, "failure": None, "asking": False, "resume": 9,
+    }  # fmt: skip
+    done = wire.Done.of_own(values)
+    assert done == wire.Done.model_validate(values)
+    assert done.encoded() == (
+        b'{"v":3,"session":"8f3c","step":3,"time":60,"round":1,"sent":{"b":2},"next":null,"local":1,"pending":true,'
+        b'"resume":9}'
+    )
+    assert decode(wire.Done, done.encoded()) == done
+    assert done.model_copy(update={"local": 2}).local == 2
