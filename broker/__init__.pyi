@@ -18,6 +18,9 @@ from .errors import (
 from .filenames import (
     file_name as file_name,
 )
+from .garbage import (
+    collecting_seldom as collecting_seldom,
+)
 from .identifiers import (
     MAX_CHARACTERS as MAX_CHARACTERS,
     canonical as canonical,
@@ -67,6 +70,7 @@ __all__ = [
     "atomic_write",
     "canonical",
     "character_problem",
+    "collecting_seldom",
     "create_private_file",
     "file_name",
     "identifier_problem",

@@ -201,7 +201,8 @@ class Agent(Generic[MessageT]):
         self._resumptions: list[tuple[int, int, asyncio.Future[None]]] = []
         """Coroutines that skip rounds: the step in which each continues, order, future."""
         self._busy = 0
-        self._all_blocked: asyncio.Event = asyncio.Event()
+        self._all_blocked: asyncio.Future[None] | None = None
+        """Set when its host waits for it."""
         self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
@@ -491,8 +492,8 @@ class Agent(Generic[MessageT]):
         """Wait until all of the agent's coroutines are blocked, or one has failed."""
         while True:
             while self._busy and not self._failure:
-                self._all_blocked.clear()
-                await self._all_blocked.wait()
+                self._all_blocked = self._future()
+                await self._all_blocked
             if self._failure or not self._computing:
                 return
             task, turn = self._computing.popleft()
@@ -578,13 +579,17 @@ class Agent(Generic[MessageT]):
     def _mark_blocked(self) -> None:
         self._busy -= 1
         if self._busy == 0:
-            self._all_blocked.set()
+            self._end_of_activity()
+
+    def _end_of_activity(self) -> None:
+        if self._all_blocked is not None and not self._all_blocked.done():
+            self._all_blocked.set_result(None)
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
         except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
             self._failure = traceback.format_exc()
-            self._all_blocked.set()
+            self._end_of_activity()
         finally:
             self._mark_blocked()

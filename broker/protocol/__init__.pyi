@@ -9,6 +9,7 @@ from .bounds import (
 from .envelope import (
     Envelope as Envelope,
     Envelopes as Envelopes,
+    decode_batch as decode_batch,
     decode_journaled as decode_journaled,
     encode_journaled as encode_journaled,
     envelopes_of as envelopes_of,
@@ -80,6 +81,7 @@ __all__ = [
     "Wake",
     "clipped",
     "decode",
+    "decode_batch",
     "decode_journaled",
     "encode_journaled",
     "envelopes_of",

@@ -2,19 +2,21 @@
 
 Within a process, an envelope holds the agent's message itself, which was validated when its sender created it: it is
 neither encoded as JSON nor validated again. An envelope from another process is validated once, on receipt
-(`decode_envelopes`); the model of the agents' messages validates its body on delivery.
+(`decode_batch`); the model of the agents' messages validates its body on delivery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NotRequired
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, with_config
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from broker.protocol.bounds import MAX_PAYLOAD_BYTES, Session
-from broker.protocol.wire import VERSION, Batch, RoundMessages
+from broker.protocol.rejections import decoded
+from broker.protocol.wire import VERSION, Batch, RoundMessages, Rounds, Version
 
 
 class Envelope:
@@ -137,7 +139,32 @@ class Envelopes:
 
 def envelopes_of(batch: Batch) -> tuple[Envelope, ...]:
     """Return the messages of a batch from another process, in its order."""
-    session = batch.session
+    return _envelopes(batch.session, batch.rounds)
+
+
+@with_config(Batch.model_config)
+class _ReadBatch(TypedDict):
+    """A `Batch`, read without building its model, which takes half as long."""
+
+    v: NotRequired[Version]
+    session: Session
+    rounds: Rounds
+
+
+_BATCH: TypeAdapter[_ReadBatch] = TypeAdapter(_ReadBatch)
+
+
+def decode_batch(payload: bytes) -> tuple[Envelope, ...]:
+    """Return the messages of a batch from another process, in its order.
+
+    Raises:
+        MalformedError: It is something else, or a value is out of range.
+    """
+    batch = decoded(_BATCH.validator.validate_json, payload)
+    return _envelopes(batch["session"], batch["rounds"])
+
+
+def _envelopes(session: str, rounds: Iterable[RoundMessages]) -> tuple[Envelope, ...]:
     return tuple(
         Envelope(
             session=session,
@@ -150,7 +177,7 @@ def envelopes_of(batch: Batch) -> tuple[Envelope, ...]:
             re=item["re"],
             body=item["body"],
         )
-        for sent in batch.rounds
+        for sent in rounds
         for item in sent["messages"]
     )
 

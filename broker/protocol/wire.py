@@ -130,6 +130,10 @@ class RoundMessages(TypedDict):
     """Sorted by sender and sequence number."""
 
 
+Rounds = Annotated[list[RoundMessages], Field(min_length=1, max_length=MOST_ROUNDS_A_GRANT)]
+"""In the order of steps; between hosts, a single one."""
+
+
 class Batch(Wire):
     """Messages between agents: from host to host, on `inbox/<host>/<from-host>`, or within one, on `local/<host>`.
 
@@ -139,7 +143,7 @@ class Batch(Wire):
 
     session: Session
     """The sending host's session, as in the roster: messages from other processes of that host are void."""
-    rounds: Annotated[list[RoundMessages], Field(min_length=1, max_length=MOST_ROUNDS_A_GRANT)]
+    rounds: Rounds
     """In the order of steps; between hosts, a single one."""
 
 

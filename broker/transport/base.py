@@ -88,8 +88,12 @@ class Delivery:
         """
         self.topic = topic
         self.retain = retain
-        self._payload: bytes | None = payload if isinstance(payload, bytes) else None
-        self._content: Content | None = None if isinstance(payload, bytes) else payload
+        self._payload: bytes | None
+        self._content: Content | None
+        if isinstance(payload, bytes):
+            self._payload, self._content = payload, None
+        else:
+            self._payload, self._content = None, payload
 
     @property
     def payload(self) -> bytes:
@@ -117,7 +121,7 @@ class Delivery:
         """
         if isinstance(self._content, protocol.Envelopes):
             return self._content.envelopes
-        return protocol.envelopes_of(self.read(protocol.Batch))
+        return protocol.decode_batch(self.payload)
 
     def read(self, model: type[ModelT]) -> ModelT:
         """Return the content. A payload from another process is validated here.

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from agents import MANAGER
-from broker import RunFailedError, RunSuspendedError, SsmicError, new_loop
+from broker import RunFailedError, RunSuspendedError, SsmicError, collecting_seldom, new_loop
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import places_of
 from scenarios.simulation.brokers import OpenBroker
@@ -172,7 +172,7 @@ def _live(
 ) -> None:
     if in_worker is not None:
         in_worker()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with collecting_seldom(), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_run(pipe, scenario, settings, broker, share))
 
 

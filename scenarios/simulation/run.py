@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256, one_blas_thread
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import ClockSigns, Host, HostJournal, Port
@@ -178,7 +178,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     end_s = settings.end_s(scenario)
     ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
-    with ExitStack() as journals:
+    # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
+    with one_blas_thread(), ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
         managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
@@ -434,7 +435,7 @@ async def run_hosts(
     cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
     ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
-        with ExitStack() as opened:
+        with one_blas_thread(), ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
             journals = open_journals(settings, setups, opened)
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:

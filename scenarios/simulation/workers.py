@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Self
 
-from broker import SsmicError, new_loop
+from broker import SsmicError, collecting_seldom, new_loop
 from broker.clock import Reported
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
@@ -190,7 +190,7 @@ async def wait_readable(descriptor: int) -> None:
 def _work(pipe: Connection, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
     if in_worker is not None:
         in_worker()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with collecting_seldom(), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(pipe, scenario, broker))
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+from broker import collecting_seldom
 from scenarios.scenario import Scenario
 from scenarios.sweep.one_run import SweepRow, SweepRun
 from scenarios.sweep.workers import Submit, perform_in_worker
@@ -66,4 +67,5 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _perform(order: SweepRun) -> SweepRow:
-    return perform_in_worker(_variants[order.variant], order)
+    with collecting_seldom():
+        return perform_in_worker(_variants[order.variant], order)

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker import SsmicError, new_loop
+from broker import SsmicError, collecting_seldom, new_loop
 from broker.protocol import Control, topics
 from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
 from scenarios import judge_simulation
@@ -71,7 +71,7 @@ def main() -> None:
     """Run one simulation to its end."""
     let_keys_go_first()
     configure_logs(None)
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with collecting_seldom(), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_main())
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from broker.errors import MalformedError
 from broker.identifiers import character_problem
-from broker.protocol import bounds, wire
+from broker.protocol import bounds, decode_batch, envelopes_of, wire
 from broker.protocol.rejections import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -286,3 +286,31 @@ def test_a_payload_of_own_values_is_the_validated_one() -> None:
     )
     assert decode(wire.Done, done.encoded()) == done
     assert done.model_copy(update={"local": 2}).local == 2
+
+
+def test_a_batch_is_read_as_its_model_says() -> None:
+    """Reading it without the model accepts and refuses the same."""
+    item = {"sender": "a", "seq": 1, "to": "b", "re": None, "body": {"kind": "Ping", "n": 1.5}}
+    good: dict[str, Any] = {
+        "v": 3,
+        "session": "8f3c",
+        "rounds": [{"step": 1, "time": 2, "round": 0, "messages": [item]}],
+    }
+    sent = good["rounds"][0]
+    changes: list[dict[str, Any]] = [
+        {"sender": "\n"}, {"seq": 2**60}, {"body": {}}, {"body": {"kind": "P", "n": [2**60]}}, {"x": 1},
+    ]  # fmt: skip
+    bad = [
+        {**good, "v": 2}, {**good, "session": ""}, {**good, "rounds": []}, {**good, "more": 1},
+        {**good, "rounds": [{**sent, "step": -1}]},
+        *({**good, "rounds": [{**sent, "messages": [item | change]}]} for change in changes),
+    ]  # fmt: skip
+    payload = json.dumps(good).encode()
+    assert decode_batch(payload) == envelopes_of(decode(wire.Batch, payload))
+    for batch in bad:
+        payload = json.dumps(batch).encode()
+        with pytest.raises(MalformedError) as by_model:
+            decode(wire.Batch, payload)
+        with pytest.raises(MalformedError) as without:
+            decode_batch(payload)
+        assert str(without.value) == str(by_model.value)
