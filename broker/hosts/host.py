@@ -41,7 +41,6 @@ from broker.protocol import (
     Announcement,
     Done,
     Envelope,
-    Grant,
     RejectedMessages,
     ReorderBuffer,
     ResendRequest,
@@ -274,7 +273,7 @@ class Host:
                 self._take_batch(address.ids[1], delivery)
                 return True
             if address.kind in _GRANTS:
-                granted = Round.of(delivery.read(Grant), self.host_id)
+                granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
                 return granted is None or self._take_new_grant(granted)
         except ProtocolError as error:
             self.rejected.reject(topic, error)
@@ -294,7 +293,7 @@ class Host:
                 if not self._take_roster(_read_rosters.read(delivery), is_stored=delivery.retain):
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
-                granted = Round.of(delivery.read(Grant), self.host_id)
+                granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
                 if granted is not None:
                     await self._answer_again(bus, granted)
             case "resend", (_, from_host):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from broker.protocol import Grant
+from broker.protocol import Grant, ReadGrant
 
 
 class Round(NamedTuple):
@@ -36,21 +37,25 @@ class Round(NamedTuple):
     """See `Grant.alone`."""
 
     @classmethod
-    def of(cls, grant: Grant, host: str) -> Round | None:
+    def of(cls, grant: Grant | ReadGrant | None, host: str) -> Round | None:
         """Return the round that a grant lets a host run; None if the grant does not concern it."""
-        expected = grant.expected.get(host)
+        if grant is None:
+            return None
+        values: Mapping[str, Any] = grant.__dict__ if isinstance(grant, Grant) else grant
+        expected = values["expected"].get(host)
         if expected is None:
             return None
+        step, get = values["step"], values.get
         return cls(
-            step=grant.step,
-            time=grant.time,
-            round=grant.round,
-            granted_step=grant.step,
-            expected=expected,
-            lost=grant.lost,
-            phase=grant.phase,
-            lapse=grant.lapse,
-            alone=grant.alone,
+            step,
+            values["time"],
+            values["round"],
+            step,
+            expected,
+            get("lost", ()),
+            get("phase", "run"),
+            get("lapse", False),
+            get("alone", False),
         )
 
     @property

@@ -9,10 +9,14 @@ from .bounds import (
 from .envelope import (
     Envelope as Envelope,
     Envelopes as Envelopes,
-    decode_batch as decode_batch,
     decode_journaled as decode_journaled,
     encode_journaled as encode_journaled,
     envelopes_of as envelopes_of,
+)
+from .reading import (
+    ReadGrant as ReadGrant,
+    decode_batch as decode_batch,
+    decode_grant as decode_grant,
 )
 from .rejections import (
     RejectedMessages as RejectedMessages,
@@ -70,6 +74,7 @@ __all__ = [
     "Failure",
     "Grant",
     "Member",
+    "ReadGrant",
     "RejectedMessages",
     "ReorderBuffer",
     "ResendRequest",
@@ -82,6 +87,7 @@ __all__ = [
     "clipped",
     "decode",
     "decode_batch",
+    "decode_grant",
     "decode_journaled",
     "encode_journaled",
     "envelopes_of",

@@ -147,6 +147,9 @@ class Batch(Wire):
     """In the order of steps; between hosts, a single one."""
 
 
+Phase = Literal["start", "run", "closing", "end"]
+
+
 class Grant(Wire):
     """The clock grants hosts one round: on `grants` if it concerns many of them, on `grant/<host>` if few."""
 
@@ -160,7 +163,7 @@ class Grant(Wire):
     """By host that runs the round, by sending host, how many messages it sent to this host in the previous step."""
     lost: AgentIds = ()
     """Agents that the run continues without from this round on."""
-    phase: Literal["start", "run", "closing", "end"] = "run"
+    phase: Phase = "run"
     """`start`: agents start; `run`; `closing`: the run's end is reached, agents finish what is open; `end`: hosts
     leave."""
     lapse: bool = False

@@ -123,6 +123,16 @@ class Delivery:
             return self._content.envelopes
         return protocol.decode_batch(self.payload)
 
+    def grant_to(self, host: str) -> protocol.Grant | protocol.ReadGrant | None:
+        """The grant that it contains, of which only the part of `host` may be read; None: it does not concern the host.
+
+        Raises:
+            MalformedError: It is something else, or a value is out of range.
+        """
+        if isinstance(self._content, protocol.Grant):
+            return self._content if host in self._content.expected else None
+        return protocol.decode_grant(self.payload, host)
+
     def read(self, model: type[ModelT]) -> ModelT:
         """Return the content. A payload from another process is validated here.
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from broker.errors import MalformedError
 from broker.identifiers import character_problem
-from broker.protocol import bounds, decode_batch, envelopes_of, wire
+from broker.protocol import bounds, decode_batch, decode_grant, envelopes_of, wire
 from broker.protocol.rejections import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -314,3 +314,28 @@ def test_a_batch_is_read_as_its_model_says() -> None:
         with pytest.raises(MalformedError) as without:
             decode_batch(payload)
         assert str(without.value) == str(by_model.value)
+
+
+def test_a_host_reads_its_part_of_a_grant_as_the_model_says() -> None:
+    """What is wrong with the other hosts' parts is theirs to find."""
+    good: dict[str, Any] = {"v": 3, "step": 1, "time": 2, "round": 0, "expected": {"a": {"b": 2}, "b": {}}}
+    bad: list[dict[str, Any]] = [
+        {**good, "step": -1}, {**good, "time": 2**60}, {**good, "phase": "?"}, {**good, "x": 1},
+        {**good, "lost": ["\n"]},
+    ]  # fmt: skip
+    full = decode_grant(json.dumps({**good, "phase": "end", "lost": ["c"], "lapse": True}).encode(), "a")
+    assert full == {**good, "phase": "end", "lost": ("c",), "lapse": True}
+    assert decode_grant(json.dumps(good).encode(), "c") is None
+    for grant in bad:
+        payload = json.dumps(grant).encode()
+        with pytest.raises(MalformedError) as by_model:
+            decode(wire.Grant, payload)
+        with pytest.raises(MalformedError) as without:
+            decode_grant(payload, "a")
+        assert str(without.value) == str(by_model.value)
+    parts: list[Any] = [{"b": -1}, {"\n": 1}, [], 1]
+    for part in parts:
+        payload = json.dumps({**good, "expected": {"a": part, "b": {}}}).encode()
+        assert decode_grant(payload, "b") is not None
+        with pytest.raises(MalformedError):
+            decode_grant(payload, "a")
