@@ -177,7 +177,8 @@ class RoundBarrier:
         if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
             self._away_wall_s.append((asked_wall_s, now_wall_s))
         self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
-        self.activity.set()
+        if not self.activity.is_set():
+            self.activity.set()
         if not self.awaited:
             self._alarm.ring()
 
@@ -343,10 +344,11 @@ def check_answer(  # noqa: C901 - one case for each contradiction
         raise MalformedError(f"host {host!r} has run {done.more} rounds that it has not been granted")
     if done.pending and not done.local:
         raise MalformedError(f"host {host!r} has pending messages, but its agents have sent each other none")
-    if done.sent.keys() - known.keys():
-        raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
-    if host in done.sent:
-        raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
+    if done.sent:
+        if done.sent.keys() - known.keys():
+            raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
+        if host in done.sent:
+            raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
     if (count := sum(done.sent.values()) + done.local) > MAX_BUFFERED_MESSAGES:
         raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
     # Input from outside is not delivered before the first round of the phase `run`, so it may be due at the start.

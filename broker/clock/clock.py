@@ -411,10 +411,10 @@ class Clock:
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
         match address.kind, address.ids:
+            case "done", (host,):  # most are
+                self._take_answer(host, delivery.read(Done))
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
-            case "done", (host,):
-                self._take_answer(host, delivery.read(Done))
             case "inbox", (to_host, from_host):
                 self._take_batch(to_host, from_host, delivery)
             case "local", (host,):
