@@ -21,15 +21,12 @@ from scenarios.files import coverage_notes, supply_notes
 from scenarios.load import Loaded, load
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
-from tui.run.batch import Batch
-from tui.run.form import plans_of
+from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
 from tui.run.preview import Preview, first_day
 from tui.run.progress import ProgressPanel, RunProgress
-from tui.run.scenario_choices import choices
-from tui.run.simulation_client import SimulationClient
-from tui.run.sweep_dialog import SweepDialog
-from tui.run.sweep_process import SweepProcess
+from tui.run.simulation_client import Batch, SimulationClient
+from tui.run.sweep_dialog import SweepDialog, SweepProcess
 from tui.shell import (
     REFRESH_WALL_S,
     Answer,
