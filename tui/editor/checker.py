@@ -16,7 +16,7 @@ from pathlib import Path
 from scenarios import Problem, ScenarioError, job_notes
 from scenarios.files import Document, Note, coverage_notes, supply_notes
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
-from tui.editor.history import Version
+from tui.editor.edit_history import Version
 
 LARGE = 40_000
 """Characters of text from which the child process is used; smaller files are checked faster in place."""

@@ -3,16 +3,14 @@ from .base_screen import (
     EmptyState as EmptyState,
     PaletteEntry as PaletteEntry,
 )
-from .choose_one import (
-    MOST_FOUND as MOST_FOUND,
-    ChooseOne as ChooseOne,
-)
 from .days import (
     Days as Days,
 )
 from .dialogs import (
+    MOST_FOUND as MOST_FOUND,
     Answer as Answer,
     AskText as AskText,
+    ChooseOne as ChooseOne,
     Confirm as Confirm,
     PickPath as PickPath,
 )

@@ -17,8 +17,8 @@ from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
 from tui.formatting import plural
 from tui.keys import is_typed
-from tui.shell.application import Application
 from tui.shell.monitored_run import MonitoredRun
+from tui.shell.navigation import Application
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:

@@ -11,7 +11,7 @@ from textual.worker import Worker
 
 from broker.protocol import shown
 from scenarios.monitor import Feed, Rate, RunStatus, status_of_run
-from tui.shell.application import Application
+from tui.shell.navigation import Application
 
 REFRESH_WALL_S = 0.25
 """Minimum interval between redraws of tables and status."""

@@ -18,7 +18,7 @@ from tests.scenarios.files.series.test_coverage import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.checker import found_in
 from tui.editor.dialogs import Notes
-from tui.editor.edits import written
+from tui.editor.edit_history import written
 from tui.editor.forms.time_repairs import change_for, is_possible
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.workspace import Headline

@@ -35,8 +35,7 @@ from tui.monitor.hosts import HostRows
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
-from tui.shell.choose_one import ChooseOne
-from tui.shell.dialogs import AskText, Confirm
+from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable

@@ -199,7 +199,7 @@ def bills(
     The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
     """
     from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
-    from tui.cli.bills_table import bills_json, show_bills
+    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
     from tui.console import output
     from tui.formatting import unfinished
