@@ -2,6 +2,9 @@ from .appliances import (
     APPLIANCES as APPLIANCES,
     Appliance as Appliance,
 )
+from .asyncapi import (
+    asyncapi_document as asyncapi_document,
+)
 from .device_notes import (
     job_notes as job_notes,
     overlap_notes as overlap_notes,
@@ -40,6 +43,7 @@ __all__ = [
     "ScenarioError",
     "ScenarioWriteError",
     "Zone",
+    "asyncapi_document",
     "in_words",
     "job_notes",
     "judge_simulation",

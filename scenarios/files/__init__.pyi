@@ -33,6 +33,7 @@ from .lab_faults import (
 )
 from .model import (
     VERSION as VERSION,
+    CommunityEntry as CommunityEntry,
     LoadProfileEntry as LoadProfileEntry,
     ScenarioFile as ScenarioFile,
 )
@@ -41,7 +42,6 @@ from .parse import (
     load_text as load_text,
     plain_content as plain_content,
 )
-from .prices import CommunityEntry as CommunityEntry
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,

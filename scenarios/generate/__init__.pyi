@@ -19,8 +19,6 @@ from .solar import (
     Roof as Roof,
     Site as Site,
     clear_irradiance as clear_irradiance,
-)
-from .zone_of_place import (
     usual_zone as usual_zone,
 )
 
