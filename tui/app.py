@@ -28,9 +28,7 @@ from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
 from tui.safe_output import make_textual_safe
 from tui.shell import (
-    DEFAULT_VARIABLES,
     REFRESH_WALL_S,
-    THEMES,
     AreaScreen,
     Everything,
     Guarded,
@@ -53,6 +51,7 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
+from tui.widgets import DEFAULT_VARIABLES, THEMES
 
 make_textual_safe()
 

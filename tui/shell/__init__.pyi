@@ -62,17 +62,11 @@ from .run_controls import (
     PACES as PACES,
     RunControlsScreen as RunControlsScreen,
 )
-from .themes import (
-    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
-    THEMES as THEMES,
-)
 
 __all__ = [
     "COLOURS",
-    "DEFAULT_VARIABLES",
     "PACES",
     "REFRESH_WALL_S",
-    "THEMES",
     "AdviceError",
     "Answer",
     "AreaScreen",
