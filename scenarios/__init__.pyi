@@ -5,11 +5,6 @@ from .appliances import (
 from .asyncapi import (
     asyncapi_document as asyncapi_document,
 )
-from .device_notes import (
-    job_notes as job_notes,
-    overlap_notes as overlap_notes,
-    repeated_id_notes as repeated_id_notes,
-)
 from .errors import (
     Problem as Problem,
     ScenarioError as ScenarioError,
@@ -22,6 +17,12 @@ from .events import (
 )
 from .judgement import (
     judge_simulation as judge_simulation,
+)
+from .notes import (
+    job_notes as job_notes,
+    overlap_notes as overlap_notes,
+    repeated_id_notes as repeated_id_notes,
+    run_notes as run_notes,
 )
 from .scenario import (
     ProducerSeries as ProducerSeries,
@@ -50,6 +51,7 @@ __all__ = [
     "overlap_notes",
     "planned_end_s",
     "repeated_id_notes",
+    "run_notes",
     "sharing_problems",
     "zone_info",
 ]

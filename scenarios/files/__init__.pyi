@@ -78,9 +78,6 @@ from .series import (
     series_problems as series_problems,
     zone_of as zone_of,
 )
-from .sharing_notes import (
-    supply_notes as supply_notes,
-)
 from .timeline import EVENT_ENTRIES as EVENT_ENTRIES, duration_s as duration_s, event_action as event_action
 from .times import (
     MAX_TIME_S as MAX_TIME_S,
@@ -171,7 +168,6 @@ __all__ = [
     "save_scenario",
     "series_problems",
     "suggest",
-    "supply_notes",
     "takes_single_value",
     "to_yaml",
     "write_text",

@@ -1,6 +1,3 @@
-from .bundled_sun import (
-    clear_sky_power as clear_sky_power,
-)
 from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
@@ -14,6 +11,9 @@ from .households import (
     Generated as Generated,
     GeneratorSpec as GeneratorSpec,
     generate as generate,
+)
+from .roofs import (
+    clear_sky_power as clear_sky_power,
 )
 from .solar import (
     Roof as Roof,

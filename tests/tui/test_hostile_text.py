@@ -50,7 +50,7 @@ from tests.tui.emulator import HOSTILE, SHOWN, emulated
 from tests.tui.results.driving import listed, opened_first, the_screen
 from tests.tui.terminal import environment
 from tui.cli.app import app
-from tui.console import output
+from tui.cli.output import output
 from tui.exit_codes import complain_about
 from tui.logs import configure_logs
 from tui.widgets.table import VirtualTable

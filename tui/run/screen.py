@@ -16,8 +16,7 @@ from textual.widgets import Button, Input
 
 from agents.scheduling import INSERTION
 from broker import SsmicError
-from scenarios import Scenario, repeated_id_notes
-from scenarios.files import coverage_notes, supply_notes
+from scenarios import Scenario, repeated_id_notes, run_notes
 from scenarios.load import Loaded, load
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
@@ -427,7 +426,7 @@ def _noted(found: Loaded) -> list[str]:
     """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
-        for note in (*coverage_notes(found.scenario), *supply_notes(found.scenario))
+        for note in run_notes(found.scenario)
     ]
     notes += (*found.notes, *repeated_id_notes(found.scenario))
     more = len(notes) - _NOTES

@@ -235,8 +235,8 @@ def run(
     """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
     from broker.transport import AccessOptions
+    from scenarios import run_notes
     from scenarios.devices import with_guests
-    from scenarios.files import coverage_notes, supply_notes
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan, from_equal_scores
@@ -293,7 +293,7 @@ def run(
     tell_notes(
         (
             *found.notes,
-            *(note.what for note in (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))),
+            *(note.what for note in run_notes(loaded, days, supplied)),
             *options_without_effect(ctx, supplied),
         )
     )
