@@ -287,8 +287,8 @@ class Roster(Wire):
             payload = self.model_copy(update={"refused": {}}).encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
-                f"this run is too large: its roster of {len(self.hosts)} hosts takes {len(payload)} bytes, "
-                f"but a message has at most {MAX_PAYLOAD_BYTES}"
+                f"this run is too large for a broker: its roster of {len(self.host_by_agent)} agents takes "
+                f"{len(payload)} bytes, but a message has at most {MAX_PAYLOAD_BYTES}; --bus memory has no such limit"
             )
         return (payload,)
 
