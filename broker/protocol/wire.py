@@ -251,7 +251,7 @@ class Roster(Wire):
     """Why the clock ended the run because of a failure; hosts leave. Ignored in a retained roster, since a clock may
     resume."""
     may_resume: bool = False
-    """With `failed`: whether the clock gave up for now only, so that it may be started again. Omitted if False."""
+    """With `failed`: whether the run is only suspended, so that the clock may be started again. Omitted if False."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""

@@ -54,11 +54,11 @@ _LINES = (
 )
 
 
-def show_listed(console: Console, books: Sequence[IndexEntry]) -> None:
+def show_listed(console: Console, entries: Sequence[IndexEntry]) -> None:
     """Print the results files with the name of each, and the file's path if there is room."""
-    rows = [_row(n, book) for n, book in _numbered(books)]
+    rows = [_row(n, entry) for n, entry in _numbered(entries)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
-    files = [_file(book) for book in books]
+    files = [_file(entry) for entry in entries]
     is_wide = sum(widths) + len(_GAP) * len(widths) + max(map(len, files)) <= console.width
     print_line = _line_printer(console)
     print_line(_line(_TITLES, widths) + (_GAP + "file" if is_wide else ""))
@@ -77,31 +77,31 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
     return print_line
 
 
-def _numbered(books: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
-    """Return the books with the names that other commands accept."""
+def _numbered(entries: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
+    """Return the entries with the names that other commands accept."""
     found, count = [], 0
-    for book in books:
-        if book.listed.problem:
-            found.append(("", book))
+    for entry in entries:
+        if entry.listed.problem:
+            found.append(("", entry))
         else:
-            found.append((f"latest~{count}" if count else "latest", book))
+            found.append((f"latest~{count}" if count else "latest", entry))
             count += 1
     return found
 
 
-def _row(name: str, book: IndexEntry) -> tuple[str, ...]:
-    listed = book.listed
-    date = f"{datetime.fromtimestamp(book.made_wall_s, UTC):%Y-%m-%d %H:%M}"
+def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
+    listed = entry.listed
+    date = f"{datetime.fromtimestamp(entry.made_wall_s, UTC):%Y-%m-%d %H:%M}"
     if listed.problem:
-        return (name, date, "", "", "", _STATES[book.state], "")
+        return (name, date, "", "", "", _STATES[entry.state], "")
     share = "-" if listed.self_sufficiency is None else f"{100 * listed.self_sufficiency:.1f} %"
     is_complete = listed.done_runs == listed.planned_runs
     runs = str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
-    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[book.state], share)
+    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[entry.state], share)
 
 
-def _file(book: IndexEntry) -> str:
-    return f"{book.path}: {book.listed.problem}" if book.listed.problem else str(book.path)
+def _file(entry: IndexEntry) -> str:
+    return f"{entry.path}: {entry.listed.problem}" if entry.listed.problem else str(entry.path)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -112,10 +112,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded)
 
 
-def listed_json(book: IndexEntry) -> dict[str, Any]:
+def listed_json(entry: IndexEntry) -> dict[str, Any]:
     """Return a results file at a glance, fit for JSON."""
-    listed = book.listed
-    about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[book.state]}
+    listed = entry.listed
+    about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[entry.state]}
     if listed.problem:
         return {**about, "problem": listed.problem}
     return {

@@ -296,13 +296,13 @@ class ProgressPanel(Vertical):
         )
         yield ExpectationsPanel()
 
-    def show(self, batch: Batch, watching: MonitoredRun) -> None:
+    def show(self, batch: Batch, monitored_run: MonitoredRun) -> None:
         """Show the progress."""
         running = batch.current
         self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)
         status.display = bool(running.feeds) and not running.is_over
-        status.show(watching)
+        status.show(monitored_run)
         told = self.query_one(".told", Static)
         text = status_message(batch)
         told.update(text)

@@ -160,7 +160,7 @@ class CompareResults(Intent):
 class Application(Protocol):
     """The application as seen by its screens, so that the shell does not import the application."""
 
-    watching: MonitoredRun
+    monitored_run: MonitoredRun
     """The monitored run, in any area."""
     before_quit: list[Callable[[], str | None]]
     """Each returns a sentence on what quitting would lose; None: nothing."""

@@ -50,18 +50,18 @@ def list_(
     from tui.cli.simulate import print_json
     from tui.results import ResultsIndex
 
-    books = ResultsIndex(folder).look()
+    entries = ResultsIndex(folder).look()
     sweeps = _sweeps_json(sweep_files(folder))
     if as_json:
         more = {"sweeps": sweeps} if sweeps else {}
-        print_json({"folder": str(folder), "results": [listed_json(book) for book in books], **more})
+        print_json({"folder": str(folder), "results": [listed_json(entry) for entry in entries], **more})
         return
-    if books:
-        show_listed(output(), books)
+    if entries:
+        show_listed(output(), entries)
     for found in sweeps:
         said = found.get("problem") or f"{found['scenario']}, {found['done_runs']} of {found['planned_runs']} runs"
         output().print(f"sweep  {said}  {found['file']}", soft_wrap=True)
-    if not books and not sweeps:
+    if not entries and not sweeps:
         complain(f"no results in {folder}; `ssmic run street` creates some")
 
 
