@@ -56,7 +56,7 @@ def bills_of(scenario: Scenario, settlement: Settlement, producer_house: Mapping
     """Return every house's bill as the scenario settles it, by house id; empty where it has no tariff.
 
     Args:
-        scenario: The scenario as the run came to know it, with its tariff changes.
+        scenario: The scenario as the run observed it, with its tariff changes.
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
     """
