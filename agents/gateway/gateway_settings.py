@@ -80,7 +80,7 @@ class GatewaySettings:
     resume_s: int = 3600
     """How long a programme that was interrupted may rest."""
     learns: bool = True
-    """Whether what it measured replaces the load profile of the next job."""
+    """Whether what it measured replaces the load profile of the next job, and lowers the forecast of a roof."""
     waiting: Waiting | None = None
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)
