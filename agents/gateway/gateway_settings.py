@@ -65,6 +65,8 @@ class GatewaySettings:
     adapter: str = "ssmic"
     is_switched: bool = False
     """Whether a switch in front of the device starts it, so that its power says what it does."""
+    longest_timer_s: int | None = None
+    """Longest time of the device's own timer, which switches it off if no command does; None: it has none."""
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Stored load profiles, by name."""
     profile: str = ""
