@@ -76,7 +76,9 @@ class GatewayEntry(FileEntry):
     answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
     tries: int = Field(3, ge=1, le=100, description="How often a command is sent at most")
     idle_w: Power = Field(5.0, description="Its highest power when its programme is over, W")
-    learn: bool = Field(default=True, description="Whether measurements replace the next job's load profile")
+    learn: bool = Field(
+        default=True, description="Whether measurements replace the next job's load profile and lower a roof's forecast"
+    )
     waiting: WaitingEntry | None = Field(None, description="How a plug detects that its appliance waits")
 
 

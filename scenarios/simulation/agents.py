@@ -281,7 +281,7 @@ def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettin
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
     """Return what the gateway agents among these are started with, by agent id."""
     here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
-    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    adapters = adapters_of(here)
     houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
     prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
     return {
@@ -291,7 +291,8 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
             device=gateway.device,
             name=gateway.name,
             adapter=gateway.adapter,
-            is_switched=gateway.agent in switched,
+            is_switched=gateway.agent in adapters and adapters[gateway.agent].is_switched,
+            longest_timer_s=adapters[gateway.agent].longest_timer_s if gateway.agent in adapters else None,
             profiles=scenario.load_profiles,
             profile=gateway.load_profile,
             answer_s=gateway.answer_s,
