@@ -74,7 +74,7 @@ class RunFailedError(SsmicError):
 
 
 class RunSuspendedError(RunFailedError):
-    """The clock gave up for now; a clock that is started again resumes the run."""
+    """The clock suspended the run; a clock that is started again resumes it."""
 
 
 class AgentFailedError(SsmicError):

@@ -298,7 +298,7 @@ class Host:
         if (why := roster.quarantined.get(self.host_id)) is not None:
             raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
         if roster.failed and roster.may_resume and not is_stored:
-            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock gave up for now: {roster.failed}")
+            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock suspended the run: {roster.failed}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:

@@ -9,8 +9,8 @@ import structlog
 
 from broker import BrokerLostError
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
-from scenarios.lab.agenda import Agenda
 from scenarios.lab.device import EmulatedDevice, Publication, Publications
+from scenarios.lab.virtual_clock import Agenda
 
 _log = structlog.get_logger(__name__)
 

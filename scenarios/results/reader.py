@@ -49,8 +49,8 @@ from scenarios.results.rows import (
     read_happenings,
     read_ledger,
     read_realised,
+    read_verdicts,
 )
-from scenarios.results.verdict_rows import read_verdicts
 from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from broker import SsmicError
 from scenarios.simulation import cores
-from scenarios.sweep.dask_workers import dask_workers
 from scenarios.sweep.file import SweepFile, open_sweep
-from scenarios.sweep.one_run import SweepRow, SweepRun
+from scenarios.sweep.one_run import Submit, SweepRow, SweepRun
 from scenarios.sweep.plan import SweepPlan
-from scenarios.sweep.processes import process_workers
-from scenarios.sweep.workers import Submit
+from scenarios.sweep.workers import dask_workers, process_workers
 
 
 class SweepWorkerError(SsmicError):

@@ -32,6 +32,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
+from tests.redteam.plain_client import PlainClient
 
 Body = Mapping[str, Any]
 
@@ -55,7 +56,7 @@ class Wire(Protocol):
 class PlainMqtt:
     """A connection by aiomqtt alone."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: PlainClient) -> None:
         self._client = client
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
@@ -77,7 +78,7 @@ class PlainMqtt:
 async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainMqtt]:
     """Connect with a household's login and certificate authority, as any MQTT client would."""
     own = login_folder(guarded.folder, login)
-    client = aiomqtt.Client(
+    client = PlainClient(
         "localhost",
         guarded.port,
         identifier=f"plain-{secrets.token_hex(8)}",

@@ -148,10 +148,10 @@ async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) 
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, bus="memory", pace="600x")
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: pilot.app.watching.state == "running")
-        watched = pilot.app.watching.feed.watched
+        await until(pilot, lambda: pilot.app.monitored_run.state == "running")
+        watched = pilot.app.monitored_run.feed.watched
         await pilot.press("space")
-        await until(pilot, lambda: pilot.app.watching.state == "paused")
+        await until(pilot, lambda: pilot.app.monitored_run.state == "paused")
         await steps(pilot, lambda: len(watched.ledger) >= 2)
         await pilot.press("ctrl+q")
         await dialog(pilot, Confirm)

@@ -115,10 +115,9 @@ def sweep(
         run_sweep,
         sweep_json,
     )
-    from tui.cli.output import own_output
+    from tui.cli.output import notes, output, own_output
     from tui.cli.simulate import interruption_told, print_json
     from tui.cli.sweep_tables import show_sweep, sweep_progress
-    from tui.console import notes, output
     from tui.exit_codes import FAILED, USAGE, complain, tell_notes
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
