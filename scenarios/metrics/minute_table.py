@@ -77,7 +77,7 @@ class MinuteTable(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: SupportsIndex | slice | tuple[Any, Any]) -> FloatArray:
+    def __getitem__(self, key: Any) -> FloatArray:  # noqa: ANN401 - whatever indexes an array
         """Return what an array would: a row, some rows, or values of some minutes of them."""
         rows, minutes = key if isinstance(key, tuple) else (key, slice(None))
         if isinstance(rows, slice):
