@@ -22,6 +22,11 @@ def plugins(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
+def known_strategies() -> tuple[str, ...]:
+    """Return the names of the consumer strategies that are installed."""
+    return tuple(plugins(AGENTS))
+
+
 def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another package made
     """Return the object that a plug-in's entry point names: a class, or a factory function.
 
@@ -37,6 +42,11 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise SettingsError((f"plug-in {name!r} ({point.value}) cannot be loaded: {what}",)) from error
+    if group == AGENTS:
+        from agents.consumer import Consumer  # noqa: PLC0415 - which changes its strategy by name
+
+        if not (isinstance(loaded, type) and issubclass(loaded, Consumer)):
+            raise SettingsError((f"plug-in {name!r} ({point.value}): expected a subclass of agents.Consumer",))
     every_s = getattr(loaded, "wakes_every_s", 1)
     if group == AGENTS and (not isinstance(every_s, int) or every_s < 1):
         raise SettingsError((f"plug-in {name!r} ({point.value}): wakes_every_s: expected a whole number from 1 on",))

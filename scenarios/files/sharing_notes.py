@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from agents.scheduling import INSERTION
 from agents.sharing import SupplySettings
-from scenarios.events import SwitchAlgorithm
+from scenarios.events import SwitchAlgorithm, SwitchStrategy
 from scenarios.files.series import Note
 from scenarios.scenario import Scenario
 
+NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
 NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
 
 
@@ -25,4 +26,6 @@ def supply_notes(scenario: Scenario, supply: SupplySettings | None = None) -> tu
         notes.append(Note(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
     if any(isinstance(event.action, SwitchAlgorithm) for event in scenario.timeline):
         notes.append(Note(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
+    if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
+        notes.append(Note(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
     return tuple(notes)
