@@ -76,7 +76,7 @@ class ClockSigns:
         """Loop time."""
         self.listening = asyncio.Lock()
         self.listened_wall_s = 0.0
-        """When somebody last listened for it in vain, loop time."""
+        """When a host last listened for it and heard nothing, loop time."""
 
 
 class Host:

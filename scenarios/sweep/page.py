@@ -162,9 +162,9 @@ def _drawn(group: list[_Dot], name: str, n: int, x: _Scale, y: _Scale) -> list[s
             f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y.at(dot.low):.1f}" y2="{y.at(dot.high):.1f}" '
             f'stroke="{colour}" stroke-width="1.4"/>'
         )
-        told = f"{dot.label}: {dot.mean:.6g} ({dot.low:.6g} to {dot.high:.6g})"
+        text = f"{dot.label}: {dot.mean:.6g} ({dot.low:.6g} to {dot.high:.6g})"
         circle = f'<circle cx="{at:.1f}" cy="{y.at(dot.mean):.1f}" r="3.4" fill="{colour}">'
-        parts.append(f"{circle}<title>{escape(told)}</title></circle>")
+        parts.append(f"{circle}<title>{escape(text)}</title></circle>")
     return [*parts, "</g>"]
 
 

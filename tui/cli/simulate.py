@@ -271,7 +271,7 @@ def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
 
 
 def _comparison(files: Sequence[Path]) -> SimulationComparison | None:
-    """Compare those of the simulations that have a run that came to its end; None where none has."""
+    """Compare the simulations that have a completed run; None if none has."""
     ended = []
     for file in files:
         with ResultsReader(file) as results:
