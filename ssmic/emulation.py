@@ -523,6 +523,10 @@ class HouseHandle:
         """Say whether its jobs wait from now on where no producer can supply them."""
         self.run.do("patience", houses=[self.id], patient=patient)
 
+    def strategy(self, name: str) -> None:
+        """Have its consumers decide by another strategy from now on; empty: our own."""
+        self.run.do("strategy", houses=[self.id], strategy=name)
+
     def leave(self, device: str) -> None:
         """Have a device leave the house."""
         self.run.do("leave", house=self.id, device=device)

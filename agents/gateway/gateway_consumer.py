@@ -112,6 +112,8 @@ class _Course:
 class GatewayConsumer(Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
+    has_fixed_strategy = True
+
     def __init__(
         self,
         agent_id: str,

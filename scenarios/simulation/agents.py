@@ -163,7 +163,7 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
-        if scenario.strategy and script is None and not scenario.gateways:
+        if scenario.strategies and script is None and not scenario.gateways:
             for consumer in self.consumers.values():
                 # A plug-in may set timers forever; the run still ends.
                 consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
