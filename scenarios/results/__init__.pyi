@@ -11,7 +11,9 @@ from .connection import (
     SameSimulationError as SameSimulationError,
     is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
+    refuse_existing as refuse_existing,
     seal as seal,
+    whole_file as whole_file,
 )
 from .export import (
     FORMATS as FORMATS,
@@ -130,6 +132,7 @@ __all__ = [
     "named_results",
     "record_comparison",
     "record_verdicts",
+    "refuse_existing",
     "require_parquet",
     "results_files",
     "seal",
@@ -142,6 +145,7 @@ __all__ = [
     "view_neighbourhood",
     "view_overview",
     "view_runs",
+    "whole_file",
     "write_day_figure",
     "write_gantt_figure",
 ]

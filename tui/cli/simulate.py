@@ -17,7 +17,7 @@ import typer
 
 from broker import SsmicError, printable_json
 from scenarios import judge_simulation
-from scenarios.results import ResultsError, ResultsReader, simulation_json
+from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.output import notes, optimum_progress, output, own_output, progress_of
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from scenarios.optimum import SupplyRules
 from collections.abc import Mapping
 
-from broker import atomic_write
 from scenarios.expectations import Verdict, junit_xml
-from scenarios.results import ResultsWriteError
 
 WIDTH = 80
 """Longer lines are broken."""
@@ -96,11 +94,8 @@ def write_junit(path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdi
     Raises:
         ResultsWriteError: The file cannot be written.
     """
-    try:
-        with atomic_write(path) as draft:
-            draft.write_bytes(junit_xml(scenario, verdicts, wall_s))
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(junit_xml(scenario, verdicts, wall_s))
     notes().print(f"Written: {path}", soft_wrap=True)
 
 
