@@ -36,6 +36,11 @@ from .files import (
 from .frames import (
     load_frames as load_frames,
 )
+from .kept_messages import (
+    ABOUT_KEPT as ABOUT_KEPT,
+    KeptMessages as KeptMessages,
+    is_kept as is_kept,
+)
 from .overviews import (
     HouseholdRow as HouseholdRow,
 )
@@ -48,13 +53,10 @@ from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
-    ABOUT_KEPT as ABOUT_KEPT,
     DroppedHost as DroppedHost,
-    KeptMessages as KeptMessages,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
-    is_kept as is_kept,
     record_verdicts as record_verdicts,
 )
 from .schema import (

@@ -31,12 +31,11 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.kept_messages import KeptMessages, is_kept
 from scenarios.results.overviews import MOST_MINUTE_ROWS, forget_overview, minute_rows, write_overview
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
-    KeptMessages,
-    is_kept,
     job_of,
     read_happenings,
     read_ledger,
