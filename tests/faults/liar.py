@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -122,7 +123,13 @@ class Liar:
             self.on_loss = self.random.choice(["drop", "drop", "wait"])
             self.others_come_after_wall_s = self.random.choice([0.0, 0.5])
             self._aside_share = self.random.choice([0.02, 0.2, 0.6])
-            self._lies = [*self._lies, *[self._speaks_after_its_answer] * 2, self._has_the_run_paused]
+            self._lies = [
+                *self._lies,
+                *[self._speaks_after_its_answer] * 3,
+                *[self._speaks_of_another_moment] * 3,
+                self._has_the_run_paused,
+                self._comes_back_as_another_process,
+            ]
         elif seed >= FIRST_EXTREME:
             self._is_polite, self._from_step = True, 0
             self._share, self._most = self.random.choice([0.2, 0.5, 0.8]), self.random.choice([30, 300, 3_000])
@@ -254,9 +261,52 @@ class Liar:
         return f"answers the clock {turn.done!r:.200}"
 
     def _speaks_after_its_answer(self, turn: Turn) -> str:
+        """Send a message that the answer, which comes before it, does not report; agents may not understand it."""
         self._invents(turn)
+        if self.random.random() < 0.5:
+            body = turn.sent[-1].body
+            holder, key = self.random.choice(list(_places(body)))
+            holder[key] = self.random.choice(_ODD)
+            turn.sent[-1] = _with(turn.sent[-1], body=body)
         turn.later.append(turn.sent.pop())
         return f"says after its answer {turn.later[-1].payload!r:.200}"
+
+    def _speaks_of_another_moment(self, turn: Turn) -> str:
+        """Send a message as of another moment, and a second one that satisfies the count."""
+        if not turn.sent:
+            return "has nothing to send"
+        i = self.random.randrange(len(turn.sent))
+        grant, counted = turn.grant, turn.sent[i]
+        ahead = self.random.choice([1, 1, 2])
+        wrong = self.random.choice(
+            [
+                {"round": grant.round + ahead},
+                {"time": grant.time + ahead},
+                {"step": grant.step + ahead, "round": grant.round + ahead},
+            ]
+        )
+        turn.sent[i] = replace(_with(counted, **wrong), is_counted=False)
+        turn.say(counted.to, {"kind": "Withdraw", "job_id": "x"}, sender=fields_of(counted.payload)["sender"])
+        return f"sends a {counted.body.get('kind')} as of {wrong}"
+
+    def _comes_back_as_another_process(self, turn: Turn) -> str:
+        """Leave, and send counted messages as another process before the others know that process."""
+        member, session = turn.member, f"{self.random.getrandbits(64):016x}"
+        ran = member.granted[-2].step if len(member.granted) > 1 else -1
+        for state in ("gone", "there"):
+            announced = {"host": self.house, "agents": list(member.agents), "setup": member.setup, "ran": ran}
+            speaker = member.session if state == "gone" else session
+            turn.raw.append(
+                (topics.host(member.run, self.house), self._fields(**announced, session=speaker, state=state))
+            )
+        for message in turn.sent:
+            if message.home != self.house:
+                payload = _with(message, session=session).payload
+                turn.raw.append((topics.inbox(member.run, message.home, self.house), payload))
+        counted = Counter(message.home for message in turn.sent if message.is_counted and message.home != self.house)
+        turn.done |= {"session": session, "sent": counted}
+        turn.sent = []
+        return "comes back as another process"
 
     def _has_the_run_paused(self, turn: Turn) -> str:
         turn.pauses = True
@@ -269,11 +319,12 @@ class Liar:
         is_rare = moment == "after an answer"
         if self.random.random() >= (self._aside_share / 10 if is_rare else self._aside_share):
             return []
-        said = [self._aside(member) for _ in range(self.random.choice([1, 2, 9, 12, 30]))]
+        is_barrage = self.random.random() < 0.3
+        said = [self._aside(member, is_barrage=is_barrage) for _ in range(self.random.choice([1, 2, 9, 12, 30]))]
         self.lies += [f"{moment}: {aside.topic} {aside.payload!r:.200}" for aside in said]
         return said
 
-    def _aside(self, member: Member) -> Aside:
+    def _aside(self, member: Member, *, is_barrage: bool) -> Aside:
         random, run, house = self.random, member.run, member.house
         to = random.choice(member.everybody)
         inbox = topics.inbox(run, member.home_of(to), house)
@@ -289,7 +340,7 @@ class Liar:
         ]
         topic, make = random.choice(made)
         payload = make()
-        if random.random() < 0.25:
+        if is_barrage or random.random() < 0.25:
             payload = random.choice(
                 [b"", b"{}", b"[]", b"null", b"\xff\x00", payload[: len(payload) // 2], payload * 2]
             )
