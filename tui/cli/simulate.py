@@ -29,6 +29,7 @@ from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
 if TYPE_CHECKING:
     from scenarios.optimum import SupplyRules
+    from scenarios.scenario import Scenario
 
 
 def simulate(  # noqa: C901 - each step in turn
@@ -70,7 +71,7 @@ def simulate(  # noqa: C901 - each step in turn
                         codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                         if compare_wall_s is not None:
                             _compare(files[-1], compare_wall_s, compare_supply)
-                        judge_simulation(files[-1])
+                        judge_simulation(files[-1], plan.scenario)
                     finally:
                         configure_logs(level)
             if code := next(filter(None, codes), 0):
@@ -79,7 +80,7 @@ def simulate(  # noqa: C901 - each step in turn
         with after_failing(code):
             if len(plans) == 1:
                 for file in files:
-                    show_results(file, as_json=as_json, record=record)
+                    show_results(file, as_json=as_json, record=record, scenario=plans[0].scenario)
                 comparison = _comparison(files) if to and not code else None
             else:
                 comparison = _comparison(files)
@@ -174,14 +175,17 @@ def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules |
         compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 
-def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
+def show_results(
+    results_file: Path, *, as_json: bool, record: Path | None = None, scenario: Scenario | None = None
+) -> None:
     """Print the content of `results_file`: a table, or one JSON object if `as_json`.
 
-    If `record` is given, write the messages of real devices to that file.
+    If `record` is given, write the messages of real devices to that file. The file's `scenario` need not be read again
+    if it is given.
     """
     if record is not None:
         save_recording(results_file, record)
-    with ResultsReader(results_file) as results:
+    with ResultsReader(results_file, scenario) as results:
         summary = simulation_json(results, brief=not as_json)
     if as_json:
         print_json(summary)

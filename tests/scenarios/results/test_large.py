@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 from agents import GRID
-from scenarios.metrics import billing
+from scenarios.metrics import billing, settle
 from scenarios.results import (
     ResultsReader,
     RunWriter,
     SimulationSpec,
     create_results,
+    reader,
     simulation_json,
     view_house,
     view_overview,
 )
+from scenarios.results.comparison import compare_simulations
 from scenarios.results.export import tables
 from scenarios.results.reader import MOST_NAMED
 from scenarios.results.report import large_runs
@@ -194,3 +196,35 @@ def test_a_report_of_a_large_run_has_its_figures_and_the_contracts_that_took_mos
             spent[row[8] + i] += power_w
     assert run["course"]["grid"] == pytest.approx([a + b for a, b in zip(base, spent, strict=True)], abs=3)
     assert "</script>" in build_page(page)
+
+
+def test_an_export_settles_a_run_that_is_over_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five of its tables need the minutes; settling 10,000 houses takes a while."""
+    settled = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal settled
+        settled += 1
+        return settle(*arguments)
+
+    monkeypatch.setattr(reader, "settle", counted)
+    with ResultsReader(_write(tmp_path / "large.sqlite", _scenario(), 10)) as results:
+        written = {table.name: len(list(table.rows())) for table in tables(results)}
+    assert written["minutes"] > 0
+    assert written["contracts"] > 0
+    assert settled == 1
+
+
+def test_comparing_large_runs_reads_no_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario of 10,000 houses is 0.3 GB of text, and its figures are in the file."""
+    scenario = _scenario()
+    brighter = replace(scenario, producers={"pv": forecast(sun((0, 0), (18000, 9000)))})
+    first = _write(tmp_path / "first.sqlite", scenario, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "scenario_of", lambda _text: pytest.fail("the scenario was read"))
+        compared = compare_simulations([first, _write(tmp_path / "same.sqlite", replace(scenario, seed=7), 10)])
+    assert compared.is_same_scenario
+    assert compared.difference(0, 1) is not None
+    changed = compare_simulations([first, _write(tmp_path / "brighter.sqlite", brighter, 10)])
+    assert not changed.is_same_scenario
+    assert changed.difference(0, 1) is None
