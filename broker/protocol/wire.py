@@ -215,7 +215,8 @@ class Announcement(Wire):
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
                 f"host {self.host!r} is too large: its announcement of {len(self.agents)} agents takes {len(payload)} "
-                f"bytes, but a message has at most {MAX_PAYLOAD_BYTES}; spread them over more hosts"
+                f"bytes, but a message has at most {MAX_PAYLOAD_BYTES}; spread them over more hosts, or run all in one "
+                "process over the memory bus, which has no such limit (--bus memory)"
             )
         return (payload,)
 
@@ -288,7 +289,7 @@ class Roster(Wire):
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
                 f"this run is too large: its roster of {len(self.hosts)} hosts takes {len(payload)} bytes, "
-                f"but a message has at most {MAX_PAYLOAD_BYTES}"
+                f"but a message has at most {MAX_PAYLOAD_BYTES}; the memory bus has no such limit (--bus memory)"
             )
         return (payload,)
 
