@@ -57,6 +57,10 @@ from scenarios.timeline import as_happened
 MESSAGES_A_PAGE = 1000
 MOST_NAMED = 30
 """Houses that an error names at most."""
+_CONTRACTS_SHARED_BY = (
+    "SELECT s.contract_id FROM share_deliveries AS s JOIN producers AS q ON q.id = s.producer_id"
+    " JOIN houses AS g ON g.id = q.house_id WHERE s.run = ? AND g.house = ?"
+)
 MOST_SETTLED_CELLS = 4_000_000
 """Minutes of producers of the settlements that a reader keeps; the newest one is kept in any case."""
 
@@ -365,8 +369,31 @@ class ResultsReader:
         if house is None:
             rows = self._rows(query + order, run, run)
         else:
-            rows = self._rows(f"{query} AND (j.house = ? OR h.house = ?){order}", run, run, house, house)
+            given = f" OR c.contract_id IN ({_CONTRACTS_SHARED_BY})" if self._has_shares else ""
+            by_shares = (run, house) if self._has_shares else ()
+            query = f"{query} AND (j.house = ? OR h.house = ?{given}){order}"
+            rows = self._rows(query, run, run, house, house, *by_shares)
         return [dict(row) for row in rows]
+
+    @property
+    def _has_shares(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'share_deliveries'"))
+
+    def delivered_shares(self, run: int) -> list[tuple[Any, ...]]:
+        """Return what each producer gives to contracts that several supply, in a large run.
+
+        By contract: contract, producer, its house, energy by the contract and delivered, Wh, and between which minutes,
+        UNIX seconds.
+        """
+        if not self._has_shares:
+            return []
+        query = (
+            "SELECT contract_id, producer, house, contracted_wh, s.delivered_wh, first_s, last_s"
+            " FROM share_deliveries AS s JOIN producers AS p ON p.id = s.producer_id"
+            " JOIN houses AS h ON h.id = p.house_id"
+            " WHERE run = ? ORDER BY contract_id, s.producer_id"
+        )
+        return [tuple(row) for row in self._rows(query, run)]
 
     def _kept_kpis(self, run: int, minutes: Minutes, interval_s: int) -> Kpis:
         """Return the figures that the file has, with powers averaged over another interval if need be."""
