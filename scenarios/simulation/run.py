@@ -207,7 +207,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_rounds=most_rounds(scenario, has_script=script is not None),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
                 most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
-                setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
+                setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
@@ -446,7 +446,7 @@ async def run_hosts(
     ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
-            setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
+            setups = settings.fingerprints(scenario, shared)
             journals = open_journals(settings, setups, opened)
             opened.enter_context(long_lived_objects())
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
