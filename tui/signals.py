@@ -232,7 +232,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
     """
     import asyncio
 
-    from broker import collecting_seldom, new_loop
+    from broker import new_loop
 
     interrupted = False
 
@@ -266,7 +266,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
                     again.cancel()
 
     # A new loop, not the thread's: the caller may have set one.
-    with collecting_seldom(), asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         result = runner.run(watched())
     if interrupted:
         raise KeyboardInterrupt

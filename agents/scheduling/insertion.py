@@ -48,16 +48,24 @@ def rebuild(
     tasks = [*(c.task for c in unstarted), task]
     groups: dict[str, tuple[Starts, ...]] = {}
     evaluations = 0
+    failed: list[list[str]] = []
+    """How orders began that led to no schedule, up to the task for which there was no room."""
     for order in _ORDERS:
         if evaluations + len(tasks) > max_evaluations:
             return None
+        in_order = sorted(tasks, key=order)
+        ids = [candidate.job_id for candidate in in_order]
+        if (alike := next((begin for begin in failed if ids[: len(begin)] == begin), None)) is not None:
+            evaluations += len(alike)
+            continue
         tentative = TentativeSchedule(grid)
-        for candidate in sorted(tasks, key=order):
+        for place, candidate in enumerate(in_order, start=1):
             evaluations += 1
             if candidate.job_id not in groups:
                 groups[candidate.job_id] = grid.candidates(candidate)
             start_s = first_feasible_s(groups[candidate.job_id], tentative.left_wh)
             if start_s is None:
+                failed.append(ids[:place])
                 break
             tentative.add(candidate, start_s)
         else:

@@ -136,7 +136,8 @@ class Channel(Generic[ItemT]):
 
     def __init__(self, agent: Agent[Any]) -> None:
         self._agent = agent
-        self._items: deque[ItemT] = deque()
+        self._items: deque[ItemT] | None = None
+        """None: nothing has ever been put in, as in most channels of a large neighbourhood; each deque takes 600 B."""
         self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: ItemT) -> None:
@@ -145,6 +146,8 @@ class Channel(Generic[ItemT]):
         Raises:
             SsmicError: The agent does not read its items.
         """
+        if self._items is None:
+            self._items = deque()
         if len(self._items) >= MAX_WAITING_MESSAGES:
             raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} are waiting")
         self._items.append(item)
@@ -167,6 +170,8 @@ class Channel(Generic[ItemT]):
 
     def take_all(self) -> list[ItemT]:
         """Return all items that are present, without waiting."""
+        if self._items is None:
+            return []
         items = list(self._items)
         self._items.clear()
         return items
@@ -183,7 +188,8 @@ class Agent(Generic[MessageT]):
         self.id = agent_id
         self.now_s = 0
         """Virtual time, UNIX seconds."""
-        self.rng = Random(0)
+        self._rng: Random | None = None
+        self._run_seed = 0
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
         self.timers_until_s: int | None = None
@@ -202,14 +208,25 @@ class Agent(Generic[MessageT]):
         """Coroutines that skip rounds: the step in which each continues, order, future."""
         self._busy = 0
         self._all_blocked: asyncio.Future[None] | None = None
-        """Set when its host waits for it."""
-        self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
+        """Done once all coroutines are blocked, or one has failed; None: the host does not wait for it."""
+        self._computing: list[tuple[asyncio.Task[Any], asyncio.Future[None]]] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
         self._rejections: list[Rejection] = []
         self._instructions: list[Instruction] = []
         self._failure: str | None = None
+
+    @property
+    def rng(self) -> Random:
+        """The agent's random generator, seeded by (run seed, agent id); made when it is first used, as most never are.
+
+        Each takes 2.5 kB.
+        """
+        if self._rng is None:
+            digest = hashlib.sha256(f"{self._run_seed}/{self.id}".encode()).digest()
+            self._rng = Random(int.from_bytes(digest))
+        return self._rng
 
     async def run(self) -> None:
         """Act until the run is over; may return early."""
@@ -418,8 +435,7 @@ class Agent(Generic[MessageT]):
         """
         self._busy = 1  # counts `run`, whose task does not exist yet
         self.now_s = now_s
-        digest = hashlib.sha256(f"{seed}/{self.id}".encode()).digest()
-        self.rng = Random(int.from_bytes(digest))
+        self._run_seed = seed
 
     async def live(self) -> None:
         """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
@@ -496,7 +512,7 @@ class Agent(Generic[MessageT]):
                 await self._all_blocked
             if self._failure or not self._computing:
                 return
-            task, turn = self._computing.popleft()
+            task, turn = self._computing.pop(0)
             await asyncio.wait([task])
             self._wake(turn)
 
@@ -579,9 +595,9 @@ class Agent(Generic[MessageT]):
     def _mark_blocked(self) -> None:
         self._busy -= 1
         if self._busy == 0:
-            self._end_of_activity()
+            self._note_blocked()
 
-    def _end_of_activity(self) -> None:
+    def _note_blocked(self) -> None:
         if self._all_blocked is not None and not self._all_blocked.done():
             self._all_blocked.set_result(None)
 
@@ -590,6 +606,6 @@ class Agent(Generic[MessageT]):
             await coroutine
         except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
             self._failure = traceback.format_exc()
-            self._end_of_activity()
+            self._note_blocked()
         finally:
             self._mark_blocked()

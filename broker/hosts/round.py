@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from broker.protocol import Grant, ReadGrant
+from broker.protocol import Grant, ReadGrant, SendingMoment
 
 
 class Round(NamedTuple):
@@ -57,6 +57,11 @@ class Round(NamedTuple):
             get("lapse", False),
             get("alone", False),
         )
+
+    @property
+    def before(self) -> SendingMoment:
+        """When the messages were sent that are delivered in it: in the step before, a round earlier."""
+        return SendingMoment(self.step - 1, self.time, self.round - 1)
 
     @property
     def following(self) -> Round:

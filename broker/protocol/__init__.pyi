@@ -25,8 +25,11 @@ from .rejections import (
     too_large as too_large,
 )
 from .reorder_buffer import (
+    MAX_BUFFERED_BYTES as MAX_BUFFERED_BYTES,
     MAX_BUFFERED_MESSAGES as MAX_BUFFERED_MESSAGES,
     ReorderBuffer as ReorderBuffer,
+    SendingMoment as SendingMoment,
+    in_order as in_order,
 )
 from .timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
@@ -56,6 +59,7 @@ from .wire import (
 __all__ = [
     "LIMIT_WALL_S",
     "MAX_AGENT_CHARACTERS",
+    "MAX_BUFFERED_BYTES",
     "MAX_BUFFERED_MESSAGES",
     "MAX_PASSED_ROUNDS",
     "MAX_PAYLOAD_BYTES",
@@ -80,6 +84,7 @@ __all__ = [
     "ResendRequest",
     "Roster",
     "RunPhase",
+    "SendingMoment",
     "SentMessage",
     "TimeReport",
     "Timeouts",
@@ -92,6 +97,7 @@ __all__ = [
     "encode_journaled",
     "envelopes_of",
     "first_problem",
+    "in_order",
     "shown",
     "too_large",
 ]
