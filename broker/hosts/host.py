@@ -450,7 +450,7 @@ class Host:
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
         while (granted := await self._grants.get()) is not None:
-            if self._missing():
+            if granted.expected and self._missing():
                 await self._wait_for_messages(bus, granted.step)
             if self._has_ended:
                 return

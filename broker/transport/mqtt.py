@@ -11,7 +11,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -116,11 +116,13 @@ class MqttBus:
         is_last = getattr(payload, "is_last", False)
         for piece in pieces:
             connection = self._connection
-            if qos == 0 and connection is not None and connection.has_room:
-                with suppress(ConnectionBrokenError):
-                    connection.send(topic, piece, retain=retain, ticket=None, is_last=is_last)
-                    continue
-            await self._publish(topic, piece, qos, retain=retain)
+            if qos != 0 or connection is None or not connection.has_room:
+                await self._publish(topic, piece, qos, retain=retain)
+                continue
+            try:
+                connection.send(topic, piece, retain=retain, ticket=None, is_last=is_last)
+            except ConnectionBrokenError:
+                await self._publish(topic, piece, qos, retain=retain)
 
     async def _publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         ticket: int | None = None
