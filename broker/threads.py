@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -91,6 +92,7 @@ class RareSelector(selectors.DefaultSelector):
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """Return an event loop that closes without waiting for its threads, and asks for events only as it needs to."""
-    loop = asyncio.SelectorEventLoop(RareSelector())
+    # On Windows only its own kind of loop can start processes.
+    loop = asyncio.new_event_loop() if sys.platform == "win32" else asyncio.SelectorEventLoop(RareSelector())
     loop.set_default_executor(UnawaitedThreads())
     return loop
