@@ -99,7 +99,6 @@ class Clock:
         """
         self.settings = settings
         self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
-        self._grants_topic = topics.grants(settings.run)
         self._on_moment = on_moment
         self._observer = observer
         self._messages = messages
@@ -652,7 +651,7 @@ class Clock:
         run, order = self.settings.run, sorted(hosts)
         members = len(self.membership.expected)
         if len(order) > 1 and len(order) * 2 >= members and members <= MOST_HOSTS_OF_A_COMMON_GRANT:
-            await bus.publish(self._grants_topic, self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
+            await bus.publish(topics.grants(run), self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
             return
         for host in order:
             await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
