@@ -61,6 +61,8 @@ from .messages import (
     ChangeAlgorithm as ChangeAlgorithm,
     ChangePatience as ChangePatience,
     ChangePrices as ChangePrices,
+    ChangeStrategy as ChangeStrategy,
+    ContractAgreed as ContractAgreed,
     DeviceSaid as DeviceSaid,
     DropJob as DropJob,
     Follow as Follow,
@@ -72,6 +74,8 @@ from .messages import (
     Leave as Leave,
     NewForecast as NewForecast,
     ProductionMeasured as ProductionMeasured,
+    SharePromised as SharePromised,
+    SharesAmended as SharesAmended,
 )
 from .model import (
     GRID as GRID,
@@ -97,6 +101,7 @@ from .negotiation import (
 )
 from .plugins import (
     AGENTS as AGENTS,
+    known_strategies as known_strategies,
     load_plugin as load_plugin,
 )
 from .producer import (
@@ -155,9 +160,11 @@ __all__ = [
     "ChangeAlgorithm",
     "ChangePatience",
     "ChangePrices",
+    "ChangeStrategy",
     "CommandRefused",
     "Consumer",
     "Contract",
+    "ContractAgreed",
     "CumulativeSeries",
     "Device",
     "DeviceCommand",
@@ -206,11 +213,13 @@ __all__ = [
     "Run",
     "SettingsError",
     "Share",
+    "SharePromised",
     "SharedConsumer",
     "SharedGatewayConsumer",
     "SharedGatewayProducer",
     "SharedManager",
     "SharedProducer",
+    "SharesAmended",
     "Starts",
     "Waiting",
     "addition_problem",
@@ -218,6 +227,7 @@ __all__ = [
     "consumer_agent",
     "covers",
     "known_rankings",
+    "known_strategies",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",

@@ -19,6 +19,10 @@ from .files import (
     file_name as file_name,
     make_private_folder as make_private_folder,
 )
+from .garbage import (
+    long_lived_objects as long_lived_objects,
+    rare_collections as rare_collections,
+)
 from .identifiers import (
     MAX_CHARACTERS as MAX_CHARACTERS,
     canonical as canonical,
@@ -35,7 +39,7 @@ from .plain_text import (
     printable_line as printable_line,
     without_passwords as without_passwords,
 )
-from .setup import (
+from .process_setup import (
     setup_parts as setup_parts,
 )
 from .threads import (
@@ -64,11 +68,13 @@ __all__ = [
     "create_private_file",
     "file_name",
     "identifier_problem",
+    "long_lived_objects",
     "make_private_folder",
     "new_loop",
     "printable",
     "printable_json",
     "printable_line",
+    "rare_collections",
     "setup_parts",
     "shown",
     "without_passwords",

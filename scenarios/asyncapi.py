@@ -141,7 +141,7 @@ def asyncapi_document() -> dict[str, Any]:
         "info": {
             "title": "ssmic",
             "version": _version(),
-            "description": "Everything that is said over MQTT in an energy-smart neighbourhood. Payloads are JSON in "
+            "description": "All messages over MQTT in an energy-smart neighbourhood. Payloads are JSON in "
             "UTF-8; times are UNIX seconds of virtual time, energy is in Wh. See docs/protocol.md.",
             "license": {"name": "MIT"},
         },

@@ -14,7 +14,7 @@ from agents import Job
 from agents.scheduling import INSERTION
 from agents.sharing import SupplySettings
 from scenarios.device_overlaps import jobs_without_room
-from scenarios.events import SwitchAlgorithm
+from scenarios.events import SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
 from scenarios.files.series import Note
 from scenarios.load import bundled_text
@@ -24,6 +24,7 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 """File of jobs in PySSMic's input folders, one job per line."""
 SHOWN = 3
 """Number of jobs that a note names."""
+NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
 NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
 
 
@@ -128,4 +129,6 @@ def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[No
         notes.append(Note(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
     if any(isinstance(event.action, SwitchAlgorithm) for event in scenario.timeline):
         notes.append(Note(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
+    if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
+        notes.append(Note(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
     return tuple(notes)

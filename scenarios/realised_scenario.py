@@ -40,7 +40,7 @@ KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"
 
 
 def as_drawn(contract: Contract, agreed: Job, drawn: Job, started_s: int) -> Contract:
-    """Return a contract with the start and the shares of its job as they came about.
+    """Return a contract with the start and the shares of its job as realised.
 
     A share is energy in certain minutes of time, whenever the device starts. Where a device draws less than its shares
     have together, each producer gives its part of that; where it draws more, the rest comes from the grid.
@@ -81,7 +81,7 @@ def _seen_later(series_mwh: IntArray, late: int, minutes: int) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """A scenario as it came about in one run."""
+    """A scenario as one run realised it."""
 
     scenario: Scenario
     """With the jobs that were added, the loads and the production that were measured."""
@@ -95,7 +95,7 @@ class Realised:
     """Whether several producers supply a job together."""
 
     def settled(self, contracts: Sequence[Contract]) -> list[Contract]:
-        """Return contracts with the starts of jobs as they came about.
+        """Return contracts with the starts of jobs as realised.
 
         With shared supply a producer gives what it has promised, in the minutes for which it has promised it, and never
         more than the device drew then: a device that is late, or draws more, takes nothing that others were promised.

@@ -67,7 +67,7 @@ def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
         zone: The run's zone.
 
     Raises:
-        ValueError: It is no such time; the message says so.
+        ValueError: It is not such a time; the message says what is expected.
     """
     if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
         text = float(text)

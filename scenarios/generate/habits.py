@@ -196,9 +196,15 @@ def background_hours(*, is_off: bool) -> tuple[float, ...]:
     return tuple(hour / mean for hour in hours)
 
 
-def season(day: date) -> float:
-    """Return the background load of a day relative to the year's mean: more light and cooking in winter."""
-    return 1.0 + 0.12 * math.cos(2 * math.pi * (day.timetuple().tm_yday - 15) / 365.25)
+def season(day: date, *, is_southern: bool = False) -> float:
+    """Return the background load of a day relative to the year's mean: more light and cooking in winter.
+
+    Args:
+        day: The day.
+        is_southern: Whether winter is in the middle of the year.
+    """
+    swing = 0.12 * math.cos(2 * math.pi * (day.timetuple().tm_yday - 15) / 365.25)
+    return 1.0 - swing if is_southern else 1.0 + swing
 
 
 def is_day_off(day: date, more: frozenset[date] = frozenset()) -> bool:

@@ -1,4 +1,4 @@
-"""The MQTT connection of an emulated device: it vanishes and comes back as the device does."""
+"""The MQTT connection of an emulated device: it drops and reconnects with the device."""
 
 from __future__ import annotations
 

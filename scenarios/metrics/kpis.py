@@ -6,7 +6,7 @@ For screens, tables and reports each has a label, a unit and a note.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
-from scenarios.metrics.billing import bills_of
+from scenarios.metrics.billing import Bill, bills_of
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
@@ -182,6 +182,7 @@ def compute_kpis(
     *,
     not_registered: int = 0,
     interval_s: int = DEFAULT_INTERVAL_S,
+    bills: Mapping[str, Bill] | None = None,
 ) -> Kpis:
     """Return a run's key performance indicators.
 
@@ -192,6 +193,7 @@ def compute_kpis(
         end_s: End of the run, UNIX seconds.
         not_registered: Number of jobs for which the run ended too early.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        bills: What `bills_of` returns for the run, if it has been computed.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
@@ -207,7 +209,7 @@ def compute_kpis(
     counts = count_jobs(scenario, entries, end_s, not_registered)
     billed = None
     if scenario.tariff:
-        billed = bills_of(scenario, settlement, producer_houses(scenario)).values()
+        billed = (bills or bills_of(scenario, settlement, producer_houses(scenario))).values()
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,

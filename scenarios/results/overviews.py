@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,8 @@ from scenarios.metrics import Bill, IntArray, MemberBill, Settlement, Split
 MOST_MINUTE_ROWS: Final = 5_000_000
 """Rows of minutes of houses and producers that a run's results have at most; a run with more of them is large."""
 MINUTE_S = 60
+
+ShareDelivery = tuple[str, str, float, float, int, int]
 
 OVERVIEW_TABLES = (
     """
@@ -52,6 +54,20 @@ CREATE TABLE IF NOT EXISTS deliveries ( -- only of large runs: what producers ga
 ) WITHOUT ROWID;
 """,
 )
+
+
+SHARE_DELIVERIES_TABLE = """
+CREATE TABLE IF NOT EXISTS share_deliveries ( -- only of large runs with shared supply: what each gave to a contract
+  run           INTEGER NOT NULL,
+  contract_id   TEXT NOT NULL,
+  producer_id   INTEGER NOT NULL REFERENCES producers (id),
+  contracted_wh REAL NOT NULL, -- energy that it was to give
+  delivered_wh  REAL NOT NULL,
+  first_s       INTEGER NOT NULL, -- the first minute in which it gives something
+  last_s        INTEGER NOT NULL, -- the end of the last one
+  PRIMARY KEY (run, contract_id, producer_id)
+) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +108,8 @@ _MEMBER = TypeAdapter(MemberBill)
 
 def minute_rows(settled: Settlement) -> int:
     """Return the number of rows that a run's minutes take: those in which something was produced or consumed."""
-    rows = int(np.count_nonzero(settled.produced_wh) + np.count_nonzero(settled.house_consumed_wh))
-    return rows if settled.base_load is None else rows + int(np.count_nonzero(settled.base_load.consumed_wh))
+    rows = int(np.count_nonzero(settled.produced_wh)) + settled.house_consumed_wh.count_nonzero()
+    return rows if settled.base_load is None else rows + settled.base_load.consumed_wh.count_nonzero()
 
 
 def write_overview(
@@ -102,7 +118,6 @@ def write_overview(
     settled: Settlement,
     households: Iterable[HouseholdRow],
     members: Mapping[str, MemberBill],
-    producer_houses: Mapping[str, str],
 ) -> None:
     """Write what readers of a large run need.
 
@@ -110,9 +125,8 @@ def write_overview(
         connection: Open for writing, within a transaction.
         run: Number of the run.
         settled: Its settled energy.
-        households: The figures of each household.
+        households: The figures of each household, in the scenario's order.
         members: The bills of an energy community, by house; empty without one.
-        producer_houses: The house of each producer.
 
     Raises:
         sqlite3.Error: The rows cannot be written.
@@ -124,20 +138,8 @@ def write_overview(
         "INSERT OR REPLACE INTO overviews VALUES (?, ?, ?)",
         (run, settled.start_s, zlib.compress(np.stack(everything).astype("<f8").tobytes(), 1)),
     )
-    place = {house: i for i, house in enumerate(settled.houses)}
-    roofs: dict[str, list[int]] = {}
-    for i, producer in enumerate(settled.producers):
-        roofs.setdefault(producer_houses[producer], []).append(i)
     ids = dict(connection.execute("SELECT house, id FROM houses"))
-    for row in households:
-        i = place[row.house]
-        minutes = np.stack(
-            [
-                settled.produced_wh[roofs.get(row.house, [])].sum(axis=0),
-                settled.house_consumed_wh[i],
-                settled.house_delivered_wh[i],
-            ]
-        )
+    for row, minutes in zip(households, _minutes_of_houses(settled), strict=True):
         member = members.get(row.house)
         connection.execute(
             "INSERT OR REPLACE INTO house_overviews VALUES (?, ?, ?, ?, ?)",
@@ -158,6 +160,32 @@ def write_overview(
     )
 
 
+def write_shares(connection: sqlite3.Connection, run: int, shares: Iterable[ShareDelivery]) -> None:
+    """Write what each producer gave to the contracts that several supply.
+
+    Args:
+        connection: Open for writing, within a transaction.
+        run: Number of the run.
+        shares: Contract, producer, energy by the contract and delivered, Wh, and between which minutes, UNIX seconds.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    connection.execute(SHARE_DELIVERIES_TABLE)
+    ids = dict(connection.execute("SELECT producer, id FROM producers"))
+    connection.executemany(
+        "INSERT OR REPLACE INTO share_deliveries VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((run, contract_id, ids[producer], *of) for contract_id, producer, *of in shares),
+    )
+
+
+def _minutes_of_houses(settled: Settlement) -> Iterator[FloatArray]:
+    """Yield what each house produced and consumed, and what of it producers served, Wh, shape (3, M)."""
+    tables = (settled.house_produced_wh, settled.house_consumed_wh, settled.house_delivered_wh)
+    for blocks in zip(*(table.blocks() for table in tables), strict=True):
+        yield from np.stack([block for _, block in blocks], axis=1)
+
+
 def forget_overview(connection: sqlite3.Connection, run: int) -> None:
     """Remove the overview of a run that is resumed.
 
@@ -167,6 +195,8 @@ def forget_overview(connection: sqlite3.Connection, run: int) -> None:
     if has_overview(connection, run):
         for table in ("overviews", "house_overviews", "deliveries"):
             connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own three names
+        connection.execute(SHARE_DELIVERIES_TABLE)  # a file without shares has no such table
+        connection.execute("DELETE FROM share_deliveries WHERE run = ?", (run,))
 
 
 def has_overview(connection: sqlite3.Connection, run: int) -> bool:

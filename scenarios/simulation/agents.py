@@ -141,7 +141,7 @@ class Cast:
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
         self.manager = (
-            SharedManager(register, settings.scores, _places(scenario))
+            SharedManager(register, settings.scores, _places(scenario), settings.supply)
             if self.is_shared
             else Manager(register, settings.scores, negotiating, _places(scenario))
         )
@@ -163,7 +163,7 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
-        if scenario.strategy and script is None and not scenario.gateways:
+        if scenario.strategies and script is None and not scenario.gateways:
             for consumer in self.consumers.values():
                 # A plug-in may set timers forever; the run still ends.
                 consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)

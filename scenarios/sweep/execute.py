@@ -105,7 +105,7 @@ async def _carry_out(orders: list[SweepRun], submit: Submit, keep: Callable[[Swe
             except BrokenExecutor:
                 raise SweepWorkerError(
                     "a worker process ended before its run did (killed, or out of memory?); "
-                    "finished runs are kept, and the same command goes on from there"
+                    "finished runs are kept, and the same command continues from there"
                 ) from None
             keep(row)
     finally:

@@ -160,15 +160,15 @@ class Bar(Widget):
         if len(batch.plans) > 1 and not batch.is_over:
             text = f"{text} {batch.current.plan.algorithm.name}, {len(batch.simulations)} of {len(batch.plans)}"
         share = batch.share_done()
-        told = f" {share:4.0%}  {_span(batch.elapsed_wall_s())}{_left(batch)}"
-        most = max(10, self.size.width - len(told) - 10)
+        note = f" {share:4.0%}  {_span(batch.elapsed_wall_s())}{_left(batch)}"
+        most = max(10, self.size.width - len(note) - 10)
         text = text if len(text) <= most else f"{text[: most - 1]}…"
-        width = max(4, self.size.width - len(text) - len(told) - 2)
+        width = max(4, self.size.width - len(text) - len(note) - 2)
         done = round(share * width)
         line = Text(f"{text}  ", style=colours.get(colour, ""), no_wrap=True, end="")
         line.append("━" * done, style=colours.get(colour, ""))
         line.append("─" * (width - done), style=colours.get("border", ""))
-        line.append(told, style=colours.get("foreground", ""))
+        line.append(note, style=colours.get("foreground", ""))
         return line
 
 
@@ -282,15 +282,15 @@ class ProgressPanel(Vertical):
     DEFAULT_CSS = """
     ProgressPanel { height: auto; border-top: solid $border; }
     ProgressPanel VirtualTable { height: auto; min-height: 3; max-height: 12; }
-    ProgressPanel .told { height: auto; padding: 0 1; color: $text-muted; max-height: 5; }
-    ProgressPanel .told.wrong { color: $text-error; }
+    ProgressPanel .note { height: auto; padding: 0 1; color: $text-muted; max-height: 5; }
+    ProgressPanel .note.wrong { color: $text-error; }
     """
 
     def compose(self) -> ComposeResult:
         """Compose the bar, status, notices, runs and expectations."""
         yield Bar()
         yield StatusLine()
-        yield Static("", classes="told", markup=False)
+        yield Static("", classes="note", markup=False)
         yield VirtualTable[RunProgress](
             _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
@@ -303,11 +303,11 @@ class ProgressPanel(Vertical):
         status = self.query_one(StatusLine)
         status.display = bool(running.feeds) and not running.is_over
         status.show(monitored_run)
-        told = self.query_one(".told", Static)
+        note = self.query_one(".note", Static)
         text = status_message(batch)
-        told.update(text)
-        told.display = bool(text)
-        told.set_class(bool(running.problem), "wrong")
+        note.update(text)
+        note.display = bool(text)
+        note.set_class(bool(running.problem), "wrong")
         plan = running.plan
         lines = expectation_lines(plan.scenario, len(plan.seeds), running.verdicts)
         self.query_one(ExpectationsPanel).show(lines)

@@ -416,7 +416,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _loss_by_quitting(self) -> str | None:
         if self._sweep is not None and self._sweep.goes_on and not self.is_busy:
-            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again goes on."
+            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again continues."
         if not self.is_busy:
             return None
         return "A simulation is running. Quitting stops it; everything agreed so far is kept."

@@ -138,7 +138,7 @@ with the same seeds. **Together** names keys that take their first values togeth
 `algorithm,penalty`. **Set** takes one value for all runs. Quotes keep what has spaces together.
 
 `Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
-the same sweep again goes on from there. `ssmic results report FILE` writes its charts as a page.
+the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -302,7 +302,7 @@ def state_of(sweep: SweepProcess, done: int) -> str:
     if sweep.code == 0:
         return f"{runs} done: {sweep.path}"
     if sweep.code == 130:
-        return f"Stopped: {runs} are kept in {sweep.path}. Start goes on from there."
+        return f"Stopped: {runs} are kept in {sweep.path}. Start continues from there."
     lines = [line for line in sweep.said.splitlines() if line.startswith("ssmic: ")]
     return f"{runs}. {lines[-1].removeprefix('ssmic: ') if lines else f'It ended with exit code {sweep.code}.'}"
 

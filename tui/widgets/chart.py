@@ -443,8 +443,8 @@ class Chart(Widget, can_focus=True):
             room = width - sum(cell_len(segment.text) for segment in segments)
             if room >= 0:
                 break
-        if told := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
-            segments.append(Segment(f"   ╎ {told}", base))
+        if labels := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
+            segments.append(Segment(f"   ╎ {labels}", base))
         indent = min(_AXIS_WIDTH, max(0, room))
         return Strip([Segment(" " * indent, base), *segments]).adjust_cell_length(width, base)
 

@@ -12,7 +12,6 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 
-from agents.energy import CumulativeSeries
 from agents.ledger import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
@@ -23,7 +22,6 @@ from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
 from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import Negotiation
-from scenarios.monitor.producers import ObservedProducer
 from scenarios.monitor.run_state import Deduplicator, ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.results import MOST_LISTED
@@ -450,25 +448,3 @@ def test_a_quarantined_host_is_shown_with_the_reason(street: Scenario) -> None:
     row = next(row for row in HostRows(watched, street.zone) if row.id == "host brandt")
     assert row.state == ("✗ quarantined", "bad")
     assert row.detail == "it lied"
-
-
-def test_what_its_own_house_takes_is_not_free(street: Scenario) -> None:
-    """The base load of a house comes before all contracts, as far as there is sun at the time."""
-    producer = next(iter(street.producers))
-    house = next(house.id for house in street.houses for device in house.devices if device.id == producer)
-    first_s = street.start_s
-    load = CumulativeSeries(times_s=(first_s, first_s + 86_400), cumulative_wh=(0.0, 4800.0))
-    day = first_s, first_s + 86_400
-    days = []
-    for scenario in (street, replace(street, base_loads={house: load})):
-        watched = ObservedRun("w", context_of_scenario(scenario))
-        watched.producers[producer] = ObservedProducer(producer, house)
-        for prediction in scenario.producers[producer].predictions[:1]:
-            watched.producers[producer].learn(prediction)
-        days.append(watched.day_of(watched.producers[producer], *day, 24))
-    without, with_load = days
-    sunny = without.forecast_wh > 400
-    assert with_load.own_use_wh[sunny] == pytest.approx(200)
-    assert with_load.own_use_wh.sum() < 4800  # there is no sun at night
-    assert with_load.remaining_wh[sunny] == pytest.approx(without.remaining_wh[sunny] - 200)
-    assert not without.own_use_wh.any()

@@ -130,8 +130,8 @@ async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
         (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
-        told = pilot.app.screen.query_one(".told", Static)
-        await until(pilot, lambda: "connection refused: no broker at 127.0.0.1:9; trying again" in str(told.content))
+        note = pilot.app.screen.query_one(".note", Static)
+        await until(pilot, lambda: "connection refused: no broker at 127.0.0.1:9; trying again" in str(note.content))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunChooser))
 
