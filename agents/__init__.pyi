@@ -61,6 +61,7 @@ from .messages import (
     ChangeAlgorithm as ChangeAlgorithm,
     ChangePatience as ChangePatience,
     ChangePrices as ChangePrices,
+    ChangeStrategy as ChangeStrategy,
     DeviceSaid as DeviceSaid,
     DropJob as DropJob,
     Follow as Follow,
@@ -97,6 +98,7 @@ from .negotiation import (
 )
 from .plugins import (
     AGENTS as AGENTS,
+    known_strategies as known_strategies,
     load_plugin as load_plugin,
 )
 from .producer import (
@@ -155,6 +157,7 @@ __all__ = [
     "ChangeAlgorithm",
     "ChangePatience",
     "ChangePrices",
+    "ChangeStrategy",
     "CommandRefused",
     "Consumer",
     "Contract",
@@ -218,6 +221,7 @@ __all__ = [
     "consumer_agent",
     "covers",
     "known_rankings",
+    "known_strategies",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",

@@ -35,6 +35,7 @@ from agents.messages import (
     AnyMessage,
     Cancel,
     ChangePatience,
+    ChangeStrategy,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
@@ -54,6 +55,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.negotiation import RANKED, NegotiationSettings
+from agents.plugins import AGENTS, load_plugin
 from agents.provisional_promises import is_firm
 from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
@@ -109,6 +111,9 @@ class Consumer(Agent[AnyMessage]):
     """For plug-ins: the shortest interval at which a consumer sets timers besides those of its jobs, seconds. The clock
     of a deployed run puts a household out that sets more timers than this allows; the fewer, the sooner it notices a
     household that lies. By default a plug-in may wake in every second."""
+
+    has_fixed_strategy: ClassVar[bool] = False
+    """Whether no plug-in can replace its strategy: supply is shared, or a real device runs its jobs."""
 
     def __init__(
         self,
@@ -259,6 +264,9 @@ class Consumer(Agent[AnyMessage]):
                 self.drop(job_id)
             case ChangePatience(patient=patient):
                 self.patient = patient
+            case ChangeStrategy(strategy=strategy):
+                if not self.has_fixed_strategy:
+                    self._change_strategy(load_plugin(AGENTS, strategy) if strategy else Consumer)
             case Leave(reason=reason, is_gone=is_gone):
                 self.is_away, self.is_gone = True, is_gone
                 for contract in self._calendar.unstarted(self.now_s) if is_gone else ():
@@ -269,6 +277,18 @@ class Consumer(Agent[AnyMessage]):
                     channel.put(_Returned())
             case message:
                 self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
+
+    def _change_strategy(self, strategy: type[Consumer]) -> None:
+        """Decide by another strategy: with its methods, and with its own attributes as they are at a run's beginning.
+
+        What every consumer has (jobs, contracts, waiting coroutines) stays as it is.
+        """
+        before = vars(self).copy()
+        common = vars(Consumer(self.id, self.jobs, patient=self.patient)).keys()
+        vars(self).clear()
+        self.__class__ = strategy
+        strategy.__init__(self, before["id"], before["jobs"], patient=before["patient"], is_there=not before["is_gone"])
+        vars(self).update({name: before[name] for name in common})
 
     def drop(self, job_id: str) -> None:
         """Have a job end without running, unless it has started."""

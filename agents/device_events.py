@@ -137,8 +137,8 @@ DeviceEvent = Annotated[
 class DeviceCommand(Event):
     """A command to a device."""
 
-    command: Literal["start", "stop"]
-    """`stop` is never given while a programme runs."""
+    command: Literal["start", "stop", "renew"]
+    """`stop` is never given while a programme runs; `renew` sets the device's own timer again while it runs."""
     device: str
     """Its gateway id."""
     job: str = ""

@@ -13,7 +13,7 @@ manager -> itself      Scored
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
-timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangePrices
+timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangeStrategy, ChangePrices
 
 With shared supply, instead of Request, Accept, Promised and what follows from them:
 
@@ -471,6 +471,14 @@ class ChangePatience(Message):
     patient: bool
 
 
+class ChangeStrategy(Message):
+    """The consumer decides by another strategy from now on."""
+
+    kind: Literal["ChangeStrategy"] = "ChangeStrategy"
+    strategy: Annotated[str, Field(max_length=MAX_AGENT_CHARACTERS)]
+    """Name of the plug-in; empty: our own strategy."""
+
+
 class ChangePrices(Message):
     """These prices of the tariff hold from now on; for consumers that compare costs. None: the price stays."""
 
@@ -659,6 +667,7 @@ AnyMessage = Annotated[
     | Join
     | ChangeAlgorithm
     | ChangePatience
+    | ChangeStrategy
     | ChangePrices
     | AddJob
     | DropJob

@@ -10,6 +10,8 @@ from agents.errors import SettingsError
 
 SCHEDULERS = "ssmic.schedulers"
 AGENTS = "ssmic.agents"
+_CONSUMER = ("agents.consumer", "Consumer")
+"""Module and name of what a plug-in of `AGENTS` extends; the module imports this one."""
 
 
 @cache
@@ -20,6 +22,11 @@ def plugins(group: str) -> dict[str, EntryPoint]:
         group: `SCHEDULERS` or `AGENTS`.
     """
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
+
+
+def known_strategies() -> tuple[str, ...]:
+    """Return the names of the consumer strategies that are installed."""
+    return tuple(plugins(AGENTS))
 
 
 def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another package made
@@ -37,6 +44,10 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise SettingsError((f"plug-in {name!r} ({point.value}) cannot be loaded: {what}",)) from error
+    if group == AGENTS and _CONSUMER not in {
+        (base.__module__, base.__qualname__) for base in getattr(loaded, "__mro__", ())
+    }:
+        raise SettingsError((f"plug-in {name!r} ({point.value}): expected a subclass of agents.Consumer",))
     every_s = getattr(loaded, "wakes_every_s", 1)
     if group == AGENTS and (not isinstance(every_s, int) or every_s < 1):
         raise SettingsError((f"plug-in {name!r} ({point.value}): wakes_every_s: expected a whole number from 1 on",))

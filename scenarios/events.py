@@ -164,6 +164,15 @@ class SwitchPatience(_Frozen):
     patient: bool
 
 
+class SwitchStrategy(_Frozen):
+    """Consumers of some households decide by another strategy from now on."""
+
+    do: Literal["strategy"] = "strategy"
+    houses: tuple[str, ...]
+    strategy: str
+    """Name of the plug-in; empty: our own strategy."""
+
+
 class Note(_Frozen):
     """Says something, in the log, in the results and on charts."""
 
@@ -186,6 +195,7 @@ Action = Annotated[
     | ChangeTariff
     | SwitchAlgorithm
     | SwitchPatience
+    | SwitchStrategy
     | Note,
     Field(discriminator="do"),
 ]
@@ -253,6 +263,8 @@ def in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case 
             return f"{_listed(action.producers)} decide by {action.algorithm.name}"
         case SwitchPatience():
             return f"jobs of {_listed(action.houses)} {'wait' if action.patient else 'do not wait'}"
+        case SwitchStrategy():
+            return f"{_listed(action.houses)} decide by {action.strategy or 'our own strategy'}"
         case Note(text=text):
             return text
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
-from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
+from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline, SwitchStrategy
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
@@ -287,6 +287,12 @@ class Scenario:
         if chosen.is_shared and problems:
             raise SettingsError(tuple(f"{key}: {problem}" for key, problem in problems.items()))
         return chosen
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """The plug-ins that consumers are made by, at the beginning or by an event; not our own."""
+        switches = (event.action.strategy for event in self.timeline if isinstance(event.action, SwitchStrategy))
+        return tuple(dict.fromkeys(name for name in (self.strategy, *switches) if name))
 
     @property
     def zone(self) -> Zone:

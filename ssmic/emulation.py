@@ -114,7 +114,7 @@ class Emulation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the run come to its end; after an exception, interrupt it."""
+        """Let the run continue to its end; after an exception, interrupt it."""
         run = self._run
         if run is None:
             return
@@ -166,7 +166,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run has ended."""
         return self.task.done()
 
     @property
@@ -199,7 +199,7 @@ class Run:
                 yield self.now
 
     async def finish(self) -> None:
-        """Let the run come to its end.
+        """Let the run continue to its end.
 
         Raises:
             SsmicError: The run failed.
@@ -522,6 +522,10 @@ class HouseHandle:
     def patience(self, *, patient: bool) -> None:
         """Say whether its jobs wait from now on where no producer can supply them."""
         self.run.do("patience", houses=[self.id], patient=patient)
+
+    def strategy(self, name: str) -> None:
+        """Have its consumers decide by another strategy from now on; empty: our own."""
+        self.run.do("strategy", houses=[self.id], strategy=name)
 
     def leave(self, device: str) -> None:
         """Have a device leave the house."""

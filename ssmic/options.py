@@ -209,8 +209,8 @@ def _with_plugins(scenario: Scenario, options: RunOptions) -> Scenario:
     chosen = with_guests(
         scenario if strategy is None else replace(scenario, strategy=strategy), options.get("guests", 0)
     )
-    if chosen.strategy:
-        load_plugin(AGENTS, chosen.strategy)
+    for name in chosen.strategies:
+        load_plugin(AGENTS, name)
     return chosen
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from pydantic import ValidationError
@@ -86,6 +86,8 @@ class _Course:
     """Whether the ledger has its start, because it came before its contract's."""
     started_s: int | None = None
     interrupted_s: int | None = None
+    renew_timer_s: int | None = None
+    """When its device's own timer is set again; None: it has none."""
     is_ended_by: JobState | None = None
     """The report of the device on its end."""
     base_wh: float = 0.0
@@ -109,6 +111,8 @@ class _Course:
 
 class GatewayConsumer(Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
+
+    has_fixed_strategy = True
 
     def __init__(
         self,
@@ -345,6 +349,9 @@ class GatewayConsumer(Consumer):
                 course.outcome, course.is_told = "started_by_hand", True
         elif course.is_commanded:
             self._answers += 1
+        if not course.is_commanded and self._gateway.longest_timer_s is not None:
+            # It was switched on by hand, without its timer. A person may switch it off again right away.
+            course.renew_timer_s = self.now_s + self._gateway.answer_s
         course.is_commanded = False
         course.interrupted_s = course.idle_since_s = None
         course.state = "EXECUTING"
@@ -504,7 +511,7 @@ class GatewayConsumer(Consumer):
 
     def _open_ids(self) -> str:
         ids = [course.asked_id for course in self._courses.values() if course.is_open]
-        return f"one of: {', '.join(ids)}" if ids else "there is none open"
+        return f"one of: {', '.join(ids)}" if ids else "no job is open"
 
     def _has_begun(self, course: _Course) -> bool:
         """Return whether it is too late to withdraw a job."""
@@ -591,6 +598,8 @@ class GatewayConsumer(Consumer):
             if end is not None:
                 self._conclude(course, *end)
                 return
+            if course.renew_timer_s is not None and course.renew_timer_s <= self.now_s:
+                self._renew_timer(course)
             self._show_job(course)
             await course.changed.get(self._next_look_s(course))
 
@@ -635,13 +644,27 @@ class GatewayConsumer(Consumer):
             looks.append(course.interrupted_s + self._gateway.resume_s)
         if course.idle_since_s is not None:
             looks.append(max(course.idle_since_s + self._gateway.idle_s, started_s + course.job.duration_s // 2))
+        if course.renew_timer_s is not None:
+            looks.append(course.renew_timer_s)
         return min(look_s for look_s in looks if look_s > self.now_s)
 
     def _command(self, course: _Course, attempt: int) -> None:
         course.is_commanded = True
-        run_s = course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4)
-        self._instruct("start", course.asked_id, attempt, 2 * run_s, course.device, course.reference)
+        self._instruct_timed("start", course, attempt)
         self._show()
+
+    def _renew_timer(self, course: _Course) -> None:
+        """Have the device go on: its own timer would end what takes longer than the timer lasts."""
+        course.renew_timer_s = None
+        if course.state == "EXECUTING":
+            self._instruct_timed("renew", course)
+
+    def _instruct_timed(self, command: Literal["start", "renew"], course: _Course, attempt: int = 1) -> None:
+        """Command a device, with the time after which it switches itself off if no further command arrives."""
+        run_s = 2 * (course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4))
+        longest_s = self._gateway.longest_timer_s
+        course.renew_timer_s = None if longest_s is None else self.now_s + min(run_s, longest_s) // 2
+        self._instruct(command, course.asked_id, attempt, run_s, course.device, course.reference)
 
     def _instruct(
         self,

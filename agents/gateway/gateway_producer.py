@@ -21,6 +21,7 @@ from agents.device_events import (
 )
 from agents.energy import CumulativeSeries, Prediction, Production
 from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.measured_outlook import MeasuredOutlook
 from agents.gateway.meter import Meter
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
@@ -63,6 +64,7 @@ class GatewayProducer(Producer):
         self._device = gateway.id
         self._name = gateway.name
         self._meter = Meter()
+        self._outlook = MeasuredOutlook()
         self._points: list[tuple[int, float]] = []
         self._is_available: bool | None = None
         self._last_heard_s: int | None = None
@@ -126,6 +128,24 @@ class GatewayProducer(Producer):
             self._complain("report", what, expected)
         elif report.power_w is not None or report.counter_wh is not None:
             self._add_point()
+            self._correct(report.power_w)
+
+    def _adopt(self, prediction: Prediction) -> None:
+        """See `Producer._adopt`; while the meter shows less than was forecast, less can be promised."""
+        if self._gateway.learns:
+            promisable = self._outlook.take_forecast(self.now_s, prediction.production)
+            prediction = prediction.model_copy(update={"production": promisable})
+        super()._adopt(prediction)
+
+    def _correct(self, power_w: float | None) -> None:
+        """Promise no more than what was just metered allows, or as much as before again."""
+        if not self._gateway.learns:
+            return
+        promisable = self._outlook.take_reading(self.now_s, power_w, self._meter.energy_wh)
+        if promisable is not None:
+            share = self._outlook.share
+            log.info("forecast corrected by the meter", device=self._device, produced_share_of_forecast=share)
+            super()._adopt(Prediction(issued_s=self.now_s, production=promisable))
 
     def _add_point(self) -> None:
         point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))

@@ -65,6 +65,8 @@ class GatewaySettings:
     adapter: str = "ssmic"
     is_switched: bool = False
     """Whether a switch in front of the device starts it, so that its power says what it does."""
+    longest_timer_s: int | None = None
+    """Longest time of the device's own timer, which switches it off if no command does; None: it has none."""
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Stored load profiles, by name."""
     profile: str = ""
@@ -80,7 +82,7 @@ class GatewaySettings:
     resume_s: int = 3600
     """How long a programme that was interrupted may rest."""
     learns: bool = True
-    """Whether what it measured replaces the load profile of the next job."""
+    """Whether what it measured replaces the load profile of the next job, and lowers the forecast of a roof."""
     waiting: Waiting | None = None
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)

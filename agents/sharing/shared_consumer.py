@@ -138,6 +138,8 @@ class _Supply:
 class SharedConsumer(Consumer):
     """The agent of one consumer device whose jobs are supplied by shares."""
 
+    has_fixed_strategy = True
+
     def __init__(
         self,
         agent_id: str,

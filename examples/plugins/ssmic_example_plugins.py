@@ -27,5 +27,5 @@ class OwnHouseFirst(Consumer):
     """Asks the producers of its own house before all others."""
 
     def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
-        """Return in which order a job asks, see `Consumer.rank`; names here begin with the house's id."""
-        return sorted(producers, key=lambda producer: not producer.startswith(job.house))
+        """Return in which order a job asks, see `Consumer.rank`; names here contain the house's id."""
+        return sorted(producers, key=lambda producer: job.house not in producer)

@@ -86,6 +86,8 @@ class Adapter(Protocol):
 
     is_switched: bool
     """Whether it is a switch in front of the device, whose power says what the device does."""
+    longest_timer_s: int | None
+    """Longest time of the device's own timer, which switches it off if no command does; None: it has none."""
 
     def filters(self) -> Sequence[str]:
         """Return the topics that it reads."""

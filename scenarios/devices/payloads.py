@@ -1,8 +1,13 @@
-"""The payloads of our own device topics and their content; see `docs/devices.md`."""
+"""The payloads of our own device topics and their content, with times as devices and people write them.
+
+See `docs/devices.md`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,9 +27,14 @@ from agents import (
 from broker import MAX_CHARACTERS, character_problem
 from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
-from scenarios.devices.device_times import EXPECTED, moment_of
 from scenarios.scenario import Zone
 
+EXPECTED = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 min', 'in 30 s'"
+_IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_SECONDS = {"h": 3600, "m": 60, "s": 1}
+_DAY_S = 86_400
+_LAST_S = 253_402_300_799
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
 """Last levels of the topics that a device writes."""
 MAY_BE_RETAINED = frozenset({"announce", "availability", "forecast"})
@@ -45,6 +55,42 @@ Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Text
 StepS = Annotated[int, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
+    """Return a time in UNIX seconds.
+
+    Args:
+        text: UNIX seconds, ISO 8601 with an offset, `HH:MM` (the next time that a clock in the zone shows it), or
+            `in 2 h`.
+        now_s: Virtual time, UNIX seconds.
+        zone: The run's zone.
+
+    Raises:
+        ValueError: It is not such a time; the message says what is expected.
+    """
+    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+        text = float(text)
+    if isinstance(text, str):
+        time_s = _worded(text.strip(), now_s, zone)
+    else:
+        time_s = int(text) if 0 <= text <= _LAST_S else None
+    if time_s is None or not 0 <= time_s <= _LAST_S:
+        raise ValueError(f"{text!r} is not a time")
+    return time_s
+
+
+def _worded(text: str, now_s: int, zone: Zone) -> int | None:
+    if found := _IN.fullmatch(text):
+        return now_s + round(float(found[1]) * _SECONDS[found[2][0].lower()])
+    if found := _CLOCK.fullmatch(text):
+        wanted_s = 3600 * int(found[1]) + 60 * int(found[2]) + int(found[3] or 0)
+        return now_s + (wanted_s - (now_s + zone.offset_s)) % _DAY_S
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else int(at.timestamp())
 
 
 class Payload(BaseModel):

@@ -5,26 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import numpy as np
 
 from agents import FloatArray
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, draw_sky
-from scenarios.generate.equipment import (
+from scenarios.generate.habits import (
     CAR_WEEKLY,
     COMMUTES,
+    HABITS,
     HEAT_PUMP_DAILY_RUNS,
+    HEATING,
     SIZES,
     USES,
     YEARLY_KWH,
+    Habit,
     Use,
     background_hours,
     is_day_off,
     season,
 )
-from scenarios.generate.habits import HABITS, HEATING, Habit
 from scenarios.generate.rng import Rng
 from scenarios.generate.solar import Site, clear_irradiance
 
@@ -38,6 +40,8 @@ _CAR_PROFILES = (("car-6a-4kwh", 1), ("car-16a-5kwh", 3), ("car-16a-10kwh", 3), 
 _STEP_MIN = 5
 _LEAST_WAIT_MIN = 5
 _COLD_MONTHS = (1, 2, 3, 4, 10, 11, 12)
+"""North of the tropics; south of them, half a year later."""
+_TROPIC_DEG = 23.4
 _BASE_LOAD_LEVELS_W = (60, 90, 120, 160, 200, 250, 300, 360, 430, 520)
 """Mean base loads; each household has the nearest one, so that few series serve all."""
 
@@ -72,7 +76,7 @@ class GeneratorSpec:
         checks = (
             (1 <= self.houses <= MOST_HOUSES, f"houses: from 1 to {MOST_HOUSES:,}, not {self.houses}"),
             (1 <= self.days <= MOST_DAYS, f"days: from 1 to {MOST_DAYS}, not {self.days}"),
-            (abs(self.site.latitude_deg) <= 65, f"latitude: from -65 to 65, not {self.site.latitude_deg:g}"),
+            (abs(self.site.latitude_deg) <= 90, f"latitude: from -90 to 90, not {self.site.latitude_deg:g}"),
             (abs(self.site.longitude_deg) <= 180, f"longitude: from -180 to 180, not {self.site.longitude_deg:g}"),
             (self.seed >= 0, f"seed: a whole number from 0 on, not {self.seed}"),
             (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
@@ -92,8 +96,28 @@ class GeneratorSpec:
 
     def midnight_s(self, day: int) -> int:
         """Return midnight of a day in the zone, UNIX seconds."""
-        at = self.first_day + timedelta(days=day)
-        return int(datetime(at.year, at.month, at.day, tzinfo=self.zone).timestamp())
+        return self.clock_s(day, 0)
+
+    def clock_s(self, day: int, minutes: int) -> int:
+        """Return when the zone's clock shows a time of a day, UNIX seconds; `minutes` are those after its midnight."""
+        midnight = datetime.combine(self.first_day + timedelta(days=day), time())
+        return int((midnight + timedelta(minutes=minutes)).replace(tzinfo=self.zone).timestamp())
+
+    @property
+    def is_southern(self) -> bool:
+        """Whether it is winter in July, and the sun is in the north at noon."""
+        return self.site.latitude_deg < 0
+
+    def is_cold(self, day: date) -> bool:
+        """Return whether houses are heated on a day; between the tropics they never are."""
+        month = (day.month + 5) % 12 + 1 if self.is_southern else day.month
+        return month in _COLD_MONTHS and abs(self.site.latitude_deg) > _TROPIC_DEG
+
+    def season(self, day: date) -> float:
+        """Return the background load of a day relative to the year's mean; between the tropics, all days are alike."""
+        if abs(self.site.latitude_deg) <= _TROPIC_DEG:
+            return 1.0
+        return season(day, is_southern=self.is_southern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +228,7 @@ def _house(
             draw.habit(_HABITS[use.habit], day, _weekly(use, persons) / 7 * share)
         if has_heat_pump:
             draw.habit(_HABITS["hot-water"], day, 1.0 + 0.15 * persons)
-            draw.habit(HEATING, day, HEAT_PUMP_DAILY_RUNS if at.month in _COLD_MONTHS else 0)
+            draw.habit(HEATING, day, HEAT_PUMP_DAILY_RUNS if spec.is_cold(at) else 0)
         if has_car:
             draw.car(day, is_away=is_away and not is_off)
     devices = {use.habit: _HABITS[use.habit].name for use in owned}
@@ -212,7 +236,7 @@ def _house(
     devices |= {"hot-water": "Heat pump, hot water", HEATING.device: HEATING.name} if has_heat_pump else {}
     for profile in {job.profile for job in jobs} - profiles.keys():
         profiles[profile] = (60, tuple(float(power) for power in APPLIANCES[profile].power_w))
-    roof = _roof(rng, place, spec.houses) if has_roof else None
+    roof = _roof(rng, place, spec) if has_roof else None
     name = f"House {place + 1}, {persons} {'person' if persons == 1 else 'persons'}"
     return DrawnHouse(house, name, persons, devices, roof, level_w, tuple(jobs))
 
@@ -231,12 +255,14 @@ def _mean_kwh(habit: Habit) -> float:
     return sum(APPLIANCES[name].energy_wh * share for name, share in habit.programmes) / weight / 1000
 
 
-def _roof(rng: Rng, place: int, count: int) -> DrawnRoof:
-    faces_south = rng.chance(0.55)
-    azimuth_deg = 15 * (rng.integer(10, 14) if faces_south else rng.integer(5, 19))
+def _roof(rng: Rng, place: int, spec: GeneratorSpec) -> DrawnRoof:
+    faces_noon = rng.chance(0.55)
+    azimuth_deg = 15 * (rng.integer(10, 14) if faces_noon else rng.integer(5, 19))
+    if spec.is_southern:
+        azimuth_deg = (180 - azimuth_deg) % 360
     # German roofs of recent years: half of them between 5 and 10 kWp (Marktstammdatenregister).
     peak_kw = round(min(25.0, max(2.0, 7.5 * math.exp(0.4 * rng.normal()))), 1)
-    return DrawnRoof(5 * rng.integer(3, 9), azimuth_deg, peak_kw, cloud_delay_min(place, count))
+    return DrawnRoof(5 * rng.integer(3, 9), azimuth_deg, peak_kw, cloud_delay_min(place, spec.houses))
 
 
 def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
@@ -246,7 +272,7 @@ def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
     for hour in range(hours):
         at = datetime.fromtimestamp(spec.start_s + 3600 * hour, spec.zone)
         shape = background_hours(is_off=is_day_off(at.date(), spec.days_off))
-        found.append(float(round(level_w * season(date(at.year, at.month, 15)) * shape[at.hour])))
+        found.append(float(round(level_w * spec.season(date(at.year, at.month, 15)) * shape[at.hour])))
     return tuple(found)
 
 
@@ -260,7 +286,7 @@ class _Draw:
         self.jobs: list[DrawnJob] = []
         self._busy_until_s: dict[str, int] = {}
         self._count: dict[str, int] = {}
-        self._end_s = spec.days * 86_400
+        self._end_s = spec.midnight_s(spec.days) - spec.start_s
 
     def habit(self, habit: Habit, day: int, runs: float) -> None:
         """Draw the runs of a device on a day; `runs` is their mean number."""
@@ -289,9 +315,8 @@ class _Draw:
 
     def _add(self, device: str, day: int, profile: str, opens_min: float, wait_min: float, ahead_min: float) -> None:
         step_s = _STEP_MIN * 60
-        midnight_s = self._spec.midnight_s(day) - self._spec.start_s
         duration_s = 60 * len(APPLIANCES[profile].power_w)
-        earliest_s = midnight_s + round(opens_min / _STEP_MIN) * step_s
+        earliest_s = self._spec.clock_s(day, round(opens_min / _STEP_MIN) * _STEP_MIN) - self._spec.start_s
         earliest_s = max(earliest_s, self._busy_until_s.get(device, 0))
         latest_s = min(earliest_s + max(1, round(wait_min / _STEP_MIN)) * step_s, self._end_s - duration_s)
         if latest_s < earliest_s:

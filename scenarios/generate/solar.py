@@ -1,17 +1,19 @@
-"""Position of the sun, and production of a roof under a clear sky; within 5 % of pvlib's daily energy.
+"""Places and their sun: its position, and a roof's production under a clear sky, within 5 % of pvlib's daily energy.
 
 Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
-to Solar Radiation* (1983), chapter 1. Clear sky: the simplified Solis model (Ineichen, Solar Energy 82 (2008) 758) for
-an aerosol optical depth of 0.1 and 1 cm of water. Tilted plane: Hay and Davies (1980), ground albedo 0.2, losses by
-reflection at the glass after ASHRAE. Cells: SAPM's temperature of panels close to a roof (King et al., Sandia 2004) and
--0.4 % per kelvin. System losses: PVWatts version 5 (Dobos, NREL 2014), 14.1 %, and an inverter of 96 %.
+to Solar Radiation* (1983), chapter 1; refraction after Reda and Andreas (NREL 2008). Clear sky: the simplified Solis
+model (Ineichen, Solar Energy 82 (2008) 758) for an aerosol optical depth of 0.1 and 1 cm of water. Tilted plane: Hay
+and Davies (1980), ground albedo 0.2, losses by reflection at the glass after ASHRAE. Cells: SAPM's temperature of
+panels close to a roof (King et al., Sandia 2004) and -0.4 % per kelvin. System losses: PVWatts version 5 (Dobos, NREL
+2014), 14.1 %, and an inverter of 96 %.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -27,6 +29,8 @@ _HEATS = math.exp(-2.98 - 0.0471)
 _GLASS = 0.05
 """ASHRAE's coefficient of the incidence angle."""
 _LEAST_COSINE = 0.01745
+_GERMANY = (47.0, 55.2, 5.5, 15.2)
+"""Latitudes and longitudes between which German time is assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,14 @@ def _positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray,
     return np.arccos(np.clip(up, -1.0, 1.0)), np.arctan2(east, north) % (2 * np.pi), extra
 
 
+def _refracted(zenith: FloatArray) -> FloatArray:
+    """Return where the sun is seen, radians: the air lifts a low one, which matters in northern winters."""
+    elevation = np.maximum(90.0 - np.degrees(zenith), -0.8333)
+    lifted = 1.02 * (101_325 / 101_000) * (283 / 285) / (60 * np.tan(np.radians(elevation + 10.3 / (elevation + 5.11))))
+    is_seen = 90.0 - np.degrees(zenith) >= elevation
+    return np.where(is_seen, zenith - np.radians(lifted), zenith)
+
+
 def _day_of_year(time_s: int) -> int:
     return datetime.fromtimestamp(time_s, tz=UTC).timetuple().tm_yday
 
@@ -146,6 +158,7 @@ def clear_irradiance(site: Site, tilt_deg: float, azimuth_deg: float, times_s: F
         times_s: UNIX seconds, shape (times,).
     """
     zenith, azimuth, extra = _positions(site, times_s)
+    zenith = _refracted(zenith)
     height = np.cos(zenith)
     is_up = height > 0
     sine = np.where(is_up, np.maximum(height, 1e-4), 1.0)
@@ -199,3 +212,11 @@ def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     share = made_w / on_plane if on_plane > 0 else 0.0
     beam, diffuse, level = (float(part[0]) for part in (there.beam, there.diffuse, there.horizontal_beam))
     return ClearSkyPower(share * beam, share * diffuse, share * level)
+
+
+def usual_zone(site: Site) -> tzinfo:
+    """Return German time in and around Germany, otherwise the whole hour nearest to solar time."""
+    south, north, west, east = _GERMANY
+    if south <= site.latitude_deg <= north and west <= site.longitude_deg <= east:
+        return ZoneInfo("Europe/Berlin")
+    return timezone(timedelta(hours=round(site.longitude_deg / 15)))

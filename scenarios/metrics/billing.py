@@ -62,7 +62,7 @@ def bills_of(
     """Return every house's bill as the scenario settles it, by house id; empty where it has no tariff.
 
     Args:
-        scenario: The scenario as the run came to know it, with its tariff changes.
+        scenario: The scenario as the run observed it, with its tariff changes.
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         account: What `account_of` returns for the scenario, if it has been computed.

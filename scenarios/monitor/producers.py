@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agents import CumulativeSeries, FloatArray, LoadProfile, Outlook, Prediction
+from agents import FloatArray, LoadProfile, Outlook, Prediction
 
-_PARTS = 96
-"""Base load and forecast are compared in at least this many parts of a period, because a load at night uses no
-production."""
 PAST_KEPT_S = 7 * 86_400
 """How much of a forecast's past is kept: enough for the day on screen, whenever on that day a forecast is issued."""
 
@@ -22,16 +19,15 @@ class EnergyBins:
 
     edges_s: FloatArray
     forecast_wh: FloatArray
+    """What it expects to have left after serving the base load of its own house, as it publishes it."""
     committed_wh: FloatArray
-    own_use_wh: FloatArray
-    """The part of the forecast that serves the base load of its own house, before all contracts."""
     unknown: int
     """Number of contracts whose load profile was never observed; not in `committed_wh`."""
 
     @property
     def remaining_wh(self) -> FloatArray:
-        """Forecast energy that is neither used by its own house nor promised yet, Wh, shape (bins,)."""
-        return np.maximum(self.forecast_wh - self.own_use_wh - self.committed_wh, 0.0)
+        """Forecast energy that is not promised yet, Wh, shape (bins,)."""
+        return np.maximum(self.forecast_wh - self.committed_wh, 0.0)
 
 
 @dataclass(slots=True)
@@ -74,7 +70,6 @@ class ObservedProducer:
         end_s: int,
         bins: int,
         profiles: Iterable[tuple[int, LoadProfile | None]],
-        own_use: CumulativeSeries | None = None,
     ) -> EnergyBins:
         """Return forecast and commitments between two times.
 
@@ -84,7 +79,6 @@ class ObservedProducer:
             bins: Number of bins.
             profiles: Start (UNIX seconds) and load profile of each standing contract; None where the profile is not
                 known.
-            own_use: Its part of the base load of its own house; None: unknown.
         """
         edges_s = np.linspace(start_s, end_s, bins + 1)
         forecast_wh = np.zeros(bins) if self.forecast is None else self.forecast.energy_per_bin_wh(edges_s)
@@ -95,13 +89,4 @@ class ObservedProducer:
                 unknown += 1
             elif job_start_s < end_s and job_start_s + profile.duration_s > start_s:
                 committed_wh += profile.energy_per_bin_wh(edges_s - job_start_s)
-        return EnergyBins(edges_s, forecast_wh, committed_wh, self._own_use_wh(edges_s, own_use), unknown)
-
-    def _own_use_wh(self, edges_s: FloatArray, own_use: CumulativeSeries | None) -> FloatArray:
-        bins = len(edges_s) - 1
-        if own_use is None or self.forecast is None:
-            return np.zeros(bins)
-        parts = -(-_PARTS // bins)
-        fine_s = np.linspace(edges_s[0], edges_s[-1], bins * parts + 1)
-        taken_wh = np.minimum(own_use.energy_per_bin_wh(fine_s), self.forecast.energy_per_bin_wh(fine_s))
-        return np.asarray(taken_wh.reshape(bins, parts).sum(axis=1), dtype=np.float64)
+        return EnergyBins(edges_s, forecast_wh, committed_wh, unknown)

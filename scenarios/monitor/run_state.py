@@ -10,10 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents import MANAGER, NEW_PRODUCER, Contract, CumulativeSeries, LedgerEntry, LoadProfile, Prediction
+from agents import MANAGER, NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
-from scenarios.base_load import own_uses
 from scenarios.events import in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
@@ -41,8 +40,6 @@ class ScenarioContext:
     house_of_producer: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Load profiles, by job id."""
-    own_uses: Mapping[str, CumulativeSeries] = field(default_factory=dict)
-    """Expected supply of producers to the base loads of their own houses, by producer id; no message contains it."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
@@ -67,7 +64,6 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
             device.id: house.id for house in scenario.houses for device in house.devices if device.type == "producer"
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
-        own_uses=own_uses(scenario),
         zone=scenario.zone,
         planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
     )
@@ -430,7 +426,7 @@ class ObservedRun:
             bins: Number of bins.
         """
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
-        return producer.day(start_s, end_s, bins, profiles, self.scenario_context.own_uses.get(producer.id))
+        return producer.day(start_s, end_s, bins, profiles)
 
     def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:
         """Return the events of a period, those to come included: UNIX seconds, in words; in order of time.

@@ -107,6 +107,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Join": lambda _body, _zone: "Take part",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
+    "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'our own strategy'}",
     "ChangePrices": lambda _body, _zone: "Other prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
@@ -175,6 +176,7 @@ def _job_of(kind: str, body: Body) -> str:
             | "Join"
             | "ChangeAlgorithm"
             | "ChangePatience"
+            | "ChangeStrategy"
             | "ChangePrices"
             | "DeviceSaid"
             | "ProductionMeasured"

@@ -11,7 +11,9 @@ from .connection import (
     SameSimulationError as SameSimulationError,
     is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
+    refuse_existing as refuse_existing,
     seal as seal,
+    whole_file as whole_file,
 )
 from .export import (
     FORMATS as FORMATS,
@@ -55,6 +57,7 @@ from .rows import (
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+    record_verdicts as record_verdicts,
 )
 from .schema import (
     SWEEP_ID as SWEEP_ID,
@@ -65,9 +68,6 @@ from .streets import (
 )
 from .summary import (
     simulation_json as simulation_json,
-)
-from .verdict_rows import (
-    record_verdicts as record_verdicts,
 )
 from .views import (
     AveragePowerProfile as AveragePowerProfile,
@@ -134,6 +134,7 @@ __all__ = [
     "named_results",
     "record_comparison",
     "record_verdicts",
+    "refuse_existing",
     "require_parquet",
     "results_files",
     "seal",
@@ -146,6 +147,7 @@ __all__ = [
     "view_neighbourhood",
     "view_overview",
     "view_runs",
+    "whole_file",
     "write_day_figure",
     "write_gantt_figure",
 ]

@@ -71,7 +71,7 @@ def bill_rows(
     """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
 
     Args:
-        scenario: The scenario as the run came to know it.
+        scenario: The scenario as the run observed it.
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         community: Settle in this way instead of the scenario's.

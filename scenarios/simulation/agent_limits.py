@@ -139,10 +139,13 @@ def most_messages(
 
 def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:
     """Return how many timers these consumers may set: in each second, one round is run for all of them."""
-    if not scenario.strategy:
+    if not scenario.strategies:
         return 0
     seconds = jobs_end_s(scenario, scenario.jobs) - scenario.start_s
-    every_s: int = getattr(load_plugin(AGENTS, scenario.strategy), "wakes_every_s", Consumer.wakes_every_s)
+    every_s: int = min(
+        getattr(load_plugin(AGENTS, strategy), "wakes_every_s", Consumer.wakes_every_s)
+        for strategy in scenario.strategies
+    )
     return min(seconds, consumers * (seconds // every_s + 1))
 
 

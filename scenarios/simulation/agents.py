@@ -37,6 +37,7 @@ from agents import (
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from broker.protocol import Member, Roster
 from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
@@ -46,6 +47,9 @@ from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
+
+_SESSION = "0" * 16
+"""As long as the sessions that hosts draw."""
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
@@ -100,6 +104,22 @@ def fastest_spread(scenario: Scenario, *, has_script: bool = False) -> int | Non
     return None if disturbs or scenario.gateways else 1
 
 
+def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool = False) -> None:
+    """Check that the agents of a run fit into the roster, a message which names them all.
+
+    Args:
+        scenario: The neighbourhood.
+        hosts: As in `homes_of`.
+        has_script: As in `homes_of`.
+
+    Raises:
+        SsmicError: They do not.
+    """
+    homes = homes_of(scenario, hosts, has_script=has_script)
+    roster = Roster(hosts={host: Member(session=_SESSION, agents=agents) for host, agents in homes.items()})
+    roster.payloads()
+
+
 class Cast:
     """The agents of a run that live in this process, by id; the manager separately, for readers of its ledger."""
 
@@ -143,7 +163,7 @@ class Cast:
                 self.producers[device.agent] = making.producer(device)
             elif device.agent in agents:
                 self.consumers[device.agent] = making.consumer(device)
-        if scenario.strategy and script is None and not scenario.gateways:
+        if scenario.strategies and script is None and not scenario.gateways:
             for consumer in self.consumers.values():
                 # A plug-in may set timers forever; the run still ends.
                 consumer.timers_until_s = jobs_end_s(scenario, consumer.jobs)
@@ -261,7 +281,7 @@ def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettin
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
     """Return what the gateway agents among these are started with, by agent id."""
     here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
-    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    adapters = adapters_of(here)
     houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
     prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
     return {
@@ -271,7 +291,8 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
             device=gateway.device,
             name=gateway.name,
             adapter=gateway.adapter,
-            is_switched=gateway.agent in switched,
+            is_switched=gateway.agent in adapters and adapters[gateway.agent].is_switched,
+            longest_timer_s=adapters[gateway.agent].longest_timer_s if gateway.agent in adapters else None,
             profiles=scenario.load_profiles,
             profile=gateway.load_profile,
             answer_s=gateway.answer_s,

@@ -309,7 +309,7 @@ class Replay:
     sayings: Sequence[Saying]
     """The messages of devices, in the order of delivery."""
     stop_after_s: int | None = None
-    """The last second of a run that was stopped, UNIX seconds; None: it came to its end."""
+    """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
 
 
 class _Ports:

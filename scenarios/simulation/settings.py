@@ -81,7 +81,7 @@ class RunSettings:
         return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
-        """Return everything that a household's contracts depend on, as a setup (`broker.setup`).
+        """Return everything that a household's contracts depend on, as a setup (`broker.process_setup`).
 
         Args:
             scenario: Only the households' part of it counts.
@@ -102,7 +102,7 @@ class RunSettings:
         }
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
-        """Return everything that the contracts of a run depend on, as a setup (`broker.setup`)."""
+        """Return everything that the contracts of a run depend on, as a setup (`broker.process_setup`)."""
         end = self.fingerprint(scenario, [house.id for house in scenario.houses])
         timeline = f" timeline:{_hash_of(_TIMELINE.dump_json(scenario.timeline))}" if scenario.timeline else ""
         zone = f" zone:{scenario.zone_name}" if scenario.zone_name else ""

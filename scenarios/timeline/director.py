@@ -19,6 +19,7 @@ from agents import (
     ChangeAlgorithm,
     ChangePatience,
     ChangePrices,
+    ChangeStrategy,
     DropJob,
     Follow,
     Followed,
@@ -47,6 +48,7 @@ from scenarios.events import (
     ReturnOnline,
     SwitchAlgorithm,
     SwitchPatience,
+    SwitchStrategy,
     WithdrawJob,
 )
 from scenarios.scenario import Scenario
@@ -271,6 +273,9 @@ class Director(Agent[AnyMessage]):
             case SwitchPatience(houses=houses, patient=patient):
                 for agent in self._consumers_of(houses):
                     self.send(agent, ChangePatience(patient=patient))
+            case SwitchStrategy(houses=houses, strategy=strategy):
+                for agent in self._consumers_of(houses):
+                    self.send(agent, ChangeStrategy(strategy=strategy))
             case ChangeTariff():
                 prices = ChangePrices(
                     import_eur_per_kwh=action.import_eur_per_kwh,

@@ -29,6 +29,8 @@ from tests.patience import PATIENCE_WALL_S
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 RUN = "lane"
+START_S = 1782021600
+"""06:00, when the session begins."""
 WASHER = f"ssmic/{RUN}/devices/washer"
 KETTLE = f"ssmic/{RUN}/devices/kettle"
 LANE = """\
@@ -135,3 +137,63 @@ async def test_devices_join_at_their_households_processes_and_speak_for_themselv
     assert not kettle.on(f"{KETTLE}/error")
     assert not kettle.on(f"{KETTLE}/job")
     assert not [topic for topic, _ in washer.heard if topic.startswith(KETTLE)]
+
+
+@pytest.mark.long
+async def test_a_resource_manager_of_s2_joins_as_a_guest_with_its_own_login(tmp_path: Path) -> None:
+    """It runs a job and speaks only for itself; what it may not do is denied, what it says wrongly is answered."""
+    pytest.importorskip("s2python")
+    from s2python.generated.gen_s2 import ControlType, RoleType  # noqa: PLC0415 - an extra
+
+    from tests.scenarios.devices.test_s2 import (  # noqa: PLC0415 - the same
+        definition,
+        details,
+        element,
+        forecast,
+        sequence,
+        status,
+        wrapped,
+    )
+
+    lane, roof = load_text(LANE, "lane", None), f"ssmic/{RUN}/devices/attic"
+    accesses = (*access_of(lane), DeviceAccess("", "kettle"), DeviceAccess("", "attic"))
+    settings = RunSettings(1, RUN, pace=Pace(600.0), patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
+    parts = ("state", "job", "error", "set")
+    consumer = details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL)
+    producer = details(RoleType.ENERGY_PRODUCER, ControlType.NOT_CONTROLABLE)
+    house = {"metadata": {"house": "brandt"}}
+    async with (
+        asyncio.timeout(PATIENCE_WALL_S),
+        guarded_mosquitto(tmp_path / "guard", ("adler", "brandt"), devices=accesses) as guarded,
+        device(guarded, "kettle", *(f"{KETTLE}/{part}" for part in parts)) as kettle,
+        device(guarded, "attic", *(f"{roof}/{part}" for part in parts)) as attic,
+        asyncio.TaskGroup() as tasks,
+    ):
+        clock = tasks.create_task(run_scenario(lane, settings, guarded.of("clock"), [MANAGER]))
+        for one in lane.houses:
+            tasks.create_task(run_hosts(lane.part_of([one.id]), settings, guarded.of(one.id), [one.id]))
+        await attic.say(f"{roof}/announce", wrapped(producer) | house, retain=True)
+        await attic.until(lambda: attic.on(f"{roof}/state"))
+        await attic.say(f"{roof}/forecast", wrapped(forecast(START_S, -3000, -3000)))
+        await kettle.say(f"{KETTLE}/announce", wrapped(consumer) | house, retain=True)
+        await kettle.until(lambda: kettle.on(f"{KETTLE}/state"))
+        await attic.say(f"{KETTLE}/withdraw", wrapped(consumer))
+        await guarded.logged("Denied PUBLISH", "real-attic", f"{KETTLE}/withdraw")
+        mistaken = definition(START_S, START_S + 60, [sequence(element(3600, 1))])
+        await kettle.say(f"{KETTLE}/request", wrapped(mistaken))
+        await kettle.until(lambda: kettle.on(f"{KETTLE}/error"))
+        assert kettle.on(f"{KETTLE}/error")[-1]["message"]["subject_message_id"] == str(mistaken.message_id)
+        profile = definition(START_S, START_S + 20 * 3600, [sequence(element(600, 2000))])
+        await kettle.say(f"{KETTLE}/request", wrapped(profile))
+        await kettle.until(lambda: kettle.on(f"{KETTLE}/set"))
+        assert kettle.on(f"{KETTLE}/set")[0]["message"]["message_type"] == "PPBC.ScheduleInstruction"
+        await kettle.say(f"{KETTLE}/report", wrapped(status(profile, "EXECUTING")))
+        await kettle.say(f"{KETTLE}/report", wrapped(status(profile, "FINISHED")))
+        await kettle.until(lambda: kettle.on(f"{KETTLE}/job")[-1]["state"] == "FINISHED")
+        async with guarded.of("operator").connect("person") as person:
+            await person.publish(f"ssmic/{RUN}/control", Control(command="stop", by="person").encoded(), qos=1)
+            await person.flush()
+        outcome = await clock
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == f"brandt/kettle/{profile.id}")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+    assert not attic.on(f"{roof}/error")

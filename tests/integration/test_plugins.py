@@ -17,6 +17,7 @@ from agents.model import MANAGER
 from agents.plugins import AGENTS, load_plugin, plugins
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
+from scenarios.events import Event, SwitchStrategy
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_rounds, most_timers
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
@@ -139,3 +140,99 @@ def test_a_strategy_that_wakes_every_half_second_is_a_mistake(tmp_path: Path, mo
     scenario = waking(tmp_path, monkeypatch, 0.5)
     with pytest.raises(SettingsError, match=r"plug-in 'wakes' \(waking_plugin:Wakes\): wakes_every_s: expected"):
         load_plugin(AGENTS, scenario.strategy)
+
+
+TAKING_TURNS = """
+from agents import Consumer
+
+
+class TakesTurns(Consumer):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.asked = 0
+        self.news = self.channel()
+
+    def rank(self, job, producers):
+        self.asked += 1
+        return sorted(producers, reverse=self.asked % 2 == 0)
+
+
+class LastFirst(Consumer):
+    def rank(self, job, producers):
+        assert not hasattr(self, "asked")
+        return sorted(producers, reverse=True)
+
+
+def no_class():
+    pass
+"""
+
+
+@pytest.fixture
+def taking_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have strategies installed that ask producers in the order of their names, or the other way round."""
+    (tmp_path / "turns_plugin.py").write_text(TAKING_TURNS)
+    info = tmp_path / "turns_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turns-plugin\nVersion: 1.0\n")
+    names = {"turns": "TakesTurns", "last-first": "LastFirst", "no-class": "no_class"}
+    points = "\n".join(f"{name} = turns_plugin:{what}" for name, what in names.items())
+    (info / "entry_points.txt").write_text(f"[ssmic.agents]\n{points}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "turns_plugin", raising=False)
+    plugins.cache_clear()
+
+
+@pytest.mark.usefixtures("taking_turns")
+def test_an_event_changes_the_strategy() -> None:
+    """From then on, in some houses; a strategy that returns begins anew. Deployed, it is the same."""
+    plenty = forecast(sun((0, 0.0), (20 * 3600, 90_000.0)))
+    houses = {"a": {"pv-a": plenty}, "b": {"pv-b": plenty}}
+    jobs = [
+        job(f"{house}{hour}", house, load((0, 0.0), (300, 30.0)), (hour * 3600, hour * 3600 + 600)).model_copy(
+            update={"registered_s": START_S + hour * 3600}
+        )
+        for house in houses
+        for hour in range(5)
+    ]
+    changes = [(1, "last-first", ("a",)), (2, "turns", ("a",)), (4, "", ("a", "b"))]
+    events = tuple(
+        Event(at_s=START_S + hour * 3600 + 1800, action=SwitchStrategy(houses=at, strategy=strategy))
+        for hour, strategy, at in changes
+    )
+    scenario = replace(neighbourhood(houses, jobs), strategy="turns", timeline=events)
+    outcome = run_deployed(scenario)
+    suppliers = {entry.contract.job_id: entry.contract.producer for entry in outcome.ledger}
+    assert [suppliers[f"a{hour}"] for hour in range(4)] == ["pv-a", "pv-b", "pv-b", "pv-a"]
+    assert [suppliers[f"b{hour}"] for hour in range(4)] == ["pv-a", "pv-b", "pv-a", "pv-b"]
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
+    assert alone.ledger == outcome.ledger
+
+
+@pytest.mark.usefixtures("taking_turns")
+def test_a_strategy_that_is_no_consumer_is_a_mistake() -> None:
+    """It is named before the run begins."""
+    with pytest.raises(SettingsError, match=r"plug-in 'no-class' \(turns_plugin:no_class\): expected a subclass"):
+        load_plugin(AGENTS, "no-class")
+
+
+@pytest.mark.long
+def test_a_scenario_changes_the_strategy_and_names_one_that_is_not_there(ssmic: Ssmic, tmp_path: Path) -> None:
+    """As a user writes it, with a suggestion for a name that is misspelt."""
+    path = installed(tmp_path)
+    scarce = ssmic("scenarios", "show", "scarce").out
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(f'{scarce}\ntimeline:\n  - {{at: "08:00", do: strategy, strategy: own-house-first}}\n')
+    run = ("run", "--bus", "memory", "--reset-scores", "--json")
+    ours, first, second = (
+        json.loads(ssmic(*run, str(file), PYTHONPATH=path).out)["runs"][0]["ledger_sha256"]
+        for file in ("scarce", changed, changed)
+    )
+    assert ours != first == second
+    changed.write_text(changed.read_text().replace("own-house-first", "own-house-frist"))
+    ended = ssmic("check", str(changed), PYTHONPATH=path)
+    assert (ended.code, "there is no strategy 'own-house-frist'; did you mean 'own-house-first'?" in ended.err) == (
+        3,
+        True,
+    )

@@ -132,8 +132,8 @@ def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
         SettingsError: There is no such plug-in, or it cannot be loaded.
     """
     chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
-    if chosen.strategy:
-        load_plugin(AGENTS, chosen.strategy)
+    for name in chosen.strategies:
+        load_plugin(AGENTS, name)
     return chosen
 
 

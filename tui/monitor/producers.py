@@ -35,11 +35,11 @@ class ProducerRow:
         self._bounds = bounds
 
     @cached_property
-    def _day(self) -> tuple[float, float, float]:
+    def _day(self) -> tuple[float, float]:
         if self._bounds is None:
-            return 0.0, 0.0, 0.0
+            return 0.0, 0.0
         day = self._watched.day_of(self.producer, *self._bounds, 1)
-        return float(day.forecast_wh[0]), float(day.committed_wh[0]), float(day.own_use_wh[0])
+        return float(day.forecast_wh[0]), float(day.committed_wh[0])
 
     @property
     def forecast_wh(self) -> float:
@@ -53,9 +53,8 @@ class ProducerRow:
 
     @property
     def remaining_wh(self) -> float:
-        """Energy that is neither used by its own house nor committed yet, Wh."""
-        forecast_wh, committed_wh, own_use_wh = self._day
-        return max(0.0, forecast_wh - own_use_wh - committed_wh)
+        """Forecast energy that is not committed yet, Wh."""
+        return max(0.0, self.forecast_wh - self.committed_wh)
 
 
 _COLUMNS: tuple[Column[ProducerRow], ...] = (
@@ -137,10 +136,8 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
     share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""
     to_come = day.edges_s[1:] > watched.time.time
-    own_use_wh = float(day.own_use_wh.sum())
-    own_use = f"{amount(own_use_wh)} for the base load of its own house, " if own_use_wh > 0 else ""
     text = (
-        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, {own_use}"
+        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, "
         f"{amount(committed_wh)} committed{share}, {amount(float(day.remaining_wh.sum()))} free"
     )
     if watched.time.state not in {"ended", "failed"} and to_come.any():

@@ -125,7 +125,9 @@ class GenericOptions(BaseModel):
     availability: PresenceSource | None = None
     command: CommandTarget | None = None
     timer: Ask | None = None
-    """Published before it is switched on, to set its own timer; a template as in `command`."""
+    """Published before it is switched on, and again while it runs, to set its own timer; a template as in `command`."""
+    timer_max_s: int = Field(14 * 86_400, ge=60)
+    """Longest time of that timer, or of the one in the command that switches it on."""
     ask: tuple[Ask, ...] = ()
 
 
@@ -137,6 +139,9 @@ class Generic:
     def __init__(self, gateway: Gateway, options: GenericOptions) -> None:
         """Create the adapter of a device."""
         self.is_switched = gateway.type == "consumer"
+        self._is_told_how_long = options.command is not None and "run_s" in options.command.on
+        has_timer = options.timer is not None or self._is_told_how_long
+        self.longest_timer_s = options.timer_max_s if has_timer else None
         self._options = options
 
     def filters(self) -> Sequence[str]:
@@ -186,12 +191,14 @@ class Generic:
         options = self._options
         if options.command is None:
             return []
-        known = {"run_s": command.run_s or 0, "job": command.job}
-        is_start = command.command == "start"
-        text = options.command.on if is_start else options.command.off
-        messages = [Message(options.command.topic, _rendered(text, known))]
-        if is_start and options.timer is not None:
-            messages.insert(0, Message(options.timer.topic, _rendered(options.timer.payload, known)))
+        known = {"run_s": min(command.run_s or 0, options.timer_max_s), "job": command.job}
+        is_on = command.command != "stop"
+        messages = []
+        if is_on and options.timer is not None:
+            messages.append(Message(options.timer.topic, _rendered(options.timer.payload, known)))
+        if command.command != "renew" or self._is_told_how_long:
+            text = options.command.on if is_on else options.command.off
+            messages.append(Message(options.command.topic, _rendered(text, known)))
         return messages
 
 

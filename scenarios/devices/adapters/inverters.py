@@ -34,6 +34,7 @@ class Inverter:
     """See `Adapter`: power, an energy counter that restarts each day, and who of inverter and bridge is there."""
 
     is_switched = False
+    longest_timer_s: int | None = None
 
     def __init__(self, power: str, counter: str, inverter: str, bridge: str, offline: frozenset[str]) -> None:
         """Create an adapter.

@@ -13,6 +13,9 @@ from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
+MAX_TIMER_S = 14 * 86_400
+"""Longest time for which its timer is set: milliseconds that 31 bits hold."""
+
 
 class ShellyOptions(BaseModel):
     """Keys of a Shelly in the scenario file."""
@@ -28,6 +31,7 @@ class Shelly:
     """See `Adapter`."""
 
     is_switched = True
+    longest_timer_s: int | None = MAX_TIMER_S
 
     def __init__(self, gateway: Gateway, options: ShellyOptions) -> None:
         """Create the adapter of a device."""
@@ -111,8 +115,8 @@ class Shelly:
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
         """See `Adapter.command`; `toggle_after` ends a run if no command does."""
-        is_on = command.command == "start"
+        is_on = command.command != "stop"
         params: dict[str, Any] = {"id": self._channel, "on": is_on}
         if is_on and command.run_s:
-            params["toggle_after"] = command.run_s
+            params["toggle_after"] = min(command.run_s, MAX_TIMER_S)
         return [self._call("Switch.Set", params, is_on)]

@@ -37,6 +37,7 @@ class Tasmota:
     """See `Adapter`."""
 
     is_switched = True
+    longest_timer_s: int | None = MAX_PULSE_S
 
     def __init__(self, gateway: Gateway, options: TasmotaOptions) -> None:
         """Create the adapter of a plug."""
@@ -108,7 +109,7 @@ class Tasmota:
         switch = self._topic(0, self._power)
         if command.command == "stop":
             return [Message(pulse, b"0"), Message(switch, b"OFF")]
-        run_s = command.run_s or 0
-        # Half of it is as long as the programme is to last, and some: no timer ends what must take longer.
-        run_s = min(run_s, MAX_PULSE_S) if run_s <= 2 * MAX_PULSE_S else 0
-        return [Message(pulse, str(run_s + 100 if run_s else 0).encode()), Message(switch, b"ON")]
+        run_s = min(command.run_s or 0, MAX_PULSE_S)
+        timer = Message(pulse, str(run_s + 100 if run_s else 0).encode())
+        # It starts when it is set, so a plug that was switched off by hand meanwhile stays off.
+        return [timer] if command.command == "renew" else [timer, Message(switch, b"ON")]

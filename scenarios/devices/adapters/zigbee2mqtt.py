@@ -49,6 +49,7 @@ class Zigbee2Mqtt:
     def __init__(self, gateway: Gateway, options: Zigbee2MqttOptions) -> None:
         """Create the adapter of a device."""
         self.is_switched = gateway.type == "consumer"
+        self.longest_timer_s = MAX_TIMER_S if options.timer else None
         self._options = options
         self._base = options.base
         self._name = options.name
@@ -149,14 +150,13 @@ class Zigbee2Mqtt:
         return [Rejected(topic=f"{self._base}/bridge/logging", problem=text[:500], expected="the new state")]
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
-        """See `Adapter.command`; the radio's own timer, if it is long enough, ends a run if no command does."""
+        """See `Adapter.command`; the radio's own timer ends a run if no command does, and a later one prolongs it."""
         if not self._name:
             return []
-        content: dict[str, Any] = {self._state: "ON" if command.command == "start" else "OFF"}
-        # Half of `run_s` is as long as the programme is to last, and some: no timer ends what must take longer.
-        run_s = command.run_s or 0
-        if command.command == "start" and self._options.timer and 0 < run_s <= 2 * MAX_TIMER_S:
-            content |= {"on_time": min(run_s, MAX_TIMER_S), "off_wait_time": 0}
+        is_on = command.command != "stop"
+        content: dict[str, Any] = {self._state: "ON" if is_on else "OFF"}
+        if is_on and self._options.timer and command.run_s:
+            content |= {"on_time": min(command.run_s, MAX_TIMER_S), "off_wait_time": 0}
         return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from agents import House, Job, LoadProfile
+from agents import House, Job, LoadProfile, known_strategies
 from agents.scheduling import AlgorithmSettings, known_algorithms
 from scenarios.errors import ScenarioError
 from scenarios.events import (
@@ -28,6 +28,7 @@ from scenarios.events import (
     RestartBroker,
     SwitchAlgorithm,
     SwitchPatience,
+    SwitchStrategy,
     WithdrawJob,
 )
 from scenarios.expectations import condition_problems
@@ -49,6 +50,7 @@ from scenarios.files.timeline.timeline_model import (
     OfflineEntry,
     PatienceEntry,
     RestartBrokerEntry,
+    StrategyEntry,
     TariffChangeEntry,
     TimelineEntry,
     WithdrawJobEntry,
@@ -281,10 +283,9 @@ class _TimelineBuilder:
             case AlgorithmEntry():
                 return self._algorithm(entry, path)
             case PatienceEntry():
-                houses = tuple(self._known.houses) if entry.houses is None else tuple(entry.houses)
-                for i, house in enumerate(entry.houses or ()):
-                    self._house(house, (*path, "houses", i))
-                return SwitchPatience(houses=houses, patient=entry.patient)
+                return SwitchPatience(houses=self._houses(entry.houses, path), patient=entry.patient)
+            case StrategyEntry():
+                return self._strategy(entry, path)
             case NoteEntry():
                 return Note(text=entry.text)
         return None
@@ -345,7 +346,20 @@ class _TimelineBuilder:
         settings = AlgorithmSettings(entry.algorithm, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # each has its type
         return SwitchAlgorithm(producers=self._producers(entry.producers, path), algorithm=settings)
 
+    def _strategy(self, entry: StrategyEntry, path: KeyPath) -> Action | None:
+        known = known_strategies()
+        if entry.strategy and entry.strategy not in known:
+            installed = suggest(entry.strategy, known) if known else "; no plug-in is installed that provides one"
+            self._collector.at((*path, "strategy"), f"there is no strategy {entry.strategy!r}{installed}")
+            return None
+        return SwitchStrategy(houses=self._houses(entry.houses, path), strategy=entry.strategy)
+
     # Who.
+
+    def _houses(self, named: list[str] | None, path: KeyPath) -> tuple[str, ...]:
+        for i, house in enumerate(named or ()):
+            self._house(house, (*path, "houses", i))
+        return tuple(self._known.houses) if named is None else tuple(dict.fromkeys(named))
 
     def _producers(self, named: list[str] | None, path: KeyPath) -> tuple[str, ...]:
         for i, producer in enumerate(named or ()):

@@ -205,6 +205,14 @@ class PatienceEntry(_EventEntry):
     patient: bool = Field(description="false: they take grid power at once")
 
 
+class StrategyEntry(_EventEntry):
+    """Consumers decide by another strategy from now on."""
+
+    do: Literal["strategy"] = Field(description="What happens")
+    houses: list[Id] | None = Field(None, min_length=1, description="Default: all")
+    strategy: str = Field(description="Its name, from a plug-in; empty: our own")
+
+
 class NoteEntry(_EventEntry):
     """Says something on charts, in the log and in results."""
 
@@ -226,6 +234,7 @@ EVENT_ENTRIES: dict[str, type[_EventEntry]] = {
     "tariff": TariffChangeEntry,
     "algorithm": AlgorithmEntry,
     "patience": PatienceEntry,
+    "strategy": StrategyEntry,
     "note": NoteEntry,
 }
 """By what an entry says under `do`."""
@@ -244,6 +253,7 @@ TimelineEntry = Annotated[
     | TariffChangeEntry
     | AlgorithmEntry
     | PatienceEntry
+    | StrategyEntry
     | NoteEntry,
     Field(discriminator="do"),
 ]

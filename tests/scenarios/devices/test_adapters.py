@@ -213,12 +213,12 @@ async def test_a_counter_that_follows_the_power_counts_all_that_a_programme_drew
 
 @asynccontextmanager
 async def plugged_in(
-    make: Callable[[], Plug], folder: Path, *, pace: float = 60.0, is_dead: bool = False
+    make: Callable[[], Plug], folder: Path, *, pace: float = 60.0, is_dead: bool = False, text: str = STREET
 ) -> AsyncIterator[tuple[Session, Device, Plug]]:
     """Have a washer behind a plug that is there, switched off; a dead one answers nothing."""
     plug = make()
     gateway = plug.gateway.replace("answer_s: 3600", "answer_s: 60") if is_dead else plug.gateway
-    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
+    text = text.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
     async with session(folder, text, pace=pace) as run, run.device(f"{WASHER}/#", *plug.filters) as device:
 
         def answer(topic: str, payload: str) -> None:
@@ -258,6 +258,24 @@ async def test_switching_a_plug_by_hand_is_recorded_in_its_contract(make: Callab
         outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
     assert ("interrupted", "stopped_by_hand") in [(event.what, event.reason) for event in entry.history]
+
+
+@needs_mosquitto
+@pytest.mark.long
+async def test_the_timer_of_a_plug_is_set_again_while_its_programme_runs(tmp_path: Path) -> None:
+    """A programme of four hours is longer than a Zigbee radio can count: the plug stays on, and safe without us."""
+    four_hours = STREET.replace("{step_s: 600, power_w: [100, 2000, 150]}", "{step_s: 14400, power_w: [1000]}")
+    async with plugged_in(zigbee, tmp_path, text=four_hours) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="3600x", by="test").encoded())
+        await device.until(lambda: job_state(device) == "FINISHED")
+        sent = [json.loads(payload) for topic, payload, _ in device.heard if topic in plug.filters]
+        on, off = [one for one in sent if one["state"] == "ON"], [one for one in sent if one["state"] == "OFF"]
+        assert len(on) >= 5  # at least every 6,553 / 2 s
+        assert {one["on_time"] for one in on} == {6_553}
+        assert len(off) == 1
+        await run.stop()
 
 
 @needs_mosquitto

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -14,29 +14,30 @@ from scenarios.gateways import Gateway
 HOUR_S = 3600
 
 
-def started(adapter: str, run_s: int, **options: Any) -> dict[str, str]:
-    """Return what starts a device that may run for so long, by topic."""
+def commanded(adapter: str, run_s: int, what: Literal["start", "renew"] = "start", **options: Any) -> dict[str, str]:
+    """Return what is sent to a device that may run for so long, by topic."""
     gateway = Gateway(
         id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter=adapter, options=options
     )
     made = adapter_for(gateway)
     if adapter == "zigbee2mqtt":
         made.take("zigbee2mqtt/bridge/devices", b'[{"ieee_address": "0x1", "friendly_name": "plug"}]', retained=True)
-    command = DeviceCommand(command="start", device="d", job="wash-1", time_s=0, run_s=run_s)
-    return {message.topic: message.payload.decode() for message in made.command(command)}
+    sent = made.command(DeviceCommand(command=what, device="d", job="wash-1", time_s=0, run_s=run_s))
+    return {message.topic: message.payload.decode() for message in sent}
 
 
 @pytest.mark.parametrize(
-    ("run_s", "pulse"), [(7_200, "7300"), (30 * HOUR_S, str(18 * HOUR_S + 100)), (48 * HOUR_S, "0")]
+    ("run_s", "pulse"), [(7_200, "7300"), (30 * HOUR_S, str(18 * HOUR_S + 100)), (48 * HOUR_S, str(18 * HOUR_S + 100))]
 )
-def test_the_timer_of_a_tasmota_plug_ends_no_programme_before_its_time(run_s: int, pulse: str) -> None:
-    """Seconds and 100, 18 hours at most; a programme of a whole day has none, as it would be cut off."""
-    assert started("tasmota", run_s, topic="plug") == {"cmnd/plug/PulseTime1": pulse, "cmnd/plug/POWER": "ON"}
+def test_the_timer_of_a_tasmota_plug_is_set_for_as_long_as_it_can_last(run_s: int, pulse: str) -> None:
+    """Seconds and 100, 18 hours at most; while the programme runs, only the timer is set again."""
+    assert commanded("tasmota", run_s, topic="plug") == {"cmnd/plug/PulseTime1": pulse, "cmnd/plug/POWER": "ON"}
+    assert commanded("tasmota", run_s, "renew", topic="plug") == {"cmnd/plug/PulseTime1": pulse}
 
 
 def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
     """Whatever else switches it later sets it aside."""
-    (payload,) = started("shelly", 7_200, prefix="shelly-1").values()
+    (payload,) = commanded("shelly", 7_200, prefix="shelly-1").values()
     call = json.loads(payload)
     assert (call["method"], call["params"]) == ("Switch.Set", {"id": 0, "on": True, "toggle_after": 7_200})
 
@@ -46,20 +47,27 @@ def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
     [
         (5_400, {"on_time": 5_400, "off_wait_time": 0}),
         (7_200, {"on_time": 6_553, "off_wait_time": 0}),
-        (14_400, {}),
+        (14_400, {"on_time": 6_553, "off_wait_time": 0}),
     ],
 )
-def test_the_timer_of_a_zigbee_plug_is_set_where_it_can_last_long_enough(run_s: int, timer: dict[str, int]) -> None:
+def test_the_timer_of_a_zigbee_plug_is_set_for_as_long_as_it_can_last(run_s: int, timer: dict[str, int]) -> None:
     """The radio counts tenths of seconds, 65,535 at most."""
-    (payload,) = started("zigbee2mqtt", run_s, ieee_address="0x1").values()
+    (payload,) = commanded("zigbee2mqtt", run_s, ieee_address="0x1").values()
     assert json.loads(payload) == {"state": "ON", **timer}
 
 
 def test_a_device_of_ones_own_is_told_how_long_it_may_run() -> None:
-    """By a template."""
+    """By a template, again while it runs; one with a message for its timer gets only that again."""
     power = {"topic": "p", "unit": "W"}
     command = {"topic": "my/plug", "on": "on for {{ run_s }} s ({{ job }})", "off": "off"}
-    assert started("generic", 7_200, power=power, command=command) == {"my/plug": "on for 7200 s (wash-1)"}
+    assert commanded("generic", 7_200, power=power, command=command) == {"my/plug": "on for 7200 s (wash-1)"}
+    assert commanded("generic", 7_200, "renew", power=power, command=command) == {"my/plug": "on for 7200 s (wash-1)"}
+    options = {
+        "power": power,
+        "command": {"topic": "my/plug"},
+        "timer": {"topic": "my/timer", "payload": "{{ run_s }}"},
+    }
+    assert commanded("generic", 7_200, "renew", **options, timer_max_s=3_600) == {"my/timer": "3600"}
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,36 @@ async def test_shares_follow_the_forecast_of_a_real_roof(tmp_path: Path) -> None
     assert any("gives less" in reason for _, reason in came.history())
 
 
+def sun(first: int, last: int, power_w: float) -> list[tuple[float, str, DeviceEvent]]:
+    """Have the roof report its power every minute, from one minute of the session to another."""
+    return [(minute + 0.5, "roof", Reported(power_w=power_w)) for minute in range(first, last)]
+
+
+@long
+@pytest.mark.parametrize("supply", ["whole", "shared"])
+async def test_a_roof_whose_meter_shows_less_than_its_forecast_promises_less(supply: str, tmp_path: Path) -> None:
+    """Under clouds it supplies no more than its meter shows, unless told not to learn; hours later, its forecast."""
+    text = STREET.replace("supply: shared", f"supply: {supply}").replace("[600, 2000, 150]", "[300]")
+    text = text.replace('[["00:00", 0], ["200:00", 160000]]', '[["100:00", 0], ["200:00", 160000]]')
+    later_s = START_S + 200 * MINUTE_S
+    later = JobAsked(id="wash-2", profile="eco40", earliest_start_s=later_s, latest_start_s=later_s)
+    said = [asks(40, 45), (41.0, "adler/washer", later), *sun(0, 60, 100.0)]
+    came = await played(tmp_path, *said, text=text)
+    assert promised_wh(came, "adler/washer/wash-2") == pytest.approx(50, abs=0.01)
+    assert promised_wh(came, WASH) == pytest.approx(0 if supply == "whole" else 100 / 6, abs=3)
+    text = text.replace("gateway: {}", "gateway: {learn: false}")
+    (tmp_path / "again").mkdir()
+    assert promised_wh(await played(tmp_path / "again", *said, text=text), WASH) == pytest.approx(50, abs=0.01)
+
+
+def promised_wh(came: Played, job_id: str) -> float:
+    """Return what the roof has promised to a job, Wh."""
+    contract = next(entry.contract for entry in came.ledger if entry.contract.job_id == job_id)
+    if contract.shares:
+        return sum(share.energy_wh for share in contract.shares if share.producer == "roof")
+    return contract.energy_wh if contract.producer == "roof" else 0.0
+
+
 @long
 @pytest.mark.parametrize("supply", ["whole", "shared"])
 async def test_a_roof_that_has_left_promises_nothing_more(supply: str, tmp_path: Path) -> None:

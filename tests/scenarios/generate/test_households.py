@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from agents import FloatArray
 from scenarios.files import load_text, zone_of
 from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
-from scenarios.generate.equipment import SHIFTABLE_SHARE, is_day_off
+from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
 from scenarios.generate.households import BASE_LOAD
 from scenarios.generate.solar import ambient_c, power_of
 from scenarios.load import load
@@ -45,7 +45,7 @@ def test_every_specification_gives_a_valid_scenario(spec: GeneratorSpec) -> None
     assert text == generated_yaml(generate(spec)), "the same seed gives the same file"
     scenario = load_text(text, "generated", None)
     assert len(scenario.houses) == spec.houses
-    end_s = scenario.start_s + spec.days * 86_400
+    end_s = spec.midnight_s(spec.days)
     last: dict[tuple[str, str], int] = {}
     for job in sorted(scenario.jobs, key=lambda job: job.earliest_start_s):
         assert scenario.start_s <= job.registered_s <= job.earliest_start_s <= job.latest_start_s
@@ -200,16 +200,85 @@ def test_more_houses_leave_the_households_of_fewer_as_they_are() -> None:
         assert one.devices == other.devices
 
 
+def test_the_south_faces_north_and_heats_in_july() -> None:
+    """The same household of Frankfurt, in Sydney and in Quito."""
+    frankfurt, sydney, quito = Site(50.1, 8.7), Site(-33.9, 151.2), Site(-0.2, -78.5)
+    made = {
+        (site, month): generate(GeneratorSpec(houses=30, site=site, first_day=date(2026, month, 6), heat_pumps=1.0))
+        for site in (frankfurt, sydney, quito)
+        for month in (1, 7)
+    }
+    heated = {
+        key: any(job.device == "heat-pump" for house in one.houses for job in house.jobs) for key, one in made.items()
+    }
+    assert [key for key, is_heated in heated.items() if is_heated] == [(frankfurt, 1), (sydney, 7)]
+    light = {key: sum(sum(load) for load in one.base_loads.values()) for key, one in made.items()}
+    assert light[frankfurt, 1] > light[sydney, 1]
+    assert light[frankfurt, 7] < light[sydney, 7]
+    assert light[quito, 1] == pytest.approx(light[quito, 7])
+    north, south = (
+        [house.roof.azimuth_deg for house in made[winter].houses if house.roof is not None]
+        for winter in ((frankfurt, 1), (sydney, 7))
+    )
+    assert [(180 - azimuth) % 360 for azimuth in south] == north
+    assert sum(90 < azimuth < 270 for azimuth in north) > len(north) / 2
+
+
+def test_at_the_poles_there_are_days_without_sun_and_without_night() -> None:
+    """Tromso in December and in June."""
+    spec = {
+        "houses": 4,
+        "site": Site(69.65, 18.96),
+        "roofs": 1.0,
+        "weather": "clear",
+        "zone": zone_of("Europe/Oslo", ""),
+    }
+    powers = {}
+    for month in (6, 12):
+        made = generate(GeneratorSpec(first_day=date(2026, month, 21), **spec))  # type: ignore[arg-type]
+        load_text(generated_yaml(made), "generated", None)
+        powers[month] = sum(made.actual_w(house.roof) for house in made.houses if house.roof is not None)
+    assert np.all(powers[6] > 0)
+    assert not np.any(powers[12])
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
+def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int) -> None:
+    """Who washes at half past six does so by the clock, and all jobs end with the day."""
+    zone = zone_of("Europe/Berlin", "")
+    before, changed = (GeneratorSpec(houses=20, zone=zone, first_day=first) for first in (day - timedelta(days=7), day))
+    assert changed.midnight_s(1) - changed.start_s == hours * 3600
+    clocks = []
+    for spec in (before, changed):
+        jobs = [job for house in generate(spec).houses for job in house.jobs]
+        assert all(job.latest_s + 60 <= spec.midnight_s(1) - spec.start_s for job in jobs)
+        at = {job.id: datetime.fromtimestamp(spec.start_s + job.earliest_s, zone).time() for job in jobs}
+        clocks.append({job_id: time for job_id, time in at.items() if job_id.endswith("-1")})
+    common = clocks[0].keys() & clocks[1].keys()
+    assert len(common) > 20
+    assert all(clocks[0][job_id] == clocks[1][job_id] for job_id in common)
+
+
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's
 @pytest.mark.parametrize("day", ["2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21"])
-@pytest.mark.parametrize("plane", [(35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135), (90, 180)])
-def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, plane: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    ("site", "plane"),
+    [
+        *(
+            (Site(50.1, 8.7), plane)
+            for plane in ((35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135))
+        ),
+        (Site(50.1, 8.7), (90, 180)),
+        (Site(59.9, 10.8), (40, 270)),
+        (Site(-33.9, 151.2), (30, 0)),
+    ],
+)
+def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tuple[float, float]) -> None:
     """Daily energy under a clear sky, in every season and orientation, with the models that the module names."""
     pvlib = pytest.importorskip("pvlib", reason="pvlib is an extra: pip install 'ssmic[pv]'")
     pd = pytest.importorskip("pandas")
     times = pd.date_range(day, periods=144, freq="10min", tz="UTC") + pd.Timedelta("5min")
     seconds = times.as_unit("s").asi8.astype(np.float64)
-    site = Site(50.1, 8.7)
     ours = clear_irradiance(site, *plane, seconds)
     made_w = power_of(ours.beam + ours.diffuse, ambient_c(site, seconds))
     place = pvlib.location.Location(site.latitude_deg, site.longitude_deg)
@@ -230,7 +299,7 @@ def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, plane: tuple[float, flo
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(80, 0)}],
+    [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(91, 0)}],
 )
 def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
     """The error states the limits."""

@@ -7,11 +7,13 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from agents.energy import CumulativeSeries
 from agents.ledger import canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
@@ -30,6 +32,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
+from tests.scenarios.neighbourhoods import START_S, forecast, job as job_of, load, neighbourhood, sun
 
 RUN = "street-1"
 
@@ -258,6 +261,26 @@ async def test_a_watcher_controls_a_run_and_changes_no_contract(street: Scenario
     outcome = await running
 
     assert outcome.ledger_sha256 == alone.ledger_sha256
+    listening.cancel()
+
+
+@pytest.mark.parametrize("knows_the_scenario", [False, True])
+async def test_what_a_house_takes_itself_is_neither_offered_nor_free(*, knows_the_scenario: bool) -> None:
+    """A roof of 1 kW, a base load of 200 W: a watcher sees 800 W, whether it has the scenario or not."""
+    roof = forecast(sun((0, 0.0), (7200, 2000.0)))
+    house = neighbourhood({"a": {"pv": roof}}, [job_of("wash", "a", load((0, 0.0), (600, 50.0)), (0, 3000))])
+    base_load = CumulativeSeries(times_s=(START_S, START_S + 7200), cumulative_wh=(0.0, 400.0))
+    scenario = replace(house, base_loads={"a": base_load})
+    broker = MemoryBroker()
+    context = context_of_scenario(scenario) if knows_the_scenario else None
+    feed = BusFeed(broker, ObservedRun("w", context, from_the_start=True), "memory")
+    listening = asyncio.create_task(feed.run())
+    await until(lambda: feed.status == "connected")
+    await run_scenario(scenario, RunSettings(seed=3, run_id="w"), broker)
+    await until(lambda: feed.watched.time and feed.watched.time.state == "ended")
+    day = feed.watched.day_of(feed.watched.producers["pv"], START_S, START_S + 7200, 2)
+    assert day.forecast_wh == pytest.approx([800, 800])
+    assert day.remaining_wh.sum() == pytest.approx(1600 - 50)
     listening.cancel()
 
 

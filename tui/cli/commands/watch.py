@@ -58,7 +58,7 @@ def watch(
         str | None,
         typer.Option(
             metavar="SCENARIO",
-            help="The running scenario: adds names, base loads, and load profiles of jobs agreed before you joined.",
+            help="The running scenario: adds names, and load profiles of jobs agreed before you joined.",
         ),
     ] = None,
     set_: SetVariables = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents import known_strategies
 from agents.scheduling import ALGORITHMS
 from tui.editor import tree_model
 from tui.editor.forms import Button, Field, PartForm
@@ -149,8 +150,9 @@ def _field(ref: Ref, entry: dict[str, Any], kind: str, key: str) -> Field:
         default = "yes" if key == "announced" else ""
         said = {True: "yes", False: "no", None: default}.get(value, text(value)) if not isinstance(value, list) else ""
         return Field("choice", label, path, said, options=("yes", "no"), help=about)
-    if key == "algorithm":
-        return Field("choice", label, path, value, options=ALGORITHMS, help=about)
+    if key in {"algorithm", "strategy"}:
+        names = ALGORITHMS if key == "algorithm" else ("", *known_strategies())
+        return Field("choice", label, path, value, options=names, help=about)
     return Field(
         "text" if key in {"text", "id"} else "number", label, path, value, _HINTS.get(key, default), help=about
     )

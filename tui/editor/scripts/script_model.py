@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents import known_strategies
 from agents.scheduling import ALGORITHMS
 from scenarios.expectations import COUNTS, FIELDS, KPIS
 from scenarios.files import EVENT_ENTRIES, JobIds, ProductionEntry, parse_moment
@@ -31,6 +32,7 @@ KINDS: Final[Mapping[str, str]] = {
     "tariff": "Other tariff",
     "algorithm": "Other algorithm",
     "patience": "Patience",
+    "strategy": "Other strategy",
     "note": "Note",
 }
 """Titles of the kinds of event, by what an entry says under `do`."""
@@ -49,7 +51,7 @@ TURNS: Final[Mapping[str, str]] = {
     "cancelled": "a job is cancelled",
 }
 SIGNS = (">=", "<=", "==", "!=", ">", "<")
-_WHO = ("producers", "producer", "house", "houses", "device", "job", "algorithm", "text")
+_WHO = ("producers", "producer", "house", "houses", "device", "job", "algorithm", "strategy", "text")
 _MOST_NAMED = 2
 
 
@@ -213,6 +215,7 @@ def beginning(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
         "tariff": {"import_eur_per_kwh": at(tree, ("tariff", "import_eur_per_kwh")) or 0.35},
         "algorithm": {"algorithm": next((name for name in ALGORITHMS if name != tree.get("algorithm")), "")},
         "patience": {"patient": False},
+        "strategy": {"strategy": next(iter(known_strategies()), "")},
         "note": {"text": "What is to be seen here"},
     }
     return values.get(kind, {})

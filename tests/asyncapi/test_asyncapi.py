@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from broker.clock import Pace
 from broker.protocol import topics
 from broker.transport import Delivery, MemoryBroker
-from scenarios.asyncapi import asyncapi_document
+from scenarios import asyncapi_document
 from scenarios.load import load_scenario
 from scenarios.simulation import RunSettings, run_scenario
 from tests.patience import PATIENCE_WALL_S

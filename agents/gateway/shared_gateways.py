@@ -1,8 +1,8 @@
-"""The gateway agent of a real consumer device whose jobs are supplied by shares.
+"""Gateway agents of real devices that deal in shares: consumers whose jobs several producers supply, and producers.
 
-It negotiates as `SharedConsumer` does, and has the device run its jobs as `GatewayConsumer` does. While a job runs on
-its device, the gaps in its shares are filled as long as its load profile lasts. What the device does not need, because
-it has ended early, did not answer or was stopped, is given back to the producers from the next minute on.
+A consumer negotiates as `SharedConsumer` does, and has the device run its jobs as `GatewayConsumer` does. While a job
+runs on its device, the gaps in its shares are filled as long as its load profile lasts. What the device does not need,
+because it has ended early, did not answer or was stopped, is given back to the producers from the next minute on.
 
 If a job is started by hand within its window, its contract moves to that start, with the producers' uncommitted
 production from then on. Outside its window its shares stay where they are, and the rest of its draw comes from the
@@ -18,12 +18,13 @@ import numpy as np
 
 from agents.consumer import Event, JobRun, _Changed, _RunEnds
 from agents.gateway.gateway_consumer import GatewayConsumer, _Course
+from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, IntArray, load_mwh, unpacked
-from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJobRun, SupplySettings
+from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJobRun, SharedProducer, SupplySettings
 from broker.hosts import Channel, Received, TimeUp
 
 STARTED_BY_HAND = "its device was started by hand"
@@ -228,3 +229,7 @@ class _SharedDeviceRun(SharedJobRun):
             if not self._is_as_before(contract.start_s, held):
                 self._conclude(contract.start_s, held)
                 self._agent.amend(self._job, ENDED_EARLY)
+
+
+class SharedGatewayProducer(GatewayProducer, SharedProducer):
+    """Stands for one real producer device, or for a guest that may come, whose energy several jobs share."""

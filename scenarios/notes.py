@@ -1,4 +1,8 @@
-"""Notes on jobs: those that have to overlap another job of their device, and ids that several jobs have."""
+"""Notes on what a scenario's author may not have intended.
+
+Jobs that have to overlap another job of their device, ids that several jobs have, and parts that have no effect where
+jobs are supplied by shares.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from agents import Job
+from agents.scheduling import INSERTION
+from agents.sharing import SupplySettings
 from scenarios.device_overlaps import jobs_without_room
-from scenarios.files import JobIds, line_of, parse_yaml, read_text
+from scenarios.events import SwitchAlgorithm, SwitchStrategy
+from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
+from scenarios.files.series import Note
 from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
 
@@ -16,6 +24,8 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 """File of jobs in PySSMic's input folders, one job per line."""
 SHOWN = 3
 """Number of jobs that a note names."""
+NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
+NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
 
 
 def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
@@ -98,3 +108,27 @@ def _lines_of(path: Path) -> Mapping[str, int]:
 def _in_folder(lines: Mapping[str, int], folder: Path, job_id: str) -> str:
     path = folder / JOBS_IN_FOLDER
     return f"{path}:{lines[job_id]}" if job_id in lines else str(path)
+
+
+def run_notes(scenario: Scenario, days: int | None = None, supply: SupplySettings | None = None) -> tuple[Note, ...]:
+    """Return notes on what does not meet in time, and on algorithms that decide nothing.
+
+    Args:
+        scenario: The scenario to run.
+        days: Duration in days; None: the scenario's, or until the last job has run.
+        supply: How jobs are supplied; None: as the scenario says.
+    """
+    return (*coverage_notes(scenario, days), *_supply_notes(scenario, supply))
+
+
+def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Note, ...]:
+    if not (supply or scenario.supply_settings).is_shared:
+        return ()
+    notes = []
+    if scenario.algorithm != INSERTION:
+        notes.append(Note(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
+    if any(isinstance(event.action, SwitchAlgorithm) for event in scenario.timeline):
+        notes.append(Note(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
+    if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
+        notes.append(Note(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
+    return tuple(notes)
