@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -94,7 +94,7 @@ class RunOutcome:
     seed: int
     run_id: str
     state: EndState
-    ledger: tuple[LedgerEntry, ...]
+    ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
     end_s: int

@@ -27,9 +27,11 @@ from typing import Any, get_args
 
 import looptime
 import structlog
+from pydantic import ValidationError
 
+from agents.job_register import DIGEST_CHARACTERS, digest_of
 from agents.messages import AnyMessage
-from agents.model import GRID, MANAGER, SHARED
+from agents.model import GRID, MANAGER, SHARED, Job
 from agents.negotiation import ABOUT_RANKING, NEGOTIATIONS, NegotiationSettings
 from agents.sharing import SUPPLY_RULES
 from broker.clock.settings import OnLoss
@@ -138,7 +140,9 @@ class Liar:
     def __call__(self, turn: Turn) -> None:
         """Lie, or not."""
         self._agents = [*turn.member.everybody, "nobody"]
-        self._jobs_sent += [m.body["job"] for m in turn.sent if m.body.get("kind") in {"Request", "OfferRequest"}]
+        self._jobs_sent += [
+            m.body["job"] for m in turn.sent if m.body.get("kind") in {"Request", "Reserve"} and m.body.get("job")
+        ]
         turn.sent[:0] = [self._renewed(turn, message) for message in self._delayed]
         self._delayed = []
         honest = list(turn.sent)
@@ -453,6 +457,10 @@ class Liar:
         }
         runs = [[random.choice([1, 60, 600]), random.choice([1, 5_000, 10**9])]]
         shared = {"producer": SHARED, "shares": [{"producer": producer, "minutes_mwh": runs}]}
+        offered = {
+            "first_minute": start_s // 60,
+            "offers": [{"producer": producer, "minutes_mwh": runs, "movable_mwh": runs}],
+        }
         made: dict[str, dict[str, Any]] = {
             "ProducerJoined": {"kind": kind, "producer": producer},
             "ProducersFor": own | {"asked": random.choice([[], [producer]])},
@@ -474,13 +482,27 @@ class Liar:
             "ContractCancelled": {"kind": kind, "contract_id": contract_id, "reason": "no"},
             "ContractVoid": own | {"contract_id": contract_id, "contracts": random.randrange(3), "reason": "no"},
             "JobsRegistered": {"kind": kind, "digests": ["0" * 24]},
-            "OfferRequest": {"kind": kind, "job": job, "starts": [window]},
-            "Offer": own | {"first_minute": start_s // 60, "minutes_mwh": runs, "movable_mwh": runs},
-            "Reserve": own | {"start_s": start_s, "minutes_mwh": runs, "keeps_earlier": random.random() < 0.5},
+            "ProductionExpected": {"kind": kind, "first_minute": start_s // 60, "minutes_mwh": runs},
+            "Offered": own | offered,
+            "Reserve": own
+            | {
+                "start_s": start_s,
+                "minutes_mwh": runs,
+                "keeps_earlier": random.random() < 0.5,
+                "job": random.choice([job or None, None]),
+            },
             "Conclude": own | {"is_agreed": random.random() < 0.5},
             "Shrink": own | {"start_s": start_s, "before_mwh": runs, "minutes_mwh": [], "reason": "no"},
             "SharePromised": own
-            | {"consumer": random.choice(self._agents), "start_s": start_s, "minutes_mwh": random.choice([runs, []])},
+            | {
+                "consumer": random.choice(self._agents),
+                "start_s": start_s,
+                "minutes_mwh": random.choice([runs, []]),
+                "digest": random.choice([_digest(job), "0" * 24]),
+                "is_answer": random.random() < 0.5,
+            },
+            "ShareDeclined": own | {"consumer": random.choice(self._agents), "reason": "no"},
+            "SharesAnswered": own | offered | {"promised": [producer], "declined": [producer]},
             "SharesAmended": {"kind": kind, "contract": contract | shared, "reason": "no"},
             "ShareVoid": own | {"reason": "no"},
             "RoomWanted": own | {"start_s": start_s, "shares": shared["shares"]},
@@ -500,6 +522,14 @@ class Liar:
 def _with(message: Sent, **fields: Any) -> Sent:
     payload = batch_with(fields_of(message.payload) | fields)
     return Sent(message.home, message.to, payload, message.is_counted)
+
+
+def _digest(job: dict[str, Any]) -> str:
+    """Return the digest of a job, however it is described; that of none, if it is no job."""
+    try:
+        return digest_of(Job.model_validate(job))
+    except ValidationError:
+        return "0" * DIGEST_CHARACTERS
 
 
 def _places(body: Any) -> list[tuple[Any, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import typer
 
 from broker import SsmicError, printable_json
 from scenarios import judge_simulation
+from scenarios.expectations import Verdict, junit_xml
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
@@ -31,9 +32,6 @@ from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 if TYPE_CHECKING:
     from scenarios import Scenario
     from scenarios.optimum import SupplyRules
-from collections.abc import Mapping
-
-from scenarios.expectations import Verdict, junit_xml
 
 WIDTH = 80
 """Longer lines are broken."""
