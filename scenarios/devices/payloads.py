@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from agents import (
     Announced,
@@ -20,9 +22,9 @@ from agents import (
     Reported,
 )
 from broker import MAX_CHARACTERS, character_problem
-from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.device_times import EXPECTED, moment_of
+from scenarios.devices.payload_problems import problems_of
 from scenarios.scenario import Zone
 
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
@@ -39,11 +41,22 @@ MAX_FORECAST_S = 366 * 86_400
 """A forecast ends at most so far ahead: producers calculate with every minute of it."""
 MAX_POWER_W = 1e7
 
+
+def _no_flag(value: object) -> object:
+    """Refuse true and false, which would count as 1 and 0, and NaN. Shell scripts send numbers in quotes; they pass."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("no_number", "a number is expected")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("no_finite_number", "a finite number is expected")
+    return value
+
+
+Number = BeforeValidator(_no_flag)
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
-Power = Annotated[float, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
-Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Text
-StepS = Annotated[int, Field(ge=1, le=86_400)]
+Power = Annotated[float, Number, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
+Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Moment = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
+StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -60,7 +73,7 @@ class Load(Payload):
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
     points: Annotated[list[tuple[int, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
     energy_wh: Energy | None = None
-    duration_s: Annotated[int, Field(ge=1, le=MAX_DURATION_S)] | None = None
+    duration_s: Annotated[int, Number, Field(ge=1, le=MAX_DURATION_S)] | None = None
 
     def as_profile(self) -> LoadProfile | None:
         """Return the load profile; None if it has none of the forms.
@@ -98,7 +111,7 @@ class AnnouncePayload(Payload):
     type: Literal["consumer", "producer"]
     house: Text | None = None
     name: Text = ""
-    profiles: Annotated[dict[Text, Load], Field(max_length=100)] = {}
+    profiles: Annotated[dict[Annotated[Text, Field(min_length=1)], Load], Field(max_length=100)] = {}
 
 
 class RequestPayload(Load):
@@ -124,7 +137,7 @@ class ReportPayload(Payload):
     state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
     power_w: Power | None = None
     energy_wh: Energy | None = None
-    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    time: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
 
 
 class ForecastPayload(Payload):
@@ -181,7 +194,7 @@ def event_of(part: str, payload: bytes, now_s: int, zone: Zone) -> DeviceEvent:
             case "forecast":
                 return _forecasted(_read(ForecastPayload, payload), now_s, zone)
     except ValidationError as error:
-        raise MessageError(first_problem(error), "see docs/devices.md") from None
+        raise MessageError(problems_of(error), "see docs/devices.md") from None
     raise MessageError(f"topic {part!r}", f"one of: {', '.join(PARTS)}")
 
 
@@ -190,7 +203,7 @@ def _read(model: type[ModelT], payload: bytes) -> ModelT:
         return model.model_validate_json(payload)
     except ValidationError as error:
         expected = f"a JSON object with some of: {', '.join(model.model_fields)}"
-        raise MessageError(first_problem(error), expected) from None
+        raise MessageError(problems_of(error), expected) from None
 
 
 def _announced(payload: bytes) -> DeviceEvent:
@@ -320,4 +333,4 @@ def _stepped(start_s: int, step_s: int, power_w: list[float]) -> dict[str, Any]:
 
 
 def _plain(error: ValueError) -> str:
-    return first_problem(error) if isinstance(error, ValidationError) else str(error)
+    return problems_of(error) if isinstance(error, ValidationError) else str(error)

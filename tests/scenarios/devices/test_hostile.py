@@ -167,3 +167,29 @@ def test_a_scan_skips_invalid_announcements() -> None:
         found_in(dict.fromkeys(announced, payload))
     whole = {"tasmota/discovery/1/config": b"[1]", "tasmota/discovery/2/config": b'{"t": "plug", "rl": [1]}'}
     assert [device.id for device in found_in(whole)] == ["plug"]
+
+
+@pytest.mark.parametrize(
+    ("part", "payload", "problem"),
+    [
+        (
+            "request",
+            '{"id": 5, "energy_wh": true, "duration_s": 1.5, "energy_kwh": 1, "ready_by": {}}',
+            "energy_wh: a number is expected; duration_s: a whole number is expected; id: a text is expected",
+        ),
+        ("request", '{"energy_wh": NaN, "duration_s": 60}', "energy_wh: a finite number is expected"),
+        (
+            "request",
+            '{"step_s": 60, "power_w": [5, -1, 1e9]}',
+            "power_w[1]: at least 0 is expected; power_w[2]: at most 10,000,000 is expected",
+        ),
+        ("report", '{"power_w": -3}', "power_w: at least 0 is expected"),
+        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 characters are expected"),
+        ("withdraw", "[]", "an object is expected"),
+    ],
+)
+def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload: str, problem: str) -> None:
+    """In plain words; a flag is no number."""
+    with pytest.raises(MessageError) as raised:
+        event_of(part, payload.encode(), NOW_S, Zone(0))
+    assert raised.value.problem.startswith(problem)
