@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from scenarios.scenario import Zone
 
@@ -11,7 +11,6 @@ EXPECTED = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 mi
 _IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
-_DAY_S = 86_400
 _LAST_S = 253_402_300_799
 
 
@@ -25,7 +24,7 @@ def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
         zone: The run's zone.
 
     Raises:
-        ValueError: It is no such time; the message says so.
+        ValueError: It is no such time; the message says why.
     """
     if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
         text = float(text)
@@ -42,10 +41,26 @@ def _worded(text: str, now_s: int, zone: Zone) -> int | None:
     if found := _IN.fullmatch(text):
         return now_s + round(float(found[1]) * _SECONDS[found[2][0].lower()])
     if found := _CLOCK.fullmatch(text):
-        wanted_s = 3600 * int(found[1]) + 60 * int(found[2]) + int(found[3] or 0)
-        return now_s + (wanted_s - (now_s + zone.offset_s)) % _DAY_S
+        return _next_s(time(int(found[1]), int(found[2]), int(found[3] or 0)), now_s, zone)
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if at.tzinfo is None else int(at.timestamp())
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    return int(at.timestamp())
+
+
+def _next_s(clock: time, now_s: int, zone: Zone) -> int:
+    """Return when a clock in the zone shows a time next, now included, UNIX seconds.
+
+    It skips an hour on one day of the year, and shows one twice on another.
+    """
+    today = zone.at(now_s).date()
+    moments = (
+        datetime.combine(today + timedelta(days=day), clock, zone.tzinfo).replace(fold=fold)
+        for day in range(3)
+        for fold in (0, 1)
+    )
+    shown_s = (int(at.timestamp()) for at in moments if zone.at(at.timestamp()).time() == clock)
+    return next(time_s for time_s in shown_s if time_s >= now_s)

@@ -45,7 +45,7 @@ def problems_of(error: ValidationError) -> str:
     details = error.errors(include_url=False, include_input=False)
     for one in details:
         place = _place(one["loc"])
-        found.setdefault(place, _in_words(one))
+        found.setdefault(place, problem_in_words(one))
     told = [f"{place}: {what}" if place else what for place, what in found.items()]
     more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
     return "; ".join([*told[:MOST_PROBLEMS], *more])
@@ -67,7 +67,8 @@ def _is_of_a_union(part: str) -> bool:
     return part.startswith(("constrained-", "function-", "[key]"))
 
 
-def _in_words(one: ErrorDetails) -> str:
+def problem_in_words(one: ErrorDetails) -> str:
+    """Return one problem in words, without its key."""
     context: Mapping[str, Any] = one.get("ctx", {})
     if one["type"] == "json_invalid":
         return f"no JSON ({context.get('error', '')})"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -22,9 +23,14 @@ class ShellyOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prefix: str = Field(min_length=1)
+    prefix: Topic
     """Its topic prefix; by default of the device, its id."""
     channel: int = Field(0, ge=0, le=15)
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """See `TasmotaOptions.address`."""
+        return self.prefix, self.channel
 
 
 class Shelly:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from agents.device_events import Forecasted, JobAsked, Reported
 from agents.gateway.meter import Meter
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
+from scenarios.devices.device_times import moment_of
 from scenarios.devices.payloads import event_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
@@ -193,3 +195,28 @@ def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload:
     with pytest.raises(MessageError) as raised:
         event_of(part, payload.encode(), NOW_S, Zone(0))
     assert raised.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("now", "clock", "expected"),
+    [
+        ("2026-03-28T20:00:00+01:00", "07:30", "2026-03-29T07:30:00+02:00"),
+        ("2026-03-28T20:00:00+01:00", "02:30", "2026-03-30T02:30:00+02:00"),  # skipped in the night between
+        ("2026-10-24T20:00:00+02:00", "07:30", "2026-10-25T07:30:00+01:00"),
+        ("2026-10-24T20:00:00+02:00", "02:30", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T02:45:00+02:00", "02:30", "2026-10-25T02:30:00+01:00"),
+        ("2026-12-01T12:00:00+01:00", "12:00", "2026-12-01T12:00:00+01:00"),
+    ],
+)
+def test_ready_by_is_a_time_of_the_clock_on_every_day(now: str, clock: str, expected: str) -> None:
+    """A run that began in summer counts on in winter."""
+    now_s = int(datetime.fromisoformat(now).timestamp())
+    zone = Zone(7200, "Europe/Berlin")
+    assert zone.iso(moment_of(clock, now_s, zone)) == expected
+
+
+def test_a_time_without_an_offset_is_refused_for_that() -> None:
+    """A device's zone may be another one than the run's."""
+    payload = b'{"energy_wh": 5, "duration_s": 60, "ready_by": "2026-06-21T14:00:00"}'
+    with pytest.raises(MessageError, match="ready_by: '2026-06-21T14:00:00' has no offset from UTC"):
+        event_of("request", payload, NOW_S, Zone(7200, "Europe/Berlin"))
