@@ -18,7 +18,6 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -539,7 +538,7 @@ class _TurnLock:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self._taken = False
-        self._queue: deque[Channel[None]] = deque()
+        self._queue: list[Channel[None]] = []
 
     async def __aenter__(self) -> None:
         if self._taken:
@@ -552,7 +551,7 @@ class _TurnLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._queue:
-            self._queue.popleft().put(None)
+            self._queue.pop(0).put(None)
             return
         self._taken = False
         if kind is None:

@@ -68,7 +68,7 @@ def by_loops(scenario: Scenario, contracts: list[Contract]) -> float:
     return delivered_wh
 
 
-def told(count: int) -> Iterator[tuple[int, str, str, dict[str, object]]]:
+def message_rows(count: int) -> Iterator[tuple[int, str, str, dict[str, object]]]:
     """Yield messages: sequence, sender, recipient, body."""
     for i in range(count):
         body: dict[str, object] = {"kind": "Decline", "job_id": f"job-{i % 400}", "reason": "no sun is left"}
@@ -79,7 +79,7 @@ def write_ours(path: Path, scenario: Scenario, count: int) -> None:
     """Write messages as a run does, with all indices, a commit every now and then."""
     create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
-        for seq, sender, to, body in told(count):
+        for seq, sender, to, body in message_rows(count):
             writer.message(scenario.start_s + seq, 0, sender, seq, to, "Decline", body)
             if seq % MESSAGES_A_COMMIT == 0:
                 writer.commit()
@@ -94,7 +94,7 @@ def write_bare(path: Path, scenario: Scenario, count: int) -> None:
         "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)",
         (
             (scenario.start_s + seq, sender, seq, to, "Decline", json.dumps(body))
-            for seq, sender, to, body in told(count)
+            for seq, sender, to, body in message_rows(count)
         ),
     )
     connection.commit()

@@ -22,7 +22,7 @@ from keyboard import Keyboard, Took, ratio, said
 from textual.widgets import Input
 
 from agents.ledger import LedgerEntry, LedgerEvent
-from results import any_contracts, told
+from results import any_contracts, message_rows
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
@@ -60,7 +60,7 @@ def write(path: Path, scenario: Scenario, messages: int) -> None:
     """Write a run in which every job has a contract."""
     create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
     with RunWriter(path, scenario, run=1, run_id="large", seed=1, start_s=scenario.start_s) as writer:
-        for seq, sender, recipient, body in told(messages):
+        for seq, sender, recipient, body in message_rows(messages):
             writer.message(scenario.start_s + seq, 0, sender, seq, recipient, "Decline", body)
         for contract in any_contracts(scenario):
             event = LedgerEvent(at_s=contract.agreed_s, what="agreed", start_s=contract.start_s)

@@ -91,15 +91,15 @@ async def keys_while_running(scenario: str) -> None:
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.pause()
         running = SimulationClient(Plan(load_scenario(scenario), (1,)), lambda: None)
-        task = asyncio.create_task(running.run(lambda started: app.watching.begin(started.feeds[0])))
-        while app.watching.state != "running" or not len(app.screen.query_one("#messages", VirtualTable).rows):
+        task = asyncio.create_task(running.run(lambda started: app.monitored_run.begin(started.feeds[0])))
+        while app.monitored_run.state != "running" or not len(app.screen.query_one("#messages", VirtualTable).rows):
             await pilot.pause(0.05)
         busy, idle = Fingers(pilot), Fingers(pilot)
         panes = cycle(PANES)
         while not task.done():
             await busy.go_through(*next(panes))
         await task
-        app.watching.rest()
+        app.monitored_run.rest()
         await pilot.pause(1)
         for key, pane in PANES * 2:
             await idle.go_through(key, pane)
@@ -119,7 +119,7 @@ async def many_messages(count: int) -> None:
     app = SsmicApp(first_area="negotiations", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
         watched = ObservedRun("r", from_the_start=True)
-        app.watching.begin(_Idle(watched))
+        app.monitored_run.begin(_Idle(watched))
         await pilot.pause(0.5)
         fingers: list[Fingers] = []
         topic = topics.inbox("r", "manager", "manager", "1")

@@ -1,6 +1,3 @@
-from .atomic_file import (
-    atomic_write as atomic_write,
-)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -15,8 +12,16 @@ from .errors import (
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
-from .filenames import (
+from .files import (
+    FILE_MODE as FILE_MODE,
+    atomic_write as atomic_write,
+    create_private_file as create_private_file,
     file_name as file_name,
+    make_private_folder as make_private_folder,
+)
+from .garbage import (
+    long_lived_objects as long_lived_objects,
+    rare_collections as rare_collections,
 )
 from .identifiers import (
     MAX_CHARACTERS as MAX_CHARACTERS,
@@ -28,18 +33,11 @@ from .identifiers import (
 from .journal_file import (
     JournalWriteError as JournalWriteError,
 )
-from .logged_passwords import (
-    without_passwords as without_passwords,
-)
 from .plain_text import (
     printable as printable,
     printable_json as printable_json,
     printable_line as printable_line,
-)
-from .private_files import (
-    FILE_MODE as FILE_MODE,
-    create_private_file as create_private_file,
-    make_private_folder as make_private_folder,
+    without_passwords as without_passwords,
 )
 from .setup import (
     setup_parts as setup_parts,
@@ -70,11 +68,13 @@ __all__ = [
     "create_private_file",
     "file_name",
     "identifier_problem",
+    "long_lived_objects",
     "make_private_folder",
     "new_loop",
     "printable",
     "printable_json",
     "printable_line",
+    "rare_collections",
     "setup_parts",
     "shown",
     "without_passwords",

@@ -42,6 +42,13 @@ class MalformedError(ProtocolError):
     """
 
 
+class ContradictionError(MalformedError):
+    """A message of a round that its sender cannot have run. The sender is quarantined at once.
+
+    The receiver may not notice, and take it for a message of a later round.
+    """
+
+
 class HostsMissingError(SsmicError):
     """Hosts were silent for longer than the clock's wall-clock limit; the message names them."""
 
@@ -67,7 +74,7 @@ class RunFailedError(SsmicError):
 
 
 class RunSuspendedError(RunFailedError):
-    """The clock gave up for now; a clock that is started again resumes the run."""
+    """The clock suspended the run; a clock that is started again resumes it."""
 
 
 class AgentFailedError(SsmicError):

@@ -26,9 +26,8 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from broker.atomic_file import atomic_write
 from broker.errors import SsmicError
-from broker.private_files import FILE_MODE, make_private, make_private_folder
+from broker.files import FILE_MODE, atomic_write, make_private, make_private_folder
 from broker.setup import setup_differences
 
 _SCHEMA = """

@@ -1,4 +1,4 @@
-"""Makes text harmless to show: every character that commands a terminal, or that cannot be seen, becomes an escape.
+"""Makes text harmless: to show, every character that commands a terminal or cannot be seen; to log, passwords.
 
 Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them;
 characters that reverse the direction of text, or that have no width, disguise it. All text from others is passed
@@ -8,6 +8,8 @@ through here before display, so that it is plain text, and different texts look 
 from __future__ import annotations
 
 import re
+from collections.abc import MutableMapping
+from typing import Any
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
 _FORMATS = (
@@ -27,6 +29,7 @@ _UNSAFE = re.compile(
     f"[{_CONTROLS}{_FORMATS}{_BLANK_LETTERS}{_NO_CHARACTERS}]|{_SELECTORS}|(?<=[{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]"
 )
 _BREAKS = {"\n": r"\n", "\t": r"\t"}
+_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
 
 
 def printable(text: str) -> str:
@@ -65,3 +68,13 @@ def _escape(found: re.Match[str]) -> str:
 def _json_escape(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def without_passwords(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the passwords in a log `event`, including those in URLs, by `***`; a processor of structlog."""
+    for key, value in event.items():
+        if "password" in key.lower():
+            event[key] = "***"
+        elif isinstance(value, str) and "://" in value:
+            event[key] = _LOGIN.sub(r"\1:***@", value)
+    return event

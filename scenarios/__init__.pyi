@@ -2,10 +2,8 @@ from .appliances import (
     APPLIANCES as APPLIANCES,
     Appliance as Appliance,
 )
-from .device_notes import (
-    job_notes as job_notes,
-    overlap_notes as overlap_notes,
-    repeated_id_notes as repeated_id_notes,
+from .asyncapi import (
+    asyncapi_document as asyncapi_document,
 )
 from .errors import (
     Problem as Problem,
@@ -19,6 +17,12 @@ from .events import (
 )
 from .judgement import (
     judge_simulation as judge_simulation,
+)
+from .notes import (
+    job_notes as job_notes,
+    overlap_notes as overlap_notes,
+    repeated_id_notes as repeated_id_notes,
+    run_notes as run_notes,
 )
 from .scenario import (
     ProducerSeries as ProducerSeries,
@@ -40,12 +44,14 @@ __all__ = [
     "ScenarioError",
     "ScenarioWriteError",
     "Zone",
+    "asyncapi_document",
     "in_words",
     "job_notes",
     "judge_simulation",
     "overlap_notes",
     "planned_end_s",
     "repeated_id_notes",
+    "run_notes",
     "sharing_problems",
     "zone_info",
 ]

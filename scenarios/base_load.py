@@ -21,7 +21,9 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
     for house in scenario.houses:
         load = scenario.base_loads.get(house.id)
         producers = [d.id for d in house.devices if d.type == "producer" and scenario.producers[d.id].predictions]
-        if load is not None:
+        if load is not None and len(producers) == 1:
+            found[producers[0]] = load
+        elif load is not None:
             found |= _divided(load, {producer: _expected(scenario.producers[producer]) for producer in producers})
     return found
 

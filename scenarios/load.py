@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from broker import rare_collections
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import Document, load_text, plain_content, read_text, suggest, to_yaml
 from scenarios.importers import import_source, needs_import
@@ -37,6 +38,11 @@ def load(source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_o
     Raises:
         ScenarioError: The scenario cannot be used; carries all problems found.
     """
+    with rare_collections():
+        return _load(source, chosen, allow_outside=allow_outside)
+
+
+def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside: bool) -> Loaded:
     path = Path(source)
     if needs_import(path):
         if chosen:

@@ -114,7 +114,7 @@ class Emulation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the run come to its end; after an exception, interrupt it."""
+        """Let the run continue to its end; after an exception, interrupt it."""
         run = self._run
         if run is None:
             return
@@ -166,7 +166,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run has ended."""
         return self.task.done()
 
     @property
@@ -199,7 +199,7 @@ class Run:
                 yield self.now
 
     async def finish(self) -> None:
-        """Let the run come to its end.
+        """Let the run continue to its end.
 
         Raises:
             SsmicError: The run failed.

@@ -38,7 +38,7 @@ def _run() -> None:
     except SystemExit as ended:
         if _was_interrupted_by_typer(ended):
             end_now()
-        raise  # the command has said why
+        raise  # the command has reported the reason
     except BaseException as error:
         if not is_interruption(error):
             raise

@@ -28,9 +28,7 @@ from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
 from tui.safe_output import make_textual_safe
 from tui.shell import (
-    DEFAULT_VARIABLES,
     REFRESH_WALL_S,
-    THEMES,
     AreaScreen,
     Everything,
     Guarded,
@@ -53,6 +51,7 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
+from tui.widgets import DEFAULT_VARIABLES, THEMES
 
 make_textual_safe()
 
@@ -120,7 +119,7 @@ class SsmicApp(Guarded, App[None]):
         """Each says why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
         """Called to save unsaved work when the user cannot be asked."""
-        self.watching = MonitoredRun(self)
+        self.monitored_run = MonitoredRun(self)
         self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
         """The monitored run, in any area."""
@@ -168,15 +167,15 @@ class SsmicApp(Guarded, App[None]):
         await super().on_event(event)
 
     def _tick(self) -> None:
-        self.watching.tick(time.monotonic())
+        self.monitored_run.tick(time.monotonic())
         if self._collector is not None:
             self._collector.tick(time.monotonic())
-        self.run_status = short_status(self.watching, utc=self.utc_times)
+        self.run_status = short_status(self.monitored_run, utc=self.utc_times)
         self._tell_changes()
 
     def _tell_changes(self) -> None:
         """Notify, in any area, when the watched run stalls, continues, or is paused by someone else."""
-        feed, standing = self.watching.feed, self.watching.standing
+        feed, standing = self.monitored_run.feed, self.monitored_run.standing
         (feed_before, before), self._stood = self._stood, (feed, standing)
         if standing is None or before is None or feed is not feed_before or standing.kind == before.kind:
             return

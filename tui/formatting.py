@@ -41,7 +41,7 @@ def unfinished(state: str, covered_share: float) -> str:
 
 
 def without(hosts: Sequence[str]) -> str:
-    """Return whom a run ended without, such as ` without brandt, celik`; empty if it ended with everybody."""
+    """Return the households that a run ended without, such as ` without brandt, celik`; empty if none."""
     return f" without {', '.join(hosts)}" if hosts else ""
 
 

@@ -35,6 +35,15 @@ RETRYING = "no connection yet, retrying"
 _OURS = ("agents", "broker", "scenarios", "tui")
 
 
+class _StandardError(logging.StreamHandler["TextIO"]):
+    """Writes to what is standard error at the time of the message; the one at the start may be closed by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 class _LogFile(logging.FileHandler):
     """A log file that reports write errors once and never fails the run."""
 
@@ -82,7 +91,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
         file: File to which JSON lines are appended; None: no file.
     """
     handlers: list[logging.Handler] = []
-    console = _handler(logging.StreamHandler(sys.stderr), level or "warning", _console(level))
+    console = _handler(_StandardError(), level or "warning", _console(level))
     console.addFilter(_not_said_anyway)
     handlers.append(console)
     if file is not None:

@@ -2,8 +2,8 @@
 
 Both libraries have one function that takes control codes out of text before it is laid out. It keeps `ESC` and all
 characters that hide text, so ours replaces it: then every table, pane, title and notice is harmless, regardless of the
-text's origin. Textual's is replaced by `tui.app`, Rich's by `tui.console` and `tui.app`. `typer.echo` and `print` are
-for this module only (ruff says so elsewhere).
+text's origin. Textual's is replaced by `tui.app`, Rich's by `tui.cli.output` and `tui.app`. `typer.echo` and `print`
+are for this module only (ruff says so elsewhere).
 """
 
 from __future__ import annotations

@@ -65,10 +65,10 @@ async def take_pictures(folder: Path) -> None:
         app.screen.query_one("#source", Input).value = SCENARIO
         await album.until(lambda: form.scenario is not None and form.scenario.name == SCENARIO)
         await pilot.press("ctrl+r")
-        watching = app.watching
-        await album.until(lambda: watching.state == "running" and _seconds_in(app) > PAUSE_AFTER_S)
+        monitored_run = app.monitored_run
+        await album.until(lambda: monitored_run.state == "running" and _seconds_in(app) > PAUSE_AFTER_S)
         await pilot.press("space")
-        await album.until(lambda: watching.state == "paused")
+        await album.until(lambda: monitored_run.state == "paused")
         await pilot.press("3")
         for key, name in (("M", "messages"), ("J", "jobs"), ("P", "producers")):
             await pilot.press(key)
@@ -77,18 +77,18 @@ async def take_pictures(folder: Path) -> None:
             await album.take(name)
 
         await pilot.press("2", "space", *[">"] * 3)
-        await album.until(lambda: watching.state == "ended")
+        await album.until(lambda: monitored_run.state == "ended")
         await album.until(lambda: not form.is_busy)
         await album.take("run")
         await pilot.press("r")
         await album.until(lambda: getattr(app.screen_stack[0], "AREA", "") == "results")
-        shelf: Any = app.screen_stack[0]
-        await album.until(lambda: shelf.place == "simulation" and shelf.simulation.sheet_pane.sheet is not None)
+        results: Any = app.screen_stack[0]
+        await album.until(lambda: results.place == "simulation" and results.simulation.sheet_pane.sheet is not None)
         await album.take("results")
 
 
 def _seconds_in(app: SsmicApp) -> int:
-    feed = app.watching.feed
+    feed = app.monitored_run.feed
     if feed is None or feed.watched.time is None or feed.watched.scenario_context.start_s is None:
         return 0
     return feed.watched.time.time - feed.watched.scenario_context.start_s

@@ -11,10 +11,8 @@ from .gateway_settings import (
     PricesAt as PricesAt,
     Waiting as Waiting,
 )
-from .shared_gateway_consumer import (
+from .shared_gateways import (
     SharedGatewayConsumer as SharedGatewayConsumer,
-)
-from .shared_gateway_producer import (
     SharedGatewayProducer as SharedGatewayProducer,
 )
 

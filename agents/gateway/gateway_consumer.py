@@ -511,7 +511,7 @@ class GatewayConsumer(Consumer):
 
     def _open_ids(self) -> str:
         ids = [course.asked_id for course in self._courses.values() if course.is_open]
-        return f"one of: {', '.join(ids)}" if ids else "there is none open"
+        return f"one of: {', '.join(ids)}" if ids else "no job is open"
 
     def _has_begun(self, course: _Course) -> bool:
         """Return whether it is too late to withdraw a job."""

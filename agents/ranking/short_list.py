@@ -249,6 +249,26 @@ class _Waiting:
     """Which producer that is."""
 
 
+def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: IntArray) -> int | None:
+    """Return the first place whose producer the job has not asked, and has enough for it in each slot; None: none has.
+
+    Args:
+        board: All views.
+        job: The job.
+        numbers: The producers by place, shape (producers,).
+        places: The places to look at, in order.
+    """
+    begin, count = 0, 1
+    while begin < len(places):
+        some = places[begin : begin + count]
+        some = some[[number not in job.asked for number in numbers[some].tolist()]]
+        found = np.flatnonzero(board.may_run(job.need, numbers[some]))
+        if len(found):
+            return int(some[found[0]])
+        begin, count = begin + count, min(4 * count, MAX_LOOK)
+    return None
+
+
 class WaitingJobs:
     """Jobs that no producer could serve, and the producers that do not know of them."""
 
@@ -298,19 +318,21 @@ class WaitingJobs:
         Returns:
             Job, its consumer, and the producer.
         """
-        if not self._jobs:
+        if not self._jobs or not producers:
             return []
-        ids, told = list(self._jobs), []
-        is_free = np.array([job.told_s != now_s for job in self._jobs.values()])
-        for number in producers:
-            if not is_free.any():
-                break
-            for i in np.flatnonzero(is_free & board.may_be_served(number, *self._needs())).tolist():
-                job = self._jobs[ids[i]]
-                if number not in job.asked and board.may_run(job.need, np.array([number]))[0]:
-                    is_free[i] = False
-                    told.append(self._tell(ids[i], job, number, now_s))
-        return told
+        ids = list(self._jobs)
+        numbers = np.array(producers, dtype=np.int64)
+        may_serve = np.stack([board.may_be_served(number, *self._needs()) for number in producers])
+        told: list[tuple[int, int]] = []
+        for i in np.flatnonzero(may_serve.any(axis=0)).tolist():
+            job = self._jobs[ids[i]]
+            if job.told_s == now_s:
+                continue
+            place = _first_that_may_run(board, job, numbers, np.flatnonzero(may_serve[:, i]))
+            if place is not None:
+                told.append((place, i))
+        # Each job has the first producer for it; jobs are informed producer by producer.
+        return [self._tell(ids[i], self._jobs[ids[i]], producers[place], now_s) for place, i in sorted(told)]
 
     def was_told(self, job_id: str, number: int, now_s: int) -> bool:
         """Return whether a job asks producer `number` in the second `now_s` only because the manager named it then."""

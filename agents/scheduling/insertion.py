@@ -6,6 +6,8 @@ production that they leave around them (least, most, weighted by power or by tim
 3 % more than the latest start. For the same reason, after tasks had to be moved, all are moved as early as possible:
 0.5 % more on thirty generated neighbourhoods. Rejecting small or uneven tasks to reserve the hours around noon lost
 energy at every threshold.
+
+Coin flip, PySSMic's simplest rule, is a baseline.
 """
 
 from __future__ import annotations
@@ -48,16 +50,24 @@ def rebuild(
     tasks = [*(c.task for c in unstarted), task]
     groups: dict[str, tuple[Starts, ...]] = {}
     evaluations = 0
+    failed: list[list[str]] = []
+    """How orders began that led to no schedule, up to the task for which there was no room."""
     for order in _ORDERS:
         if evaluations + len(tasks) > max_evaluations:
             return None
+        in_order = sorted(tasks, key=order)
+        ids = [candidate.job_id for candidate in in_order]
+        if (alike := next((begin for begin in failed if ids[: len(begin)] == begin), None)) is not None:
+            evaluations += len(alike)
+            continue
         tentative = TentativeSchedule(grid)
-        for candidate in sorted(tasks, key=order):
+        for place, candidate in enumerate(in_order, start=1):
             evaluations += 1
             if candidate.job_id not in groups:
                 groups[candidate.job_id] = grid.candidates(candidate)
             start_s = first_feasible_s(groups[candidate.job_id], tentative.left_wh)
             if start_s is None:
+                failed.append(ids[:place])
                 break
             tentative.add(candidate, start_s)
         else:
@@ -142,3 +152,20 @@ class Insertion:
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""
         return replan(state)
+
+
+@dataclass(frozen=True, slots=True)
+class CoinFlip(Insertion):
+    """Accepts a task that fits beside all others with probability 1/2, at a random feasible start."""
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """See `Scheduler.place` for `state`, `task` and `rng`; commitments never move."""
+        grid = Grid.of(state, task)
+        remaining_wh = grid.remaining_beside(state.committed)
+        starts_s = grid.feasible_starts(remaining_wh, task)
+        if not len(starts_s):
+            return explain_rejection(grid, remaining_wh, task)
+        if rng.random() < 0.5:
+            return Rejection("the coin said no")
+        unchanged_s = {c.task.job_id: c.start_s for c in state.committed}
+        return Schedule(unchanged_s | {task.job_id: int(rng.choice(starts_s.tolist()))})

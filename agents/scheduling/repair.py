@@ -112,9 +112,11 @@ class TentativeSchedule:
             max_evaluations: Limit on evaluations of task windows.
 
         Returns:
-            Whether the schedule is feasible now.
+            Whether the schedule is feasible now. A search that comes to a schedule again, with the same tasks tabu for
+            as long, would repeat itself until the limit; it ends there.
         """
         evaluations = step = 0
+        seen: set[tuple[tuple[int, int], ...]] = set()
         for placed in self.placed_tasks:
             placed.tabu_until = 0
         while True:
@@ -125,21 +127,18 @@ class TentativeSchedule:
             candidates = self._drawing(overdrawn)
             if not candidates:
                 return False
-            best: tuple[float, int, PlacedTask] | None = None
             # If all of them are tabu, the one that has been for longest is released.
             step = max(step, min(placed.tabu_until for placed in candidates) + 1)
-            for placed in candidates:
-                if placed.tabu_until >= step:
-                    continue
-                if evaluations >= max_evaluations:
-                    return False
-                evaluations += 1
-                gain_wh, start_s = self.best_move(placed)
-                if best is None or gain_wh > best[0]:
-                    best = (gain_wh, start_s, placed)
-            if best is None:
+            here = tuple((placed.start_s, max(placed.tabu_until - step, -1)) for placed in self.placed_tasks)
+            if here in seen:
                 return False
-            _, start_s, placed = best
+            seen.add(here)
+            free = [placed for placed in candidates if placed.tabu_until < step]
+            evaluations += len(free)
+            if evaluations > max_evaluations:
+                return False
+            moves = [(*self.best_move(placed), placed) for placed in free]
+            _, start_s, placed = max(moves, key=lambda move: move[0])
             self.move(placed, start_s)
             placed.tabu_until = step + TABU_MOVES
 

@@ -6,10 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from broker.clock.alarm import Alarm
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
-from broker.errors import MalformedError
+from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
     MAX_BUFFERED_MESSAGES,
     MAX_PASSED_ROUNDS,
@@ -17,7 +16,60 @@ from broker.protocol import (
     Done,
     Envelope,
     ReorderBuffer,
+    SendingMoment,
+    in_order,
 )
+
+
+class Alarm:
+    """Wakes one waiter when it is rung, or at a deadline."""
+
+    def __init__(self) -> None:
+        self._waiter: asyncio.Future[bool] | None = None
+        self._until_wall_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        """Goes off at the deadline, or at that of an earlier wait."""
+
+    def ring(self) -> None:
+        """Wake the waiter, if there is one."""
+        self._wake(is_due=False)
+
+    async def wait(self, until_wall_s: float) -> bool:
+        """Wait until it is rung, at most until a deadline.
+
+        Args:
+            until_wall_s: The deadline, loop time in seconds.
+
+        Returns:
+            Whether the deadline was reached.
+        """
+        loop = asyncio.get_running_loop()
+        self._until_wall_s = until_wall_s
+        if self._timer is None or self._timer.when() > until_wall_s:
+            self.stop()
+            self._timer = loop.call_at(until_wall_s, self._go_off, until_wall_s)
+        self._waiter = loop.create_future()
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def stop(self) -> None:
+        """Cancel the deadline, if one is set."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _go_off(self, at_wall_s: float) -> None:
+        self._timer = None
+        if at_wall_s >= self._until_wall_s:
+            self._wake(is_due=True)
+        elif self._waiter is not None:
+            self._timer = asyncio.get_running_loop().call_at(self._until_wall_s, self._go_off, self._until_wall_s)
+
+    def _wake(self, *, is_due: bool) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(is_due)
 
 
 class RoundBarrier:
@@ -90,6 +142,7 @@ class RoundBarrier:
 
         Raises:
             MalformedError: The host has answered the step differently before, or sent more messages than it reports.
+            ContradictionError: It has sent messages in rounds that it has not run.
         """
         if done.step != self.step or done.busy:
             if done.step == self.step and host in self.awaited:
@@ -103,15 +156,26 @@ class RoundBarrier:
             self.awaited.discard(host)
             self.dones[host] = done
             self.mark_alive(host)
-            self._check_surplus(host)
+            if any(step > done.last_step for _, step in self._arrived[host]):
+                raise ContradictionError(f"messages were sent after step {done.last_step}, the last one that was run")
+            # A host that runs alone stops in the round in which it sends to another host.
+            reported = {(to, done.last_step): count for to, count in done.sent.items()}
+            if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
+                raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
-    def _check_surplus(self, host: str) -> None:
-        done = self.dones.get(host)
+    def _check_surplus(self, from_host: str, to_host: str, step: int) -> None:
+        """Reject a message that arrives after its host's answer, which does not report it."""
+        done = self.dones.get(from_host)
         if done is None:
             return
-        # A host that runs alone stops in the round in which it sends to another host.
-        reported = {(to, done.last_step): count for to, count in done.sent.items()}
-        if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
+        if step > done.last_step:
+            raise ContradictionError(f"a message was sent after step {done.last_step}, the last one that was run")
+        if to_host == from_host:
+            is_reported = self._local[from_host] < done.local
+        else:
+            is_last = step == done.last_step
+            is_reported = is_last and self._arrived[from_host][to_host, step] < done.sent.get(to_host, 0)
+        if not is_reported:
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
@@ -146,15 +210,19 @@ class RoundBarrier:
 
         Raises:
             MalformedError: The message contradicts what its sender has sent or reported before.
+            ContradictionError: It was sent in a round that its sender has not been granted. The receiving host does not
+                know that, and may take it for a message of a later round.
             ProtocolError: Too many messages of the host are buffered.
         """
-        if envelope.step < self.step:
+        if envelope.step < self.step or self.step < 0:
             return False
         most = MOST_ROUNDS_A_GRANT - 1 if from_host == self._alone else 0
         if envelope.step > self.step + most or from_host not in self._arrived:
-            raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
-        if self._is_over or not self._buffer.add(from_host, envelope, size_bytes):
+            raise ContradictionError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
+        if self._is_over or self._buffer.has(envelope):
             return False
+        self._check_surplus(from_host, to_host, envelope.step)
+        self._buffer.add(from_host, envelope, size_bytes, to_host=to_host)
         self._sent[from_host] += 1
         if to_host == from_host:
             self._local[from_host] += 1
@@ -162,7 +230,6 @@ class RoundBarrier:
             self._arrived[from_host][to_host, envelope.step] += 1
         self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
-        self._check_surplus(from_host)
         return True
 
     def sent_by(self, host: str) -> int:
@@ -305,11 +372,38 @@ class RoundBarrier:
             or any(self._arrived[host][to, done.last_step] < count for to, count in done.sent.items())
         ]
 
-    def pop_messages(self) -> list[tuple[Envelope, ...]]:
-        """Remove and return the messages of each round of the step, sorted by (sender, sequence number)."""
+    def pop_messages(self, time_s: int, round_: int) -> list[tuple[Envelope, ...]]:
+        """Remove and return the messages of each round of the step, sorted by (sender, sequence number).
+
+        Messages that their host has not reported are left out, as the receiving host leaves them out.
+
+        Args:
+            time_s: Virtual time of the step, UNIX seconds.
+            round_: Its number within this second.
+        """
         self._is_over = True
         more = max((done.more for done in self.dones.values()), default=0)
-        return [self._buffer.pop(step, self.dones) for step in range(self.step, self.step + more + 1)]
+        left = {
+            (host, done.last_step, to): count for host, done in self.dones.items() for to, count in done.sent.items()
+        }
+        left_local = {host: done.local for host, done in self.dones.items()}
+        rounds = []
+        for number in range(more + 1):
+            step = self.step + number
+            sent = []
+            for message in self._buffer.take(SendingMoment(step, time_s, round_ + number)):
+                host = message.from_host
+                if message.to_host == host:
+                    is_reported = left_local.get(host, 0) > 0
+                    left_local[host] = left_local.get(host, 0) - 1
+                else:
+                    of = (host, step, message.to_host)
+                    is_reported = left.get(of, 0) > 0
+                    left[of] = left.get(of, 0) - 1
+                if is_reported:
+                    sent.append(message.envelope)
+            rounds.append(in_order(sent))
+        return rounds
 
 
 def check_answer(  # noqa: C901 - one case for each contradiction

@@ -30,6 +30,7 @@ from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, R
 from broker.errors import (
     AgentFailedError,
     ClockTakenError,
+    ContradictionError,
     HostsGoneError,
     HostsMissingError,
     MalformedError,
@@ -388,6 +389,8 @@ class Clock:
         host = address.ids[-1]
         if isinstance(error, MalformedError) and host in self._removable:
             self._violations.record(host, first_problem(error))
+            if isinstance(error, ContradictionError):
+                self._violations.condemn(host, first_problem(error))
             if self._violations.offenders([host], self._owing):
                 self._barrier.alert()
 
@@ -610,10 +613,12 @@ class Clock:
         lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
+        lost += self._put_out_offenders()  # before messages are delivered that they should not have sent
+        before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
         if self._observer is not None:
-            for number, sent in enumerate(self._barrier.pop_messages()):
+            for number, sent in enumerate(self._barrier.pop_messages(*before)):
                 moment = Moment(step.time_s, step.round + number, step.step + number)
                 self._check_that_time_moves(moment, sent)
                 self._observer.step_ran(moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))

@@ -62,6 +62,8 @@ class Membership:
         of life."""
         self._present: dict[str, Member] = {}
         self._sessions: dict[str, str] = {}
+        self._published: dict[str, str] = {}
+        """By host, the session of the last roster that the broker has confirmed: the one that all hosts know."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -90,6 +92,9 @@ class Membership:
     def check_session(self, host: str, session: str) -> None:
         """Reject a message from a process that does not represent its host; for an absent host its last session does.
 
+        A process represents its host from the moment in which the broker has the roster that names it. If the clock
+        accepted its messages earlier, it would count messages that their receivers reject.
+
         Args:
             host: The host.
             session: The session in the message.
@@ -97,7 +102,11 @@ class Membership:
         Raises:
             ProtocolError: The session is not the host's current one.
         """
-        check_session(host, session, self._sessions.get(host))
+        check_session(host, session, self._published.get(host))
+
+    def note_published(self, roster: Roster) -> None:
+        """Record that the broker has confirmed a roster."""
+        self._published |= {host: session for host, session in roster.sessions.items() if host in self.expected}
 
     def register(self, host: str, announcement: Announcement, ran: Collection[int] = NEVER_RAN) -> bool:
         """Process an announcement.
@@ -182,6 +191,7 @@ class Membership:
         self._refuse_claim(host)
         self._present.pop(host, None)
         self._sessions.pop(host, None)
+        self._published.pop(host, None)
         self.gone.discard(host)
         return agents
 
@@ -394,6 +404,9 @@ class Admission:
         update = {"ended": ended, "failed": clipped(failed), "may_resume": may_resume, "keep": self._keep}
         roster = self._members.roster.model_copy(update=update)
         await bus.publish(topics.roster(self._run), roster, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
+        if not ended and not failed:
+            await bus.flush()
+            self._members.note_published(roster)
 
     def close(self) -> None:
         """Stop admitting hosts: pending claims of second processes are no longer decided."""

@@ -138,7 +138,8 @@ class Channel(Generic[ItemT]):
 
     def __init__(self, agent: Agent[Any]) -> None:
         self._agent = agent
-        self._items: deque[ItemT] = deque()
+        self._items: deque[ItemT] | None = None
+        """None: nothing has ever been put in, as in most channels of a large neighbourhood; each deque takes 600 B."""
         self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: ItemT) -> None:
@@ -147,6 +148,8 @@ class Channel(Generic[ItemT]):
         Raises:
             SsmicError: The agent does not read its items.
         """
+        if self._items is None:
+            self._items = deque()
         if len(self._items) >= MAX_WAITING_MESSAGES:
             raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} are waiting")
         self._items.append(item)
@@ -169,6 +172,8 @@ class Channel(Generic[ItemT]):
 
     def take_all(self) -> list[ItemT]:
         """Return all items that are present, without waiting."""
+        if self._items is None:
+            return []
         items = list(self._items)
         self._items.clear()
         return items
@@ -185,7 +190,8 @@ class Agent(Generic[MessageT]):
         self.id = agent_id
         self.now_s = 0
         """Virtual time, UNIX seconds."""
-        self.rng = Random(0)
+        self._rng: Random | None = None
+        self._run_seed = 0
         self.is_closing = False
         """True once the run's end is reached: finish what is open, start nothing new."""
         self.timers_until_s: int | None = None
@@ -203,14 +209,26 @@ class Agent(Generic[MessageT]):
         self._resumptions: list[tuple[int, int, asyncio.Future[None]]] = []
         """Coroutines that skip rounds: the step in which each continues, order, future."""
         self._busy = 0
-        self._all_blocked: asyncio.Event = asyncio.Event()
-        self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
+        self._all_blocked: asyncio.Future[None] | None = None
+        """Done once all coroutines are blocked, or one has failed; None: the host does not wait for it."""
+        self._computing: list[tuple[asyncio.Task[Any], asyncio.Future[None]]] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
         self._rejections: list[Rejection] = []
         self._instructions: list[Instruction] = []
         self._failure: str | None = None
+
+    @property
+    def rng(self) -> Random:
+        """The agent's random generator, seeded by (run seed, agent id); made when it is first used, as most never are.
+
+        Each takes 2.5 kB.
+        """
+        if self._rng is None:
+            digest = hashlib.sha256(f"{self._run_seed}/{self.id}".encode()).digest()
+            self._rng = Random(int.from_bytes(digest))
+        return self._rng
 
     async def run(self) -> None:
         """Act until the run is over; may return early."""
@@ -419,8 +437,7 @@ class Agent(Generic[MessageT]):
         """
         self._busy = 1  # counts `run`, whose task does not exist yet
         self.now_s = now_s
-        digest = hashlib.sha256(f"{seed}/{self.id}".encode()).digest()
-        self.rng = Random(int.from_bytes(digest))
+        self._run_seed = seed
 
     async def live(self) -> None:
         """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
@@ -493,11 +510,11 @@ class Agent(Generic[MessageT]):
         """Wait until all of the agent's coroutines are blocked, or one has failed."""
         while True:
             while self._busy and not self._failure:
-                self._all_blocked.clear()
-                await self._all_blocked.wait()
+                self._all_blocked = self._future()
+                await self._all_blocked
             if self._failure or not self._computing:
                 return
-            task, turn = self._computing.popleft()
+            task, turn = self._computing.pop(0)
             await asyncio.wait([task])
             self._wake(turn)
 
@@ -580,13 +597,17 @@ class Agent(Generic[MessageT]):
     def _mark_blocked(self) -> None:
         self._busy -= 1
         if self._busy == 0:
-            self._all_blocked.set()
+            self._note_blocked()
+
+    def _note_blocked(self) -> None:
+        if self._all_blocked is not None and not self._all_blocked.done():
+            self._all_blocked.set_result(None)
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
         except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
             self._failure = traceback.format_exc()
-            self._all_blocked.set()
+            self._note_blocked()
         finally:
             self._mark_blocked()

@@ -37,6 +37,8 @@ from broker.hosts.outbox import Outbox
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
+    MAX_BUFFERED_BYTES,
+    MAX_BUFFERED_MESSAGES,
     MOST_ROUNDS_A_GRANT,
     Announcement,
     Done,
@@ -74,7 +76,7 @@ class ClockSigns:
         """Loop time."""
         self.listening = asyncio.Lock()
         self.listened_wall_s = 0.0
-        """When somebody last listened for it in vain, loop time."""
+        """When a host last listened for it and heard nothing, loop time."""
 
 
 class Host:
@@ -132,12 +134,16 @@ class Host:
         self._directory = Directory(host_id, self.session)
         self._outbox = Outbox(run, host_id, self.session)
         self._in_roster = asyncio.Event()
-        self._buffer = ReorderBuffer()
+        # It has room for all that the clock counts, whatever else a host sends.
+        self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
         self._grants: asyncio.Queue[Round | None] = asyncio.Queue()
         self._running: int | None = None
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
+        """The latest grant."""
+        self._has_ended = False
+        """Whether the clock has ended the run."""
         self._local: tuple[Envelope, ...] = ()
         """Messages between the host's own agents in the last round."""
         self._is_current_session: bool | None = None
@@ -292,10 +298,12 @@ class Host:
         if (why := roster.quarantined.get(self.host_id)) is not None:
             raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
         if roster.failed and roster.may_resume and not is_stored:
-            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock gave up for now: {roster.failed}")
+            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock suspended the run: {roster.failed}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
+            self._has_ended = True
+            self._arrived.set()
             self._grants.put_nowait(None)
             self._in_roster.set()
             return True
@@ -331,6 +339,9 @@ class Host:
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
             self._grants.put_nowait(grant)
+        elif grant.step == self._expecting.step:
+            self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
+            self._arrived.set()
 
     def _take_batch(self, from_host: str, delivery: Delivery) -> None:
         """Buffer another host's messages; each message that does not belong here is rejected individually."""
@@ -414,9 +425,12 @@ class Host:
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
         while (granted := await self._grants.get()) is not None:
-            await self._wait_for_messages(bus, granted)
+            await self._wait_for_messages(bus, granted.step)
+            if self._has_ended:
+                return
+            granted = self._expecting or granted
             self._running = granted.step
-            messages = self._buffer.pop(granted.step - 1, granted.expected)
+            messages = self._buffer.pop(granted.before, granted.expected)
             if self._local:
                 messages = _sorted((*messages, *self._local)) if messages else self._local
             record = await self._run_round(granted, messages, tasks)
@@ -496,16 +510,21 @@ class Host:
             except TimeoutError:  # the request was lost, or the run is paused
                 backoff.double()
 
-    async def _wait_for_messages(self, bus: Bus, grant: Round) -> None:
+    async def _wait_for_messages(self, bus: Bus, step: int) -> None:
+        """Wait until all messages of a granted step have arrived, or the run has ended without this host."""
         backoff = self._timeouts.backoff()
         loop = asyncio.get_running_loop()
         since_wall_s: float | None = loop.time()
-        while missing := self._buffer.missing(grant.step - 1, grant.expected):
+        while not self._has_ended and (missing := self._missing()):
             if not await backoff.wait(self._arrived):
                 await self._request_missing(bus)
             if since_wall_s is not None and loop.time() - since_wall_s >= SILENT_AFTER_WALL_S:
                 since_wall_s = None
-                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=grant.step - 1)
+                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=step - 1)
+
+    def _missing(self) -> list[str]:
+        """Return the hosts whose messages of the granted step have not all arrived."""
+        return [] if self._expecting is None else self._buffer.missing(self._expecting.before, self._expecting.expected)
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
@@ -515,7 +534,7 @@ class Host:
             await self._outbox.answer(bus)  # it may be the message that was lost
             return
         step = grant.step - 1
-        for host in self._buffer.missing(step, grant.expected):
+        for host in self._missing():
             log.info("messages missing, requesting them again", host=self.host_id, sender_host=host, step=step)
             request = ResendRequest(step=step)
             await bus.publish(topics.resend(self.run_id, host, self.host_id), request, qos=topics.QOS_AT_MOST_ONCE)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from broker.protocol import Grant
+from broker.protocol import Grant, SendingMoment
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Round:
             lapse=grant.lapse,
             alone=grant.alone,
         )
+
+    @property
+    def before(self) -> SendingMoment:
+        """When the messages were sent that are delivered in it: in the step before, a round earlier."""
+        return SendingMoment(self.step - 1, self.time, self.round - 1)
 
     @property
     def following(self) -> Round:

@@ -20,8 +20,11 @@ from .rejections import (
     too_large as too_large,
 )
 from .reorder_buffer import (
+    MAX_BUFFERED_BYTES as MAX_BUFFERED_BYTES,
     MAX_BUFFERED_MESSAGES as MAX_BUFFERED_MESSAGES,
     ReorderBuffer as ReorderBuffer,
+    SendingMoment as SendingMoment,
+    in_order as in_order,
 )
 from .timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
@@ -51,6 +54,7 @@ from .wire import (
 __all__ = [
     "LIMIT_WALL_S",
     "MAX_AGENT_CHARACTERS",
+    "MAX_BUFFERED_BYTES",
     "MAX_BUFFERED_MESSAGES",
     "MAX_PASSED_ROUNDS",
     "MAX_PAYLOAD_BYTES",
@@ -74,6 +78,7 @@ __all__ = [
     "ResendRequest",
     "Roster",
     "RunPhase",
+    "SendingMoment",
     "SentMessage",
     "TimeReport",
     "Timeouts",
@@ -84,6 +89,7 @@ __all__ = [
     "encode_journaled",
     "envelopes_of",
     "first_problem",
+    "in_order",
     "shown",
     "too_large",
 ]

@@ -38,13 +38,20 @@ MAX_BODY_DEPTH = 32
 """Maximum nesting depth of lists and mappings in an agent's message."""
 
 
-@lru_cache(maxsize=65_536)
-@lru_cache(65_536)  # a run has few ids, and each message several of them
 def _is_id(identifier: str) -> str:
+    # Were long ones cached, a member could fill the memory of its readers with them.
+    return _checked_id(identifier) if len(identifier) <= MAX_CHARACTERS else _check_id(identifier)
+
+
+def _check_id(identifier: str) -> str:
     problem = character_problem(identifier)
     if problem is not None:
         raise ValueError(f"the id {shown(identifier)} {problem}")
     return identifier
+
+
+_checked_id = lru_cache(maxsize=65_536)(_check_id)
+"""A run has few ids, and each message several of them."""
 
 
 def _is_printable(text: str) -> str:

@@ -1,9 +1,14 @@
-"""Buffers messages that arrive before their round, and removes duplicates."""
+"""Buffers messages that arrive before their round, and removes duplicates.
+
+The clock and the receiving host buffer the same messages, which the broker gives both in the same order, and judge them
+by the same rules. So if a host sends more messages than it reports, or messages of another moment, both leave out the
+same ones.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from broker.errors import MalformedError, ProtocolError
@@ -16,29 +21,57 @@ MAX_BUFFERED_BYTES = 64 * 2**20
 """The same limit, in bytes of payload."""
 
 
-class _Buffered(NamedTuple):
+class SendingMoment(NamedTuple):
+    """When messages were sent."""
+
+    step: int
+    time_s: int
+    """Virtual time, UNIX seconds."""
+    round: int
+
+
+class Buffered(NamedTuple):
+    """A message that waits for its round."""
+
     from_host: str
+    to_host: str
     envelope: Envelope
     size_bytes: int
 
 
-class ReorderBuffer:
-    """Buffers messages by the step in which they were sent, each once, until their round."""
+_NONE: dict[tuple[str, int], Buffered] = {}
 
-    def __init__(self) -> None:
-        self._by_step: dict[int, dict[tuple[str, int], _Buffered]] = {}
-        self._arrived: dict[tuple[int, str], int] = defaultdict(int)
-        """By step and sending host, how many messages are buffered."""
+
+class ReorderBuffer:
+    """Buffers messages by the moment in which they were sent, each once, until their round."""
+
+    def __init__(self, most_messages: int = MAX_BUFFERED_MESSAGES, most_bytes: int = MAX_BUFFERED_BYTES) -> None:
+        """Create an empty buffer.
+
+        Args:
+            most_messages: Limit per sending host.
+            most_bytes: Limit per sending host, bytes of payload.
+        """
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._by_moment: dict[SendingMoment, dict[tuple[str, int], Buffered]] = {}
+        """In each moment, in order of arrival."""
+        self._arrived: dict[tuple[SendingMoment, str], int] = defaultdict(int)
+        """By moment and sending host, how many messages are buffered."""
         self._counts: dict[str, int] = defaultdict(int)
         self._bytes: dict[str, int] = defaultdict(int)
 
-    def add(self, from_host: str, envelope: Envelope, size_bytes: int = 0) -> bool:
+    def add(self, from_host: str, envelope: Envelope, size_bytes: int = 0, *, to_host: str = "") -> bool:
         """Buffer a message; duplicates by (sender, sequence number) are dropped.
+
+        Where a host has too many messages in the buffer, those of its earliest steps make room for those of later ones:
+        they are of rounds that are over.
 
         Args:
             from_host: The sending host, from the topic.
             envelope: The message.
             size_bytes: Size of its payload.
+            to_host: The receiving host, from the topic; empty: the buffer's own.
 
         Returns:
             Whether it is new.
@@ -47,51 +80,97 @@ class ReorderBuffer:
             MalformedError: The sender has sent another message under this number.
             ProtocolError: The host has too many messages in the buffer.
         """
-        key = (envelope.sender, envelope.seq)
-        of_step = self._by_step.get(envelope.step)
-        known = of_step.get(key) if of_step is not None else None
-        if known is not None:
-            if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():
-                raise MalformedError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
+        if self.has(envelope):
             return False
-        if self._counts[from_host] >= MAX_BUFFERED_MESSAGES or (
-            self._bytes[from_host] + size_bytes > MAX_BUFFERED_BYTES
-        ):
-            raise ProtocolError(
-                f"more than {MAX_BUFFERED_MESSAGES} messages or {MAX_BUFFERED_BYTES} bytes of host {from_host!r} wait "
-                "for their round"
-            )
-        if of_step is None:
-            of_step = self._by_step[envelope.step] = {}
-        of_step[key] = _Buffered(from_host, envelope, size_bytes)
-        self._arrived[envelope.step, from_host] += 1
+        key = (envelope.sender, envelope.seq)
+        moment = SendingMoment(envelope.step, envelope.time, envelope.round)
+        if not self._has_room(from_host, size_bytes):
+            self._drop_before(moment.step, from_host)
+            if not self._has_room(from_host, size_bytes):
+                raise ProtocolError(
+                    f"more than {self._most_messages} messages or {self._most_bytes} bytes of host {from_host!r} wait "
+                    "for their round"
+                )
+        self._by_moment.setdefault(moment, {})[key] = Buffered(from_host, to_host, envelope, size_bytes)
+        self._arrived[moment, from_host] += 1
         self._counts[from_host] += 1
         self._bytes[from_host] += size_bytes
         return True
 
-    def missing(self, step: int, expected: Mapping[str, int]) -> list[str]:
-        """Return the hosts whose messages of a step have not all arrived.
+    def has(self, envelope: Envelope) -> bool:
+        """Return whether a message is buffered already.
+
+        Raises:
+            MalformedError: Its sender has sent another message under this number.
+        """
+        moment = (envelope.step, envelope.time, envelope.round)
+        known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]
+        if known is None:
+            return False
+        if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():
+            raise MalformedError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
+        return True
+
+    def _has_room(self, from_host: str, size_bytes: int) -> bool:
+        return self._counts[from_host] < self._most_messages and self._bytes[from_host] + size_bytes <= self._most_bytes
+
+    def _drop_before(self, step: int, from_host: str) -> None:
+        """Drop a host's messages of steps before the given one."""
+        for moment in [m for m in self._by_moment if m.step < step]:
+            of_moment = self._by_moment[moment]
+            for key in [key for key, message in of_moment.items() if message.from_host == from_host]:
+                self._forget(moment, of_moment.pop(key))
+            if not of_moment:
+                del self._by_moment[moment]
+
+    def _forget(self, moment: SendingMoment, message: Buffered) -> None:
+        self._counts[message.from_host] -= 1
+        self._bytes[message.from_host] -= message.size_bytes
+        self._arrived.pop((moment, message.from_host), None)
+
+    def missing(self, moment: SendingMoment, expected: Mapping[str, int]) -> list[str]:
+        """Return the hosts whose messages of a moment have not all arrived.
 
         Args:
-            step: The step in which they were sent.
+            moment: When they were sent.
             expected: By sending host, the number of messages.
         """
-        return [host for host, count in expected.items() if self._arrived.get((step, host), 0) < count]
+        return [host for host, count in expected.items() if self._arrived.get((moment, host), 0) < count]
 
-    def pop(self, step: int, senders: Collection[str]) -> tuple[Envelope, ...]:
-        """Remove a step and all earlier ones.
+    def take(self, moment: SendingMoment) -> list[Buffered]:
+        """Remove the messages of a moment, and all that were sent in its step or an earlier one.
 
         Args:
-            step: The step.
-            senders: Hosts whose messages count.
+            moment: When they were sent.
 
         Returns:
-            The step's messages of these hosts, sorted by (sender, sequence number).
+            Those of the moment, in order of arrival.
         """
-        messages = self._by_step.get(step, {})
-        for old in [s for s in self._by_step if s <= step]:
-            for message in self._by_step.pop(old).values():
-                self._counts[message.from_host] -= 1
-                self._bytes[message.from_host] -= message.size_bytes
-                self._arrived.pop((old, message.from_host), None)
-        return tuple(messages[key].envelope for key in sorted(messages) if messages[key].from_host in senders)
+        taken = list(self._by_moment.get(moment, {}).values())
+        for old in [m for m in self._by_moment if m.step <= moment.step]:
+            for message in self._by_moment.pop(old).values():
+                self._forget(old, message)
+        return taken
+
+    def pop(self, moment: SendingMoment, expected: Mapping[str, int]) -> tuple[Envelope, ...]:
+        """Remove the messages of a moment, and all that were sent in its step or an earlier one.
+
+        Args:
+            moment: When they were sent.
+            expected: By sending host, the number of messages; further ones do not count.
+
+        Returns:
+            The first messages of these hosts, as many as expected, sorted by (sender, sequence number).
+        """
+        left = dict(expected)
+        messages: list[Envelope] = []
+        for message in self.take(moment):
+            if left.get(message.from_host, 0) > 0:
+                left[message.from_host] -= 1
+                messages.append(message.envelope)
+        return in_order(messages)
+
+
+def in_order(messages: list[Envelope]) -> tuple[Envelope, ...]:
+    """Return messages in the order in which hosts deliver them, by sender and sequence number."""
+    return tuple(sorted(messages, key=lambda envelope: (envelope.sender, envelope.seq)))

@@ -41,6 +41,8 @@ QOS_AT_MOST_ONCE = 0
 QOS_AT_LEAST_ONCE = 1
 """MQTT QoS of messages that are published only once: announcements, the roster, the ledger, control."""
 
+_LONGEST_CACHED_CHARACTERS = 500
+
 Kind = Literal[
     "roster",
     "time",
@@ -81,19 +83,26 @@ _LEVELS: dict[str, int] = {
 }
 
 
-@lru_cache(maxsize=65_536)
 def encode(identifier: str) -> str:
     """Percent-encode an id for use as one topic level; inverse of `decode`.
 
     Raises:
         ValueError: The text is not a valid id (see `broker.identifiers`).
     """
+    # Were long ones cached, a member could fill the memory of its readers with them.
+    return _encode_cached(identifier) if len(identifier) <= _LONGEST_CACHED_CHARACTERS else _encode(identifier)
+
+
+def _encode(identifier: str) -> str:
     if not identifier:
         raise ValueError("empty id: expected at least one character")
     problem = character_problem(identifier)
     if problem is not None:
         raise ValueError(f"the id {shown(identifier)} {problem}")
     return quote(canonical(identifier), safe="")
+
+
+_encode_cached = lru_cache(maxsize=65_536)(_encode)
 
 
 def decode(level: str) -> str:
@@ -118,9 +127,12 @@ class Address:
     ids: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=65_536)
 def parse(topic: str) -> Address | None:
     """Parse a topic; return None if it is not one of this protocol."""
+    return _parse_cached(topic) if len(topic) <= _LONGEST_CACHED_CHARACTERS else _parse(topic)
+
+
+def _parse(topic: str) -> Address | None:
     root, *rest = topic.split("/")
     if root != ROOT or len(rest) < 2 or not all(rest):
         return None
@@ -131,6 +143,9 @@ def parse(topic: str) -> Address | None:
         return Address(decode(run), kind, tuple(decode(level) for level in levels))  # type: ignore[arg-type]
     except ValueError:
         return None
+
+
+_parse_cached = lru_cache(maxsize=65_536)(_parse)
 
 
 def _build(run: str, *levels: str) -> str:

@@ -251,7 +251,7 @@ class Roster(Wire):
     """Why the clock ended the run because of a failure; hosts leave. Ignored in a retained roster, since a clock may
     resume."""
     may_resume: bool = False
-    """With `failed`: whether the clock gave up for now only, so that it may be started again. Omitted if False."""
+    """With `failed`: whether the run is only suspended, so that the clock may be started again. Omitted if False."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
@@ -287,8 +287,8 @@ class Roster(Wire):
             payload = self.model_copy(update={"refused": {}}).encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
-                f"this run is too large: its roster of {len(self.hosts)} hosts takes {len(payload)} bytes, "
-                f"but a message has at most {MAX_PAYLOAD_BYTES}"
+                f"this run is too large for a broker: its roster of {len(self.host_by_agent)} agents takes "
+                f"{len(payload)} bytes, but a message has at most {MAX_PAYLOAD_BYTES}; --bus memory has no such limit"
             )
         return (payload,)
 

@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.atomic_file import atomic_write
-from broker.private_files import make_private_folder
+from broker.files import atomic_write, make_private_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from .cleanup import (
     find_leftovers as find_leftovers,
     remove as remove,
 )
+from .local import (
+    own_brokers as own_brokers,
+    with_own_login as with_own_login,
+)
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
     managed_mosquitto as managed_mosquitto,
-)
-from .own_login import (
-    own_brokers as own_brokers,
-    with_own_login as with_own_login,
 )
 
 __all__ = [

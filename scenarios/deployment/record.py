@@ -1,4 +1,4 @@
-"""The results file of a deployed run: made by the clock's process, and taken up again when that comes back."""
+"""The results file of a deployed run: created by the clock's process, and continued after its restart."""
 
 from __future__ import annotations
 

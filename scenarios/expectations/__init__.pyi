@@ -1,6 +1,3 @@
-from .junit import (
-    junit_xml as junit_xml,
-)
 from .language import (
     COUNTS as COUNTS,
     FIELDS as FIELDS,
@@ -11,6 +8,7 @@ from .verdicts import (
     Verdict as Verdict,
     judge as judge,
     judge_so_far as judge_so_far,
+    junit_xml as junit_xml,
     verdict_json as verdict_json,
 )
 

@@ -33,6 +33,7 @@ from .lab_faults import (
 )
 from .model import (
     VERSION as VERSION,
+    CommunityEntry as CommunityEntry,
     LoadProfileEntry as LoadProfileEntry,
     ScenarioFile as ScenarioFile,
 )
@@ -41,7 +42,6 @@ from .parse import (
     load_text as load_text,
     plain_content as plain_content,
 )
-from .prices import CommunityEntry as CommunityEntry
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
@@ -77,9 +77,6 @@ from .series import (
     read_series as read_series,
     series_problems as series_problems,
     zone_of as zone_of,
-)
-from .sharing_notes import (
-    supply_notes as supply_notes,
 )
 from .timeline import EVENT_ENTRIES as EVENT_ENTRIES, duration_s as duration_s, event_action as event_action
 from .times import (
@@ -171,7 +168,6 @@ __all__ = [
     "save_scenario",
     "series_problems",
     "suggest",
-    "supply_notes",
     "takes_single_value",
     "to_yaml",
     "write_text",

@@ -68,8 +68,8 @@ def load_text(
         pass
     # What is not replaced, because there is no such variable, is wrong for no other reason.
     unfilled = {problem.path for problem in of_variables if problem.path}
-    told = (problem for problem in collector.problems if problem in of_variables or problem.path not in unfilled)
-    raise ScenarioError(sorted(dict.fromkeys(told), key=partial(_line, where)))
+    reported = (problem for problem in collector.problems if problem in of_variables or problem.path not in unfilled)
+    raise ScenarioError(sorted(dict.fromkeys(reported), key=partial(_line, where)))
 
 
 def plain_content(

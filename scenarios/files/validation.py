@@ -16,6 +16,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.keys import models_at
 from scenarios.files.model import (
+    PRICE_FORMS,
     VERSION,
     ConsumerEntry,
     HouseEntry,
@@ -24,7 +25,6 @@ from scenarios.files.model import (
     ProducerEntry,
     ScenarioFile,
 )
-from scenarios.files.prices import PRICE_FORMS
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline import EVENT_ENTRIES

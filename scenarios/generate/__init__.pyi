@@ -1,6 +1,3 @@
-from .bundled_sun import (
-    clear_sky_power as clear_sky_power,
-)
 from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
@@ -15,12 +12,13 @@ from .households import (
     GeneratorSpec as GeneratorSpec,
     generate as generate,
 )
+from .roofs import (
+    clear_sky_power as clear_sky_power,
+)
 from .solar import (
     Roof as Roof,
     Site as Site,
     clear_irradiance as clear_irradiance,
-)
-from .zone_of_place import (
     usual_zone as usual_zone,
 )
 

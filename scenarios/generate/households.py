@@ -12,19 +12,21 @@ import numpy as np
 from agents import FloatArray
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, draw_sky
-from scenarios.generate.equipment import (
+from scenarios.generate.habits import (
     CAR_WEEKLY,
     COMMUTES,
+    HABITS,
     HEAT_PUMP_DAILY_RUNS,
+    HEATING,
     SIZES,
     USES,
     YEARLY_KWH,
+    Habit,
     Use,
     background_hours,
     is_day_off,
     season,
 )
-from scenarios.generate.habits import HABITS, HEATING, Habit
 from scenarios.generate.rng import Rng
 from scenarios.generate.solar import Site, clear_irradiance
 

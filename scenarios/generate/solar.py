@@ -1,4 +1,4 @@
-"""Position of the sun, and production of a roof under a clear sky; within 5 % of pvlib's daily energy.
+"""Places and their sun: its position, and a roof's production under a clear sky, within 5 % of pvlib's daily energy.
 
 Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
 to Solar Radiation* (1983), chapter 1; refraction after Reda and Andreas (NREL 2008). Clear sky: the simplified Solis
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -28,6 +29,8 @@ _HEATS = math.exp(-2.98 - 0.0471)
 _GLASS = 0.05
 """ASHRAE's coefficient of the incidence angle."""
 _LEAST_COSINE = 0.01745
+_GERMANY = (47.0, 55.2, 5.5, 15.2)
+"""Latitudes and longitudes between which German time is assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +212,11 @@ def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     share = made_w / on_plane if on_plane > 0 else 0.0
     beam, diffuse, level = (float(part[0]) for part in (there.beam, there.diffuse, there.horizontal_beam))
     return ClearSkyPower(share * beam, share * diffuse, share * level)
+
+
+def usual_zone(site: Site) -> tzinfo:
+    """Return German time in and around Germany, otherwise the whole hour nearest to solar time."""
+    south, north, west, east = _GERMANY
+    if south <= site.latitude_deg <= north and west <= site.longitude_deg <= east:
+        return ZoneInfo("Europe/Berlin")
+    return timezone(timedelta(hours=round(site.longitude_deg / 15)))

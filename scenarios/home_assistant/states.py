@@ -25,7 +25,7 @@ class Standing:
     scores: Mapping[str, int]
     """By producer."""
     realised: Realised | None = None
-    """The scenario as it came about until now; None: as it was written."""
+    """The scenario as realised so far; None: as in its file."""
 
 
 def states_at(scenario: Scenario, standing: Standing) -> dict[str, dict[str, Any]]:

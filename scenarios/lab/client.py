@@ -1,4 +1,4 @@
-"""The MQTT connection of an emulated device: it vanishes and comes back as the device does."""
+"""The MQTT connection of an emulated device: it drops and reconnects with the device."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import structlog
 
 from broker import BrokerLostError
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
-from scenarios.lab.agenda import Agenda
 from scenarios.lab.device import EmulatedDevice, Publication, Publications
+from scenarios.lab.virtual_clock import Agenda
 
 _log = structlog.get_logger(__name__)
 

@@ -28,14 +28,13 @@ from pydantic import BaseModel, ConfigDict
 from broker.clock import Pace, PaceError
 from broker.protocol import Control as Command, RunPhase, TimeReport, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
-from scenarios.lab.agenda import Agenda
 from scenarios.lab.appliance import JobRun
 from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.plug import Plug
 from scenarios.lab.street import Kinds, Street
-from scenarios.lab.virtual_clock import VirtualClock
+from scenarios.lab.virtual_clock import Agenda, VirtualClock
 from scenarios.scenario import Fault, Scenario, planned_end_s
 
 _log = structlog.get_logger(__name__)

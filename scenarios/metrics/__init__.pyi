@@ -28,16 +28,14 @@ from .energy import (
 )
 from .kpis import (
     DEFAULT_INTERVAL_S as DEFAULT_INTERVAL_S,
-    Kpis as Kpis,
-    averaged_over as averaged_over,
-    compute_kpis as compute_kpis,
-    producer_houses as producer_houses,
-)
-from .labels import (
     FIGURES as FIGURES,
     Figure as Figure,
+    Kpis as Kpis,
     Unit as Unit,
+    averaged_over as averaged_over,
+    compute_kpis as compute_kpis,
     figures_json as figures_json,
+    producer_houses as producer_houses,
 )
 from .settlement import (
     MINUTE_S as MINUTE_S,

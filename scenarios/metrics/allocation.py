@@ -14,6 +14,7 @@ from typing import get_args
 import numpy as np
 
 from agents import FloatArray
+from scenarios.metrics.minute_table import MinuteTable
 from scenarios.metrics.settlement import BaseLoadEnergy, IntArray, Settlement
 from scenarios.scenario import AllocationKey
 
@@ -100,10 +101,8 @@ def allocate(
     interval = settlement.times_s // interval_s
     interval -= interval[0]
     count = int(interval[-1]) + 1
-    produced_wh = np.zeros_like(settlement.house_consumed_wh)
-    np.add.at(produced_wh, owner, settlement.produced_wh)
     consumed = _readings(settlement.house_consumed_wh, interval, count)
-    produced = _readings(produced_wh, interval, count)
+    produced = _readings(settlement.house_produced_wh, interval, count)
     own, bought, sold = np.zeros_like(consumed), np.zeros_like(consumed), np.zeros_like(consumed)
     match key:
         case "static":
@@ -158,11 +157,19 @@ def apportion(weights: IntArray | FloatArray, totals: IntArray, limits: IntArray
     return parts
 
 
-def _readings(energy_wh: FloatArray, interval: IntArray, count: int) -> IntArray:
+def _readings(energy_wh: MinuteTable, interval: IntArray, count: int) -> IntArray:
     """Return the energy of each interval as a meter counts it, so that rounding does not add up, shape (H, T)."""
-    cumulative = np.rint(np.cumsum(energy_wh, axis=1) * MILLI).astype(np.int64)
     last = np.searchsorted(interval, np.arange(count), side="right") - 1
-    return np.diff(cumulative[:, last], axis=1, prepend=0)
+    cumulative = np.zeros((len(energy_wh), count), dtype=np.int64)
+    for begin, block_wh in energy_wh.blocks():
+        cumulative[begin : begin + len(block_wh)] = np.rint(np.cumsum(block_wh, axis=1)[:, last] * MILLI)
+    return np.diff(cumulative, axis=1, prepend=0)
+
+
+def _by_interval(energy_wh: MinuteTable, start: IntArray) -> FloatArray:
+    """Return the energy of each interval, which begins at the minute `start`, Wh, shape (rows, T)."""
+    blocks = [np.add.reduceat(block_wh, start, axis=1) for _, block_wh in energy_wh.blocks()]
+    return np.concatenate([np.zeros((0, len(start))), *blocks])
 
 
 def _static(weights: FloatArray, consumed: IntArray, produced: IntArray) -> IntArray:
@@ -200,9 +207,9 @@ def _negotiated(
     sold_wh = _summed(seller[traded], at[traded], supply.energy_wh[traded], shape)
     if base is not None:
         start = np.searchsorted(interval, np.arange(shape[1]))
-        own_wh += np.add.reduceat(base.own_wh, start, axis=1)
-        bought_wh += np.add.reduceat(base.bought_wh, start, axis=1)
-        np.add.at(sold_wh, owner, np.add.reduceat(base.sold_wh, start, axis=1))
+        own_wh += _by_interval(base.own_wh, start)
+        bought_wh += _by_interval(base.bought_wh, start)
+        np.add.at(sold_wh, owner, _by_interval(base.sold_wh, start))
     totals = np.rint(bought_wh.sum(axis=0) * MILLI).astype(np.int64)
     bought = apportion(bought_wh, totals, np.ceil(bought_wh * MILLI).astype(np.int64) + 1)
     sold = apportion(sold_wh, totals, np.ceil(sold_wh * MILLI).astype(np.int64) + 1)

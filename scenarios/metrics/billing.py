@@ -20,7 +20,8 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.metrics.community_bills import CommunityAccount, community_account
-from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement
+from scenarios.metrics.minute_table import blocks_of
+from scenarios.metrics.settlement import MINUTE_S, BaseLoadEnergy, IntArray, Settlement
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Community, Scenario, Tariff, TariffChange, Zone
 
@@ -52,18 +53,24 @@ class Bill:
         return Bill(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
 
-def bills_of(scenario: Scenario, settlement: Settlement, producer_house: Mapping[str, str]) -> dict[str, Bill]:
+def bills_of(
+    scenario: Scenario,
+    settlement: Settlement,
+    producer_house: Mapping[str, str],
+    account: CommunityAccount | None = None,
+) -> dict[str, Bill]:
     """Return every house's bill as the scenario settles it, by house id; empty where it has no tariff.
 
     Args:
-        scenario: The scenario as the run came to know it, with its tariff changes.
+        scenario: The scenario as the run observed it, with its tariff changes.
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
+        account: What `account_of` returns for the scenario, if it has been computed.
     """
     tariff = scenario.tariff
     if tariff is None:
         return {}
-    account = account_of(scenario, settlement, producer_house)
+    account = account or account_of(scenario, settlement, producer_house)
     if account is None:
         return bills(settlement, producer_house, tariff, scenario.tariff_changes, scenario.zone)
     kg = tariff.grid_kg_co2_per_kwh / WH_PER_KWH
@@ -146,12 +153,8 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: 
     settlement = part.settlement
     index = {house: i for i, house in enumerate(settlement.houses)}
     bought_wh, sold_wh, traded_eur = _among_neighbours(part, producer_house, index, tariff.neighbour_eur_per_kwh, zone)
-    roofs: dict[int, list[int]] = {}
-    for row, producer in enumerate(settlement.producers):
-        roofs.setdefault(index[producer_house[producer]], []).append(row)
-    export_wh = settlement.export_wh
     blocks = [
-        _sums(part, range(begin, min(begin + HOUSES_AT_ONCE, len(index))), roofs, export_wh, tariff, zone)
+        _sums(part, range(begin, min(begin + HOUSES_AT_ONCE, len(index))), tariff, zone)
         for begin in range(0, max(1, len(index)), HOUSES_AT_ONCE)
     ]
     sums = [np.concatenate(columns) for columns in zip(*blocks, strict=True)]
@@ -173,13 +176,11 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: 
     }
 
 
-HOUSES_AT_ONCE = 1_000
+HOUSES_AT_ONCE = 250
 """All minutes of 10,000 houses several times over would take gigabytes."""
 
 
-def _sums(
-    part: Part, houses: range, roofs: Mapping[int, Sequence[int]], export_wh: FloatArray, tariff: Tariff, zone: Zone
-) -> tuple[FloatArray, ...]:
+def _sums(part: Part, houses: range, tariff: Tariff, zone: Zone) -> tuple[FloatArray, ...]:
     """Return sums over the minutes, shape (houses,) each.
 
     They are what is bought from the grid and fed in, Wh, what would be bought without the neighbourhood, and what the
@@ -188,12 +189,10 @@ def _sums(
     settlement, minutes = part.settlement, part.minutes
     rows = slice(houses.start, houses.stop)
     consumed_wh = settlement.house_consumed_wh[rows, minutes]
-    roof_wh = np.zeros_like(consumed_wh)
+    roof_wh = settlement.house_produced_wh[rows, minutes]
     left_wh = np.zeros_like(consumed_wh)
-    for place, house in enumerate(houses):
-        for row in roofs.get(house, ()):
-            roof_wh[place] += settlement.produced_wh[row, minutes]
-            left_wh[place] += export_wh[row, minutes]
+    producers = settlement.producers_of(houses.start, houses.stop)
+    np.add.at(left_wh, settlement.owner[producers] - houses.start, settlement.export_wh[producers, minutes])
     lacking_wh = consumed_wh - settlement.house_delivered_wh[rows, minutes]
     own_use_wh = np.minimum(left_wh, lacking_wh)
     alone_wh = np.minimum(roof_wh, consumed_wh)
@@ -241,14 +240,35 @@ def _among_neighbours(
     base_eur: FloatArray = np.zeros(len(index))
     base = settlement.base_load
     if base is not None:
-        owner = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
-        house_sold_wh = np.zeros_like(base.bought_wh[:, part.minutes])
-        np.add.at(house_sold_wh, owner, base.sold_wh[:, part.minutes])
-        house_bought_wh = base.bought_wh[:, part.minutes]
-        bought_wh, sold_wh = bought_wh + house_bought_wh.sum(axis=1), sold_wh + house_sold_wh.sum(axis=1)
-        if not isinstance(price, float | int):
-            base_eur = _eur(price, house_bought_wh - house_sold_wh, settlement.times_s[part.minutes], zone)
+        sums = [_base_load_traded(part, base, houses, price, zone) for houses in blocks_of(base.bought_wh.shape)]
+        base_bought_wh, base_sold_wh, base_eur = (np.concatenate(columns) for columns in zip(*sums, strict=True))
+        bought_wh, sold_wh = bought_wh + base_bought_wh, sold_wh + base_sold_wh
     if isinstance(price, float | int):
         return bought_wh, sold_wh, price / WH_PER_KWH * (bought_wh - sold_wh)
     worth_eur = given.delivered_wh * (prices_at(price, settlement.times_s, zone) / WH_PER_KWH)[given.minute]
     return bought_wh, sold_wh, base_eur + by_house(buyers, worth_eur) - by_house(sellers, worth_eur)
+
+
+def _base_load_traded(
+    part: Part, base: BaseLoadEnergy, houses: tuple[int, int], price: Price, zone: Zone
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what the base loads of some houses bought, and what their producers sold to others', shape (houses,) each.
+
+    Args:
+        part: The minutes.
+        base: The base loads.
+        houses: First house and the one after the last.
+        price: The price among neighbours.
+        zone: Zone of time-of-use tables.
+
+    Returns:
+        Bought and sold, Wh, and what that costs in sum at a price that varies, EUR; 0 at a constant one.
+    """
+    settlement, minutes = part.settlement, part.minutes
+    bought_wh = base.bought_wh[houses[0] : houses[1], minutes]
+    sold_wh = np.zeros_like(bought_wh)
+    producers = settlement.producers_of(*houses)
+    np.add.at(sold_wh, settlement.owner[producers] - houses[0], base.sold_wh[producers, minutes])
+    varies = not isinstance(price, float | int)
+    eur = _eur(price, bought_wh - sold_wh, settlement.times_s[minutes], zone) if varies else np.zeros(len(bought_wh))
+    return bought_wh.sum(axis=1), sold_wh.sum(axis=1), eur

@@ -159,23 +159,24 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
             jobs_of[producer] += 1
     base = settlement.base_load
     if base is not None:
-        for i, house in enumerate(settlement.houses):
-            energy_wh = [float(of[i].sum()) for of in (base.consumed_wh, base.own_wh, base.bought_wh)]
+        sums_wh = (of.sum(axis=1).tolist() for of in (base.consumed_wh, base.own_wh, base.bought_wh))
+        for house, *energy_wh in zip(settlement.houses, *sums_wh, strict=True):
             if energy_wh[0] > 0:
                 by_house[house].add_base_load(*energy_wh)
                 by_device.setdefault((house, BASE_LOAD), _Sum()).add_base_load(*energy_wh)
-    # Each computes all minutes of all producers, so they are computed once, not for each producer.
-    given_wh, export_wh = settlement.base_load_supplied_wh, settlement.export_wh
+    given_wh = settlement.base_load_supplied_wh.sum(axis=1)
+    export_wh = settlement.export_wh.sum(axis=1)
+    sold_wh = np.zeros(len(settlement.producers)) if base is None else base.sold_wh.sum(axis=1)
     by_producer = {
         producer: ProducerEnergy(
             house=producer_house[producer],
             produced_wh=float(settlement.produced_wh[i].sum()),
             contracted_wh=float(settlement.drawn_wh[i].sum()),
             delivered_wh=float(settlement.delivered_wh[i].sum()),
-            export_wh=float(export_wh[i].sum()),
+            export_wh=float(export_wh[i]),
             jobs=jobs_of[producer],
-            base_load_wh=float(given_wh[i].sum()),
-            base_load_sold_wh=0.0 if base is None else float(base.sold_wh[i].sum()),
+            base_load_wh=float(given_wh[i]),
+            base_load_sold_wh=float(sold_wh[i]),
         )
         for i, producer in enumerate(settlement.producers)
     }

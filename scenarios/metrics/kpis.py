@@ -1,20 +1,25 @@
-"""Key performance indicators of one run: every figure that is a single number, as in tables and JSON."""
+"""Key performance indicators of one run: every figure that is a single number, as in tables and JSON.
+
+For screens, tables and reports each has a label, a unit and a note.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
-from scenarios.metrics.billing import bills_of
+from scenarios.metrics.billing import Bill, bills_of
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
+
+Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,7 @@ def compute_kpis(
     *,
     not_registered: int = 0,
     interval_s: int = DEFAULT_INTERVAL_S,
+    bills: Mapping[str, Bill] | None = None,
 ) -> Kpis:
     """Return a run's key performance indicators.
 
@@ -187,6 +193,7 @@ def compute_kpis(
         end_s: End of the run, UNIX seconds.
         not_registered: Number of jobs for which the run ended too early.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        bills: What `bills_of` returns for the run, if it has been computed.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
@@ -202,7 +209,7 @@ def compute_kpis(
     counts = count_jobs(scenario, entries, end_s, not_registered)
     billed = None
     if scenario.tariff:
-        billed = bills_of(scenario, settlement, producer_houses(scenario)).values()
+        billed = (bills or bills_of(scenario, settlement, producer_houses(scenario))).values()
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,
@@ -274,3 +281,86 @@ def _rest(whole_wh: float, part_wh: float) -> float:
     """Return the difference, and 0 where it is only a rounding error of long sums."""
     rest_wh = whole_wh - part_wh
     return 0.0 if abs(rest_wh) <= 1e-12 * whole_wh else rest_wh
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The presentation of a figure of `scenarios.metrics.Kpis`."""
+
+    name: str
+    label: str
+    unit: Unit
+    note: str = ""
+
+
+FIGURES = (
+    Figure("consumed_wh", "Consumed", "wh", "What all jobs and base loads drew."),
+    Figure("contracted_wh", "Contracted", "wh", "Promised by producers."),
+    Figure("delivered_wh", "Delivered", "wh", "What panels covered of their own contracts, minute by minute."),
+    Figure("shortfall_wh", "Shortfall", "wh", "Promised by panels but not delivered; the grid supplied it."),
+    Figure("base_load_wh", "Base load", "wh", "What houses drew beside their jobs."),
+    Figure("base_load_local_wh", "Base load from panels", "wh", "The own roof first, then what neighbours had left."),
+    Figure("local_wh", "From panels", "wh", "Delivered by contract, and base load from panels."),
+    Figure("grid_wh", "From the grid", "wh", "What no panel served."),
+    Figure("produced_wh", "Produced", "wh", "What all panels gave."),
+    Figure("export_wh", "Surplus", "wh", "What no house used."),
+    Figure(
+        "self_sufficiency",
+        "Self-sufficiency",
+        "share",
+        "What panels served, by contract and of base loads, divided by consumed.",
+    ),
+    Figure(
+        "self_consumption",
+        "Self-consumption",
+        "share",
+        "What panels served, by contract and of base loads, divided by produced.",
+    ),
+    Figure("pooled_self_sufficiency", "Self-sufficiency, pooled", "share", "As if all houses shared one meter."),
+    Figure("pooled_self_consumption", "Self-consumption, pooled", "share", "As if all houses shared one meter."),
+    Figure("pooled_grid_wh", "Grid import, pooled", "wh", "At the neighbourhood's one meter."),
+    Figure("pooled_export_wh", "Grid export, pooled", "wh", "At the neighbourhood's one meter."),
+    Figure("peak_consumption_w", "Peak consumption", "w", "Highest mean over {interval}."),
+    Figure("peak_production_w", "Peak production", "w", "Highest mean over {interval}."),
+    Figure("peak_import_w", "Peak import, pooled", "w", "Highest mean over {interval}."),
+    Figure("peak_export_w", "Peak export, pooled", "w", "Highest mean over {interval}."),
+    Figure("consumption_peak_to_average", "Peak to average, consumption", "ratio", "Peak over mean."),
+    Figure("production_peak_to_average", "Peak to average, production", "ratio", "Peak over mean."),
+    Figure("load_factor", "Load factor", "ratio", "Mean over peak of consumption: 1 is flat."),
+    Figure("jobs", "Jobs", "count", "With a standing contract."),
+    Figure("jobs_on_grid", "Jobs on the grid", "count", "Supplied by the grid, by no producer."),
+    Figure(
+        "jobs_late", "Jobs started after their earliest time", "count", "Shifted to where more production is available."
+    ),
+    Figure("mean_delay_s", "Mean delay", "s", "After the earliest start that was still possible."),
+    Figure("jobs_waited", "Jobs that waited for a contract", "count"),
+    Figure("jobs_moved", "Jobs moved", "count", "Their contract was amended."),
+    Figure("jobs_cancelled", "Jobs cancelled", "count", "At least one of their contracts was cancelled."),
+    Figure("jobs_renegotiated", "Jobs renegotiated", "count", "They found another producer, or the grid."),
+    Figure("jobs_lost", "Jobs lost", "count", "Their household went offline for good."),
+    Figure(
+        "jobs_overlapping",
+        "Jobs overlapping on their device",
+        "count",
+        "They started while another job of their device ran: their windows left no other way.",
+    ),
+    Figure("jobs_unfinished", "Jobs unfinished", "count", "Still running when the run ended."),
+    Figure("jobs_not_registered", "Jobs not registered", "count", "The run ended before they became known."),
+    Figure("bill_eur", "Total bill", "eur", "Sum of all houses; negative: income."),
+    Figure(
+        "bill_without_eur",
+        "Total bill without neighbourhood",
+        "eur",
+        "Same jobs at the same times, each house alone.",
+    ),
+    Figure("kg_co2", "Grid CO2", "kg", "Of the power that houses buy."),
+    Figure(
+        "kg_co2_without", "Grid CO2 without the neighbourhood", "kg", "Same jobs at the same times, each house alone."
+    ),
+)
+
+
+def figures_json(interval_s: int) -> list[dict[str, str]]:
+    """Return the figures as JSON in display order; their notes name the interval."""
+    interval = f"{interval_s // 60} min"
+    return [asdict(replace(figure, note=figure.note.format(interval=interval))) for figure in FIGURES]

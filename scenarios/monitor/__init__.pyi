@@ -21,9 +21,6 @@ from .negotiations import (
 from .producers import (
     ObservedProducer as ObservedProducer,
 )
-from .rate import (
-    Rate as Rate,
-)
 from .run_state import (
     ObservedHost as ObservedHost,
     ObservedRun as ObservedRun,
@@ -62,7 +59,6 @@ __all__ = [
     "ObservedHost",
     "ObservedProducer",
     "ObservedRun",
-    "Rate",
     "RunFinder",
     "RunStatus",
     "ScenarioContext",

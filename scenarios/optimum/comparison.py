@@ -94,7 +94,7 @@ def compare(
 
 
 def _scenario_of(results: ResultsReader, run: int) -> Scenario:
-    """Return the scenario as a run came to know it, without jobs that were never to run."""
+    """Return the scenario as a run observed it, without jobs that were not to run."""
     realised = results.realised(run)
     scenario = realised.scenario
     optional = optional_jobs(scenario, results.happenings(run)) | realised.withdrawn

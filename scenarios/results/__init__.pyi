@@ -34,11 +34,6 @@ from .files import (
 from .frames import (
     load_frames as load_frames,
 )
-from .kept_messages import (
-    ABOUT_KEPT as ABOUT_KEPT,
-    KeptMessages as KeptMessages,
-    is_kept as is_kept,
-)
 from .overviews import (
     HouseholdRow as HouseholdRow,
 )
@@ -51,10 +46,14 @@ from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
+    ABOUT_KEPT as ABOUT_KEPT,
     DroppedHost as DroppedHost,
+    KeptMessages as KeptMessages,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+    is_kept as is_kept,
+    record_verdicts as record_verdicts,
 )
 from .schema import (
     SWEEP_ID as SWEEP_ID,
@@ -65,9 +64,6 @@ from .streets import (
 )
 from .summary import (
     simulation_json as simulation_json,
-)
-from .verdict_rows import (
-    record_verdicts as record_verdicts,
 )
 from .views import (
     AveragePowerProfile as AveragePowerProfile,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from scenarios.metrics import CommunityAccount, Settlement, account_of, bills_of
+from scenarios.metrics import Bill, CommunityAccount, Settlement, account_of, bills_of
 from scenarios.results.schema import BILLS_TABLE
 from scenarios.scenario import AllocationKey, Community, Scenario
 
@@ -61,25 +61,32 @@ def community_with_key(scenario: Scenario, key: AllocationKey) -> Community:
 
 
 def bill_rows(
-    scenario: Scenario, settlement: Settlement, producer_house: Mapping[str, str], community: Community | None = None
+    scenario: Scenario,
+    settlement: Settlement,
+    producer_house: Mapping[str, str],
+    community: Community | None = None,
+    *,
+    bills: Mapping[str, Bill] | None = None,
 ) -> tuple[BillRow, ...]:
     """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
 
     Args:
-        scenario: The scenario as the run came to know it.
+        scenario: The scenario as the run observed it.
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         community: Settle in this way instead of the scenario's.
+        bills: What `bills_of` returns for the run, if it has been computed; not used with an energy community.
     """
     account = account_of(scenario, settlement, producer_house, community)
     if account is not None:
         return account_rows(account)
+    consumptions_wh = settlement.house_consumed_wh.sum(axis=1)
     produced_wh = dict.fromkeys(settlement.houses, 0.0)
     for i, producer in enumerate(settlement.producers):
         produced_wh[producer_house[producer]] += float(settlement.produced_wh[i].sum())
     rows = []
-    for i, (house, bill) in enumerate(bills_of(scenario, settlement, producer_house).items()):
-        consumed_wh = float(settlement.house_consumed_wh[i].sum())
+    for i, (house, bill) in enumerate((bills or bills_of(scenario, settlement, producer_house)).items()):
+        consumed_wh = float(consumptions_wh[i])
         rows.append(
             BillRow(
                 house=house,

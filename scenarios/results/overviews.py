@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,8 +92,8 @@ _MEMBER = TypeAdapter(MemberBill)
 
 def minute_rows(settled: Settlement) -> int:
     """Return the number of rows that a run's minutes take: those in which something was produced or consumed."""
-    rows = int(np.count_nonzero(settled.produced_wh) + np.count_nonzero(settled.house_consumed_wh))
-    return rows if settled.base_load is None else rows + int(np.count_nonzero(settled.base_load.consumed_wh))
+    rows = int(np.count_nonzero(settled.produced_wh)) + settled.house_consumed_wh.count_nonzero()
+    return rows if settled.base_load is None else rows + settled.base_load.consumed_wh.count_nonzero()
 
 
 def write_overview(
@@ -102,7 +102,6 @@ def write_overview(
     settled: Settlement,
     households: Iterable[HouseholdRow],
     members: Mapping[str, MemberBill],
-    producer_houses: Mapping[str, str],
 ) -> None:
     """Write what readers of a large run need.
 
@@ -110,9 +109,8 @@ def write_overview(
         connection: Open for writing, within a transaction.
         run: Number of the run.
         settled: Its settled energy.
-        households: The figures of each household.
+        households: The figures of each household, in the scenario's order.
         members: The bills of an energy community, by house; empty without one.
-        producer_houses: The house of each producer.
 
     Raises:
         sqlite3.Error: The rows cannot be written.
@@ -124,20 +122,8 @@ def write_overview(
         "INSERT OR REPLACE INTO overviews VALUES (?, ?, ?)",
         (run, settled.start_s, zlib.compress(np.stack(everything).astype("<f8").tobytes(), 1)),
     )
-    place = {house: i for i, house in enumerate(settled.houses)}
-    roofs: dict[str, list[int]] = {}
-    for i, producer in enumerate(settled.producers):
-        roofs.setdefault(producer_houses[producer], []).append(i)
     ids = dict(connection.execute("SELECT house, id FROM houses"))
-    for row in households:
-        i = place[row.house]
-        minutes = np.stack(
-            [
-                settled.produced_wh[roofs.get(row.house, [])].sum(axis=0),
-                settled.house_consumed_wh[i],
-                settled.house_delivered_wh[i],
-            ]
-        )
+    for row, minutes in zip(households, _minutes_of_houses(settled), strict=True):
         member = members.get(row.house)
         connection.execute(
             "INSERT OR REPLACE INTO house_overviews VALUES (?, ?, ?, ?, ?)",
@@ -156,6 +142,13 @@ def write_overview(
             for contract, delivered_wh in zip(settled.contracts, settled.job_delivered_wh.tolist(), strict=True)
         ),
     )
+
+
+def _minutes_of_houses(settled: Settlement) -> Iterator[FloatArray]:
+    """Yield what each house produced and consumed, and what of it producers served, Wh, shape (3, M)."""
+    tables = (settled.house_produced_wh, settled.house_consumed_wh, settled.house_delivered_wh)
+    for blocks in zip(*(table.blocks() for table in tables), strict=True):
+        yield from np.stack([block for _, block in blocks], axis=1)
 
 
 def forget_overview(connection: sqlite3.Connection, run: int) -> None:

@@ -49,8 +49,8 @@ from scenarios.results.rows import (
     read_happenings,
     read_ledger,
     read_realised,
+    read_verdicts,
 )
-from scenarios.results.verdict_rows import read_verdicts
 from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 
@@ -174,7 +174,7 @@ class ResultsReader:
             return read_verdicts(self._connection, run)
 
     def scenario_of(self, run: int) -> Scenario:
-        """Return the scenario as a run came to know it: production, prices and jobs as they came about."""
+        """Return the scenario as a run observed it: production, prices and jobs as realised."""
         return self.realised(run).scenario
 
     def realised(self, run: int) -> Realised:

@@ -1,21 +1,52 @@
-"""Rows of a results file: simulations, runs, messages, and a run's ledger."""
+"""Rows of a results file: simulations, runs, verdicts on expectations, messages, and a run's ledger.
+
+A file keeps all messages between agents, those that contracts are made of, or none. What figures are read from is
+always kept: events of the timeline, and what real devices said and did.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
+from scenarios.results.connection import open_for_writing, transaction, translate_sqlite_errors
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
 
 RunState = Literal["running", "done", "interrupted", "failed"]
+KeptMessages = Literal["all", "contracts", "none"]
+ABOUT_KEPT: Final = {
+    "all": "all messages",
+    "contracts": "only those that contracts are made of: promises and reports to the manager",
+    "none": "no messages, only contracts, events and figures; fastest",
+}
+"""One-sentence descriptions."""
+_FIGURES = frozenset({"Happened", "DeviceSaid"}) | frozenset(KINDS)
+_CONTRACTS = _FIGURES | {
+    "Promised",
+    "PromiseWithdrawn",
+    "PromiseVoid",
+    "ContractAgreed",
+    "ContractAmended",
+    "ContractCancelled",
+    "ContractVoid",
+}
+_TABLE = """
+CREATE TABLE IF NOT EXISTS expectations ( -- files without expectations have no table
+  run          INTEGER NOT NULL REFERENCES runs (run),
+  n            INTEGER NOT NULL, -- counts from 1
+  verdict_json TEXT NOT NULL,
+  PRIMARY KEY (run, n)
+) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,3 +349,47 @@ def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[Le
             [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
         )
         _write_shares(connection, run, entry)
+
+
+def is_kept(kind: str, kept: KeptMessages) -> bool:
+    """Return whether a results file keeps messages of a kind.
+
+    Args:
+        kind: The kind.
+        kept: The messages that the file keeps.
+    """
+    return kept == "all" or kind in (_CONTRACTS if kept == "contracts" else _FIGURES)
+
+
+def record_verdicts(path: Path, run: int, verdicts: Sequence[dict[str, Any]]) -> None:
+    """Keep the verdicts on a run, replacing earlier ones.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    with translate_sqlite_errors(path):
+        connection = open_for_writing(path)
+        try:
+            with transaction(connection):
+                connection.execute(_TABLE)
+                connection.execute("DELETE FROM expectations WHERE run = ?", (run,))
+                connection.executemany(
+                    "INSERT INTO expectations VALUES (?, ?, ?)",
+                    [(run, n, json.dumps(verdict, ensure_ascii=False)) for n, verdict in enumerate(verdicts, start=1)],
+                )
+        finally:
+            connection.close()
+
+
+def read_verdicts(connection: sqlite3.Connection, run: int) -> tuple[dict[str, Any], ...]:
+    """Return the verdicts on a run; empty if there are none.
+
+    Raises:
+        ValueError: A row is not JSON.
+        sqlite3.Error: The rows cannot be read.
+    """
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'expectations'").fetchone()
+    if there is None:
+        return ()
+    rows = connection.execute("SELECT verdict_json FROM expectations WHERE run = ? ORDER BY n", (run,)).fetchall()
+    return tuple(json.loads(text) for (text,) in rows)

@@ -60,12 +60,18 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     scenario = results.scenario_of(run.run)
     loaded = load_run(results, run.run)
     settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
+    account = account_of(scenario, settled, loaded.producer_houses)
+    billed = bills_of(scenario, settled, loaded.producer_houses, account)
     figures = compute_kpis(
-        scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
+        scenario,
+        settled,
+        ledger,
+        run.end_s,
+        not_registered=len(run.not_registered),
+        interval_s=interval_s,
+        bills=billed,
     )
     jobs = {job.job_id: job for job in scenario.jobs}
-    billed = bills_of(scenario, settled, loaded.producer_houses)
-    account = account_of(scenario, settled, loaded.producer_houses)
     return {
         **_header(results, run),
         "kpis": figures.as_dict(),

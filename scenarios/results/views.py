@@ -255,6 +255,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
     settled = loaded.settlement
+    bills = bills_of(scenario, settled, loaded.producer_houses)
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
@@ -265,11 +266,12 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
             loaded.run.end_s,
             not_registered=len(loaded.run.not_registered),
             interval_s=interval_s,
+            bills=bills,
         ),
         split=loaded.split,
         contracts=loaded.contracts,
         day=_day(settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh, interval_s),
-        bills=bills_of(scenario, settled, loaded.producer_houses),
+        bills=bills,
     )
 
 
@@ -470,7 +472,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         contracts=tuple(c for c in loaded.contracts if c.house == house),
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
-        bill=bills_of(scenario, settled, loaded.producer_houses).get(house),
+        bill=bills_of(scenario, settled, loaded.producer_houses, account).get(house),
         member=None if account is None else account.members[house],
     )
 

@@ -21,7 +21,7 @@ from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Said, realise
-from scenarios.results.bill_rows import bill_rows, write_bills
+from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
@@ -31,11 +31,12 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.kept_messages import KeptMessages, is_kept
 from scenarios.results.overviews import MOST_MINUTE_ROWS, forget_overview, minute_rows, write_overview
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
+    KeptMessages,
+    is_kept,
     job_of,
     read_happenings,
     read_ledger,
@@ -326,16 +327,21 @@ class RunWriter:
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
         settled = settle(scenario, realised.settled(standing), self._start_s, end_s)
-        figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered))
-        bills = bill_rows(scenario, settled, producer_houses(scenario))
+        houses = producer_houses(scenario)
+        account = account_of(scenario, settled, houses)
+        billed = bills_of(scenario, settled, houses, account)
+        figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered), bills=billed)
+        rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             is_shared = any(contract.shares for contract in standing)
             if is_shared or minute_rows(settled) <= self._most_minute_rows:
                 self._write_minutes(settled)
             else:
-                self._write_overview(scenario, settled, entries)
-            write_bills(self._connection, self.run, bills)
+                energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
+                members = {} if account is None else account.members
+                write_overview(self._connection, self.run, settled, households_of(energy, contracts, billed), members)
+            write_bills(self._connection, self.run, rows)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
             self._write_dropped(without)
@@ -406,17 +412,6 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
-
-    def _write_overview(self, scenario: Scenario, settled: Settlement, entries: Sequence[LedgerEntry]) -> None:
-        houses = producer_houses(scenario)
-        account = account_of(scenario, settled, houses)
-        rows = households_of(
-            split_energy(settled, houses),
-            contract_rows(settled, tuple(entries), houses),
-            bills_of(scenario, settled, houses),
-        )
-        members = {} if account is None else account.members
-        write_overview(self._connection, self.run, settled, rows, members, houses)
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
         self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table

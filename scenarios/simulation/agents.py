@@ -37,6 +37,7 @@ from agents import (
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from broker.protocol import Member, Roster
 from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
@@ -46,6 +47,9 @@ from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start
+
+_SESSION = "0" * 16
+"""As long as the sessions that hosts draw."""
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
@@ -98,6 +102,22 @@ def fastest_spread(scenario: Scenario, *, has_script: bool = False) -> int | Non
     """
     disturbs = has_script or any(isinstance(event.action, DisturbLink) for event in scenario.timeline)
     return None if disturbs or scenario.gateways else 1
+
+
+def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool = False) -> None:
+    """Check that the agents of a run fit into the roster, a message which names them all.
+
+    Args:
+        scenario: The neighbourhood.
+        hosts: As in `homes_of`.
+        has_script: As in `homes_of`.
+
+    Raises:
+        SsmicError: They do not.
+    """
+    homes = homes_of(scenario, hosts, has_script=has_script)
+    roster = Roster(hosts={host: Member(session=_SESSION, agents=agents) for host, agents in homes.items()})
+    roster.payloads()
 
 
 class Cast:

@@ -82,7 +82,7 @@ async def household_processes(
 
     async def watch(process: _Process) -> None:
         error = await process.ended()
-        # If the clock ended the run because of a failure, it says so itself, and better.
+        # If the clock ended the run because of a failure, it reports the reason itself, in more detail.
         if error is not None and not isinstance(error, RunFailedError | RunSuspendedError):
             failures.append(error)
             task.cancel(str(error))

@@ -12,12 +12,13 @@ from typing import Literal
 from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
+from broker import SsmicError
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
 from scenarios.results import DEFAULT_FOLDER, KeptMessages
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import fastest_spread
+from scenarios.simulation.agents import check_fits_broker, fastest_spread
 from scenarios.simulation.run import Replay
 from scenarios.simulation.scores import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
@@ -89,6 +90,24 @@ class Plan:
         if self.hosts is None and self.pace.factor is not None:
             return None  # a paced run gains nothing from fewer hosts, and watchers see each household
         return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
+
+    def check_fits_broker(self) -> None:
+        """Check that a broker can carry the run.
+
+        Raises:
+            SsmicError: The neighbourhood has more agents than fit into a message.
+        """
+        check_fits_broker(self.scenario, self.spread, has_script=self.has_script)
+
+    def with_a_bus_that_fits(self) -> Plan:
+        """Return the plan, in memory if a broker cannot carry it; not what needs a broker anyway."""
+        if self.scenario.gateways or (self.processes or 1) > 1:
+            return self
+        try:
+            self.check_fits_broker()
+        except SsmicError:
+            return replace(self, bus="memory")
+        return self
 
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""

@@ -54,12 +54,12 @@ class Recorder(Protocol):
 
     @property
     def negotiations(self) -> int:
-        """How many negotiations were recorded before the clock came back from a crash."""
+        """How many negotiations were recorded before the clock restarted after a crash."""
         ...
 
     @property
     def seen(self) -> Mapping[str, int]:
-        """By sender, the last message that was recorded before the clock came back from a crash."""
+        """By sender, the last message that was recorded before the clock restarted after a crash."""
         ...
 
     @property
@@ -250,7 +250,7 @@ class WireWatch(Watch):
         if self._heard is not None:
             for envelope in sent:
                 self._heard.hear(envelope)
-        # A clock that came back runs its last step again, whose messages may be written already.
+        # A clock that restarted runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
 
     def keep(self) -> bool:

@@ -42,9 +42,9 @@ class Recording:
     scores: dict[str, int]
     """The producers' scores at the beginning, by producer id."""
     stop_after_s: int | None
-    """The last second of a session that was stopped, UNIX seconds; None: it came to its end."""
+    """The last second of a session that was stopped, UNIX seconds; None: it ran to its end."""
     ledger_sha256: str | None
-    """What it came to; None: it has not ended."""
+    """Its outcome; None: it has not ended."""
     sayings: tuple[Saying, ...]
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs found a supplier."""

@@ -17,7 +17,15 @@ from typing import Protocol, TypeVar
 import structlog
 
 from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
-from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
+from broker import (
+    AgentFailedError,
+    BrokerLostError,
+    BrokerUnreachableError,
+    HostsMissingError,
+    SsmicError,
+    long_lived_objects,
+    rare_collections,
+)
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S
@@ -166,7 +174,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
     places = places_of(scenario, settings.hosts)
-    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
+    with rare_collections():
+        cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
     host_of = {agent: host for host, agents in homes.items() for agent in agents}
     host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
     disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
@@ -217,6 +226,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             _host(host, cast, agents, settings, managers[host], watch=watch, port=ports.of(host))
             for host, agents in local.items()
         ]
+        journals.enter_context(long_lived_objects())
         files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
         if isinstance(recorder, RunWriter):
             files.append(recorder)
@@ -299,7 +309,7 @@ class Replay:
     sayings: Sequence[Saying]
     """The messages of devices, in the order of delivery."""
     stop_after_s: int | None = None
-    """The last second of a run that was stopped, UNIX seconds; None: it came to its end."""
+    """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
 
 
 class _Ports:
@@ -431,12 +441,14 @@ async def run_hosts(
     shared = house_ids if isinstance(house_ids, Mapping) else {house: (house,) for house in house_ids}
     agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
     homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
-    cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
+    with rare_collections():
+        cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
     ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
             journals = open_journals(settings, setups, opened)
+            opened.enter_context(long_lived_objects())
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members, signs = [], ClockSigns()
                 for host_id in shared:

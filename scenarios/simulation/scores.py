@@ -118,7 +118,7 @@ class ScoresFile:
         return [before.get(run, content.scores) if run is not None else content.scores for run in runs]
 
     def learn(self, begun_with: Mapping[str, int], ended_with: Mapping[str, int]) -> None:
-        """Keep what a run came to; one that only repeated an earlier run, or was overtaken by another, adds nothing.
+        """Keep the outcome of a run; one that only repeated an earlier run, or was overtaken by another, adds nothing.
 
         Raises:
             ScoresFileError: as `begin`.

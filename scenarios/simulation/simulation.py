@@ -101,6 +101,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
     Raises:
         ScoresFileError: the scores to start from cannot be used.
         BrokerUrlError, BrokerUnreachableError: see `open_broker`.
+        SsmicError: The neighbourhood is too large for a broker.
         ResultsError: the results file cannot be made.
         MissingLibraryError: a real device uses payloads whose library is not installed.
     """
@@ -109,6 +110,8 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         languages_of(scenario.gateways.values())  # said before anything is started
     if not plan.reset_scores and plan.start_scores is None:
         plan.kept_scores().scores()  # said before anything is started
+    if plan.bus == "mqtt":
+        plan.check_fits_broker()
     async with open_broker(plan) as broker:
         runs = plan.run_settings()
         scores = {settings.seed: settings.scores for settings in runs}

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from broker import SsmicError
 from scenarios.simulation import cores
-from scenarios.sweep.dask_workers import dask_workers
 from scenarios.sweep.file import SweepFile, open_sweep
-from scenarios.sweep.one_run import SweepRow, SweepRun
+from scenarios.sweep.one_run import Submit, SweepRow, SweepRun
 from scenarios.sweep.plan import SweepPlan
-from scenarios.sweep.processes import process_workers
-from scenarios.sweep.workers import Submit
+from scenarios.sweep.workers import dask_workers, process_workers
 
 
 class SweepWorkerError(SsmicError):
@@ -107,7 +105,7 @@ async def _carry_out(orders: list[SweepRun], submit: Submit, keep: Callable[[Swe
             except BrokenExecutor:
                 raise SweepWorkerError(
                     "a worker process ended before its run did (killed, or out of memory?); "
-                    "finished runs are kept, and the same command goes on from there"
+                    "finished runs are kept, and the same command continues from there"
                 ) from None
             keep(row)
     finally:

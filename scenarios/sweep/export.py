@@ -12,10 +12,9 @@ from typing import Any, Literal
 from broker import atomic_write
 from scenarios.metrics import sample_statistics
 from scenarios.results import ResultsExistError, ResultsWriteError, require_parquet
-from scenarios.sweep.file import SweepResults
+from scenarios.sweep.file import SweepResults, differences, pairs_of, summarize
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
-from scenarios.sweep.summary import differences, pairs_of, summarize
 
 Cell = str | int | float | bool | None
 Table = tuple[tuple[str, ...], list[tuple[Cell, ...]]]

@@ -14,18 +14,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, cast
 
 from filelock import FileLock, Timeout
 
 from broker import atomic_write
+from scenarios.metrics import sample_statistics
 from scenarios.results import SWEEP_ID, ResultsError, ResultsExistError, ResultsWriteError, is_sweep_file, versions
 from scenarios.sweep.one_run import COUNTS, FIGURES, SweepRow
 from scenarios.sweep.parameters import Value
 from scenarios.sweep.plan import SweepPlan, SweepRequest, request_json, request_of
-from scenarios.sweep.summary import PairRow, SummaryRow, pairwise, summarize
 
+SummaryRow = tuple[int, str, int, float | None, float | None, float | None, float | None, float | None, float | None]
+"""Point, figure, runs, mean, standard deviation, lower and upper end of the 95 % interval, minimum, maximum."""
+PairRow = tuple[int, int, str, int, float | None, float | None, float | None]
+"""Reference, point, figure, seeds, mean difference, lower and upper end of its 95 % interval."""
+BySeed = Mapping[int, Mapping[str, float | None]]
+"""Figures of a point's runs, by seed."""
+
+MOST_PAIRED = 24
+"""With more points than this, each one is compared with the first one only."""
 SCHEMA_VERSION: Final = 1
 _BUSY_WALL_S = 10.0
 
@@ -80,6 +90,41 @@ CREATE TABLE pairwise ( -- point less reference, run by run on the same seeds
   PRIMARY KEY (reference, point, figure)
 ) WITHOUT ROWID;
 """
+
+
+def pairs_of(count: int) -> list[tuple[int, int]]:
+    """Return the indexes of the points that are compared, the reference first."""
+    if count > MOST_PAIRED:
+        return [(0, other) for other in range(1, count)]
+    return list(combinations(range(count), 2))
+
+
+def summarize(points: Sequence[BySeed], figures: Sequence[str]) -> Iterator[SummaryRow]:
+    """Yield the statistics of each figure of each point."""
+    for number, by_seed in enumerate(points, start=1):
+        for name in figures:
+            of = sample_statistics([run.get(name) for run in by_seed.values()])
+            spread = (of.standard_deviation, of.low_95, of.high_95, of.minimum, of.maximum)
+            yield (number, name, of.runs, of.mean, *spread)
+
+
+def pairwise(points: Sequence[BySeed], figures: Sequence[str]) -> Iterator[PairRow]:
+    """Yield the differences of each figure between two points, on the seeds that both have."""
+    for reference, other in pairs_of(len(points)):
+        for name in figures:
+            pairs = differences(points[reference], points[other], name)
+            of = sample_statistics(pairs)
+            yield (reference + 1, other + 1, name, of.runs, of.mean, of.low_95, of.high_95)
+
+
+def differences(reference: BySeed, other: BySeed, figure: str) -> list[float | None]:
+    """Return the differences of a figure, other less reference, for each seed that both have."""
+    found: list[float | None] = []
+    for seed, run in reference.items():
+        if seed in other:
+            before, after = run.get(figure), other[seed].get(figure)
+            found.append(None if before is None or after is None else after - before)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,15 @@ A worker imports this and what a run needs, and nothing that reads scenarios: ha
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, TypeAlias
+
+import structlog
 
 from broker import SsmicError, new_loop
 from broker.transport import MemoryBroker
@@ -73,3 +78,17 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
     kpis = compute_kpis(scenario, settled, entries, outcome.end_s, not_registered=len(outcome.not_registered))
     known = {**kpis.as_dict(), "negotiations": outcome.negotiations, "messages": outcome.messages}
     return {name: known[name] for name in FIGURES}, outcome.ledger_sha256
+
+
+Submit: TypeAlias = Callable[[SweepRun], Future[SweepRow]]
+"""Has a run done by a worker."""
+
+
+def perform_in_worker(scenario: Scenario, order: SweepRun) -> SweepRow:
+    """Do a run in a process that does nothing else; it logs warnings only, to standard error."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+    return perform(scenario, order)

@@ -204,7 +204,7 @@ def _with_values(parameter: Parameter, written: str, kind: Kind | None, *, is_sa
 
 
 def _is_whole(kind: Kind | None, found: re.Match[str]) -> bool:
-    """Return whether a range is of whole numbers: a setting's type says so; of a file, both ends do."""
+    """Return whether a range is of whole numbers: by a setting's type; for a key of the file, by both ends."""
     ends = found[1], found[2]
     return kind is not float and all(re.fullmatch(r"[-+]?\d+", end) for end in ends)
 

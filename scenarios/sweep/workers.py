@@ -1,27 +1,164 @@
-"""The workers of a sweep: processes of this machine, or a Dask cluster."""
+"""Workers that do the runs of a sweep: processes of this machine, or a Dask cluster.
+
+Processes run on the cores of this machine and end when this process does. Dask workers are those of this machine
+(`local`), or those of a scheduler with a URL.
+"""
 
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeAlias
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from broker import SsmicError
+from scenarios.results import versions
 from scenarios.scenario import Scenario
-from scenarios.sweep.one_run import SweepRow, SweepRun, perform
+from scenarios.sweep.one_run import Submit, SweepRow, SweepRun, perform_in_worker
 
-Submit: TypeAlias = Callable[[SweepRun], Future[SweepRow]]
-"""Has a run done by a worker."""
+if TYPE_CHECKING:
+    from distributed import Client
 
 
-def perform_in_worker(scenario: Scenario, order: SweepRun) -> SweepRow:
-    """Do a run in a process that does nothing else; it logs warnings only, to standard error."""
-    if not structlog.is_configured():
-        structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+_spawning = multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def process_workers(variants: Sequence[Scenario], count: int) -> Iterator[Submit]:
+    """Have worker processes for the time of the context; leaving it ends them at once, also in the middle of a run.
+
+    Args:
+        variants: The scenarios of the sweep.
+        count: Number of processes.
+    """
+    lifeline, ours = _spawning.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, _spawning, _begin, (lifeline, tuple(variants)))
+
+    def submit(order: SweepRun) -> Future[SweepRow]:
+        # A process starts here. Ctrl-C in a terminal reaches all processes: blocked from the first moment on, it is
+        # left to this one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return pool.submit(_perform, order)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    try:
+        yield submit
+    finally:
+        ours.close()
+        lifeline.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# From here on: in the worker.
+
+_variants: tuple[Scenario, ...] = ()
+
+
+def _begin(lifeline: Connection, variants: tuple[Scenario, ...]) -> None:
+    global _variants  # noqa: PLW0603 - how a pool's workers keep what all their tasks need
+    _variants = variants
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the other end of the pipe is closed: the parent has stopped, or died."""
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _perform(order: SweepRun) -> SweepRow:
+    return perform_in_worker(_variants[order.variant], order)
+
+
+LOCAL = "local"
+CONNECT_WALL_S = 30
+"""How long a scheduler may take to answer, and its first worker to be there."""
+
+
+class DaskError(SsmicError):
+    """A Dask cluster cannot be used; the message says why."""
+
+
+@contextmanager
+def dask_workers(address: str, variants: Sequence[Scenario], count: int) -> Iterator[Submit]:
+    """Have the workers of a Dask cluster for the time of the context.
+
+    Args:
+        address: `local` for worker processes of this machine, or the URL of a scheduler.
+        variants: The scenarios of the sweep.
+        count: Number of workers, for `local`.
+
+    Raises:
+        DaskError: Dask is not installed, the scheduler does not answer, it has no worker, or a worker has other
+            versions of what results depend on.
+    """
+    try:
+        import distributed  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise DaskError("--dask needs Dask: pip install 'ssmic[dask]'") from None
+    # Ctrl-C in a terminal reaches all processes; those that start here leave it to this one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        cluster, client = _connected(distributed, address, count)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        if cluster is None:
+            _check_workers(client, address)
+        scenarios = client.scatter(list(variants), broadcast=True)
+        executor = client.get_executor(pure=False, retries=2)
+
+        def submit(order: SweepRun) -> Future[SweepRow]:
+            future: Future[SweepRow] = executor.submit(perform_in_worker, scenarios[order.variant], order)
+            return future
+
+        yield submit
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+def _connected(distributed: Any, address: str, count: int) -> tuple[Any, Client]:  # noqa: ANN401 - an extra's module
+    if address == LOCAL:
+        cluster = distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
         )
-    return perform(scenario, order)
+        return cluster, distributed.Client(cluster)
+    try:
+        return None, distributed.Client(address, timeout=CONNECT_WALL_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise DaskError(f"{address}: there is no Dask scheduler: {error}") from None
+
+
+def _check_workers(client: Client, address: str) -> None:
+    """Check that there are workers, and that they compute what this process would compute."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_WALL_S)
+    except TimeoutError:
+        raise DaskError(f"{address}: the scheduler has no workers") from None
+    ours = versions()
+    try:
+        theirs = client.run(versions)
+    except Exception as error:  # any failure in a worker
+        raise DaskError(f"{address}: a worker cannot run ssmic: {error}; install the same ssmic there") from error
+    for worker, found in theirs.items():
+        other = [f"{name} {found[name]} there, {ours[name]} here" for name in ours if found.get(name) != ours[name]]
+        if other:
+            raise DaskError(
+                f"{address}: worker {worker} has other versions, so results would differ: {'; '.join(other)}"
+            )

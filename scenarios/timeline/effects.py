@@ -76,7 +76,7 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
 
 
 def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario:
-    """Return the scenario as a run came to know it: production, forecasts, prices and jobs after all its events.
+    """Return the scenario as a run observed it: production, forecasts, prices and jobs after all its events.
 
     Args:
         scenario: The scenario of the run.

@@ -263,7 +263,7 @@ def test_a_producer_that_cancels_again_and_again_takes_no_contract_from_its_cons
 
 
 def test_the_history_of_a_contract_is_bounded(stage: Stage) -> None:
-    """Whoever pushes it to and fro: it stands where it was moved last, and the first moves are left out."""
+    """A contract that is moved back and forth stands where it was moved last; its first moves are left out."""
     stage.say(("roof", promised()), (WASHER, agreed()))
     for n in range(MAX_CHANGES + 5):
         start_s = LATER_S + 60 * (n + 1)

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, strategies as st
 
-from broker.filenames import MAX_BYTES, file_name
+from broker.files import MAX_BYTES, file_name
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 Every seed takes over one household of a neighbourhood, which has whole supply, shared supply or late promises in turn.
 The household behaves honestly, except for what the seed mutates, omits, repeats, delays or invents: values, order,
 timing, silence, replays, and the ids of others. Half of the liars keep to the protocol, so that they are not put out of
-the run; those from seed 5,000 on all do, and say whatever no model refuses. Whatever they say, the run is done, no
-other process ends, each contract of the ledger was reported by both its parties, each job of the others has one, and
-whatever the clock finds contradictory is the liar's.
+the run; those from seed 5,000 on all do, and say whatever no model refuses. Those from seed 10,000 on also lie outside
+their rounds: before they join, while the clock waits for others, after their answers, in pauses, and after they have
+left or been quarantined; their runs have any settings. Whatever they say, the run is done, no other process ends, each
+contract of the ledger was reported by both its parties, each job of the others has one, and whatever the clock finds
+contradictory is the liar's. A run that may lose no household may fail instead, and then names the liar.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 import traceback
@@ -26,7 +29,12 @@ import structlog
 
 from agents.messages import AnyMessage
 from agents.model import GRID, MANAGER, SHARED
+from agents.negotiation import ABOUT_RANKING, NEGOTIATIONS, NegotiationSettings
 from agents.sharing import SUPPLY_RULES
+from broker.clock.settings import OnLoss
+from broker.errors import AgentFailedError, HostsMissingError, RunFailedError, RunSuspendedError
+from broker.protocol import topics
+from scenarios.gateways import Gateway
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
@@ -35,12 +43,14 @@ from tests.deployment.guarded import guarded_mosquitto
 from tests.faults.extremes import Extremes
 from tests.faults.seeds import seeds_wanted
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, unsigned
-from tests.redteam.member import Member, Sent, Turn, batch_with, fields_of
+from tests.redteam.member import Aside, Member, Moment, Sent, Turn, batch_with, fields_of
 
 LIMIT_WALL_S = 4.0
 RUN = "liar"
 FIRST_EXTREME = 5_000
 """The liars from this seed on say what no model refuses, with values at the ends of their ranges."""
+FIRST_WIDE = 10_000
+"""The liars from this seed on lie outside their rounds, too, in runs with any settings."""
 KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyMessage)[0]))
 """All kinds of messages."""
 _ODD: tuple[Any, ...] = (
@@ -103,7 +113,17 @@ class Liar:
             *[self._invents] * 4,
             *([] if self._is_polite else [self._changes_the_envelope, self._lies_to_the_clock]),
         ]
-        if seed >= FIRST_EXTREME:
+        self.on_loss: OnLoss = "drop"
+        self.others_come_after_wall_s = 0.0
+        self._aside_share = 0.0
+        self._past_grants: list[tuple[int, int, int]] = [(0, self._start_s, 0)]
+        """Step, second and round of each round that it has run."""
+        if seed >= FIRST_WIDE:
+            self.on_loss = self.random.choice(["drop", "drop", "wait"])
+            self.others_come_after_wall_s = self.random.choice([0.0, 0.5])
+            self._aside_share = self.random.choice([0.02, 0.2, 0.6])
+            self._lies = [*self._lies, *[self._speaks_after_its_answer] * 2, self._has_the_run_paused]
+        elif seed >= FIRST_EXTREME:
             self._is_polite, self._from_step = True, 0
             self._share, self._most = self.random.choice([0.2, 0.5, 0.8]), self.random.choice([30, 300, 3_000])
             self._lies = [self._drops, self._replays, *[self._invents_extremes] * 10]
@@ -115,6 +135,7 @@ class Liar:
         turn.sent[:0] = [self._renewed(turn, message) for message in self._delayed]
         self._delayed = []
         honest = list(turn.sent)
+        self._past_grants = [*self._past_grants, (turn.grant.step, turn.grant.time, turn.grant.round)][-20:]
         if turn.grant.phase != "end" and turn.grant.step >= self._from_step:
             for _ in range(len(turn.sent) + 1):
                 if len(self.lies) < self._most and self.random.random() < self._share:
@@ -232,6 +253,109 @@ class Liar:
                 turn.done = dict.fromkeys(turn.done, self.random.choice(_ODD[:8]))
         return f"answers the clock {turn.done!r:.200}"
 
+    def _speaks_after_its_answer(self, turn: Turn) -> str:
+        self._invents(turn)
+        turn.later.append(turn.sent.pop())
+        return f"says after its answer {turn.later[-1].payload!r:.200}"
+
+    def _has_the_run_paused(self, turn: Turn) -> str:
+        turn.pauses = True
+        return "speaks in a pause"
+
+    # Lies outside its rounds.
+
+    def asides(self, member: Member, moment: Moment) -> list[Aside]:
+        """Return what it says outside its rounds, see `tests.redteam.member.Member`."""
+        is_rare = moment == "after an answer"
+        if self.random.random() >= (self._aside_share / 10 if is_rare else self._aside_share):
+            return []
+        said = [self._aside(member) for _ in range(self.random.choice([1, 2, 9, 12, 30]))]
+        self.lies += [f"{moment}: {aside.topic} {aside.payload!r:.200}" for aside in said]
+        return said
+
+    def _aside(self, member: Member) -> Aside:
+        random, run, house = self.random, member.run, member.house
+        to = random.choice(member.everybody)
+        inbox = topics.inbox(run, member.home_of(to), house)
+        made: list[tuple[str, Callable[[], bytes]]] = [
+            (inbox, lambda: self._message_aside(member, to)),
+            (inbox, lambda: self._message_aside(member, to)),
+            (topics.local(run, house), lambda: self._message_aside(member, member.agents[0])),
+            (topics.done(run, house), lambda: self._answer_aside(member)),
+            (topics.wake(run, house), lambda: self._fields(session=self._session(member), taken=self._number())),
+            (topics.host(run, house), lambda: self._announcement_aside(member)),
+            (topics.resend(run, member.home_of(to), house), lambda: self._fields(step=self._number())),
+            (topics.forecast(run, house, f"pv-{house}"), lambda: self._fields(points=[[self._number(), 1.0]])),
+        ]
+        topic, make = random.choice(made)
+        payload = make()
+        if random.random() < 0.25:
+            payload = random.choice(
+                [b"", b"{}", b"[]", b"null", b"\xff\x00", payload[: len(payload) // 2], payload * 2]
+            )
+        # An announcement that stays would let it take part in no later run of this broker either.
+        return Aside(topic, payload, random.random() < 0.2 and not topic.startswith(topics.hosts(run)[:-1]))
+
+    def _message_aside(self, member: Member, to: str) -> bytes:
+        """Return a message of any kind that its model may accept, as if from one of its rounds, or not."""
+        random = self.random
+        step, time_s, round_ = random.choice(self._past_grants)
+        ahead = random.choice([0, 0, 0, 1, 1, 2, 150])
+        known = {"job_id": self._jobs, "producer": self._producers, "consumer": self._agents or [to]}
+        extremes = Extremes(random, known, [time_s, time_s + 600, self._start_s + 43_200], self._jobs_sent[-20:])
+        body = extremes.body(random.choice(KINDS)) if random.random() < 0.8 else {"kind": random.choice(KINDS)}
+        member.seq += 1
+        fields = {
+            "v": 3,
+            "session": self._session(member),
+            "step": step + ahead,
+            "time": time_s,
+            "round": round_ + ahead,
+            "sender": random.choice(member.agents),
+            "seq": random.choice([member.seq, member.seq, 0, 2**53 - 1]),
+            "to": to,
+            "re": random.choice([None, 1]),
+            "body": body,
+        }
+        return batch_with(fields)
+
+    def _answer_aside(self, member: Member) -> bytes:
+        random = self.random
+        step, time_s, round_ = random.choice(self._past_grants)
+        sent = random.choice([{}, {MANAGER: 1}, {"adler": 2}])
+        return self._fields(
+            session=self._session(member),
+            step=step + random.choice([0, 0, 1, 5]),
+            time=time_s,
+            round=round_,
+            sent=sent,
+            next=random.choice([None, time_s + 1, time_s + 3600]),
+            busy=random.random() < 0.3,
+            asking=random.random() < 0.3,
+            more=random.choice([0, 0, 3]),
+        )
+
+    def _announcement_aside(self, member: Member) -> bytes:
+        random = self.random
+        return self._fields(
+            host=random.choice([member.house, member.house, "adler"]),
+            session=self._session(member),
+            agents=random.choice([list(member.agents), [], ["manager"]]),
+            setup=random.choice(["", "x:1"]),
+            ran=random.choice([-1, 0, self._past_grants[-1][0], 10**6]),
+            state=random.choice(["there", "gone"]),
+        )
+
+    def _session(self, member: Member) -> str:
+        return self.random.choice([member.session, member.session, "another", *member.sessions.values()])
+
+    def _number(self) -> int:
+        return self.random.choice([0, 1, self._past_grants[-1][0], self._start_s, 2**40, -1])
+
+    @staticmethod
+    def _fields(**fields: Any) -> bytes:
+        return json.dumps({"v": 3} | fields).encode()
+
     # What lies are made of.
 
     def _other(self, value: Any, key: str) -> Any:
@@ -342,6 +466,11 @@ def problems_of(scenario: Scenario, liar: Liar, attacked: Attacked) -> list[str]
     """Return what a liar has done to others; nothing, if all is well."""
     outcome = attacked.outcome
     if attacked.error is not None or outcome is None:
+        named = {house.id for house in scenario.houses if repr(house.id) in str(attacked.error)}
+        may_fail = liar.on_loss == "wait" and isinstance(attacked.error, HostsMissingError | AgentFailedError)
+        if may_fail and named == {liar.house}:
+            left = (RunFailedError, RunSuspendedError)
+            return [f"host {h!r} ended: {e!r:.500}" for h, e in attacked.hosts.items() if not isinstance(e, left)]
         return [f"the clock failed: {attacked.error!r:.500}"]
     problems = [f"host {house!r} ended: {error!r:.500}" for house, error in attacked.hosts.items() if error is not None]
     problems += [f"contract {contract_id!r} was not signed by both" for contract_id in unsigned(scenario, attacked)]
@@ -364,8 +493,40 @@ async def _over_broker(scenario: Scenario, seed: int, liar: Liar) -> Attacked:
     hosts = tuple(house.id for house in scenario.houses)
     with tempfile.TemporaryDirectory() as folder:
         async with guarded_mosquitto(Path(folder) / "guard", hosts) as guarded:
-            member = Member(scenario, liar.house, f"{RUN}-{seed}", liar)
-            return await attack_guarded(scenario, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+            member = member_of(scenario, seed, liar, f"{RUN}-{seed}")
+            return await attack_guarded(scenario, member, guarded, **options_of(scenario, liar))
+
+
+def member_of(scenario: Scenario, seed: int, liar: Liar, run: str = RUN) -> Member:
+    """Return the member that lies by a seed.
+
+    Args:
+        scenario: What is run, with the seed's settings.
+        seed: The seed.
+        liar: What it says.
+        run: The run's id.
+    """
+    return Member(scenario, liar.house, run, liar, asides=liar.asides, negotiating=negotiating_of(scenario, seed))
+
+
+def options_of(scenario: Scenario, liar: Liar) -> dict[str, Any]:
+    """Return the settings of a seed's run that the members need not know."""
+    return {
+        "on_loss": liar.on_loss,
+        "limit_wall_s": LIMIT_WALL_S,
+        "days": 1 if scenario.gateways else None,  # with real devices, a run without an end would last for ever
+        "others_come_after_wall_s": liar.others_come_after_wall_s,
+    }
+
+
+def negotiating_of(scenario: Scenario, seed: int) -> NegotiationSettings:
+    """Return how jobs find a supplier in a seed's run."""
+    if seed < FIRST_WIDE or scenario.supply != "whole":
+        return NegotiationSettings()
+    random = Random(f"negotiation {seed}")
+    return NegotiationSettings(
+        random.choice(NEGOTIATIONS), random.choice([1, 2, 4, 64]), random.choice(list(ABOUT_RANKING))
+    )
 
 
 def variant_of(scenario: Scenario, seed: int) -> Scenario:
@@ -376,7 +537,26 @@ def variant_of(scenario: Scenario, seed: int) -> Scenario:
     """
     rules = [replace(scenario, supply=supply) for supply in SUPPLY_RULES]
     late = [replace(neighbourhood, promise="late") for neighbourhood in (scenario, _pressed())]
-    return [*rules, *late][seed % (len(rules) + len(late))]
+    variant = [*rules, *late][seed % (len(rules) + len(late))]
+    return with_devices(variant, seed) if seed >= FIRST_WIDE and seed % 3 == 0 else variant
+
+
+def with_devices(scenario: Scenario, seed: int) -> Scenario:
+    """Return a neighbourhood in which two households have a real device each, which stays away.
+
+    Args:
+        scenario: The neighbourhood.
+        seed: Decides who has them.
+    """
+    random = Random(f"devices {seed}")
+    houses = [house for house in scenario.houses if any(device.type == "consumer" for device in house.devices)]
+    gateways = {}
+    for house in random.sample(houses, 2):
+        device = random.choice([device for device in house.devices if device.type == "consumer"])
+        gateways[device.agent] = Gateway(
+            id=f"{house.id}-{device.id}", house=house.id, device=device.id, type="consumer", agent=device.agent
+        )
+    return replace(scenario, gateways=gateways)
 
 
 @cache
@@ -399,8 +579,8 @@ def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: L
             attacked = asyncio.run(_over_broker(scenario, seed, liar))
         else:
             with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-                member = Member(scenario, liar.house, RUN, liar)
-                attacked = runner.run(attack_in_memory(scenario, member, on_loss="drop", limit_wall_s=LIMIT_WALL_S))
+                member = member_of(scenario, seed, liar)
+                attacked = runner.run(attack_in_memory(scenario, member, **options_of(scenario, liar)))
     except Exception:
         return (f"{liar.house} lied:", *liar.lies, traceback.format_exc())
     problems = problems_of(scenario, liar, attacked)

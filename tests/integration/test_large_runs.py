@@ -33,5 +33,5 @@ def test_what_is_too_large_for_a_message_is_refused_where_it_would_leave_the_pro
     agents = tuple(f"house-{i}/washing-machine" for i in range(45_000))
     with pytest.raises(SsmicError, match=r"45000 agents takes .* spread them over more hosts"):
         Announcement(host="host-1", session="s", agents=agents, state="there").payloads()
-    with pytest.raises(SsmicError, match="this run is too large: its roster of 1 hosts"):
+    with pytest.raises(SsmicError, match=r"too large for a broker: its roster of 45000 agents .* --bus memory"):
         Roster(hosts={"host-1": Member(session="s", agents=agents)}).payloads()

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from agents.ledger import LedgerEntry
 from agents.model import MANAGER
 from broker.clock.settings import OnLoss
+from broker.protocol import topics
 from broker.protocol.timeouts import Timeouts
+from broker.protocol.wire import Control
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import Scenario
@@ -115,14 +117,24 @@ async def _attack(
     on_loss: OnLoss = "wait",
     limit_wall_s: float = LIMIT_WALL_S,
     recorder: Recorder | None = None,
+    days: int | None = None,
+    others_come_after_wall_s: float = 0.0,
 ) -> Attacked:
     patience = Timeouts(resend_wall_s=0.2, limit_wall_s=limit_wall_s)
-    settings = RunSettings(seed, member.run, patience=patience, supply=scenario.supply_settings)
+    settings = RunSettings(
+        seed,
+        member.run,
+        patience=patience,
+        supply=scenario.supply_settings,
+        negotiating=member.negotiating,
+        days=days,
+    )
     hosts: dict[str, BaseException | None] = {}
     heard = _Heard()
 
     async def household(house: str) -> None:
         try:
+            await asyncio.sleep(others_come_after_wall_s)
             await run_hosts(scenario, settings, broker_of(house), [house])
         except Exception as error:  # noqa: BLE001 - a test looks at it
             hosts[house] = error
@@ -130,7 +142,13 @@ async def _attack(
             hosts[house] = None
 
     async def lie() -> None:
-        async with connection as wire:
+        async with connection as wire, broker_of("operator").connect(f"operator-{member.session}") as operator:
+
+            async def command(command: Literal["pause", "resume"]) -> None:
+                await operator.publish(topics.control(member.run), Control(command=command), qos=1)
+                await operator.flush()
+
+            member.command = command
             await member.take_part(wire)
 
     outcome: RunOutcome | None = None

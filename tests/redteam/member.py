@@ -11,15 +11,16 @@ import json
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import aiomqtt
 
 from agents.messages import MESSAGES
 from agents.model import MANAGER
+from agents.negotiation import NegotiationSettings
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.round import Round
 from broker.protocol import topics
@@ -31,6 +32,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
+from tests.redteam.plain_client import PlainClient
 
 Body = Mapping[str, Any]
 
@@ -54,7 +56,7 @@ class Wire(Protocol):
 class PlainMqtt:
     """A connection by aiomqtt alone."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: PlainClient) -> None:
         self._client = client
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
@@ -76,7 +78,7 @@ class PlainMqtt:
 async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainMqtt]:
     """Connect with a household's login and certificate authority, as any MQTT client would."""
     own = login_folder(guarded.folder, login)
-    client = aiomqtt.Client(
+    client = PlainClient(
         "localhost",
         guarded.port,
         identifier=f"plain-{secrets.token_hex(8)}",
@@ -144,7 +146,11 @@ class Turn:
     done: dict[str, Any]
     """The answer to the clock, without the counts of messages, which are added unless the attack sets them."""
     raw: list[tuple[str, bytes]] = field(default_factory=list)
-    """Further payloads to publish, by topic."""
+    """Further payloads to publish, by topic, before the answer."""
+    later: list[Sent] = field(default_factory=list)
+    """Messages to publish after the answer, which does not count them."""
+    pauses: bool = False
+    """Whether an operator pauses the run before the answer, and resumes it later."""
 
     @property
     def is_first_of_run(self) -> bool:
@@ -194,6 +200,21 @@ class Turn:
 Attack = Callable[[Turn], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Something that a member says outside its rounds."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool = False
+
+
+Moment = Literal["before it joins", "before the run", "after an answer", "in a pause", "after the end", "after it left"]
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
+Asides = Callable[["Member", Moment], Sequence[Aside]]
+Command = Callable[[Literal["pause", "resume"]], Awaitable[None]]
+
+
 class Member:
     """One household's login, and what it says."""
 
@@ -206,6 +227,8 @@ class Member:
         *,
         seed: int = 1,
         acts: bool = True,
+        asides: Asides | None = None,
+        negotiating: NegotiationSettings | None = None,
     ) -> None:
         """Create a member.
 
@@ -216,6 +239,8 @@ class Member:
             attack: Called with every round before it is published.
             seed: The run's seed.
             acts: Whether the household's agents act as they should apart from that; else they are silent.
+            asides: Called for what it says outside its rounds; None: nothing.
+            negotiating: How jobs find a supplier; None: the default.
         """
         homes = homes_of(scenario)
         self.house = house
@@ -232,8 +257,13 @@ class Member:
         self.granted: list[Grant] = []
         """All grants that were answered."""
         self._attack = attack
+        self._asides = asides
+        self._is_out = False
+        self.command: Command | None = None
+        """Has the operator command the clock, if there is one."""
         self._homes = {agent: host for host, agents in homes.items() for agent in agents}
-        settings = RunSettings(seed=seed, run_id=run, supply=scenario.supply_settings)
+        self.negotiating = negotiating or NegotiationSettings()
+        settings = RunSettings(seed, run, supply=scenario.supply_settings, negotiating=self.negotiating)
         self._setup = settings.fingerprint(scenario, [house])
         agents = Cast(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
         self._group = AgentGroup(agents, MESSAGES, seed=seed, session=self.session)
@@ -258,7 +288,9 @@ class Member:
         await wire.subscribe(topics.roster(run), qos=1)
         await wire.subscribe(topics.inboxes(run, house), topics.resends(run, house))
         await wire.subscribe(topics.grants(run), topics.grant(run, house))
+        await self._speak_aside(wire, "before it joins")
         await self._announce(wire)
+        await self._speak_aside(wire, "before the run")
 
         async with asyncio.TaskGroup() as tasks:
             async for delivery in wire.messages():
@@ -267,7 +299,13 @@ class Member:
                 if self.ending:
                     break
             self._group.stop()
+        await self._speak_aside(wire, "after the end")
         await wire.publish(topics.host(run, house), b"", qos=1, retain=True)
+        await self._speak_aside(wire, "after it left")
+
+    async def _speak_aside(self, wire: Wire | Bus, moment: Moment) -> None:
+        for aside in self._asides(self, moment) if self._asides is not None else ():
+            await wire.publish(aside.topic, aside.payload, retain=aside.is_retained)
 
     async def _announce(self, wire: Wire | Bus) -> None:
         there = Announcement(
@@ -287,15 +325,19 @@ class Member:
                 if self.house in grant.expected:
                     await self._take_grant(wire, grant)
             case "inbox":
-                self._hold(address.ids[1], Batch.model_validate_json(delivery.payload))
+                with suppress(ValueError):  # it may have lied to itself
+                    self._hold(address.ids[1], Batch.model_validate_json(delivery.payload))
             case "resend":
-                step = ResendRequest.model_validate_json(delivery.payload).step
-                for message in self._published.get(step, []):
-                    if address.ids[1] in {message.home, topics.CLOCK}:
-                        await self._publish(wire, message)
+                await self._send_again(wire, address.ids[1], delivery.payload)
         if self._grant is not None and not self._missing(self._grant):
             grant, self._grant = self._grant, None
             await self._run_round(wire, grant, tasks)
+
+    async def _send_again(self, wire: Wire | Bus, from_host: str, request: bytes) -> None:
+        with suppress(ValueError):
+            for message in self._published.get(ResendRequest.model_validate_json(request).step, []):
+                if from_host in {message.home, topics.CLOCK}:
+                    await self._publish(wire, message)
 
     def _hold(self, from_host: str, batch: Batch) -> None:
         for envelope in envelopes_of(batch):
@@ -319,6 +361,9 @@ class Member:
             self.ending = f"failed: {roster.failed}"
         elif roster.ended:
             self.ending = "left"
+        elif self.house in roster.quarantined and not self._is_out:
+            self._is_out = True
+            await self._speak_aside(wire, "after it left")
         elif (mine := roster.hosts.get(self.house)) is not None and mine.session != self.session and not self.granted:
             await self._announce(wire)
 
@@ -367,7 +412,15 @@ class Member:
             await self._publish(wire, message)
         for topic, payload in turn.raw:
             await wire.publish(topic, payload)
+        if turn.pauses and self.command is not None:
+            await self.command("pause")
         await wire.publish(topics.done(self.run, self.house), self._answer)
+        for message in turn.later:
+            await self._publish(wire, message)
+        if turn.pauses and self.command is not None:
+            await self._speak_aside(wire, "in a pause")
+            await self.command("resume")
+        await self._speak_aside(wire, "after an answer")
         if grant.phase == "end":
             self.ending = "left"
 

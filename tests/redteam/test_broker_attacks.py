@@ -19,6 +19,7 @@ from broker.protocol import topics
 from broker.security.provision import login_folder
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S
+from tests.redteam.plain_client import PlainClient
 
 RUN = "probe"
 MEMBER, VICTIM, OTHER = "brandt", "adler", "celik"
@@ -32,12 +33,12 @@ SECRETS = {
 
 
 @asynccontextmanager
-async def client(guarded: GuardedBroker, login: str, **options: Any) -> AsyncIterator[aiomqtt.Client]:
+async def client(guarded: GuardedBroker, login: str, **options: Any) -> AsyncIterator[PlainClient]:
     """Connect with a login, by MQTT 5 unless `options` say otherwise."""
     own = login_folder(guarded.folder, login)
     chosen: dict[str, Any] = {"protocol": aiomqtt.ProtocolVersion.V5, "identifier": f"{login}-{secrets.token_hex(4)}"}
     chosen |= options
-    async with aiomqtt.Client(
+    async with PlainClient(
         "localhost",
         guarded.port,
         username=topics.encode(login),
@@ -48,7 +49,7 @@ async def client(guarded: GuardedBroker, login: str, **options: Any) -> AsyncIte
         yield connected
 
 
-async def heard(by: aiomqtt.Client) -> dict[str, bytes]:
+async def heard(by: PlainClient) -> dict[str, bytes]:
     """Return what a client receives until the last message, by topic."""
     found: dict[str, bytes] = {}
     async with asyncio.timeout(PATIENCE_WALL_S):

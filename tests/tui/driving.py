@@ -82,16 +82,16 @@ async def still(pilot: Pilot[Any]) -> str:
 
 async def steps(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
     """Step a paused run hour by hour, by the key, until a condition holds."""
-    watching: Any = getattr(pilot.app, "watching", None)
+    monitored_run: Any = getattr(pilot.app, "monitored_run", None)
     while not holds():
-        before = watching.feed.watched.time
+        before = monitored_run.feed.watched.time
         await pilot.press("t")
-        await until(pilot, partial(_stands_after, watching, before.step))
+        await until(pilot, partial(_stands_after, monitored_run, before.step))
 
 
-def _stands_after(watching: Any, step: int) -> bool:
-    now = watching.feed.watched.time
-    return bool(watching.state == "ended" or (watching.state == "paused" and now.step > step))
+def _stands_after(monitored_run: Any, step: int) -> bool:
+    now = monitored_run.feed.watched.time
+    return bool(monitored_run.state == "ended" or (monitored_run.state == "paused" and now.step > step))
 
 
 def notices(pilot: Pilot[Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from tests.tui.cli.conftest import SMALL
 from tests.tui.driving import until
 from tui.cli.app import app
 from tui.run.screen import RunScreen
-from tui.run.sweep_process import arguments
+from tui.run.sweep_dialog import arguments
 from tui.shell.navigation import EditScenario, RunScenario
 
 Opened = Any

@@ -50,7 +50,7 @@ from tests.tui.emulator import HOSTILE, SHOWN, emulated
 from tests.tui.results.driving import listed, opened_first, the_screen
 from tests.tui.terminal import environment
 from tui.cli.app import app
-from tui.console import output
+from tui.cli.output import output
 from tui.exit_codes import complain_about
 from tui.logs import configure_logs
 from tui.widgets.table import VirtualTable
@@ -194,7 +194,7 @@ async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
     """This covers each pane, including Hosts, its details, its filters and the status line."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
         app: Any = pilot.app
-        app.watching.begin(Feed(hostile_run()))
+        app.monitored_run.begin(Feed(hostile_run()))
         await until(pilot, lambda: isinstance(app.screen.focused, VirtualTable))
         await pilot.press(pane[0].upper())
         await until(pilot, lambda: app.screen.query_one(f"#{pane}", VirtualTable).rows)

@@ -153,7 +153,7 @@ async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None
             return [str(tab.label) for tab in screen.query(Tab)]
 
         assert labels() == ["M Messages", "J Jobs", "P Producers", "L Ledger", "H Hosts", "E Devices"]
-        pilot.app.watching.begin(Silent())
+        pilot.app.monitored_run.begin(Silent())
         await until(pilot, lambda: isinstance(screen.focused, VirtualTable))  # as a run's messages come in sight
         field = screen.query_one("#text", Input)
         await focus(pilot, field)

@@ -106,7 +106,7 @@ async def test_the_live_view(
         for topic, payload in storybook.story():
             watched.take(topic, payload)
         assert (watched.refused, watched.missing) == (0, 0)
-        pilot.app.watching.begin(Told(watched))
+        pilot.app.monitored_run.begin(Told(watched))
         for key, name in PANES.items():
             await pilot.press(key)
             await until(pilot, partial(shown, screen, name))

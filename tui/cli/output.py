@@ -1,4 +1,4 @@
-"""Output streams and progress: stray output goes to standard error, a progress bar shows on a terminal."""
+"""Output: tables on standard output, everything else on standard error, where a progress bar shows on a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,39 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from rich.console import Console
 
 from broker.clock import Reported
 from scenarios import planned_end_s
 from scenarios.monitor import RunStatus, most_urgent, status_of_reported
 from scenarios.simulation import Plan
-from tui.console import notes
 from tui.formatting import kwh
+from tui.safe_output import make_rich_safe
 
+make_rich_safe()
+
+PIPED_WIDTH = 80
 STDOUT_FD = 1
+
+
+def output() -> Console:
+    """Return the console for standard output; 80 columns wide if it is not a terminal."""
+    return _console(sys.stdout)
+
+
+def notes() -> Console:
+    """Return the console for standard error."""
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    """Return a console; rich handles NO_COLOR, TERM and COLUMNS."""
+    console = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not console.is_terminal and console.width < PIPED_WIDTH:
+        console.width = PIPED_WIDTH
+    return console
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The tables of `ssmic results list` and `ssmic results compare`."""
+"""The tables of `ssmic results list`, `ssmic results compare` and `ssmic results bills`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from scenarios.results.comparison import SimulationComparison, blocks, tables_of
 
 if TYPE_CHECKING:
     from tui.results import IndexEntry
+from dataclasses import asdict
+
+from scenarios.results import BillRow, total_row
 
 _STATES = {
     "done": "done",
@@ -29,13 +32,33 @@ _STATES = {
 _TITLES = ("", "date (UTC)", "scenario", "algorithm", "runs", "state", "self-suff.")
 _RIGHT = {4, 6}
 _GAP = "  "
+_ENERGIES = (
+    ("consumed", "consumed_wh"),
+    ("own", "own_wh"),
+    ("bought", "bought_wh"),
+    ("grid", "imported_wh"),
+    ("sold", "sold_wh"),
+    ("fed in", "fed_in_wh"),
+)
+_AMOUNTS = (("bill", "with_eur"), ("without", "without_eur"), ("saved", "saving_eur"))
+_LINES = (
+    ("grid", "import_eur"),
+    ("fed in", "feed_in_eur"),
+    ("bought", "local_bought_eur"),
+    ("sold", "local_sold_eur"),
+    ("grid\nfee", "grid_fee_eur"),
+    ("local\nfee", "local_grid_fee_eur"),
+    ("fixed", "fixed_eur"),
+    ("VAT", "vat_eur"),
+    ("bill", "with_eur"),
+)
 
 
-def show_listed(console: Console, books: Sequence[IndexEntry]) -> None:
+def show_listed(console: Console, entries: Sequence[IndexEntry]) -> None:
     """Print the results files with the name of each, and the file's path if there is room."""
-    rows = [_row(n, book) for n, book in _numbered(books)]
+    rows = [_row(n, entry) for n, entry in _numbered(entries)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
-    files = [_file(book) for book in books]
+    files = [_file(entry) for entry in entries]
     is_wide = sum(widths) + len(_GAP) * len(widths) + max(map(len, files)) <= console.width
     print_line = _line_printer(console)
     print_line(_line(_TITLES, widths) + (_GAP + "file" if is_wide else ""))
@@ -54,31 +77,31 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
     return print_line
 
 
-def _numbered(books: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
-    """Return the books with the names that other commands accept."""
+def _numbered(entries: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
+    """Return the entries with the names that other commands accept."""
     found, count = [], 0
-    for book in books:
-        if book.listed.problem:
-            found.append(("", book))
+    for entry in entries:
+        if entry.listed.problem:
+            found.append(("", entry))
         else:
-            found.append((f"latest~{count}" if count else "latest", book))
+            found.append((f"latest~{count}" if count else "latest", entry))
             count += 1
     return found
 
 
-def _row(name: str, book: IndexEntry) -> tuple[str, ...]:
-    listed = book.listed
-    date = f"{datetime.fromtimestamp(book.made_wall_s, UTC):%Y-%m-%d %H:%M}"
+def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
+    listed = entry.listed
+    date = f"{datetime.fromtimestamp(entry.made_wall_s, UTC):%Y-%m-%d %H:%M}"
     if listed.problem:
-        return (name, date, "", "", "", _STATES[book.state], "")
+        return (name, date, "", "", "", _STATES[entry.state], "")
     share = "-" if listed.self_sufficiency is None else f"{100 * listed.self_sufficiency:.1f} %"
     is_complete = listed.done_runs == listed.planned_runs
     runs = str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
-    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[book.state], share)
+    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[entry.state], share)
 
 
-def _file(book: IndexEntry) -> str:
-    return f"{book.path}: {book.listed.problem}" if book.listed.problem else str(book.path)
+def _file(entry: IndexEntry) -> str:
+    return f"{entry.path}: {entry.listed.problem}" if entry.listed.problem else str(entry.path)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -89,10 +112,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded)
 
 
-def listed_json(book: IndexEntry) -> dict[str, Any]:
+def listed_json(entry: IndexEntry) -> dict[str, Any]:
     """Return a results file at a glance, fit for JSON."""
-    listed = book.listed
-    about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[book.state]}
+    listed = entry.listed
+    about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[entry.state]}
     if listed.problem:
         return {**about, "problem": listed.problem}
     return {
@@ -123,3 +146,52 @@ def show_comparison(console: Console, comparison: SimulationComparison) -> None:
     console.print("In parentheses: the number of runs. Intervals are by Student's t.", soft_wrap=True)
     for warning in comparison.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
+
+
+def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
+    """Print energies and bills of all houses with their sums, and the lines of the bills where they are known.
+
+    Args:
+        console: The console to print on.
+        rows: One per house, at least one.
+        title: The title of the table.
+    """
+    with_total = (*rows, total_row(rows))
+    energies = _table(f"{title}; energy in kWh, bills in EUR with and without the neighbourhood")
+    for name, _ in (*_ENERGIES, *_AMOUNTS):
+        energies.add_column(name, justify="right", no_wrap=True)
+    for row in with_total:
+        cells = [f"{getattr(row, name) / 1000:,.2f}" for _, name in _ENERGIES]
+        _add(energies, row, rows, [*cells, *(_amount(row, name) for _, name in _AMOUNTS)])
+    console.print(energies)
+    if rows[0].import_eur is None:
+        return
+    lines = _table("Lines of the bills, EUR; negative amounts are paid to the house")
+    shown = [(title_, name) for title_, name in _LINES if any(getattr(row, name) for row in rows)]
+    for title_, _ in shown:
+        lines.add_column(title_, justify="right", no_wrap=True)
+    for row in with_total:
+        _add(lines, row, rows, [_amount(row, name) for _, name in shown])
+    console.print(lines)
+
+
+def bills_json(rows: Sequence[BillRow]) -> dict[str, Any]:
+    """Return the bills of all houses and their sum, fit for JSON."""
+    return {"bills": [asdict(row) for row in rows], "total": {**asdict(total_row(rows)), "house": None}}
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("house", overflow="fold", min_width=8)
+    return table
+
+
+def _add(table: Table, row: BillRow, rows: Sequence[BillRow], cells: Sequence[str]) -> None:
+    if row not in rows:
+        table.add_section()
+    table.add_row(row.house or "all", *cells)
+
+
+def _amount(row: BillRow, name: str) -> str:
+    value = getattr(row, name)
+    return "-" if value is None else f"{value:,.2f}"

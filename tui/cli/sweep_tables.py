@@ -14,7 +14,7 @@ from rich.table import Table
 from scenarios.metrics import Figure
 from scenarios.results.comparison import SimulationComparison, mean_text, unit_of
 from scenarios.sweep import SweepPlan, SweepProgress, SweepResults, compared_points
-from tui.console import notes
+from tui.cli.output import notes
 from tui.formatting import plural
 
 _SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")

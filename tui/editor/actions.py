@@ -13,10 +13,9 @@ from scenarios import APPLIANCES
 from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy
 from scenarios.importers import read_jobs
 from tui.editor import commands, picker, tree_model
-from tui.editor.choose_several import ChooseSeveral
 from tui.editor.commands import add_input_jobs
-from tui.editor.dialogs import Notes
-from tui.editor.edits import Change, Insert, Put, Remove
+from tui.editor.dialogs import ChooseSeveral, Notes
+from tui.editor.edit_history import Change, Insert, Put, Remove
 from tui.editor.forms import TAXED, Origin, change_for, in_form_of, seconds, taxed_now
 from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Item, Picker
 from tui.editor.scripts import remove_entry

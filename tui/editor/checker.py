@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios import Problem, ScenarioError, job_notes
-from scenarios.files import Document, Note, coverage_notes, supply_notes
+from scenarios import Problem, ScenarioError, job_notes, run_notes
+from scenarios.files import Document, Note
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
-from tui.editor.history import Version
+from tui.editor.edit_history import Version
 
 LARGE = 40_000
 """Characters of text from which the child process is used; smaller files are checked faster in place."""
@@ -104,7 +104,7 @@ def found_in(
         scenario = document.scenario(where, folder, allow_outside=allow_outside)
     except ScenarioError as error:
         return list(error.problems), ()
-    return [], (*coverage_notes(scenario), *supply_notes(scenario), *map(Note, job_notes(scenario)))
+    return [], (*run_notes(scenario), *map(Note, job_notes(scenario)))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
 from scenarios.importers import InputJob
 from tui.editor import tree_model
-from tui.editor.edits import Change, Insert, Put, Remove, Step
+from tui.editor.edit_history import Change, Insert, Put, Remove, Step
 from tui.editor.forms import Origin, rename_in_community, set_community_value
 from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text

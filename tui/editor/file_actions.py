@@ -16,9 +16,8 @@ from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
-from tui.editor.edits import Change
+from tui.editor.edit_history import Change, History
 from tui.editor.generating import GenerateDialog
-from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
 from tui.editor.series import SeriesImport, is_series

@@ -11,8 +11,8 @@ from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import Found, scan_broker
 from tui.editor import commands, tree_model
 from tui.editor.actions import EditActions, User
-from tui.editor.choose_several import ChooseSeveral
-from tui.editor.edits import Change, Insert
+from tui.editor.dialogs import ChooseSeveral
+from tui.editor.edit_history import Change, Insert
 from tui.editor.session import EditSession
 from tui.editor.tree_model import Ref, Tree, at
 from tui.formatting import plural

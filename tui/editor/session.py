@@ -16,8 +16,7 @@ from scenarios import Problem, ScenarioError
 from scenarios.files import Document, KeyPath, Note
 from tui.editor import tree_model
 from tui.editor.checker import Checked, Checker
-from tui.editor.edits import Change, Put
-from tui.editor.history import History, Version
+from tui.editor.edit_history import Change, History, Put, Version
 from tui.editor.tree_model import WHOLE, Ref, Tree, owner_of, parent_of, text
 
 PAUSE_WALL_S = 0.15

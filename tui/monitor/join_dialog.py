@@ -92,7 +92,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
         width: 90; max-width: 96%; height: 70%; background: $surface; border: round $primary;
         border-title-color: $primary; padding: 0 1;
     }
-    RunChooser .told { height: auto; padding: 0 1; color: $text-muted; }
+    RunChooser .note { height: auto; padding: 0 1; color: $text-muted; }
     RunChooser VirtualTable { background: $surface; }
     """
 
@@ -104,7 +104,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
         """Yield the list and the connection's state."""
         with Vertical() as box:
             box.border_title = f"Runs on {escape(self._finder.title)}"
-            yield Static("", classes="told", markup=False)
+            yield Static("", classes="note", markup=False)
             yield VirtualTable[FoundRun](
                 _COLUMNS, key=lambda found: found.run_id, empty="No runs yet; new ones appear here"
             )
@@ -118,14 +118,14 @@ class RunChooser(Guarded, ModalScreen[str | None]):
 
     def _look(self) -> None:
         finder = self._finder
-        told = {
+        note = {
             "connecting": "connecting ...",
             "reconnecting": "connection lost, trying again ...",
             "unreachable": f"{finder.problem}; trying again ...",
             "refused": finder.problem,
             "connected": "Choose a run to watch. It is read-only until you take control of it (C).",
         }
-        self.query_one(".told", Static).update(told[finder.status])
+        self.query_one(".note", Static).update(note[finder.status])
         found = sorted(finder.runs.values(), key=lambda run: (run.is_over, run.run_id))
         self.query_one(VirtualTable).show_rows(found)
 

@@ -93,7 +93,7 @@ The newest million messages are here; the results file has all of them.
         self._next_wall_s = 0.0
         self._at_last_wall_s = 0.0
         self._broker = "mqtt://"
-        """The broker that was joined last: who leaves comes back to it with enter."""
+        """The broker that was joined last; after leaving, Enter joins it again."""
 
     def compose_body(self) -> ComposeResult:
         """An empty state, until there is something to watch."""
@@ -141,8 +141,8 @@ The newest million messages are here; the results file has all of them.
             return
         self.call_after_refresh(self._drawn, time.monotonic())
         self.keys_follow_run()
-        watching = self.ssmic.watching
-        feed = watching.feed
+        monitored_run = self.ssmic.monitored_run
+        feed = monitored_run.feed
         zone = Zone() if feed is None else self.ssmic.shown_zone(feed.watched.zone)
         if feed is not self._shown or zone != self._zone:
             is_other = feed is not self._shown
@@ -157,7 +157,7 @@ The newest million messages are here; the results file has all of them.
             self.call_after_refresh(self._focus_button if feed is None else self._focus_pane)
         if feed is None:
             return
-        self.query_one(StatusLine).show(watching)
+        self.query_one(StatusLine).show(monitored_run)
         tabs = self.query_one(TabbedContent)
         if bool(feed.watched.devices) != tabs.get_tab("devices-tab").display:
             (tabs.show_tab if feed.watched.devices else tabs.hide_tab)("devices-tab")
@@ -213,7 +213,7 @@ The newest million messages are here; the results file has all of them.
 
     @on(JobAskedFor)
     async def _ask_for_job(self, event: JobAskedFor) -> None:
-        feed = self.ssmic.watching.feed
+        feed = self.ssmic.monitored_run.feed
         if feed is None:
             return
         try:
@@ -246,7 +246,7 @@ The newest million messages are here; the results file has all of them.
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:
-                self.ssmic.watching.begin(feed_of(access, run_id, scenario_context), may_control=control)
+                self.ssmic.monitored_run.begin(feed_of(access, run_id, scenario_context), may_control=control)
                 self.draw()
 
         self.app.push_screen(RunChooser(access), chosen)
@@ -258,16 +258,16 @@ The newest million messages are here; the results file has all of them.
                 self.choose_run(intent.access, intent.scenario_context, control=intent.may_control)
             else:
                 feed = feed_of(intent.access, intent.run_id, intent.scenario_context)
-                self.ssmic.watching.begin(feed, may_control=intent.may_control)
+                self.ssmic.monitored_run.begin(feed, may_control=intent.may_control)
                 self.draw()
 
     def action_leave(self) -> None:
         """Stop watching; the run continues."""
-        self.ssmic.watching.end()
+        self.ssmic.monitored_run.end()
         self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enable leaving only while a run is watched."""
         if action == "leave":
-            return self.ssmic.watching.feed is not None
+            return self.ssmic.monitored_run.feed is not None
         return super().check_action(action, parameters)

@@ -34,16 +34,16 @@ class ResultsTable(VirtualTable[IndexEntry]):
     ]
 
 
-def _runs(book: IndexEntry) -> Cell:
-    listed = book.listed
+def _runs(entry: IndexEntry) -> Cell:
+    listed = entry.listed
     if listed.problem:
         return ""
     is_complete = listed.done_runs == listed.planned_runs
     return str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
 
 
-def _about(book: IndexEntry) -> Cell:
-    listed = book.listed
+def _about(entry: IndexEntry) -> Cell:
+    listed = entry.listed
     return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
 
 
@@ -58,9 +58,9 @@ class Catalogue(Reads):
     Catalogue .finding .folder { width: auto; max-width: 50%; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
     Catalogue .finding Input { width: 1fr; background: $boost; }
     Catalogue .finding .count { width: auto; padding: 0 1; color: $text-muted; }
-    Catalogue #shelf { height: 1fr; }
+    Catalogue #index { height: 1fr; }
     Catalogue #about { width: 46; height: 1fr; padding: 1 2; border-left: solid $border; }
-    .-narrow Catalogue #shelf { layout: vertical; }
+    .-narrow Catalogue #index { layout: vertical; }
     .-narrow Catalogue #about {
         width: 1fr; height: 5; padding: 0 1; border-left: none; background: $panel;
     }
@@ -75,8 +75,8 @@ class Catalogue(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="catalogue")
-        self.shelf = ResultsIndex(DEFAULT_FOLDER)
-        self.books: tuple[IndexEntry, ...] = ()
+        self.results_index = ResultsIndex(DEFAULT_FOLDER)
+        self.entries: tuple[IndexEntry, ...] = ()
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
@@ -84,21 +84,21 @@ class Catalogue(Reads):
     def compose(self) -> ComposeResult:
         """The list, or what to do while there is nothing."""
         columns: tuple[Column[IndexEntry], ...] = (
-            Column(" ", lambda book: (MARK if book.path in self.marked else "", "accent"), 1),
-            Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
-            Column("scenario", lambda book: book.listed.scenario or (book.path.stem, "muted"), 16, 14),
-            Column("algorithm", lambda book: book.listed.algorithm, 11),
-            Column("runs", _runs, 7, right=True, sort=lambda book: book.listed.planned_runs),
-            Column("state", lambda book: state_cell(book.state), 13),
+            Column(" ", lambda entry: (MARK if entry.path in self.marked else "", "accent"), 1),
+            Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
+            Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 14),
+            Column("algorithm", lambda entry: entry.listed.algorithm, 11),
+            Column("runs", _runs, 7, right=True, sort=lambda entry: entry.listed.planned_runs),
+            Column("state", lambda entry: state_cell(entry.state), 13),
             Column(
                 "from sun",
-                lambda book: "" if book.listed.problem else percent(book.listed.self_sufficiency),
+                lambda entry: "" if entry.listed.problem else percent(entry.listed.self_sufficiency),
                 8,
                 right=True,
-                sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
+                sort=lambda entry: -1.0 if entry.listed.self_sufficiency is None else entry.listed.self_sufficiency,
                 full="self-sufficiency",
             ),
-            Column("broker", lambda book: (book.listed.broker, "muted"), 10, from_width=140),
+            Column("broker", lambda entry: (entry.listed.broker, "muted"), 10, from_width=140),
             Column("file / problem", _about, from_width=90),
         )
         with ContentSwitcher(initial="looking"):
@@ -111,22 +111,22 @@ class Catalogue(Reads):
                 (("Go to Run", "app.open_area('run')"), ("Open a file", "screen.open_file")),
                 id="nothing",
             )
-            with Horizontal(id="shelf"):
+            with Horizontal(id="index"):
                 with Reads(id="listing"):
                     with Horizontal(classes="finding"):
                         yield Static("", classes="folder", markup=False)
                         yield Input(placeholder="find a scenario, algorithm, file", compact=True)
                         yield Static("", classes="count")
-                    yield ResultsTable(columns, key=lambda book: book.path, empty="No match", id="books")
+                    yield ResultsTable(columns, key=lambda entry: entry.path, empty="No match", id="entries")
                 yield Static("", id="about")
 
     @property
     def table(self) -> VirtualTable[IndexEntry]:
         """The simulations."""
-        return self.query_one("#books", VirtualTable)
+        return self.query_one("#entries", VirtualTable)
 
     @property
-    def book(self) -> IndexEntry | None:
+    def entry(self) -> IndexEntry | None:
         """The simulation under the cursor."""
         return self.table.row
 
@@ -135,48 +135,48 @@ class Catalogue(Reads):
     def look(self) -> None:
         """Reload the folder, unless already in progress."""
         if not self.is_reading("look"):
-            self.read("look", self.shelf.look, self._found, self._not_found)
+            self.read("look", self.results_index.look, self._found, self._not_found)
 
     def show_folder(self, folder: Path) -> None:
         """Switch to another folder."""
-        self.shelf = ResultsIndex(folder)
+        self.results_index = ResultsIndex(folder)
         self.marked = ()
         self._is_looked = False
-        self.read("look", self.shelf.look, self._found, self._not_found)
+        self.read("look", self.results_index.look, self._found, self._not_found)
 
-    def _found(self, books: tuple[IndexEntry, ...]) -> None:
-        if self._is_looked and books == self.books:
+    def _found(self, entries: tuple[IndexEntry, ...]) -> None:
+        if self._is_looked and entries == self.entries:
             return
-        self.books = books
-        self.marked = tuple(path for path in self.marked if any(book.path == path for book in books))
+        self.entries = entries
+        self.marked = tuple(path for path in self.marked if any(entry.path == path for entry in entries))
         had_focus = self.table.has_focus
         switcher = self.query_one(ContentSwitcher)
-        switcher.current = "shelf" if books else "nothing"
+        switcher.current = "index" if entries else "nothing"
         self._show_books()
-        if not self._is_looked or (books and self.screen.focused is None):
+        if not self._is_looked or (entries and self.screen.focused is None):
             self._is_looked = True
             self.call_after_refresh(self.focus_list)
         elif had_focus:
             self.table.focus()
 
     def _not_found(self, error: BaseException) -> None:
-        if self.books or not self._is_looked:
+        if self.entries or not self._is_looked:
             self.complain(error)
         self._found(())
 
     def _show_books(self) -> None:
         wanted = self.query_one(Input).value.strip().casefold()
-        found = [book for book in self.books if wanted in _names(book)] if wanted else self.books
+        found = [entry for entry in self.entries if wanted in _names(entry)] if wanted else self.entries
         self.table.show_rows(found)
-        self.query_one(".folder", Static).update(f"{self.shelf.folder}/")
+        self.query_one(".folder", Static).update(f"{self.results_index.folder}/")
         self._explain()
         self.show_count()
 
     def show_count(self, doing: str = "") -> None:
         """Show the count, or the operation in progress."""
         found = self.table.rows
-        count = plural(len(self.books), "simulation")
-        if len(found) < len(self.books):
+        count = plural(len(self.entries), "simulation")
+        if len(found) < len(self.entries):
             count = f"{len(found):,} of {count}"
         self.query_one(".count", Static).update(doing or count)
 
@@ -186,7 +186,7 @@ class Catalogue(Reads):
         """Focus the list, or the empty state."""
         if not self.is_on_screen:
             return
-        if self.books:
+        if self.entries:
             self.table.focus()
         else:
             self.query_one("#nothing Button").focus()
@@ -212,13 +212,13 @@ class Catalogue(Reads):
 
     def mark(self) -> None:
         """Toggle the mark of the simulation under the cursor."""
-        book = self.book
-        if book is None or book.listed.problem:
+        entry = self.entry
+        if entry is None or entry.listed.problem:
             return
-        if book.path in self.marked:
-            self.marked = tuple(path for path in self.marked if path != book.path)
+        if entry.path in self.marked:
+            self.marked = tuple(path for path in self.marked if path != entry.path)
         else:
-            self.marked = (*self.marked, book.path)
+            self.marked = (*self.marked, entry.path)
         self.table.refresh()
         self._explain()
 
@@ -232,41 +232,41 @@ class Catalogue(Reads):
 
     @on(VirtualTable.Highlighted)
     def _explain(self) -> None:
-        book = self.book
+        entry = self.entry
         about = self.query_one("#about", Static)
-        if book is None:
+        if entry is None:
             about.update("")
-        elif book.listed.problem:
-            about.update(_problem(book))
+        elif entry.listed.problem:
+            about.update(_problem(entry))
         else:
-            about.update(self._description(book, is_wide=self.screen.has_class("-wide")))
+            about.update(self._description(entry, is_wide=self.screen.has_class("-wide")))
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:
         event.stop()
         self.post_message(self.Asked(event.row.path))
 
-    def _description(self, book: IndexEntry, *, is_wide: bool) -> Table | Text:
-        listed = book.listed
+    def _description(self, entry: IndexEntry, *, is_wide: bool) -> Table | Text:
+        listed = entry.listed
         states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
         rows = [
             ("runs", f"{states} of {listed.planned_runs}"),
             ("broker", listed.broker),
-            ("made", f"{stamp(book.made_wall_s)} UTC"),
+            ("made", f"{stamp(entry.made_wall_s)} UTC"),
             ("size", f"{listed.size_bytes / 1e6:,.1f} MB"),
-            ("file", str(book.path)),
+            ("file", str(entry.path)),
         ]
         hint = "Enter opens it."
-        if book.state == "running":
+        if entry.state == "running":
             hint = "In progress; Enter opens what is there."
-        elif book.state == "stale":
+        elif entry.state == "stale":
             hint = "The run was killed. Everything agreed until then is here."
         if self.marked:
             hint += f" {len(self.marked)} marked; v compares."
         if not is_wide:
             text = Text()
             text.append(f"{listed.scenario}, {listed.algorithm}", "bold")
-            text.append(f"; {rows[0][1]}; {listed.broker}; {rows[3][1]}\n{book.path}\n{hint}")
+            text.append(f"; {rows[0][1]}; {listed.broker}; {rows[3][1]}\n{entry.path}\n{hint}")
             return text
         table = Table.grid(padding=(0, 1))
         table.add_column(style="dim", no_wrap=True)
@@ -279,20 +279,20 @@ class Catalogue(Reads):
         return table
 
 
-def _problem(book: IndexEntry) -> Text:
+def _problem(entry: IndexEntry) -> Text:
     text = Text()
-    if book.state == "beginning":
+    if entry.state == "beginning":
         text.append("A simulation is starting.", "bold")
-        return text.append(f"\n{book.path}\nIt can be opened once it has data.")
+        return text.append(f"\n{entry.path}\nIt can be opened once it has data.")
     text.append("This file cannot be read.", "bold")
-    return text.append(f"\n{book.path}\n{book.listed.problem}.")
+    return text.append(f"\n{entry.path}\n{entry.listed.problem}.")
 
 
-def _names(book: IndexEntry) -> str:
-    listed = book.listed
-    return f"{book.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
+def _names(entry: IndexEntry) -> str:
+    listed = entry.listed
+    return f"{entry.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
 
 
-def readable(books: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:
+def readable(entries: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:
     """Return the simulations that can be opened."""
-    return tuple(book for book in books if not book.listed.problem)
+    return tuple(entry for entry in entries if not entry.listed.problem)

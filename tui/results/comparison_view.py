@@ -27,7 +27,7 @@ from tui.results.interval_chart import Intervals
 from tui.shell import Footer, Guarded
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
-_BOOKS: tuple[Column[IndexEntry], ...] = (
+_ENTRIES: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
     Column("scenario", lambda entry: entry.listed.scenario),
     Column("algorithm", lambda entry: entry.listed.algorithm, 11),
@@ -52,16 +52,16 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
     OtherChooser VirtualTable { background: $surface; }
     """
 
-    def __init__(self, books: tuple[IndexEntry, ...]) -> None:
+    def __init__(self, entries: tuple[IndexEntry, ...]) -> None:
         super().__init__()
-        self._books = books
+        self._books = entries
 
     def compose(self) -> ComposeResult:
         """Yield the readable simulations."""
         with Vertical() as box:
             box.border_title = "Compare with"
             yield VirtualTable[IndexEntry](
-                _BOOKS, key=lambda entry: entry.path, empty="No other simulation to compare with yet"
+                _ENTRIES, key=lambda entry: entry.path, empty="No other simulation to compare with yet"
             )
         yield Footer()
 

@@ -284,8 +284,8 @@ class Writing:
         if app.is_web:
             app.deliver_text(page, open_method="browser", mime_type="text/html")
             is_opened = True
-        told = f"{page}" if is_opened else f"{page}\nNo browser found; open the file in one."
-        self._place.notify(told, title="The report", markup=False, timeout=12)
+        message = f"{page}" if is_opened else f"{page}\nNo browser found; open the file in one."
+        self._place.notify(message, title="The report", markup=False, timeout=12)
 
     def _open(self, page: Path) -> bool:
         return False if self._place.app.is_web else open_in_browser(page)

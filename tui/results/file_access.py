@@ -73,8 +73,8 @@ class ResultsIndex:
             before = self._known.get(path)
             known[path] = before if before is not None and before[0] == stamp else (stamp, glance(path))
         self._known = known
-        books = [_book(stamp, listed, now_wall_s) for stamp, listed in known.values()]
-        return tuple(sorted(books, key=lambda book: (book.made_wall_s, book.path.name), reverse=True))
+        entries = [_book(stamp, listed, now_wall_s) for stamp, listed in known.values()]
+        return tuple(sorted(entries, key=lambda entry: (entry.made_wall_s, entry.path.name), reverse=True))
 
 
 def _book(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:

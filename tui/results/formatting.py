@@ -82,7 +82,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 def figure_text(unit: str, value: float | None) -> str:
-    """Format a figure by its unit in `scenarios.metrics.labels`."""
+    """Format a figure by its unit in `scenarios.metrics.kpis`."""
     return "-" if value is None else _UNITS[unit](value)
 
 

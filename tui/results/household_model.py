@@ -140,9 +140,9 @@ def _verdicts(results: ResultsReader, run: int) -> list[tuple[str, str]]:
     if not verdicts:
         return []
     failed = [one for one in verdicts if not one["holds"]]
-    told = [("Expectation fails", f"{one['title']} ({one['error'] or one['values']})") for one in failed]
+    failing = [("Expectation fails", f"{one['title']} ({one['error'] or one['values']})") for one in failed]
     held = [(f"Holds: {one['title']}", str(one["values"])) for one in verdicts if one["holds"]]
-    return [*told, ("Expectations", f"{len(held)} of {len(verdicts)} hold"), *held]
+    return [*failing, ("Expectations", f"{len(held)} of {len(verdicts)} hold"), *held]
 
 
 def _wholes(

@@ -151,7 +151,7 @@ covered.
             "side": place == "comparison",
             "next_view": place != "catalogue",
             "find": place == "catalogue" or (place == "simulation" and self.simulation.sheet_pane is not None),
-            **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.books))),
+            **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.entries))),
             "save": place == "comparison",
             "leave": place != "catalogue" or self.catalogue.is_narrowed,
         }
@@ -196,7 +196,7 @@ covered.
             if path is not None:
                 self.simulation.open(path)
 
-        folder = self.catalogue.shelf.folder
+        folder = self.catalogue.results_index.folder
         start = folder if folder.is_dir() else Path()
         self.app.push_screen(PickPath("Open results", start, suffixes=(".sqlite",)), chosen)
 
@@ -306,13 +306,13 @@ covered.
         if self.place == "simulation":
             self._ask_other(self.simulation.opened.path if self.simulation.opened else None)
             return
-        book, marked = self.catalogue.book, self.catalogue.marked
+        entry, marked = self.catalogue.entry, self.catalogue.marked
         if len(marked) > 1:
             self.comparison.open(marked)
-        elif book is not None and len(marked) == 1 and marked[0] != book.path and not book.listed.problem:
-            self.comparison.open((marked[0], book.path))
-        elif book is not None and not book.listed.problem:
-            self._ask_other(book.path)
+        elif entry is not None and len(marked) == 1 and marked[0] != entry.path and not entry.listed.problem:
+            self.comparison.open((marked[0], entry.path))
+        elif entry is not None and not entry.listed.problem:
+            self._ask_other(entry.path)
 
     def _ask_other(self, path: Path | None) -> None:
         if path is None:
@@ -323,8 +323,8 @@ covered.
                 self.comparison.open((path, other), self.simulation.interval_s)
 
         itself = path.resolve()
-        books = tuple(book for book in readable(self.catalogue.books) if book.path.resolve() != itself)
-        self.app.push_screen(OtherChooser(books), chosen)
+        entries = tuple(entry for entry in readable(self.catalogue.entries) if entry.path.resolve() != itself)
+        self.app.push_screen(OtherChooser(entries), chosen)
 
     @on(ComparisonPane.Shown)
     def _compared(self) -> None:
@@ -349,10 +349,10 @@ covered.
         """The opened simulation, or the one under the cursor."""
         if self.place == "simulation":
             return self.simulation.opened.path if self.simulation.opened else None
-        book = self.catalogue.book
-        if book is not None and book.listed.problem:
-            raise ResultsError(f"{book.path}: {book.listed.problem}")
-        return None if book is None else book.path
+        entry = self.catalogue.entry
+        if entry is not None and entry.listed.problem:
+            raise ResultsError(f"{entry.path}: {entry.listed.problem}")
+        return None if entry is None else entry.path
 
     def action_export(self) -> None:
         """Ask for format and folder, then export."""

@@ -1,10 +1,10 @@
-"""The *Run* form's values, and their validation, field by field, into plans."""
+"""The *Run* form's values: what there is to choose, and their validation, field by field, into plans."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from broker.clock import Pace
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
 from scenarios import Scenario, sharing_problems
+from scenarios.load import bundled_names
 from scenarios.simulation import Plan
 
 SEARCH_WALL_S = 30.0
@@ -46,6 +47,15 @@ _ABOUT = {
     "optimum_s": f"Seconds to search for the best plan of each run, above 0. Default: {SEARCH_WALL_S:g}.",
     "out": "Where the results are written. Default: a new file in results/, named by date and scenario.",
 }
+OPEN = "open"
+"""The value for the neighbourhood open in *Neighbourhoods*; neither an absolute path nor a bundled name."""
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_MOST_FILES = 200
+_LOOKED_AT_BYTES = 1_000_000
+_IS_SCENARIO = re.compile(rb"^houses\s*:", re.MULTILINE)
+
+Choice = tuple[str, str]
+"""Label and value: `OPEN`, a path, or a bundled name."""
 
 
 def about(field: str, algorithm: str = "", supply: str = "") -> str:
@@ -191,7 +201,7 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
         reset_scores=form.reset_scores,
         out=out,
     )
-    return plan, {}
+    return plan.with_a_bus_that_fits() if form.bus == "auto" else plan, {}
 
 
 class _Reader:
@@ -266,3 +276,39 @@ def _algorithm(form: FormValues, scenario: Scenario, reader: _Reader) -> Algorit
         except SettingsError as error:
             reader.problems[field] = str(error)
     return settings
+
+
+def choices(title: str | None, recent: Iterable[Path], folder: Path) -> list[Choice]:
+    """Return the choices without duplicates, the most likely first.
+
+    Args:
+        title: Title of the open neighbourhood; None: none is open.
+        recent: Recently opened neighbourhoods, newest first.
+        folder: The folder whose scenario files are offered.
+    """
+    found: list[Choice] = [] if title is None else [(f"open: {title}", OPEN)]
+    known: set[Path] = set()
+    for label, paths in (("recent", recent), ("here", scenario_files(folder))):
+        for path in paths:
+            if path.exists() and path not in known:
+                known.add(path)
+                name = path.name if label == "here" else f"{path.name} ({path.parent.name})"
+                found.append((f"{label}: {name}", str(path)))
+    return [*found, *((f"bundled: {name}", name) for name in bundled_names())]
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """Return the scenario files in a folder, sorted by name. Reads files; not for the event loop."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+    except OSError:
+        return []
+    return [path.absolute() for path in files[:_MOST_FILES] if _is_scenario(path)]
+
+
+def _is_scenario(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _IS_SCENARIO.search(file.read(_LOOKED_AT_BYTES)) is not None
+    except OSError:
+        return False

@@ -19,8 +19,7 @@ from agents.scheduling import known_algorithms, settings_of
 from agents.sharing import PREFERENCES
 from scenarios import Scenario
 from scenarios.load import bundled_names
-from tui.run.form import BUSES, PROMISES, SEARCH_WALL_S, SUPPLIES, FormValues, about
-from tui.run.scenario_choices import OPEN, Choice
+from tui.run.form import BUSES, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
 from tui.shell import PACES, Guarded, PickPath
 from tui.widgets import FieldHelp, Tick
 

@@ -1,27 +1,35 @@
-"""Progress of a simulation: a bar with an estimate, the watched run's status, a row per run."""
+"""Progress of a simulation: a bar with an estimate, the watched run's status, a row per run, and its expectations."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from scenarios import planned_end_s
+from scenarios import Scenario, Zone, planned_end_s
+from scenarios.expectations import Verdict
 from scenarios.monitor import SIGNS, RunStatus, Tone
-from tui.formatting import kwh, percent, ratio
-from tui.run.batch import Batch
-from tui.run.expectations_panel import ExpectationsPanel, expectation_lines
+from tui.formatting import kwh, percent, plural, ratio
 from tui.run.ipc import RunSummary, Seeking
-from tui.run.simulation_client import SimulationClient
+from tui.run.simulation_client import Batch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable
 
+State = Literal["held", "failed", "not yet"]
+_MARKS: dict[State, tuple[str, str]] = {
+    "held": ("✓ held   ", "success"),
+    "failed": ("✗ failed ", "error"),
+    "not yet": ("· not yet", "foreground"),
+}
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),
     "running": ("▶ running", "success"),
@@ -41,6 +49,89 @@ _RUN_STATES: dict[str, Cell] = {
 _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
 _ROOMY = 110
 """Minimum width for all columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationLine:
+    """The state of an expectation in all runs of a simulation."""
+
+    state: State
+    """`failed` where it failed in any run; `held` where it held in all of them."""
+    title: str
+    details: str
+    """The values that decided, when it is due, or in how many runs it held."""
+
+
+def expectation_lines(
+    scenario: Scenario, runs: int, verdicts: Mapping[int, Sequence[Verdict | None]]
+) -> tuple[ExpectationLine, ...]:
+    """Return how each expectation stands, in the order of the file.
+
+    Args:
+        scenario: The scenario.
+        runs: Number of runs.
+        verdicts: By run, the verdicts so far; None for an expectation that is not judged yet.
+    """
+    lines = []
+    for i, expectation in enumerate(scenario.expectations):
+        found = [one for of_run in verdicts.values() if i < len(of_run) and (one := of_run[i]) is not None]
+        held = sum(one.holds for one in found)
+        state: State = "failed" if held < len(found) else "held" if len(found) == runs else "not yet"
+        if runs > 1 and found:
+            details = f"{held} of {plural(len(found), 'run')}"
+        elif found:
+            details = found[0].error or found[0].values
+        else:
+            details = _due(expectation.at_s, scenario.start_s, scenario.zone)
+        lines.append(ExpectationLine(state, expectation.title, details))
+    return tuple(lines)
+
+
+def _due(at_s: int | None, start_s: int, zone: Zone) -> str:
+    if at_s is None:
+        return "at the end"
+    is_same_day = zone.at(at_s).date() == zone.at(start_s).date()
+    return f"at {zone.clock(at_s) if is_same_day else zone.moment(at_s)}"
+
+
+def summary_of(lines: Sequence[ExpectationLine]) -> str:
+    """Return how many expectations hold, fail and are open."""
+    counts = Counter(line.state for line in lines)
+    return ", ".join(f"{counts[state]} {state}" for state in _MARKS if counts[state])
+
+
+class ExpectationsPanel(VerticalScroll, can_focus=False):
+    """A line for each expectation; hidden where the scenario has none."""
+
+    DEFAULT_CSS = """
+    ExpectationsPanel { height: auto; max-height: 6; padding: 0 1; display: none; scrollbar-size-vertical: 1; }
+    ExpectationsPanel.some { display: block; }
+    ExpectationsPanel Static { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[ExpectationLine, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """One text of several lines."""
+        yield Static("")
+
+    def show(self, lines: tuple[ExpectationLine, ...]) -> None:
+        """Show the state of each expectation; those that fail come first, then those that hold."""
+        if lines == self._shown:
+            return
+        self._shown = lines
+        self.set_class(bool(lines), "some")
+        colours = self.app.theme_variables
+        said = Text(f"Expectations: {summary_of(lines)}")
+        order: tuple[State, ...] = ("failed", "held", "not yet")
+        for line in sorted(lines, key=lambda line: order.index(line.state)):
+            mark, colour = _MARKS[line.state]
+            said.append(f"\n{mark} ", style=colours.get(colour, ""))
+            said.append(line.title)
+            said.append(f"  {line.details}", style="dim")
+        self.query_one(Static).update(said)
 
 
 class Bar(Widget):
@@ -69,15 +160,15 @@ class Bar(Widget):
         if len(batch.plans) > 1 and not batch.is_over:
             text = f"{text} {batch.current.plan.algorithm.name}, {len(batch.simulations)} of {len(batch.plans)}"
         share = batch.share_done()
-        told = f" {share:4.0%}  {_span(batch.elapsed_wall_s())}{_left(batch)}"
-        most = max(10, self.size.width - len(told) - 10)
+        note = f" {share:4.0%}  {_span(batch.elapsed_wall_s())}{_left(batch)}"
+        most = max(10, self.size.width - len(note) - 10)
         text = text if len(text) <= most else f"{text[: most - 1]}…"
-        width = max(4, self.size.width - len(text) - len(told) - 2)
+        width = max(4, self.size.width - len(text) - len(note) - 2)
         done = round(share * width)
         line = Text(f"{text}  ", style=colours.get(colour, ""), no_wrap=True, end="")
         line.append("━" * done, style=colours.get(colour, ""))
         line.append("─" * (width - done), style=colours.get("border", ""))
-        line.append(told, style=colours.get("foreground", ""))
+        line.append(note, style=colours.get("foreground", ""))
         return line
 
 
@@ -191,32 +282,32 @@ class ProgressPanel(Vertical):
     DEFAULT_CSS = """
     ProgressPanel { height: auto; border-top: solid $border; }
     ProgressPanel VirtualTable { height: auto; min-height: 3; max-height: 12; }
-    ProgressPanel .told { height: auto; padding: 0 1; color: $text-muted; max-height: 5; }
-    ProgressPanel .told.wrong { color: $text-error; }
+    ProgressPanel .note { height: auto; padding: 0 1; color: $text-muted; max-height: 5; }
+    ProgressPanel .note.wrong { color: $text-error; }
     """
 
     def compose(self) -> ComposeResult:
         """Compose the bar, status, notices, runs and expectations."""
         yield Bar()
         yield StatusLine()
-        yield Static("", classes="told", markup=False)
+        yield Static("", classes="note", markup=False)
         yield VirtualTable[RunProgress](
             _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
         yield ExpectationsPanel()
 
-    def show(self, batch: Batch, watching: MonitoredRun) -> None:
+    def show(self, batch: Batch, monitored_run: MonitoredRun) -> None:
         """Show the progress."""
         running = batch.current
         self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)
         status.display = bool(running.feeds) and not running.is_over
-        status.show(watching)
-        told = self.query_one(".told", Static)
+        status.show(monitored_run)
+        note = self.query_one(".note", Static)
         text = status_message(batch)
-        told.update(text)
-        told.display = bool(text)
-        told.set_class(bool(running.problem), "wrong")
+        note.update(text)
+        note.display = bool(text)
+        note.set_class(bool(running.problem), "wrong")
         plan = running.plan
         lines = expectation_lines(plan.scenario, len(plan.seeds), running.verdicts)
         self.query_one(ExpectationsPanel).show(lines)

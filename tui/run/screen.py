@@ -16,20 +16,16 @@ from textual.widgets import Button, Input
 
 from agents.scheduling import INSERTION
 from broker import SsmicError
-from scenarios import Scenario, repeated_id_notes
-from scenarios.files import coverage_notes, supply_notes
+from scenarios import Scenario, repeated_id_notes, run_notes
 from scenarios.load import Loaded, load
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
-from tui.run.batch import Batch
-from tui.run.form import plans_of
+from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
 from tui.run.preview import Preview, first_day
 from tui.run.progress import ProgressPanel, RunProgress
-from tui.run.scenario_choices import choices
-from tui.run.simulation_client import SimulationClient
-from tui.run.sweep_dialog import SweepDialog
-from tui.run.sweep_process import SweepProcess
+from tui.run.simulation_client import Batch, SimulationClient
+from tui.run.sweep_dialog import SweepDialog, SweepProcess
 from tui.shell import (
     REFRESH_WALL_S,
     Answer,
@@ -332,7 +328,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _connected(self, running: SimulationClient) -> None:
         if running.feeds:
-            self.ssmic.watching.begin(running.feeds[0], may_control=True)
+            self.ssmic.monitored_run.begin(running.feeds[0], may_control=True)
 
     def _changed(self) -> None:
         if not self.is_attached:
@@ -340,9 +336,9 @@ Results are written during the run; if you stop it early, everything agreed so f
         batch = self._batch
         if batch is not None and batch.is_over and batch.current is not self._said:
             self._said = running = batch.current
-            watching = self.ssmic.watching
-            if watching.feed in running.feeds:
-                watching.rest()
+            monitored_run = self.ssmic.monitored_run
+            if monitored_run.feed in running.feeds:
+                monitored_run.rest()
             if running.state == "done":
                 self._say_done(batch)
             elif running.state == "failed":
@@ -360,7 +356,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _show_buttons(self) -> None:
         batch = self._batch
         self.query_one("#start", Button).disabled = self.is_busy
-        self.query_one("#watch", Button).disabled = self.ssmic.watching.feed is None
+        self.query_one("#watch", Button).disabled = self.ssmic.monitored_run.feed is None
         over = batch is not None and batch.is_over and bool(batch.results)
         self.query_one("#results", Button).disabled = not over
 
@@ -368,7 +364,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         """Draw the progress."""
         if self.is_current and self._batch is not None:
             self.keys_follow_run()
-            self.query_one(ProgressPanel).show(self._batch, self.ssmic.watching)
+            self.query_one(ProgressPanel).show(self._batch, self.ssmic.monitored_run)
 
     def action_stop(self) -> None:
         """Stop all runs, after confirmation."""
@@ -411,7 +407,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         running = self._simulation
         is_there = row is not None and self._batch is not None and row.simulation == len(self._batch.simulations) - 1
         if row is not None and is_there and running is not None and len(running.feeds) >= row.run:
-            self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
+            self.ssmic.monitored_run.begin(running.feeds[row.run - 1], may_control=True)
             self.notify(f"Watching run {row.run}: press 3.")
 
     @on(VirtualTable.Chosen, "#runs-table")
@@ -420,7 +416,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _loss_by_quitting(self) -> str | None:
         if self._sweep is not None and self._sweep.goes_on and not self.is_busy:
-            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again goes on."
+            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again continues."
         if not self.is_busy:
             return None
         return "A simulation is running. Quitting stops it; everything agreed so far is kept."
@@ -430,7 +426,7 @@ def _noted(found: Loaded) -> list[str]:
     """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
-        for note in (*coverage_notes(found.scenario), *supply_notes(found.scenario))
+        for note in run_notes(found.scenario)
     ]
     notes += (*found.notes, *repeated_id_notes(found.scenario))
     more = len(notes) - _NOTES

@@ -1,7 +1,8 @@
 """The process that runs a simulation for the application: `python -m tui.run.simulation_server`.
 
 It receives tasks over its standard input, and reports over its standard output. It ends its runs, and keeps all
-contracts, on request and when its standard input ends, so it never outlives the application.
+contracts, on request and when its standard input ends, so it never outlives the application. It judges expectations
+during a run, as soon as the run has passed their time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import AsyncIterator
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,18 +21,63 @@ from pathlib import Path
 from broker import SsmicError, new_loop
 from broker.protocol import Control, topics
 from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
-from scenarios import judge_simulation
-from scenarios.expectations import Verdict
+from scenarios import Scenario, judge_simulation
+from scenarios.expectations import Verdict, judge_so_far
 from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
-from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
-from tui.run.live_verdicts import Judging
+from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Judged, Progress, RunSummary, Seeking, Stands, Task
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
 _PIPE_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class Judging:
+    """Reports the verdicts on expectations with a time."""
+
+    def __init__(self, scenario: Scenario, results_file: Path, tell: Callable[[Judged], None]) -> None:
+        """Begin, before the runs do.
+
+        Args:
+            scenario: The scenario.
+            results_file: The results file of the runs.
+            tell: Called with the verdicts on a run whenever further ones are due.
+        """
+        self._due_s = sorted(one.at_s for one in scenario.expectations if one.at_s is not None)
+        self._file = results_file
+        self._tell = tell
+        self._judged: dict[int, int] = {}
+        """By run, how many expectations with a time it has passed."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    def reached(self, run: int, time_s: int) -> None:
+        """Note that a run has reached a time, and judge what is due."""
+        passed = bisect_left(self._due_s, time_s)
+        if passed > self._judged.get(run, 0):
+            self._judged[run] = passed
+            task = asyncio.create_task(self._judge(run, time_s), name=f"judge run {run}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _judge(self, run: int, now_s: int) -> None:
+        async with self._one_at_a_time:
+            with suppress(
+                SsmicError
+            ):  # the run itself says what is wrong with its file; all are judged again at the end
+                self._tell(Judged(run, await asyncio.to_thread(_judged, self._file, run, now_s)))
+
+    async def finish(self) -> None:
+        """Wait for the verdicts that are being made."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+def _judged(results_file: Path, run: int, now_s: int) -> tuple[Verdict | None, ...]:
+    with ResultsReader(results_file) as results:
+        return judge_so_far(results, run, now_s)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,20 @@
-"""Dialog of a sweep: its parameters, its progress, and the results of each point."""
+"""Dialog of a sweep: its parameters, its progress, and the results of each point.
+
+The sweep is a separate process, `ssmic sweep`, which the screen starts, monitors by its file, and stops.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -17,10 +27,10 @@ from textual.widgets import Button, Input, Label, ProgressBar, Static
 from broker import SsmicError
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
-from scenarios.sweep import SweepRequest, SweepResults, compared_points
-from tui.run.sweep_process import SweepProcess, found_in, prepared
+from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
 from tui.shell import Footer, Guarded
 
+_MOST_SAID = 2000
 _LOOK_WALL_S = 0.5
 _FIELDS = (
     ("source", "Scenario", "A YAML file or a bundled name", ""),
@@ -34,6 +44,90 @@ _FIELDS = (
 """Id, label, what an empty field means or an example, value at the beginning."""
 
 
+@dataclass(slots=True)
+class SweepProcess:
+    """A sweep that was started from the screen."""
+
+    plan: SweepPlan
+    path: Path
+    begun_wall_s: float = field(default_factory=time.monotonic)
+    before: int = 0
+    """Runs that were there when it was started."""
+    said: str = ""
+    """Standard error of the command."""
+    code: int | None = None
+    """Its exit code; None: it is running."""
+    _process: Process | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended."""
+        return self.code is None
+
+    async def run(self) -> None:
+        """Do the runs that are missing, until all are done or it is stopped."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tui", *arguments(self.plan.request), "--out", str(self.path)),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            start_new_session=True,
+        )
+        try:
+            _, said = await self._process.communicate()
+        except asyncio.CancelledError:
+            self.stop()
+            raise
+        self.said = said.decode(errors="replace")[-_MOST_SAID:]
+        self.code = self._process.returncode
+
+    def stop(self) -> None:
+        """Ask it to stop; the runs that are done stay in its file."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def left_wall_s(self, done: int) -> float | None:
+        """Return how long the rest is likely to take, seconds; None where nothing is known yet."""
+        if done <= self.before:
+            return None
+        elapsed_s = time.monotonic() - self.begun_wall_s
+        return elapsed_s / (done - self.before) * (self.plan.count - done)
+
+
+def arguments(request: SweepRequest) -> list[str]:
+    """Return the command line for a request, without `ssmic`."""
+    found = ["sweep", request.source, "--seeds", str(request.seeds)]
+    for option, texts in (("--vary", request.vary), ("--set", request.fixed), ("--zip", request.together)):
+        for text in texts:
+            found += [option, text]
+    if request.sample is not None:
+        found += ["--sample", str(request.sample)]
+    if request.allow_outside:
+        found.append("--allow-outside")
+    return found
+
+
+def prepared(request: SweepRequest, out: str) -> SweepProcess:
+    """Return a sweep that can be run; its file may have some runs already.
+
+    Raises:
+        SettingsError, ScenarioError: see `scenarios.sweep.plan_sweep`.
+    """
+    plan = plan_sweep(request)
+    path = Path(out) if out else default_file(plan)
+    there = found_in(path)
+    return SweepProcess(plan, path, before=0 if there is None else len(there.rows))
+
+
+def found_in(path: Path) -> SweepResults | None:
+    """Return the present content of a sweep's file; None while there is no file."""
+    try:
+        return read_sweep(path)
+    except ResultsError:
+        return None
+
+
 class SweepDialog(Guarded, ModalScreen[None]):
     """Sets up a sweep, starts it, shows it, stops it; what was stopped is resumed by starting it again."""
 
@@ -44,7 +138,7 @@ with the same seeds. **Together** names keys that take their first values togeth
 `algorithm,penalty`. **Set** takes one value for all runs. Quotes keep what has spaces together.
 
 `Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
-the same sweep again goes on from there. `ssmic results report FILE` writes its charts as a page.
+the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -208,7 +302,7 @@ def state_of(sweep: SweepProcess, done: int) -> str:
     if sweep.code == 0:
         return f"{runs} done: {sweep.path}"
     if sweep.code == 130:
-        return f"Stopped: {runs} are kept in {sweep.path}. Start goes on from there."
+        return f"Stopped: {runs} are kept in {sweep.path}. Start continues from there."
     lines = [line for line in sweep.said.splitlines() if line.startswith("ssmic: ")]
     return f"{runs}. {lines[-1].removeprefix('ssmic: ') if lines else f'It ended with exit code {sweep.code}.'}"
 

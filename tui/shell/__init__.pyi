@@ -3,16 +3,14 @@ from .base_screen import (
     EmptyState as EmptyState,
     PaletteEntry as PaletteEntry,
 )
-from .choose_one import (
-    MOST_FOUND as MOST_FOUND,
-    ChooseOne as ChooseOne,
-)
 from .days import (
     Days as Days,
 )
 from .dialogs import (
+    MOST_FOUND as MOST_FOUND,
     Answer as Answer,
     AskText as AskText,
+    ChooseOne as ChooseOne,
     Confirm as Confirm,
     PickPath as PickPath,
 )
@@ -64,17 +62,11 @@ from .run_controls import (
     PACES as PACES,
     RunControlsScreen as RunControlsScreen,
 )
-from .themes import (
-    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
-    THEMES as THEMES,
-)
 
 __all__ = [
     "COLOURS",
-    "DEFAULT_VARIABLES",
     "PACES",
     "REFRESH_WALL_S",
-    "THEMES",
     "AdviceError",
     "Answer",
     "AreaScreen",

@@ -21,7 +21,7 @@ from tui.shell.header import AreaBar
 from tui.shell.navigation import Intent
 
 if TYPE_CHECKING:
-    from tui.shell.application import Application
+    from tui.shell.navigation import Application
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
 from tui.formatting import plural
 from tui.keys import is_typed
-from tui.shell.application import Application
 from tui.shell.monitored_run import MonitoredRun
+from tui.shell.navigation import Application
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:
@@ -112,10 +112,10 @@ class StatusLine(Widget):
         super().__init__()
         self._parts: list[tuple[int, str, str]] = []
 
-    def show(self, watching: MonitoredRun) -> None:
+    def show(self, monitored_run: MonitoredRun) -> None:
         """Show the run's current status."""
-        feed = watching.feed
-        parts = [] if feed is None else parts_of(feed, watching, utc=cast("Application", self.app).utc_times)
+        feed = monitored_run.feed
+        parts = [] if feed is None else parts_of(feed, monitored_run, utc=cast("Application", self.app).utc_times)
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -132,15 +132,15 @@ class StatusLine(Widget):
         return line
 
 
-def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[tuple[int, str, str]]:
+def parts_of(feed: Feed, monitored_run: MonitoredRun, *, utc: bool = False) -> list[tuple[int, str, str]]:
     """Return the parts of the line: rank (the highest is left out first), text, colour.
 
     Args:
         feed: The run's feed.
-        watching: The monitored run.
+        monitored_run: The monitored run.
         utc: Whether to display times in UTC.
     """
-    watched, standing = feed.watched, watching.standing
+    watched, standing = feed.watched, monitored_run.standing
     if standing is None:
         return []
     parts: list[tuple[int, str, str]] = [(0, standing.text, COLOURS[standing.tone])]
@@ -157,19 +157,19 @@ def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[t
     parts.append((3, f"pace {time.pace}", "secondary"))
     if time.pace != "max":
         parts.append((4, f"lag {time.lag_wall_s:.1f} s", "error" if time.lag_wall_s >= 1 else "foreground"))
-    if not is_over and not watching.may_control:
+    if not is_over and not monitored_run.may_control:
         parts.append((1, "read-only", "foreground"))
     if not is_over:
-        parts.append((6, f"{watching.rate_per_wall_s:,.0f} msg/s", "foreground"))
+        parts.append((6, f"{monitored_run.rate_per_wall_s:,.0f} msg/s", "foreground"))
     parts.append((7, plural(watched.lines.total, "message"), "foreground"))
     parts.append((9, watched.scenario_context.name or watched.run_id, "foreground"))
     parts.append((10, f"● {feed.title}", "foreground" if is_over else "success"))
     return parts
 
 
-def short_status(watching: MonitoredRun, *, utc: bool = False) -> str:
+def short_status(monitored_run: MonitoredRun, *, utc: bool = False) -> str:
     """Return the state of the run for the bar, as markup."""
-    feed, standing = watching.feed, watching.standing
+    feed, standing = monitored_run.feed, monitored_run.standing
     if feed is None or feed.watched.time is None or standing is None:
         return ""
     colour = COLOURS[standing.tone]

@@ -1,20 +1,22 @@
-"""The monitored run: one at a time, shared by all areas."""
+"""The monitored run: one at a time, shared by all areas; and how fast its messages arrive."""
 
 from __future__ import annotations
 
 import getpass
 import platform
 import time
+from collections import deque
 from functools import cache
 
 from textual.worker import Worker
 
 from broker.protocol import shown
-from scenarios.monitor import Feed, Rate, RunStatus, status_of_run
-from tui.shell.application import Application
+from scenarios.monitor import Feed, RunStatus, status_of_run
+from tui.shell.navigation import Application
 
 REFRESH_WALL_S = 0.25
 """Minimum interval between redraws of tables and status."""
+WINDOW_WALL_S = 3.0
 
 
 class MonitoredRun:
@@ -100,3 +102,25 @@ def whoami() -> str:
     except (KeyError, OSError, ImportError):  # a container may have no such user
         user = "somebody"
     return shown(f"{user}@{platform.node() or 'unknown'}")
+
+
+class Rate:
+    """Rate of a count over the last seconds of the wall clock, which the caller reads."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def mark(self, now_wall_s: float, total: int) -> float:
+        """Record the current count and return the recent rate per second.
+
+        Args:
+            now_wall_s: Time on any monotonic clock, seconds.
+            total: The count so far.
+        """
+        marks = self._marks
+        marks.append((now_wall_s, total))
+        while len(marks) > 2 and now_wall_s - marks[1][0] >= WINDOW_WALL_S:
+            marks.popleft()
+        first_wall_s, first_total = marks[0]
+        span_wall_s = now_wall_s - first_wall_s
+        return (total - first_total) / span_wall_s if span_wall_s > 0 else 0.0

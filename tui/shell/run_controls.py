@@ -62,11 +62,11 @@ class RunControlsScreen(AreaScreen):
     @property
     def is_controllable(self) -> bool:
         """Whether a run in progress may be controlled."""
-        return self._is_under_way and self.ssmic.watching.may_control
+        return self._is_under_way and self.ssmic.monitored_run.may_control
 
     @property
     def _is_under_way(self) -> bool:
-        return self.ssmic.watching.state in {"waiting", "running", "paused", "stalled"}
+        return self.ssmic.monitored_run.state in {"waiting", "running", "paused", "stalled"}
 
     def keys_follow_run(self) -> None:
         """Update the footer to the run's state; called periodically."""
@@ -81,7 +81,7 @@ class RunControlsScreen(AreaScreen):
         if action in self.STEERING:
             return self.is_controllable
         if action == "take_control":
-            return self._is_under_way and not self.ssmic.watching.may_control
+            return self._is_under_way and not self.ssmic.monitored_run.may_control
         return True
 
     def on_key(self, event: events.Key) -> None:
@@ -105,21 +105,21 @@ class RunControlsScreen(AreaScreen):
 
     def _control_chosen(self, answer: str | None) -> None:
         if answer == "control":
-            self.ssmic.watching.may_control = True
+            self.ssmic.monitored_run.may_control = True
             self.keys_follow_run()
 
     async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
         """Send a command to the clock."""
-        feed = self.ssmic.watching.feed
+        feed = self.ssmic.monitored_run.feed
         if feed is None:
             raise NotConnectedError("no run is watched")
-        if not self.ssmic.watching.may_control:
+        if not self.ssmic.monitored_run.may_control:
             raise NotConnectedError("this run is watched read-only; press C to take control of it")
         await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
 
     async def action_pause(self) -> None:
         """Pause or resume."""
-        feed = self.ssmic.watching.feed
+        feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
         await self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
 
@@ -129,7 +129,7 @@ class RunControlsScreen(AreaScreen):
 
     async def action_pace(self, by: int) -> None:
         """Change the pace by one standard step."""
-        feed = self.ssmic.watching.feed
+        feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
         if time is None:
             return
@@ -140,7 +140,7 @@ class RunControlsScreen(AreaScreen):
 
     def action_ask_pace(self) -> None:
         """Ask for a pace."""
-        feed = self.ssmic.watching.feed
+        feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
         details = "How fast virtual time passes: max, or a factor of real time such as 1x, 60x or 0.5x."
         dialog = AskText("Pace", details, "" if time is None else time.pace, pace_problem)

@@ -1,12 +1,10 @@
 from .recent import (
-    load_recent as load_recent,
-    save_recent as save_recent,
-)
-from .rescued import (
     is_rescued as is_rescued,
+    load_recent as load_recent,
     name_in as name_in,
     original_of as original_of,
     own_folder as own_folder,
+    save_recent as save_recent,
 )
 
 __all__ = [

@@ -4,14 +4,16 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
-from .palette import (
+from .colours import (
     COMMITTED as COMMITTED,
+    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
     DEMAND as DEMAND,
     FORECAST as FORECAST,
     GRID as GRID,
     MEANINGS as MEANINGS,
     OWN as OWN,
     PRODUCTION as PRODUCTION,
+    THEMES as THEMES,
 )
 from .path_field import (
     PathInput as PathInput,
@@ -37,12 +39,14 @@ from .text_match import (
 
 __all__ = [
     "COMMITTED",
+    "DEFAULT_VARIABLES",
     "DEMAND",
     "FORECAST",
     "GRID",
     "MEANINGS",
     "OWN",
     "PRODUCTION",
+    "THEMES",
     "Cell",
     "CellTable",
     "Chart",

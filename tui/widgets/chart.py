@@ -1,6 +1,6 @@
 """A chart of power or energy over time: stacked areas, a dotted area behind them, lines in front.
 
-Each meaning has its own colour and pattern (`tui.widgets.palette`). A cursor, moved by the mouse or by keys,
+Each meaning has its own colour and pattern (`tui.widgets.colours`). A cursor, moved by the mouse or by keys,
 shows the values of its column.
 """
 
@@ -26,7 +26,7 @@ from textual.widget import Widget
 
 from broker import printable_line
 from scenarios import Zone
-from tui.widgets.palette import Look, SeriesStyle
+from tui.widgets.colours import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -443,8 +443,8 @@ class Chart(Widget, can_focus=True):
             room = width - sum(cell_len(segment.text) for segment in segments)
             if room >= 0:
                 break
-        if told := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
-            segments.append(Segment(f"   ╎ {told}", base))
+        if labels := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
+            segments.append(Segment(f"   ╎ {labels}", base))
         indent = min(_AXIS_WIDTH, max(0, room))
         return Strip([Segment(" " * indent, base), *segments]).adjust_cell_length(width, base)
 

@@ -475,7 +475,7 @@ def _parsed(
             continue
         try:
             if len(cells) <= most:
-                raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - told as others
+                raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - reported like the others
             time_s = of_time.time_s(cells, times[-1] if times else None)
             value = _value(cells[value_column], numbers, unit)
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):

@@ -132,7 +132,7 @@ def _date(text: str, order: Order) -> tuple[date | None, str]:
 
 
 def order_of(cells: Iterable[object]) -> Order | None:
-    """Return whether day or month is first in the dates of a column; None: no date says so.
+    """Return whether day or month is first in the dates of a column; None: no date shows it.
 
     Raises:
         ValueError: Some say the one, some the other.

@@ -328,7 +328,7 @@ def _checked(table: Table) -> Table:
 
 
 def is_nothing(cell: object) -> bool:
-    """Return whether nothing was measured where a cell is: it is empty, or says so."""
+    """Return whether nothing was measured where a cell is: it is empty, or marked as missing."""
     if isinstance(cell, str):
         return cell.strip().casefold() in NOTHING
     return cell is None or cell != cell  # noqa: PLR0124 - NaN

@@ -14,8 +14,8 @@ from broker.clock.pacing import Pace
 from broker.clock.settings import ClockSettings
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.wire import Control, TimeReport
-from broker.transport.base import Delivery
+from broker.protocol.wire import Control, Roster, TimeReport
+from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Asker, Echo
 from tests.broker.hosts.test_sessions import PATIENCE, announced, answered, quickly
@@ -55,6 +55,13 @@ class Reader:
                 await self._changed.wait()
 
 
+async def named_in_roster(bus: Bus, session: str) -> None:
+    """Wait until the roster names a process, which may not answer before."""
+    async for event in bus.messages():
+        if isinstance(event, Delivery) and session in Roster.model_validate_json(event.payload).sessions.values():
+            return
+
+
 def test_a_host_that_dies_is_named_until_it_is_back() -> None:
     """The report says how long the clock has waited; both events are logged."""
 
@@ -73,6 +80,8 @@ def test_a_host_that_dies_is_named_until_it_is_back() -> None:
             gone = announced("one").replace(b'"there"', b'"gone"')
             await bus.publish(topics.host(RUN, "a"), gone, qos=1)
             await bus.publish(topics.host(RUN, "a"), announced("two"), qos=1)
+            await bus.subscribe(topics.roster(RUN))
+            await named_in_roster(bus, "two")
             for step in range(3):
                 await bus.publish(topics.done(RUN, "a"), answered("two", step))
                 await asyncio.sleep(0.01)

@@ -396,6 +396,6 @@ def test_hosts_learn_whether_the_run_may_be_resumed() -> None:
             await bus.publish(topics.roster(RUN), roster.encoded())
             with pytest.raises(ExceptionGroup) as caught:
                 await life
-            assert caught.group_contains(RunSuspendedError, match="gave up for now: no answer")
+            assert caught.group_contains(RunSuspendedError, match="suspended the run: no answer")
 
     quickly(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -126,3 +127,14 @@ def test_ids_that_look_the_same_have_one_topic() -> None:
     """An umlaut is written as one character or as two; only one spelling stands in topics."""
     assert topics.host("run", "M\u00fcller") == topics.host("run", "Mu\u0308ller")
     assert topics.parse("ssmic/run/hosts/Mu%CC%88ller") is None
+
+
+def test_long_topics_do_not_stay_in_memory() -> None:
+    """A member may publish to inboxes with any name: 65,000 bytes each, as many as it likes."""
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            topics.parse(topics.inbox("r", "x", "m").replace("/x/", f"/{number:x>60000}/"))
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()

@@ -441,8 +441,8 @@ async def test_a_login_refused_on_reconnection_is_logged_and_read_again(tmp_path
                         await asyncio.sleep(0.01)
                 secret.write_text("new")
                 assert await take(host) == Reconnected()
-    told = [entry["reason"] for entry in logs if "refused the login" in entry.get("reason", "")]
-    assert len(told) == 1
+    reported = [entry["reason"] for entry in logs if "refused the login" in entry.get("reason", "")]
+    assert len(reported) == 1
 
 
 async def test_a_publisher_that_waits_for_room_gives_up_a_broken_connection() -> None:

@@ -13,8 +13,7 @@ from agents.device_events import Forecasted, JobAsked, Reported
 from agents.gateway.meter import Meter
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
-from scenarios.devices.device_times import moment_of
-from scenarios.devices.payloads import event_of
+from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
 from scenarios.scenario import Zone

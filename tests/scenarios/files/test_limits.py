@@ -91,7 +91,7 @@ def scenario(folder: Path, name: str) -> Path:
     return file
 
 
-def told(file: Path, *, allow_outside: bool = False) -> str:
+def refusal(file: Path, *, allow_outside: bool = False) -> str:
     """Return the error message about an invalid scenario."""
     with pytest.raises(ScenarioError) as caught:
         load_scenario(file, allow_outside=allow_outside)
@@ -107,9 +107,9 @@ def test_a_file_outside_the_folder_is_not_read(tmp_path: Path, way: str) -> None
     (folder / "folder").mkdir()
     (folder / "link").symlink_to(tmp_path / "secret.txt")
     (folder / "linked").symlink_to(tmp_path)
-    refused = told(file)
+    refused = refusal(file)
     assert "lies outside the scenario's folder: move it there, or give --allow-outside" in refused
-    allowed = told(file, allow_outside=True)
+    allowed = refusal(file, allow_outside=True)
     assert "two columns are expected" in allowed
     assert "hush" not in refused + allowed
     (tmp_path / "secret.txt").write_text("0 0\n60 1\n")
@@ -126,7 +126,7 @@ def test_a_file_inside_the_folder_is_read_and_quoted(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(folder)
     assert load_scenario(tmp_path / "elsewhere" / "s.yaml").jobs
     (folder / "a.csv").write_text("0 zero\n60 1\n")
-    assert "a number is expected, not 'zero'" in told(file)
+    assert "a number is expected, not 'zero'" in refusal(file)
 
 
 @pytest.mark.parametrize("name", ["secret.csv", "secret"])
@@ -139,9 +139,9 @@ def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, 
     table = f"file: ../{name}" + (", unit: W, zone: UTC" if name == "secret" else "")
     producer = f"{{id: pv, type: producer, predictions: [{{issued: 0, {table}}}]}}"
     file.write_text(f'{HEAD}houses:\n  - {{id: "1", devices: [{producer}]}}\n')
-    refused = told(file)
+    refused = refusal(file)
     assert "lies outside the scenario's folder: move it there, or give --allow-outside" in refused
-    allowed = told(file, allow_outside=True)
+    allowed = refusal(file, allow_outside=True)
     assert "what is in a file outside the scenario's folder is not shown" in allowed
     assert "hush" not in refused + allowed
 
@@ -153,7 +153,7 @@ def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, outside: bool) -> None:
     file = scenario(folder, "/dev/zero" if outside else "pipe")
     if not outside:
         os.mkfifo(folder / "pipe")
-    assert "is a pipe, a device or a socket; a file is expected" in told(file, allow_outside=True)
+    assert "is a pipe, a device or a socket; a file is expected" in refusal(file, allow_outside=True)
 
 
 def test_an_input_folder_with_links_and_pipes(tmp_path: Path) -> None:

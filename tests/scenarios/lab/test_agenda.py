@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from broker.clock.pacing import Pace
-from scenarios.lab.agenda import Agenda
-from scenarios.lab.virtual_clock import VirtualClock
+from scenarios.lab.virtual_clock import Agenda, VirtualClock
 
 START_S = 1_782_021_600
 

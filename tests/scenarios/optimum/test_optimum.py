@@ -192,13 +192,13 @@ def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
 
 def test_progress_is_reported() -> None:
     """The best plan rises, the bound falls."""
-    told: list[tuple[float, float]] = []
+    reported: list[tuple[float, float]] = []
     clairvoyant_optimum(
-        crowded({"pv": forecast(DAY)}), rounds=30, progress=lambda best, bound: told.append((best, bound))
+        crowded({"pv": forecast(DAY)}), rounds=30, progress=lambda best, bound: reported.append((best, bound))
     )
-    assert told
-    assert (np.diff([best for best, _ in told]) >= 0).all()
-    assert (np.diff([bound for _, bound in told]) <= 0).all()
+    assert reported
+    assert (np.diff([best for best, _ in reported]) >= 0).all()
+    assert (np.diff([bound for _, bound in reported]) <= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,14 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_table_gets_a_file(results_file: Path, tmp_path: Path, format_: Format) -> None:
     """The simulation's JSON object is written too; nothing else remains."""
-    told: list[Path] = []
+    reported: list[Path] = []
     with ResultsReader(results_file) as results:
-        written = export_results(results, format_, tmp_path / "out" / "deep", wrote=told.append)
+        written = export_results(results, format_, tmp_path / "out" / "deep", wrote=reported.append)
         whole = simulation_json(results)
 
     assert {path.name for path in written} == {f"{name}.{format_}" for name in TABLES} | {"simulation.json"}
     assert sorted(written) == sorted((tmp_path / "out" / "deep").iterdir())
-    assert tuple(told) == written
+    assert tuple(reported) == written
     assert json.loads(written[-1].read_text(encoding="utf-8")) == whole
 
 

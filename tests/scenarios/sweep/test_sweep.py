@@ -84,10 +84,10 @@ def test_a_sweep_that_was_stopped_and_resumed_has_the_same_content(
         assert len(results.rows) == kept + 1
         assert not results.is_complete
         kept = len(results.rows)
-    told: list[SweepProgress] = []
-    sweep(plan, path, workers=2, on_progress=told.append)
-    assert told[0] == SweepProgress(plan.count - 1, plan.count, plan.count - 1)
-    assert told[-1].done == plan.count
+    reported: list[SweepProgress] = []
+    sweep(plan, path, workers=2, on_progress=reported.append)
+    assert reported[0] == SweepProgress(plan.count - 1, plan.count, plan.count - 1)
+    assert reported[-1].done == plan.count
     assert content(path) == content(undisturbed)
     assert sweep(plan, path).sha256 == read_sweep(undisturbed).info.sha256, "a complete sweep has nothing left to do"
 

@@ -217,7 +217,7 @@ def test_any_error_in_a_worker_arrives() -> None:
     [
         (HostsMissingError("no answer from hosts within 300 s: 'adler'"), 75),
         (ClockMissingError("no sign of the clock for 300 s"), 75),
-        (RunSuspendedError("the clock gave up for now"), 75),
+        (RunSuspendedError("the clock suspended the run"), 75),
         (JournalWriteError("journal x cannot be written: disk is full"), 75),
         (ResultsWriteError("x: cannot be written: disk is full"), 75),
         (BrokerAwayError("connection refused"), 4),

@@ -60,7 +60,7 @@ def test_a_stopped_sweep_keeps_its_runs_and_the_same_command_resumes(
     assert process.returncode == code, said
     kept = _done(path)
     assert 1 <= kept < 40
-    assert f"{kept} of 40 runs are kept in sweep.sqlite; the same command goes on from there" in said
+    assert f"{kept} of 40 runs are kept in sweep.sqlite; the same command continues from there" in said
     again = _started(tmp_path, "--out", "sweep.sqlite", "--json")
     out, said = again.communicate(timeout=PATIENCE_WALL_S)
     assert again.returncode == 0, said

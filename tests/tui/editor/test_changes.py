@@ -13,8 +13,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse_yaml
 from tui.editor import commands, tree_model
-from tui.editor.edits import Change, Put
-from tui.editor.history import History
+from tui.editor.edit_history import Change, History, Put
 from tui.editor.picker import DEFAULT_SKY
 from tui.editor.tree_model import Ref, Tree
 

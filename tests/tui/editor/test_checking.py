@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui.editor.checker import LARGE, Checker
-from tui.editor.edits import Change, Put
+from tui.editor.edit_history import Change, History, Put, Version
 from tui.editor.file_actions import bundled_document
-from tui.editor.history import History, Version
 
 
 def broken(name: str) -> Version:

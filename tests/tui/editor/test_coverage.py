@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, Static
 
-from scenarios.device_notes import repeated_id_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from scenarios.files.series.coverage import MoveStart, ShiftForecasts, coverage_notes
+from scenarios.notes import repeated_id_notes
 from tests.scenarios.files.series.test_coverage import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.checker import found_in
 from tui.editor.dialogs import Notes
-from tui.editor.edits import written
+from tui.editor.edit_history import written
 from tui.editor.forms.time_repairs import change_for, is_possible
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.workspace import Headline

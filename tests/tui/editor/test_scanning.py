@@ -13,7 +13,7 @@ from textual.widgets import Input
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from scenarios.load import load_scenario
-from tui.editor.choose_several import ChooseSeveral
+from tui.editor.dialogs import ChooseSeveral
 from tui.shell.dialogs import AskText
 
 pytestmark = [

@@ -26,7 +26,7 @@ async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened
     broker = MemoryBroker()
     async with opened(first_area="negotiations") as pilot, broker.connect("device") as bus:
         feed = BusFeed(broker, ObservedRun("w"), "memory")
-        the_app(pilot).watching.begin(feed)
+        the_app(pilot).monitored_run.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
         tabs = pilot.app.screen.query_one(TabbedContent)
         assert not tabs.get_tab("devices-tab").display

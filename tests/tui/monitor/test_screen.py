@@ -33,8 +33,7 @@ from tui.monitor.hosts import HostRows
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
-from tui.shell.choose_one import ChooseOne
-from tui.shell.dialogs import AskText, Confirm
+from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
@@ -56,13 +55,13 @@ def street() -> Scenario:
 
 
 @asynccontextmanager
-async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncIterator[Any]:
+async def monitored_run(opened: Opened, scenario: Scenario, **options: Any) -> AsyncIterator[Any]:
     """Open the live view on a run of a scenario that is about to begin; give what starts it."""
     broker = MemoryBroker()
     async with opened(first_area="negotiations", **options) as pilot:
         watched = ObservedRun("w", context_of_scenario(scenario), from_the_start=True)
         feed = BusFeed(broker, watched, "memory")
-        the_app(pilot).watching.begin(feed)
+        the_app(pilot).monitored_run.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
         await until(pilot, lambda: isinstance(pilot.app.screen.focused, VirtualTable))
 
@@ -107,7 +106,7 @@ async def test_an_empty_view_says_what_to_do(opened: Opened) -> None:
 
 async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
     """Messages, jobs, producers, ledger, hosts: as many as there are."""
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         outcome = await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
         await until(pilot, lambda: len(table(pilot, "messages").rows) == outcome.messages)
@@ -131,7 +130,7 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
 @pytest.mark.long
 async def test_messages_are_filtered_by_one_of_many_houses(opened: Opened, street: Scenario) -> None:
     """The field offers a search in place of all houses; the one that is found stays in it."""
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         many = {f"oak-{i}": f"Oak {i}" for i in range(1, MOST_LISTED + 50)}
         watched.scenario_context = replace(watched.scenario_context, houses={**watched.scenario_context.houses, **many})
         await run()
@@ -167,7 +166,7 @@ def test_hosts_of_thousands_of_households_are_listed_as_they_are_drawn(street: S
 
 async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scenario) -> None:
     """The filters are kind, producer, house, job and text; Escape shows all again."""
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         outcome = await run()
         messages = table(pilot, "messages")
         await until(pilot, lambda: len(messages.rows) == outcome.messages)
@@ -202,7 +201,7 @@ async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scena
 @pytest.mark.long
 async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scenario) -> None:
     """A kind is chosen from its list, a pane by its tab."""
-    async with watching(opened, street, size=WIDE) as (pilot, _, run):
+    async with monitored_run(opened, street, size=WIDE) as (pilot, _, run):
         outcome = await run()
         messages = table(pilot, "messages")
         await until(pilot, lambda: len(messages.rows) == outcome.messages)
@@ -220,7 +219,7 @@ async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scen
 async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario) -> None:
     """They are at the offset of its start, which the status line states; `U` shows them in UTC."""
     assert street.zone.name == "+02:00"
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: table(pilot, "messages").rows)
         (first,) = {line.time_s for line in watched.lines.since(0) if line.kind == "ProducerJoined"}
@@ -251,7 +250,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
         watched = ObservedRun("w")
         assert watched.zone == UTC
         feed = BusFeed(broker, watched, "memory")
-        the_app(pilot).watching.begin(feed)
+        the_app(pilot).monitored_run.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
         await run_scenario(street, RunSettings(seed=1, run_id="w"), broker)
         status = pilot.app.screen.query_one(StatusLine)
@@ -263,7 +262,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
 
 async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Opened, street: Scenario) -> None:
     """The clock then stands at the first moment of the day after it, for which there is no forecast."""
-    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+    async with monitored_run(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
         await pilot.press("P")
@@ -278,7 +277,7 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
 @pytest.mark.long
 async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opened, street: Scenario) -> None:
     """It shows the time and the value of each series, in place of the legend."""
-    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+    async with monitored_run(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
         await pilot.press("P")
@@ -299,7 +298,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
 @pytest.mark.long
 async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:
     """It goes from request to contract, with the reason of each refusal."""
-    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+    async with monitored_run(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await pilot.press("slash", *"Decline")
         messages = table(pilot, "messages")
@@ -326,7 +325,7 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
     count = IN_MEMORY + 2_000
     async with opened(first_area="negotiations", size=WIDE) as pilot:
         watched = ObservedRun("w", from_the_start=True)
-        the_app(pilot).watching.begin(BusFeed(MemoryBroker(), watched, "memory"))
+        the_app(pilot).monitored_run.begin(BusFeed(MemoryBroker(), watched, "memory"))
         topic = topics.inbox("w", "manager", "1")
         for seq in range(count):
             body = {"kind": "Declined", "job_id": f"job-{seq % 40}", "producer": f"pv-{seq}"}
@@ -349,11 +348,11 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
 async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, street: Scenario) -> None:
     """The commands go to the clock over the bus; the ledger is that of an uncontrolled run."""
     untouched = await run_scenario(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
-        await until(pilot, lambda: the_app(pilot).watching.state == "running")
+        await until(pilot, lambda: the_app(pilot).monitored_run.state == "running")
         await pilot.press("space")
-        await until(pilot, lambda: the_app(pilot).watching.state == "paused")
+        await until(pilot, lambda: the_app(pilot).monitored_run.state == "paused")
         where = standing(watched)
         before = where().step
         await pilot.press("n")
@@ -378,11 +377,11 @@ async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, stree
 
 async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
     """All contracts are kept."""
-    async with watching(opened, street) as (pilot, watched, run):
+    async with monitored_run(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
-        await until(pilot, lambda: the_app(pilot).watching.state == "running")
+        await until(pilot, lambda: the_app(pilot).monitored_run.state == "running")
         await pilot.press("space")
-        await until(pilot, lambda: the_app(pilot).watching.state == "paused")
+        await until(pilot, lambda: the_app(pilot).monitored_run.state == "paused")
         await steps(pilot, lambda: len(watched.ledger) > 3)
         await pilot.press("x")
         await dialog(pilot, Confirm)
@@ -394,7 +393,7 @@ async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
 
 async def test_a_producers_day_is_drawn_with_its_figures(opened: Opened, street: Scenario) -> None:
     """It shows expected, committed and remaining energy."""
-    async with watching(opened, street, size=WIDE) as (pilot, _, run):
+    async with monitored_run(opened, street, size=WIDE) as (pilot, _, run):
         await run()
         await pilot.press("P")
         pane = pilot.app.screen.query_one(ProducersPane)

@@ -41,7 +41,7 @@ async def take_control(pilot: Any) -> None:
     await pilot.press("C")
     await dialog(pilot, Confirm)
     await pilot.press("right", "enter")
-    await until(pilot, lambda: pilot.app.watching.may_control)
+    await until(pilot, lambda: pilot.app.monitored_run.may_control)
 
 
 @pytest.mark.long
@@ -59,20 +59,20 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
         await until(pilot, lambda: pilot.app.screen.query_one(VirtualTable).rows)
         await pilot.press("enter")
-        watching: Any = pilot.app.watching
-        await until(pilot, lambda: watching.state == "running")
+        monitored_run: Any = pilot.app.monitored_run
+        await until(pilot, lambda: monitored_run.state == "running")
         for key in ("space", "n", "e", "h", "<", ">", "p", "x"):
             await pilot.press(key)
         await until(pilot, lambda: any("read-only" in text for _, text in notices(pilot)))
         assert isinstance(pilot.app.screen, NegotiationsScreen)
-        reports = watching.feed.watched.time_reports
-        await until(pilot, lambda: watching.feed.watched.time_reports > reports)
-        assert (watching.state, watching.feed.watched.time.pace) == ("running", "600x")
+        reports = monitored_run.feed.watched.time_reports
+        await until(pilot, lambda: monitored_run.feed.watched.time_reports > reports)
+        assert (monitored_run.state, monitored_run.feed.watched.time.pace) == ("running", "600x")
         await take_control(pilot)
         await pilot.press("space")
-        await until(pilot, lambda: watching.state == "paused")
-        assert watching.standing.words == "paused by you"
-        await steps(pilot, lambda: len(watching.feed.watched.ledger) > 1)
+        await until(pilot, lambda: monitored_run.state == "paused")
+        assert monitored_run.standing.words == "paused by you"
+        await steps(pilot, lambda: len(monitored_run.feed.watched.ledger) > 1)
 
         await pilot.press("q")
         await until(pilot, lambda: pilot.app.screen.query_one("#nothing").display)
@@ -83,18 +83,18 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await dialog(pilot, RunChooser)
         await until(pilot, lambda: pilot.app.screen.query_one(VirtualTable).rows)
         await pilot.press("enter")
-        await until(pilot, lambda: watching.state == "paused" and watching.feed.watched.ledger)
+        await until(pilot, lambda: monitored_run.state == "paused" and monitored_run.feed.watched.ledger)
         pilot.app.clear_notifications()
         await pilot.press("space")
         await until(pilot, lambda: any("read-only" in text for _, text in notices(pilot)))
-        assert watching.state == "paused"
+        assert monitored_run.state == "paused"
         await take_control(pilot)
         await pilot.press(*[">"] * 3)
-        await until(pilot, lambda: watching.feed.watched.time.pace == "max")
+        await until(pilot, lambda: monitored_run.feed.watched.time.pace == "max")
         await pilot.press("space")
         outcome = await run
-        await until(pilot, lambda: watching.state == "ended")
-        ledger = watching.feed.watched.ledger
+        await until(pilot, lambda: monitored_run.state == "ended")
+        ledger = monitored_run.feed.watched.ledger
         await until(pilot, lambda: len(ledger) == len(outcome.ledger))
         assert outcome.ledger_sha256 == alone.ledger_sha256
 
@@ -108,19 +108,19 @@ async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
         running = await first.enter_async_context(managed_mosquitto(port=port))
         run = asyncio.create_task(run_scenario(street, RunSettings(seed=2, run_id="r"), MqttBroker(running.url)))
         pilot.app.post_message(WatchBroker(Access(running.url, Tls()), "r"))
-        watching: Any = pilot.app.watching
-        await until(pilot, lambda: watching.state == "ended")
+        monitored_run: Any = pilot.app.monitored_run
+        await until(pilot, lambda: monitored_run.state == "ended")
         await run
-        seen = len(watching.feed.watched.ledger)
+        seen = len(monitored_run.feed.watched.ledger)
         assert seen > 10
 
         await first.aclose()
-        await until(pilot, lambda: watching.feed.status == "reconnecting")
+        await until(pilot, lambda: monitored_run.feed.status == "reconnecting")
         async with managed_mosquitto(port=port) as again:
-            await until(pilot, lambda: watching.feed.status == "connected")
-            assert len(watching.feed.watched.ledger) == seen
+            await until(pilot, lambda: monitored_run.feed.status == "connected")
+            assert len(monitored_run.feed.watched.ledger) == seen
             await run_scenario(street, RunSettings(seed=3, run_id="r", days=1), MqttBroker(again.url))
-            await until(pilot, lambda: watching.feed.watched.ledger)
+            await until(pilot, lambda: monitored_run.feed.watched.ledger)
 
 
 async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
@@ -130,8 +130,8 @@ async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
         (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
-        told = pilot.app.screen.query_one(".told", Static)
-        await until(pilot, lambda: "connection refused: no broker at 127.0.0.1:9; trying again" in str(told.content))
+        note = pilot.app.screen.query_one(".note", Static)
+        await until(pilot, lambda: "connection refused: no broker at 127.0.0.1:9; trying again" in str(note.content))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunChooser))
 
@@ -167,25 +167,25 @@ async def test_a_household_that_dies_is_shown_until_it_returns(
         clock = await begin("clock", "slow.yaml", "--pace", "60x")
         one = await begin("host", "slow.yaml", "--house", "1")
         pilot.app.post_message(WatchBroker(Access(running.url, Tls()), "r", control=True))
-        watching: Any = pilot.app.watching
-        await until(pilot, lambda: watching.state == "waiting" and "waiting" in watching.standing.words)
-        await until(pilot, lambda: watching.standing.awaited == ("2",))
+        monitored_run: Any = pilot.app.monitored_run
+        await until(pilot, lambda: monitored_run.state == "waiting" and "waiting" in monitored_run.standing.words)
+        await until(pilot, lambda: monitored_run.standing.awaited == ("2",))
         two = await begin("host", "slow.yaml", "--house", "2")
-        await until(pilot, lambda: watching.state == "running" and watching.feed.watched.ledger)
+        await until(pilot, lambda: monitored_run.state == "running" and monitored_run.feed.watched.ledger)
         two.kill()
         await two.wait()
         await pilot.press("space")
-        await until(pilot, lambda: watching.state == "paused")
+        await until(pilot, lambda: monitored_run.state == "paused")
         await pilot.press("p")
         (await dialog(pilot, AskText)).query_one(Input).value = "max"
         await pilot.press("enter")
-        await until(pilot, lambda: watching.feed.watched.time.pace == "max")
+        await until(pilot, lambda: monitored_run.feed.watched.time.pace == "max")
         await pilot.press("space")
-        await until(pilot, lambda: watching.state == "stalled")
-        assert watching.standing.words.endswith("waiting for 2")
+        await until(pilot, lambda: monitored_run.state == "stalled")
+        assert monitored_run.standing.words.endswith("waiting for 2")
         line = pilot.app.screen.query_one(StatusLine)
         await until(pilot, lambda: "! stalled for" in line.render().plain)
         await until(pilot, lambda: any("waiting for 2" in text for _, text in notices(pilot)))
         await begin("host", "slow.yaml", "--house", "2")
-        await until(pilot, lambda: watching.state == "ended")
+        await until(pilot, lambda: monitored_run.state == "ended")
         assert (await clock.wait(), await one.wait()) == (0, 0)

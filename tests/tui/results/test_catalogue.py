@@ -59,7 +59,7 @@ async def test_simulations_are_listed_newest_first(opened: Opened) -> None:
     """Each has its scenario and settings."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        rows = table(pilot, "#books").rows
+        rows = table(pilot, "#entries").rows
         assert [row.path.name for row in rows] == [FIFTY, INSERTION]
         assert [row.state for row in rows] == ["done", "done"]
         assert [row.listed.algorithm for row in rows] == ["fifty_fifty", "insertion"]
@@ -80,12 +80,12 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         old(path)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 5)
-        problems = {row.path: row.listed.problem for row in table(pilot, "#books").rows if row.state == "broken"}
+        problems = {row.path: row.listed.problem for row in table(pilot, "#entries").rows if row.state == "broken"}
         assert "newer ssmic" in problems[newer.relative_to(Path.cwd())]
         assert "truncated after 9000" in problems[broken.relative_to(Path.cwd())]
         assert "not an SQLite file" in problems[other.relative_to(Path.cwd())]
         for path, problem in problems.items():
-            table(pilot, "#books").go_to(path)
+            table(pilot, "#entries").go_to(path)
             await until(pilot, partial(explained, pilot, problem))
             await pilot.press("enter")
             await until(pilot, partial(announced, pilot, problem))
@@ -106,8 +106,8 @@ async def test_a_run_in_progress_is_followed(
         await listed(pilot)
         plan = SimulationSpec(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
         path = create_results(plan, results_folder / "now.sqlite")
-        await until(pilot, lambda: len(table(pilot, "#books").rows) == 3)
-        row = table(pilot, "#books").rows[0]
+        await until(pilot, lambda: len(table(pilot, "#entries").rows) == 3)
+        row = table(pilot, "#entries").rows[0]
         assert (row.path.name, row.state) == ("now.sqlite", "beginning")
         await pilot.press("home", "enter")
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
@@ -117,9 +117,9 @@ async def test_a_run_in_progress_is_followed(
             await until(pilot, lambda: sheet_of(pilot) is not None)
             assert not the_screen(pilot).simulation.has_class("troubled")
             await pilot.press("escape")
-            await until(pilot, lambda: table(pilot, "#books").rows[0].state == "running")
+            await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "running")
             writer.finish("done", scenario.start_s + 3600, negotiations=0, wall_s=0.1)
-        await until(pilot, lambda: table(pilot, "#books").rows[0].state == "done")
+        await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "done")
 
 
 async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened, results_folder: Path) -> None:
@@ -131,7 +131,7 @@ async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened
     old(path)
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        assert table(pilot, "#books").rows[0].state == "stale"
+        assert table(pilot, "#entries").rows[0].state == "stale"
 
 
 @pytest.mark.long
@@ -141,13 +141,13 @@ async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("slash", *"INSERT")
-        await until(pilot, lambda: [row.path.name for row in table(pilot, "#books").rows] == [INSERTION])
+        await until(pilot, lambda: [row.path.name for row in table(pilot, "#entries").rows] == [INSERTION])
         assert "1 of 2 simulations" in text(pilot, "#listing .count")
         await pilot.press("escape")
-        await until(pilot, lambda: len(table(pilot, "#books").rows) == 2)
+        await until(pilot, lambda: len(table(pilot, "#entries").rows) == 2)
         assert pilot.app.screen.query_one("#listing Input", Input).value == ""
-        await pilot.click("#books", offset=(3, 0))
-        await until(pilot, lambda: [row.path.name for row in table(pilot, "#books").rows] == [INSERTION, FIFTY])
+        await pilot.click("#entries", offset=(3, 0))
+        await until(pilot, lambda: [row.path.name for row in table(pilot, "#entries").rows] == [INSERTION, FIFTY])
 
 
 async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_folder: Path) -> None:

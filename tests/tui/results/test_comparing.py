@@ -55,7 +55,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
             }
     async with opened(first_area="results") as pilot:
         await listed(pilot, 3)
-        table(pilot, "#books").go_to(Path("results") / FIFTY)
+        table(pilot, "#entries").go_to(Path("results") / FIFTY)
         await opened_first(pilot)
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, OtherChooser))

@@ -99,7 +99,7 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
     """A title sorts, a second click turns it round; a click chooses the cell; the way back is clicked."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        await pilot.click("#books", offset=(5, 1), times=2)
+        await pilot.click("#entries", offset=(5, 1), times=2)
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
         await drawn(pilot, lambda sheet: sheet.contracts)
         rows = table(pilot, CONTRACTS)

@@ -13,7 +13,7 @@ from scenarios.load import bundled_text
 from scenarios.simulation import Plan
 from tests.tui.driving import steps, until
 from tui.monitor.producers import ProducersPane
-from tui.run.expectations_panel import ExpectationsPanel, expectation_lines
+from tui.run.progress import ExpectationsPanel, expectation_lines
 from tui.run.screen import RunScreen
 from tui.run.simulation_client import SimulationClient
 from tui.shell.navigation import RunScenario
@@ -70,9 +70,9 @@ async def test_the_run_screen_and_the_monitor_show_them_live(opened: Any, tmp_pa
         await pilot.press("ctrl+r")
         panel = screen.query_one(ExpectationsPanel)
         await until(pilot, lambda: "7 not yet" in str(panel.query_one(Static).content))
-        await until(pilot, lambda: pilot.app.watching.feed is not None)
+        await until(pilot, lambda: pilot.app.monitored_run.feed is not None)
         await pilot.press("space")
-        await until(pilot, lambda: pilot.app.watching.state == "paused")
+        await until(pilot, lambda: pilot.app.monitored_run.state == "paused")
         await steps(pilot, lambda: "nothing on the grid" in str(panel.query_one(Static).content) and _is_ten(pilot))
         await until(pilot, lambda: "1 held, 6 not yet" in str(panel.query_one(Static).content))
         await pilot.press("3", "P")
@@ -85,5 +85,5 @@ async def test_the_run_screen_and_the_monitor_show_them_live(opened: Any, tmp_pa
 
 
 def _is_ten(pilot: Any) -> bool:
-    watched = pilot.app.watching.feed.watched
+    watched = pilot.app.monitored_run.feed.watched
     return bool(watched.time.time >= watched.scenario_context.start_s + 10 * 3600)

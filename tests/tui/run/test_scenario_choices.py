@@ -16,7 +16,7 @@ from tests.tui.driving import dialog, focus, notices, until
 from tests.tui.editor.conftest import TEXT
 from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.run.scenario_choices import choices
+from tui.run.form import choices
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import Confirm, PickPath
 from tui.shell.navigation import EditScenario

@@ -136,7 +136,7 @@ async def test_several_runs_show_their_figures(opened: Opened) -> None:
         screen = await ready(pilot, bus="memory", runs="2", workers="1", algorithm="fifty_fifty")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: screen._simulation is not None and screen._simulation.state == "done")
-        await until(pilot, lambda: "Results:" in str(screen.query_one(".told", Static).content))
+        await until(pilot, lambda: "Results:" in str(screen.query_one(".note", Static).content))
         rows: list[Any] = list(screen.query_one("#runs-table", VirtualTable).rows)
         assert [(row.seed, row.state) for row in rows] == [(1, "done"), (2, "done")]
         assert all(0 < (row.kpi("self_sufficiency") or 0) <= 1 for row in rows)
@@ -148,10 +148,10 @@ async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) 
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, bus="memory", pace="600x")
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: pilot.app.watching.state == "running")
-        watched = pilot.app.watching.feed.watched
+        await until(pilot, lambda: pilot.app.monitored_run.state == "running")
+        watched = pilot.app.monitored_run.feed.watched
         await pilot.press("space")
-        await until(pilot, lambda: pilot.app.watching.state == "paused")
+        await until(pilot, lambda: pilot.app.monitored_run.state == "paused")
         await steps(pilot, lambda: len(watched.ledger) >= 2)
         await pilot.press("ctrl+q")
         await dialog(pilot, Confirm)
@@ -283,9 +283,9 @@ async def test_parts_that_cannot_meet_in_time_are_noted_before_the_run(opened: O
     path.write_text(TEXT.replace("2026-06-21T06", "2027-06-21T06"), encoding="utf-8")
     async with opened(first_area="run", first_intent=RunScenario(str(path))) as pilot:
         screen = await ready(pilot)
-        told = str(screen.query_one(".about", Static).render())
-        assert "! no forecast reaches into the run" in told
-        assert told.endswith("Neighbourhoods offers the way out")
+        about = str(screen.query_one(".about", Static).render())
+        assert "! no forecast reaches into the run" in about
+        assert about.endswith("Neighbourhoods offers the way out")
 
 
 async def test_nothing_is_cut_at_the_right_edge_of_80_columns(opened: Opened) -> None:

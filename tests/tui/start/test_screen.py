@@ -13,9 +13,8 @@ from textual.widgets import OptionList
 from tests.tui.driving import dialog, focus, until
 from tui.shell.dialogs import Confirm
 from tui.shell.navigation import EditScenario
-from tui.start.entries import entries
 from tui.start.recent import load_recent, recent_file
-from tui.start.screen import StartScreen
+from tui.start.screen import StartScreen, entries
 
 Opened = Any
 SMALL = """\

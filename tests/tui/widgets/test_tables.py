@@ -12,7 +12,7 @@ from scenarios.scenario import Zone
 from tui.formatting import fit
 from tui.run.progress import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import TimeAxis
-from tui.widgets.palette import MEANINGS
+from tui.widgets.colours import MEANINGS
 from tui.widgets.table_rendering import Column, placed
 
 BERLIN = Zone(7200)

@@ -27,7 +27,7 @@ def asyncapi(
     import json
     import sys
 
-    from scenarios.asyncapi import asyncapi_document
+    from scenarios import asyncapi_document
     from tui.logs import configure_logs
 
     configure_logs(log_level)

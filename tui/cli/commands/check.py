@@ -26,8 +26,7 @@ def check(
     Exit code 3 if there are any. Notes list assumptions, times that do not overlap, jobs that must run at the same
     time as another job of their device, ids that several jobs have, and settings without effect.
     """
-    from scenarios import Problem, ScenarioError, overlap_notes, repeated_id_notes
-    from scenarios.files import coverage_notes, supply_notes
+    from scenarios import Problem, ScenarioError, overlap_notes, repeated_id_notes, run_notes
     from scenarios.load import load
 
     problems: tuple[Problem, ...] = ()
@@ -42,7 +41,7 @@ def check(
         found = loaded.scenario
         notes = (
             *loaded.notes,
-            *(note.what for note in (*coverage_notes(found), *supply_notes(found))),
+            *(note.what for note in run_notes(found)),
             *overlap_notes(scenario, found),
             *repeated_id_notes(found),
         )

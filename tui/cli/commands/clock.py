@@ -158,7 +158,7 @@ def clock(
     from broker import file_name
     from broker.clock import CatchUp, Pace
     from broker.transport import AccessOptions
-    from scenarios.files import coverage_notes, supply_notes
+    from scenarios import run_notes
     from scenarios.load import load
     from scenarios.simulation import ScoresFile, run_key
     from tui.cli.settings import (
@@ -180,7 +180,7 @@ def clock(
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(found.scenario, strategy), promise)
     supplied = supply_settings(loaded, supply, prefer)
-    notes = (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))
+    notes = run_notes(loaded, days, supplied)
     tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
@@ -243,8 +243,8 @@ def _keep_time(
     from agents import MANAGER
     from scenarios.deployment import open_record
     from scenarios.simulation import run_scenario
+    from tui.cli.output import notes
     from tui.cli.simulate import after_failing, exit_code_of, interruption_told, show_results
-    from tui.console import notes
     from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:

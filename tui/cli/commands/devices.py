@@ -61,9 +61,9 @@ def scan(
     from broker.transport import AccessOptions
     from scenarios.devices import scan_broker
     from scenarios.files import block_lines
+    from tui.cli.output import notes
     from tui.cli.settings import deployed_broker
     from tui.cli.simulate import print_json
-    from tui.console import notes
     from tui.exit_codes import FAILED, complain
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted

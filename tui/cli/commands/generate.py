@@ -92,7 +92,7 @@ def generate(
         pvlib_irradiance,
         write_series,
     )
-    from tui.console import notes
+    from tui.cli.output import notes
 
     latitude, longitude = _place(place)
     if sun == "pvlib":

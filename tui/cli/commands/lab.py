@@ -256,9 +256,8 @@ def _between(scenario: Loaded, begin: str | None, until: str | None, days: int |
 def _perform(order: _Order, *, as_json: bool) -> None:
     from scenarios.lab import write_junit
     from scenarios.results import ResultsReader, simulation_json
-    from tui.cli.output import own_output
+    from tui.cli.output import notes, own_output
     from tui.cli.simulate import interruption_told, print_json, show_results
-    from tui.console import notes
     from tui.exit_codes import FAILED
     from tui.signals import run_until_interrupted
 
@@ -310,7 +309,7 @@ class _Found:
 async def _run(order: _Order, found: list[_Found]) -> int:
     """Run the lab, add its outcome to `found` however it ends, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
-    from tui.console import notes
+    from tui.cli.output import notes
     from tui.exit_codes import FAILED, INTERRUPTED, complain
 
     must_restart = any(fault.kind == "broker" for fault in order.settings.faults)
@@ -340,7 +339,7 @@ async def _run(order: _Order, found: list[_Found]) -> int:
 
 async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Case]) -> None:
     from scenarios.lab import Case, run_controller
-    from tui.console import notes
+    from tui.cli.output import notes
 
     async with AsyncExitStack() as stack:
         processes: list[asyncio.subprocess.Process] = []
@@ -420,8 +419,8 @@ def _figures(file: Path) -> dict[str, float | None]:
 
 def _show_compared(lab_file: Path, negotiated: Path) -> None:
     from scenarios.results.comparison import compare_simulations
+    from tui.cli.output import output
     from tui.cli.results_tables import show_comparison
-    from tui.console import output
 
     console = output()
     show_comparison(console, compare_simulations([negotiated, lab_file]))
@@ -430,7 +429,7 @@ def _show_compared(lab_file: Path, negotiated: Path) -> None:
 
 
 def _show_verdict(cases: Sequence[Case]) -> None:
-    from tui.console import output
+    from tui.cli.output import output
 
     console = output()
     failed = [case for case in cases if case.failure]

@@ -43,8 +43,8 @@ def replay(
     Messages of devices are delivered at the same seconds of virtual time; the devices themselves are not used.
     """
     from scenarios.simulation import open_simulation, read_recording
+    from tui.cli.output import output
     from tui.cli.simulate import print_json, save_recording
-    from tui.console import output
     from tui.exit_codes import FAILED, complain
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted

@@ -45,23 +45,23 @@ def list_(
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
     from scenarios.results import sweep_files
+    from tui.cli.output import output
     from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
-    from tui.console import output
     from tui.results import ResultsIndex
 
-    books = ResultsIndex(folder).look()
+    entries = ResultsIndex(folder).look()
     sweeps = _sweeps_json(sweep_files(folder))
     if as_json:
         more = {"sweeps": sweeps} if sweeps else {}
-        print_json({"folder": str(folder), "results": [listed_json(book) for book in books], **more})
+        print_json({"folder": str(folder), "results": [listed_json(entry) for entry in entries], **more})
         return
-    if books:
-        show_listed(output(), books)
+    if entries:
+        show_listed(output(), entries)
     for found in sweeps:
         said = found.get("problem") or f"{found['scenario']}, {found['done_runs']} of {found['planned_runs']} runs"
         output().print(f"sweep  {said}  {found['file']}", soft_wrap=True)
-    if not books and not sweeps:
+    if not entries and not sweeps:
         complain(f"no results in {folder}; `ssmic run street` creates some")
 
 
@@ -113,9 +113,9 @@ def show(
         simulation_json,
         view_house,
     )
+    from tui.cli.output import output
     from tui.cli.simulate import print_json
     from tui.cli.tables import house_json, show_house, show_outcome
-    from tui.console import output
 
     interval_s = 60 * interval
     path = named_results(file)
@@ -157,8 +157,8 @@ def show(
 
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
+    from tui.cli.output import output
     from tui.cli.tables import show_neighbourhood, show_streets
-    from tui.console import output
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)
@@ -199,9 +199,9 @@ def bills(
     The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
     """
     from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
-    from tui.cli.bills_table import bills_json, show_bills
+    from tui.cli.output import output
+    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
-    from tui.console import output
     from tui.formatting import unfinished
 
     path = named_results(file)
@@ -253,9 +253,9 @@ def compare(
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
+    from tui.cli.output import notes, output
     from tui.cli.results_tables import show_comparison
     from tui.cli.simulate import print_json
-    from tui.console import notes, output
 
     if len(files) < 2:
         raise typer.BadParameter("name two or more simulations to compare", param_hint="FILE")

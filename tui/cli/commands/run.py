@@ -59,7 +59,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 """
 
 
-def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Literal["houses"] | None:
+def _spread_of(hosts: str | None, processes: int | None, bus: str | None) -> int | Literal["houses"] | None:
     """Return what `--hosts` says.
 
     Raises:
@@ -78,6 +78,21 @@ def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Lite
         if isinstance(spread, int) and spread < processes:
             raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
     return spread
+
+
+def _broker_for(ctx: typer.Context, bus: str | None, broker: str | None, *, home_assistant: bool) -> str | None:
+    """Return the broker that a bus has.
+
+    Raises:
+        typer.BadParameter: The bus has none, but something on the command line needs one.
+    """
+    if bus != "memory":
+        return broker
+    if broker is not None and given(ctx, "broker"):
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
+    if home_assistant:
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
+    return None
 
 
 @app.command(epilog=_EXAMPLES)
@@ -120,7 +135,12 @@ def run(
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
     ] = False,
-    bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="Transport for the agents' messages.")] = "mqtt",
+    bus: Annotated[
+        Literal["memory", "mqtt"] | None,
+        typer.Option(
+            help="Transport for the agents' messages. [default: mqtt; memory for a neighbourhood too large for it]"
+        ),
+    ] = None,
     broker: Annotated[
         str | None,
         typer.Option(
@@ -235,8 +255,8 @@ def run(
     """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
     from broker.transport import AccessOptions
+    from scenarios import run_notes
     from scenarios.devices import with_guests
-    from scenarios.files import coverage_notes, supply_notes
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan, from_equal_scores
@@ -257,12 +277,7 @@ def run(
     from tui.exit_codes import tell_notes
     from tui.logs import configure_logs
 
-    if bus == "memory" and broker is not None:
-        if given(ctx, "broker"):
-            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
-        broker = None
-    if bus == "memory" and home_assistant:
-        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
+    broker = _broker_for(ctx, bus, broker, home_assistant=home_assistant)
     names = algorithm_names(algorithm)
     if out is not None and len(names) > 1:
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
@@ -286,14 +301,14 @@ def run(
     if record is not None and not loaded.gateways:
         raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
     if loaded.gateways:
-        refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
+        refuse_what_devices_cannot(bus or "mqtt", runs * max(1, len(names)), pace)
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     supplied = supply_settings(loaded, supply, prefer)
     tell_notes(
         (
             *found.notes,
-            *(note.what for note in (*coverage_notes(loaded, days), *supply_notes(loaded, supplied))),
+            *(note.what for note in run_notes(loaded, days, supplied)),
             *options_without_effect(ctx, supplied),
         )
     )
@@ -305,7 +320,7 @@ def run(
             seeds=tuple(range(first, first + runs)),
             algorithm=chosen,
             supply=supplied,
-            bus=bus,
+            bus=bus or "mqtt",
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
             hosts=spread,
@@ -326,6 +341,10 @@ def run(
         )
         for chosen in algorithms
     ]
+    if bus is None and not (broker or home_assistant):
+        plans = [plan.with_a_bus_that_fits() for plan in plans]
+        if plans[0].bus == "memory":
+            tell_notes(("too many agents for a broker: the run is in memory, as with --bus memory",))
     simulate(
         plans if len(plans) == 1 else from_equal_scores(plans),
         level,

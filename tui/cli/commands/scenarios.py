@@ -63,7 +63,7 @@ def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
     from rich import box
     from rich.table import Table
 
-    from tui.console import output
+    from tui.cli.output import output
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)

@@ -30,7 +30,7 @@ are named by number, by id or by * for all:
   tariff.import_eur_per_kwh=0.2:0.4:3      houses[adler].devices[0].name=Car      jobs[adler-car].latest_start=13:00
 
 Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 invalid scenario, 130 or 143 stopped by Ctrl-C or SIGTERM: the
-same command goes on with the runs that are missing.
+same command continues with the missing runs.
 """
 
 
@@ -115,10 +115,9 @@ def sweep(
         run_sweep,
         sweep_json,
     )
-    from tui.cli.output import own_output
+    from tui.cli.output import notes, output, own_output
     from tui.cli.simulate import interruption_told, print_json
     from tui.cli.sweep_tables import show_sweep, sweep_progress
-    from tui.console import notes, output
     from tui.exit_codes import FAILED, USAGE, complain, tell_notes
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
@@ -152,7 +151,7 @@ def sweep(
         results = read_sweep(path)
         if codes:
             done = sum(row.state == "done" for row in results.rows)
-            complain(f"{done} of {plan.count} runs are kept in {path}; the same command goes on from there")
+            complain(f"{done} of {plan.count} runs are kept in {path}; the same command continues from there")
             raise typer.Exit(codes[0])
         if as_json:
             print_json(sweep_json(results))

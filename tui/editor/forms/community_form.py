@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from scenarios.files import CommunityEntry, KeyPath
 from tui.editor import tree_model
-from tui.editor.edits import Change, Put, Remove, Step
+from tui.editor.edit_history import Change, Put, Remove, Step
 from tui.editor.forms.form_parts import Field, PartForm
 from tui.editor.tree_model import COMMUNITY, Tree, at, text
 

@@ -21,7 +21,7 @@ from scenarios.files import (
     read_referred,
 )
 from tui.editor import tree_model
-from tui.editor.edits import Change, Put, Remove, Step
+from tui.editor.edit_history import Change, Put, Remove, Step
 from tui.editor.tree_model import Tree, at, text
 from tui.formatting import plural
 

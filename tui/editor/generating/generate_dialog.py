@@ -15,8 +15,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from tui.editor.dialogs import YAML
-from tui.editor.generating.generate_request import ALL_FIELDS, DEFAULTS, FIELDS, GenerateField, proposed_name, spec_of
-from tui.editor.generating.generator import STEP_S, Failed, Generator, Made, Wanted
+from tui.editor.generating.generator import (
+    ALL_FIELDS,
+    DEFAULTS,
+    FIELDS,
+    STEP_S,
+    Failed,
+    GenerateField,
+    Generator,
+    Made,
+    Wanted,
+    proposed_name,
+    spec_of,
+)
 from tui.formatting import kwh, plural
 from tui.shell import Answer, Confirm, Footer, Guarded
 from tui.widgets import DEMAND, PRODUCTION, Chart, FieldHelp, PathInput, TimeAxis, drawn, update_if_changed

@@ -8,8 +8,8 @@ from agents.scheduling import ALGORITHMS
 from scenarios.files import KeyPath
 from tui.editor import picker, tree_model
 from tui.editor.actions import SERIES_OF_UNIX, FieldActions, NothingChosenError, User, device_ref
-from tui.editor.choose_several import ChooseSeveral
-from tui.editor.edits import Change, Put
+from tui.editor.dialogs import ChooseSeveral
+from tui.editor.edit_history import Change, Put
 from tui.editor.picker import NONE, Item
 from tui.editor.scripts import script_commands, script_model as script
 from tui.editor.session import EditSession

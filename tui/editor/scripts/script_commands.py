@@ -7,7 +7,7 @@ from typing import Any
 
 from scenarios.files import KeyPath, ProductionEntry
 from tui.editor import tree_model
-from tui.editor.edits import Change, Insert, Put, Remove, Step
+from tui.editor.edit_history import Change, Insert, Put, Remove, Step
 from tui.editor.scripts import script_model as script
 from tui.editor.tree_model import Ref, Tree, at, text
 

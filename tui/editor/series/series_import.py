@@ -9,8 +9,7 @@ from scenarios import Zone, zone_info
 from scenarios.files import Document
 from tui.editor import commands, picker, tree_model
 from tui.editor.actions import FieldActions, User
-from tui.editor.edits import Change, Put
-from tui.editor.history import History
+from tui.editor.edit_history import Change, History, Put
 from tui.editor.picker import Item
 from tui.editor.preview_chart import Artist
 from tui.editor.session import EditSession, Work

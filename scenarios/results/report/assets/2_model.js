@@ -3,7 +3,7 @@ const PAGE = JSON.parse(document.getElementById("contents").textContent);
 const SIMULATIONS = PAGE.simulations || [PAGE];
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const letterOf = index => LETTERS[index] || String(index + 1);
-// COMPLETE: runs that came to their end; half a run has figures of another size, so it is shown by itself and enters no
+// COMPLETE: completed runs; half a run has figures of another size, so it is shown by itself and enters no
 // mean. DAYS: a run of more than two days is looked at day by day.
 let DATA, HOUSES, PRODUCERS, JOBS, RUNS, DETAILED, COMPLETE, DAYS;
 const DAY = 86400;

@@ -1,4 +1,4 @@
-// From registration to the end of each job: its window, what was agreed when, and what was said.
+// From registration to the end of each job: its window, what was agreed when, and its messages.
 const MARKS = {
   registered: "registered", agreed: "agreed", amended: "moved", cancelled: "cancelled", lost: "lost",
 };
@@ -63,7 +63,7 @@ function drawTimeline() {
       { time: contract.start + job.duration, round: Infinity, who: "", what: "ends", note: `${written(covered(contract), "share")} covered` },
     ].sort((a, b) => a.time - b.time || (a.round === b.round ? 0 : a.round - b.round));
     return el("table", {}, el("caption", {}, run.said ? `In the order of virtual time (${zoneName()})`
-      : "What became of its contracts; what was said is in the results file"),
+      : "The history of its contracts; its messages are in the results file"),
     el("thead", {}, el("tr", {}, ["Time", "Round", "Who", "What", ""].map(name => el("th", { scope: "col" }, name)))),
     el("tbody", {}, lines.map(line => el("tr", {}, el("td", { class: "time" }, exactMoment(line.time)),
       el("td", {}, Number.isFinite(line.round) && line.round >= 0 ? line.round : ""),
@@ -102,7 +102,7 @@ function drawTimeline() {
   el("p", { class: "note" }, "The filter of the contracts holds here too.",
     DAYS > 1 ? ` Jobs of the day that is drawn above, day ${chosen.day + 1} of ${DAYS}.` : "",
     chosen.run === null && RUNS.length > 1 ? ` This is run ${run.run}; choose another one above.` : "",
-    run.more_was_said ? " Of what was said only the beginning is here; all of it is in the results file." : "",
+    run.more_was_said ? " Only the first messages are shown; all are in the results file." : "",
     run.said ? "" : " What agents said is left out of this run, for the page would become too large: it is in the results file."));
 }
 function ticks(begin, span) {

@@ -38,15 +38,15 @@ jobs:
 A_JOB = '  - {house: a, device: w, registered: "05:00", earliest_start: "06:00", latest_start: "12:00"}\n'
 
 
-def told(text: str, days: int | None = None) -> list[str]:
+def notes_on(text: str, days: int | None = None) -> list[str]:
     """Return the notes on a text."""
     return [note.what for note in coverage_notes(load_text(text, "s.yaml", None), days)]
 
 
 def test_parts_that_meet_in_time_are_not_noted() -> None:
     """This includes a job's window at night, next to a day's forecast."""
-    assert told(TEXT) == []
-    assert told(TEXT.replace('"06:00", latest_start: "12:00"', '"20:00", latest_start: "23:00"')) == []
+    assert notes_on(TEXT) == []
+    assert notes_on(TEXT.replace('"06:00", latest_start: "12:00"', '"20:00", latest_start: "23:00"')) == []
 
 
 @pytest.mark.parametrize("name", bundled_names())
@@ -71,13 +71,13 @@ def test_forecasts_outside_the_run_are_noted_with_both_remedies(year: str, days:
     assert isinstance(move, MoveStart)
     assert shift == ShiftForecasts(("pv",), days)
     assert notes[0].path == ("houses", 0, "devices", 1)
-    assert all("forecast" not in note for note in told(text.replace("2026-06-21T00", f"{year}-06-21T00")))
+    assert all("forecast" not in note for note in notes_on(text.replace("2026-06-21T00", f"{year}-06-21T00")))
 
 
 def test_one_producer_of_several_is_named() -> None:
     """The others' forecasts reach into the run."""
     text = TEXT.replace("2026-06-21T06", "2027-06-21T06").replace("jobs:\n", MORE)
-    assert told(text) == [
+    assert notes_on(text) == [
         (
             "no forecast of pv reaches into the run: the run is from 2026-06-21 00:00 to 13:00 (+02:00), "
             "the forecasts are from 2027-06-21 06:00 to 10:00 (+02:00); shift the forecasts of pv by -365 days"
@@ -87,7 +87,7 @@ def test_one_producer_of_several_is_named() -> None:
 
 def test_a_forecast_issued_after_the_run_is_noted() -> None:
     """It is issued when the run is over."""
-    assert told(TEXT.replace('issued: "00:00"', 'issued: "30:00"')) == [
+    assert notes_on(TEXT.replace('issued: "00:00"', 'issued: "30:00"')) == [
         (
             "no forecast reaches into the run: the run is from 2026-06-21 00:00 to 13:00 (+02:00), the forecasts are issued "
             "after its end, or are for before and after it (from 2026-06-21 06:00 to 10:00 (+02:00))"
@@ -98,7 +98,7 @@ def test_a_forecast_issued_after_the_run_is_noted() -> None:
 def test_actual_production_outside_the_run_is_noted() -> None:
     """It is a year of meter data, but of another year."""
     actual = f'predictions: [{SUN}]\n        actual: {{start: "2025-06-21T06:00:00+02:00", step_s: 3600, power_w: [500, 3000]}}'
-    assert told(TEXT.replace(f"predictions: [{SUN}]", actual)) == [
+    assert notes_on(TEXT.replace(f"predictions: [{SUN}]", actual)) == [
         (
             "the actual production of pv is from 2025-06-21 06:00 to 08:00 (+02:00), "
             "and the run is from 2026-06-21 00:00 to 13:00 (+02:00): it counts as 0"
@@ -110,13 +110,13 @@ def test_jobs_after_the_end_are_noted() -> None:
     """The note states the number of days that the run would need."""
     late = A_JOB.replace('"05:00"', '"29:00"').replace('"06:00"', '"30:00"').replace('"12:00"', '"47:00"')
     text = TEXT + late
-    assert told(text, days=1) == [
+    assert notes_on(text, days=1) == [
         "1 of 2 jobs (a/w#2) can run only when the run is over: the run is from 2026-06-21 00:00 to 2026-06-22 00:00 (+02:00); run 2 days",
         "1 of 2 jobs (a/w#2) can run only on days without a forecast, so on grid power: forecasts are from 2026-06-21 00:00 to 23:59 (+02:00)",
     ]
     notes = coverage_notes(replace(load_text(text, "s.yaml", None), days=1))
     assert notes[0].remedies == (RunDays(2),)
-    assert told(text, days=2) == [told(text, days=1)[1]]
+    assert notes_on(text, days=2) == [notes_on(text, days=1)[1]]
 
 
 def test_a_start_long_before_all_events_is_noted() -> None:
@@ -124,7 +124,7 @@ def test_a_start_long_before_all_events_is_noted() -> None:
     text = TEXT.replace("start: 2026-06-21T00", "start: 2026-06-14T00")
     for time in ("05:00", "06:00", "12:00"):
         text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
-    assert told(text) == [
+    assert notes_on(text) == [
         (
             "the run starts at 2026-06-14 00:00 (+02:00), 7 days before its first job or forecast (2026-06-21 05:00 (+02:00)); "
             "move the start to 2026-06-21T00:00:00+02:00 (times written as HH:MM move with it)"
@@ -135,7 +135,7 @@ def test_a_start_long_before_all_events_is_noted() -> None:
 def test_jobs_in_1970_are_noted() -> None:
     """Their times are seconds of a day, not UNIX seconds."""
     text = TEXT.replace("2026-06-21T00:00:00+02:00", "0").replace("2026-06-21T06:00:00+02:00", "06:00")
-    assert told(text) == [
+    assert notes_on(text) == [
         (
             "the run starts at 1970-01-01 00:00 (UTC): were seconds of a day meant as UNIX seconds? "
             "Times are expected in seconds since 1970, or as dates"
@@ -152,5 +152,5 @@ def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> No
         MoveStart(7, load_text(text, "s.yaml", None).start_s + 7 * 86_400),
         ShiftForecasts(("pv",), -7),
     )
-    shifted = told(text.replace("2026-06-30T06", "2026-06-23T06"))
+    shifted = notes_on(text.replace("2026-06-30T06", "2026-06-23T06"))
     assert not [what for what in shifted if "no forecast" in what or "without a forecast" in what]

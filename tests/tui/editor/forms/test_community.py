@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Select
 
 from scenarios.files.parse import load_text
 from tests.tui.driving import click
-from tui.editor.choose_several import ChooseSeveral
+from tui.editor.dialogs import ChooseSeveral
 from tui.editor.forms.form_view import PickButton
 
 Editing = Any

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from tui.cli.app import app
 from tui.editor.generating.generate_dialog import GenerateDialog
-from tui.editor.generating.generate_request import DEFAULTS, spec_of
-from tui.editor.generating.generator import Failed, Made, Wanted, made_here
+from tui.editor.generating.generator import DEFAULTS, Failed, Made, Wanted, made_here, spec_of
 
 Editing = Any
 

@@ -13,8 +13,8 @@ from scenarios.files.document import Document
 from scenarios.load import bundled_text
 from tests.tui.driving import focus
 from tui.editor import commands
-from tui.editor.choose_several import ChooseSeveral
-from tui.editor.history import History
+from tui.editor.dialogs import ChooseSeveral
+from tui.editor.edit_history import History
 from tui.editor.picker import Picker
 from tui.editor.preview_chart import Artist
 from tui.editor.scripts import script_commands, script_model

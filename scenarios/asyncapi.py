@@ -1,0 +1,240 @@
+"""An AsyncAPI 3 document of all MQTT messages, generated from the topics and the models that validate them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from agents import MESSAGES, LedgerEntry, Prediction
+from broker.protocol import Announcement, Batch, Control, Done, Grant, ResendRequest, Roster, TimeReport, Wake
+from scenarios.lab import JobNotice
+
+ASYNCAPI = "3.0.0"
+"""Version of the AsyncAPI specification."""
+_REFERENCES = "#/components/schemas/{model}"
+_MQTT_BINDING = "0.2.0"
+_PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, dict: {"type": "object"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A topic under `ssmic/{run}`."""
+
+    name: str
+    """Name of the channel and its message."""
+    topic: str
+    """Below the run; variable levels in braces."""
+    model: Any
+    """The pydantic model of the payload; `str`: plain text; `dict`: an object that its document describes."""
+    sender: str
+    receiver: str
+    qos: int
+    about: str
+    retain: bool = False
+
+
+PARAMETERS = {
+    "run": "Id of the run",
+    "host": "Id of a host: of a household, or `manager`",
+    "fromHost": "Id of the host that sends; `clock` on `resend`",
+    "producer": "Id of a producer",
+    "contract": "Id of a contract",
+    "house": "Id of a house",
+    "device": "Id of a device",
+    "job": "Id of a job",
+}
+"""Variable levels of topics; ids are percent-encoded."""
+
+CHANNELS: tuple[Channel, ...] = (
+    Channel("roster", "roster", Roster, "clock", "hosts", 1, "Which agent lives on which host.", retain=True),
+    Channel("time", "time", TimeReport, "clock or lab", "anyone", 0, "Virtual time, pace, lag and state.", retain=True),
+    Channel("control", "control", Control, "anyone", "clock or lab", 1, "A person's command."),
+    Channel("announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is there, or gone.", retain=True),
+    Channel("grants", "grants", Grant, "clock", "hosts", 0, "Permission for many hosts to run one round."),
+    Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission for one host to run one round."),
+    Channel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
+    Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Something from outside waits to enter the run."),
+    Channel("batch", "inbox/{host}/{fromHost}", Batch, "host", "host", 0, "A round's messages from host to host."),
+    Channel("local", "local/{host}", Batch, "host", "anyone", 0, "What agents of one host say to each other."),
+    Channel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to send a step again."),
+    Channel(
+        "ledgerEntry",
+        "ledger/{contract}",
+        LedgerEntry,
+        "manager's host",
+        "anyone",
+        1,
+        "A contract and its history.",
+        retain=True,
+    ),
+    Channel(
+        "forecast",
+        "forecast/{host}/{producer}",
+        Prediction,
+        "host",
+        "anyone",
+        1,
+        "A producer's newest forecast.",
+        retain=True,
+    ),
+    Channel(
+        "labJob",
+        "lab/jobs/{house}/{device}/{job}",
+        JobNotice,
+        "lab",
+        "controller",
+        1,
+        "A job to be done, in a lab.",
+        retain=True,
+    ),
+    Channel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),
+)
+
+_OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
+    ("announce", "device", dict, True, "What a device is; empty: it is gone for good."),
+    ("availability", "device", str, True, "`online` or `offline`, also as last will."),
+    ("request", "device", dict, False, "A job is asked for."),
+    ("withdraw", "device", dict, False, "A job is withdrawn."),
+    ("report", "device", dict, False, "State and measured power."),
+    ("forecast", "device", dict, True, "Expected production."),
+    ("job", "gateway", dict, True, "The job that changed last."),
+    ("set", "gateway", dict, False, "A command."),
+    ("error", "gateway", dict, False, "What was wrong with a message, and what was expected."),
+    ("state", "gateway", dict, True, "The device as its gateway sees it."),
+)
+"""Last level, sender, model, whether it is retained, and meaning."""
+
+DEVICE_CHANNELS = tuple(
+    Channel(
+        f"device{part.capitalize()}",
+        f"devices/{{device}}/{part}",
+        model,
+        sender,
+        "gateway" if sender == "device" else "device",
+        1,
+        f"{about} See docs/devices.md.",
+        retain=retain,
+    )
+    for part, sender, model, retain, about in _OF_DEVICES
+)
+
+AGENT_MESSAGES: Any = MESSAGES
+"""Validates the body of a message between agents."""
+
+
+def asyncapi_document() -> dict[str, Any]:
+    """Return the document, as JSON values."""
+    every = (*CHANNELS, *DEVICE_CHANNELS)
+    schemas: dict[str, Any] = {}
+    for channel in every:
+        if channel.model not in _PLAIN:
+            schemas[channel.model.__name__] = _schema(channel.model, schemas)
+    body = _with_components(AGENT_MESSAGES.json_schema(ref_template=_REFERENCES), schemas)
+    schemas["AgentMessage"] = {"title": "AgentMessage", **body}
+    schemas["SentMessage"]["properties"]["body"] = {"$ref": _REFERENCES.format(model="AgentMessage")}
+    return {
+        "asyncapi": ASYNCAPI,
+        "info": {
+            "title": "ssmic",
+            "version": _version(),
+            "description": "All messages over MQTT in an energy-smart neighbourhood. Payloads are JSON in "
+            "UTF-8; times are UNIX seconds of virtual time, energy is in Wh. See docs/protocol.md.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "broker": {
+                "host": "{host}:{port}",
+                "protocol": "mqtt",
+                "protocolVersion": "3.1.1",
+                "description": "Any MQTT broker; mqtts where it has certificates.",
+                "variables": {"host": {"default": "127.0.0.1"}, "port": {"default": "1883"}},
+            }
+        },
+        "channels": {channel.name: _channel(channel) for channel in every},
+        "operations": {name: operation for channel in every for name, operation in _operations(channel).items()},
+        "components": {
+            "schemas": schemas,
+            "messages": {channel.name: _message(channel) for channel in every},
+        },
+    }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ssmic")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    levels = re.findall(r"\{(\w+)\}", f"ssmic/{{run}}/{channel.topic}")
+    return {
+        "address": f"ssmic/{{run}}/{channel.topic}",
+        "description": channel.about,
+        "parameters": {level: {"description": f"{PARAMETERS[level]}; percent-encoded."} for level in levels},
+        "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
+    }
+
+
+def _operations(channel: Channel) -> dict[str, Any]:
+    """Return the two sides of a channel: who sends, and who receives."""
+    title = channel.name[:1].upper() + channel.name[1:]
+
+    def operation(action: str, who: str) -> dict[str, Any]:
+        return {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{channel.name}"},
+            "summary": f"{who}: {channel.about}",
+            "messages": [{"$ref": f"#/channels/{channel.name}/messages/{channel.name}"}],
+            "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": _MQTT_BINDING}},
+        }
+
+    return {
+        f"send{title}": operation("send", channel.sender),
+        f"receive{title}": operation("receive", channel.receiver),
+    }
+
+
+def _message(channel: Channel) -> dict[str, Any]:
+    is_text = channel.model is str
+    payload = _PLAIN.get(channel.model) or {"$ref": _REFERENCES.format(model=channel.model.__name__)}
+    return {
+        "name": channel.name,
+        "title": channel.about.rstrip("."),
+        "contentType": "text/plain" if is_text else "application/json",
+        "payload": payload,
+    }
+
+
+def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
+    return _with_components(TypeAdapter(model).json_schema(ref_template=_REFERENCES), schemas)
+
+
+def _with_components(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Move the definitions of a schema to the document's components, and return the rest."""
+    for name, definition in schema.pop("$defs", {}).items():
+        schemas[name] = _cleaned(definition)
+    cleaned: dict[str, Any] = _cleaned(schema)
+    return cleaned
+
+
+def _cleaned(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a schema with discriminators as AsyncAPI has them: the name of a property."""
+    if isinstance(node, list):
+        return [_cleaned(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    cleaned = {key: _cleaned(value) for key, value in node.items()}
+    discriminator = cleaned.get("discriminator")
+    if isinstance(discriminator, dict) and "propertyName" in discriminator:
+        cleaned["discriminator"] = discriminator["propertyName"]
+    if "prefixItems" in cleaned:
+        # AsyncAPI's schemas are of draft 7, where a tuple's items are a list.
+        cleaned["items"] = cleaned.pop("prefixItems")
+        cleaned["additionalItems"] = False
+    return cleaned

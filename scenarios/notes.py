@@ -1,0 +1,134 @@
+"""Notes on what a scenario's author may not have intended.
+
+Jobs that have to overlap another job of their device, ids that several jobs have, and parts that have no effect where
+jobs are supplied by shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from agents import Job
+from agents.scheduling import INSERTION
+from agents.sharing import SupplySettings
+from scenarios.device_overlaps import jobs_without_room
+from scenarios.events import SwitchAlgorithm, SwitchStrategy
+from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
+from scenarios.files.series import Note
+from scenarios.load import bundled_text
+from scenarios.scenario import Scenario
+
+JOBS_IN_FOLDER = "consumer_event.csv"
+"""File of jobs in PySSMic's input folders, one job per line."""
+SHOWN = 3
+"""Number of jobs that a note names."""
+NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
+NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
+
+
+def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
+    """Return a note for each job that has to overlap another job of its device.
+
+    Args:
+        source: The source of the scenario; the notes name the location of each job in it.
+        scenario: The loaded scenario.
+    """
+    without = jobs_without_room(scenario.jobs, scenario.start_s)
+    if not without:
+        return ()
+    place_of = _places(source)
+    return tuple(f"{place_of(job.job_id)}: {_note(job, scenario)}" for job in without)
+
+
+def job_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return the notes on the jobs of a scenario that is in no file, or not only there: without places."""
+    overlaps = (_note(job, scenario) for job in jobs_without_room(scenario.jobs, scenario.start_s))
+    return (*overlaps, *repeated_id_notes(scenario))
+
+
+def repeated_id_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return a note for each id that several jobs have, which says how the others are called."""
+    names: dict[str, list[str]] = {}
+    for job in scenario.jobs:
+        if job.source_id != f"{job.house}/{job.device}":  # the default, which is numbered on purpose
+            names.setdefault(job.source_id, []).append(job.job_id)
+    notes = []
+    for id_, found in names.items():
+        if len(found) > 1:
+            others = sorted((name for name in found if name != id_), key=lambda name: (len(name), name))
+            named = ", ".join(map(repr, others[:SHOWN])) + (f" and {len(others) - SHOWN} more" * (len(others) > SHOWN))
+            notes.append(f"job id {id_!r} is used {len(found)} times; the further jobs are called {named}")
+    return tuple(notes)
+
+
+def _note(job: Job, scenario: Scenario) -> str:
+    beside = [
+        repr(other.job_id)
+        for other in scenario.jobs
+        if other.agent == job.agent
+        and other.job_id != job.job_id
+        and other.earliest_start_s < job.latest_start_s + job.duration_s
+        and job.earliest_start_s < other.latest_start_s + other.duration_s
+    ]
+    named = ", ".join(beside[:SHOWN]) + (f" and {len(beside) - SHOWN} more" if len(beside) > SHOWN else "")
+    device = f"device {job.device!r} of house {job.house!r}"
+    return (
+        f"job {job.job_id!r} runs at the same time as another job of {device}: "
+        f"the windows leave no room for one after the other (beside {named})"
+    )
+
+
+def _places(source: str | Path) -> Callable[[str], str]:
+    """Return a function that locates a job by its id: file, line and key where they are known."""
+    path = Path(source)
+    if path.is_dir():
+        return partial(_in_folder, _lines_of(path / JOBS_IN_FOLDER), path)
+    is_file = path.exists()
+    if is_file and path.suffix.lower() not in (".yaml", ".yml"):
+        return lambda _: str(path)
+    where = str(path) if is_file else f"{source}.yaml"
+    tree = parse_yaml(read_text(path, where) if is_file else bundled_text(str(source)), where)
+    ids = JobIds()
+    index = {
+        ids.take(str(entry.get("id") or f"{entry['house']}/{entry['device']}")): i
+        for i, entry in enumerate(tree["jobs"])
+    }
+    return lambda job_id: f"{where}:{line_of(tree, ('jobs', index[job_id]))}: jobs[{index[job_id]}]"
+
+
+def _lines_of(path: Path) -> Mapping[str, int]:
+    """Return the line of each job in a PySSMic folder's list of jobs, by job id."""
+    ids = JobIds()
+    lines = enumerate(read_text(path, str(path)).splitlines(), start=1)
+    return {ids.take(line.split(";")[3].strip()): number for number, line in lines if line.strip()}
+
+
+def _in_folder(lines: Mapping[str, int], folder: Path, job_id: str) -> str:
+    path = folder / JOBS_IN_FOLDER
+    return f"{path}:{lines[job_id]}" if job_id in lines else str(path)
+
+
+def run_notes(scenario: Scenario, days: int | None = None, supply: SupplySettings | None = None) -> tuple[Note, ...]:
+    """Return notes on what does not meet in time, and on algorithms that decide nothing.
+
+    Args:
+        scenario: The scenario to run.
+        days: Duration in days; None: the scenario's, or until the last job has run.
+        supply: How jobs are supplied; None: as the scenario says.
+    """
+    return (*coverage_notes(scenario, days), *_supply_notes(scenario, supply))
+
+
+def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Note, ...]:
+    if not (supply or scenario.supply_settings).is_shared:
+        return ()
+    notes = []
+    if scenario.algorithm != INSERTION:
+        notes.append(Note(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
+    if any(isinstance(event.action, SwitchAlgorithm) for event in scenario.timeline):
+        notes.append(Note(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
+    if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
+        notes.append(Note(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
+    return tuple(notes)

@@ -1,0 +1,65 @@
+"""Jobs that wait, and whom the manager names to them when producers have more to offer."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from agents.energy import LoadProfile
+from agents.headroom import Need, View
+from agents.ranking.short_list import Board, WaitingJobs
+
+HOUR_S = 3_600
+LOAD = LoadProfile(times_s=(0, 4200), cumulative_wh=(0.0, 500.0))
+"""It draws 500 Wh in 70 minutes without a break."""
+BROKEN = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 0.0, 400.0), peak_wh=(10.0, 0.0, 10.0))
+"""Enough energy, but not in one piece."""
+WHOLE = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 400.0, 400.0), peak_wh=(10.0, 10.0, 10.0))
+
+
+def _need() -> Need:
+    return Need(0, 3 * HOUR_S, LOAD.energy_wh, LOAD.least_peak_wh, LOAD)
+
+
+def test_informing_jobs_takes_few_looks_at_many_producers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new forecast of 4,000 panels and 5,000 waiting jobs took 20 million looks, one pair after the other."""
+    looks, may_run = 0, Board.may_run
+
+    def counted(self: Board, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+        nonlocal looks
+        looks += 1
+        return may_run(self, need, producers)
+
+    monkeypatch.setattr(Board, "may_run", counted)
+    board, waiting = Board(), WaitingJobs()
+    for number in range(300):
+        board.put(number, WHOLE if number == 250 else BROKEN)
+    for job in range(20):
+        waiting.add(f"job-{job}", "consumer", _need(), asked=())
+    told = waiting.to_tell(range(300), board, now_s=0)
+    assert told == [(f"job-{job}", "consumer", 250) for job in range(20)]
+    assert looks <= 20 * 6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_job_hears_of_the_first_producer_for_it(seed: int) -> None:
+    """In the order of the producers, and for each of them in the order in which the jobs began to wait."""
+    random = Random(seed)
+    board, waiting = Board(), WaitingJobs()
+    views = [random.choice((WHOLE, BROKEN)) for _ in range(40)]
+    for number, view in enumerate(views):
+        board.put(number, view)
+    asked = [{number for number in range(40) if random.random() < 0.7} for _ in range(15)]
+    for job, known in enumerate(asked):
+        waiting.add(f"job-{job}", "consumer", _need(), known)
+    risen = random.sample(range(40), 30)
+    expected, heard = [], set()
+    for number in risen:
+        for job, known in enumerate(asked):
+            if job not in heard and number not in known and views[number] is WHOLE:
+                heard.add(job)
+                expected.append((f"job-{job}", "consumer", number))
+    assert waiting.to_tell(risen, board, now_s=0) == expected
+    assert waiting.to_tell(risen, board, now_s=0) == []  # one producer at a time

@@ -1,0 +1,139 @@
+"""The clock and the receiving host take the same messages of a liar: else the clock drops a host that waits in vain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from broker.protocol import ReorderBuffer, topics
+from broker.protocol.envelope import Envelope
+from broker.protocol.reorder_buffer import SendingMoment
+from broker.protocol.wire import Announcement, Grant
+from tests.broker.clock.test_clock import Ping
+from tests.broker.clock.test_quarantine import HONEST, RUN, Member, once, run_with
+
+
+def recorded(outcome: Any) -> list[dict[str, Any]]:
+    """Return the bodies of all messages of the liar that the observer received."""
+    return [envelope.body for envelope in outcome.wire.sent if envelope.sender == "bee"]
+
+
+def test_a_message_after_the_answer_is_not_recorded() -> None:
+    """The answer does not report it, so its receiver does not read it, whether an agent understands it or not."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.bus.publish(topics.done(RUN, "b"), member.answer(grant))
+        for body in ({"kind": "Nonsense"}, Ping(n=1).model_dump()):
+            await member.send("a", member.message(grant, body=body))
+        return {}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert recorded(outcome) == []
+
+
+def test_surplus_messages_are_neither_delivered_nor_recorded() -> None:
+    """The first of two counts if the answer reports one."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        for n in (55, 77):
+            await member.send("c", member.message(grant, to="echo", body=Ping(n=n).model_dump()))
+        return {"sent": {"c": 1}}
+
+    outcome = run_with(once(0, what))
+    assert recorded(outcome) == [{"kind": "Ping", "n": 55}]
+    answers = [envelope.body["n"] for envelope in outcome.wire.sent if envelope.to == "bee"]
+    assert answers == [56]
+
+
+@pytest.mark.parametrize("wrong", [{"round": 1}, {"time": 4}], ids=str)
+def test_a_message_of_another_moment_is_neither_delivered_nor_recorded(wrong: dict[str, int]) -> None:
+    """Not even if a second message satisfies the count."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send("c", member.message(grant, to="echo", body=Ping(n=77).model_dump(), **wrong))
+        await member.send("c", member.message(grant, to="echo", body=Ping(n=55).model_dump()))
+        return {"sent": {"c": 1}}
+
+    outcome = run_with(once(0, what))
+    assert outcome.without == {}
+    answers = [envelope.body["n"] for envelope in outcome.wire.sent if envelope.to == "bee"]
+    assert answers == [56]
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 300])
+def test_a_message_of_a_later_round_quarantines_its_sender_at_once(ahead: int) -> None:
+    """Its receiver could take it for a message of that round when the round comes."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        early = {"step": grant.step + ahead, "round": grant.round + ahead}
+        await member.send("c", member.message(grant, to="echo", body=Ping(n=77).model_dump(), **early))
+        return {"next": 1}
+
+    outcome = run_with(once(0, what), on_loss="wait")
+    assert set(outcome.without) == {"b"}
+    assert recorded(outcome) == []
+
+
+def test_a_host_alone_that_sends_after_its_last_round_is_quarantined() -> None:
+    """It may run further rounds without a grant, but reports that it has not."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        if grant.time != 3:
+            return {"next": 3} if grant.time < 3 else {}
+        early = {"step": grant.step + 1, "round": grant.round + 1}
+        await member.send("c", member.message(grant, to="echo", body=Ping(n=77).model_dump(), **early))
+        return {}
+
+    outcome = run_with(lie, on_loss="wait")
+    assert outcome.asker.notes == HONEST
+    assert "the last one that was run" in outcome.without["b"]
+    assert recorded(outcome) == []
+
+
+def test_a_process_speaks_only_once_all_hosts_can_know_it() -> None:
+    """The clock must not count a message that its receiver rejects, because the roster has not reached it."""
+
+    async def what(member: Member, grant: Grant) -> None:
+        for session, state, agents in (("b's", "gone", ()), ("new", "there", ("bee",))):
+            announced = Announcement(host="b", session=session, agents=agents, state=state)
+            await member.bus.publish(topics.host(RUN, "b"), announced.encoded())
+        await member.send("a", member.message(grant, session="new"))
+        await member.bus.publish(topics.done(RUN, "b"), member.answer(grant, session="new", sent={"a": 1}))
+
+    outcome = run_with(once(0, what))  # type: ignore[arg-type]
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+
+
+@pytest.mark.long
+def test_old_messages_leave_room_for_those_that_count() -> None:
+    """Those of past steps, which the clock ignores as late duplicates, do not displace one that the clock counts."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        if grant.time != 20:
+            return {"next": 20} if grant.time < 20 else {}
+        for _ in range(280):
+            body = Ping(n=1).model_dump() | {"x": "y" * 500_000}
+            await member.send("a", member.message(grant, body=body, step=grant.step - 1))
+        await member.send("a", member.message(grant))
+        return {"sent": {"a": 1}}
+
+    outcome = run_with(lie)
+    assert outcome.without == {}
+
+
+def test_a_full_buffer_drops_the_earliest_steps_of_the_same_host() -> None:
+    """Other hosts lose nothing."""
+
+    def message(step: int, seq: int, sender: str = "bee") -> Envelope:
+        return Envelope(session="s", step=step, time=0, round=step, sender=sender, seq=seq, to="x", body={"kind": "x"})
+
+    buffer = ReorderBuffer(3, 1_000)
+    buffer.add("c", message(0, 1, "cat"))
+    for seq in range(3):
+        buffer.add("b", message(seq % 2, seq), 10)
+    buffer.add("b", message(5, 9), 10)
+    assert buffer.missing(SendingMoment(5, 0, 5), {"b": 1}) == []
+    assert buffer.missing(SendingMoment(0, 0, 0), {"b": 1, "c": 1}) == ["b"]

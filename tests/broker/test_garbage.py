@@ -1,0 +1,49 @@
+"""Garbage collection while many objects live long."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from broker import long_lived_objects, rare_collections
+from broker.garbage import YOUNG
+
+
+def test_collections_are_rare_and_then_as_before() -> None:
+    """Also if the context is entered again within itself, and if it ends with an error."""
+
+    def fail() -> None:
+        with rare_collections():
+            with rare_collections():
+                assert gc.get_threshold()[0] == YOUNG
+            assert gc.get_threshold()[0] == YOUNG
+            raise ZeroDivisionError
+
+    before = gc.get_threshold()
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.get_threshold() == before
+
+
+def test_a_collector_that_somebody_turned_off_stays_off() -> None:
+    """A threshold of 0 means never."""
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(0)
+        with rare_collections():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_existing_objects_are_left_out_until_the_outermost_context_ends() -> None:
+    """A full collection of 10,000 houses' agents takes most of a second."""
+    assert gc.get_freeze_count() == 0
+    with long_lived_objects():
+        frozen = gc.get_freeze_count()
+        assert frozen > 10_000
+        with long_lived_objects():
+            pass
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
