@@ -186,10 +186,10 @@ class Done(Wire):
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
         unsaid = {name for name in _UNSAID_OF_DONE if not getattr(self, name)}
-        return self.model_dump_json(exclude=unsaid).encode()
+        return self.model_dump_json(exclude=unsaid if self.resume is not None else {*unsaid, "resume"}).encode()
 
 
-_UNSAID_OF_DONE = ("more", "local", "pending", "busy", "failure", "asking", "resume")
+_UNSAID_OF_DONE = ("more", "local", "pending", "busy", "failure", "asking")
 
 
 class Announcement(Wire):
@@ -255,6 +255,8 @@ class Roster(Wire):
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
+    zone: Text = ""
+    """IANA time zone at which they are displayed, as its offset changes during the year. Omitted if empty."""
 
     @cached_property
     def host_by_agent(self) -> Mapping[str, str]:
@@ -273,7 +275,7 @@ class Roster(Wire):
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
-        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
+        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s", "zone") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
