@@ -43,8 +43,9 @@ async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
         for number in range(ROUNDS):
             field = screen.query("FormView Input").first(Input)
             field.focus()
-            await pilot.pause(0.1)
-            letter = "xy"[number % 2]  # the first letter takes the place of what is there
+            while field.selected_text != field.value:  # focus selects what is there
+                await pilot.pause(0.02)
+            letter = "xy"[number % 2]  # the letter replaces what is selected
             letters.append(await keyboard.press(letter, lambda f=field, said=letter: f.value == said))
             began_wall_s = time.perf_counter()
             tree.focus()

@@ -29,7 +29,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from broker.protocol import Envelope, topics
+from broker.protocol import Envelope, Envelopes, topics
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.simulation.plan import Plan
@@ -122,7 +122,7 @@ async def many_messages(count: int) -> None:
         app.monitored_run.begin(_Idle(watched))
         await pilot.pause(0.5)
         fingers: list[Fingers] = []
-        topic = topics.inbox("r", "manager", "manager", "1")
+        topic = topics.inbox("r", "manager", "1")
         took, marks = [], []
         for begin in range(0, count, count // 10):
             payloads = [_payload(seq) for seq in range(begin, begin + count // 10)]
@@ -150,7 +150,7 @@ async def many_messages(count: int) -> None:
 def _payload(seq: int) -> bytes:
     body = {"kind": "Declined", "job_id": f"job-{seq % 500}", "producer": f"pv-{seq % 40}"}
     envelope = Envelope(session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
-    return envelope.encoded()
+    return Envelopes([envelope]).encoded()
 
 
 class _Idle:

@@ -39,7 +39,7 @@ from .plain_text import (
     printable_line as printable_line,
     without_passwords as without_passwords,
 )
-from .setup import (
+from .process_setup import (
     setup_parts as setup_parts,
 )
 from .threads import (

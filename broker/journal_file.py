@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from broker.errors import SsmicError
 from broker.files import FILE_MODE, atomic_write, make_private, make_private_folder
-from broker.setup import setup_differences
+from broker.process_setup import setup_differences
 
 _SCHEMA = """
 BEGIN;
@@ -64,7 +64,7 @@ class JournalFile:
 
         Args:
             path: The file; missing folders are created.
-            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.setup`).
+            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.process_setup`).
             threads: Where rounds are committed, shared by the journals of a process; None: in the caller's thread.
 
         Raises:

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from broker import atomic_write
 from scenarios import judge_simulation
 from scenarios.expectations import Verdict, junit_xml
 from scenarios.optimum import compare
-from scenarios.results import ResultsReader, ResultsWriteError
+from scenarios.results import ResultsReader, whole_file
 
 ResultT = TypeVar("ResultT")
 
@@ -59,8 +58,5 @@ def write_junit(results_file: Path, scenario: str, file: Path, wall_s: float) ->
     """
     with ResultsReader(results_file) as results:
         name = f"{results.info.algorithm} seed {results.run(1).seed}"
-    try:
-        with atomic_write(file) as draft:
-            draft.write_bytes(junit_xml(scenario, {name: judged(results_file)}, wall_s))
-    except OSError as error:
-        raise ResultsWriteError(f"{file}: cannot be written: {error.strerror}") from error
+    with whole_file(file) as draft:
+        draft.write_bytes(junit_xml(scenario, {name: judged(results_file)}, wall_s))

@@ -6,8 +6,6 @@ production that they leave around them (least, most, weighted by power or by tim
 3 % more than the latest start. For the same reason, after tasks had to be moved, all are moved as early as possible:
 0.5 % more on thirty generated neighbourhoods. Rejecting small or uneven tasks to reserve the hours around noon lost
 energy at every threshold.
-
-Coin flip, PySSMic's simplest rule, is a baseline.
 """
 
 from __future__ import annotations
@@ -152,20 +150,3 @@ class Insertion:
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""
         return replan(state)
-
-
-@dataclass(frozen=True, slots=True)
-class CoinFlip(Insertion):
-    """Accepts a task that fits beside all others with probability 1/2, at a random feasible start."""
-
-    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
-        """See `Scheduler.place` for `state`, `task` and `rng`; commitments never move."""
-        grid = Grid.of(state, task)
-        remaining_wh = grid.remaining_beside(state.committed)
-        starts_s = grid.feasible_starts(remaining_wh, task)
-        if not len(starts_s):
-            return explain_rejection(grid, remaining_wh, task)
-        if rng.random() < 0.5:
-            return Rejection("the coin said no")
-        unchanged_s = {c.task.job_id: c.start_s for c in state.committed}
-        return Schedule(unchanged_s | {task.job_id: int(rng.choice(starts_s.tolist()))})

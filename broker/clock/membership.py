@@ -11,8 +11,8 @@ from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
+from broker.process_setup import setup_differences, setup_parts
 from broker.protocol import MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
-from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})

@@ -1,13 +1,13 @@
-"""The settings of a run's clock."""
+"""The settings of a run's clock, and the interfaces of those that observe, and record, each step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
-from broker.clock.pacing import CatchUp, Pace
-from broker.protocol import MAX_TIME_S, Timeouts
+from broker.clock.pacing import CatchUp, Moment, Pace
+from broker.protocol import MAX_TIME_S, Envelope, Timeouts
 
 OnLoss = Literal["wait", "drop", "fail"]
 
@@ -56,3 +56,25 @@ class ClockSettings:
     """IANA time zone at which they are displayed; empty: the offset is always the same."""
     keep: bool = False
     """Whether retained messages stay at the broker after the run, for later inspection."""
+
+
+class StepObserver(Protocol):
+    """Called with every step's complete, ordered messages before the next step is granted."""
+
+    def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
+        """Observe a step. After a restart of the clock the last step may be reported again.
+
+        Args:
+            moment: The step's virtual time, round and number.
+            sent: Its messages, sorted by (sender, sequence number).
+        """
+        ...
+
+
+@runtime_checkable
+class StepKeeper(Protocol):
+    """An observer that stores the messages that it observes, and may have to wait for storage."""
+
+    def keep(self) -> bool:
+        """Store the observed messages durably; return False if another process has locked the storage."""
+        ...

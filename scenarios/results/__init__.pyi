@@ -11,7 +11,9 @@ from .connection import (
     SameSimulationError as SameSimulationError,
     is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
+    refuse_existing as refuse_existing,
     seal as seal,
+    whole_file as whole_file,
 )
 from .export import (
     FORMATS as FORMATS,
@@ -34,6 +36,11 @@ from .files import (
 from .frames import (
     load_frames as load_frames,
 )
+from .kept_messages import (
+    ABOUT_KEPT as ABOUT_KEPT,
+    KeptMessages as KeptMessages,
+    is_kept as is_kept,
+)
 from .overviews import (
     HouseholdRow as HouseholdRow,
 )
@@ -46,13 +53,10 @@ from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
-    ABOUT_KEPT as ABOUT_KEPT,
     DroppedHost as DroppedHost,
-    KeptMessages as KeptMessages,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
-    is_kept as is_kept,
     record_verdicts as record_verdicts,
 )
 from .schema import (
@@ -130,6 +134,7 @@ __all__ = [
     "named_results",
     "record_comparison",
     "record_verdicts",
+    "refuse_existing",
     "require_parquet",
     "results_files",
     "seal",
@@ -142,6 +147,7 @@ __all__ = [
     "view_neighbourhood",
     "view_overview",
     "view_runs",
+    "whole_file",
     "write_day_figure",
     "write_gantt_figure",
 ]

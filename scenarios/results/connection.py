@@ -1,4 +1,4 @@
-"""Connections to a results file, the errors they raise, and what is written outside a run."""
+"""Connections to a results file, the errors they raise, and what is written outside a run or made of results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from broker import SsmicError
+from broker import SsmicError, atomic_write
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, SWEEP_ID
 
 
@@ -38,6 +38,35 @@ class FigureFormatError(ResultsError):
 HEADER_BYTES = 100
 MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuse to overwrite a file.
+
+    Args:
+        path: The file.
+        overwrite: Whether it may be overwritten.
+
+    Raises:
+        ResultsExistError: It exists and may not be overwritten.
+    """
+    if path.exists() and not overwrite:
+        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a draft of a file made of results; missing folders are created, see `broker.atomic_write`.
+
+    Raises:
+        ResultsWriteError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as draft:
+            yield draft
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def is_sweep_file(path: Path) -> bool:

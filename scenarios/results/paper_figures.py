@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agents import GRID
-from broker import atomic_write
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, ResultsWriteError
+from scenarios.results.connection import FigureFormatError, ResultsError, refuse_existing, whole_file
 from scenarios.results.reader import ResultsReader
 from scenarios.results.share_series import share_series
 from scenarios.results.views import PowerProfile, view_neighbourhood
@@ -40,8 +39,7 @@ def check_paper(path: Path, *, overwrite: bool = False) -> None:
         raise FigureFormatError(f"{path}: the ending decides the format: {', '.join(PAPER_ENDINGS)}")
     if find_spec("matplotlib") is None:
         raise FigureFormatError("figures need matplotlib: pip install 'ssmic[figures]'")
-    if path.exists() and not overwrite:
-        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+    refuse_existing(path, overwrite=overwrite)
 
 
 def write_day_figure(
@@ -177,9 +175,5 @@ def _save(canvas: Canvas, path: Path) -> None:
     about: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}[kind]
     with mpl.rc_context({"svg.hashsalt": "ssmic", "pdf.fonttype": 42}):
         canvas.savefig(out, format=kind, metadata=about, dpi=300)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            draft.write_bytes(out.getvalue())
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(out.getvalue())

@@ -1,8 +1,4 @@
-"""Rows of a results file: simulations, runs, verdicts on expectations, messages, and a run's ledger.
-
-A file keeps all messages between agents, those that contracts are made of, or none. What figures are read from is
-always kept: events of the timeline, and what real devices said and did.
-"""
+"""Rows of a results file: simulations, runs, verdicts on expectations, messages, and a run's ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
@@ -22,24 +18,7 @@ from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
 
 RunState = Literal["running", "done", "interrupted", "failed"]
-KeptMessages = Literal["all", "contracts", "none"]
-ABOUT_KEPT: Final = {
-    "all": "all messages",
-    "contracts": "only those that contracts are made of: promises and reports to the manager",
-    "none": "no messages, only contracts, events and figures; fastest",
-}
-"""One-sentence descriptions."""
-_FIGURES = frozenset({"Happened", "DeviceSaid"}) | frozenset(KINDS)
-_CONTRACTS = _FIGURES | {
-    "Promised",
-    "PromiseWithdrawn",
-    "PromiseVoid",
-    "ContractAgreed",
-    "ContractAmended",
-    "ContractCancelled",
-    "ContractVoid",
-}
-_TABLE = """
+_VERDICTS_TABLE = """
 CREATE TABLE IF NOT EXISTS expectations ( -- files without expectations have no table
   run          INTEGER NOT NULL REFERENCES runs (run),
   n            INTEGER NOT NULL, -- counts from 1
@@ -351,16 +330,6 @@ def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[Le
         _write_shares(connection, run, entry)
 
 
-def is_kept(kind: str, kept: KeptMessages) -> bool:
-    """Return whether a results file keeps messages of a kind.
-
-    Args:
-        kind: The kind.
-        kept: The messages that the file keeps.
-    """
-    return kept == "all" or kind in (_CONTRACTS if kept == "contracts" else _FIGURES)
-
-
 def record_verdicts(path: Path, run: int, verdicts: Sequence[dict[str, Any]]) -> None:
     """Keep the verdicts on a run, replacing earlier ones.
 
@@ -371,7 +340,7 @@ def record_verdicts(path: Path, run: int, verdicts: Sequence[dict[str, Any]]) ->
         connection = open_for_writing(path)
         try:
             with transaction(connection):
-                connection.execute(_TABLE)
+                connection.execute(_VERDICTS_TABLE)
                 connection.execute("DELETE FROM expectations WHERE run = ?", (run,))
                 connection.executemany(
                     "INSERT INTO expectations VALUES (?, ?, ?)",

@@ -7,28 +7,23 @@ does, and ends with the run. It also ends when it is terminated, and when its pa
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import signal
-import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 
 from agents import MANAGER
-from broker import RunFailedError, RunSuspendedError, SsmicError, new_loop
+from broker import RunFailedError, RunSuspendedError, SsmicError
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import places_of
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.workers import STOP_WALL_S, WorkerError, fit_to_travel, wait_readable
+from scenarios.simulation.workers import SpawnedProcess, WorkerError, fit_to_travel, run_spawned
 
 Share = Mapping[str, tuple[str, ...]]
 """By host id, the houses that live on it."""
-
-_spawning = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,44 +109,28 @@ class _Process:
         share: Share,
         in_worker: Callable[[], None] | None,
     ) -> None:
-        self._pipe, self._far_pipe = _spawning.Pipe()
         part = scenario.part_of([house for houses in share.values() for house in houses])
         self._names = ", ".join(share)
-        self._process: SpawnProcess = _spawning.Process(
-            target=_live,
-            args=(self._far_pipe, part, settings, replace(broker, restart=None), share, in_worker),
-            name="ssmic-households",
-            daemon=True,
+        self._process = SpawnedProcess(
+            "ssmic-households", _live, part, settings, replace(broker, restart=None), share, in_worker
         )
 
     def start(self) -> None:
-        # Ctrl-C in a terminal reaches all processes. Blocked from its first moment on, this one leaves it to us.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        self._far_pipe.close()
+        """Start it."""
+        self._process.start()
 
     async def ended(self) -> SsmicError | None:
         """Wait until its hosts have left; return why, if the run has not ended for them."""
-        await wait_readable(self._pipe.fileno())
         try:
-            answer: _Failed | None = self._pipe.recv()
-        except (EOFError, ConnectionError):
-            await asyncio.to_thread(self._process.join, STOP_WALL_S)
-            code = self._process.exitcode
-            how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-            return WorkerError(f"the process of {self._names} ended {how} before the run did")
+            answer: _Failed | None = await self._process.receive(f"the process of {self._names}")
+        except WorkerError as error:
+            return error
         return None if answer is None else answer.error
 
     def stop(self) -> None:
         """Stop it, if it has not ended yet."""
-        self._pipe.close()
-        self._process.join(STOP_WALL_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        self._process.pipe.close()
+        self._process.join()
 
 
 def _stop(processes: Sequence[_Process]) -> None:
@@ -170,10 +149,7 @@ def _live(
     share: Share,
     in_worker: Callable[[], None] | None,
 ) -> None:
-    if in_worker is not None:
-        in_worker()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_run(pipe, scenario, settings, broker, share))
+    run_spawned(in_worker, _run(pipe, scenario, settings, broker, share))
 
 
 async def _run(pipe: Connection, scenario: Scenario, settings: RunSettings, broker: OpenBroker, share: Share) -> None:
@@ -185,13 +161,10 @@ async def _run(pipe: Connection, scenario: Scenario, settings: RunSettings, brok
     answer: _Failed | None = None
     try:
         await run_hosts(scenario, settings, broker.for_run(len(share)), share)
-    except SsmicError as error:
-        answer = _Failed(fit_to_travel(error))
     except asyncio.CancelledError:
         return
     except Exception as error:  # noqa: BLE001 - its parent raises it
-        what = f"{type(error).__name__}: {error}"
-        answer = _Failed(WorkerError(what, "".join(traceback.format_exception(error))))
+        answer = _Failed(fit_to_travel(error))
     finally:
         loop.remove_reader(pipe.fileno())
     pipe.send(answer)

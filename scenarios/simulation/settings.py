@@ -81,16 +81,28 @@ class RunSettings:
         return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
-        """Return everything that a household's contracts depend on, as a setup (`broker.setup`).
+        """Return everything that a household's contracts depend on, as a setup (`broker.process_setup`).
 
         Args:
             scenario: Only the households' part of it counts.
             house_ids: The houses of the process.
         """
-        return " ".join(f"{name}:{value}" for name, value in self._parts(scenario.part_of(house_ids)).items())
+        return self.fingerprints(scenario, {"": house_ids})[""]
+
+    def fingerprints(self, scenario: Scenario, groups: Mapping[str, Collection[str]]) -> dict[str, str]:
+        """Return the same for groups of houses, by group.
+
+        Args:
+            scenario: Only the houses' parts of it count.
+            groups: The houses that share a process, by group; each house is in one at most.
+        """
+        return {
+            group: " ".join(f"{name}:{value}" for name, value in self._parts(part).items())
+            for group, part in scenario.parts_of(groups).items()
+        }
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
-        """Return everything that the contracts of a run depend on, as a setup (`broker.setup`)."""
+        """Return everything that the contracts of a run depend on, as a setup (`broker.process_setup`)."""
         end = self.fingerprint(scenario, [house.id for house in scenario.houses])
         timeline = f" timeline:{_hash_of(_TIMELINE.dump_json(scenario.timeline))}" if scenario.timeline else ""
         zone = f" zone:{scenario.zone_name}" if scenario.zone_name else ""

@@ -1,7 +1,7 @@
 """Runs on several processes.
 
-Each worker is a separate process (spawned, since nothing is shared) that takes tasks over a pipe and answers with
-progress and outcomes. It ends on request, when it is terminated, and when its parent has ended, which closes the pipe.
+Each worker is a process (spawned, since nothing is shared) that takes tasks over a pipe and answers with progress and
+outcomes. `SpawnedProcess` is also how the households of one run get processes of their own.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pickle
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Self
+from typing import Any, Self
 
 from broker import SsmicError, new_loop
 from broker.clock import Reported
@@ -38,6 +38,76 @@ class WorkerError(SsmicError):
         super().__init__(message)
         self.traceback = traceback
         """Where the error occurred in the worker, for debugging."""
+
+
+class SpawnedProcess:
+    """A process with a pipe between it and this one.
+
+    It ends on request, when it is terminated, and when this process has ended, which closes the pipe.
+    """
+
+    def __init__(self, name: str, target: Callable[..., None], *args: object) -> None:
+        """Prepare a process.
+
+        Args:
+            name: Its name, for lists of processes.
+            target: Runs in it, with the far end of the pipe and `args`.
+            args: What travels to it.
+        """
+        self.pipe, self._far_pipe = _spawning.Pipe()
+        self._process: SpawnProcess = _spawning.Process(
+            target=target, args=(self._far_pipe, *args), name=name, daemon=True
+        )
+
+    def start(self) -> None:
+        """Start it. Ctrl-C in a terminal reaches all processes: blocked from its first moment on, it is left to us."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        self._far_pipe.close()
+
+    async def receive(self, what: str) -> Any:  # noqa: ANN401 - any of our classes
+        """Return the next object from it.
+
+        Args:
+            what: What it does, for the error: `run 2: its process`.
+
+        Raises:
+            WorkerError: It has ended.
+        """
+        await wait_readable(self.pipe.fileno())
+        try:
+            return self.pipe.recv()
+        except (EOFError, ConnectionError):
+            await asyncio.to_thread(self._process.join, STOP_WALL_S)
+            code = self._process.exitcode
+            how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+            raise WorkerError(f"{what} ended {how} before the run did") from None
+
+    def terminate(self) -> None:
+        """Ask it to end, also in the middle of its work."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def join(self) -> None:
+        """Wait until it has ended; if that takes too long, end it."""
+        self._process.join(STOP_WALL_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def run_spawned(in_worker: Callable[[], None] | None, main: Coroutine[Any, Any, None]) -> None:
+    """Do the work of a spawned process, in it: `in_worker` first, then `main` in an event loop."""
+    if in_worker is not None:
+        in_worker()
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,31 +175,19 @@ class _Worker:
     """A worker process as its parent sees it."""
 
     def __init__(self, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
-        self._pipe, self._far_pipe = _spawning.Pipe()
         self._restart_broker = broker.restart
-        self._process: SpawnProcess = _spawning.Process(
-            target=_work,
-            args=(self._far_pipe, scenario, replace(broker, restart=None), in_worker),
-            name="ssmic-worker",
-            daemon=True,
-        )
+        self._process = SpawnedProcess("ssmic-worker", _work, scenario, replace(broker, restart=None), in_worker)
 
     async def __aenter__(self) -> Self:
-        # Ctrl-C in a terminal reaches all processes. Blocked from its first moment on, a worker leaves it to us.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        self._far_pipe.close()
+        self._process.start()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._pipe.close()
+            self._process.pipe.close()
         else:
             self._process.terminate()
-        ending = asyncio.create_task(asyncio.to_thread(self._join), name="worker.end")
+        ending = asyncio.create_task(asyncio.to_thread(self._process.join), name="worker.end")
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:
@@ -137,22 +195,15 @@ class _Worker:
             await ending
             raise
         finally:
-            self._pipe.close()
+            self._process.pipe.close()
 
     async def carry_out(
         self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, Reported], None]
     ) -> RunOutcome:
         """Send a run to the worker, and await its outcome."""
-        self._pipe.send(order)
+        self._process.pipe.send(order)
         while True:
-            await wait_readable(self._pipe.fileno())
-            try:
-                answer: _Answer = self._pipe.recv()
-            except (EOFError, ConnectionError):
-                await asyncio.to_thread(self._join)
-                code = self._process.exitcode
-                how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-                raise WorkerError(f"run {order.run}: its process ended {how} before the run did") from None
+            answer: _Answer = await self._process.receive(f"run {order.run}: its process")
             match answer:
                 case _Progress(time_s):
                     on_progress(order.run, time_s)
@@ -165,12 +216,6 @@ class _Worker:
                     return answer
                 case _Failed(error):
                     raise error
-
-    def _join(self) -> None:
-        self._process.join(STOP_WALL_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
 
 
 async def wait_readable(descriptor: int) -> None:
@@ -188,10 +233,7 @@ async def wait_readable(descriptor: int) -> None:
 
 
 def _work(pipe: Connection, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
-    if in_worker is not None:
-        in_worker()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_serve(pipe, scenario, broker))
+    run_spawned(in_worker, _serve(pipe, scenario, broker))
 
 
 async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> None:
@@ -231,17 +273,22 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
                     restart_broker=None if broker.url is None else lambda: pipe.send(_RestartBroker()),
                 )
             )
-    except SsmicError as error:
-        return _Failed(fit_to_travel(error))
     except Exception as error:  # noqa: BLE001 - its parent raises it
-        what = f"{type(error).__name__}: {error}"
-        return _Failed(WorkerError(f"run {order.run}: {what}", "".join(traceback.format_exception(error))))
+        return _Failed(fit_to_travel(error, f"run {order.run}: "))
     finally:
         loop.remove_reader(pipe.fileno())
 
 
-def fit_to_travel(error: SsmicError) -> SsmicError:
-    """Return an error that arrives in another process as it is here; chained errors stay behind."""
+def fit_to_travel(error: Exception, where: str = "") -> SsmicError:
+    """Return an error that arrives in another process as it is here; chained errors stay behind.
+
+    Args:
+        error: The error; an unexpected one becomes a `WorkerError` with its traceback.
+        where: Begins the message of such an error.
+    """
+    if not isinstance(error, SsmicError):
+        what = f"{where}{type(error).__name__}: {error}"
+        return WorkerError(what, "".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - anything can go wrong in another's `__reduce__`

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from broker import atomic_write
 from scenarios.metrics import sample_statistics
-from scenarios.results import ResultsExistError, ResultsWriteError, require_parquet
+from scenarios.results import refuse_existing, require_parquet, whole_file
 from scenarios.sweep.file import SweepResults, differences, pairs_of, summarize
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
@@ -78,15 +77,10 @@ def export_sweep(
         require_parquet()
     made = {folder / f"{name}.{format_}": table for name, table in tables(results).items()}
     for path in made:
-        if path.exists() and not overwrite:
-            raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+        refuse_existing(path, overwrite=overwrite)
     for path, table in made.items():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as draft:
-                _WRITERS[format_](table, draft)
-        except OSError as error:
-            raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        with whole_file(path) as draft:
+            _WRITERS[format_](table, draft)
         if wrote is not None:
             wrote(path)
     return tuple(made)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from broker import atomic_write
 from scenarios.metrics import Figure
-from scenarios.results import ResultsExistError, ResultsWriteError
+from scenarios.results import refuse_existing, whole_file
 from scenarios.results.comparison import (
     SimulationComparison,
     drawn_figures,
@@ -181,15 +180,10 @@ def write_sweep_report(results: SweepResults, path: Path, *, overwrite: bool = F
         ResultsExistError: The file exists already.
         ResultsWriteError: It cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+    refuse_existing(path, overwrite=overwrite)
     page = sweep_page(results).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            draft.write_bytes(page)
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(page)
     return len(page)
 
 

@@ -290,6 +290,7 @@ your own.
     @on(FieldRow.Edited)
     def _field_edited(self, event: FieldRow.Edited) -> None:
         self.edits.fields.set_field(event.path, event.value)
+        event.accept()
 
     @on(FieldRow.Left)
     def _field_left(self) -> None:

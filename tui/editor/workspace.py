@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Static, Tree
 
 from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
-from tui.editor.forms import FormView, form_of
+from tui.editor.forms import FormView, PartForm, form_of
 from tui.editor.jobs_table import JobsTable
 from tui.editor.preview_chart import Artist, Kept
 from tui.editor.problems_panel import CoveragePanel, ProblemsPanel
@@ -198,9 +198,21 @@ class Workspace(Guarded, Vertical):
         if is_jobs:
             self.query_one(JobsTable).show(work.tree)
         else:
-            self.begin(self.query_one(FormView).show, work.tree, form_of(work.tree, ref), group="form")
+            self.begin(self.query_one(FormView).show, self._latest_form(work), group="form")
         self._show_problems(work)
         self._draw(draw_after_wall_s)
+
+    def _latest_form(self, work: Work) -> Callable[[], tuple[tree_model.Tree, PartForm]]:
+        """Return a function that returns a neighbourhood and the form of the selected part, as they are when called."""
+        before, ref_before = work.tree, self._session.ref
+
+        def latest() -> tuple[tree_model.Tree, PartForm]:
+            tree, ref = before, ref_before
+            if self._session.work is work and tree_model.kind_of(self._session.ref) != "jobs":
+                tree, ref = work.tree, self._session.ref
+            return tree, form_of(tree, ref)
+
+        return latest
 
     def _draw(self, after_wall_s: float) -> None:
         self.begin(self.preview.draw, after_wall_s, group="chart", alone=True)
@@ -238,7 +250,7 @@ class Workspace(Guarded, Vertical):
         work = self._session.work
         if work is not None:
             form = self.query_one(FormView)
-            await form.show(work.tree, form_of(work.tree, self._session.ref))
+            await form.show(self._latest_form(work))
             form.focus_field(path)
 
     # Actions of the user.

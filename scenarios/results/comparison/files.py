@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from broker import atomic_write
 from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.figure import check_png, pdf, png, svg
 from scenarios.results.comparison.tables import WRITERS
-from scenarios.results.connection import FigureFormatError, ResultsExistError, ResultsWriteError
+from scenarios.results.connection import FigureFormatError, ResultsExistError, refuse_existing, whole_file
 
 ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
@@ -36,8 +35,7 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
             check_png()
         if path.is_dir():
             raise ResultsExistError(f"{path}: is a folder; name a file")
-        if path.exists() and not overwrite:
-            raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+        refuse_existing(path, overwrite=overwrite)
 
 
 def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
@@ -69,12 +67,8 @@ def write_comparison_figure(comparison: SimulationComparison, path: Path) -> Non
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            draft.write_bytes(content)
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
 
 
 def _content(comparison: SimulationComparison, path: Path) -> bytes:

@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from broker import atomic_write, printable
+from broker import printable
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results.connection import ResultsExistError, ResultsWriteError
+from scenarios.results.connection import refuse_existing, whole_file
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import contents_of_several, report_contents
 
@@ -39,20 +39,15 @@ def write_report(
         ResultsError: There is no run, the results are damaged, or the file exists already or cannot be written.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    if path.exists() and not overwrite:
-        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+    refuse_existing(path, overwrite=overwrite)
     simulations = [results] if isinstance(results, ResultsReader) else list(results)
     if len(simulations) == 1:
         contents = report_contents(simulations[0], interval_s, utc=utc)
     else:
         contents = contents_of_several(simulations, interval_s, utc=utc)
     page = build_page(contents).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            draft.write_bytes(page)
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as draft:
+        draft.write_bytes(page)
     return len(page)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from rich.cells import set_cell_size
@@ -112,10 +112,17 @@ class FieldRow(Vertical):
     class Edited(Message):
         """The user changed the value."""
 
-        def __init__(self, path: KeyPath, value: Any) -> None:  # noqa: ANN401 - any YAML value
+        def __init__(self, row: FieldRow, value: Any) -> None:  # noqa: ANN401 - any YAML value
             super().__init__()
-            self.path = path
+            self.path = row.field.path
             self.value = value
+            self._row = row
+            self._texts = row.texts
+
+        def accept(self) -> None:
+            """Note that the neighbourhood has the change: from now on the field may show another value."""
+            if self._row.field.path == self.path:
+                self._row.known_texts = self._texts
 
     class Asked(Message):
         """The user wants to pick a value."""
@@ -130,6 +137,13 @@ class FieldRow(Vertical):
     def __init__(self, field: Field) -> None:
         super().__init__()
         self.field = field
+        self.known_texts: tuple[str, ...] = ()
+        """The inputs' texts as the neighbourhood has them. Other texts were typed since, and are on their way to it."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The inputs' texts."""
+        return tuple(line.value for line in self.query(Input))
 
     def compose(self) -> ComposeResult:
         """Yield heading, label, value and problem."""
@@ -176,6 +190,8 @@ class FieldRow(Vertical):
         """Show a value, unless it is being typed; the field may belong to a different part than before."""
         is_another = field.path != self.field.path
         self.field = field
+        if not is_another and self.has_focus_within and self.texts != self.known_texts:
+            return  # what was typed last is newer than `tree`
         if is_another:
             self._in_form_of = None
         with self.prevent(Input.Changed, Select.Changed):
@@ -199,6 +215,7 @@ class FieldRow(Vertical):
                     line.cursor_position = len(line.value)
                 else:
                     self._set(line, text(field.value))
+        self.known_texts = self.texts
 
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
@@ -244,7 +261,7 @@ class FieldRow(Vertical):
         else:
             # The current value; after a change of the displayed part, that part's.
             value = event.input.value
-        self.post_message(self.Edited(self.field.path, value))
+        self.post_message(self.Edited(self, value))
 
     @on(TimePart.Shifted)
     def _shifted(self, event: TimePart.Shifted) -> None:
@@ -252,13 +269,13 @@ class FieldRow(Vertical):
         value = shifted(self.field.value, event.by_s, self._origin)
         if value is not None:
             self._show_time(value, self._origin)
-            self.post_message(self.Edited(self.field.path, value))
+            self.post_message(self.Edited(self, value))
 
     @on(Select.Changed)
     def _chosen(self, event: Select.Changed) -> None:
         event.stop()
         if event.value is not Select.NULL and event.value != self.field.value:
-            self.post_message(self.Edited(self.field.path, event.value))
+            self.post_message(self.Edited(self, event.value))
 
     @on(PickButton.Pressed)
     def _asked(self, event: PickButton.Pressed) -> None:
@@ -321,7 +338,7 @@ class FormView(VerticalScroll, can_focus=False):
         self._form: PartForm | None = None
         self._body: FormBody | None = None
         self._bodies: dict[Layout, FormBody] = {}
-        self._wanted: tuple[Tree, PartForm] | None = None
+        self._wanted: Callable[[], tuple[Tree, PartForm]] | None = None
         self._problems: Mapping[KeyPath, Sequence[str]] = {}
         self._building = asyncio.Lock()
 
@@ -340,26 +357,30 @@ class FormView(VerticalScroll, can_focus=False):
         """Whether the form of a part is completely displayed."""
         return not self._building.locked() and self._form is not None and self._form.ref == ref
 
-    async def show(self, tree: Tree, form: PartForm) -> None:
-        """Show a form."""
-        self._wanted = tree, form
+    async def show(self, latest: Callable[[], tuple[Tree, PartForm]]) -> None:
+        """Show a form.
+
+        Args:
+            latest: Returns the neighbourhood and the form. Called when the form is shown, which may be later: what is
+                typed until then must not be replaced by older values.
+        """
+        self._wanted = latest
         async with self._building:
             if self._wanted is None:
                 return
-            tree, form = self._wanted
-            self._wanted = None
-            body = await self._body_of(form)
+            latest, self._wanted = self._wanted, None
+            tree, form = latest()
+            while form.layout not in self._bodies:
+                await self._build(form)
+                tree, form = latest()
             with self.app.batch_update():
-                self._show(tree, form, body)
+                self._show(tree, form, self._bodies[form.layout])
 
-    async def _body_of(self, form: PartForm) -> FormBody:
-        body = self._bodies.get(form.layout)
-        if body is None:
-            body = self._bodies[form.layout] = FormBody(form)
-            body.display = False
-            async with self.batch():
-                await self.mount(body)
-        return body
+    async def _build(self, form: PartForm) -> None:
+        body = self._bodies[form.layout] = FormBody(form)
+        body.display = False
+        async with self.batch():
+            await self.mount(body)
 
     def _show(self, tree: Tree, form: PartForm, body: FormBody) -> None:
         before, self._form = self._form, form

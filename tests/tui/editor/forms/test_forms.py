@@ -56,3 +56,21 @@ async def test_a_problem_in_the_field_being_edited_is_in_sight_to_its_last_line(
         line = person.row("latest start").query_one(".problem")
         form = person.screen.query_one("#form")
         await person.until(lambda: line.region.height > 1 and form.region.contains_region(line.region))
+
+
+async def test_a_letter_typed_while_the_form_is_refreshed_is_not_lost(editing: Editing, file: Path) -> None:
+    """The refresh has the neighbourhood from before the letter."""
+    async with editing(file) as person:
+        await person.show("houses", 0)
+        await person.type_in("name", "A")
+        await person.settle()
+        row, before = person.row("name"), person.work.tree
+        line = row.query_one(Input)
+        line.insert_text_at_cursor("B")  # a key that the neighbourhood does not know of yet
+        row.show(before, row.field)
+        await person.settle()
+        assert line.value == "AB"
+        assert person.work.tree["houses"][0]["name"] == "AB"
+        person.screen.session.undo()
+        await person.until(lambda: line.value != "AB")
+        assert line.value == (person.work.tree["houses"][0].get("name") or "")
