@@ -210,6 +210,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
+                zone=scenario.zone_name,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
                 stop_after_s=None if replay is None else replay.stop_after_s,
