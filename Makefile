@@ -31,7 +31,9 @@ faults: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
 	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5500))
-	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 100)
+	$(if $(SEED),,$(BIN)/python -m tests.faults.liar --first 10000 --seeds $(or $(SEEDS),1000))
+	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 50)
+	$(if $(SEED)$(GUARDED),,$(BIN)/python -m tests.faults.liar --guarded --first 10000 --seeds 50)
 
 # How the cost of a run grows with the neighbourhood, up to 10,000 houses, then what messages, rounds, decisions and whole
 # runs cost (benchmarks/README.md); takes an hour. The figures and the chart of docs/performance.md are made of it.

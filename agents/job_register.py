@@ -155,13 +155,13 @@ class JobRegister:
         job = self._jobs.get(job_id)
         return job is not None and job.agent == agent
 
-    def _digest(self, job_id: str) -> str:
-        """Return a job's digest, which every producer named to the job receives."""
+    def digest(self, job_id: str) -> str:
+        """Return a job's digest, by which producers and the manager know what was registered."""
         if job_id not in self._digests:
             self._digests[job_id] = digest_of(self._jobs[job_id].sent)
         return self._digests[job_id]
 
     def digests(self, job_ids: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the digests of jobs in portions fit for one message."""
-        digests = [self._digest(job_id) for job_id in job_ids]
+        digests = [self.digest(job_id) for job_id in job_ids]
         return [tuple(digests[begin : begin + MAX_DIGESTS]) for begin in range(0, len(digests), MAX_DIGESTS)]

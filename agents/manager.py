@@ -46,11 +46,13 @@ from agents.messages import (
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionExpected,
     ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
     Scored,
+    ShareDeclined,
     SharePromised,
     Withdraw,
 )
@@ -663,8 +665,11 @@ def continued(history: tuple[LedgerEvent, ...], event: LedgerEvent) -> tuple[Led
     return (*history[:1], *history[max(1, len(history) - MAX_CHANGES + 1) :], event)
 
 
+_SAID_FIRST = AddJob | Headroom | ProductionExpected | Promised | PromiseWithdrawn | SharePromised | ShareDeclined
+
+
 def _rank(message: AnyMessage) -> int:
     """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
     if isinstance(message, ProducerJoined | ProducerLeft):
         return 0
-    return 1 if isinstance(message, AddJob | Headroom | Promised | PromiseWithdrawn | SharePromised) else 2
+    return 1 if isinstance(message, _SAID_FIRST) else 2

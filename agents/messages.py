@@ -15,11 +15,13 @@ manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
 timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangeStrategy, ChangePrices
 
-With shared supply, instead of Request, Accept, Promised and what follows from them:
+With shared supply, instead of Request, Accept, Promised, Headroom and what follows from them:
 
-consumer -> producer   OfferRequest, Reserve, Conclude, RoomWanted, Withdraw
-producer -> consumer   Offer, Reserved, Shrink, RoomNeeded
-producer -> manager    SharePromised
+producer -> manager    ProductionExpected, SharePromised, ShareDeclined
+manager -> consumer    Offered: the answer to ProducersFor; later on, when more is left; SharesAnswered: the answers of
+                       producers to Reserve
+consumer -> producer   Reserve, Conclude, RoomWanted, Withdraw
+producer -> consumer   Shrink, RoomNeeded
 manager -> producer    ShareVoid
 consumer -> manager    ContractAgreed, SharesAmended, ContractCancelled
 
@@ -47,6 +49,8 @@ MAX_STRETCHES = 1_000
 """Limit on intervals of starts in one message."""
 MAX_PRODUCERS = 10_000
 """Limit on producers in one message."""
+MAX_OFFERS = 100
+"""Limit on offers in one message."""
 MAX_REASON_CHARACTERS = 1_000
 
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
@@ -502,42 +506,51 @@ class DropJob(Message):
     job_id: Id
 
 
-class OfferRequest(Message):
-    """Request: how much could the producer supply to this job, if it started at one of these times?"""
-
-    kind: Literal["OfferRequest"] = "OfferRequest"
-    job: SentJob
-    starts: OpenStarts
-
-    @model_validator(mode="after")
-    def _starts_are_in_the_window(self) -> Self:
-        if self.starts[0][0] < self.job.earliest_start_s or self.starts[-1][1] > self.job.latest_start_s:
-            raise ValueError(f"starts of job {self.job.job_id!r} lie outside its window")
-        return self
-
-
 Minute = Annotated[int, Field(ge=0, le=MAX_TIME_S // 60)]
 """A UNIX minute."""
 
 
-class Offer(Message):
-    """What the producer could supply to the job, including the job's present share: the answer to `OfferRequest`.
+class ProductionExpected(Message):
+    """For the manager's board: what the producer expects to produce from some minute on, by its newest forecast.
 
-    Also the answer to `Reserve` if that is more than the producer has left, and sent unasked when it has more again.
+    It replaces what was expected from that minute on. A long forecast takes several messages, in order.
     """
 
-    kind: Literal["Offer"] = "Offer"
-    job_id: Id
+    kind: Literal["ProductionExpected"] = "ProductionExpected"
     first_minute: Minute
     """The minute with which `minutes_mwh` begins, in UNIX minutes."""
     minutes_mwh: Runs
+    """Energy by the minute, mWh, run-length encoded; after the last run, nothing."""
+
+
+class Offer(BaseModel):
+    """What a producer has left for a job, by the manager's board, including the job's present share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    producer: AgentId
+    minutes_mwh: Runs
     """Energy left in each minute, mWh, run-length encoded."""
-    movable_mwh: Runs
+    movable_mwh: Runs = ()
     """Energy that other jobs hold which have not started and could move."""
 
 
+class Offered(Message):
+    """What producers have left in a job's window. The manager's answer to `ProducersFor` with shared supply.
+
+    Also sent unasked to a job that is not covered, when more is left. It replaces what was offered before.
+    """
+
+    kind: Literal["Offered"] = "Offered"
+    job_id: Id
+    first_minute: Minute
+    """The minute with which all offers begin, in UNIX minutes."""
+    offers: Annotated[tuple[Offer, ...], Field(max_length=MAX_OFFERS)]
+    """Best first; possibly none."""
+
+
 class Reserve(Message):
-    """Request: reserve a share. The answer is `Reserved`, or `Offer` if there is less; none to an empty share."""
+    """Request: reserve a share. The answer comes by way of the manager (`SharesAnswered`); none to an empty share."""
 
     kind: Literal["Reserve"] = "Reserve"
     job_id: Id
@@ -547,13 +560,14 @@ class Reserve(Message):
     """Energy by the minute, from the minute of the start, mWh, run-length encoded. Empty: nothing any more."""
     keeps_earlier: bool
     """Whether an earlier reservation for the job holds as well, until `Conclude` says which of the two remains."""
+    job: SentJob | None = None
+    """The job, if it reserves with this producer for the first time."""
 
-
-class Reserved(Message):
-    """The answer to `Reserve`: the share is reserved as requested."""
-
-    kind: Literal["Reserved"] = "Reserved"
-    job_id: Id
+    @model_validator(mode="after")
+    def _is_of_one_job(self) -> Self:
+        if self.job is not None and self.job.job_id != self.job_id:
+            raise ValueError(f"reserves for job {self.job_id!r} and describes job {self.job.job_id!r}")
+        return self
 
 
 class Conclude(Message):
@@ -579,7 +593,7 @@ class Shrink(Message):
 
 
 class SharePromised(Message):
-    """For the ledger: the producer's share of the job; sent with each `Reserved`, `Shrink` and withdrawal."""
+    """For the ledger: the producer's share of the job; sent when it reserves, shrinks or releases a share."""
 
     kind: Literal["SharePromised"] = "SharePromised"
     job_id: Id
@@ -587,6 +601,35 @@ class SharePromised(Message):
     start_s: TimeS
     minutes_mwh: Runs
     """As in `Reserve`; empty: nothing any more."""
+    digest: Digest
+    """Of the job that was described to the producer: the promise is void if that is not the registered one."""
+    is_answer: bool = False
+    """Whether it answers `Reserve`, so that the manager informs the job's consumer."""
+
+
+class ShareDeclined(Message):
+    """The producer does not reserve a share as requested, mostly because it has less; the answer to `Reserve`."""
+
+    kind: Literal["ShareDeclined"] = "ShareDeclined"
+    job_id: Id
+    consumer: AgentId
+    """Who asked."""
+    reason: Reason
+
+
+class SharesAnswered(Message):
+    """The answers of producers to `Reserve` for a job, all that came in the same round."""
+
+    kind: Literal["SharesAnswered"] = "SharesAnswered"
+    job_id: Id
+    promised: Annotated[tuple[AgentId, ...], Field(max_length=MAX_SHARES)] = ()
+    """Producers that reserved the share as requested, and have reported that for the ledger."""
+    declined: Annotated[tuple[AgentId, ...], Field(max_length=MAX_SHARES)] = ()
+    """Producers that did not."""
+    first_minute: Minute = 0
+    """See `Offered`."""
+    offers: Annotated[tuple[Offer, ...], Field(max_length=MAX_OFFERS)] = ()
+    """What producers have left now, if any declined."""
 
 
 class SharesAmended(Message):
@@ -598,6 +641,10 @@ class SharesAmended(Message):
     kind: Literal["SharesAmended"] = "SharesAmended"
     contract: Contract
     reason: Reason
+
+
+NOT_REGISTERED = "the job is not registered as it was described"
+"""Reason of `ShareVoid` if a producer has reserved for a job that its consumer has invented."""
 
 
 class ShareVoid(Message):
@@ -632,7 +679,7 @@ class RoomNeeded(Message):
     job_id: Id
     first_minute: Minute
     minutes_mwh: Runs
-    """As in `Offer`: what would remain for this job."""
+    """What would remain for this job, including its present share, as in `Offered`."""
     start_s: TimeS
     """The start that the other job would have."""
     shares: Shares
@@ -682,13 +729,14 @@ AnyMessage = Annotated[
     | JobWithdrawn
     | JobExecuted
     | ProductionMeasured
-    | OfferRequest
-    | Offer
+    | ProductionExpected
+    | Offered
     | Reserve
-    | Reserved
     | Conclude
     | Shrink
     | SharePromised
+    | ShareDeclined
+    | SharesAnswered
     | SharesAmended
     | ShareVoid
     | RoomWanted

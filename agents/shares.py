@@ -38,7 +38,7 @@ Run = tuple[
 
 def _is_not_too_long(runs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     """Return runs that can be written minute by minute: a short message may stand for years."""
-    if sum(minutes for minutes, _ in runs) > MAX_MINUTES:
+    if runs and sum(next(zip(*runs, strict=True))) > MAX_MINUTES:
         raise ValueError(f"the runs have more than {MAX_MINUTES} minutes together")
     return runs
 
@@ -53,12 +53,13 @@ def packed(minutes_mwh: IntArray) -> tuple[tuple[int, int], ...]:
     Args:
         minutes_mwh: mWh in each minute, shape (minutes,).
     """
-    used = np.flatnonzero(minutes_mwh)
-    if not len(used):
-        return ()
-    kept = minutes_mwh[: used[-1] + 1]
-    begins = np.concatenate([[0], np.flatnonzero(np.diff(kept)) + 1, [len(kept)]])
-    return tuple(zip(np.diff(begins).tolist(), kept[begins[:-1]].tolist(), strict=True))
+    ends = (minutes_mwh[1:] != minutes_mwh[:-1]).nonzero()[0].tolist()
+    values = minutes_mwh[ends].tolist()
+    if len(minutes_mwh) and (last := int(minutes_mwh[-1])):
+        ends.append(len(minutes_mwh) - 1)
+        values.append(last)
+    counts = [end - before for before, end in pairwise([-1, *ends])]
+    return tuple(zip(counts, values, strict=True))
 
 
 def unpacked(runs: Iterable[tuple[int, int]], minutes: int | None = None) -> IntArray:
@@ -71,10 +72,8 @@ def unpacked(runs: Iterable[tuple[int, int]], minutes: int | None = None) -> Int
     Returns:
         mWh in each minute, shape (minutes,).
     """
-    pairs = list(runs)
-    series = np.repeat(
-        np.array([mwh for _, mwh in pairs], dtype=np.int64), np.array([count for count, _ in pairs], dtype=np.int64)
-    )
+    counts, values = tuple(zip(*runs, strict=True)) or ((), ())
+    series = np.repeat(np.array(values, dtype=np.int64), np.array(counts, dtype=np.int64))
     if minutes is None or len(series) == minutes:
         return series
     if len(series) > minutes:

@@ -11,27 +11,32 @@ from agents.scheduling import AlgorithmSettings
 from broker import new_loop
 from scenarios.expectations import judge, verdict_json
 from scenarios.results import ResultsReader, record_verdicts, seal
+from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, open_simulation
 
 OPTIMUM_WALL_S = 20.0
 """How long the optimum is sought where an expectation asks for it and it has not been computed, real seconds."""
 
 
-def judge_simulation(results_file: Path) -> None:
+def judge_simulation(results_file: Path, scenario: Scenario | None = None) -> None:
     """Judge the completed runs of a simulation by the scenario's expectations, and keep the verdicts in its file.
 
     An expectation that compares with another algorithm has it run on the same seed in memory; one that compares with
     the optimum has it computed.
 
+    Args:
+        results_file: The file.
+        scenario: Its scenario, if it is there: reading that of 10,000 houses takes half a minute.
+
     Raises:
         ResultsError: The file cannot be read or written.
     """
-    with ResultsReader(results_file) as results:
+    with ResultsReader(results_file, scenario) as results:
         if not results.scenario.expectations:
             return
         numbers = [run.run for run in results.runs() if run.is_complete]
     for run in numbers:
-        with ResultsReader(results_file) as results:
+        with ResultsReader(results_file, scenario) as results:
             verdicts = judge(results, run, cache(lambda name, run=run: _figures(results_file, run, name)))
         record_verdicts(results_file, run, [verdict_json(verdict) for verdict in verdicts])
     seal(results_file)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
@@ -20,6 +20,8 @@ from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline, SwitchStrategy
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
+
+ItemT = TypeVar("ItemT")
 
 NO_PUSHES_WITH_SHARES = (
     "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
@@ -303,17 +305,40 @@ class Scenario:
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return the part of the scenario that concerns these houses; name and times are kept."""
-        house_ids = frozenset(house_ids)
-        houses = tuple(house for house in self.houses if house.id in house_ids)
-        devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
-        return replace(
-            self,
-            houses=houses,
-            jobs=tuple(job for job in self.jobs if job.house in house_ids),
-            base_loads={house: load for house, load in self.base_loads.items() if house in house_ids},
-            producers={producer: series for producer, series in self.producers.items() if producer in devices},
-            gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
-        )
+        return self.parts_of({"": house_ids})[""]
+
+    def parts_of(self, groups: Mapping[str, Collection[str]]) -> dict[str, Scenario]:
+        """Return the parts of the scenario that concern groups of houses, by group; each house is in one at most.
+
+        Everything is looked at once, however many groups there are.
+        """
+        group_of = {house: group for group, houses in groups.items() for house in houses}
+        house_of = {d.id: house.id for house in self.houses for d in house.devices if d.type == "producer"}
+        houses = _grouped(((house.id, house) for house in self.houses), group_of)
+        jobs = _grouped(((job.house, job) for job in self.jobs), group_of)
+        loads = _grouped(((house, (house, load)) for house, load in self.base_loads.items()), group_of)
+        producers = _grouped(((house_of.get(of[0], ""), of) for of in self.producers.items()), group_of)
+        gateways = _grouped(((gateway.house, (agent, gateway)) for agent, gateway in self.gateways.items()), group_of)
+        return {
+            group: replace(
+                self,
+                houses=tuple(houses.get(group, ())),
+                jobs=tuple(jobs.get(group, ())),
+                base_loads=dict(loads.get(group, ())),
+                producers=dict(producers.get(group, ())),
+                gateways=dict(gateways.get(group, ())),
+            )
+            for group in groups
+        }
+
+
+def _grouped(items: Iterable[tuple[str, ItemT]], group_of: Mapping[str, str]) -> dict[str, list[ItemT]]:
+    """Return items, each given with its house, by the group of the house; those of no group are left out."""
+    found: dict[str, list[ItemT]] = {}
+    for house, item in items:
+        if house in group_of:
+            found.setdefault(group_of[house], []).append(item)
+    return found
 
 
 def planned_end_s(scenario: Scenario, days: int | None) -> int:
@@ -408,6 +433,29 @@ def scenario_of(text: str) -> Scenario:
     except (ValueError, LookupError, TypeError, AttributeError):
         # Validate the whole text, so that the error locates the problem in it.
         return SCENARIO.validate_json(text)
+
+
+def digest_of(text: str, without: Collection[str] = ()) -> str:
+    """Return a digest of the scenario that JSON describes, without building it: that of 10,000 houses takes long.
+
+    Equal digests mean equal scenarios; the same scenario, written by another version, may have another digest.
+
+    Args:
+        text: The JSON.
+        without: Keys of the scenario that do not count.
+    """
+    # Series make up most of the text; a digest in the place of each is enough.
+    known: dict[str, str] = {}
+
+    def digest(found: re.Match[str]) -> str:
+        key, described = found.groups()
+        if described not in known:
+            known[described] = hashlib.sha256(described.encode()).hexdigest()
+        return f'"{key}":"{known[described]}"'
+
+    content = json.loads(_SERIES.sub(digest, text))
+    kept = {key: value for key, value in content.items() if key not in without}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa: ANN401 - JSON of any shape

@@ -1,3 +1,6 @@
+from .board import (
+    EnergyBoard as EnergyBoard,
+)
 from .booking import (
     Book as Book,
 )
@@ -12,9 +15,6 @@ from .pricing import (
     EnergyPrices as EnergyPrices,
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
-)
-from .remaining_energy import (
-    Remaining as Remaining,
 )
 from .settings import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
@@ -38,6 +38,9 @@ from .shared_manager import (
 from .shared_producer import (
     SharedProducer as SharedProducer,
 )
+from .waiting_jobs import (
+    WaitingJobs as WaitingJobs,
+)
 
 __all__ = [
     "ABOUT_PREFERENCE",
@@ -47,18 +50,19 @@ __all__ = [
     "SUPPLY_RULES",
     "Book",
     "Composition",
+    "EnergyBoard",
     "EnergyPrices",
     "Offers",
     "Preference",
     "PriceView",
     "PricesOfMinutes",
-    "Remaining",
     "SharedConsumer",
     "SharedJobRun",
     "SharedManager",
     "SharedProducer",
     "SupplyRule",
     "SupplySettings",
+    "WaitingJobs",
     "comes_first",
     "compose",
     "cost_of",

@@ -13,25 +13,62 @@ _NONE: IntArray = np.zeros(0, dtype=np.int64)
 class Book:
     """Energy by the minute from some minute on, in whole mWh."""
 
-    def __init__(self) -> None:
-        self._first_minute = 0
+    def __init__(self, first_minute: int = 0) -> None:
+        """Begin an empty book with a UNIX minute."""
+        self._first_minute = first_minute
         self._produced_mwh = _NONE
         self._taken_mwh = _NONE
 
-    def adopt(self, outlook: Outlook, now_minute: int) -> None:
+    @property
+    def first_minute(self) -> int:
+        """UNIX minute with which the book begins."""
+        return self._first_minute
+
+    @property
+    def end_minute(self) -> int:
+        """UNIX minute after the last one in which something is expected or taken."""
+        return self._first_minute + max(len(self._produced_mwh), len(self._taken_mwh))
+
+    def adopt(self, outlook: Outlook, now_minute: int) -> IntArray:
         """Take a new forecast, and forget the minutes that have passed.
 
         Args:
             outlook: The expected production from now on.
             now_minute: The present UNIX minute.
+
+        Returns:
+            What is expected in each minute from now on, mWh, shape (minutes,).
         """
         minutes = max(0, outlook.end_s // MINUTE_S + 1 - now_minute)
-        passed = max(0, now_minute - self._first_minute)
-        taken_mwh = self._taken_mwh[passed:]
-        self._first_minute = now_minute
-        self._produced_mwh = produced_mwh(outlook, now_minute, minutes)
-        self._taken_mwh = np.zeros(max(minutes, len(taken_mwh)), dtype=np.int64)
-        self._taken_mwh[: len(taken_mwh)] = taken_mwh
+        expected_mwh = produced_mwh(outlook, now_minute, minutes)
+        self._forget_before(now_minute)
+        self._produced_mwh = expected_mwh
+        return expected_mwh
+
+    def expect(self, first_minute: int, series_mwh: IntArray) -> None:
+        """Take what is expected from some minute on, instead of what was expected there before.
+
+        Args:
+            first_minute: UNIX minute of the first value; if the book begins before, earlier minutes stay as they were.
+            series_mwh: mWh in each minute; after the last one nothing is expected.
+        """
+        begin = first_minute - self._first_minute
+        if begin < 0:
+            self._taken_mwh = np.concatenate([np.zeros(-begin, dtype=np.int64), self._taken_mwh])
+            self._first_minute, begin = first_minute, 0
+        earlier = self._produced_mwh[:begin]
+        gap = np.zeros(begin - len(earlier) if len(series_mwh) else 0, dtype=np.int64)
+        self._produced_mwh = np.concatenate([earlier, gap, series_mwh])
+
+    def _forget_before(self, minute: int) -> None:
+        """Begin with a minute; what lies before it is forgotten."""
+        passed = minute - self._first_minute
+        self._taken_mwh = (
+            self._taken_mwh[passed:]
+            if passed >= 0
+            else np.concatenate([np.zeros(-passed, dtype=np.int64), self._taken_mwh])
+        )
+        self._first_minute = minute
 
     def take(self, first_minute: int, series_mwh: IntArray) -> None:
         """Book energy.

@@ -1,8 +1,9 @@
 """A consumer with shared supply: composes each job's start and shares from what producers offer.
 
-A job that becomes known asks producers for offers, composes start and shares (`agents.sharing.compose`), and reserves
-each share with its producer. A producer that has less by then answers with what it has left, and the job composes
-again, a bounded number of times; the rest comes from the grid.
+A job that becomes known asks the manager's board what producers have left, composes start and shares
+(`agents.sharing.compose`), and reserves each share with its producer. If one has less by then, the manager, which
+passes the answers on, adds what there is now, and the job composes again, a bounded number of times; the rest comes
+from the grid.
 
 Until it starts, a job composes again whenever something changes: a producer has more or joins, a share shrinks, its
 device has more time. It moves only if that pays. A running job keeps its start, but fills the gaps in its shares.
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, Event, JobRun, _Changed, _RunEnds
+from agents.consumer import Consumer, Event, JobRun, Part, _Changed, _RunEnds
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     Accept,
@@ -33,17 +34,15 @@ from agents.messages import (
     Conclude,
     ContractAgreed,
     ContractVoid,
-    Decline,
     Offer,
-    OfferRequest,
+    Offered,
     Opening,
-    Producers,
     ProducersFor,
     Reserve,
-    Reserved,
     RoomNeeded,
     RoomWanted,
     SharesAmended,
+    SharesAnswered,
     Shrink,
     Withdraw,
 )
@@ -62,11 +61,9 @@ from agents.sharing import (
     cost_of,
     start_without_sun,
 )
-from agents.sharing.shared_manager import MAX_ASKED, NEARLY_COVERED
+from agents.sharing.shared_manager import NEARLY_COVERED
 from broker.hosts import AgentLostError, Channel, Received, TimeUp
 
-ASKED_AT_ONCE = 8
-"""Producers that a job asks for offers at the same time at most; more if these do not cover it."""
 MAX_ROUNDS = 4
 """How often a job composes because producers had less than they had offered; the shares reserved by then stand."""
 MAX_ROUNDS_OF_MOVE = 2
@@ -76,10 +73,6 @@ LEAST_GAIN = 0.02
 energy costs where it is dearest."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
-MAX_ASKED_TO_WISH = 4
-"""A job asks for room only if it knows at most this many producers. With more, several of them would have to make room
-at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production, a fifth of all messages
-were about room, without an effect on coverage."""
 MAX_ROOMS = 3
 """The same for the producers that must make room."""
 MAX_IN_VAIN = 12
@@ -99,9 +92,9 @@ class _Offered:
     movable_mwh: IntArray
 
     @classmethod
-    def of(cls, offer: Offer) -> _Offered:
-        """Return a message's content."""
-        return cls(offer.first_minute, unpacked(offer.minutes_mwh), unpacked(offer.movable_mwh))
+    def of(cls, first_minute: int, offer: Offer) -> _Offered:
+        """Return an offer that begins with some UNIX minute."""
+        return cls(first_minute, unpacked(offer.minutes_mwh), unpacked(offer.movable_mwh))
 
     def without(self, first_minute: int, taken_mwh: IntArray) -> _Offered:
         """Return the offer without what is taken of it from some minute on."""
@@ -117,10 +110,12 @@ NOTHING_MWH: IntArray = np.zeros(0, dtype=np.int64)
 class _Supply:
     """The state of a job's supply, as its consumer knows it."""
 
-    asked: list[str] = field(default_factory=list)
-    """Producers that were asked for offers, in that order."""
     offers: dict[str, _Offered] = field(default_factory=dict)
     """By producer, its newest offer."""
+    described: set[str] = field(default_factory=set)
+    """Producers that know the job."""
+    pending: dict[str, int] = field(default_factory=dict)
+    """By producer that has not answered a reservation yet, the sequence number of that."""
     held: dict[str, IntArray] = field(default_factory=dict)
     """By producer, the shares of the contract: mWh in each minute from the one in which the job starts."""
     start_s: int = 0
@@ -180,15 +175,17 @@ class SharedConsumer(Consumer):
     def _dispatch(self, received: Received[AnyMessage]) -> None:
         sender, message = received.sender, received.message
         match message:
-            case Offer(job_id=job_id) | Shrink(job_id=job_id) | RoomNeeded(job_id=job_id):
+            case Shrink(job_id=job_id) | RoomNeeded(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
                     self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
                 elif isinstance(message, Shrink):
                     self._take_shrink(sender, message)
                 elif self._follows(sender, job_id):
-                    if isinstance(message, Offer):
-                        self.supply_of(job_id).offers[sender] = _Offered.of(message)
                     self._channels[job_id].put(received)
+            case Offered(job_id=job_id) if sender == MANAGER and job_id in self._channels:
+                self._channels[job_id].put(received)
+            case SharesAnswered(job_id=job_id) if sender == MANAGER and job_id in self._channels:
+                self._take_answers(received, message)
             case Accept() | Amend() | Cancel() | Opening():
                 self.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
             case _:
@@ -208,6 +205,43 @@ class SharedConsumer(Consumer):
     def puts_cost_first(self) -> bool:
         """Whether what a job costs counts more than how much of it is covered."""
         return self.supply.puts_cost_first and self.prices.are_known
+
+    def take_offers(self, job_id: str, first_minute: int, offers: Sequence[Offer]) -> None:
+        """Take what producers have left for a job, from a UNIX minute on, instead of what was known of them."""
+        untrusted = self.untrusted(job_id)
+        self.supply_of(job_id).offers = {
+            offer.producer: _Offered.of(first_minute, offer) for offer in offers if offer.producer not in untrusted
+        }
+
+    def _take_answers(self, received: Received[AnyMessage], answered: SharesAnswered) -> None:
+        """Pass the answers of producers, which come by way of the manager, to the job that waits for them."""
+        if answered.declined:
+            self.take_offers(answered.job_id, answered.first_minute, answered.offers)
+        pending = self.supply_of(answered.job_id).pending
+        for producer in (*answered.promised, *answered.declined):
+            seq = pending.pop(producer, None)
+            if seq is not None:
+                self.deliver(Received(producer, received.seq, answered, received.step), re=seq)
+
+    async def ask_for_shares(
+        self, job_id: str, requests: Sequence[tuple[str, AnyMessage]]
+    ) -> list[AnyMessage | AgentLostError]:
+        """Reserve with several producers in the same round; see `Agent.ask_all`.
+
+        Args:
+            job_id: The job.
+            requests: Ids of producers, each with its `Reserve`.
+
+        Returns:
+            For each `SharesAnswered`, which contains the producer, or the error if it is lost or silent.
+        """
+        pending = {producer: self._seq + i for i, (producer, _) in enumerate(requests)}
+        supply = self.supply_of(job_id)
+        supply.pending = pending
+        try:
+            return await self.ask_all(requests)
+        finally:
+            supply.pending = {}
 
     def _take_shrink(self, producer: str, shrink: Shrink) -> None:
         """Take a smaller share, and let the job look for the rest elsewhere."""
@@ -282,14 +316,13 @@ class SharedConsumer(Consumer):
 
     def _withdraw_from_suppliers(self, contract: Contract) -> None:
         supply = self.supply_of(contract.job_id)
-        for producer in supply.asked:
+        for producer in sorted(supply.held.keys() | supply.reserved.keys() | set(self.signers_of(contract))):
             self.send(producer, Withdraw(job_id=contract.job_id))
-        supply.held, supply.asked, supply.offers = {}, [], {}
+        supply.held, supply.reserved, supply.offers = {}, {}, {}
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Give up the shares of lost producers; their jobs look for others."""
         for job_id, supply in self._supplies.items():
-            supply.asked = [producer for producer in supply.asked if producer not in agents]
             for producer in agents:
                 supply.offers.pop(producer, None)
                 supply.reserved.pop(producer, None)
@@ -354,7 +387,7 @@ class SharedJobRun(JobRun):
         async with self._agent.turns:
             self._reservation = await self._agent.reserve_time(self._job)
             starts = self._reservation.starts
-            await self._ask_producers(starts)
+            await self._ask_for_offers(starts, part="first")
             start_s, held = await self._reserve(starts) or (self._start_without_sun(starts), {})
             self._agent.agree_shares(self._job, start_s, held)
             self._wish_for_room()
@@ -367,54 +400,19 @@ class SharedJobRun(JobRun):
         first_minute, _ = self._minutes(starts)
         return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
 
-    async def _ask_producers(self, starts: Starts) -> None:
-        """Ask producers for offers, those first that the manager names first, until they cover the job."""
-        untrusted, is_content = self._agent.untrusted(self._job.job_id), False
-        while not is_content and len(self._supply.asked) < MAX_ASKED:
-            known = tuple(sorted({*self._supply.asked, *untrusted}))
-            answer = await self._agent.ask(MANAGER, ProducersFor(job_id=self._job.job_id, asked=known))
-            if not isinstance(answer, Producers) or not answer.producers:
-                return
-            is_content = await self._ask_for_offers(answer.producers, starts)
-
-    async def _ask_for_offers(self, producers: Sequence[str], starts: Starts) -> bool:
-        """Ask some producers for offers; return whether those known now cover the job."""
-        supply, untrusted = self._supply, self._agent.untrusted(self._job.job_id)
-        new = [p for p in producers if p not in supply.asked and p not in untrusted]
-        ranked = sorted(new, key=lambda producer: producer not in self._agent.own)[: MAX_ASKED - len(supply.asked)]
-        for begin in range(0, len(ranked), ASKED_AT_ONCE):
-            some = ranked[begin : begin + ASKED_AT_ONCE]
-            supply.asked += some
-            self._agent.asks(self._job.job_id, some)
-            self._agent.asks(self._job.job_id, ())
-            request = OfferRequest(job=self._job.as_sent, starts=starts)
-            for producer, reply in (await self._ask_all(dict.fromkeys(some, request))).items():
-                self._take_answer(producer, reply)
-            composition = self._compose(starts)
-            if self._is_content(starts, self._worth(composition.start_s, composition.minutes_mwh)):
-                return True
-        return False
-
-    async def _ask_all(self, messages: Mapping[str, AnyMessage]) -> dict[str, AnyMessage]:
-        """Ask several producers in the same round; return the answers of those that are not lost."""
-        answers = await self._agent.ask_all(list(messages.items()))
-        return {
-            producer: answer
-            for producer, answer in zip(messages, answers, strict=True)
-            if not isinstance(answer, AgentLostError)
-        }
-
-    def _take_answer(self, producer: str, reply: AnyMessage | None) -> None:
-        match reply:
-            case Offer(job_id=self._job.job_id):
-                self._supply.offers[producer] = _Offered.of(reply)
-            case Decline() | None:
-                self._supply.offers.pop(producer, None)
-            case _:
-                self._supply.offers.pop(producer, None)
-                self._agent.distrust(
-                    self._job.job_id, producer, f"answers for job {self._job.job_id!r} with a wrong {reply.kind}"
-                )
+    async def _ask_for_offers(self, starts: Starts, part: Part) -> None:
+        """Ask the manager what producers have left between the first and the last start."""
+        question = ProducersFor(
+            job_id=self._job.job_id,
+            asked=tuple(sorted(self._agent.untrusted(self._job.job_id))),
+            part=part,
+            first_start_s=starts[0][0],
+            last_start_s=starts[-1][1],
+            job=self._job.as_sent if part == "first" else None,
+        )
+        answer = await self._agent.ask(MANAGER, question)
+        if isinstance(answer, Offered):
+            self._agent.take_offers(self._job.job_id, answer.first_minute, answer.offers)
 
     # Composing and reserving.
 
@@ -561,26 +559,35 @@ class SharedJobRun(JobRun):
         """Reserve the shares that are not reserved yet; return the producers that refused."""
         supply = self._supply
         changed = {p: series for p, series in wanted.items() if not self._is_held(p, start_s, series)}
-        requests: dict[str, AnyMessage] = {}
         earlier = supply.reserved.keys() & changed.keys()
+        requests: list[tuple[str, AnyMessage]] = []
         for producer, series in changed.items():
-            requests[producer] = Reserve(
+            reserve = Reserve(
                 job_id=self._job.job_id,
                 start_s=start_s,
                 minutes_mwh=packed(series),
                 keeps_earlier=producer in supply.held,
+                job=None if producer in supply.described else self._job.as_sent,
             )
+            requests.append((producer, reserve))
             supply.reserved[producer] = (start_s, series)
-        answers = await self._ask_all(requests)
-        refused = frozenset(p for p in changed if not isinstance(answers.get(p), Reserved))
-        for producer in changed:
-            if producer in refused:
-                self._take_answer(producer, answers.get(producer))
-                if producer in earlier or not isinstance(answers.get(producer), Offer):
-                    self._undo(producer)
-                else:
-                    supply.reserved.pop(producer, None)
-        return refused
+        self._agent.asks(self._job.job_id, changed)
+        self._agent.asks(self._job.job_id, ())
+        answers = dict(zip(changed, await self._agent.ask_for_shares(self._job.job_id, requests), strict=True))
+        promised = frozenset(
+            p for p, answer in answers.items() if isinstance(answer, SharesAnswered) and p in answer.promised
+        )
+        supply.described |= promised
+        for producer, answer in answers.items():
+            if producer in promised:
+                continue
+            if not isinstance(answer, SharesAnswered):  # lost, or silent
+                supply.offers.pop(producer, None)
+            if producer in earlier or not isinstance(answer, SharesAnswered):
+                self._undo(producer)
+            else:
+                supply.reserved.pop(producer, None)
+        return frozenset(changed) - promised
 
     def _reserved_by(self, producer: str) -> IntArray:
         """Return what a producer has reserved, which may be less than was asked by now."""
@@ -641,30 +648,29 @@ class SharedJobRun(JobRun):
         async with self._agent.turns:
             for event in events:
                 match event:
-                    case Received(message=Producers(producers=producers)):
-                        await self._ask_for_offers(producers, self._starts())
+                    case Received(message=Offered() as offered):
+                        self._agent.take_offers(self._job.job_id, offered.first_minute, offered.offers)
                     case Received(message=RoomNeeded() as needed) if not self._has_given_up:
                         await self._make_room(event.sender, needed)
                     case _:
                         pass
-            has_changed = any(isinstance(event, _Changed) for event in events)
-            if has_changed or not self._has_given_up:
+            if any(isinstance(event, _Changed) for event in events):
+                await self._make_up()
+            elif not self._has_given_up:
                 await self._improve()
-            if has_changed and not self._is_dropped:
-                await self._ask_more()
 
     @property
     def _has_given_up(self) -> bool:
         """Whether moves have come to nothing too often, so that the job only makes up for what it loses."""
         return self._supply.in_vain >= MAX_IN_VAIN
 
-    async def _ask_more(self) -> None:
-        """Ask further producers if those that the job knows do not make up for what it has lost."""
-        starts, known = self._starts(), len(self._supply.asked)
-        if starts and not self._is_content(starts, self._worth_now):
-            await self._ask_producers(starts)
-        if len(self._supply.asked) > known:
-            await self._improve()
+    async def _make_up(self) -> None:
+        """Ask what there is now, if the job is not content, and change the contract if that is worth more."""
+        starts = self._starts()
+        if self._is_dropped or not starts or self._is_content(starts, self._worth_now):
+            return
+        await self._ask_for_offers(starts, part="last")
+        await self._improve()
 
     def _starts(self) -> Starts:
         """Return where the job may start: where its device is free, or where it has started."""
@@ -698,12 +704,13 @@ class SharedJobRun(JobRun):
 
     async def _change(self, starts: Starts, least_worth: float, reason: str) -> None:
         reserved = await self._reserve(starts, least_worth)
-        if self._job.job_id not in self._agent.contracts:  # it ended meanwhile
+        has_ended = self._job.job_id not in self._agent.contracts
+        if has_ended or reserved is None or self._is_as_before(*reserved):
             for producer in list(self._supply.reserved):
                 self._undo(producer)
-        elif reserved is not None and not self._is_as_before(*reserved):
-            self._conclude(*reserved)
-            self._agent.amend(self._job, reason)
+            return
+        self._conclude(*reserved)
+        self._agent.amend(self._job, reason)
 
     def _is_as_before(self, start_s: int, held: Mapping[str, IntArray]) -> bool:
         return start_s == self._supply.start_s and shares_of(held) == shares_of(self._supply.held)
@@ -730,7 +737,8 @@ class SharedJobRun(JobRun):
         """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
         supply = self._supply
         supply.next_wish_s = None
-        if len(supply.wishes) >= MAX_WISHES or len(supply.asked) > MAX_ASKED_TO_WISH or self._has_given_up:
+        can_move = any(len(offered.movable_mwh) for offered in supply.offers.values())
+        if len(supply.wishes) >= MAX_WISHES or self._has_given_up or not can_move:
             return
         if self._run_ends or self._agent.is_away:
             return
@@ -762,6 +770,6 @@ class SharedJobRun(JobRun):
         self._agent.agree_shares(self._job, start_s, {})
 
     def _withdraw(self, but: str | None = None) -> None:  # noqa: ARG002 - all are informed
-        """Inform the agents that know the job that it needs no supply."""
-        for listener in (*self._supply.asked, MANAGER):
+        """Inform the agents that hold energy for the job that it needs no supply."""
+        for listener in (*sorted(self._supply.held.keys() | self._supply.reserved.keys()), MANAGER):
             self._agent.send(listener, Withdraw(job_id=self._job.job_id))

@@ -4,6 +4,10 @@ Each share is signed by its producer (`SharePromised`) and, with the contract, b
 `SharesAmended`). As with whole jobs the producer reports first, and open statements are resolved at the end of the
 second: a share that its consumer has not included in the contract is void, and a contract ends if its producer has
 since reported another share.
+
+The manager also keeps the board (`agents.sharing.board`), from which jobs learn what producers have left, and passes on
+to a job's consumer what producers answer to its reservations: all answers of a round in one message. So a consumer
+learns of a promise only after it has been reported for the ledger.
 """
 
 from __future__ import annotations
@@ -14,39 +18,51 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.headroom import View
+from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager, continued
 from agents.messages import (
     MAX_REASON_CHARACTERS,
+    NOT_REGISTERED,
     AnyMessage,
     ContractAmended,
-    Producers,
+    Headroom,
+    Offer,
+    Offered,
     ProducersFor,
+    ProductionExpected,
     Promised,
     PromiseWithdrawn,
+    ShareDeclined,
     SharePromised,
     SharesAmended,
+    SharesAnswered,
     ShareVoid,
+    Withdraw,
 )
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
-from agents.shares import IntArray, load_mwh, packed, unpacked
-from agents.sharing import Remaining
+from agents.shares import MAX_MINUTES, MINUTE_S, IntArray, load_mwh, packed, unpacked
+from agents.sharing.board import EnergyBoard, most_mwh
+from agents.sharing.settings import SupplySettings
+from agents.sharing.waiting_jobs import WaitingJobs
 from broker.hosts import Received
 
-NAMED_AT_FIRST = 4
-"""Producers named in the first portion; each further portion is as large as all before together, so that few questions
-are needed."""
-MAX_ASKED = 12
-"""Producers that a job asks in all."""
+MOST_OFFERS = 12
+"""Producers whose energy a job is offered at a time, besides those of its household and those that supply it."""
+ROUNDS_OF_TURN = 3
+"""Rounds until what a job reserves is on the board: it receives offers, reserves, and producers report."""
+MAX_TO_MAKE_ROOM = 4
+"""Jobs learn what others could give up only where at most this many producers take part. With more, several of them
+would have to make room at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production,
+a fifth of all messages were about room, without an effect on coverage."""
 SUPPLY_EVENTS = frozenset({"agreed", "amended"})
 """Events of a contract's history that say who supplies the job from then on."""
 LEAST_LEFT = 0.02
-"""Further producers are named only if they have at least this share of the job's energy left in its window."""
+"""Other producers are named only if they have at least this share of the job's energy left in its window."""
 NEARLY_COVERED = 0.99
-"""A job of which this share is covered asks no other producers and does not move."""
+"""A job of which this share is covered learns of no additional energy and does not move."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,15 +78,50 @@ class _Said:
     runs: Runs
 
 
+class _Answers:
+    """What producers have answered to a job's reservations in a round."""
+
+    def __init__(self) -> None:
+        self.promised: list[str] = []
+        self.declined: list[str] = []
+
+
 class SharedManager(Manager):
     """The manager of a neighbourhood that shares its supply."""
 
     def __init__(
-        self, register: JobRegister, scores: Mapping[str, int] | None = None, places: Places | None = None
+        self,
+        register: JobRegister,
+        scores: Mapping[str, int] | None = None,
+        places: Places | None = None,
+        supply: SupplySettings | None = None,
     ) -> None:
-        """Create a manager; see `Manager`."""
+        """Create a manager; see `Manager`.
+
+        Args:
+            register: The jobs and producers of the neighbourhood.
+            scores: Scores from earlier simulations, by producer id.
+            places: Where consumers and producers are; None: unknown.
+            supply: The preferences of all jobs; None: the default.
+        """
         super().__init__(register, scores, places=places)
-        self._remaining = Remaining()
+        cost_first = supply is not None and supply.puts_cost_first
+        self._least_lacking = -1.0 if cost_first else 1.0 - NEARLY_COVERED
+        """Jobs that lack at most this share are not informed; if cost comes first, covered ones may cost less, too."""
+        self._energy = EnergyBoard()
+        self._jobs_waiting = WaitingJobs()
+        self._own: dict[str, frozenset[int]] = {}
+        """By house, the numbers of its producers."""
+        self._answers: dict[str, _Answers] = {}
+        """By job, the answers of this round."""
+        self._questions: deque[tuple[Received[AnyMessage], ProducersFor]] = deque()
+        """Jobs that wait for their turn to read the board."""
+        self._next_turn = 0
+        """The step from which on the next job may."""
+        self._is_informing = False
+        """Whether any job has been informed of the present additional energy."""
+        self._is_waking = False
+        """Whether a coroutine waits for the next turn."""
         self._said: dict[tuple[str, str], deque[_Said]] = {}
         """By job and producer, what its consumer has not confirmed yet."""
         self._signed: dict[str, dict[str, tuple[int, Runs]]] = {}
@@ -81,42 +132,85 @@ class SharedManager(Manager):
     def on_lost(self, agents: frozenset[str]) -> None:
         """See `Manager.on_lost`; nothing is settled with lost producers."""
         super().on_lost(agents)
+        for producer in agents:
+            if producer in self.scores.number_of:
+                self._energy.forget(self.scores.number_of[producer])
+        self._jobs_waiting.remove_of(agents)
         self._said = {key: said for key, said in self._said.items() if key[1] not in agents}
         self._dropped = {key: at_s for key, at_s in self._dropped.items() if key[1] not in agents}
 
     def _take(self, received: Received[AnyMessage]) -> None:
+        sender = received.sender
         match received.message:
             case SharePromised() as promise:
-                self._take_share(received.sender, promise)
+                self._take_share(sender, promise)
+            case ShareDeclined() as decline:
+                self._take_decline(sender, decline)
+            case ProductionExpected() as expected:
+                self._take_forecast(sender, expected)
             case SharesAmended() as report:
-                self._take_amendment(received.sender, report)
-            case Promised() | PromiseWithdrawn() | ContractAmended() as message:
-                self.reject(received.sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+                self._take_amendment(sender, report)
+            case Withdraw(job_id=job_id) if self._register.owns(sender, job_id):
+                self._jobs_waiting.remove(job_id)
+            case Promised() | PromiseWithdrawn() | ContractAmended() | Headroom() as message:
+                self.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
             case _:
                 super()._take(received)
 
+    # The board.
+
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Name the producers with the most uncommitted production in the job's window, the household's own first."""
+        """Let a job read the board when it is its turn."""
+        self._questions.append((received, question))
+
+    def _offer_to(self, received: Received[AnyMessage], question: ProducersFor) -> None:
         job = self._register.get(question.job_id)
         assert job is not None  # noqa: S101 - the sender owns it
-        known = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
-        others = [int(number) for number in self.scores.ranked() if number not in known]
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        least_wh = LEAST_LEFT * job.sent_energy_wh if known else 0.0
-        count = max(0, min(max(NAMED_AT_FIRST, len(known)), MAX_ASKED - len(known)))
-        order = self._remaining.ranked(others, need, self._own_of(job), least_wh)[:count]
-        self._inform(question.job_id, order)
-        names = tuple(self.scores.ids[number] for number in order)
-        self.reply(received, Producers(job_id=question.job_id, producers=names))
-        self._waiting.add(question.job_id, received.sender, need, known | set(order))
+        self._jobs_waiting.add(question.job_id, received.sender, need)
+        first_minute, offers = self._offers(question.job_id, job, need, frozenset(question.asked))
+        self.reply(received, Offered(job_id=question.job_id, first_minute=first_minute, offers=offers))
+
+    def _offers(
+        self, job_id: str, job: RegisteredJob, need: Need, but: frozenset[str] = frozenset()
+    ) -> tuple[int, tuple[Offer, ...]]:
+        """Return the minute with which a job's offers begin, and the offers, best first.
+
+        Args:
+            job_id: The job.
+            job: The same.
+            need: When it can run.
+            but: Producers that it does not trust.
+        """
+        number_of, ids = self.scores.number_of, self.scores.ids
+        numbers = (
+            [n for n in self.scores.ranked().tolist() if ids[n] not in but] if but else self.scores.ranked().tolist()
+        )
+        supplying = [number_of[p] for p in self._signed.get(job_id, {}) if p not in but]
+        first = self._own_of(job) | frozenset(supplying)
+        order = self._energy.ranked(numbers, need, first, LEAST_LEFT * job.sent_energy_wh, MOST_OFFERS + len(first))
+        first_minute = need.begin_s // MINUTE_S
+        minutes = max(1, -(-need.end_s // MINUTE_S) - first_minute)
+        most = most_mwh(job.sent)
+        movable_after_s = self.now_s if len(numbers) <= MAX_TO_MAKE_ROOM else None
+        offers = []
+        for number in order:
+            left, movable = self._energy.offer(number, job_id, first_minute, minutes, most, movable_after_s)
+            if left or movable:
+                offers.append(Offer(producer=ids[number], minutes_mwh=left, movable_mwh=movable))
+        return first_minute, tuple(offers)
 
     def _own_of(self, job: RegisteredJob) -> frozenset[int]:
         """Return the numbers of the producers of a job's household."""
-        house_of = self._places.house_of
-        return frozenset(n for producer, n in self.scores.number_of.items() if house_of.get(producer) == job.house)
+        own = self._own.get(job.house)
+        if own is None:
+            house_of = self._places.house_of
+            own = frozenset(n for producer, n in self.scores.number_of.items() if house_of.get(producer) == job.house)
+            self._own[job.house] = own
+        return own
 
     def _is_served(self, job_id: str) -> None:
-        """Keep the job waiting: until it starts, a producer that joins may cover more of it."""
+        """Keep the job waiting: until it has run, there may be energy that covers more of it."""
 
     def _join(self, sender: str, producer: str) -> None:
         """Take a producer; jobs learn of it once it has said what it expects to produce."""
@@ -125,27 +219,109 @@ class SharedManager(Manager):
         else:
             self.scores.add(producer)
             self._joined.add(producer)
+            self._own.clear()
 
-    def _take_view(self, sender: str, view: View) -> None:
-        """Process a producer's new forecast, and name the producer to jobs that could use it and do not know it."""
+    def _leave(self, sender: str, producer: str) -> None:
+        super()._leave(sender, producer)
+        if producer == sender and producer in self.scores.number_of:
+            self._energy.forget(self.scores.number_of[producer])
+
+    def _take_forecast(self, sender: str, expected: ProductionExpected) -> None:
+        now_minute = self.now_s // MINUTE_S
+        minutes = sum(count for count, _ in expected.minutes_mwh)
         if sender not in self._joined:
-            self.reject(sender, "says what it has left and is no producer that has joined")
-            return
-        number = self.scores.number_of[sender]
-        self._remaining.forecast(number, view)
-        for job_id, consumer in self._waiting:
-            job = self._register.get(job_id)
-            if job is None or job.latest_start_s < self.now_s:
-                self._waiting.remove(job_id)
-                continue
-            need = job.need(None, None, self.now_s)
-            asked = self._waiting.asked(job_id)
-            if number in asked or len(asked) >= MAX_ASKED or not self._remaining.may_supply(number, need):
-                continue
-            is_own = self._places.house_of.get(sender) == job.house
-            if is_own or self._covered_mwh(job_id) < NEARLY_COVERED * 1_000 * job.sent_energy_wh:
-                asked.add(number)
-                self._tell_of(job_id, consumer, number)
+            self.reject(sender, f"sends a {expected.kind} and is no producer that has joined")
+        elif not now_minute <= expected.first_minute <= expected.first_minute + minutes <= now_minute + MAX_MINUTES:
+            self.reject(sender, f"expects production from minute {expected.first_minute} on, outside of the next year")
+        elif self.scores.takes_part(sender):
+            self._energy.expect(self.scores.number_of[sender], expected.first_minute, expected.minutes_mwh)
+            self._jobs_waiting.forget_news()
+
+    def _tell_of_risen(self) -> None:
+        """Pass on the answers of this round; then a job may read the board, or is informed of more energy."""
+        for job_id, answers in self._answers.items():
+            self._pass_on(job_id, answers)
+        self._answers = {}
+        self._give_turn()
+
+    def _give_turn(self) -> None:
+        """Let the next job read the board, one at a time: the next one sees what the first has left.
+
+        Jobs that ask come first, in the order in which they asked; then, as long as there is more energy than jobs know
+        of, those that could use it.
+        """
+        if self._step < self._next_turn:
+            has_more = True
+        else:
+            has_more = self._has_read()
+            if has_more:
+                self._next_turn = self._step + ROUNDS_OF_TURN
+        if has_more and not self._is_waking:
+            self._is_waking = True
+            self.spawn(self._wake_for_turns(), "turns")
+
+    async def _wake_for_turns(self) -> None:
+        """Give turns when a job has not reserved anything, so that no message brings the next one."""
+        # One round later than the reports of what it reserved, which are read first.
+        await self.pass_rounds(max(1, self._next_turn + 1 - self._step))
+        self._is_waking = False
+        self._give_turn()
+
+    def _has_read(self) -> bool:
+        """Let a job read the board; return whether there was any that wanted or needed to."""
+        if self._questions:
+            self._offer_to(*self._questions.popleft())
+            return True
+        if self._energy.take_has_risen():
+            self._jobs_waiting.inform_again()
+        first_minute, more_mwh = self._energy.news()
+        now_minute = self.now_s // MINUTE_S
+        passed = max(0, now_minute - first_minute)
+        if len(more_mwh) > passed:
+            self._jobs_waiting.remove_ended(now_minute)
+            informed = self._jobs_waiting.next_to_inform(first_minute + passed, more_mwh[passed:], self._least_lacking)
+            if informed is not None:
+                job_id, consumer = informed
+                job = self._register.get(job_id)
+                assert job is not None  # noqa: S101 - jobs that wait are registered
+                first, offers = self._offers(job_id, job, self._need_of(job_id, job))
+                self.send(consumer, Offered(job_id=job_id, first_minute=first, offers=offers))
+                self._is_informing = True
+                return True
+            if self._is_informing:
+                self._is_informing = False
+                self._energy.end_news()
+        return False
+
+    def _need_of(self, job_id: str, job: RegisteredJob) -> Need:
+        """Return what a job needs from now on; if it runs, until it ends."""
+        entry = self._standing(job_id)
+        if entry is not None and entry.contract.start_s <= self.now_s:
+            start_s = entry.contract.start_s
+            need = job.need(start_s, start_s, start_s)
+            return Need(self.now_s, max(need.end_s, self.now_s), need.energy_wh, need.peak_wh, need.load)
+        return job.need(None, None, self.now_s)
+
+    def _pass_on(self, job_id: str, answers: _Answers) -> None:
+        """Inform a job's consumer of what producers have answered, and if any declined, of what there is instead."""
+        job = self._register.get(job_id)
+        assert job is not None  # noqa: S101 - checked when the answers came
+        first_minute = 0
+        offers: tuple[Offer, ...] = ()
+        if answers.declined:
+            first_minute, offers = self._offers(job_id, job, self._need_of(job_id, job))
+        answered = SharesAnswered(
+            job_id=job_id,
+            promised=tuple(answers.promised),
+            declined=tuple(answers.declined),
+            first_minute=first_minute,
+            offers=offers,
+        )
+        self.send(job.agent, answered)
+
+    def _note_answer(self, job_id: str, producer: str, *, is_promised: bool) -> None:
+        answers = self._answers.setdefault(job_id, _Answers())
+        (answers.promised if is_promised else answers.declined).append(producer)
 
     def _covered_mwh(self, job_id: str) -> int:
         """Return how much of a job its signed shares cover."""
@@ -158,11 +334,22 @@ class SharedManager(Manager):
         job = self._register.get(promise.job_id)
         if producer not in self._joined:
             self.reject(producer, f"sends a {promise.kind} and is no producer that has joined")
-        elif job is None:
-            self.reject(producer, f"sends a {promise.kind} for job {promise.job_id!r}, which does not exist")
-        elif problem := self._problem_with_share(producer, job, promise):
-            self.reject(producer, problem)
-            self._tell_share_void(producer, promise.job_id, problem)
+        elif job is None or promise.digest != self._register.digest(promise.job_id):
+            # Its consumer has invented the job, or described it as it is not: that is not the producer's fault.
+            self._tell_share_void(producer, promise.job_id, NOT_REGISTERED)
+        else:
+            problem = self._problem_with_share(producer, job, promise)
+            if problem:
+                self.reject(producer, problem)
+                self._tell_share_void(producer, promise.job_id, problem)
+            if promise.is_answer:
+                self._note_answer(promise.job_id, producer, is_promised=not problem)
+
+    def _take_decline(self, producer: str, decline: ShareDeclined) -> None:
+        if producer not in self._joined:
+            self.reject(producer, f"sends a {decline.kind} and is no producer that has joined")
+        elif self._register.owns(decline.consumer, decline.job_id):
+            self._note_answer(decline.job_id, producer, is_promised=False)
 
     def _problem_with_share(self, producer: str, job: RegisteredJob, promise: SharePromised) -> str:
         """Process a producer's statement; return its problem, empty if it is valid."""
@@ -179,7 +366,7 @@ class SharedManager(Manager):
         if len(said) >= MAX_UNCONFIRMED:
             return f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
         said.append(_Said(self.now_s, promise.start_s, promise.minutes_mwh))
-        self._remaining.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
+        self._energy.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 
     # Reports of consumers.
@@ -203,6 +390,7 @@ class SharedManager(Manager):
         for producer, runs in shares.items():
             self._confirm_share(contract.job_id, producer, (contract.start_s, runs))
         self._signed[contract.job_id] = {producer: (contract.start_s, runs) for producer, runs in shares.items()}
+        self._jobs_waiting.covered(contract.job_id, self._covered_mwh(contract.job_id))
         return ""
 
     def _confirm_share(self, job_id: str, producer: str, wanted: tuple[int, Runs]) -> None:
@@ -313,6 +501,7 @@ class SharedManager(Manager):
     def _end(self, entry: LedgerEntry, reason: str, *told: str) -> None:
         super()._end(entry, reason, *told)
         self._signed.pop(entry.contract.job_id, None)
+        self._jobs_waiting.covered(entry.contract.job_id, 0)
 
     def _write(self, entry: LedgerEntry) -> None:
         if entry.contract.shares and not entry.history[0].shares and len(entry.history) == 1:

@@ -1,4 +1,8 @@
-"""A producer with shared supply: offers what it has left, minute by minute, and keeps count of what it has reserved.
+"""A producer with shared supply: says what it expects to produce, and keeps count of what it has reserved.
+
+What it has left, minute by minute, is on the manager's board, which learns of each forecast and of each share. A
+consumer that reserves a share for the first time describes the job. The producer answers to the manager, which compares
+the description with the job that was registered.
 
 In no minute does it give away more than its newest forecast, rounded to whole mWh. If a forecast falls, the shares that
 were reserved last shrink first, those of running jobs included; minutes that have passed stay as they were.
@@ -6,25 +10,23 @@ were reserved last shrink first, those of running jobs included; minutes that ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import MAX_TIME_S, Outlook, Prediction, Production
-from agents.headroom import view_of
+from agents.energy import Outlook, Prediction, Production
+from agents.job_register import digest_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
+    NOT_REGISTERED,
     AnyMessage,
     Conclude,
-    Decline,
-    Headroom,
-    Offer,
-    OfferRequest,
+    ProductionExpected,
     Reserve,
-    Reserved,
     RoomNeeded,
     RoomWanted,
+    ShareDeclined,
     SharePromised,
     ShareVoid,
     Shrink,
@@ -33,19 +35,15 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import ProducerState
-from agents.shares import MINUTE_S, IntArray, add_at, load_mwh, packed, unpacked
-from agents.sharing import Book
+from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, IntArray, add_at, load_mwh, packed, unpacked
+from agents.sharing.board import most_mwh
+from agents.sharing.booking import Book
 from broker.hosts import Received
 
+TAKEN = "somebody else has described a job of this id, which the manager has not checked yet"
+"""Why a share is declined to a consumer that may be honest."""
 MAX_RESERVATIONS = 40
 """Reservations of one job in one second that are followed; honest consumers make a few."""
-NEWS_SHARE = 0.05
-"""A job is informed of additional energy if that could cover at least this share of it."""
-OFFERED_PEAKS = 3
-"""Offers are capped at this multiple of what a job can use in a minute: its consumer sees who has plenty, but not how
-much."""
-MAX_NEWS = 4
-"""How often a job is offered more, unasked, between two forecasts: each time, all jobs that wait compete for it."""
 MAX_ROOM_BYTES = 200_000
 """Size of a wish for room, which is passed on with an offer: together they must fit into a message."""
 MAX_ASKED_FOR_ROOM = 4
@@ -60,16 +58,18 @@ class Reservation:
     """Start of the job, UNIX seconds."""
     minutes_mwh: IntArray
     """mWh in each minute from the one in which the job starts."""
+    runs: tuple[tuple[int, int], ...]
+    """The same as it is sent."""
+
+    @classmethod
+    def of(cls, start_s: int, minutes_mwh: IntArray) -> Reservation:
+        """Return a reservation of energy by the minute."""
+        return cls(start_s, minutes_mwh, packed(minutes_mwh))
 
     @property
     def first_minute(self) -> int:
         """UNIX minute in which the job starts."""
         return self.start_s // MINUTE_S
-
-    @property
-    def runs(self) -> tuple[tuple[int, int], ...]:
-        """Its energy as it is sent."""
-        return packed(self.minutes_mwh)
 
     def between(self, first_minute: int, minutes: int) -> IntArray:
         """Return its energy in some minutes, mWh, shape (minutes,).
@@ -81,20 +81,6 @@ class Reservation:
         series_mwh = np.zeros(minutes, dtype=np.int64)
         add_at(series_mwh, self.minutes_mwh, self.first_minute - first_minute)
         return series_mwh
-
-
-@dataclass(frozen=True, slots=True)
-class _Interest:
-    """A job that has asked for an offer."""
-
-    job: Job
-    most_mwh: int
-    """Maximum offer to the job in a minute."""
-    first_minute: int
-    told_mwh: IntArray
-    """The last offer to its consumer, from that minute on."""
-    news: int = 0
-    """How often its consumer was offered more, unasked, since the newest forecast."""
 
 
 class SharedProducer(Producer):
@@ -112,9 +98,10 @@ class SharedProducer(Producer):
         self._book = Book()
         self._booked: dict[str, tuple[int, IntArray]] = {}
         """By job, what is booked for it: the first UNIX minute, and mWh in each minute."""
-        self._freed: tuple[int, int] | None = None
-        """The first and the last UNIX minute between which energy has become free since jobs were informed of it."""
-        self._interests: dict[str, _Interest] = {}
+        self._digests: dict[str, str] = {}
+        """By job, a digest of how its consumer described it."""
+        self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
+        """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
         self._counts: dict[str, tuple[int, int]] = {}
         """By job, the second of its last reservation, and how many it made in that second."""
         self.forecasts: list[tuple[int, Production]] = []
@@ -137,84 +124,42 @@ class SharedProducer(Producer):
     async def _take(self, received: Received[AnyMessage]) -> None:
         sender = received.sender
         match received.message:
-            case OfferRequest(job=job, starts=starts):
-                self._offer(received, job, starts)
             case Reserve() as reserve:
-                self._reserve(received, reserve)
+                self._reserve(sender, reserve)
             case Conclude(job_id=job_id, is_agreed=is_agreed) if self._is_of(sender, job_id):
                 self._conclude(job_id, is_agreed=is_agreed)
             case Withdraw(job_id=job_id) if self._is_of(sender, job_id):
-                self._interests.pop(job_id, None)
                 self._give_up(job_id)
             case RoomWanted(job_id=job_id) as wanted if self._is_of(sender, job_id):
                 self._ask_for_room(wanted)
-            case ShareVoid(job_id=job_id) if sender == MANAGER:
-                self._reserved.pop(job_id, None)
-                self._newer.pop(job_id, None)
-                self._rebook(job_id)
-                self._announce_openings()
+            case ShareVoid(job_id=job_id, reason=reason) if sender == MANAGER:
+                self._take_void(job_id, reason)
             case message:
                 await self._take_other(received, message)
 
     async def _take_other(self, received: Received[AnyMessage], message: AnyMessage) -> None:
         if isinstance(message, Conclude | Withdraw | RoomWanted):
-            self.reject(received.sender, f"sends a {message.kind} for job {message.job_id!r}, which is not its own")
-        elif message.kind in {"Request", "Hold", "Release", "PromiseVoid"}:
+            if message.job_id in self._jobs or not isinstance(message, RoomWanted):
+                self.reject(received.sender, f"sends a {message.kind} for job {message.job_id!r}, which is not its own")
+        elif message.kind in {"Request", "Hold", "Release", "PromiseVoid", "JobsRegistered"}:
             self.reject(received.sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
         else:
             await super()._take(received)
 
     def _is_of(self, consumer: str, job_id: str) -> bool:
-        """Return whether a job that has asked for an offer is a consumer's own."""
+        """Return whether a job that was described is a consumer's own."""
         job = self._jobs.get(job_id)
         return job is not None and job.agent == consumer
 
-    # Offers.
+    def _take_void(self, job_id: str, reason: str) -> None:
+        self._reserved.pop(job_id, None)
+        self._newer.pop(job_id, None)
+        self._rebook(job_id)
+        if reason == NOT_REGISTERED and job_id in self._jobs:
+            # The job's real consumer may still describe it.
+            self.reject(self._jobs.pop(job_id).agent, f"reserves for job {job_id!r}, which is not registered so")
 
-    def _offer(self, received: Received[AnyMessage], job: Job, starts: Sequence[tuple[int, int]]) -> None:
-        sender, reason = received.sender, ""
-        if not self._is_registered(job, sender):
-            reason = "the job is not registered"
-            self.reject(sender, f"asks for job {job.job_id!r}, which is not registered as its own")
-        elif not self._is_first("offer", sender):
-            reason = "one request at a time"
-            self.reject(sender, "asks for several jobs at once; a device plans one after the other")
-        elif not self._is_there:
-            reason = "takes no part at present"
-        elif self._production is None:
-            reason = "no forecast yet"
-        if reason:
-            self.reply(received, Decline(job_id=job.job_id, reason=reason))
-            return
-        first_minute = max(starts[0][0], self.now_s) // MINUTE_S
-        last_minute = -(-(starts[-1][1] + job.duration_s) // MINUTE_S)
-        minutes = max(1, last_minute - first_minute)
-        self._interests[job.job_id] = _Interest(
-            job, OFFERED_PEAKS * _peak_mwh(job), first_minute, np.zeros(minutes, dtype=np.int64)
-        )
-        self.reply(received, self._offer_of(job.job_id))
-
-    def _offer_of(self, job_id: str) -> Offer:
-        """Return what a job can have now, and remember that its consumer knows it."""
-        interest = self._interests[job_id]
-        free_mwh = self._free_mwh(job_id, interest.first_minute, len(interest.told_mwh))
-        usable_mwh = np.minimum(free_mwh, interest.most_mwh)
-        self._interests[job_id] = replace(interest, told_mwh=usable_mwh)
-        movable_mwh = np.minimum(self._movable_mwh(job_id, interest.first_minute, len(free_mwh)), interest.most_mwh)
-        return Offer(
-            job_id=job_id,
-            first_minute=interest.first_minute,
-            minutes_mwh=packed(usable_mwh),
-            movable_mwh=packed(movable_mwh),
-        )
-
-    def _movable_mwh(self, job_id: str, first_minute: int, minutes: int) -> IntArray:
-        """Return what other jobs hold in each minute that have not started, mWh, shape (minutes,)."""
-        movable_mwh = np.zeros(minutes, dtype=np.int64)
-        for other, reservation in self._reserved.items():
-            if other != job_id and reservation.start_s > self.now_s:
-                movable_mwh += reservation.between(first_minute, minutes)
-        return movable_mwh
+    # What is left.
 
     def _free_mwh(self, job_id: str, first_minute: int, minutes: int) -> IntArray:
         """Return what a job could have in each minute, its own share included, mWh, shape (minutes,)."""
@@ -233,7 +178,6 @@ class SharedProducer(Producer):
         if before is not None:
             begin, before_mwh = before
             self._book.take(begin, -before_mwh)
-            self._note_freed(begin, begin + len(before_mwh))
         kept = [r for r in (self._reserved.get(job_id), self._newer.get(job_id)) if r is not None]
         if kept:
             first = min(r.first_minute for r in kept)
@@ -242,30 +186,7 @@ class SharedProducer(Producer):
             self._booked[job_id] = (first, series_mwh)
             self._book.take(first, series_mwh)
 
-    def _note_freed(self, first_minute: int, end_minute: int) -> None:
-        first, end = self._freed or (first_minute, end_minute)
-        self._freed = min(first, first_minute), max(end, end_minute)
-
-    def _announce_openings(self) -> None:
-        """Inform jobs for which there is more than they know, if that could cover a part of them that matters."""
-        self._forget_ended()
-        if self._freed is None:
-            return
-        (first, end), self._freed = self._freed, None
-        for job_id, interest in list(self._interests.items()):
-            minutes = len(interest.told_mwh)
-            is_concerned = interest.first_minute < end and first < interest.first_minute + minutes
-            if is_concerned and interest.news < MAX_NEWS:
-                free_mwh = self._free_mwh(job_id, interest.first_minute, minutes)
-                more_mwh = np.minimum(free_mwh, interest.most_mwh) - interest.told_mwh
-                if np.maximum(more_mwh, 0).sum() >= NEWS_SHARE * 1_000 * interest.job.energy_wh:
-                    self._interests[job_id] = replace(interest, news=interest.news + 1)
-                    self.send(interest.job.agent, self._offer_of(job_id))
-
     def _forget_ended(self) -> None:
-        for job_id, interest in list(self._interests.items()):
-            if interest.job.latest_start_s + interest.job.duration_s <= self.now_s:
-                del self._interests[job_id]
         for job_id, reservation in list(self._reserved.items()):
             if reservation.start_s + self._jobs[job_id].duration_s <= self.now_s and job_id not in self._newer:
                 self._given[job_id] = self._reserved.pop(job_id)
@@ -273,36 +194,49 @@ class SharedProducer(Producer):
 
     # Reservations.
 
-    def _reserve(self, received: Received[AnyMessage], reserve: Reserve) -> None:
-        job_id, sender = reserve.job_id, received.sender
-        problem = self._problem_with(reserve, sender)
+    def _reserve(self, consumer: str, reserve: Reserve) -> None:
+        job_id = reserve.job_id
+        problem = self._problem_with_job(reserve, consumer) or self._problem_with(reserve)
         if problem:
-            self.reject(sender, problem)
-            if reserve.minutes_mwh:
-                self.reply(received, Decline(job_id=job_id, reason=problem[:MAX_REASON_CHARACTERS]))
+            if problem != TAKEN:
+                self.reject(consumer, problem)
+            self._decline_share(reserve, consumer, problem)
             return
-        wanted = Reservation(reserve.start_s, unpacked(reserve.minutes_mwh))
+        wanted = Reservation.of(reserve.start_s, unpacked(reserve.minutes_mwh))
         minutes = len(wanted.minutes_mwh)
         skipped = max(0, self.now_s // MINUTE_S - wanted.first_minute)
         free_mwh = self._free_mwh(job_id, wanted.first_minute, minutes)
         if (wanted.minutes_mwh[skipped:] > free_mwh[skipped:]).any():
-            self.reply(received, self._offer_of(job_id))
+            self._decline_share(reserve, consumer, "less is left")
             return
-        if reserve.minutes_mwh:
-            self.reply(received, Reserved(job_id=job_id))
         if reserve.keeps_earlier and job_id in self._reserved:
             self._newer[job_id] = wanted
             self._rebook(job_id)
         else:
             self._replace(job_id, wanted)
-        self._promise_share(job_id, wanted)
-        self._announce_openings()
+        self._promise_share(job_id, wanted, is_answer=bool(reserve.minutes_mwh))
 
-    def _problem_with(self, reserve: Reserve, consumer: str) -> str:
+    def _decline_share(self, reserve: Reserve, consumer: str, reason: str) -> None:
+        if reserve.minutes_mwh:
+            declined = ShareDeclined(job_id=reserve.job_id, consumer=consumer, reason=reason[:MAX_REASON_CHARACTERS])
+            self.send(MANAGER, declined)
+
+    def _problem_with_job(self, reserve: Reserve, consumer: str) -> str:
+        """Take a consumer's description of its job; return the problem, empty if the job is its own and known."""
+        job_id, described = reserve.job_id, reserve.job
+        if described is not None and job_id not in self._jobs and described.agent == consumer:
+            self._jobs[job_id] = described
+            self._digests[job_id] = digest_of(described)
+        known = self._jobs.get(job_id)
+        if known is not None and described is not None and known.agent != consumer == described.agent:
+            return TAKEN
+        if known is None or known.agent != consumer or (described is not None and described != known):
+            return f"reserves for job {job_id!r}, which it has not described or is not its own"
+        return ""
+
+    def _problem_with(self, reserve: Reserve) -> str:
         """Return the problem of a reservation that does not depend on the uncommitted production; empty: none."""
         job_id = reserve.job_id
-        if not self._is_of(consumer, job_id) or job_id not in self._interests:
-            return f"reserves for job {job_id!r}, which has not asked for an offer or is not its own"
         at_s, count = self._counts.get(job_id, (self.now_s, 0))
         self._counts[job_id] = (self.now_s, count + 1 if at_s == self.now_s else 1)
         if self._counts[job_id][1] > MAX_RESERVATIONS:
@@ -344,7 +278,6 @@ class SharedProducer(Producer):
             self._promise_share(job_id, self._reserved[job_id])
         if self._why_shrunk:
             self._shrink(self._why_shrunk)
-        self._announce_openings()
 
     def _give_up(self, job_id: str) -> None:
         """Free what is reserved for a job; what a running one has had already stays."""
@@ -355,18 +288,27 @@ class SharedProducer(Producer):
         if reservation.start_s <= self.now_s:
             kept = reservation.minutes_mwh.copy()
             kept[self.now_s // MINUTE_S - reservation.first_minute :] = 0
-            self._reserved[job_id] = replace(reservation, minutes_mwh=kept)
+            self._reserved[job_id] = Reservation.of(reservation.start_s, kept)
         else:
             del self._reserved[job_id]
         self._rebook(job_id)
-        self._promise_share(job_id, self._reserved.get(job_id, Reservation(reservation.start_s, _NOTHING)))
-        self._announce_openings()
+        self._promise_share(job_id, self._reserved.get(job_id, Reservation(reservation.start_s, _NOTHING, ())))
 
-    def _promise_share(self, job_id: str, reservation: Reservation) -> None:
-        """Report to the manager the share that the job's consumer receives."""
-        consumer = self._jobs[job_id].agent
+    def _promise_share(self, job_id: str, reservation: Reservation, *, is_answer: bool = False) -> None:
+        """Report to the manager the share that the job has from now on.
+
+        Args:
+            job_id: The job.
+            reservation: The share.
+            is_answer: Whether the job's consumer waits for it.
+        """
         promised = SharePromised(
-            job_id=job_id, consumer=consumer, start_s=reservation.start_s, minutes_mwh=reservation.runs
+            job_id=job_id,
+            consumer=self._jobs[job_id].agent,
+            start_s=reservation.start_s,
+            minutes_mwh=reservation.runs,
+            digest=self._digests[job_id],
+            is_answer=is_answer,
         )
         self.send(MANAGER, promised)
 
@@ -381,26 +323,34 @@ class SharedProducer(Producer):
         if len(wanted.model_dump_json()) > MAX_ROOM_BYTES:
             self.reject(self._jobs[wanted.job_id].agent, f"wants room in more than {MAX_ROOM_BYTES} bytes")
             return
-        wish = Reservation(wanted.start_s, own.minutes())
+        wish = Reservation(wanted.start_s, own.minutes(), own.minutes_mwh)
         minutes = len(wish.minutes_mwh)
         free_mwh = self._free_mwh(wanted.job_id, wish.first_minute, minutes)
         lacking_mwh = np.maximum(wish.minutes_mwh - free_mwh, 0)
         overlaps = [
             (int(np.minimum(reservation.between(wish.first_minute, minutes), lacking_mwh).sum()), job_id)
             for job_id, reservation in self._reserved.items()
-            if job_id != wanted.job_id and reservation.start_s > self.now_s and job_id in self._interests
+            if job_id != wanted.job_id and reservation.start_s > self.now_s
         ]
         for overlap_mwh, job_id in sorted(overlaps, key=lambda pair: (-pair[0], pair[1]))[:MAX_ASKED_FOR_ROOM]:
             if overlap_mwh:
-                left = self._offer_of(job_id)
+                first_minute, left_mwh = self._left_for(job_id)
                 needed = RoomNeeded(
                     job_id=job_id,
-                    first_minute=left.first_minute,
-                    minutes_mwh=left.minutes_mwh,
+                    first_minute=first_minute,
+                    minutes_mwh=packed(left_mwh),
                     start_s=wanted.start_s,
                     shares=wanted.shares,
                 )
-                self.send(self._interests[job_id].job.agent, needed)
+                self.send(self._jobs[job_id].agent, needed)
+
+    def _left_for(self, job_id: str) -> tuple[int, IntArray]:
+        """Return what an unstarted job could have, from which UNIX minute on, mWh in each minute."""
+        job = self._jobs[job_id]
+        first_minute = max(job.earliest_start_s, self.now_s) // MINUTE_S
+        minutes = max(1, -(-(job.latest_start_s + job.duration_s) // MINUTE_S) - first_minute)
+        free_mwh = self._free_mwh(job_id, first_minute, minutes)
+        return first_minute, np.minimum(free_mwh, most_mwh(job))
 
     # Forecasts, leaving, lost consumers.
 
@@ -410,26 +360,30 @@ class SharedProducer(Producer):
 
     def _remember(self, production: Outlook) -> None:
         super()._remember(production)
-        self._book.adopt(production, self.now_s // MINUTE_S)
+        first_minute = self.now_s // MINUTE_S
+        runs = packed(self._book.adopt(production, first_minute)[:MAX_MINUTES])
+        self._expected = []
+        for begin in range(0, max(1, len(runs)), MAX_RUNS):
+            part = runs[begin : begin + MAX_RUNS]
+            self._expected.append((first_minute, part))
+            first_minute += sum(count for count, _ in part)
 
-    def _show_headroom(self, state: ProducerState) -> None:
-        """Publish the expected production by the hour; shares are not subtracted, because the manager knows them."""
-        view = view_of(state)
-        if view != self._headroom:
-            self._headroom = view
-            self.send(MANAGER, Headroom(view=view))
+    def _show_headroom(self, state: ProducerState) -> None:  # noqa: ARG002 - the board has the shares
+        """Send the expected production to the manager's board; shares are not subtracted, because it knows them."""
+        now_minute = self.now_s // MINUTE_S
+        for first_minute, runs in self._expected:
+            passed = now_minute - first_minute
+            if passed > 0:
+                first_minute, runs = now_minute, packed(unpacked(runs)[passed:])  # noqa: PLW2901 - what is to come
+            self.send(MANAGER, ProductionExpected(first_minute=first_minute, minutes_mwh=runs))
 
     def _replan(self, state: ProducerState) -> None:
         """Shrink shares until the new forecast covers them, the latest first."""
         self._show_headroom(state)
         self._shrink("the new forecast has less sun")
-        self._offer_again()
 
-    def _offer_again(self) -> None:
-        """Inform all jobs for which there is more than they know."""
-        self._note_freed(0, MAX_TIME_S)
-        self._interests = {job_id: replace(interest, news=0) for job_id, interest in self._interests.items()}
-        self._announce_openings()
+    def _announce_openings(self) -> None:
+        """Do nothing: the manager informs jobs of what its board shows."""
 
     def _shrink(self, reason: str) -> None:
         self._why_shrunk = reason
@@ -438,7 +392,7 @@ class SharedProducer(Producer):
             reservation = self._reserved[job_id]
             if job_id in self._newer or (kept_mwh == reservation.minutes_mwh).all():
                 continue  # of two reservations, `_conclude` shrinks the one that remains
-            shrunk = replace(reservation, minutes_mwh=kept_mwh)
+            shrunk = Reservation.of(reservation.start_s, kept_mwh)
             self._reserved[job_id] = shrunk
             if not shrunk.runs:
                 del self._reserved[job_id]
@@ -482,33 +436,19 @@ class SharedProducer(Producer):
         """Take the shares back from jobs that have not started."""
         self.was_away = True
         self._shrink(reason)
-        for job_id, interest in self._interests.items():
-            self._interests[job_id] = replace(interest, told_mwh=np.zeros_like(interest.told_mwh))
 
     def _join(self) -> None:
         super()._join()
         self._shrink("its producer was away, and its forecast has less sun")
-        self._offer_again()
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""
-        for job_id, interest in list(self._interests.items()):
-            if interest.job.agent in agents:
-                del self._interests[job_id]
         for job_id, reservation in list(self._reserved.items()):
             if self._jobs[job_id].agent in agents:
                 self._newer.pop(job_id, None)
                 if reservation.start_s > self.now_s:
                     del self._reserved[job_id]
                 self._rebook(job_id)
-        self._announce_openings()
 
 
 _NOTHING: IntArray = np.zeros(0, dtype=np.int64)
-
-
-def _peak_mwh(job: Job) -> int:
-    """Return at least the most that a job can use in a minute, wherever in a minute it starts, mWh."""
-    load = job.load_profile
-    power_w = np.diff(load.cumulative_array) / np.diff(load.times_array) * 3_600
-    return int(np.ceil(power_w.max() * 1_000 * MINUTE_S / 3_600))

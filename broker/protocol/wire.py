@@ -215,7 +215,8 @@ class Announcement(Wire):
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
                 f"host {self.host!r} is too large: its announcement of {len(self.agents)} agents takes {len(payload)} "
-                f"bytes, but a message has at most {MAX_PAYLOAD_BYTES}; spread them over more hosts"
+                f"bytes, but a message has at most {MAX_PAYLOAD_BYTES}; spread them over more hosts, or run all in one "
+                "process over the memory bus, which has no such limit (--bus memory)"
             )
         return (payload,)
 

@@ -27,6 +27,8 @@ class Rights:
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    """Topics that it may neither read nor write, although another filter contains them."""
 
 
 def host_rights(host_id: str) -> Rights:
@@ -75,17 +77,28 @@ def device_rights(device: str) -> Rights:
     )
 
 
-def gateway_rights(devices: Iterable[DeviceAccess]) -> Rights:
-    """Return the rights of a household's process towards its real devices."""
+def gateway_rights(own_devices: Iterable[DeviceAccess], others: Iterable[DeviceAccess] = ()) -> Rights:
+    """Return the rights of a household's process towards its real devices.
+
+    Args:
+        own_devices: Its own ones.
+        others: Those of other households, which a household with room for guests, whose ids are not known, must not
+            use.
+    """
     read: list[str] = []
     write: list[str] = []
-    for access in devices:
+    deny: list[str] = []
+    for access in own_devices:
         own = f"devices/{encode(access.device) if access.device else '+'}"
         read += [*_in_any_run(f"{own}/+"), *access.read]
         # What a device has left at the broker is removed when the run ends.
         write += [*_in_any_run(*(f"{own}/{part}" for part in (*_TOLD, "announce", "availability", "forecast")))]
         write += access.write
-    return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))
+        if not access.device:
+            deny = [
+                *_in_any_run(*(f"devices/{encode(other.device)}/#" for other in others if other.host and other.device))
+            ]
+    return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)), tuple(deny))
 
 
 def clock_rights(hosts: Iterable[str]) -> Rights:
@@ -134,8 +147,12 @@ def rights_of(
     if login.startswith(DEVICE_PREFIX):
         return device_rights(login.removeprefix(DEVICE_PREFIX))
     if login in hosts:
-        own, outside = host_rights(login), gateway_rights(access for access in devices if access.host == login)
-        return Rights(own.read + outside.read, own.write + outside.write)
+        own = host_rights(login)
+        outside = gateway_rights(
+            [access for access in devices if access.host == login],
+            [access for access in devices if access.host != login],
+        )
+        return Rights(own.read + outside.read, own.write + outside.write, outside.deny)
     return {CLOCK: clock_rights(clock_hosts), WATCHER: watcher_rights(), OPERATOR: operator_rights()}[login]
 
 
@@ -147,6 +164,7 @@ def acl_text(rights: Iterable[tuple[str, Rights]]) -> str:
     ]
     for login, right in rights:
         lines += ["", f"user {encode(login)}"]
+        lines += [f"topic deny {topic}" for topic in right.deny]
         lines += [f"topic read {topic}" for topic in right.read]
         lines += [f"topic write {topic}" for topic in right.write]
     return "\n".join(lines) + "\n"

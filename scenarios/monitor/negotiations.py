@@ -52,7 +52,7 @@ class Negotiation:
         match step.kind:
             case "Decline":
                 self.declines += 1
-            case "ProducersFor" | "Request" | "OfferRequest" if self.state in {"waiting", "cancelled"}:
+            case "ProducersFor" | "Request" | "Reserve" if self.state in {"waiting", "cancelled"}:
                 self.state = "asking"
             case "Producers" if step.text == NOBODY and self.state == "asking":
                 self.state = "waiting"

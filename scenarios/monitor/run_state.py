@@ -328,7 +328,7 @@ class ObservedRun:
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
-        job = body.get("job") if line.kind in {"Request", "ProducersFor", "OfferRequest"} else None
+        job = body.get("job") if line.kind in {"Request", "ProducersFor", "Reserve"} else None
         if job is not None and negotiation.load_profile is None:
             profile = LoadProfile.model_validate(job["load_profile"])
             earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])

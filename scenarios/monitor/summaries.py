@@ -17,6 +17,10 @@ def _whom(body: Body, _: Zone) -> str:
     return f"Who else can supply? {asked} asked already" if asked else "Who can supply?"
 
 
+NOTHING_LEFT = "Nothing left"
+"""If no producer has energy for a job."""
+
+
 def _listed(body: Body) -> str:
     left_out = sum(body.get("left_out", ()))
     named = ", ".join(body["producers"]) or ("Nobody else" if left_out else NOBODY)
@@ -49,6 +53,16 @@ def _of_runs(body: Body) -> str:
 
 def _of_shares(body: Body) -> str:
     return ", ".join(f"{_of_runs(share)} of {share['producer']}" for share in body["shares"])
+
+
+def _offered(body: Body) -> str:
+    return "; ".join(f"{_of_runs(offer)} left of {offer['producer']}" for offer in body["offers"]) or NOTHING_LEFT
+
+
+def _answered(body: Body) -> str:
+    promised, declined = ", ".join(body["promised"]), ", ".join(body["declined"])
+    said = [f"Reserved: {promised}"] if promised else []
+    return "; ".join([*said, f"declined: {declined}"] if declined else said)
 
 
 def _because(body: Body) -> str:
@@ -115,12 +129,11 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
     "JobExecuted": _executed,
     "ProductionMeasured": lambda body, _: f"{body['producer']} gave {_total(body['production'])}",
-    "OfferRequest": lambda body, zone: _request(body, zone).replace("?", ": what is left?"),
-    "Offer": lambda body, _: f"{_of_runs(body)} left",
+    "ProductionExpected": lambda body, _: f"Expects {_of_runs(body)}",
+    "Offered": lambda body, _: _offered(body),
     "Reserve": lambda body, zone: (
         f"{_of_runs(body)}, start {zone.clock(body['start_s'])}?" if body["minutes_mwh"] else "Nothing any more"
     ),
-    "Reserved": lambda _body, _zone: "Reserved",
     "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
     "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
     "SharePromised": lambda body, zone: (
@@ -128,6 +141,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
         if body["minutes_mwh"]
         else f"Nothing to {body['consumer']}"
     ),
+    "ShareDeclined": lambda body, _: f"No to {body['consumer']}: {body['reason']}",
+    "SharesAnswered": lambda body, _: _answered(body),
     "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
     "ShareVoid": lambda body, _: f"Not bound to its share: {body['reason']}",
     "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.clock(body['start_s'])}?",
@@ -154,7 +169,7 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
 
 def _job_of(kind: str, body: Body) -> str:
     match kind:
-        case "Request" | "AddJob" | "OfferRequest":
+        case "Request" | "AddJob":
             return str(body["job"]["job_id"])
         case "ContractAgreed" | "SharesAmended":
             return str(body["contract"]["job_id"])
@@ -163,6 +178,7 @@ def _job_of(kind: str, body: Body) -> str:
         case (
             "ProducerJoined"
             | "Headroom"
+            | "ProductionExpected"
             | "Scored"
             | "JobsRegistered"
             | "ProducerLeft"

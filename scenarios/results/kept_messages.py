@@ -25,6 +25,9 @@ _CONTRACTS = _FIGURES | {
     "ContractAmended",
     "ContractCancelled",
     "ContractVoid",
+    "SharePromised",
+    "ShareVoid",
+    "SharesAmended",
 }
 
 

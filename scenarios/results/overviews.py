@@ -25,6 +25,8 @@ MOST_MINUTE_ROWS: Final = 5_000_000
 """Rows of minutes of houses and producers that a run's results have at most; a run with more of them is large."""
 MINUTE_S = 60
 
+ShareDelivery = tuple[str, str, float, float, int, int]
+
 OVERVIEW_TABLES = (
     """
 CREATE TABLE IF NOT EXISTS overviews ( -- only of large runs: the minutes of all households together
@@ -52,6 +54,20 @@ CREATE TABLE IF NOT EXISTS deliveries ( -- only of large runs: what producers ga
 ) WITHOUT ROWID;
 """,
 )
+
+
+SHARE_DELIVERIES_TABLE = """
+CREATE TABLE IF NOT EXISTS share_deliveries ( -- only of large runs with shared supply: what each gave to a contract
+  run           INTEGER NOT NULL,
+  contract_id   TEXT NOT NULL,
+  producer_id   INTEGER NOT NULL REFERENCES producers (id),
+  contracted_wh REAL NOT NULL, -- energy that it was to give
+  delivered_wh  REAL NOT NULL,
+  first_s       INTEGER NOT NULL, -- the first minute in which it gives something
+  last_s        INTEGER NOT NULL, -- the end of the last one
+  PRIMARY KEY (run, contract_id, producer_id)
+) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +160,25 @@ def write_overview(
     )
 
 
+def write_shares(connection: sqlite3.Connection, run: int, shares: Iterable[ShareDelivery]) -> None:
+    """Write what each producer gave to the contracts that several supply.
+
+    Args:
+        connection: Open for writing, within a transaction.
+        run: Number of the run.
+        shares: Contract, producer, energy by the contract and delivered, Wh, and between which minutes, UNIX seconds.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    connection.execute(SHARE_DELIVERIES_TABLE)
+    ids = dict(connection.execute("SELECT producer, id FROM producers"))
+    connection.executemany(
+        "INSERT OR REPLACE INTO share_deliveries VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((run, contract_id, ids[producer], *of) for contract_id, producer, *of in shares),
+    )
+
+
 def _minutes_of_houses(settled: Settlement) -> Iterator[FloatArray]:
     """Yield what each house produced and consumed, and what of it producers served, Wh, shape (3, M)."""
     tables = (settled.house_produced_wh, settled.house_consumed_wh, settled.house_delivered_wh)
@@ -160,6 +195,8 @@ def forget_overview(connection: sqlite3.Connection, run: int) -> None:
     if has_overview(connection, run):
         for table in ("overviews", "house_overviews", "deliveries"):
             connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own three names
+        connection.execute(SHARE_DELIVERIES_TABLE)  # a file without shares has no such table
+        connection.execute("DELETE FROM share_deliveries WHERE run = ?", (run,))
 
 
 def has_overview(connection: sqlite3.Connection, run: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
@@ -51,12 +51,18 @@ from scenarios.results.rows import (
     read_realised,
     read_verdicts,
 )
-from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_of
+from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
 MOST_NAMED = 30
 """Houses that an error names at most."""
+_CONTRACTS_SHARED_BY = (
+    "SELECT s.contract_id FROM share_deliveries AS s JOIN producers AS q ON q.id = s.producer_id"
+    " JOIN houses AS g ON g.id = q.house_id WHERE s.run = ? AND g.house = ?"
+)
+MOST_SETTLED_CELLS = 4_000_000
+"""Minutes of producers of the settlements that a reader keeps; the newest one is kept in any case."""
 
 
 class ResultsReader:
@@ -75,6 +81,9 @@ class ResultsReader:
         self.path = path
         self._connection = open_for_reading(path)
         self._scenario = scenario
+        self._ledger: tuple[RunInfo, tuple[LedgerEntry, ...]] | None = None
+        self._settled: dict[int, tuple[RunInfo, Settlement]] = {}
+        """By run, as long as the run is as it was then; the newest one last."""
         try:
             self.info = self._read_info()
         except BaseException:
@@ -105,6 +114,11 @@ class ResultsReader:
                 place = ".".join(str(part) for part in problem["loc"])
                 raise ResultsError(f"{self.path}: is damaged: its scenario, at {place}: {problem['msg']}") from error
         return self._scenario
+
+    def scenario_digest(self, without: Collection[str] = ()) -> str:
+        """Return a digest of the scenario, without these keys of it; see `scenarios.scenario.digest_of`."""
+        with self._translate_damage():
+            return digest_of(self._one("SELECT scenario_json FROM simulation")["scenario_json"], without)
 
     @property
     def parsed_scenario(self) -> Scenario | None:
@@ -236,8 +250,11 @@ class ResultsReader:
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
         """Return a run's contracts with their history, including cancelled ones, in the order of contract ids."""
-        with self._translate_damage(), translate_read_errors(self.path):
-            return read_ledger(self._connection, run)
+        info = self.run(run)
+        if self._ledger is None or self._ledger[0] != info or info.state == "running":
+            with self._translate_damage(), translate_read_errors(self.path):
+                self._ledger = info, read_ledger(self._connection, run)
+        return self._ledger[1]
 
     def check_house(self, house: str) -> None:
         """Raise `ResultsError` if there is no such house; the message names all, or in a large neighbourhood a few."""
@@ -262,13 +279,27 @@ class ResultsReader:
         return {row["producer"] for row in self._rows(query, house)}
 
     def settlement(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Settlement:
-        """Return a run's settled energy.
+        """Return a run's settled energy; of a run that is over, it is computed once.
 
         Args:
             run: Number of the run.
             ledger: The run's ledger if it has been read before.
         """
         info = self.run(run)
+        kept = self._settled.get(run)
+        if kept is not None and kept[0] == info and info.state != "running":
+            return kept[1]
+        settled = self._settle(info, ledger)
+        self._settled.pop(run, None)
+        self._settled[run] = info, settled
+        cells = sum(of.produced_wh.size for _, of in self._settled.values())
+        while cells > MOST_SETTLED_CELLS and len(self._settled) > 1:
+            _, oldest = self._settled.pop(next(iter(self._settled)))
+            cells -= oldest.produced_wh.size
+        return settled
+
+    def _settle(self, info: RunInfo, ledger: Sequence[LedgerEntry] | None) -> Settlement:
+        run = info.run
         entries = self.ledger(run) if ledger is None else ledger
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         realised = self.realised(run)
@@ -338,8 +369,31 @@ class ResultsReader:
         if house is None:
             rows = self._rows(query + order, run, run)
         else:
-            rows = self._rows(f"{query} AND (j.house = ? OR h.house = ?){order}", run, run, house, house)
+            given = f" OR c.contract_id IN ({_CONTRACTS_SHARED_BY})" if self._has_shares else ""
+            by_shares = (run, house) if self._has_shares else ()
+            query = f"{query} AND (j.house = ? OR h.house = ?{given}){order}"
+            rows = self._rows(query, run, run, house, house, *by_shares)
         return [dict(row) for row in rows]
+
+    @property
+    def _has_shares(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'share_deliveries'"))
+
+    def delivered_shares(self, run: int) -> list[tuple[Any, ...]]:
+        """Return what each producer gives to contracts that several supply, in a large run.
+
+        By contract: contract, producer, its house, energy by the contract and delivered, Wh, and between which minutes,
+        UNIX seconds.
+        """
+        if not self._has_shares:
+            return []
+        query = (
+            "SELECT contract_id, producer, house, contracted_wh, s.delivered_wh, first_s, last_s"
+            " FROM share_deliveries AS s JOIN producers AS p ON p.id = s.producer_id"
+            " JOIN houses AS h ON h.id = p.house_id"
+            " WHERE run = ? ORDER BY contract_id, s.producer_id"
+        )
+        return [tuple(row) for row in self._rows(query, run)]
 
     def _kept_kpis(self, run: int, minutes: Minutes, interval_s: int) -> Kpis:
         """Return the figures that the file has, with powers averaged over another interval if need be."""

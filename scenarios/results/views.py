@@ -85,6 +85,8 @@ class SupplierShare:
     """One producer's part of a job's supply."""
 
     producer: str
+    house: str
+    """The producer's house."""
     contracted_wh: float
     """Energy that it was to give by the contract."""
     delivered_wh: float
@@ -295,8 +297,9 @@ def households_of(
         produced_wh[producer.house] += producer.produced_wh
     sold_wh = dict.fromkeys(energy.by_house, 0.0)
     for row in contracts:
-        if row.producer_house is not None and row.producer_house != row.house:
-            sold_wh[row.producer_house] += row.delivered_wh
+        for share in row.shares:
+            if share.house != row.house:
+                sold_wh[share.house] += share.delivered_wh
     for producer in energy.by_producer.values():
         sold_wh[producer.house] += producer.base_load_sold_wh
     return tuple(
@@ -364,6 +367,9 @@ def view_overview(results: ResultsReader, run: int, interval_s: int = DEFAULT_IN
 
 def _kept_contracts(results: ResultsReader, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
     """Return the standing contracts of a large run, of all households or of one."""
+    shares: dict[str, list[SupplierShare]] = {}
+    for contract_id, *share in results.delivered_shares(run):
+        shares.setdefault(contract_id, []).append(SupplierShare(*share))
     return tuple(
         ContractRow(
             contract_id=row["contract_id"],
@@ -384,7 +390,7 @@ def _kept_contracts(results: ResultsReader, run: int, house: str | None = None) 
             profile=row["profile"],
             amended=row["amended"],
             cancelled_before=row["cancelled"],
-            shares=_only_share(row),
+            shares=tuple(shares[row["contract_id"]]) if row["contract_id"] in shares else _only_share(row),
         )
         for row in results.delivered_contracts(run, house)
     )
@@ -397,7 +403,8 @@ def _only_share(row: Mapping[str, Any]) -> tuple[SupplierShare, ...]:
         row["begin_s"] // MINUTE_S * MINUTE_S,
         -((row["begin_s"] + row["duration_s"]) // -MINUTE_S) * MINUTE_S,
     )
-    return (SupplierShare(row["producer"], row["energy_wh"], row["delivered_wh"] or 0.0, first_s, last_s),)
+    energy_wh, delivered_wh = row["energy_wh"], row["delivered_wh"] or 0.0
+    return (SupplierShare(row["producer"], row["producer_house"], energy_wh, delivered_wh, first_s, last_s),)
 
 
 def _profile(minutes: Minutes, interval_s: int) -> PowerProfile:
@@ -454,7 +461,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
     produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
     account = account_of(scenario, settled, loaded.producer_houses)
-    supplied = tuple(c for c in loaded.contracts if c.producer_house == house and c.house != house)
+    supplied = tuple(c for c in loaded.contracts if c.house != house and any(s.house == house for s in c.shares))
     split = loaded.split.by_house[house]
     return HouseView(
         run=loaded.run,
@@ -463,7 +470,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         name=next(h.name for h in results.scenario.houses if h.id == house),
         split=split,
         produced_wh=float(produced_wh.sum()),
-        sold_wh=sum(c.delivered_wh for c in supplied)
+        sold_wh=sum(share.delivered_wh for c in supplied for share in c.shares if share.house == house)
         + sum(of.base_load_sold_wh for of in loaded.split.by_producer.values() if of.house == house),
         self_sufficiency=(split.own_wh + split.neighbours_wh) / split.consumed_wh if split.consumed_wh > 0 else None,
         consumption_peak_to_average=peak_to_average(consumed_wh, interval_s),
@@ -505,7 +512,7 @@ def contract_rows(
     for entry in ledger:
         if entry.state == "cancelled":
             cancelled[entry.contract.job_id] = cancelled.get(entry.contract.job_id, 0) + 1
-    shares = _supplier_shares(settled)
+    shares = _supplier_shares(settled, producer_house)
     rows = (
         ContractRow(
             contract_id=contract.contract_id,
@@ -535,8 +542,8 @@ def contract_rows(
     return tuple(sorted(rows, key=lambda row: (row.start_s, row.contract_id)))
 
 
-def _supplier_shares(settled: Settlement) -> list[tuple[SupplierShare, ...]]:
-    """Return what each producer gives to each job, in the order of the jobs."""
+def _supplier_shares(settled: Settlement, producer_house: Mapping[str, str]) -> list[tuple[SupplierShare, ...]]:
+    """Return what each producer gives to each job, in the order of the jobs; see `contract_rows`."""
     given, producers = settled.share_minutes, len(settled.producers)
     pair = given.job * max(1, producers) + given.producer
     pairs, index = np.unique(pair, return_inverse=True)
@@ -551,6 +558,7 @@ def _supplier_shares(settled: Settlement) -> list[tuple[SupplierShare, ...]]:
         job, producer = divmod(one, max(1, producers))
         share = SupplierShare(
             settled.producers[producer],
+            producer_house[settled.producers[producer]],
             float(contracted_wh[i]),
             float(delivered_wh[i]),
             settled.start_s + MINUTE_S * int(first[i]),

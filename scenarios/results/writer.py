@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
+from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
@@ -32,7 +32,14 @@ from scenarios.results.connection import (
     translate_sqlite_errors,
 )
 from scenarios.results.kept_messages import KeptMessages, is_kept
-from scenarios.results.overviews import MOST_MINUTE_ROWS, forget_overview, minute_rows, write_overview
+from scenarios.results.overviews import (
+    MOST_MINUTE_ROWS,
+    ShareDelivery,
+    forget_overview,
+    minute_rows,
+    write_overview,
+    write_shares,
+)
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
@@ -44,7 +51,7 @@ from scenarios.results.rows import (
     write_jobs,
 )
 from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
-from scenarios.results.views import contract_rows, households_of
+from scenarios.results.views import ContractRow, contract_rows, households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -333,13 +340,14 @@ class RunWriter:
         rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
-            is_shared = any(contract.shares for contract in standing)
-            if is_shared or minute_rows(settled) <= self._most_minute_rows:
+            if minute_rows(settled) <= self._most_minute_rows:
                 self._write_minutes(settled)
             else:
                 energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
                 members = {} if account is None else account.members
                 write_overview(self._connection, self.run, settled, households_of(energy, contracts, billed), members)
+                if any(contract.shares for contract in standing):
+                    write_shares(self._connection, self.run, _shared(contracts))
             write_bills(self._connection, self.run, rows)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
@@ -444,3 +452,12 @@ class RunWriter:
         times_s = settled.times_s[minutes].tolist()
         values = [column[minutes].tolist() for column in columns]
         return ((self.run, owner_id, *row) for row in zip(times_s, *values, strict=True))
+
+
+def _shared(contracts: Iterable[ContractRow]) -> Iterator[ShareDelivery]:
+    """Yield what each producer gave to the contracts that several supply."""
+    for row in contracts:
+        if row.producer == SHARED:
+            for share in row.shares:
+                of = share.contracted_wh, share.delivered_wh, share.first_s, share.last_s
+                yield (row.contract_id, share.producer, *of)

@@ -141,7 +141,7 @@ class Cast:
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
         self.manager = (
-            SharedManager(register, settings.scores, _places(scenario))
+            SharedManager(register, settings.scores, _places(scenario), settings.supply)
             if self.is_shared
             else Manager(register, settings.scores, negotiating, _places(scenario))
         )

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -94,7 +94,7 @@ class RunOutcome:
     seed: int
     run_id: str
     state: EndState
-    ledger: tuple[LedgerEntry, ...]
+    ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
     end_s: int
@@ -207,7 +207,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_rounds=most_rounds(scenario, has_script=script is not None),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
                 most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
-                setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
+                setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
@@ -446,7 +446,7 @@ async def run_hosts(
     ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
-            setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
+            setups = settings.fingerprints(scenario, shared)
             journals = open_journals(settings, setups, opened)
             opened.enter_context(long_lived_objects())
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:

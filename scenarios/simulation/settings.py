@@ -87,7 +87,19 @@ class RunSettings:
             scenario: Only the households' part of it counts.
             house_ids: The houses of the process.
         """
-        return " ".join(f"{name}:{value}" for name, value in self._parts(scenario.part_of(house_ids)).items())
+        return self.fingerprints(scenario, {"": house_ids})[""]
+
+    def fingerprints(self, scenario: Scenario, groups: Mapping[str, Collection[str]]) -> dict[str, str]:
+        """Return the same for groups of houses, by group.
+
+        Args:
+            scenario: Only the houses' parts of it count.
+            groups: The houses that share a process, by group; each house is in one at most.
+        """
+        return {
+            group: " ".join(f"{name}:{value}" for name, value in self._parts(part).items())
+            for group, part in scenario.parts_of(groups).items()
+        }
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
         """Return everything that the contracts of a run depend on, as a setup (`broker.process_setup`)."""

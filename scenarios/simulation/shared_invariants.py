@@ -19,11 +19,14 @@ from agents import (
     SHARED,
     TIMELINE,
     Contract,
+    ContractAgreed,
     Job,
     LedgerEntry,
     Outlook,
     Production,
     SharedProducer,
+    SharePromised,
+    SharesAmended,
     addition_problem,
     load_mwh,
     packed,
@@ -47,6 +50,12 @@ def given_by(contract: Contract, job: Job) -> Given:
     if contract.producer == GRID:
         return {}
     return {contract.producer: (contract.start_s, packed(load_mwh(job.as_sent.load_profile, contract.start_s)))}
+
+
+_OF_SHARES = frozenset(
+    {"SharePromised", "ShareVoid", "AddJob", "ContractVoid", "ContractAgreed", "SharesAmended", "ContractCancelled"}
+)
+"""Kinds of messages from which the shares follow."""
 
 
 class SharedSides:
@@ -86,33 +95,50 @@ class HeardShares:
         self.sides = SharedSides()
         self._jobs = {job.job_id: job for job in scenario.jobs}
         self._gateways = frozenset(scenario.gateways)
-        self._said: set[tuple[str, str]] = set()
-        """Contract id and JSON of each contract that its consumer has reported."""
+        self._said: set[Contract] = set()
+        """Each contract that its consumer has reported."""
         self._promised: set[tuple[str, str, int, Runs]] = set()
         """Job, producer, start and share, as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
         """Record a message; other kinds of messages do not concern contracts."""
+        if envelope.kind not in _OF_SHARES:
+            return
+        match envelope.message:
+            case SharePromised() as promise:
+                self._hear_share(envelope.sender, promise)
+            case (ContractAgreed() | SharesAmended()) as report:
+                self._hear_contract(envelope.sender, report.contract)
+            case _:
+                self._hear_body(envelope)
+
+    def _hear_share(self, producer: str, promise: SharePromised) -> None:
+        job_id, share = promise.job_id, (promise.start_s, promise.minutes_mwh)
+        if promise.minutes_mwh:
+            self.sides.promised[producer][job_id] = share
+            self._promised.add((job_id, producer, *share))
+        else:
+            self.sides.promised[producer].pop(job_id, None)
+
+    def _hear_contract(self, sender: str, contract: Contract) -> None:
+        if self._owner(contract.job_id) == sender:
+            self.sides.contracts[contract.job_id] = contract
+            self._said.add(contract)
+
+    def _hear_body(self, envelope: Envelope) -> None:
+        """Record a message by its JSON: one that came over the wire, or of a rare kind."""
         sender, sides = envelope.sender, self.sides
         match envelope.body:
-            case {"kind": "SharePromised", "job_id": str(job_id), "start_s": int(s), "minutes_mwh": runs}:
-                share = tuple((int(count), int(mwh)) for count, mwh in runs)
-                if share:
-                    sides.promised[sender][job_id] = (s, share)
-                    self._promised.add((job_id, sender, s, share))
-                else:
-                    sides.promised[sender].pop(job_id, None)
+            case {"kind": "SharePromised"}:
+                self._hear_share(sender, SharePromised.model_validate(envelope.body))
+            case {"kind": "ContractAgreed" | "SharesAmended", "contract": dict(reported)}:
+                self._hear_contract(sender, Contract.model_validate(reported))
             case {"kind": "ShareVoid", "job_id": str(job_id)} if sender == MANAGER:
                 sides.promised[envelope.to].pop(job_id, None)
             case {"kind": "AddJob", "job": dict(added)} if sender == TIMELINE or sender in self._gateways:
                 self._hear_added(sender, added)
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
                 sides.contracts.pop(job_id, None)
-            case {"kind": "ContractAgreed" | "SharesAmended", "contract": dict(reported)}:
-                contract = Contract.model_validate(reported)
-                if self._owner(contract.job_id) == sender:
-                    sides.contracts[contract.job_id] = contract
-                    self._said.add((contract.contract_id, contract.model_dump_json()))
             case {"kind": "ContractCancelled", "contract_id": str(id_)}:
                 job_id = id_.rpartition("/")[0]
                 if self._owner(job_id) == sender:
@@ -132,7 +158,7 @@ class HeardShares:
         contract = entry.contract
         if entry.state != "standing":
             return ""
-        if (contract.contract_id, contract.model_dump_json()) not in self._said:
+        if contract not in self._said:
             owner = self._owner(contract.job_id)
             return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported it so"
         for producer, (start_s, runs) in given_by(contract, self._jobs[contract.job_id]).items():

@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -26,9 +27,11 @@ from typing import Any, get_args
 
 import looptime
 import structlog
+from pydantic import ValidationError
 
+from agents.job_register import DIGEST_CHARACTERS, digest_of
 from agents.messages import AnyMessage
-from agents.model import GRID, MANAGER, SHARED
+from agents.model import GRID, MANAGER, SHARED, Job
 from agents.negotiation import ABOUT_RANKING, NEGOTIATIONS, NegotiationSettings
 from agents.sharing import SUPPLY_RULES
 from broker.clock.settings import OnLoss
@@ -122,7 +125,13 @@ class Liar:
             self.on_loss = self.random.choice(["drop", "drop", "wait"])
             self.others_come_after_wall_s = self.random.choice([0.0, 0.5])
             self._aside_share = self.random.choice([0.02, 0.2, 0.6])
-            self._lies = [*self._lies, *[self._speaks_after_its_answer] * 2, self._has_the_run_paused]
+            self._lies = [
+                *self._lies,
+                *[self._speaks_after_its_answer] * 3,
+                *[self._speaks_of_another_moment] * 3,
+                self._has_the_run_paused,
+                self._comes_back_as_another_process,
+            ]
         elif seed >= FIRST_EXTREME:
             self._is_polite, self._from_step = True, 0
             self._share, self._most = self.random.choice([0.2, 0.5, 0.8]), self.random.choice([30, 300, 3_000])
@@ -131,7 +140,9 @@ class Liar:
     def __call__(self, turn: Turn) -> None:
         """Lie, or not."""
         self._agents = [*turn.member.everybody, "nobody"]
-        self._jobs_sent += [m.body["job"] for m in turn.sent if m.body.get("kind") in {"Request", "OfferRequest"}]
+        self._jobs_sent += [
+            m.body["job"] for m in turn.sent if m.body.get("kind") in {"Request", "Reserve"} and m.body.get("job")
+        ]
         turn.sent[:0] = [self._renewed(turn, message) for message in self._delayed]
         self._delayed = []
         honest = list(turn.sent)
@@ -254,9 +265,52 @@ class Liar:
         return f"answers the clock {turn.done!r:.200}"
 
     def _speaks_after_its_answer(self, turn: Turn) -> str:
+        """Send a message that the answer, which comes before it, does not report; agents may not understand it."""
         self._invents(turn)
+        if self.random.random() < 0.5:
+            body = turn.sent[-1].body
+            holder, key = self.random.choice(list(_places(body)))
+            holder[key] = self.random.choice(_ODD)
+            turn.sent[-1] = _with(turn.sent[-1], body=body)
         turn.later.append(turn.sent.pop())
         return f"says after its answer {turn.later[-1].payload!r:.200}"
+
+    def _speaks_of_another_moment(self, turn: Turn) -> str:
+        """Send a message as of another moment, and a second one that satisfies the count."""
+        if not turn.sent:
+            return "has nothing to send"
+        i = self.random.randrange(len(turn.sent))
+        grant, counted = turn.grant, turn.sent[i]
+        ahead = self.random.choice([1, 1, 2])
+        wrong = self.random.choice(
+            [
+                {"round": grant.round + ahead},
+                {"time": grant.time + ahead},
+                {"step": grant.step + ahead, "round": grant.round + ahead},
+            ]
+        )
+        turn.sent[i] = replace(_with(counted, **wrong), is_counted=False)
+        turn.say(counted.to, {"kind": "Withdraw", "job_id": "x"}, sender=fields_of(counted.payload)["sender"])
+        return f"sends a {counted.body.get('kind')} as of {wrong}"
+
+    def _comes_back_as_another_process(self, turn: Turn) -> str:
+        """Leave, and send counted messages as another process before the others know that process."""
+        member, session = turn.member, f"{self.random.getrandbits(64):016x}"
+        ran = member.granted[-2].step if len(member.granted) > 1 else -1
+        for state in ("gone", "there"):
+            announced = {"host": self.house, "agents": list(member.agents), "setup": member.setup, "ran": ran}
+            speaker = member.session if state == "gone" else session
+            turn.raw.append(
+                (topics.host(member.run, self.house), self._fields(**announced, session=speaker, state=state))
+            )
+        for message in turn.sent:
+            if message.home != self.house:
+                payload = _with(message, session=session).payload
+                turn.raw.append((topics.inbox(member.run, message.home, self.house), payload))
+        counted = Counter(message.home for message in turn.sent if message.is_counted and message.home != self.house)
+        turn.done |= {"session": session, "sent": counted}
+        turn.sent = []
+        return "comes back as another process"
 
     def _has_the_run_paused(self, turn: Turn) -> str:
         turn.pauses = True
@@ -269,11 +323,12 @@ class Liar:
         is_rare = moment == "after an answer"
         if self.random.random() >= (self._aside_share / 10 if is_rare else self._aside_share):
             return []
-        said = [self._aside(member) for _ in range(self.random.choice([1, 2, 9, 12, 30]))]
+        is_barrage = self.random.random() < 0.3
+        said = [self._aside(member, is_barrage=is_barrage) for _ in range(self.random.choice([1, 2, 9, 12, 30]))]
         self.lies += [f"{moment}: {aside.topic} {aside.payload!r:.200}" for aside in said]
         return said
 
-    def _aside(self, member: Member) -> Aside:
+    def _aside(self, member: Member, *, is_barrage: bool) -> Aside:
         random, run, house = self.random, member.run, member.house
         to = random.choice(member.everybody)
         inbox = topics.inbox(run, member.home_of(to), house)
@@ -289,7 +344,7 @@ class Liar:
         ]
         topic, make = random.choice(made)
         payload = make()
-        if random.random() < 0.25:
+        if is_barrage or random.random() < 0.25:
             payload = random.choice(
                 [b"", b"{}", b"[]", b"null", b"\xff\x00", payload[: len(payload) // 2], payload * 2]
             )
@@ -402,6 +457,10 @@ class Liar:
         }
         runs = [[random.choice([1, 60, 600]), random.choice([1, 5_000, 10**9])]]
         shared = {"producer": SHARED, "shares": [{"producer": producer, "minutes_mwh": runs}]}
+        offered = {
+            "first_minute": start_s // 60,
+            "offers": [{"producer": producer, "minutes_mwh": runs, "movable_mwh": runs}],
+        }
         made: dict[str, dict[str, Any]] = {
             "ProducerJoined": {"kind": kind, "producer": producer},
             "ProducersFor": own | {"asked": random.choice([[], [producer]])},
@@ -423,13 +482,27 @@ class Liar:
             "ContractCancelled": {"kind": kind, "contract_id": contract_id, "reason": "no"},
             "ContractVoid": own | {"contract_id": contract_id, "contracts": random.randrange(3), "reason": "no"},
             "JobsRegistered": {"kind": kind, "digests": ["0" * 24]},
-            "OfferRequest": {"kind": kind, "job": job, "starts": [window]},
-            "Offer": own | {"first_minute": start_s // 60, "minutes_mwh": runs, "movable_mwh": runs},
-            "Reserve": own | {"start_s": start_s, "minutes_mwh": runs, "keeps_earlier": random.random() < 0.5},
+            "ProductionExpected": {"kind": kind, "first_minute": start_s // 60, "minutes_mwh": runs},
+            "Offered": own | offered,
+            "Reserve": own
+            | {
+                "start_s": start_s,
+                "minutes_mwh": runs,
+                "keeps_earlier": random.random() < 0.5,
+                "job": random.choice([job or None, None]),
+            },
             "Conclude": own | {"is_agreed": random.random() < 0.5},
             "Shrink": own | {"start_s": start_s, "before_mwh": runs, "minutes_mwh": [], "reason": "no"},
             "SharePromised": own
-            | {"consumer": random.choice(self._agents), "start_s": start_s, "minutes_mwh": random.choice([runs, []])},
+            | {
+                "consumer": random.choice(self._agents),
+                "start_s": start_s,
+                "minutes_mwh": random.choice([runs, []]),
+                "digest": random.choice([_digest(job), "0" * 24]),
+                "is_answer": random.random() < 0.5,
+            },
+            "ShareDeclined": own | {"consumer": random.choice(self._agents), "reason": "no"},
+            "SharesAnswered": own | offered | {"promised": [producer], "declined": [producer]},
             "SharesAmended": {"kind": kind, "contract": contract | shared, "reason": "no"},
             "ShareVoid": own | {"reason": "no"},
             "RoomWanted": own | {"start_s": start_s, "shares": shared["shares"]},
@@ -449,6 +522,14 @@ class Liar:
 def _with(message: Sent, **fields: Any) -> Sent:
     payload = batch_with(fields_of(message.payload) | fields)
     return Sent(message.home, message.to, payload, message.is_counted)
+
+
+def _digest(job: dict[str, Any]) -> str:
+    """Return the digest of a job, however it is described; that of none, if it is no job."""
+    try:
+        return digest_of(Job.model_validate(job))
+    except ValidationError:
+        return "0" * DIGEST_CHARACTERS
 
 
 def _places(body: Any) -> list[tuple[Any, Any]]:

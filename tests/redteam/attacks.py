@@ -251,9 +251,7 @@ def takes_shares_back(turn: Turn) -> None:
         body = envelope.body
         if body.get("kind") == "Reserve" and body["minutes_mwh"]:
             back = {"start_s": body["start_s"], "before_mwh": body["minutes_mwh"], "minutes_mwh": [], "reason": "x"}
-            much = {"first_minute": turn.grant.time // 60, "minutes_mwh": [[900, 10**6]], "movable_mwh": []}
-            for kind, said in (("Shrink", back), ("Offer", much)):
-                turn.say(envelope.sender, {"kind": kind, "job_id": body["job_id"], **said}, sender=f"pv-{MEMBER}")
+            turn.say(envelope.sender, {"kind": "Shrink", "job_id": body["job_id"], **back}, sender=f"pv-{MEMBER}")
 
 
 LEAVE_NO_TRACE: dict[str, Attack] = {

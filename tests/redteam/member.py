@@ -264,7 +264,7 @@ class Member:
         self._homes = {agent: host for host, agents in homes.items() for agent in agents}
         self.negotiating = negotiating or NegotiationSettings()
         settings = RunSettings(seed, run, supply=scenario.supply_settings, negotiating=self.negotiating)
-        self._setup = settings.fingerprint(scenario, [house])
+        self.setup = settings.fingerprint(scenario, [house])
         agents = Cast(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
         self._group = AgentGroup(agents, MESSAGES, seed=seed, session=self.session)
         self._held: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = {}
@@ -309,7 +309,7 @@ class Member:
 
     async def _announce(self, wire: Wire | Bus) -> None:
         there = Announcement(
-            host=self.house, session=self.session, agents=self.agents, setup=self._setup, ran=self._last, state="there"
+            host=self.house, session=self.session, agents=self.agents, setup=self.setup, ran=self._last, state="there"
         )
         await wire.publish(topics.host(self.run, self.house), there.encoded(), qos=1, retain=True)
 

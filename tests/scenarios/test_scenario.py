@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
+from agents import Job
 from scenarios.load import bundled_names, load_scenario
 from scenarios.scenario import SCENARIO, scenario_of
 
@@ -48,3 +51,28 @@ def test_a_damaged_scenario_is_refused_with_the_place(old: str, new: str, place:
         scenario_of(text)
 
     assert place in ".".join(str(part) for part in refused.value.errors()[0]["loc"])
+
+
+def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
+    """A clock with 3,000 hosts looked at every job 3,000 times."""
+    scenario = load_scenario("village")
+    passes = 0
+
+    class Counted(tuple[Job, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[Job]:
+            nonlocal passes
+            passes += 1
+            return super().__iter__()
+
+    groups = {f"host-{i}": [house.id for house in scenario.houses[i::7]] for i in range(7)}
+    parts = replace(scenario, jobs=Counted(scenario.jobs)).parts_of(groups)
+    assert passes == 1
+    assert parts == {group: scenario.part_of(houses) for group, houses in groups.items()}
+    for group, part in parts.items():
+        assert [house.id for house in part.houses] == groups[group]
+        assert part.jobs == tuple(job for job in scenario.jobs if job.house in groups[group])
+        producers = {d.id for house in part.houses for d in house.devices if d.type == "producer"}
+        assert set(part.producers) == producers
+    assert sum(len(part.jobs) for part in parts.values()) == len(scenario.jobs)

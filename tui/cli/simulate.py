@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import typer
 
 from broker import SsmicError, printable_json
 from scenarios import judge_simulation
+from scenarios.expectations import Verdict, junit_xml
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
@@ -29,10 +30,8 @@ from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
 if TYPE_CHECKING:
+    from scenarios import Scenario
     from scenarios.optimum import SupplyRules
-from collections.abc import Mapping
-
-from scenarios.expectations import Verdict, junit_xml
 
 WIDTH = 80
 """Longer lines are broken."""
@@ -138,7 +137,7 @@ def simulate(  # noqa: C901 - each step in turn
                         codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                         if compare_wall_s is not None:
                             _compare(files[-1], compare_wall_s, compare_supply)
-                        judge_simulation(files[-1])
+                        judge_simulation(files[-1], plan.scenario)
                     finally:
                         configure_logs(level)
             if code := next(filter(None, codes), 0):
@@ -147,7 +146,7 @@ def simulate(  # noqa: C901 - each step in turn
         with after_failing(code):
             if len(plans) == 1:
                 for file in files:
-                    show_results(file, as_json=as_json, record=record)
+                    show_results(file, as_json=as_json, record=record, scenario=plans[0].scenario)
                 comparison = _comparison(files) if to and not code else None
             else:
                 comparison = _comparison(files)
@@ -242,14 +241,17 @@ def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules |
         compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 
-def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
+def show_results(
+    results_file: Path, *, as_json: bool, record: Path | None = None, scenario: Scenario | None = None
+) -> None:
     """Print the content of `results_file`: a table, or one JSON object if `as_json`.
 
-    If `record` is given, write the messages of real devices to that file.
+    If `record` is given, write the messages of real devices to that file. The file's `scenario` need not be read again
+    if it is given.
     """
     if record is not None:
         save_recording(results_file, record)
-    with ResultsReader(results_file) as results:
+    with ResultsReader(results_file, scenario) as results:
         summary = simulation_json(results, brief=not as_json)
     if as_json:
         print_json(summary)

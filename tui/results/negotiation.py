@@ -45,7 +45,7 @@ def said_about(
 
 def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
     body: dict[str, Any] = message.body
-    if message.kind in {"Request", "OfferRequest"} and isinstance(body.get("job"), dict):
+    if message.kind in {"Request", "Reserve"} and isinstance(body.get("job"), dict):
         # Stored without the load profile, which is in the scenario.
         body = {**body, "job": {"load_profile": {"cumulative_wh": [0.0, row.energy_wh]}, **body["job"]}}
     try:

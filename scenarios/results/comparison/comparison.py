@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -116,14 +117,27 @@ class SimulationComparison:
 _NOTHING = sample_statistics(())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Read:
     path: Path
     info: SimulationInfo
     runs: tuple[RunInfo, ...]
     figures: dict[int, dict[str, float | None]]
-    neighbourhood: str
-    """The scenario as JSON, without anything in which runs may differ."""
+    digest: str
+    """Of the scenario, without anything in which runs may differ."""
+
+    @cached_property
+    def neighbourhood(self) -> str:
+        """That scenario as JSON, which takes long for a large one."""
+        with ResultsReader(self.path) as results:
+            content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))
+        return json.dumps(content, sort_keys=True)
+
+    def is_same_scenario(self, other: _Read) -> bool:
+        """Return whether both simulated the same neighbourhood; files of other versions may describe it otherwise."""
+        if self.digest == other.digest or self.info.scenario != other.info.scenario:
+            return self.digest == other.digest
+        return self.neighbourhood == other.neighbourhood
 
 
 def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> SimulationComparison:
@@ -151,14 +165,14 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     differences = tuple(
         difference
         for reference, other in pairs
-        if read[reference].neighbourhood == read[other].neighbourhood
+        if read[reference].is_same_scenario(read[other])
         for difference in _difference(simulations, reference, other)
     )
     return SimulationComparison(
         simulations,
         differences,
         tuple(_warnings(read, simulations, differences)),
-        len({one.neighbourhood for one in read}) == 1,
+        all(one.is_same_scenario(read[0]) for one in read),
     )
 
 
@@ -211,8 +225,7 @@ def _read(path: Path, interval_s: int) -> _Read:
             what = f"has no finished run ({', '.join(run.state for run in runs)})" if runs else "has no run yet"
             raise ResultsError(f"{path}: {what}, so there is nothing to compare")
         figures = {run.seed: _figures(results, run, interval_s) for run in done}
-        content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))
-        return _Read(path, results.info, runs, figures, json.dumps(content, sort_keys=True))
+        return _Read(path, results.info, runs, figures, results.scenario_digest(_NOT_THE_NEIGHBOURHOOD))
 
 
 def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
@@ -289,7 +302,7 @@ def _scenario_warnings(read: Sequence[_Read], simulations: Sequence[Compared]) -
         return [f"The scenarios differ ({', '.join(names)}): compare shares and ratios only, for {why}."]
     first = simulations[0].label
     others = zip(read[1:], simulations[1:], strict=True)
-    changed = [(one, other.label) for one, other in others if one.neighbourhood != read[0].neighbourhood]
+    changed = [(one, other.label) for one, other in others if not one.is_same_scenario(read[0])]
     return [
         f'In the lab, jobs were interrupted or panels limited, which changed "{names[0]}": {first} and {label} are not '
         "paired by seed."
@@ -344,7 +357,7 @@ def _seed_warnings(
     found = []
     paired = {(of.reference, of.other): of for of in differences}
     for reference, other in combinations(range(len(read)), 2):
-        if read[reference].neighbourhood != read[other].neighbourhood:
+        if not read[reference].is_same_scenario(read[other]):
             continue
         one, more = simulations[reference], simulations[other]
         of = paired.get((reference, other))

@@ -169,7 +169,11 @@ class _Page:
         )
         roof = -1 if row.producer_house is None else self._roofs[row.producer_house]
         delivered_wh = round(row.delivered_wh, 1)
-        shares = [] if roof < 0 else [[roof, round(row.energy_wh, 1), delivered_wh]]
+        given: dict[int, tuple[float, float]] = {}  # a house's producers are one roof here
+        for share in row.shares:
+            promised_wh, got_wh = given.get(self._roofs[share.house], (0.0, 0.0))
+            given[self._roofs[share.house]] = promised_wh + share.contracted_wh, got_wh + share.delivered_wh
+        shares = [[place, round(promised_wh, 1), round(got_wh, 1)] for place, (promised_wh, got_wh) in given.items()]
         start_s, agreed_s = row.start_s - self._start_s, row.agreed_s - self._start_s
         changes = row.amended, row.cancelled_before
         return [row.contract_id, len(self.jobs) - 1, roof, start_s, agreed_s, delivered_wh, *changes, 0, [], [], shares]

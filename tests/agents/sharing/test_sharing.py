@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from agents.energy import LoadProfile
 from agents.errors import SettingsError
-from agents.job_register import digest_of
-from agents.messages import JobsRegistered, OfferRequest, Reserve, RoomNeeded, RoomWanted
-from agents.model import MANAGER, SHARED, Contract
+from agents.messages import Reserve, RoomNeeded, RoomWanted
+from agents.model import SHARED, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
 from agents.shares import Share, load_mwh, packed, unpacked
 from agents.sharing import (
@@ -196,12 +195,16 @@ def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() ->
         "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
     )
     with on_stage(roof, START_S) as stage:
-        stage.say((MANAGER, JobsRegistered(digests=(digest_of(wash.as_sent), digest_of(dry.as_sent)))))
-        window = ((START_S, START_S + 600),)
-        for each in (wash, dry):
-            stage.say((each.agent, OfferRequest(job=each.as_sent, starts=window)))
-        gift = packed(load_mwh(dry.load_profile, START_S + 60) // 2)
-        stage.say((dry.agent, Reserve(job_id="dry", start_s=START_S + 60, minutes_mwh=gift, keeps_earlier=False)))
+        for each, part in ((dry, 2), (wash, 100)):
+            some = packed(load_mwh(each.load_profile, START_S + 60) // part)
+            reserve = Reserve(
+                job_id=each.job_id,
+                start_s=START_S + 60,
+                minutes_mwh=some,
+                keeps_earlier=False,
+                job=each.as_sent,
+            )
+            stage.say((each.agent, reserve))
         share = Share(producer="roof", minutes_mwh=packed(load_mwh(wash.load_profile, START_S + 60)))
         others = [share.model_copy(update={"producer": f"r{n}".ljust(4_000, "x")}) for n in range(60)]
         passed_on = [

@@ -117,3 +117,16 @@ def test_a_device_writes_only_its_own_topics_and_its_household_those_it_reads() 
     assert covers(house.read, "tele/x/LWT")
     assert covers(house.write, "cmnd/x/POWER")
     assert not covers(house.write, "cmnd/y/POWER")
+
+
+def test_room_for_guests_opens_no_device_of_another_household() -> None:
+    """The ids of guests are not known, but those of declared devices are."""
+    devices = [DeviceAccess("adler", "washer"), DeviceAccess("b/+#", "pump"), DeviceAccess("b/+#", "")]
+    rights = rights_of("b/+#", HOUSES, CLOCK_HOSTS, devices)
+    assert covers(rights.write, topics.device(RUN, "kettle", "set"))
+    for part in ("announce", "forecast", "job", "set", "request", "report"):
+        assert covers(rights.deny, topics.device(RUN, "washer", part))
+        assert not covers(rights.deny, topics.device(RUN, "pump", part))
+    assert rights_of("adler", HOUSES, CLOCK_HOSTS, devices).deny == ()
+    lines = acl_text([("b/+#", rights)]).splitlines()
+    assert lines.index("topic deny ssmic/+/devices/washer/#") == lines.index("user b%2F%2B%23") + 1

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents import GRID
-from scenarios.metrics import billing
+from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
+from scenarios.metrics import billing, settle
 from scenarios.results import (
     ResultsReader,
     RunWriter,
     SimulationSpec,
     create_results,
+    reader,
     simulation_json,
     view_house,
     view_overview,
 )
+from scenarios.results.comparison import compare_simulations
 from scenarios.results.export import tables
 from scenarios.results.reader import MOST_NAMED
 from scenarios.results.report import large_runs
@@ -71,6 +73,28 @@ def _write(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
     return path
 
 
+def _write_shared(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
+    """Write a run in which two houses' panels supply one job together, and one of them another job alone."""
+    wash, cook, _ = scenario.jobs
+    with_pv_2 = Share(producer="pv-2", minutes_mwh=((30, 4_000),))
+    both = (Share(producer="pv", minutes_mwh=((30, 5_000), (30, 3_000))), with_pv_2)
+    contracts = [
+        contract(wash, "pv", 0).model_copy(update={"producer": SHARED, "shares": both}),
+        contract(cook, "pv", 3600).model_copy(
+            update={"producer": SHARED, "shares": (Share(producer="pv", minutes_mwh=((60, 2_000),)),)}
+        ),
+    ]
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory", settings={"supply": "shared"}), out=path)
+    with RunWriter(
+        path, scenario, run=1, run_id="r", seed=1, start_s=START_S, most_minute_rows=most_minute_rows
+    ) as writer:
+        for one in contracts:
+            event = LedgerEvent(at_s=one.agreed_s, what="agreed", start_s=one.start_s, shares=one.shares)
+            writer.entry(LedgerEntry(contract=one, state="standing", history=(event,)))
+        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+    return path
+
+
 def _all_of(value: Any) -> Any:
     """Return a view as plain values that compare; what is kept of a household's minutes has seven digits."""
     if hasattr(value, "__dataclass_fields__"):
@@ -115,6 +139,36 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
         for table in ("production", "consumption", "base_loads"):
             assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own names
     connection.close()
+
+
+def test_a_large_run_with_shared_supply_shows_what_a_small_one_shows(tmp_path: Path) -> None:
+    """Also what each panel gave to a job that several supplied, which the panels' households sold."""
+    houses = {
+        "a": {"pv": forecast(sun((0, 0), (18000, 2500)))},
+        "b": {},
+        "c": {"pv-2": forecast(sun((0, 0), (18000, 1500)))},
+    }
+    scenario = replace(_scenario(), houses=(), producers={})
+    scenario = replace(neighbourhood(houses, list(scenario.jobs), tariff=TARIFF), base_loads=scenario.base_loads)
+    small = _write_shared(tmp_path / "small.sqlite", scenario, 10_000)
+    large = _write_shared(tmp_path / "large.sqlite", scenario, 10)
+    with ResultsReader(small) as one, ResultsReader(large) as other:
+        assert other.is_large(1)
+        assert not one.is_large(1)
+        whole = view_overview(other, 1)
+        assert _plain(whole) == _all_of(view_overview(one, 1))
+        assert [share.producer for share in whole.contracts[0].shares] == ["pv", "pv-2"]
+        for house in ("a", "b", "c"):
+            assert _plain(view_house(other, 1, house)) == _all_of(view_house(one, 1, house))
+        seller = view_house(other, 1, "c")
+        assert [row.job_id for row in seller.supplied] == ["wash"]
+        bill = seller.bill
+        assert bill is not None
+        assert seller.sold_wh == pytest.approx(bill.sold_to_neighbours_wh)
+        assert seller.sold_wh > 0
+        page = report_contents(other)
+        assert page["runs"][0]["contracts"][0][-1] or page["runs"][0]["contracts"][1][-1]
+        assert "</html>" in build_page(page)
 
 
 def test_bills_are_the_same_however_many_houses_are_settled_at_once(
@@ -194,3 +248,35 @@ def test_a_report_of_a_large_run_has_its_figures_and_the_contracts_that_took_mos
             spent[row[8] + i] += power_w
     assert run["course"]["grid"] == pytest.approx([a + b for a, b in zip(base, spent, strict=True)], abs=3)
     assert "</script>" in build_page(page)
+
+
+def test_an_export_settles_a_run_that_is_over_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five of its tables need the minutes; settling 10,000 houses takes a while."""
+    settled = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal settled
+        settled += 1
+        return settle(*arguments)
+
+    monkeypatch.setattr(reader, "settle", counted)
+    with ResultsReader(_write(tmp_path / "large.sqlite", _scenario(), 10)) as results:
+        written = {table.name: len(list(table.rows())) for table in tables(results)}
+    assert written["minutes"] > 0
+    assert written["contracts"] > 0
+    assert settled == 1
+
+
+def test_comparing_large_runs_reads_no_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario of 10,000 houses is 0.3 GB of text, and its figures are in the file."""
+    scenario = _scenario()
+    brighter = replace(scenario, producers={"pv": forecast(sun((0, 0), (18000, 9000)))})
+    first = _write(tmp_path / "first.sqlite", scenario, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "scenario_of", lambda _text: pytest.fail("the scenario was read"))
+        compared = compare_simulations([first, _write(tmp_path / "same.sqlite", replace(scenario, seed=7), 10)])
+    assert compared.is_same_scenario
+    assert compared.difference(0, 1) is not None
+    changed = compare_simulations([first, _write(tmp_path / "brighter.sqlite", brighter, 10)])
+    assert not changed.is_same_scenario
+    assert changed.difference(0, 1) is None

@@ -1,0 +1,144 @@
+"""The jobs that more energy could cover, and which of them the manager informs when there is more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from agents.headroom import Need
+from agents.shares import MINUTE_S, IntArray
+
+NEWS_SHARE = 0.05
+"""A job is informed of additional energy if that could cover at least this share of it."""
+MAX_NEWS = 10
+"""How often a job is informed between two forecasts: each time, it competes for the energy with others."""
+COMPETING = 2.0
+"""Jobs are informed, one after the other, until together they could have used this many times the additional energy:
+not all of them can use it, because it comes in other minutes than they need it."""
+
+
+class WaitingJobs:
+    """Jobs by the time in which they can run, and by what they lack."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._consumers: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
+        self._begin: IntArray = np.zeros(0, dtype=np.int64)
+        """The first UNIX minute in which a job can run, shape (jobs,), as are the following."""
+        self._end: IntArray = np.zeros(0, dtype=np.int64)
+        """The minute after the last one."""
+        self._energy: IntArray = np.zeros(0, dtype=np.int64)
+        """What it needs, mWh."""
+        self._lacking: IntArray = np.zeros(0, dtype=np.int64)
+        """What panels do not cover of it, mWh."""
+        self._news: IntArray = np.zeros(0, dtype=np.int64)
+        """How often it has been informed since the newest forecast."""
+        self._informed: set[str] = set()
+        """Jobs that have been informed of the present additional energy."""
+        self._spent_mwh = 0.0
+        """What they could have used."""
+        self._most_mwh = 0.0
+        """The most of it that there was."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._ids))
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._rows
+
+    def add(self, job_id: str, consumer: str, need: Need) -> None:
+        """Add a job of a consumer, or change the time in which it can run.
+
+        Args:
+            job_id: The job.
+            consumer: Its consumer.
+            need: Its window and its energy.
+        """
+        if job_id not in self._rows:
+            row = self._rows[job_id] = len(self._ids)
+            self._ids.append(job_id)
+            if row >= len(self._begin):
+                for name in ("_begin", "_end", "_energy", "_lacking", "_news"):
+                    kept = getattr(self, name)
+                    setattr(self, name, np.concatenate([kept, np.zeros(max(64, len(kept)), dtype=np.int64)]))
+            self._energy[row] = self._lacking[row] = round(need.energy_wh * 1_000)
+            self._news[row] = 0
+        self._consumers[job_id] = consumer
+        self.within(job_id, need.begin_s, need.end_s)
+
+    def within(self, job_id: str, begin_s: int, end_s: int) -> None:
+        """Change the time in which a job can run, UNIX seconds."""
+        row = self._rows[job_id]
+        self._begin[row], self._end[row] = begin_s // MINUTE_S, -(-end_s // MINUTE_S)
+
+    def covered(self, job_id: str, covered_mwh: int) -> None:
+        """Take how much of a job panels cover; jobs that do not wait are ignored."""
+        row = self._rows.get(job_id)
+        if row is not None:
+            self._lacking[row] = max(0, int(self._energy[row]) - covered_mwh)
+
+    def remove(self, job_id: str) -> None:
+        """Remove a job; unknown ones are ignored."""
+        row = self._rows.pop(job_id, None)
+        if row is None:
+            return
+        del self._consumers[job_id]
+        last = len(self._ids) - 1
+        for array in (self._begin, self._end, self._energy, self._lacking, self._news):
+            array[row] = array[last]
+        moved = self._ids.pop()
+        if moved != job_id:
+            self._ids[row] = moved
+            self._rows[moved] = row
+
+    def remove_of(self, consumers: frozenset[str]) -> None:
+        """Remove the jobs of lost consumers."""
+        for job_id in [job_id for job_id, consumer in self._consumers.items() if consumer in consumers]:
+            self.remove(job_id)
+
+    def remove_ended(self, now_minute: int) -> None:
+        """Remove jobs that cannot run any more."""
+        for row in np.flatnonzero(self._end[: len(self._ids)] <= now_minute)[::-1].tolist():
+            self.remove(self._ids[row])
+
+    def forget_news(self) -> None:
+        """Let all jobs be informed again: there is a new forecast."""
+        self._news[:] = 0
+
+    def inform_again(self) -> None:
+        """Let jobs be informed again that have been informed already: there is energy that they do not know of."""
+        self._informed.clear()
+
+    def next_to_inform(self, first_minute: int, more_mwh: IntArray, least_lacking: float) -> tuple[str, str] | None:
+        """Return the job to inform next of additional energy, the one that could use most of it, and its consumer.
+
+        Args:
+            first_minute: UNIX minute with which the energy begins.
+            more_mwh: The additional energy in each minute, mWh, shape (minutes,).
+            least_lacking: Only jobs that lack more than this share of their energy.
+
+        Returns:
+            None: no job could use it that has not been informed, or enough have been. The next energy begins anew.
+        """
+        jobs = len(self._ids)
+        until = np.concatenate([[0.0], np.cumsum(more_mwh, dtype=np.float64)])
+        self._most_mwh = max(self._most_mwh, float(until[-1]))
+        begin = np.clip(self._begin[:jobs] - first_minute, 0, len(more_mwh))
+        end = np.clip(self._end[:jobs] - first_minute, 0, len(more_mwh))
+        energy, lacking = self._energy[:jobs], self._lacking[:jobs]
+        possible = np.minimum(until[np.maximum(begin, end)] - until[begin], lacking)
+        is_of_use = (possible >= NEWS_SHARE * energy) & (lacking > least_lacking * energy) & (energy > 0)
+        rows = np.flatnonzero(is_of_use & (self._news[:jobs] < MAX_NEWS)).tolist()
+        rows = [row for row in rows if self._ids[row] not in self._informed]
+        if not rows or self._spent_mwh >= COMPETING * self._most_mwh:
+            self._informed, self._spent_mwh, self._most_mwh = set(), 0.0, 0.0
+            return None
+        # Equal ones in the order of their ids, whatever the order of the rows.
+        row = min(rows, key=lambda row: (-possible[row], self._ids[row]))
+        job_id = self._ids[row]
+        self._spent_mwh += float(possible[row])
+        self._news[row] += 1
+        self._informed.add(job_id)
+        return job_id, self._consumers[job_id]

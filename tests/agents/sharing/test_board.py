@@ -1,0 +1,129 @@
+"""The manager's board with shared supply: what is left, for whom, and who is informed when there is more."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings, strategies as st
+
+from agents.headroom import Need
+from agents.shares import packed, unpacked
+from agents.sharing import EnergyBoard, WaitingJobs
+
+HOUR = 60
+ABUNDANT = 10**9
+
+
+def board(**hours: tuple[int, int, int]) -> EnergyBoard:
+    """Return a board of producers 0, 1, ...: from an hour on, for some hours, some mWh a minute."""
+    made = EnergyBoard()
+    for number, (first, count, mwh) in enumerate(hours.values()):
+        made.expect(number, first * HOUR, [(count * HOUR, mwh)])
+    return made
+
+
+def need(first_hour: int, end_hour: int, energy_wh: float = 1_000.0) -> Need:
+    """Return what a job needs that could run in these hours."""
+    return Need(first_hour * 3_600, end_hour * 3_600, energy_wh, 10.0)
+
+
+def left(of: EnergyBoard, number: int, job_id: str, first: int, minutes: int) -> list[int]:
+    """Return what a producer has left for a job, by the minute."""
+    runs, _ = of.offer(number, job_id, first, minutes, ABUNDANT, None)
+    return [int(mwh) for mwh in unpacked(runs, minutes)]
+
+
+def test_producers_come_by_what_they_have_left_in_the_window_and_those_without_any_not_at_all() -> None:
+    """The own household's come first, even if others have more."""
+    some = board(a=(10, 2, 8_000), b=(9, 3, 15_000), c=(14, 1, 80_000))
+    assert some.ranked([0, 1, 2], need(10, 12), own=()) == [1, 0]
+    assert some.ranked([0, 1, 2], need(10, 12), own={0}) == [0, 1]
+    assert some.ranked([0, 1, 2], need(10, 12), own=(), count=1) == [1]
+    some.promise(1, "wash", 10 * 3_600 + 1_800, [(60, 15_000)])
+    assert some.ranked([0, 1, 2], need(10, 12), own=()) == [0, 1]
+    assert some.ranked([0, 1, 2], need(10, 12), own=(), least_wh=900.1) == [0]
+    some.promise(1, "wash", 10 * 3_600, ())
+    assert some.ranked([0, 1, 2], need(10, 12), own=()) == [1, 0]
+    some.expect(1, 10 * HOUR, ())
+    assert some.ranked([0, 1, 2], need(10, 12), own=()) == [0]
+    some.forget(0)
+    assert some.ranked([0, 1, 2], need(10, 12), own=()) == []
+
+
+def test_a_job_is_offered_its_own_share_too_and_what_others_could_give_up() -> None:
+    """Shares of jobs that have started cannot move."""
+    some = board(a=(10, 1, 100))
+    some.promise(0, "wash", 10 * 3_600, [(2, 100)])
+    some.promise(0, "dry", 10 * 3_600 + 120, [(2, 70)])
+    assert left(some, 0, "wash", 10 * HOUR, 5) == [100, 100, 30, 30, 100]
+    assert left(some, 0, "dry", 10 * HOUR, 5) == [0, 0, 100, 100, 100]
+    assert some.offer(0, "iron", 10 * HOUR, 5, 80, 10 * 3_600 - 1) == (
+        ((2, 0), (2, 30), (1, 80)),
+        ((2, 80), (2, 70)),
+    )
+    assert some.offer(0, "iron", 10 * HOUR, 5, 80, 10 * 3_600)[1] == ((2, 0), (2, 70))
+
+
+def test_a_long_offer_in_many_steps_shows_what_is_there_for_sure() -> None:
+    """It would not fit into a message minute by minute."""
+    many = np.arange(20_000) % 7 + 1
+    some = EnergyBoard()
+    some.expect(0, 6_000, packed(many))
+    offered = some.offer(0, "car", 6_000, len(many), ABUNDANT, None)[0]
+    assert len(offered) <= 2_000
+    assert (unpacked(offered, len(many)) <= many).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.integers(0, 90_000), st.integers(0, 200)), max_size=12
+    ),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1_400), st.integers(0, 300)), max_size=3),
+)
+def test_what_is_left_is_what_is_expected_without_the_shares_in_any_order_of_messages(
+    shares: list[tuple[int, str, int, int]], forecasts: list[tuple[int, int, int]]
+) -> None:
+    """Later forecasts replace earlier ones from their first minute on."""
+    some = EnergyBoard()
+    newest: dict[tuple[int, str], tuple[int, int]] = {}
+    expected = np.zeros((4, 3_000), dtype=np.int64)
+
+    def forecast(number: int, first: int, minutes: int) -> None:
+        expected[number, first:] = 0
+        expected[number, first : first + minutes] = 9
+        some.expect(number, first, [(minutes, 9)] if minutes else [])
+
+    for number in range(4):
+        forecast(number, 60 * number, 1_000)
+    for number, job_id, start_s, minutes in shares:
+        newest[number, job_id] = (start_s // 60, minutes)
+        some.promise(number, job_id, start_s, [(minutes, 5)] if minutes else [])
+    for number, first, minutes in forecasts:
+        forecast(number, first, minutes)
+    for (number, _), (first, minutes) in newest.items():
+        expected[number, first : first + minutes] -= 5
+    for number in range(4):
+        begin = 60 * number  # what lies before the first forecast is not known
+        assert (
+            left(some, number, "new", begin, 2_000) == np.maximum(expected[number, begin : begin + 2_000], 0).tolist()
+        )
+    total = sum(np.maximum(expected[n], 0)[240:2_000].sum() for n in range(4))
+    first, more = some.news()
+    assert more[max(0, 240 - first) : 2_000 - first].sum() <= total
+
+
+def test_jobs_are_informed_of_more_energy_one_by_one_until_enough_could_use_it() -> None:
+    """Those that lack most come first; those that could use hardly any of it are not informed."""
+    jobs = WaitingJobs()
+    for job_id, first, end, wh in (("car", 10, 14, 9_000.0), ("wash", 10, 12, 1_000.0), ("night", 20, 24, 500.0)):
+        jobs.add(job_id, f"{job_id}/consumer", need(first, end, wh))
+    more = np.full(HOUR, 10_000)  # 600 Wh from 11 o'clock on
+    assert jobs.next_to_inform(11 * HOUR, more, 0.01) == ("car", "car/consumer")
+    assert jobs.next_to_inform(11 * HOUR, more, 0.01) == ("wash", "wash/consumer")
+    assert jobs.next_to_inform(11 * HOUR, more, 0.01) is None
+    jobs.covered("car", 8_995_000)
+    jobs.covered("wash", 900_000)
+    assert jobs.next_to_inform(11 * HOUR, more, 0.01) == ("wash", "wash/consumer")
+    jobs.remove("wash")
+    assert jobs.next_to_inform(11 * HOUR, more, 0.01) is None
+    assert list(jobs) == ["car", "night"]

@@ -1,0 +1,67 @@
+"""Attacks on what the clock and the receiving household take of a round: they must take the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.protocol import topics
+from broker.protocol.wire import Announcement
+from scenarios.scenario import Scenario
+from tests.deployment.guarded import GuardedBroker
+from tests.redteam.attacked import Attacked, attack_guarded, unsigned
+from tests.redteam.member import Attack, Member, Sent, Turn, batch_with, fields_of
+
+MEMBER, OTHER = "brandt", "adler"
+LIMIT_WALL_S = 10.0
+"""Less than the default, since the clock waits for the liar as long as this."""
+WITHDRAW = {"kind": "Withdraw", "job_id": "x"}
+
+
+def reports_contracts_in_another_round(turn: Turn) -> None:
+    """Attack 82: report each contract as of another round, and something else that satisfies the count."""
+    for i, message in enumerate(list(turn.sent)):
+        if message.body.get("kind") == "ContractAgreed":
+            wrong = fields_of(message.payload) | {"round": turn.grant.round + 1}
+            turn.sent[i] = Sent(message.home, message.to, batch_with(wrong), is_counted=False)
+            turn.say("manager", WITHDRAW)
+
+
+def speaks_as_a_process_that_is_not_known_yet(turn: Turn) -> None:
+    """Attack 83: leave, come back as another process, and send a counted message before others know that process."""
+    if not turn.is_first_of_run:
+        return
+    member = turn.member
+    gone = Announcement(host=MEMBER, session=member.session, agents=(), state="gone")
+    there = Announcement(
+        host=MEMBER, session="new", agents=member.agents, setup=member.setup, ran=member.granted[-2].step, state="there"
+    )
+    turn.raw += [(topics.host(member.run, MEMBER), announced.encoded()) for announced in (gone, there)]
+    turn.say(f"pv-{OTHER}", WITHDRAW, session="new")
+    turn.raw.append((topics.inbox(member.run, OTHER, MEMBER), turn.sent.pop().payload))
+    turn.done |= {"session": "new", "sent": {OTHER: 1}}
+
+
+def check(scenario: Scenario, attacked: Attacked, *, without: set[str]) -> None:
+    """No other process ended, both parties signed each contract, and all jobs of others have one."""
+    outcome = attacked.done
+    assert {dropped.host for dropped in outcome.without} == without
+    assert unsigned(scenario, attacked) == []
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert {job.job_id for job in scenario.jobs if job.house != MEMBER} <= standing
+
+
+ATTACKS: list[tuple[str, Attack, set[str]]] = [
+    ("82 contracts of another round", reports_contracts_in_another_round, set()),
+    ("83 a process that is not known yet", speaks_as_a_process_that_is_not_known_yet, {MEMBER}),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("attack", "without"), [pytest.param(*case, id=name) for name, *case in ATTACKS])
+async def test_the_clock_and_the_receiver_take_the_same_messages(
+    street: Scenario, guarded: GuardedBroker, attack: Attack, without: set[str]
+) -> None:
+    """Over the guarded broker; no other household is dropped in the liar's place, and the clock goes on."""
+    member = Member(street, MEMBER, f"rounds-{attack.__name__.replace('_', '-')}", attack)
+    attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+    check(street, attacked, without=without)
