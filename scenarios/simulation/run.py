@@ -42,7 +42,7 @@ from scenarios.simulation.invariants import Sides, consumer_problems, disagreeme
 from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
+from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
