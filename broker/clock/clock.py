@@ -98,7 +98,9 @@ class Clock:
                 passed to the observer. None: all messages are valid.
         """
         self.settings = settings
-        self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
+        self.membership = Membership(
+            settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s, zone=settings.zone
+        )
         self._on_moment = on_moment
         self._observer = observer
         self._messages = messages

@@ -224,11 +224,21 @@ class Done(Wire):
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
-        return to_json({name: value for name, value in self.__dict__.items() if value or name not in _UNSAID_OF_DONE})
+        return to_json(
+            {name: value for name, value in self.__dict__.items() if value != _UNSAID_OF_DONE.get(name, ...)}
+        )
 
 
 _UNSAID_OF_GRANT = frozenset({"lapse", "alone"})
-_UNSAID_OF_DONE = frozenset({"more", "local", "pending", "busy", "failure", "asking", "resume"})
+_UNSAID_OF_DONE = {
+    "more": 0,
+    "local": 0,
+    "pending": False,
+    "busy": False,
+    "failure": None,
+    "asking": False,
+    "resume": None,
+}
 
 
 class Announcement(Wire):
@@ -295,6 +305,8 @@ class Roster(Wire):
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
+    zone: Text = ""
+    """IANA time zone at which they are displayed, as its offset changes during the year. Omitted if empty."""
 
     @cached_property
     def host_by_agent(self) -> Mapping[str, str]:
@@ -313,7 +325,7 @@ class Roster(Wire):
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
-        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
+        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s", "zone") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
     def payloads(self) -> tuple[bytes, ...]:

@@ -42,7 +42,7 @@ from scenarios.simulation.invariants import Sides, consumer_problems, disagreeme
 from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
+from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
@@ -210,6 +210,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
+                zone=scenario.zone_name,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
                 stop_after_s=None if replay is None else replay.stop_after_s,
