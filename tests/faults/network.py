@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from broker.transport.base import Broker, Bus, Content, Delivery, Reconnected, Will
+from broker.transport.receive_queue import ReceiveQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,15 @@ class FaultyBus:
         self._random = random
         self.is_dead = False
         self.on_oversized: Callable[[str, int], None] | None = None
-        self.on_delivery: Callable[[Delivery], bool] | None = None
-        self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
+        self._arrived = ReceiveQueue("faulty")
+
+    @property
+    def on_delivery(self) -> Callable[[Delivery], bool] | None:
+        return self._arrived.on_delivery
+
+    @on_delivery.setter
+    def on_delivery(self, listener: Callable[[Delivery], bool] | None) -> None:
+        self._arrived.on_delivery = listener
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         if self.is_dead:
@@ -48,9 +56,8 @@ class FaultyBus:
     async def flush(self) -> None:
         await self._bus.flush()
 
-    async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
-        while True:
-            yield await self._arrived.get()
+    def messages(self) -> AsyncIterator[Delivery | Reconnected]:
+        return self._arrived
 
     async def forward(self) -> None:
         """Pass on what arrives, or not."""
@@ -66,17 +73,17 @@ class FaultyBus:
                 "resend",
             }
             if not is_lossy:
-                self._arrived.put_nowait(event)
+                self._arrived.put(event)
                 continue
             if self._random.random() < self._faults.reconnect:
-                self._arrived.put_nowait(Reconnected())
+                self._arrived.put(Reconnected())
                 continue
             if self._random.random() < self._faults.drop:
                 continue
             copies = 2 if self._random.random() < self._faults.double else 1
             for _ in range(copies):
                 delay_wall_s = self._random.uniform(0, self._faults.delay_most_wall_s)
-                loop.call_later(delay_wall_s, self._arrived.put_nowait, event)
+                loop.call_later(delay_wall_s, self._arrived.put, event)
 
 
 class FaultyBroker:
