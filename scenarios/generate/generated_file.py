@@ -17,7 +17,7 @@ from agents import FloatArray
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN
-from scenarios.generate.households import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
+from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
 from scenarios.generate.roofs import TARIFF
 from scenarios.scenario import Zone
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents.device_events import Forecasted, JobAsked, Reported
-from agents.gateway.meter import Meter
+from agents.gateway.represented_device import Meter
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
 from scenarios.devices.payloads import event_of, moment_of

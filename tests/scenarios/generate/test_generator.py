@@ -13,8 +13,8 @@ from hypothesis import given, settings, strategies as st
 from agents import FloatArray
 from scenarios.files import load_text, zone_of
 from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
+from scenarios.generate.generator import BASE_LOAD
 from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
-from scenarios.generate.households import BASE_LOAD
 from scenarios.generate.solar import ambient_c, power_of
 from scenarios.load import load
 
