@@ -163,7 +163,7 @@ class FieldRow(Vertical):
             options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL
             yield Select(
-                [(escape(option), option) for option in options],
+                [(escape(option or field.hint), option) for option in options],
                 compact=True,
                 value=value,
                 allow_blank=True,
@@ -203,8 +203,8 @@ class FieldRow(Vertical):
                 options = self._options(field)
                 if options != self._offered:
                     self._offered = options
-                    select.set_options([(escape(option), option) for option in options])
-                select.value = value or Select.NULL
+                    select.set_options([(escape(option or field.hint), option) for option in options])
+                select.value = value if value in options else Select.NULL
             elif field.kind == "time":
                 self._show_time(field.value, Origin.of(tree.get("start"), tree.get("zone")))
             else:
