@@ -36,7 +36,7 @@ def main(houses: int) -> None:
         name="many",
         seed=1,
         houses=houses,
-        roofs=houses // 3,
+        roofs=max(1, houses // 3),
         jobs=3 * houses,
         demand_per_production=0.5,
         date=date(2026, 6, 21),

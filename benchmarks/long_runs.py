@@ -181,5 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--days", type=int, default=365)
     configure_logs("warning")
     chosen = parser.parse_args()
+    if chosen.days < 2 * MONTH_DAYS:
+        parser.error(f"--days: the first {MONTH_DAYS} are compared with the last, so {2 * MONTH_DAYS} are the least")
     with tempfile.TemporaryDirectory() as folder_name:
         asyncio.run(main(chosen.houses, chosen.days, Path(folder_name)))

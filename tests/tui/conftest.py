@@ -52,3 +52,17 @@ def opened() -> Opened:
         assert app.unexpected == []
 
     return run
+
+
+@pytest.fixture
+def pyssmic_folder(tmp_path: Path) -> Path:
+    """An input folder of PySSMic: a consumer's job and a producer."""
+    folder = tmp_path / "input"
+    for name in ("loads", "predictions"):
+        (folder / name).mkdir(parents=True)
+    job = "1460246602;1460250000;1460260000;[57]:[222]:[3];1.csv\n"
+    (folder / "consumer_event.csv").write_text(job, encoding="utf-8")
+    (folder / "producer_event.csv").write_text("1460246400;pv_producer[57]:[220];p.csv\n", encoding="utf-8")
+    (folder / "loads" / "1.csv").write_text("0 0\n3600 900\n", encoding="utf-8")
+    (folder / "predictions" / "p.csv").write_text("1460246400 0\n1460280000 20000\n", encoding="utf-8")
+    return folder

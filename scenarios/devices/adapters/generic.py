@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.option_types import Topic
-from scenarios.devices.adapters.values import Unit, dig, number_of, text_of
+from scenarios.devices.adapters.values import Topic, Unit, dig, number_of, text_of
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
-from scenarios.devices.adapters.option_types import Topic
-from scenarios.devices.adapters.values import number_of, text_of
+from scenarios.devices.adapters.values import Topic, number_of, text_of
 from scenarios.gateways import Gateway
 
 

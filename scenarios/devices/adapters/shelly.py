@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.option_types import Topic
-from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400

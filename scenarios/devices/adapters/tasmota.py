@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
-from scenarios.devices.adapters.option_types import Topic
-from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800

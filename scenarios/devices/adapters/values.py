@@ -1,11 +1,14 @@
-"""Values in devices' messages: numbers in various units, switches, and JSON."""
+"""Values in devices' messages, and in the options of adapters: numbers in various units, switches, JSON, topics."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field
+
+from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import MessageError
 
 Unit = Literal["W", "kW", "mW", "0.1 W", "Wh", "kWh", "mWh", "0.1 kWh", "J", "MJ"]
@@ -76,3 +79,14 @@ def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
         else:
             return None
     return value
+
+
+def _is_topic(text: str) -> str:
+    """Refuse what nobody can publish to: the client would raise, in the middle of the run."""
+    if set(text) & set("+#\0"):
+        raise ValueError(f"{text!r} is no topic; expected characters other than + and #")
+    return text
+
+
+Topic = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_is_topic)]
+"""A topic, or a part of one, which has no wildcards."""

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.option_types import Topic
-from scenarios.devices.adapters.values import json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553

@@ -118,20 +118,12 @@ async def test_xml_is_imported_with_its_jobs(editing: Editing, tmp_path: Path) -
         assert person.work.history.is_dirty
 
 
-async def test_a_folder_of_pyssmic_is_imported(editing: Editing, tmp_path: Path) -> None:
+async def test_a_folder_of_pyssmic_is_imported(editing: Editing, pyssmic_folder: Path) -> None:
     """It is chosen in the file tree behind the button."""
-    folder = tmp_path / "input"
-    for name in ("loads", "predictions"):
-        (folder / name).mkdir(parents=True)
-    job = "1460246602;1460250000;1460260000;[57]:[222]:[3];1.csv\n"
-    (folder / "consumer_event.csv").write_text(job, encoding="utf-8")
-    (folder / "producer_event.csv").write_text("1460246400;pv_producer[57]:[220];p.csv\n", encoding="utf-8")
-    (folder / "loads" / "1.csv").write_text("0 0\n3600 900\n", encoding="utf-8")
-    (folder / "predictions" / "p.csv").write_text("1460246400 0\n1460280000 20000\n", encoding="utf-8")
     async with editing() as person:
         await person.press("i")
         dialog = await person.dialog(ImportDialog)
-        dialog.query_one("#source", Input).value = str(folder)
+        dialog.query_one("#source", Input).value = str(pyssmic_folder)
         await person.press("enter")
         await person.until(lambda: person.screen.work is not None or isinstance(person.app.screen, Notes))
         if isinstance(person.app.screen, Notes):

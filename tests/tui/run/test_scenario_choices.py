@@ -209,20 +209,14 @@ async def test_an_externally_changed_file_is_asked_about(
 
 
 @pytest.mark.long
-async def test_an_import_that_was_never_saved_asks_for_its_file(opened: Opened, tmp_path: Path) -> None:
+async def test_an_import_that_was_never_saved_asks_for_its_file(
+    opened: Opened, pyssmic_folder: Path, tmp_path: Path
+) -> None:
     """Its name stands in the field until then."""
-    folder = tmp_path / "input"
-    for name in ("loads", "predictions"):
-        (folder / name).mkdir(parents=True)
-    job = "1460246602;1460250000;1460260000;[57]:[222]:[3];1.csv\n"
-    (folder / "consumer_event.csv").write_text(job, encoding="utf-8")
-    (folder / "producer_event.csv").write_text("1460246400;pv_producer[57]:[220];p.csv\n", encoding="utf-8")
-    (folder / "loads" / "1.csv").write_text("0 0\n3600 900\n", encoding="utf-8")
-    (folder / "predictions" / "p.csv").write_text("1460246400 0\n1460280000 20000\n", encoding="utf-8")
     async with opened(size=(120, 40)) as pilot:
         user = User(pilot)
         await pilot.press("f2", "i")
-        (await dialog(pilot, ImportDialog)).query_one("#source", Input).value = str(folder)
+        (await dialog(pilot, ImportDialog)).query_one("#source", Input).value = str(pyssmic_folder)
         await pilot.press("enter")
         await user.until(lambda: user.editor.work is not None or isinstance(pilot.app.screen, Notes))
         if isinstance(pilot.app.screen, Notes):
