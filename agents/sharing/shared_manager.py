@@ -168,6 +168,7 @@ class SharedManager(Manager):
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         self._jobs_waiting.add(question.job_id, received.sender, need)
+        self._jobs_waiting.has_read(question.job_id)
         first_minute, offers = self._offers(question.job_id, job, need, frozenset(question.asked))
         self.reply(received, Offered(job_id=question.job_id, first_minute=first_minute, offers=offers))
 
@@ -288,7 +289,7 @@ class SharedManager(Manager):
                 self.send(consumer, Offered(job_id=job_id, first_minute=first, offers=offers))
                 self._is_informing = True
                 return True
-            if self._is_informing:
+            if self._is_informing or not self._jobs_waiting.lack_energy(self._least_lacking):
                 self._is_informing = False
                 self._energy.end_news()
         return False

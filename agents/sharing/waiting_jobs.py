@@ -107,6 +107,15 @@ class WaitingJobs:
         """Let all jobs be informed again: there is a new forecast."""
         self._news[:] = 0
 
+    def has_read(self, job_id: str) -> None:
+        """Record that a job knows of the present additional energy, because it has just asked."""
+        self._informed.add(job_id)
+
+    def lack_energy(self, least_lacking: float) -> bool:
+        """Return whether any job lacks more than this share of its energy."""
+        jobs = len(self._ids)
+        return bool((self._lacking[:jobs] > least_lacking * self._energy[:jobs]).any())
+
     def inform_again(self) -> None:
         """Let jobs be informed again that have been informed already: there is energy that they do not know of."""
         self._informed.clear()
