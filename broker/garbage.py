@@ -7,8 +7,9 @@ starts one whenever a quarter has been added: a quarter of the processor time un
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Final
 
 YOUNG: Final = 50_000
@@ -17,31 +18,64 @@ _MIDDLE, _OLD = 20, 50
 """Collections of the next younger generation before the middle and the oldest are looked at."""
 
 
+class _Shared:
+    """A setting of the process that several contexts want at the same time: the first one makes it, the last undoes."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._count = 0
+        self._undo: Callable[[], None] | None = None
+
+    @contextmanager
+    def wanted(self, make: Callable[[], Callable[[], None] | None]) -> Iterator[None]:
+        """Have the setting made for the time of the context; `make` returns what undoes it, None: nothing was done."""
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._undo = make()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+                if not self._count and self._undo is not None:
+                    self._undo()
+
+
+_rare, _frozen = _Shared(), _Shared()
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Collect rarely for the time of the context, which may be entered several times over.
+    """Collect rarely for the time of the context; several may overlap.
 
     Garbage that refers to itself waits until some million objects have been made. Settings that are rarer already, as
     where somebody has turned collection off, are kept.
     """
-    before = gc.get_threshold()
-    if 0 < before[0] < YOUNG:
-        gc.set_threshold(YOUNG, _MIDDLE, _OLD)
-    try:
+    with _rare.wanted(_collect_rarely):
         yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextmanager
 def long_lived_objects() -> Iterator[None]:
-    """Leave all objects that exist now out of collections, for the time of the context, and collect rarely."""
-    is_outermost = gc.get_freeze_count() == 0
-    if is_outermost:
-        gc.freeze()
-    try:
-        with rare_collections():
-            yield
-    finally:
-        if is_outermost:
-            gc.unfreeze()
+    """Leave all objects that exist now out of collections, for the time of the context, and collect rarely.
+
+    Of several that overlap, the first one decides.
+    """
+    with _frozen.wanted(_freeze), rare_collections():
+        yield
+
+
+def _collect_rarely() -> Callable[[], None] | None:
+    before = gc.get_threshold()
+    if not 0 < before[0] < YOUNG:
+        return None
+    gc.set_threshold(YOUNG, _MIDDLE, _OLD)
+    return lambda: gc.set_threshold(*before)
+
+
+def _freeze() -> Callable[[], None] | None:
+    if gc.get_freeze_count():
+        return None
+    gc.freeze()
+    return gc.unfreeze

@@ -47,3 +47,16 @@ def test_existing_objects_are_left_out_until_the_outermost_context_ends() -> Non
             pass
         assert gc.get_freeze_count() > 10_000
     assert gc.get_freeze_count() == 0
+
+
+def test_contexts_that_overlap_leave_the_collector_as_it_was() -> None:
+    """Two runs in one process: the first one to begin ends first."""
+    before = gc.get_threshold()
+    first, second = long_lived_objects(), long_lived_objects()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] == YOUNG
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0

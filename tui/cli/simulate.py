@@ -18,6 +18,7 @@ import typer
 from broker import SsmicError, printable_json
 from scenarios import judge_simulation
 from scenarios.expectations import Verdict, junit_xml
+from scenarios.files.series import forget_tables
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
@@ -167,6 +168,7 @@ def simulate(  # noqa: C901 - each step in turn
 
 async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -> int:
     """Run a plan, add its results file to `files` as soon as there is one, and return the exit code."""
+    forget_tables()
     async with open_simulation(plan) as simulation:
         files.append(simulation.results_file)
         log_file = log_file_of(simulation.results_file)

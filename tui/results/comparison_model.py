@@ -8,7 +8,14 @@ from pathlib import Path
 
 from scenarios import Zone
 from scenarios.metrics import Figure, SampleStatistics
-from scenarios.results import AveragePowerProfile, ContractRow, ResultsReader, average_power_profile, load_run
+from scenarios.results import (
+    AveragePowerProfile,
+    ContractRow,
+    ResultsReader,
+    average_power_profile,
+    load_run,
+    view_overview,
+)
 from scenarios.results.comparison import Compared, SimulationComparison as Statistics, compare_simulations
 
 
@@ -52,8 +59,8 @@ class JobComparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether supplier and start are the same in all."""
-        found = {None if of is None else (of.producer, of.start_s) for of in self.contracts}
+        """Whether suppliers and start are the same in all."""
+        found = {None if of is None else (of.suppliers, of.start_s) for of in self.contracts}
         return len(found) == 1 and None not in found
 
     @property
@@ -101,14 +108,16 @@ def compare(paths: Sequence[Path], interval_s: int) -> ComparisonSheet:
 
 def _side(one: Compared, letter: str, interval_s: int) -> Side:
     with ResultsReader(one.path) as results:
-        first = load_run(results, next(run.run for run in results.runs() if run.state == "done"))
+        first = next(run for run in results.runs() if run.state == "done")
+        is_large = results.is_large(first.run)  # to settle it again takes half a minute
+        contracts = (view_overview(results, first.run) if is_large else load_run(results, first.run)).contracts
         return Side(
             letter=letter,
             compared=one,
             day=average_power_profile(results, interval_s),
-            contracts={row.job_id: row for row in first.contracts},
-            seed=first.run.seed,
-            zone=results.scenario.zone,
+            contracts={row.job_id: row for row in contracts},
+            seed=first.seed,
+            zone=results.zone,
         )
 
 

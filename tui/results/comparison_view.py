@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
+from agents import GRID as GRID_SUPPLY
 from scenarios import Zone
 from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
 from scenarios.results import AveragePowerProfile, ContractRow
@@ -147,7 +148,7 @@ def _difference(row: FigureRow, i: int) -> Cell:
 def _supplier(contract: ContractRow | None) -> Cell:
     if contract is None:
         return "- none", "muted"
-    return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
+    return ("⌁ grid", "warn") if contract.producer == GRID_SUPPLY else contract.suppliers
 
 
 def _moved(row: JobComparison) -> Cell:

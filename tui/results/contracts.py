@@ -19,7 +19,8 @@ from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
 
-def _supplier(row: ContractRow) -> Cell:
+def supplier_cell(row: ContractRow) -> Cell:
+    """Return who supplies a contract: the grid, the own roof, a neighbour's, or several."""
     if row.producer == SHARED:
         return f"+ {row.suppliers}"
     if row.producer_house is None:
@@ -46,7 +47,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
     return (
         Column("job", lambda row: row.job_id, is_id=True, most=40),
         Column("house", lambda row: row.house, 12, 10, wide=20, from_width=72),
-        Column("supplier", _supplier, 16, 13, wide=28, is_id=True),
+        Column("supplier", supplier_cell, 16, 13, wide=28, is_id=True),
         Column(f"start {zone.name}", lambda row: zone.moment(row.start_s), 15, sort=lambda row: row.start_s),
         Column(
             "window",
@@ -164,7 +165,7 @@ class Contracts(Guarded, Vertical):
         if wanted:
             found = [row for row, text in zip(self._rows, self._search, strict=True) if wanted in text]
         if houses is not None:
-            found = [row for row in found if row.house in houses or row.producer_house in houses]
+            found = [row for row in found if row.house in houses or any(of.house in houses for of in row.shares)]
         self.table.show_rows(found)
         count = plural(len(self._rows), "contract")
         if wanted or houses is not None:

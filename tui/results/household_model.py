@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents import GRID
 from scenarios import Zone, in_words
 from scenarios.results import (
     ContractRow,
@@ -221,7 +222,7 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
     figures = [
         *_unfinished(view.run, view.covered_share),
         ("Self-sufficiency", percent(view.self_sufficiency)),
-        ("Jobs", f"{len(view.contracts):,}, {sum(c.producer_house is None for c in view.contracts):,} on grid"),
+        ("Jobs", f"{len(view.contracts):,}, {sum(c.producer == GRID for c in view.contracts):,} on grid"),
         ("Jobs of others served", f"{len(view.supplied):,}"),
         ("Load factor", ratio(view.load_factor)),
     ]
@@ -255,5 +256,6 @@ def _with_and_without(with_it: float, without_it: float | None, unit: str) -> st
 
 def search_text(row: ContractRow) -> str:
     """Return a contract's names in small letters, one a line."""
-    names = (row.job_id, row.source_id, row.house, row.device, row.producer, row.producer_house or "", row.profile)
+    suppliers = [name for share in row.shares for name in (share.producer, share.house)]
+    names = (row.job_id, row.source_id, row.house, row.device, row.producer, row.profile, *suppliers)
     return "\n".join(names).casefold()

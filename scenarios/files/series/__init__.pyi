@@ -27,6 +27,9 @@ from .series_sources import (
     read_series as read_series,
     series_problems as series_problems,
 )
+from .tables import (
+    forget_tables as forget_tables,
+)
 
 __all__ = [
     "MAX_TOLD",
@@ -43,6 +46,7 @@ __all__ = [
     "cap_problems",
     "constant_w",
     "coverage_notes",
+    "forget_tables",
     "head_of",
     "is_measured",
     "known",

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from scenarios import Problem, Scenario, ScenarioError
 from scenarios.files.series.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
-from scenarios.files.series.tables import read_table
+from scenarios.files.series.tables import forget_tables, read_table
 from scenarios.load import Loaded, load
 
 _HEAD = """\
@@ -260,6 +260,9 @@ def test_the_tables_of_a_week_are_read_once_for_all_devices(tmp_path: Path) -> N
     first = [read_table(path, path.name) for path in paths]
     again = [read_table(path, path.name) for path in paths]
     assert all(one is other for one, other in zip(first, again, strict=True))
+
+    forget_tables()
+    assert all(read_table(path, path.name) is not table for path, table in zip(paths, first, strict=True))
 
 
 @given(

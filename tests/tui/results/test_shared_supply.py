@@ -1,0 +1,54 @@
+"""Screens say who supplies a job that several panels supply together; they took it for grid power."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.results.overviews import MOST_MINUTE_ROWS
+from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
+from tui.results import comparison_view
+from tui.results.comparison_model import compare
+from tui.results.household_model import house_sheet, search_text
+
+
+def _written(path: Path, most_minute_rows: int = MOST_MINUTE_ROWS) -> Path:
+    """Write a run in which two panels supply a job of a house without one, and the grid another job."""
+    jobs = [job(name, "b", load((0, 0), (3600, 300)), (0, 14400)) for name in ("wash", "cook")]
+    roofs = {f"pv-{house}": house for house in ("a", "c")}
+    houses = {house: {producer: forecast(sun((0, 0), (18000, 2500)))} for producer, house in roofs.items()}
+    scenario = neighbourhood({**houses, "b": {}}, jobs)
+    shares = tuple(Share(producer=producer, minutes_mwh=((60, 2_500),)) for producer in roofs)
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory", settings={"supply": "shared"}), out=path)
+    with RunWriter(
+        path, scenario, run=1, run_id=path.stem, seed=1, start_s=START_S, most_minute_rows=most_minute_rows
+    ) as writer:
+        together = contract(jobs[0], "pv-a", 0).model_copy(update={"producer": SHARED, "shares": shares})
+        for one in (together, contract(jobs[1], GRID, 3600)):
+            event = LedgerEvent(at_s=one.agreed_s, what="agreed", start_s=one.start_s, shares=one.shares)
+            writer.entry(LedgerEntry(contract=one, state="standing", history=(event,)))
+        writer.finish("done", START_S + 10800, negotiations=2, wall_s=0.5)
+    return path
+
+
+def test_a_household_counts_only_grid_power_as_such_and_lists_what_its_panel_gives(tmp_path: Path) -> None:
+    """The panel's household finds the job, also by the other panel's name."""
+    with ResultsReader(_written(tmp_path / "r.sqlite")) as results:
+        consumer, owner = (house_sheet(results, 1, house, 900) for house in ("b", "c"))
+    assert dict(consumer.figures)["Jobs"] == "2, 1 on grid"
+    assert dict(owner.figures)["Jobs of others served"] == "1"
+    assert [row.job_id for row in owner.contracts] == ["wash"]
+    assert "pv-a" in search_text(owner.contracts[0])
+
+
+@pytest.mark.parametrize("most_minute_rows", [MOST_MINUTE_ROWS, 10])
+def test_a_comparison_names_all_suppliers_of_a_job(tmp_path: Path, most_minute_rows: int) -> None:
+    """In small runs and in large ones, which are not settled again."""
+    files = [_written(tmp_path / f"{name}.sqlite", most_minute_rows) for name in ("one", "other")]
+    sheet = compare(files, 900)
+    suppliers = {row.job_id: comparison_view._supplier(row.contracts[0]) for row in sheet.jobs}
+    assert suppliers == {"wash": "pv-a + pv-c", "cook": ("⌁ grid", "warn")}
+    assert all(row.is_same for row in sheet.jobs)
