@@ -321,7 +321,7 @@ class Manager(Agent[AnyMessage]):
         producer = received.sender
         number = self.scores.number_of[producer]
         if self._waiting.was_told(job_id, number, self.now_s):
-            order = np.array(sorted(self.scores.ranked().tolist(), key=self.scores.ids.__getitem__), dtype=np.int64)
+            order = self.scores.taking_part()
             if (told := self._waiting.tell_next(job_id, order, self._board, self.now_s)) is not None:
                 self._tell_of(*told)
         elif self.scores.declined(producer, job_id, self.now_s):

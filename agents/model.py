@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
@@ -59,6 +60,7 @@ class Device(BaseModel):
         return self.id if self.type == "producer" else consumer_agent(self.house, self.id)
 
 
+@lru_cache(maxsize=100_000)  # each message of a consumer needs it, and a run has few devices
 def consumer_agent(house: str, device: str) -> str:
     """Return the id of the agent of a consumer device."""
     return f"{quote(house, safe='')}/{quote(device, safe='')}"

@@ -203,6 +203,18 @@ def shares_table(rows: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
+def ratios(rows: Sequence[Measured]) -> str:
+    """Return what a job takes at each size as a multiple of one at 100 houses, or else at the least."""
+    short = [row for row in rows if row.negotiation == "short-list"]
+    base = next((row for row in short if row.houses == DISTRICT), short[0])
+    return "\n".join(
+        f"a job at {row.houses:,} houses to one at {base.houses:,}, processor time: "
+        f"{row.cpu_ms_a_job / base.cpu_ms_a_job:.2f}"
+        for row in short
+        if row is not base
+    )
+
+
 def draw(rows: Sequence[Measured], file: Path) -> None:
     """Draw processor time and messages a job over the number of houses, for each rule."""
     import matplotlib as mpl  # noqa: PLC0415 - only where a chart is wanted
@@ -255,7 +267,7 @@ def main() -> None:
             if ranked.ledger_sha256 != rows[-2].ledger_sha256:
                 print(f"{houses} houses: the two rules come to different contracts", file=sys.stderr)
         print(table(rows[-2:] if houses <= ranked_up_to else rows[-1:]), flush=True)
-    print("\n" + table(rows) + "\n\n" + shares_table(rows))
+    print("\n" + table(rows) + "\n\n" + shares_table(rows) + "\n\n" + ratios(rows))
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
     if chosen.chart is not None:

@@ -15,22 +15,25 @@ import secrets
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
 from benchmarks.peers import Asked, PeerError, missing_peers, rate_of
 from benchmarks.round_trips import bare
+from broker import new_loop
 from broker.clock import Clock, ClockSettings
 from broker.hosts import Agent, Host
 from broker.protocol import Timeouts
 from broker.servers.mosquitto import managed_mosquitto
 from broker.transport import Broker, MemoryBroker, MqttBroker
 from tui.logs import configure_logs
+
+ResultT = TypeVar("ResultT")
 
 WINDOW = 50
 """Requests under way at once."""
@@ -113,6 +116,12 @@ async def messages_a_second(broker: Broker, count: int, *, hosts: int) -> float:
     return 2 * count / (time.perf_counter() - began)
 
 
+def run_in(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Return what `work` returns, run in an event loop as the program uses it."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(work)
+
+
 def _walk(url: str, run: str, walkers: Mapping[str, Walker]) -> None:
     configure_logs("error")
 
@@ -121,7 +130,7 @@ def _walk(url: str, run: str, walkers: Mapping[str, Walker]) -> None:
             for host, agent in walkers.items():
                 tasks.create_task(Host(host, run, [agent], MESSAGES, seed=1, timeouts=PATIENT).run(MqttBroker(url)))
 
-    asyncio.run(walk())
+    run_in(walk())
 
 
 @asynccontextmanager
@@ -293,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print a single JSON object")
     chosen = parser.parse_args(arguments)
     configure_logs("error")
-    rates = asyncio.run(measure(QUICK if chosen.quick else FULL))
+    rates = run_in(measure(QUICK if chosen.quick else FULL))
     ratios = ratios_of(rates)
     for why in missing_peers().values():
         print(why, file=sys.stderr)

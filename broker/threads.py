@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -66,8 +67,30 @@ class UnawaitedThreads(ThreadPoolExecutor):
             self._idle.release()
 
 
+class RareSelector(selectors.DefaultSelector):
+    """Asks the system for events only now and then while the loop has callbacks to run.
+
+    A loop asks before each of its iterations, most of which in a run only continue what is going on already.
+    """
+
+    _MOST_PASSED = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = 0
+        """How often in a row the system was not asked."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the events that have occurred; if `timeout` is 0, those that the system was asked for last."""
+        if timeout is not None and timeout <= 0 and self._passed < self._MOST_PASSED:
+            self._passed += 1
+            return []
+        self._passed = 0
+        return super().select(timeout)
+
+
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop that closes without waiting for its threads."""
-    loop = asyncio.new_event_loop()
+    """Return an event loop that closes without waiting for its threads, and asks for events only as it needs to."""
+    loop = asyncio.SelectorEventLoop(RareSelector())
     loop.set_default_executor(UnawaitedThreads())
     return loop

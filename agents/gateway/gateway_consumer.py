@@ -34,7 +34,7 @@ from agents.device_events import (
 )
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
-from agents.gateway.meter import Meter
+from agents.gateway.represented_device import DeviceAgent
 from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Channel, Received, TimeUp
@@ -109,10 +109,11 @@ class _Course:
         return self.state in {"EXECUTING", "INTERRUPTED"}
 
 
-class GatewayConsumer(Consumer):
+class GatewayConsumer(DeviceAgent, Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
     has_fixed_strategy = True
+    no_signs_of_life = (Rejected, JobAsked, JobTakenBack)
 
     def __init__(
         self,
@@ -135,24 +136,15 @@ class GatewayConsumer(Consumer):
             supply: What a subclass needs whose jobs are supplied in another way.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
-        self._gateway = gateway
-        self._device = gateway.id
-        self._name = gateway.name
+        self._stand_for(gateway)
         self._profiles = dict(gateway.profiles)
         self._own_profile = gateway.profile
-        self._meter = Meter()
         self._courses = {job.job_id: _Course(job, job.job_id, self._device, self.channel()) for job in jobs}
-        self._is_available: bool | None = None
-        self._last_heard_s: int | None = None
         self._commands = 0
         self._answers = 0
-        self._errors = 0
-        self._message_id = ""
-        """Id of the message being processed; empty: it has none."""
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
-        self._shown: dict[str, Any] = {}
         self._shown_jobs: dict[str, dict[str, Any]] = {}
         self._price_changes: list[PriceChange] = []
 
@@ -170,18 +162,12 @@ class GatewayConsumer(Consumer):
         message = received.message
         if not isinstance(message, DeviceSaid) or received.sender != self.id:
             super().take_other(received)
-            return
-        self.send(MANAGER, message)
-        if not isinstance(message.said, Rejected | JobAsked | JobTakenBack):
-            self._last_heard_s = self.now_s
-        if not self._gateway.id and message.device != self._device:
-            self._device, self._name = message.device, ""
-            self._profiles, self._own_profile = dict(self._gateway.profiles), ""
-            self._is_available = None
-        self._message_id = message.message_id
-        self._hear(message.said)
-        self._message_id = ""
-        self._show()
+        else:
+            self._take_from_device(message)
+
+    def _stand_for_guest(self, device: str) -> None:
+        super()._stand_for_guest(device)
+        self._profiles, self._own_profile = dict(self._gateway.profiles), ""
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """See `Consumer._obey`; the device is informed of the new prices of its jobs."""
@@ -757,13 +743,6 @@ class GatewayConsumer(Consumer):
 
     # Notices.
 
-    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
-        self._errors += 1
-        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
-        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
-        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
-        self.instruct(notice)
-
     def _show_job(self, course: _Course, *, again: bool = False) -> None:
         """Publish a job if something changed."""
         contract = self.contracts.get(course.job.job_id)
@@ -803,31 +782,17 @@ class GatewayConsumer(Consumer):
         return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
 
     def _show(self) -> None:
-        """Publish the device's state if something changed."""
         course = self._next_course()
         contract = None if course is None else self.contracts.get(course.job.job_id)
-        content: dict[str, Any] = {
-            "device": self._device,
-            "house": self._gateway.house,
-            "type": "consumer",
-            "agent": self.id,
-            "name": self._name,
-            "adapter": self._gateway.adapter,
-            "available": self._is_available,
-            "state": None if course is None else course.state,
-            "job": None if course is None else course.asked_id,
-            "next_start": None if contract is None or course is None or not course.is_open else contract.start_s,
-            "supplier": None if contract is None or course is None else self._supplier(course.job, contract),
-            "power_w": self._meter.power_w,
-            "energy_wh": round(self._meter.energy_wh, 3),
-            "last_heard": self._last_heard_s,
-            "commands_sent": self._commands,
-            "commands_answered": self._answers,
-            "errors": self._errors,
-        }
-        if self._device and content != self._shown:
-            self._shown = content
-            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
+        self._show_state(
+            "consumer",
+            state=None if course is None else course.state,
+            job=None if course is None else course.asked_id,
+            next_start_s=None if contract is None or course is None or not course.is_open else contract.start_s,
+            supplier=None if contract is None or course is None else self._supplier(course.job, contract),
+            commands=self._commands,
+            answers=self._answers,
+        )
 
     def _next_course(self) -> _Course | None:
         """Return the job that runs, or the next one, or else the last one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 
@@ -11,7 +10,6 @@ from agents.device_events import (
     Announced,
     Availability,
     DeviceEvent,
-    DeviceNotice,
     Forecasted,
     JobAsked,
     JobTakenBack,
@@ -22,7 +20,7 @@ from agents.device_events import (
 from agents.energy import CumulativeSeries, Prediction, Production
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.measured_outlook import MeasuredOutlook
-from agents.gateway.meter import Meter
+from agents.gateway.represented_device import DeviceAgent
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
 from agents.producer import Producer
@@ -36,7 +34,7 @@ RECORD_EVERY_S = 3600
 _LEAST_STEP_S = 60
 
 
-class GatewayProducer(Producer):
+class GatewayProducer(DeviceAgent, Producer):
     """Stands for one real producer device, or for a guest that may come."""
 
     def __init__(
@@ -60,18 +58,9 @@ class GatewayProducer(Producer):
             own_use: As for every producer.
         """
         super().__init__(agent_id, predictions, scheduler, is_there=is_there, own_use=own_use)
-        self._gateway = gateway
-        self._device = gateway.id
-        self._name = gateway.name
-        self._meter = Meter()
+        self._stand_for(gateway)
         self._outlook = MeasuredOutlook()
         self._points: list[tuple[int, float]] = []
-        self._is_available: bool | None = None
-        self._last_heard_s: int | None = None
-        self._errors = 0
-        self._message_id = ""
-        """Id of the message being processed; empty: it has none."""
-        self._shown: dict[str, Any] = {}
 
     async def run(self) -> None:
         """See `Producer.run`."""
@@ -85,16 +74,8 @@ class GatewayProducer(Producer):
         message = received.message
         if not isinstance(message, DeviceSaid) or received.sender != self.id:
             super().take_other(received)
-            return
-        self.send(MANAGER, message)
-        if not isinstance(message.said, Rejected):
-            self._last_heard_s = self.now_s
-        if not self._gateway.id and message.device != self._device:
-            self._device, self._name, self._is_available = message.device, "", None
-        self._message_id = message.message_id
-        self._hear(message.said)
-        self._message_id = ""
-        self._show()
+        else:
+            self._take_from_device(message)
 
     def _hear(self, said: DeviceEvent) -> None:
         match said:
@@ -168,33 +149,5 @@ class GatewayProducer(Producer):
         self._record()
         self._show()
 
-    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
-        self._errors += 1
-        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
-        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
-        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
-        self.instruct(notice)
-
     def _show(self) -> None:
-        content: dict[str, Any] = {
-            "device": self._device,
-            "house": self._gateway.house,
-            "type": "producer",
-            "agent": self.id,
-            "name": self._name,
-            "adapter": self._gateway.adapter,
-            "available": self._is_available,
-            "state": None,
-            "job": None,
-            "next_start": None,
-            "supplier": None,
-            "power_w": self._meter.power_w,
-            "energy_wh": round(self._meter.energy_wh, 3),
-            "last_heard": self._last_heard_s,
-            "commands_sent": 0,
-            "commands_answered": 0,
-            "errors": self._errors,
-        }
-        if self._device and content != self._shown:
-            self._shown = content
-            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
+        self._show_state("producer")

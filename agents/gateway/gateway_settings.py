@@ -87,7 +87,6 @@ class GatewaySettings:
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)
     """The house of each producer, by producer id."""
-    utc_offset_s: int = 0
 
     def price_eur(
         self, producer: str, load: LoadProfile, start_s: int, changes: Sequence[PriceChange] = ()

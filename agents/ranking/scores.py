@@ -145,6 +145,10 @@ class Scores:
         if not self._unheard[number]:
             del self._unheard[number]
 
+    def taking_part(self) -> IntArray:
+        """Return the numbers of the producers that take part, in the order of their ids, shape (producers,)."""
+        return self._in_order[self._present[self._in_order]]
+
     def ranked(self, keys: npt.NDArray[np.float64] | None = None) -> IntArray:
         """Return the numbers of the producers that take part, in order.
 
@@ -154,7 +158,7 @@ class Scores:
         Returns:
             Lowest key first, then lowest score, ties by id; shape (producers,).
         """
-        there = self._in_order[self._present[self._in_order]]
+        there = self.taking_part()
         known = self._scores
         if self._unheard:
             known = known.copy()

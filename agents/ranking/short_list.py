@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -258,14 +259,13 @@ def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: 
         numbers: The producers by place, shape (producers,).
         places: The places to look at, in order.
     """
-    begin, count = 0, 1
-    while begin < len(places):
-        some = places[begin : begin + count]
-        some = some[[number not in job.asked for number in numbers[some].tolist()]]
+    count, pairs = 1, zip(places.tolist(), numbers[places].tolist(), strict=True)
+    new = (place for place, number in pairs if number not in job.asked)
+    while some := list(islice(new, count)):
         found = np.flatnonzero(board.may_run(job.need, numbers[some]))
         if len(found):
             return int(some[found[0]])
-        begin, count = begin + count, min(4 * count, MAX_LOOK)
+        count = min(4 * count, MAX_LOOK)
     return None
 
 
@@ -350,10 +350,8 @@ class WaitingJobs:
         """
         job = self._jobs[job_id]
         job.told_s = None
-        may_serve = producers[board.may_serve(job.need, producers)]
-        new = may_serve[[number not in job.asked for number in may_serve.tolist()]] if len(may_serve) else may_serve
-        found = new[board.may_run(job.need, new)]
-        return self._tell(job_id, job, int(found[0]), now_s) if len(found) else None
+        place = _first_that_may_run(board, job, producers, np.flatnonzero(board.may_serve(job.need, producers)))
+        return None if place is None else self._tell(job_id, job, int(producers[place]), now_s)
 
     @staticmethod
     def _tell(job_id: str, job: _Waiting, number: int, now_s: int) -> tuple[str, str, int]:

@@ -87,7 +87,7 @@ class RoundBarrier:
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
         self._sent: Counter[str] = Counter()
         """By host, how many messages of the step have arrived."""
-        self._arrived: dict[str, Counter[tuple[str, int]]] = {}
+        self._arrived: dict[str, dict[tuple[str, int], int]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
         """Whether the messages of the step have been taken: what arrives after that are duplicates."""
@@ -125,7 +125,7 @@ class RoundBarrier:
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
         self._sent.clear()
-        self._arrived = {host: Counter() for host in hosts}
+        self._arrived = {host: {} for host in hosts}
         self._returned.clear()
         self._busy.clear()
         self._away_wall_s = []
@@ -156,11 +156,14 @@ class RoundBarrier:
             self.awaited.discard(host)
             self.dones[host] = done
             self.mark_alive(host)
-            if any(step > done.last_step for _, step in self._arrived[host]):
+            arrived = self._arrived[host]
+            if not arrived and not self._local:
+                return
+            if any(step > done.last_step for _, step in arrived):
                 raise ContradictionError(f"messages were sent after step {done.last_step}, the last one that was run")
             # A host that runs alone stops in the round in which it sends to another host.
             reported = {(to, done.last_step): count for to, count in done.sent.items()}
-            if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in self._arrived[host].items()):
+            if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in arrived.items()):
                 raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def _check_surplus(self, from_host: str, to_host: str, step: int) -> None:
@@ -174,7 +177,7 @@ class RoundBarrier:
             is_reported = self._local[from_host] < done.local
         else:
             is_last = step == done.last_step
-            is_reported = is_last and self._arrived[from_host][to_host, step] < done.sent.get(to_host, 0)
+            is_reported = is_last and self._arrived[from_host].get((to_host, step), 0) < done.sent.get(to_host, 0)
         if not is_reported:
             raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
@@ -227,7 +230,8 @@ class RoundBarrier:
         if to_host == from_host:
             self._local[from_host] += 1
         else:
-            self._arrived[from_host][to_host, envelope.step] += 1
+            arrived, of = self._arrived[from_host], (to_host, envelope.step)
+            arrived[of] = arrived.get(of, 0) + 1
         self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         return True
@@ -243,7 +247,8 @@ class RoundBarrier:
         if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
             self._away_wall_s.append((asked_wall_s, now_wall_s))
         self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
-        self.activity.set()
+        if not self.activity.is_set():
+            self.activity.set()
         if not self.awaited:
             self._alarm.ring()
 
@@ -369,7 +374,7 @@ class RoundBarrier:
             host
             for host, done in self.dones.items()
             if self._local[host] < done.local
-            or any(self._arrived[host][to, done.last_step] < count for to, count in done.sent.items())
+            or any(self._arrived[host].get((to, done.last_step), 0) < count for to, count in done.sent.items())
         ]
 
     def pop_messages(self, time_s: int, round_: int) -> list[tuple[Envelope, ...]]:
@@ -436,10 +441,11 @@ def check_answer(  # noqa: C901 - one case for each contradiction
         raise MalformedError(f"host {host!r} has run {done.more} rounds that it has not been granted")
     if done.pending and not done.local:
         raise MalformedError(f"host {host!r} has pending messages, but its agents have sent each other none")
-    if done.sent.keys() - known.keys():
-        raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
-    if host in done.sent:
-        raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
+    if done.sent:
+        if done.sent.keys() - known.keys():
+            raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
+        if host in done.sent:
+            raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
     if (count := sum(done.sent.values()) + done.local) > MAX_BUFFERED_MESSAGES:
         raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
     # Input from outside is not delivered before the first round of the phase `run`, so it may be due at the start.

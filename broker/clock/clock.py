@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -38,6 +39,7 @@ from broker.errors import (
 from broker.journal_file import JournalError
 from broker.protocol import (
     MOST_ROUNDS_A_GRANT,
+    VERSION,
     Announcement,
     Control,
     Done,
@@ -96,7 +98,9 @@ class Clock:
                 passed to the observer. None: all messages are valid.
         """
         self.settings = settings
-        self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
+        self.membership = Membership(
+            settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s, zone=settings.zone
+        )
         self._on_moment = on_moment
         self._observer = observer
         self._messages = messages
@@ -305,7 +309,7 @@ class Clock:
         if not self._step.all_left:
             late = self.membership.expected.keys() - self._barrier.dones.keys()
             if not late and not self.membership.dropped:
-                self._step = self._step.model_copy(update={"all_left": True})
+                self._step = replace(self._step, all_left=True)
                 if self._journal is not None:
                     self._journal.save_round(self._step)
         return self._step.all_left
@@ -361,17 +365,23 @@ class Clock:
     # Messages to the clock.
 
     async def _read(self, bus: Bus, run_control: RunControl) -> None:
-        """Dispatch incoming messages until cancelled."""
+        """Dispatch incoming messages until cancelled: most as they arrive, without waking this task."""
+
+        def take(delivery: Delivery) -> bool:
+            try:
+                self._dispatch(delivery, run_control)
+            except (ProtocolError, PaceError) as error:
+                self._reject(delivery.topic, error, is_stored=delivery.retain)
+            return True
+
+        bus.on_delivery = take
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=topics.CLOCK)
                 self._begun_waiting_wall_s = asyncio.get_running_loop().time()
                 self._admission.republish()
-                continue
-            try:
-                self._dispatch(event, run_control)
-            except (ProtocolError, PaceError) as error:
-                self._reject(event.topic, error, is_stored=event.retain)
+            else:
+                take(event)
 
     def _reject(self, topic: str, error: Exception, *, is_stored: bool = False) -> None:
         """Drop a message, and count it against its sender if only the sender can be at fault.
@@ -405,10 +415,10 @@ class Clock:
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
         match address.kind, address.ids:
+            case "done", (host,):  # most are
+                self._take_answer(host, delivery.read(Done))
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
-            case "done", (host,):
-                self._take_answer(host, delivery.read(Done))
             case "inbox", (to_host, from_host):
                 self._take_batch(to_host, from_host, delivery)
             case "local", (host,):
@@ -507,17 +517,18 @@ class Clock:
     async def _run_steps(self, bus: Bus, run_control: RunControl) -> None:
         while True:
             lost = await self._grant(bus)
-            timers_s = {h: t for h, t in self._step.timers_s.items() if h in self.membership.expected}
-            timers_s |= {host: done.next for host, done in self._barrier.dones.items()}
-            asking = set(self._step.asking) & self.membership.expected.keys() - self._barrier.dones.keys()
-            asking |= {host for host, done in self._barrier.dones.items() if done.asking}
-            resumes = {h: s for h, s in self._step.resumes.items() if h in self.membership.expected}
-            resumes = {h: s for h, s in resumes.items() if h not in self._barrier.dones}
-            resumes |= {h: done.resume for h, done in self._barrier.dones.items() if done.resume is not None}
+            dones, expected = self._barrier.dones, self.membership.expected
+            timers_s = self._step.timers_s | {host: done.next for host, done in dones.items()}
+            if self.membership.dropped:
+                timers_s = {host: time_s for host, time_s in timers_s.items() if host in expected}
+            asking = {host for host in self._step.asking if host in expected and host not in dones}
+            asking |= {host for host, done in dones.items() if done.asking}
+            resumes = {h: s for h, s in self._step.resumes.items() if h in expected and h not in dones}
+            resumes |= {h: done.resume for h, done in dones.items() if done.resume is not None}
             following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
-            self._step = following.model_copy(update=self._dropped) if self.membership.dropped else following
+            self._step = replace(following, **self._dropped) if self.membership.dropped else following
 
     @property
     def _dropped(self) -> dict[str, Any]:
@@ -615,7 +626,7 @@ class Clock:
         lost += self._put_out_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
-            self._step = step.model_copy(update={"step": step.step + more, "round": step.round + more})
+            self._step = replace(step, step=step.step + more, round=step.round + more)
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages(*before)):
                 moment = Moment(step.time_s, step.round + number, step.step + number)
@@ -648,20 +659,23 @@ class Clock:
             await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
 
     def _grant_of(self, hosts: Sequence[str]) -> Grant:
-        step, members = self._step, self.membership.expected
+        step, members, counts = self._step, self.membership.expected, self._step.counts
+        if self.membership.dropped:
+            counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
         # A paused run continues round by round, because a user who steps through it wants to see each round.
         is_paused = self._run_control is not None and self._run_control.is_paused
-        return Grant(
-            step=step.step,
-            time=step.time_s,
-            round=step.round,
-            expected={
-                host: {sender: n for sender, n in step.counts[host].items() if sender in members} for host in hosts
-            },
-            phase=step.phase,
-            lost=step.lost,
-            lapse=step.lapse,
-            alone=self._is_alone and not is_paused,
+        return Grant.of_own(
+            {
+                "v": VERSION,
+                "step": step.step,
+                "time": step.time_s,
+                "round": step.round,
+                "expected": {host: counts[host] for host in hosts},
+                "lost": step.lost,
+                "phase": step.phase,
+                "lapse": step.lapse,
+                "alone": self._is_alone and not is_paused,
+            }
         )
 
     async def _wait_for_answers(self, bus: Bus) -> list[str]:
@@ -683,7 +697,8 @@ class Clock:
                 again = barrier.awaited
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
             lost += self._put_out_offenders()
-            lost += self._handle_timed_out()
+            if barrier.awaited:
+                lost += self._handle_timed_out()
             if asked_again := again & barrier.awaited:
                 for host in asked_again:
                     barrier.mark_asked_again(host)
@@ -785,8 +800,9 @@ class Clock:
 
     def _count_timers(self, step: ScheduledRound) -> None:
         """Condemn hosts that set more timers, or request more rounds, than their agents can need."""
-        for host in sorted(step.counts.keys() & self._removable):
-            if step.timers_s.get(host) == step.time_s:
+        members, indispensable = self.membership.expected, self.settings.indispensable
+        for host in sorted(step.counts):
+            if step.timers_s.get(host) == step.time_s and host in members and host not in indispensable:
                 fired, most = self._initiatives.fire(host), self.settings.most_timers.get(host)
                 if most is not None and fired > most:
                     self._violations.condemn(host, f"it has set more than {most:,} timers")
@@ -819,10 +835,8 @@ class Clock:
             AgentFailedError: Lost hosts are not dropped, or a host of this process failed.
         """
         lost: list[str] = []
-        for host, done in sorted(self._barrier.dones.items()):
-            failure = done.failure
-            if failure is None:
-                continue
+        failures = {host: done.failure for host, done in self._barrier.dones.items() if done.failure is not None}
+        for host, failure in sorted(failures.items()):
             if self.settings.on_loss != "drop" or host not in self._removable:
                 raise AgentFailedError(failure.agent, host, failure.traceback)
             why = f"its agent {failure.agent!r} failed: {shown(failure.traceback.rstrip().rpartition(chr(10))[2])}"

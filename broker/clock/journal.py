@@ -32,7 +32,7 @@ class ClockJournal(JournalFile):
         Raises:
             JournalError: The file cannot be written.
         """
-        self._save_state(scheduled.model_dump_json())
+        self._save_state(scheduled.encoded())
 
     def load_round(self) -> ScheduledRound | None:
         """Return the round that was stored last; None if the run has not begun.
@@ -42,7 +42,7 @@ class ClockJournal(JournalFile):
         """
         state_json = self._load_state()
         try:
-            return None if state_json is None else ScheduledRound.model_validate_json(state_json)
+            return None if state_json is None else ScheduledRound.decoded(state_json)
         except ValidationError:
             raise self._unreadable("its state") from None
 

@@ -35,6 +35,7 @@ class Membership:
         setups: Mapping[str, str] | None = None,
         *,
         utc_offset_s: int = 0,
+        zone: str = "",
     ) -> None:
         """Create a register in which no host is present.
 
@@ -43,9 +44,11 @@ class Membership:
             setups: By host id, the fingerprint of the settings that it must have been started with; hosts not listed
                 may have any.
             utc_offset_s: See `Roster`.
+            zone: See `Roster`.
         """
         self._setups = dict(setups or {})
         self._utc_offset_s = utc_offset_s
+        self._zone = zone
         self.expected = dict(expected)
         self.gone: set[str] = set()
         """Hosts that were present and left, or whose last will was published."""
@@ -83,6 +86,7 @@ class Membership:
             refused=_by_session(self.refused),
             quarantined=dict(sorted(self.quarantined.items())),
             utc_offset_s=self._utc_offset_s,
+            zone=self._zone,
         )
 
     def is_current(self, host: str, session: str) -> bool:

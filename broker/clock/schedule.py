@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, TypeAdapter
 
 from broker.clock.pacing import Moment
 
@@ -14,10 +15,11 @@ Counts = dict[str, dict[str, int]]
 Phase = Literal["start", "run", "closing", "end"]
 
 
-class ScheduledRound(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ScheduledRound:
     """A round that the clock grants, with everything needed to continue from it; this is what its journal stores."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     time_s: int
     round: int
@@ -35,7 +37,7 @@ class ScheduledRound(BaseModel):
     """Agents that the run continues without from this step on."""
     dropped: tuple[str, ...] = ()
     """All hosts that the run continues without, including those dropped in earlier steps."""
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = field(default_factory=dict)
     """Why each of them was dropped."""
     quarantined: tuple[str, ...] = ()
     """The dropped hosts that were quarantined because they broke the protocol."""
@@ -43,7 +45,7 @@ class ScheduledRound(BaseModel):
     """Hosts with an agent that waited for an answer before this step."""
     lapse: bool = False
     """Whether requests without an answer lapse in this step."""
-    resumes: dict[str, int] = {}
+    resumes: dict[str, int] = field(default_factory=dict)
     """By host with an agent that skips rounds: the step in which it continues, as known before this step."""
     all_left: bool = False
     """In the last step: whether all hosts have left in good order."""
@@ -52,6 +54,22 @@ class ScheduledRound(BaseModel):
     def moment(self) -> Moment:
         """Virtual time, round and step of the round."""
         return Moment(self.time_s, self.round, self.step)
+
+    def encoded(self) -> str:
+        """Return the round as JSON."""
+        return _ROUND.dump_json(self).decode()
+
+    @classmethod
+    def decoded(cls, content: str) -> ScheduledRound:
+        """Return what `encoded` wrote.
+
+        Raises:
+            ValidationError: It is something else.
+        """
+        return _ROUND.validate_json(content)
+
+
+_ROUND: TypeAdapter[ScheduledRound] = TypeAdapter(ScheduledRound)
 
 
 def first_round(start_s: int, hosts: tuple[str, ...]) -> ScheduledRound:
@@ -119,8 +137,10 @@ def next_round(
             resumes=waits,
         )
 
-    all_hosts: Counts = {host: {} for host in hosts}
-    in_flight = (all_hosts if lost else {}) | addressed
+    def all_hosts() -> Counts:
+        return {host: {} for host in hosts}
+
+    in_flight = all_hosts() | addressed if lost else addressed
     if (in_flight or waits) and last.phase != "end":
         skipped = 0 if in_flight else min(waits.values()) - last.step - 1
         going_on: Counts = {host: {} for host, at_step in waits.items() if at_step == last.step + 1 + skipped}
@@ -130,7 +150,7 @@ def next_round(
         unanswered: Counts = {host: {} for host in asking}
         return step(last.time_s, "closing" if last.phase == "closing" else "run", unanswered, lapse=True)
     if last.phase in {"closing", "end"}:
-        return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
+        return step(last.time_s, "end", all_hosts()) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
     if stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s):
         is_stopped, stopped_at_s = True, stop_after_s
@@ -138,8 +158,8 @@ def next_round(
         at_s = last.time_s if stopped_at_s is None else max(last.time_s, stopped_at_s)
         if earliest_s is not None:
             at_s = max(last.time_s, min(at_s, earliest_s - 1))
-        return step(at_s, "closing", all_hosts).model_copy(update={"acted_until_s": at_s})
+        return replace(step(at_s, "closing", all_hosts()), acted_until_s=at_s)
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
-        return step(closing_s, "closing", all_hosts)
+        return step(closing_s, "closing", all_hosts())
     return step(earliest_s, "run", {host: {} for host, time_s in timers_s.items() if time_s == earliest_s})

@@ -52,6 +52,8 @@ class ClockSettings:
     number."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
+    zone: str = ""
+    """IANA time zone at which they are displayed; empty: the offset is always the same."""
     keep: bool = False
     """Whether retained messages stay at the broker after the run, for later inspection."""
 

@@ -25,8 +25,7 @@ from broker.errors import SsmicError
 MessageT = TypeVar("MessageT", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT]):
+class Received(NamedTuple, Generic[MessageT]):
     """A message as an agent receives it."""
 
     sender: str
@@ -108,8 +107,7 @@ class _Group:
     unanswered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A request that waits for its answer."""
 
     to: str

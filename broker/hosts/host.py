@@ -34,7 +34,7 @@ from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.hosts.round import Round
+from broker.hosts.round import GrantedRounds, Round
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_BUFFERED_BYTES,
@@ -43,7 +43,6 @@ from broker.protocol import (
     Announcement,
     Done,
     Envelope,
-    Grant,
     RejectedMessages,
     ReorderBuffer,
     ResendRequest,
@@ -64,6 +63,7 @@ LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
 """After how long a host logs that it waits for messages."""
+_GRANTS = frozenset({"grants", "grant"})
 _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
 
@@ -137,7 +137,7 @@ class Host:
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
-        self._grants: asyncio.Queue[Round | None] = asyncio.Queue()
+        self._grants = GrantedRounds()
         self._running: int | None = None
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
@@ -252,6 +252,7 @@ class Host:
 
     async def _read(self, bus: Bus) -> None:
         bus.on_oversized = lambda topic, size_bytes: self.rejected.reject(topic, too_large(size_bytes))
+        bus.on_delivery = self._take_at_once
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
@@ -259,12 +260,31 @@ class Host:
                 await self._outbox.publish_retained(bus)
                 await self._request_missing(bus)
                 continue
-            if event.topic in self._clock_topics and not event.retain:
-                self._clock_signs.last_wall_s = asyncio.get_running_loop().time()
-            try:
-                await self._take(bus, event)
-            except ProtocolError as error:
-                self.rejected.reject(event.topic, error)
+            if not self._take_at_once(event):
+                try:
+                    await self._take(bus, event)
+                except ProtocolError as error:
+                    self.rejected.reject(event.topic, error)
+
+    def _take_at_once(self, delivery: Delivery) -> bool:
+        """Take what needs no answer, most of what arrives; return False if `_take` has to deal with it."""
+        topic = delivery.topic
+        if topic in self._clock_topics and not delivery.retain:
+            self._clock_signs.last_wall_s = asyncio.get_running_loop().time()
+        address = topics.parse(topic)
+        if address is None or delivery.retain or address.run != self.run_id:
+            return False
+        try:
+            if address.kind == "inbox":
+                self._take_batch(address.ids[1], delivery)
+                return True
+            if address.kind in _GRANTS:
+                granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
+                return granted is None or self._take_new_grant(granted)
+        except ProtocolError as error:
+            self.rejected.reject(topic, error)
+            return True
+        return False
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -279,11 +299,9 @@ class Host:
                 if not self._take_roster(_read_rosters.read(delivery), is_stored=delivery.retain):
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
-                granted = Round.of(delivery.read(Grant), self.host_id)
+                granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
                 if granted is not None:
-                    await self._take_grant(bus, granted)
-            case "inbox", (_, from_host):
-                self._take_batch(from_host, delivery)
+                    await self._answer_again(bus, granted)
             case "resend", (_, from_host):
                 await self._outbox.resend(bus, delivery.read(ResendRequest).step, from_host)
             case _:
@@ -304,7 +322,7 @@ class Host:
         if roster.ended:
             self._has_ended = True
             self._arrived.set()
-            self._grants.put_nowait(None)
+            self._grants.put(None)
             self._in_roster.set()
             return True
         mine = roster.hosts.get(self.host_id)
@@ -320,7 +338,20 @@ class Host:
         self._in_roster.set()
         return True
 
-    async def _take_grant(self, bus: Bus, grant: Round) -> None:
+    def _take_new_grant(self, grant: Round) -> bool:
+        """Take a grant of a step that has not begun; return whether it is one."""
+        if grant.step <= self._outbox.last_step or grant.step == self._running:
+            return False
+        if self._expecting is None or grant.step > self._expecting.step:
+            self._expecting = grant
+            self._grants.put(grant)
+        elif grant.step == self._expecting.step:
+            self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
+            self._arrived.set()
+        return True
+
+    async def _answer_again(self, bus: Bus, grant: Round) -> None:
+        """Answer the repeated grant of a step that is running, or that has run."""
         if self._running == grant.step:
             busy = Done(
                 session=self.session,
@@ -336,12 +367,6 @@ class Host:
             last = self._outbox.last
             if last is not None and grant.step == last.step:
                 await self._outbox.answer(bus)
-        elif self._expecting is None or grant.step > self._expecting.step:
-            self._expecting = grant
-            self._grants.put_nowait(grant)
-        elif grant.step == self._expecting.step:
-            self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
-            self._arrived.set()
 
     def _take_batch(self, from_host: str, delivery: Delivery) -> None:
         """Buffer another host's messages; each message that does not belong here is rejected individually."""
@@ -425,7 +450,8 @@ class Host:
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
         while (granted := await self._grants.get()) is not None:
-            await self._wait_for_messages(bus, granted.step)
+            if granted.expected and self._missing():
+                await self._wait_for_messages(bus, granted.step)
             if self._has_ended:
                 return
             granted = self._expecting or granted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,8 +15,7 @@ from broker.journal_file import JournalFile
 from broker.protocol import Envelope, Failure, decode_journaled, encode_journaled
 
 
-@dataclass(frozen=True, slots=True)
-class RoundRecord:
+class RoundRecord(NamedTuple):
     """A round that ran. The same grants and deliveries since the start always lead to the same records."""
 
     grant: Round

@@ -8,7 +8,7 @@ import structlog
 
 from broker.hosts.agent import RetainedPublication, Shortens
 from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_PAYLOAD_BYTES, Done, Envelope, Envelopes, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, VERSION, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ class Outbox:
         self._run = run
         self._host_id = host_id
         self._session = session
+        self._done_topic, self._local_topic = topics.done(run, host_id), topics.local(run, host_id)
         self._answers: list[_Answer] = []
         """The last two."""
         self._publications: dict[str, Content] = {}
@@ -56,19 +57,23 @@ class Outbox:
         if self._done is None and self._last is not None:
             record, answer = self._last
             more = record.grant.step - answer.first_step
-            self._done = Done(
-                session=self._session,
-                step=answer.first_step,
-                time=record.grant.time,
-                round=record.grant.round - more,
-                sent={host: len(batch.envelopes) for host, batch in answer.to_others.items()},
-                next=record.next_s,
-                more=more,
-                local=len(answer.local),
-                pending=any(host == self._host_id for host, _ in record.sent),
-                failure=record.failure,
-                asking=record.is_asking,
-                resume=record.next_step,
+            self._done = Done.of_own(
+                {
+                    "v": VERSION,
+                    "session": self._session,
+                    "step": answer.first_step,
+                    "time": record.grant.time,
+                    "round": record.grant.round - more,
+                    "sent": {host: len(batch.envelopes) for host, batch in answer.to_others.items()},
+                    "next": record.next_s,
+                    "more": more,
+                    "local": len(answer.local),
+                    "pending": any(host == self._host_id for host, _ in record.sent),
+                    "busy": False,
+                    "failure": record.failure,
+                    "asking": record.is_asking,
+                    "resume": record.next_step,
+                }
             )
         return self._done
 
@@ -131,12 +136,12 @@ class Outbox:
 
     async def publish_answer(self, bus: Bus, done: Done) -> None:
         """Publish an answer."""
-        await bus.publish(topics.done(self._run, self._host_id), done, qos=topics.QOS_AT_MOST_ONCE)
+        await bus.publish(self._done_topic, done, qos=topics.QOS_AT_MOST_ONCE)
 
     async def _publish_messages(self, bus: Bus, answer: _Answer, to_host: str) -> None:
         if answer.local and to_host == topics.CLOCK:
             local = Envelopes(answer.local)
-            await bus.publish(topics.local(self._run, self._host_id), local, qos=topics.QOS_AT_MOST_ONCE)
+            await bus.publish(self._local_topic, local, qos=topics.QOS_AT_MOST_ONCE)
         for host, batch in answer.to_others.items():
             if to_host in {host, topics.CLOCK}:
                 topic = topics.inbox(self._run, host, self._host_id)

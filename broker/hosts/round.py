@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic_core import to_json
+from typing_extensions import TypedDict
 
-from broker.protocol import Grant, SendingMoment
+from broker.protocol import Grant, ReadGrant, SendingMoment
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(NamedTuple):
     """A round that a host may run: granted by the clock, or following from such a one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     step: int
     """Number of the round within the run."""
@@ -24,7 +25,7 @@ class Round:
     """Number of the round within this second."""
     granted_step: int
     """The step of the grant that it belongs to."""
-    expected: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
     """By other host, how many messages it sent to this one in the previous step."""
     lost: tuple[str, ...] = ()
     """Agents that the run continues without from this round on."""
@@ -36,21 +37,25 @@ class Round:
     """See `Grant.alone`."""
 
     @classmethod
-    def of(cls, grant: Grant, host: str) -> Round | None:
+    def of(cls, grant: Grant | ReadGrant | None, host: str) -> Round | None:
         """Return the round that a grant lets a host run; None if the grant does not concern it."""
-        expected = grant.expected.get(host)
+        if grant is None:
+            return None
+        values: Mapping[str, Any] = grant.__dict__ if isinstance(grant, Grant) else grant
+        expected = values["expected"].get(host)
         if expected is None:
             return None
+        step, get = values["step"], values.get
         return cls(
-            step=grant.step,
-            time=grant.time,
-            round=grant.round,
-            granted_step=grant.step,
-            expected=expected,
-            lost=grant.lost,
-            phase=grant.phase,
-            lapse=grant.lapse,
-            alone=grant.alone,
+            step,
+            values["time"],
+            values["round"],
+            step,
+            expected,
+            get("lost", ()),
+            get("phase", "run"),
+            get("lapse", False),
+            get("alone", False),
         )
 
     @property
@@ -62,11 +67,11 @@ class Round:
     def following(self) -> Round:
         """The next round of the same second, in which only messages between the host's own agents are delivered."""
         phase: Literal["run", "closing"] = "closing" if self.phase == "closing" else "run"
-        return replace(self, step=self.step + 1, round=self.round + 1, phase=phase, expected={}, lost=(), lapse=False)
+        return self._replace(step=self.step + 1, round=self.round + 1, phase=phase, expected={}, lost=(), lapse=False)
 
     def encoded(self) -> bytes:
         """Return the round as JSON, the form in which a journal stores it."""
-        return _ROUND.dump_json(self)
+        return to_json(self._asdict())
 
     @classmethod
     def decoded(cls, content: bytes) -> Round:
@@ -75,7 +80,41 @@ class Round:
         Raises:
             ValueError: It is something else.
         """
-        return _ROUND.validate_json(content)
+        return Round(**_STORED.validate_json(content))
 
 
-_ROUND: TypeAdapter[Round] = TypeAdapter(Round)
+@with_config(ConfigDict(extra="forbid"))
+class _Stored(TypedDict):
+    step: int
+    time: int
+    round: int
+    granted_step: int
+    expected: dict[str, int]
+    lost: tuple[str, ...]
+    phase: Literal["start", "run", "closing", "end"]
+    lapse: bool
+    alone: bool
+
+
+_STORED: TypeAdapter[_Stored] = TypeAdapter(_Stored)
+
+
+class GrantedRounds:
+    """The rounds that the clock has granted and the host has not begun; one reader."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Round | None] = deque()
+        self._reader: asyncio.Future[None] | None = None
+
+    def put(self, granted: Round | None) -> None:
+        """Add a round; None: the run has ended."""
+        self._waiting.append(granted)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> Round | None:
+        """Wait for the next round, and remove it."""
+        while not self._waiting:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._waiting.popleft()

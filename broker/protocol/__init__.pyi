@@ -13,6 +13,11 @@ from .envelope import (
     encode_journaled as encode_journaled,
     envelopes_of as envelopes_of,
 )
+from .reading import (
+    ReadGrant as ReadGrant,
+    decode_batch as decode_batch,
+    decode_grant as decode_grant,
+)
 from .rejections import (
     RejectedMessages as RejectedMessages,
     decode as decode,
@@ -73,6 +78,7 @@ __all__ = [
     "Failure",
     "Grant",
     "Member",
+    "ReadGrant",
     "RejectedMessages",
     "ReorderBuffer",
     "ResendRequest",
@@ -85,6 +91,8 @@ __all__ = [
     "Wake",
     "clipped",
     "decode",
+    "decode_batch",
+    "decode_grant",
     "decode_journaled",
     "encode_journaled",
     "envelopes_of",

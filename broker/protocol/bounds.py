@@ -105,11 +105,17 @@ def _inner(containers: list[Any]) -> list[Any]:
         else:
             values = container
         for value in values:
-            if isinstance(value, dict | list | tuple):
+            kind = type(value)
+            if kind is str:
+                continue
+            if isinstance(value, _CONTAINERS):
                 inner.append(value)
-            elif isinstance(value, int | float):
+            elif isinstance(value, _NUMBERS):
                 _check_number(value)
     return inner
+
+
+_CONTAINERS, _NUMBERS = (dict, list, tuple), (int, float)
 
 
 def _are_small_numbers(values: Any) -> bool:  # noqa: ANN401 - a list or tuple of JSON values

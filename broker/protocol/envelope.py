@@ -2,7 +2,7 @@
 
 Within a process, an envelope holds the agent's message itself, which was validated when its sender created it: it is
 neither encoded as JSON nor validated again. An envelope from another process is validated once, on receipt
-(`decode_envelopes`); the model of the agents' messages validates its body on delivery.
+(`broker.protocol.reading`); the model of the agents' messages validates its body on delivery.
 """
 
 from __future__ import annotations
@@ -137,7 +137,16 @@ class Envelopes:
 
 def envelopes_of(batch: Batch) -> tuple[Envelope, ...]:
     """Return the messages of a batch from another process, in its order."""
-    session = batch.session
+    return envelopes_in(batch.session, batch.rounds)
+
+
+def envelopes_in(session: str, rounds: Iterable[RoundMessages]) -> tuple[Envelope, ...]:
+    """Return the messages of some rounds from another process.
+
+    Args:
+        session: The sending host's session.
+        rounds: As in a `Batch`.
+    """
     return tuple(
         Envelope(
             session=session,
@@ -150,7 +159,7 @@ def envelopes_of(batch: Batch) -> tuple[Envelope, ...]:
             re=item["re"],
             body=item["body"],
         )
-        for sent in batch.rounds
+        for sent in rounds
         for item in sent["messages"]
     )
 

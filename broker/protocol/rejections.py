@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from broker.protocol.bounds import MAX_PAYLOAD_BYTES, clipped
 from broker.protocol.wire import shown
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ContentT = TypeVar("ContentT")
 
 LOGGED_AT_ONCE = 10
 """Rejected messages per sender and kind of topic that are logged in full before the rest is summarised."""
@@ -103,10 +105,20 @@ def decode(model: type[ModelT], payload: bytes) -> ModelT:
     Raises:
         MalformedError: It is something else, or a value is out of range.
     """
+    content: ModelT = decoded(model.__pydantic_validator__.validate_json, payload)
+    return content
+
+
+def decoded(read: Callable[[bytes], ContentT], payload: bytes) -> ContentT:
+    """Return what `read` makes of a payload; see `decode`.
+
+    Raises:
+        MalformedError: `read` refuses it.
+    """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise too_large(len(payload))
     try:
-        return model.model_validate_json(payload)
+        return read(payload)
     except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the payload
         raise MalformedError(first_problem(error)) from None
 

@@ -162,6 +162,8 @@ class ReorderBuffer:
         Returns:
             The first messages of these hosts, as many as expected, sorted by (sender, sequence number).
         """
+        if not self._by_moment:
+            return ()
         left = dict(expected)
         messages: list[Envelope] = []
         for message in self.take(moment):

@@ -58,7 +58,11 @@ class Will:
 
 
 class Content(Protocol):
-    """A payload that is encoded only when it leaves the process."""
+    """A payload that is encoded only when it leaves the process.
+
+    One with a true attribute `is_last` ends what its sender has to say for now: it is written at once, with what waits
+    to be written, and not at the end of the event loop's iteration.
+    """
 
     def encoded(self) -> bytes:
         """Return it as one payload."""
@@ -84,8 +88,12 @@ class Delivery:
         """
         self.topic = topic
         self.retain = retain
-        self._payload: bytes | None = payload if isinstance(payload, bytes) else None
-        self._content: Content | None = None if isinstance(payload, bytes) else payload
+        self._payload: bytes | None
+        self._content: Content | None
+        if isinstance(payload, bytes):
+            self._payload, self._content = payload, None
+        else:
+            self._payload, self._content = None, payload
 
     @property
     def payload(self) -> bytes:
@@ -113,7 +121,17 @@ class Delivery:
         """
         if isinstance(self._content, protocol.Envelopes):
             return self._content.envelopes
-        return protocol.envelopes_of(self.read(protocol.Batch))
+        return protocol.decode_batch(self.payload)
+
+    def grant_to(self, host: str) -> protocol.Grant | protocol.ReadGrant | None:
+        """The grant that it contains, of which only the part of `host` may be read; None: it does not concern the host.
+
+        Raises:
+            MalformedError: It is something else, or a value is out of range.
+        """
+        if isinstance(self._content, protocol.Grant):
+            return self._content if host in self._content.expected else None
+        return protocol.decode_grant(self.payload, host)
 
     def read(self, model: type[ModelT]) -> ModelT:
         """Return the content. A payload from another process is validated here.
@@ -151,6 +169,9 @@ class Bus(Protocol):
     on_oversized: Callable[[str, int], None] | None
     """Called with topic and size in bytes of each message that is dropped because it is too large; None: they are
     dropped silently."""
+    on_delivery: Callable[[Delivery], bool] | None
+    """Called with each message that arrives while the reader of `messages` waits for one. Returns whether it has dealt
+    with the message; if so, the reader does not get it, and need not wake up. What it raises, the reader raises."""
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.

@@ -64,8 +64,10 @@ class SocketBuffers:
     @property
     def readable(self) -> bool:
         """Whether data is available although the socket is not readable: read ahead, or already decrypted."""
+        if len(self._read_ahead) > self._taken:
+            return True
         sock = self._client.socket()
-        return len(self._read_ahead) > self._taken or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
+        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
     @property
     def unsent_bytes(self) -> int:
@@ -450,7 +452,7 @@ class Connection(aiomqtt.Client):
             self._has_room_event.clear()
             await self._has_room_event.wait()
 
-    def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None) -> None:
+    def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None, is_last: bool = False) -> None:
         """Queue a message.
 
         Args:
@@ -458,29 +460,37 @@ class Connection(aiomqtt.Client):
             payload: The content.
             retain: Whether the broker keeps it for later subscribers.
             ticket: Returned by `acknowledged` when the broker has confirmed the message, sent at QoS 1; None: QoS 0.
+            is_last: Whether no other message follows for now, so that all are written at once.
 
         Raises:
             ConnectionBrokenError: The connection has ended.
         """
-        mid = 0
-        if ticket is None and self._client.socket() is not None and not self._client.want_write():
-            self._buffers.add(encode_publish(topic, payload, retain=retain))
-            self._write_soon()
+        client = self._client
+        if ticket is None and client.socket() is not None and not client.want_write():
+            packet = encode_publish(topic, payload, retain=retain)
+            self._buffers.add(packet)
+            self._note_sent(topic, len(packet), len(payload))
+            if is_last and not self._waits_to_write:
+                self._write()
+            else:
+                self._write_soon()
         else:
             # paho remembers what waits for its confirmation, and puts it in order with what waits already.
-            info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
+            info = client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
             if info.rc != paho.MQTT_ERR_SUCCESS:
                 self.drop(paho.error_string(info.rc))
                 raise ConnectionBrokenError
-            mid = info.mid
+            header = _HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES
+            self._note_sent(topic, header + len(topic.encode()) + len(payload), len(payload))
+            if ticket is not None:
+                self._tickets[info.mid] = (ticket, self._sent)
+
+    def _note_sent(self, topic: str, packet_bytes: int, payload_bytes: int) -> None:
         self._sent += 1
-        size = len(topic.encode()) + len(payload) + (_HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES)
-        sent = self._last_sent = SentPacket(topic, size, self._loop.time())
-        if self._largest_sent is None or size >= self._largest_sent.packet_bytes:
+        sent = self._last_sent = SentPacket(topic, packet_bytes, self._loop.time())
+        if self._largest_sent is None or packet_bytes >= self._largest_sent.packet_bytes:
             self._largest_sent = sent
-        self._unwritten_bytes += _PACKET_BYTES + len(payload)
-        if ticket is not None:
-            self._tickets[mid] = (ticket, self._sent)
+        self._unwritten_bytes += _PACKET_BYTES + payload_bytes
 
     @property
     def has_room(self) -> bool:
@@ -605,7 +615,11 @@ class Connection(aiomqtt.Client):
     def _write_soon(self) -> None:
         if not self._will_write:
             self._will_write = True
-            self._loop.call_soon(self._write)
+            self._loop.call_soon(self._write_unless_written)
+
+    def _write_unless_written(self) -> None:
+        if self._will_write:
+            self._write()
 
     def _read(self) -> None:
         """Process received packets, up to `_PACKETS_A_TURN`."""
@@ -617,7 +631,7 @@ class Connection(aiomqtt.Client):
                     self._receive(Delivery(published.topic, published.payload, published.retain))
                 else:
                     self._client.loop_read()
-                if self._client.socket() is None or not self._buffers.readable:
+                if not self._buffers.readable or self._client.socket() is None:
                     return
             self._loop.call_soon(self._read_on)
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
@@ -630,19 +644,19 @@ class Connection(aiomqtt.Client):
     def _write(self) -> None:
         """Write what is queued; the rest waits until the socket is writable."""
         self._will_write = False
+        client, buffers = self._client, self._buffers
         try:
-            if self._client.want_write():
-                self._client.loop_write()
-            self._buffers.flush()
-            self._client._last_msg_out = time.monotonic()  # noqa: SLF001 - for the pings of a client that is silent
-            self._unwritten_bytes = self._buffers.unsent_bytes
+            if client.want_write():
+                client.loop_write()
+            buffers.flush()
+            client._last_msg_out = time.monotonic()  # noqa: SLF001 - for the pings of a client that is silent
+            self._unwritten_bytes = buffers.unsent_bytes
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():
                 self._buffers.read_close_reason()
             self.drop(f"{type(error).__name__}: {error}")
-        sock = self._client.socket()
-        waits = sock is not None and (self._buffers.unsent_bytes > 0 or self._client.want_write())
-        if sock is not None and waits is not self._waits_to_write:
+        waits = buffers.unsent_bytes > 0 or client.want_write()
+        if waits is not self._waits_to_write and (sock := client.socket()) is not None:
             self._waits_to_write = waits
             if waits:
                 self._loop.add_writer(sock.fileno(), self._write)

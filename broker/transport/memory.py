@@ -40,6 +40,15 @@ class MemoryBus:
         self.receive_queue.on_oversized = listener
 
     @property
+    def on_delivery(self) -> Callable[[Delivery], bool] | None:
+        """See `Bus`."""
+        return self.receive_queue.on_delivery
+
+    @on_delivery.setter
+    def on_delivery(self, listener: Callable[[Delivery], bool] | None) -> None:
+        self.receive_queue.on_delivery = listener
+
+    @property
     def oversized(self) -> int:
         """Number of messages dropped for their size."""
         return self.receive_queue.oversized

@@ -91,6 +91,15 @@ class MqttBus:
         self._receive_queue.on_oversized = listener
 
     @property
+    def on_delivery(self) -> Callable[[Delivery], bool] | None:
+        """See `Bus`."""
+        return self._receive_queue.on_delivery
+
+    @on_delivery.setter
+    def on_delivery(self, listener: Callable[[Delivery], bool] | None) -> None:
+        self._receive_queue.on_delivery = listener
+
+    @property
     def oversized(self) -> int:
         """Number of messages dropped for their size."""
         return self._receive_queue.oversized
@@ -103,8 +112,17 @@ class MqttBus:
         """
         check_qos(qos)
         check_topic(topic)
-        for piece in (payload,) if isinstance(payload, bytes) else payload.payloads():
-            await self._publish(topic, piece, qos, retain=retain)
+        pieces = (payload,) if isinstance(payload, bytes) else payload.payloads()
+        is_last = getattr(payload, "is_last", False)
+        for piece in pieces:
+            connection = self._connection
+            if qos != 0 or connection is None or not connection.has_room:
+                await self._publish(topic, piece, qos, retain=retain)
+                continue
+            try:
+                connection.send(topic, piece, retain=retain, ticket=None, is_last=is_last)
+            except ConnectionBrokenError:
+                await self._publish(topic, piece, qos, retain=retain)
 
     async def _publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         ticket: int | None = None

@@ -41,17 +41,20 @@ def decode_publish(received: bytes, start: int) -> Published | None:
     head = received[start]
     if head & ~_RETAIN != _PUBLISH:
         return None
+    most = len(received)
     length, at, shift, byte = 0, start + 1, 0, _MORE
     while byte >= _MORE:
-        if at == len(received) or shift == _LENGTH_BITS * _LONGEST_LENGTH:
+        if at == most or shift == _LENGTH_BITS * _LONGEST_LENGTH:
             return None
         byte = received[at]
         length |= (byte & (_MORE - 1)) << shift
         at += 1
         shift += _LENGTH_BITS
     end, name_at = at + length, at + 2
-    payload_at = name_at + int.from_bytes(received[at:name_at], "big")
-    if end > len(received) or not name_at < payload_at <= end:
+    if end > most or name_at > end:
+        return None
+    payload_at = name_at + (received[at] << 8 | received[at + 1])
+    if not name_at < payload_at <= end:
         return None
     try:
         topic = received[name_at:payload_at].decode()

@@ -29,11 +29,15 @@ class ReceiveQueue:
         """Number of messages dropped for their size."""
         self.on_oversized: Callable[[str, int], None] | None = None
         """See `Bus`."""
+        self.on_delivery: Callable[[Delivery], bool] | None = None
+        """See `Bus`."""
         self._limit = limit
         self._queue: deque[Delivery | Reconnected] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self._lost: str | None = None
+        self._failure: Exception | None = None
+        """What `on_delivery` has raised."""
 
     @property
     def is_empty(self) -> bool:
@@ -52,10 +56,24 @@ class ReceiveQueue:
             if self.on_oversized is not None:
                 self.on_oversized(item.topic, item.size_bytes)
             return
-        if len(self._queue) >= self._limit:
-            raise BrokerLostError(f"client {self.client_id!r} does not read its messages: {self._limit} are waiting")
-        self._queue.append(item)
-        self._wake()
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            if len(self._queue) >= self._limit:
+                raise BrokerLostError(
+                    f"client {self.client_id!r} does not read its messages: {self._limit} are waiting"
+                )
+            self._queue.append(item)
+        elif self.on_delivery is None or not isinstance(item, Delivery) or not self._deal_with(item, self.on_delivery):
+            self._queue.append(item)
+            waiter.set_result(None)
+
+    def _deal_with(self, delivery: Delivery, on_delivery: Callable[[Delivery], bool]) -> bool:
+        try:
+            return on_delivery(delivery)
+        except Exception as error:  # noqa: BLE001 - the reader's, who raises it
+            self._failure = error
+            self._wake()
+            return True
 
     def end(self) -> None:
         """End the reader's iteration once the queue is empty."""
@@ -76,6 +94,8 @@ class ReceiveQueue:
 
     async def __anext__(self) -> Delivery | Reconnected:
         while not self._queue:
+            if self._failure is not None:
+                raise self._failure
             if self._lost is not None:
                 raise BrokerLostError(self._lost)
             if self._ended:

@@ -7,7 +7,7 @@ from .household import (
     UnknownHouseError as UnknownHouseError,
     load_part as load_part,
 )
-from .record import (
+from .results_file import (
     open_record as open_record,
 )
 

@@ -6,11 +6,13 @@ See `docs/devices.md`.
 from __future__ import annotations
 
 import json
+import math
 import re
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from agents import (
     Announced,
@@ -25,15 +27,14 @@ from agents import (
     Reported,
 )
 from broker import MAX_CHARACTERS, character_problem
-from broker.protocol import first_problem
 from scenarios.devices.adapter import MessageError
+from scenarios.devices.payload_problems import problems_of
 from scenarios.scenario import Zone
 
 EXPECTED = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 min', 'in 30 s'"
 _IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
-_DAY_S = 86_400
 _LAST_S = 253_402_300_799
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
 """Last levels of the topics that a device writes."""
@@ -49,11 +50,22 @@ MAX_FORECAST_S = 366 * 86_400
 """A forecast ends at most so far ahead: producers calculate with every minute of it."""
 MAX_POWER_W = 1e7
 
+
+def _no_flag(value: object) -> object:
+    """Refuse true and false, which would count as 1 and 0, and NaN. Shell scripts send numbers in quotes; they pass."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("no_number", "a number is expected")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("no_finite_number", "a finite number is expected")
+    return value
+
+
+Number = BeforeValidator(_no_flag)
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
-Power = Annotated[float, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
-Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Text
-StepS = Annotated[int, Field(ge=1, le=86_400)]
+Power = Annotated[float, Number, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
+Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Moment = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
+StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -67,7 +79,7 @@ def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
         zone: The run's zone.
 
     Raises:
-        ValueError: It is not such a time; the message says what is expected.
+        ValueError: It is no such time; the message says why.
     """
     if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
         text = float(text)
@@ -84,13 +96,29 @@ def _worded(text: str, now_s: int, zone: Zone) -> int | None:
     if found := _IN.fullmatch(text):
         return now_s + round(float(found[1]) * _SECONDS[found[2][0].lower()])
     if found := _CLOCK.fullmatch(text):
-        wanted_s = 3600 * int(found[1]) + 60 * int(found[2]) + int(found[3] or 0)
-        return now_s + (wanted_s - (now_s + zone.offset_s)) % _DAY_S
+        return _next_s(time(int(found[1]), int(found[2]), int(found[3] or 0)), now_s, zone)
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if at.tzinfo is None else int(at.timestamp())
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    return int(at.timestamp())
+
+
+def _next_s(clock: time, now_s: int, zone: Zone) -> int:
+    """Return when a clock in the zone shows a time next, now included, UNIX seconds.
+
+    It skips an hour on one day of the year, and shows one twice on another.
+    """
+    today = zone.at(now_s).date()
+    moments = (
+        datetime.combine(today + timedelta(days=day), clock, zone.tzinfo).replace(fold=fold)
+        for day in range(3)
+        for fold in (0, 1)
+    )
+    shown_s = (int(at.timestamp()) for at in moments if zone.at(at.timestamp()).time() == clock)
+    return next(time_s for time_s in shown_s if time_s >= now_s)
 
 
 class Payload(BaseModel):
@@ -106,7 +134,7 @@ class Load(Payload):
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
     points: Annotated[list[tuple[int, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
     energy_wh: Energy | None = None
-    duration_s: Annotated[int, Field(ge=1, le=MAX_DURATION_S)] | None = None
+    duration_s: Annotated[int, Number, Field(ge=1, le=MAX_DURATION_S)] | None = None
 
     def as_profile(self) -> LoadProfile | None:
         """Return the load profile; None if it has none of the forms.
@@ -144,7 +172,7 @@ class AnnouncePayload(Payload):
     type: Literal["consumer", "producer"]
     house: Text | None = None
     name: Text = ""
-    profiles: Annotated[dict[Text, Load], Field(max_length=100)] = {}
+    profiles: Annotated[dict[Annotated[Text, Field(min_length=1)], Load], Field(max_length=100)] = {}
 
 
 class RequestPayload(Load):
@@ -170,7 +198,7 @@ class ReportPayload(Payload):
     state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
     power_w: Power | None = None
     energy_wh: Energy | None = None
-    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    time: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
 
 
 class ForecastPayload(Payload):
@@ -227,7 +255,7 @@ def event_of(part: str, payload: bytes, now_s: int, zone: Zone) -> DeviceEvent:
             case "forecast":
                 return _forecasted(_read(ForecastPayload, payload), now_s, zone)
     except ValidationError as error:
-        raise MessageError(first_problem(error), "see docs/devices.md") from None
+        raise MessageError(problems_of(error), "see docs/devices.md") from None
     raise MessageError(f"topic {part!r}", f"one of: {', '.join(PARTS)}")
 
 
@@ -236,7 +264,7 @@ def _read(model: type[ModelT], payload: bytes) -> ModelT:
         return model.model_validate_json(payload)
     except ValidationError as error:
         expected = f"a JSON object with some of: {', '.join(model.model_fields)}"
-        raise MessageError(first_problem(error), expected) from None
+        raise MessageError(problems_of(error), expected) from None
 
 
 def _announced(payload: bytes) -> DeviceEvent:
@@ -366,4 +394,4 @@ def _stepped(start_s: int, step_s: int, power_w: list[float]) -> dict[str, Any]:
 
 
 def _plain(error: ValueError) -> str:
-    return first_problem(error) if isinstance(error, ValidationError) else str(error)
+    return problems_of(error) if isinstance(error, ValidationError) else str(error)

@@ -44,6 +44,17 @@ _TEXTS = frozenset({"producer", "house", "device"})
 UNITS: Mapping[str, float] = {
     "Wh": 1, "kWh": 1e3, "MWh": 1e6, "W": 1, "kW": 1e3, "%": 0.01, "s": 1, "min": 60, "h": 3600, "EUR": 1, "kg": 1,
 }  # fmt: skip
+_MEASURED_IN: Mapping[str, str] = {
+    **dict.fromkeys(("Wh", "kWh", "MWh"), "energy"),
+    **dict.fromkeys(("W", "kW"), "power"),
+    **dict.fromkeys(("s", "min", "h"), "time"),
+    "%": "a share",
+    "EUR": "money",
+    "kg": "mass",
+}
+_MEASURED_BY: Mapping[str, str] = {"_wh": "energy", "_w": "power", "_s": "time", "_eur": "money"}
+"""By the end of a figure's name, what it measures."""
+_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _TOKEN = re.compile(
     r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
     r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
@@ -60,6 +71,9 @@ class Literal:
     """A value as it is written."""
 
     value: Value
+    unit: str = ""
+    """Empty: a number without a unit, a text, or true or false; of a clock time, seconds."""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -
     except ConditionError as error:
         return [str(error)]
     problems = [what for name in names_in(node) if (what := _problem(name, known))]
-    return problems or list(dict.fromkeys(_kind_problems(node)))
+    return problems or list(dict.fromkeys((*_kind_problems(node), *_unit_problems(node))))
 
 
 def _kind_problems(node: Node) -> Iterator[str]:
@@ -137,6 +151,70 @@ def _kind_problems(node: Node) -> Iterator[str]:
             yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is none; they are never equal"
     elif texts and node.sign not in {"and", "or", "not"}:
         yield f"{node.sign} needs numbers, and {_shown(texts[0])} is a text"
+
+
+def _unit_problems(node: Node) -> Iterator[str]:
+    """Yield what is compared, added or subtracted although it measures something else.
+
+    A number without a unit goes with everything.
+    """
+    if not isinstance(node, Operation):
+        return
+    for operand in node.operands:
+        yield from _unit_problems(operand)
+    if (node.sign in _COMPARISONS or node.sign in {"+", "-"}) and len(node.operands) == 2:
+        left, right = (_measures(operand) for operand in node.operands)
+        if left and right and left != right:
+            done = "compared" if node.sign in _COMPARISONS else "added" if node.sign == "+" else "subtracted"
+            first, second = (f"{_written(operand)} ({_measures(operand)})" for operand in node.operands)
+            yield f"{first} and {second} cannot be {done}"
+
+
+def _measures(node: Node) -> str:  # noqa: PLR0911 - one for each kind of value
+    """Return what a value measures; empty: a plain number, or that is not known."""
+    match node:
+        case Literal(unit=unit):
+            return _MEASURED_IN.get(unit, "")
+        case Name():
+            return _of_name(node)
+        case Operation(sign="-", operands=(operand,)):
+            return _measures(operand)
+        case Operation(sign="+" | "-", operands=(left, right)):
+            return _measures(left) or _measures(right)
+        case Operation(sign="*", operands=(left, right)):
+            found = {measured for measured in map(_measures, (left, right)) if measured not in {"", "a share"}}
+            return found.pop() if len(found) == 1 and _is_plain(left, right) else ""
+        case Operation(sign="/", operands=(left, right)):
+            return _measures(left) if _is_plain(right) else ""
+    return ""
+
+
+def _is_plain(*nodes: Node) -> bool:
+    """Return whether one of these is a plain number or a share, so that it changes no unit."""
+    return any((isinstance(node, Literal) and not node.unit) or _measures(node) == "a share" for node in nodes)
+
+
+def _of_name(name: Name) -> str:
+    word = name.field if name.field is not None else name.word
+    if name.word == "messages":
+        return ""
+    if word == "start" or word.startswith("kg_"):
+        return "time" if word == "start" else "mass"
+    if word.endswith(("self_consumption", "self_sufficiency")) or word in {"share", "gap"}:
+        return "a share"
+    return next((measured for suffix, measured in _MEASURED_BY.items() if word.endswith(suffix)), "")
+
+
+def _written(node: Node) -> str:
+    """Return a value as it is written."""
+    match node:
+        case Literal(text=text):
+            return text
+        case Name():
+            return str(node)
+        case Operation(operands=operands):
+            signed = f" {node.sign} ".join(map(_written, operands))
+            return signed if len(operands) > 1 else f"-{signed}"
 
 
 def _is_text(node: Node) -> bool:
@@ -323,12 +401,12 @@ class _Parser:
                 unit = self.token if self.token in UNITS else ""
                 if unit:
                     self._next()
-                return Literal(float(token) * UNITS.get(unit, 1))
+                return Literal(float(token) * UNITS.get(unit, 1), unit, f"{token} {unit}".strip())
             case "text":
                 return Literal(token[1:-1])
             case "time":
                 hours, minutes = token.split(":")
-                return Literal(float(int(hours) * 3600 + int(minutes) * 60))
+                return Literal(float(int(hours) * 3600 + int(minutes) * 60), "s", token)
         return Literal(token == "true") if token in ("true", "false") else self._name(token)  # noqa: S105 - no password
 
     def _name(self, word: str) -> Name:

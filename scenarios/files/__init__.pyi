@@ -45,6 +45,7 @@ from .parse import (
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
+    YamlValue as YamlValue,
     in_words as in_words,
     locate_in as locate_in,
     suggest as suggest,
@@ -124,6 +125,7 @@ __all__ = [
     "SeriesReader",
     "ShiftForecasts",
     "UnknownKeyError",
+    "YamlValue",
     "block_lines",
     "build_scenario",
     "cap_problems",

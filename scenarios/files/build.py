@@ -12,7 +12,7 @@ from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, Ho
 from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
-from scenarios.devices.adapters import adapter_problems
+from scenarios.devices.adapters import adapter_problems, address_of
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
 from scenarios.files.lab_faults import build_faults
@@ -122,6 +122,8 @@ class _ScenarioBuilder:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
+    addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
+    """By what a real device switches and measures, the first one that does."""
 
     def build(self) -> Scenario:
         file = self.file
@@ -277,8 +279,15 @@ class _ScenarioBuilder:
             learn=gateway.learn,
             waiting=gateway.waiting,
         )
-        for where, what in adapter_problems(made):
+        problems = adapter_problems(made)
+        for where, what in problems:
             self.collector.at((*path, *where), what)
+        address = None if problems else address_of(made)
+        if address in self.addresses:
+            other = self.collector.locate(self.addresses[address])
+            self.collector.at((*path, "adapter"), f"another device ({other}) stands for the same one already")
+        if address is not None:
+            self.addresses.setdefault(address, path)
         self.gateways[device.agent] = made
 
     def _guests(self, house: str, guests: int, path: KeyPath) -> list[Device]:

@@ -14,7 +14,7 @@ from typing import Any, cast
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
-from scenarios.files.problems import KeyPath, in_words
+from scenarios.files.problems import KeyPath, YamlValue, in_words
 from scenarios.files.read import read_text
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
@@ -40,7 +40,7 @@ class Document:
         """Write the document to a file atomically; raise `ScenarioError` where that fails."""
         write_text(self.text, path)
 
-    def value(self, path: KeyPath = ()) -> Any:  # noqa: ANN401 - any YAML value
+    def value(self, path: KeyPath = ()) -> YamlValue:
         """Return the plain value at a path; None if there is none."""
         node: Any = parse_yaml(self.text, "")
         for part in path:

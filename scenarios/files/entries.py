@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from broker import MAX_CHARACTERS, canonical, character_problem
+from scenarios.files.problems import YamlValue
 
 UNKNOWN = "\0unknown"
 """Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
@@ -29,7 +30,7 @@ def _may_stand_in(value: object, info: ValidationInfo) -> bool:
     return value == UNKNOWN and bool(context.get(STAND_INS))
 
 
-def _id(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML held
+def _id(value: YamlValue, info: ValidationInfo) -> YamlValue:
     if type(value) is int:
         return str(value)
     if not isinstance(value, str) or _may_stand_in(value, info):
@@ -40,7 +41,7 @@ def _id(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAM
     return canonical(value)
 
 
-def _time(value: Any, info: ValidationInfo) -> int | str:  # noqa: ANN401 - whatever YAML held
+def _time(value: YamlValue, info: ValidationInfo) -> int | str:
     if type(value) is int or (isinstance(value, str) and (value != UNKNOWN or _may_stand_in(value, info))):
         return value
     raise PydanticCustomError("time_type", "a time is expected")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from scenarios.files.model import ScenarioFile
-from scenarios.files.problems import KeyPath, in_words, suggest
+from scenarios.files.problems import KeyPath, YamlValue, in_words, suggest
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
 
@@ -23,7 +23,7 @@ class UnknownKeyError(ValueError):
     """A key names no value; the message says why, and names the nearest key."""
 
 
-def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+def plain_value(content: YamlValue, path: KeyPath) -> YamlValue:
     """Return the value at a path of plain data; None if there is none."""
     for part in path:
         try:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -68,9 +69,11 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
         report_all(tree, error, collector, _FaultsFile)
         raise ScenarioError(collector.problems) from None
 
+    zone = scenario.zone.tzinfo
+
     def moment(value: int | str, at: KeyPath) -> int | None:
         try:
-            return parse_time(value, scenario.start_s)
+            return parse_time(value, scenario.start_s, zone if isinstance(zone, ZoneInfo) else None)
         except ValueError as error:
             collector.at(at, str(error))
             return None

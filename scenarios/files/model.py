@@ -5,7 +5,7 @@ The JSON schema next to this module is generated from it (`python -m scenarios.f
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Strict, Tag
 
@@ -28,6 +28,7 @@ from scenarios.files.entries import (
     Unit,
     ZoneOfTimes,
 )
+from scenarios.files.problems import YamlValue
 from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
 
@@ -163,7 +164,7 @@ class VaryingPriceEntry(FileEntry):
     eur_per_kwh: list[Finite] | None = Field(None, min_length=1, description="Price of each step")
 
 
-def _form(value: Any) -> str:  # noqa: ANN401 - whatever YAML held
+def _form(value: YamlValue) -> str:
     return "varying" if isinstance(value, dict | VaryingPriceEntry) else "constant"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in
+from scenarios.files.problems import KeyPath, ProblemCollector, YamlValue, in_words, locate_in
 from scenarios.files.validation import make_file, validate
 from scenarios.files.variables import resolve_all
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
@@ -99,7 +99,7 @@ def plain_content(
     return _plain(tree), _plain(included.variables)
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _plain(node: YamlValue) -> YamlValue:
     if isinstance(node, dict):
         return {key: _plain(value) for key, value in node.items()}
     return [_plain(value) for value in node] if isinstance(node, list) else node

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from scenarios.errors import Problem, ScenarioError
 
@@ -29,6 +29,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"; known: {listed}"
 
 
+YamlValue: TypeAlias = Any
+"""Whatever YAML can hold: a mapping, a list, a text, a number, a date or nothing, right or wrong."""
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of a file to a value: `("jobs", 0, "latest_start")`."""
 Locate: TypeAlias = Callable[[KeyPath], str]

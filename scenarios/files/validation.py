@@ -25,7 +25,7 @@ from scenarios.files.model import (
     ProducerEntry,
     ScenarioFile,
 )
-from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
+from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
@@ -169,7 +169,7 @@ def _errors_of(section: str, entry: object) -> int:
     return 0
 
 
-def _cut(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _cut(node: YamlValue) -> YamlValue:
     """Return a value whose long lists are cut."""
     if isinstance(node, Mapping):
         whole = Mapping(node.line)

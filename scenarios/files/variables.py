@@ -14,7 +14,7 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.keys import UnknownKeyError, paths_of
-from scenarios.files.problems import MOST_PROBLEMS, KeyPath, in_words, suggest
+from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words, suggest
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
 
@@ -127,7 +127,7 @@ def resolve_all(
     return included, problems
 
 
-def meaning(written: str, key: str) -> Any:  # noqa: ANN401 - any YAML value
+def meaning(written: str, key: str) -> YamlValue:
     """Return what the text of `--set` means in YAML: a scalar, or a list or mapping in brackets.
 
     Args:
@@ -142,7 +142,7 @@ def meaning(written: str, key: str) -> Any:  # noqa: ANN401 - any YAML value
     return parse_yaml(f"value: {written}", f"--set {key}")["value"]
 
 
-def _chosen_value(key: str, written: object, problems: list[Problem]) -> Any:  # noqa: ANN401 - any YAML value
+def _chosen_value(key: str, written: object, problems: list[Problem]) -> YamlValue:
     if not isinstance(written, str):
         return written
     try:
@@ -152,7 +152,7 @@ def _chosen_value(key: str, written: object, problems: list[Problem]) -> Any:  #
         return None
 
 
-def _choose(tree: Mapping, path: KeyPath, value: Any, key: str, included: Included) -> None:  # noqa: ANN401 - any YAML value
+def _choose(tree: Mapping, path: KeyPath, value: YamlValue, key: str, included: Included) -> None:
     """Put a chosen value into a file's tree; mappings above it that the file does not have are made."""
     node: Any = tree
     for i, part in enumerate(path[:-1], start=1):
@@ -235,7 +235,7 @@ def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
 
 
 def _substitute(
-    node: Any,  # noqa: ANN401 - any YAML value
+    node: YamlValue,
     values: MappingOf[str, Any],
     where: str,
     path: tuple[str | int, ...],
@@ -267,7 +267,7 @@ def _count(value: object) -> int:
 
 def _filled(
     text: str, values: MappingOf[str, Any], place: str, path: tuple[str | int, ...], problems: list[Problem]
-) -> Any:  # noqa: ANN401 - any YAML scalar
+) -> YamlValue:
     whole = _USE.fullmatch(text)
     unknown = [name for name in _USE.findall(text) if name not in values]
     problems += [Problem(place, f"there is no variable {name!r}{suggest(name, values)}", path) for name in unknown]

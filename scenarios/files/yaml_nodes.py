@@ -18,7 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY
+from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, YamlValue
 
 MAX_NODES = 5_000_000
 """That aliases may stand for, in one document. What is written out has no limit but the size of a file: six panels in
@@ -187,7 +187,7 @@ class _Builder:
         else:
             self._add(value, line)
 
-    def _add(self, value: Any, line: int, *, keep_key: bool = False) -> None:  # noqa: ANN401 - any YAML value
+    def _add(self, value: YamlValue, line: int, *, keep_key: bool = False) -> None:
         if not self.stack:
             self.root = value
             return
@@ -204,7 +204,7 @@ class _Builder:
             top.key = None
 
 
-def resolve(text: str) -> Any:  # noqa: ANN401 - any YAML scalar
+def resolve(text: str) -> YamlValue:
     """Return what a plain scalar means by the core schema of YAML 1.2; a number with a leading zero stays text."""
     if text[:1] not in _FIRST_OF_WORD_OR_NUMBER:
         return text

@@ -7,7 +7,7 @@ from .generated_file import (
     generated_yaml as generated_yaml,
     write_series as write_series,
 )
-from .households import (
+from .generator import (
     Generated as Generated,
     GeneratorSpec as GeneratorSpec,
     generate as generate,

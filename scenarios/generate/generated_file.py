@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from agents import FloatArray
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN
-from scenarios.generate.households import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated
+from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
 from scenarios.generate.roofs import TARIFF
 from scenarios.scenario import Zone
 
@@ -115,8 +116,8 @@ def _write_csv(path: Path, times: Sequence[str], names: Sequence[str], columns: 
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(("time", *names))
-    for time, values in zip(times, np.stack(columns, axis=1).astype(np.int64).tolist(), strict=True):
-        rows.writerow((time, *values))
+    for at, values in zip(times, np.stack(columns, axis=1).astype(np.int64).tolist(), strict=True):
+        rows.writerow((at, *values))
     path.write_text(out.getvalue(), encoding="utf-8", newline="")
 
 
@@ -149,6 +150,8 @@ def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
     yield "description: >-"
     yield f"  {spec.houses} generated houses, {roofs} roofs with panels, {spec.days} days from {spec.first_day}."
     yield f'start: "{Zone(offset_s).iso(spec.start_s)}"'
+    if isinstance(spec.zone, ZoneInfo):
+        yield f"zone: {spec.zone.key}"
     yield f"days: {spec.days}"
     yield f"seed: {spec.seed}"
     yield "tariff:"
@@ -166,7 +169,7 @@ def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
     for house in made.houses:
         for job in house.jobs:
             times = (job.registered_s, job.earliest_s, job.latest_s)
-            registered, earliest, latest = map(_clock, times)
+            registered, earliest, latest = (_clock(spec, time_s) for time_s in times)
             yield (
                 f"  - {{house: {job.house}, device: {job.device}, id: {job.id}, load_profile: {job.profile}, "
                 f'registered: "{registered}", earliest_start: "{earliest}", latest_start: "{latest}"}}'
@@ -198,10 +201,12 @@ def _house(made: Generated, house: DrawnHouse, beside: str | None, suffix: str) 
         at_s = (day * 24 + hour) * 3600
         if beside is None:
             values = made.forecast_w(roof, day, hour)
-            series = f'start: "{_clock(at_s)}", step_s: {60 * FORECAST_STEP_MIN}, power_w: [{_numbers(values)}]'
+            series = (
+                f'start: "{_clock(made.spec, at_s)}", step_s: {60 * FORECAST_STEP_MIN}, power_w: [{_numbers(values)}]'
+            )
         else:
             series = _column(f"{beside}.{_issue_name(day, hour)}.{suffix}", producer)
-        yield f'          - {{issued: "{_clock(at_s)}", {series}}}'
+        yield f'          - {{issued: "{_clock(made.spec, at_s)}", {series}}}'
     if beside is None:
         values = made.actual_w(roof)
         yield f'        actual: {{start: "00:00", step_s: {60 * ACTUAL_STEP_MIN}, power_w: [{_numbers(values)}]}}'
@@ -222,7 +227,13 @@ def _numbers(values: Sequence[float] | FloatArray) -> str:
     return ", ".join(f"{value:.0f}" for value in values)
 
 
-def _clock(seconds: int) -> str:
+def _clock(spec: GeneratorSpec, seconds: int) -> str:
+    """Return a time after the start as the file has it: by the clock of its zone, in hours after the first midnight."""
+    if isinstance(spec.zone, ZoneInfo):
+        local = datetime.fromtimestamp(spec.start_s + seconds, spec.zone)
+        if local.fold:
+            return local.isoformat()  # the second of an hour that the clock shows twice
+        seconds = int((local.replace(tzinfo=None) - datetime.combine(spec.first_day, time())).total_seconds())
     minutes, second = divmod(seconds, 60)
     return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{second:02}" if second else "")
 
@@ -230,9 +241,10 @@ def _clock(seconds: int) -> str:
 def command_of(made: Generated) -> str:
     """Return the command that generates this neighbourhood again."""
     spec = made.spec
+    zone = f" --zone {spec.zone.key}" if isinstance(spec.zone, ZoneInfo) else ""
     return (
         f"ssmic generate --houses {spec.houses} --days {spec.days} "
         f"--place {spec.site.latitude_deg:g},{spec.site.longitude_deg:g} --date {spec.first_day} --seed {spec.seed} "
         f"--weather {spec.weather} --roofs {spec.roofs:g} --cars {spec.cars:g} --heat-pumps {spec.heat_pumps:g} "
-        f"--flexibility {spec.flexibility:g}"
+        f"--flexibility {spec.flexibility:g}{zone}"
     )

@@ -1,13 +1,13 @@
-from .detect import (
-    import_source as import_source,
-    needs_import as needs_import,
-)
-from .imported import (
+from .assumptions import (
     SITE as SITE,
     START_S as START_S,
     STEP_S as STEP_S,
 )
-from .neighbourhood import (
+from .detect import (
+    import_source as import_source,
+    needs_import as needs_import,
+)
+from .pyssmic_neighbourhood import (
     InputJob as InputJob,
 )
 from .pyssmic_xml import (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.importers.assumptions import Imported
 from scenarios.importers.greencharge_xml import import_greencharge, is_greencharge, neighbourhood_in
-from scenarios.importers.imported import Imported
 from scenarios.importers.pyssmic_folder import import_folder
 from scenarios.importers.pyssmic_pickle import import_pickle
 from scenarios.importers.pyssmic_xml import import_xml

@@ -23,9 +23,9 @@ from agents import LoadProfile, Prediction, Production
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems, suggest
+from scenarios.importers.assumptions import START_S, Imported, Places
 from scenarios.importers.forecast import listed
-from scenarios.importers.imported import START_S, Imported, Places
-from scenarios.importers.neighbourhood import (
+from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
     InputHouse,

@@ -33,8 +33,8 @@ from scenarios.files import (
     read_series,
     read_text,
 )
+from scenarios.importers.assumptions import SEED, Imported, Places, apart_problems, finish, scenario_name
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
-from scenarios.importers.imported import SEED, Imported, Places, apart_problems, finish, scenario_name
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"

@@ -17,9 +17,10 @@ from agents import LoadProfile, Prediction
 from broker import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, cap_problems, known, read_bytes, series_problems
+from scenarios.importers.assumptions import Imported, Places
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
-from scenarios.importers.imported import Imported, Places
-from scenarios.importers.neighbourhood import (
+from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
+from scenarios.importers.pyssmic_neighbourhood import (
     InputDevice,
     InputHouse,
     InputJob,
@@ -27,7 +28,6 @@ from scenarios.importers.neighbourhood import (
     assemble,
     window_problems,
 )
-from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
 from scenarios.importers.pyssmic_xml import jobs_in
 from scenarios.importers.safe_pickle import ForeignNameError, Object, PickleError, read_pickle, short
 

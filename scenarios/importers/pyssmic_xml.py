@@ -2,7 +2,7 @@
 
 Of a device, `id`, `name`, `template` and `type` are read; of a job, `id` (the device's), `est`, `lst`, `creation_time`
 and `profile`. Other elements are ignored, and a note names them. What a neighbourhood lacks is assumed by
-`scenarios.importers.neighbourhood`.
+`scenarios.importers.pyssmic_neighbourhood`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ from defusedxml.ElementTree import DefusedXMLParser
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, read_bytes, suggest
+from scenarios.importers.assumptions import Imported, Places
 from scenarios.importers.forecast import listed
-from scenarios.importers.imported import Imported, Places
-from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputHouse, InputJob, assemble, window_problems
+from scenarios.importers.pyssmic_neighbourhood import (
+    MAX_DEVICES,
+    InputDevice,
+    InputHouse,
+    InputJob,
+    assemble,
+    window_problems,
+)
 
 MAX_DEPTH = 100
 """Maximum nesting depth of elements; a neighbourhood needs five."""

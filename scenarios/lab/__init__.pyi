@@ -2,6 +2,11 @@ from .controller import (
     ControllerError as ControllerError,
     run_controller as run_controller,
 )
+from .emulated_devices import (
+    Kinds as Kinds,
+    LabKindError as LabKindError,
+    Street as Street,
+)
 from .lab import (
     JobNotice as JobNotice,
     Lab as Lab,
@@ -14,11 +19,6 @@ from .lab_broker import (
 from .outcome import (
     lab_figures as lab_figures,
     write_results as write_results,
-)
-from .street import (
-    Kinds as Kinds,
-    LabKindError as LabKindError,
-    Street as Street,
 )
 from .verdict import (
     SHARE as SHARE,

@@ -31,9 +31,9 @@ from broker.transport import Bus, Delivery, Will, leave_gracefully
 from scenarios.lab.appliance import JobRun
 from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
+from scenarios.lab.emulated_devices import Kinds, Street
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.plug import Plug
-from scenarios.lab.street import Kinds, Street
 from scenarios.lab.virtual_clock import Agenda, VirtualClock
 from scenarios.scenario import Fault, Scenario, planned_end_s
 

@@ -20,7 +20,7 @@ from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, Messag
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer
 from scenarios.monitor.summaries import summarize
-from scenarios.scenario import Scenario, Zone
+from scenarios.scenario import Scenario, Zone, zone_info
 from scenarios.timeline import happening_of
 
 _REFUSED = (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -398,7 +398,8 @@ class ObservedRun:
 
     def _roster(self, roster: Roster) -> None:
         plausibility.check_roster(roster)
-        self._roster_zone = Zone(roster.utc_offset_s)
+        # A zone that this machine does not know keeps the offset of the run's start.
+        self._roster_zone = Zone(roster.utc_offset_s, roster.zone if zone_info(roster.zone) is not None else "")
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
             host = self.hosts.setdefault(host_id, ObservedHost(host_id, is_there=bool(member.session)))

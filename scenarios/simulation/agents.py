@@ -302,7 +302,6 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
             waiting=_waiting(gateway),
             prices=prices,
             producer_houses=houses,
-            utc_offset_s=scenario.utc_offset_s,
         )
         for gateway in here
     }

@@ -14,7 +14,7 @@ from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
-from scenarios.simulation.shared_sides import share_problems
+from scenarios.simulation.shared_invariants import share_problems
 
 
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:

@@ -16,7 +16,7 @@ from scenarios.realised_scenario import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
-from scenarios.simulation.shared_sides import HeardShares, SharedSides
+from scenarios.simulation.shared_invariants import HeardShares, SharedSides
 from scenarios.timeline import happening_of
 
 COMMIT_EVERY_WALL_S = 1.0

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256, one_blas_thread
 from broker import (
     AgentFailedError,
     BrokerLostError,
@@ -42,7 +42,7 @@ from scenarios.simulation.invariants import Sides, consumer_problems, disagreeme
 from scenarios.simulation.many_journals import open_journals
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_sides import SharedSides, double_booked, forecasts_of, share_disagreements
+from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
@@ -187,7 +187,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     end_s = settings.end_s(scenario)
     ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
-    with ExitStack() as journals:
+    # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
+    with one_blas_thread(), ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
         managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
@@ -209,6 +210,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
                 setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
+                zone=scenario.zone_name,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
                 stop_after_s=None if replay is None else replay.stop_after_s,
@@ -445,7 +447,7 @@ async def run_hosts(
         cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
     ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
-        with ExitStack() as opened:
+        with one_blas_thread(), ExitStack() as opened:
             setups = settings.fingerprints(scenario, shared)
             journals = open_journals(settings, setups, opened)
             opened.enter_context(long_lived_objects())

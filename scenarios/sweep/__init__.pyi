@@ -1,4 +1,4 @@
-from .compared import (
+from .comparison import (
     compared_points as compared_points,
 )
 from .execute import (
@@ -10,18 +10,18 @@ from .export import (
     export_sweep as export_sweep,
     sweep_json as sweep_json,
 )
-from .file import (
-    SweepResults as SweepResults,
-    read_sweep as read_sweep,
-)
-from .page import (
-    write_sweep_report as write_sweep_report,
-)
 from .plan import (
     SweepPlan as SweepPlan,
     SweepRequest as SweepRequest,
     default_file as default_file,
     plan_sweep as plan_sweep,
+)
+from .report import (
+    write_sweep_report as write_sweep_report,
+)
+from .results_file import (
+    SweepResults as SweepResults,
+    read_sweep as read_sweep,
 )
 
 __all__ = [

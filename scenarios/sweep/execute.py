@@ -10,9 +10,9 @@ from pathlib import Path
 
 from broker import SsmicError
 from scenarios.simulation import cores
-from scenarios.sweep.file import SweepFile, open_sweep
 from scenarios.sweep.one_run import Submit, SweepRow, SweepRun
 from scenarios.sweep.plan import SweepPlan
+from scenarios.sweep.results_file import SweepFile, open_sweep
 from scenarios.sweep.workers import dask_workers, process_workers
 
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from scenarios.metrics import sample_statistics
 from scenarios.results import refuse_existing, require_parquet, whole_file
-from scenarios.sweep.file import SweepResults, differences, pairs_of, summarize
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
+from scenarios.sweep.results_file import SweepResults, differences, pairs_of, summarize
 
 Cell = str | int | float | bool | None
 Table = tuple[tuple[str, ...], list[tuple[Cell, ...]]]

@@ -20,6 +20,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files import (
     KeyPath,
     UnknownKeyError,
+    YamlValue,
     keys_inside,
     meaning,
     paths_of,
@@ -151,7 +152,7 @@ def parse_parameter(
     return _with_values(Parameter(key, (), targets=targets), written, kind, is_sampled=is_sampled)
 
 
-def plain(parameter: Parameter, value: Value) -> Any:  # noqa: ANN401 - any YAML value
+def plain(parameter: Parameter, value: Value) -> YamlValue:
     """Return what one of a parameter's values is in the scenario's file."""
     if parameter.fixed is not None:
         return parameter.fixed
@@ -162,7 +163,7 @@ def _is_structured(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("[", "{"))
 
 
-def _meaning(key: str, written: Value) -> Any:  # noqa: ANN401 - any YAML value
+def _meaning(key: str, written: Value) -> YamlValue:
     try:
         return meaning(str(written), key)
     except ScenarioError as error:

@@ -147,6 +147,8 @@ class _DisturbedBus:
         self._bus = bus
         self._host = host
         self._disturbances = disturbances
+        self.on_delivery: Callable[[Delivery], bool] | None = None
+        """Never called: each message is looked at on its way to the reader."""
 
     @property
     def on_oversized(self) -> Callable[[str, int], None] | None:

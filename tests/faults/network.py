@@ -34,6 +34,7 @@ class FaultyBus:
         self._random = random
         self.is_dead = False
         self.on_oversized: Callable[[str, int], None] | None = None
+        self.on_delivery: Callable[[Delivery], bool] | None = None
         self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:

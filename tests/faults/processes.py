@@ -371,7 +371,7 @@ def prepare() -> None:
             "tui.cli.commands.host",
             "tui.cli.options",
             "tui.cli.simulate",
-            "scenarios.deployment.record",
+            "scenarios.deployment.results_file",
         ]
     )
 

@@ -16,12 +16,12 @@ from broker.hosts.journal import HostJournal
 from broker.journal_file import JournalError
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
-from scenarios.deployment.record import open_record
+from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_sides import double_booked
+from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 

@@ -35,7 +35,7 @@ from scenarios.results.share_series import share_series
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_sides import double_booked
+from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults, FaultyBroker
 from tui.cli.app import app
 

@@ -35,7 +35,7 @@ def prepare(environment: Mapping[str, str]) -> None:
             "tui.cli.commands.host",
             "tui.cli.options",
             "tui.cli.simulate",
-            "scenarios.deployment.record",
+            "scenarios.deployment.results_file",
         ]
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.redteam import test_negotiation_attacks, test_round_attacks
 from tests.redteam.attacks import COST_THE_MEMBER_ITS_PLACE, LEAVE_NO_TRACE
 from tests.redteam.test_protocol_attacks import CASES
-from tests.redteam.test_round_attacks import ATTACKS
 
 FOLDER = Path(__file__).parent
 ROW = re.compile(r"^\| (\d+) \| .+ \| (`.+`) \|$")
@@ -17,7 +17,12 @@ NUMBERS_OF = {
     "test_values_out_of_all_bounds_cost_the_member_its_place": {
         int(name.split()[0]) for name in COST_THE_MEMBER_ITS_PLACE
     },
-    "test_the_clock_and_the_receiver_take_the_same_messages": {int(name.split()[0]) for name, *_ in ATTACKS},
+    "test_the_clock_and_the_receiver_take_the_same_messages": {
+        int(name.split()[0]) for name, *_ in test_round_attacks.ATTACKS
+    },
+    "test_an_attack_on_the_negotiation_costs_nobody_a_contract": {
+        int(name.split()[0]) for name, *_ in test_negotiation_attacks.ATTACKS
+    },
 }
 """By parametrised test, the attacks that it makes."""
 
@@ -25,7 +30,7 @@ NUMBERS_OF = {
 def test_each_attack_has_a_test() -> None:
     """All of them, in order; each parametrised test makes exactly the attacks that it is named for."""
     rows = [row for line in (FOLDER / "README.md").read_text().splitlines() if (row := ROW.match(line))]
-    assert [int(row[1]) for row in rows] == list(range(1, 88))
+    assert [int(row[1]) for row in rows] == list(range(1, 95))
     named: dict[str, set[int]] = {name: set() for name in NUMBERS_OF}
     for row in rows:
         for test in re.findall(r"`([^`]+)`", row[2]):

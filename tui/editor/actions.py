@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from textual.screen import ModalScreen
 
 from scenarios import APPLIANCES
-from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy
+from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy, YamlValue
 from scenarios.importers import read_jobs
 from tui.editor import commands, picker, tree_model
 from tui.editor.commands import add_input_jobs
@@ -77,7 +77,7 @@ class FieldActions:
         self._session = session
         self._user = user
 
-    def set_field(self, path: KeyPath, value: Any) -> None:  # noqa: ANN401 - any YAML value
+    def set_field(self, path: KeyPath, value: YamlValue) -> None:
         """Set a field to what was typed or chosen in it."""
         if path[-1:] == ("type",):
             forecast = DEFAULT_SKY.prediction

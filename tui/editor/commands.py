@@ -8,7 +8,7 @@ from typing import Any
 
 from broker import canonical, identifier_problem, shown
 from scenarios import APPLIANCES, Appliance
-from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
+from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, format_iso
 from scenarios.importers import InputJob
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Insert, Put, Remove, Step
@@ -364,7 +364,7 @@ def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
 # Fields.
 
 
-def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def set_field(tree: Tree, path: KeyPath, value: YamlValue) -> Change | None:
     """Set a field's value; changed ids are updated wherever they are used.
 
     Args:
@@ -389,7 +389,7 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
     return Change(label, (*_followers(tree, path, value), Put(path, value)))
 
 
-def _set_base_load(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def _set_base_load(tree: Tree, path: KeyPath, value: YamlValue) -> Change | None:
     """Set the constant base load of a house, which replaces a series; an empty field clears a constant one only."""
     label, load = "change base load", at(tree, path)
     if value not in (None, ""):
@@ -405,7 +405,7 @@ def _may_be_empty(path: KeyPath) -> bool:
     return path[-1] in OPTIONAL and (path[-1] != "id" or path[0] == "jobs" or path[-2] == "gateway")
 
 
-def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: ANN401 - any YAML value
+def _followers(tree: Tree, path: KeyPath, value: YamlValue) -> list[Step]:
     """Return the steps that update jobs to a new id of a house or device, unless the old id is ambiguous."""
     if path[-1] != "id" or path[0] != "houses" or path[-2] == "gateway" or not value:
         return []

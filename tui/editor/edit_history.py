@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from scenarios.files import Document, KeyPath
+from scenarios.files import Document, KeyPath, YamlValue
 from tui.editor.tree_model import Ref, Tree, at
 
 MOST_VERSIONS = 300
@@ -104,7 +104,7 @@ def _is_there(tree: Tree, path: KeyPath) -> bool:
     return isinstance(parent, list) and isinstance(key, int) and 0 <= key < len(parent)
 
 
-def _with(node: Any, path: KeyPath, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _with(node: YamlValue, path: KeyPath, value: YamlValue) -> YamlValue:
     if not path:
         return value
     key, rest = path[0], path[1:]
@@ -115,7 +115,7 @@ def _with(node: Any, path: KeyPath, value: Any) -> Any:  # noqa: ANN401 - any YA
     raise KeyError(key)
 
 
-def _without(node: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+def _without(node: YamlValue, path: KeyPath) -> YamlValue:
     key, rest = path[0], path[1:]
     if isinstance(node, list):
         if not rest:
@@ -276,7 +276,7 @@ class History:
         self._saved = None
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _plain(node: YamlValue) -> YamlValue:
     """Return the data without the line numbers that the reader attaches."""
     if isinstance(node, dict):
         return {key: _plain(value) for key, value in node.items()}

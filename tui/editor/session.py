@@ -10,10 +10,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from scenarios import Problem, ScenarioError
-from scenarios.files import Document, KeyPath, Note
+from scenarios.files import Document, KeyPath, Note, YamlValue
 from tui.editor import tree_model
 from tui.editor.checker import Checked, Checker
 from tui.editor.edit_history import Change, History, Put, Version
@@ -362,7 +361,7 @@ def _relative(path: Path, folder: Path) -> str:
     return str(path) if relative.parts[:3] == ("..", "..", "..") else relative.as_posix()
 
 
-def _rebase(node: Any, path: KeyPath, old: Path, new: Path, steps: list[Put]) -> None:  # noqa: ANN401 - any YAML
+def _rebase(node: YamlValue, path: KeyPath, old: Path, new: Path, steps: list[Put]) -> None:
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "file" and isinstance(value, str) and path[:1] in {("houses",), ("load_profiles",)}:

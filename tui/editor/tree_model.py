@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
-from scenarios.files import KeyPath
+from scenarios.files import KeyPath, YamlValue
 from tui.formatting import plural
 
 Tree: TypeAlias = dict[str, Any]
@@ -56,7 +56,7 @@ def kind_of(ref: Ref) -> Kind:
     return _KINDS[str(ref[0]), len(ref)] if ref else "neighbourhood"
 
 
-def at(tree: Tree, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+def at(tree: Tree, path: KeyPath) -> YamlValue:
     """Return the value at a path; None if missing."""
     node: Any = tree
     for part in path:

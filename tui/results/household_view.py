@@ -248,9 +248,9 @@ class SheetPane(Guarded, Vertical):
         bar.update(f"{title}   {{ }} day before, after   G choose")
 
     def show_interval(self, minutes: int) -> None:
-        """Show the averaging interval of peaks, minutes."""
+        """Show the averaging interval of peaks, minutes, unless one is being typed."""
         field = self.query_one(".peaks Input", Input)
-        if field.value != str(minutes):
+        if field.value != str(minutes) and not field.has_focus:
             with self.prevent(Input.Changed):
                 field.value = str(minutes)
 

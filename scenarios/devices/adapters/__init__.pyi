@@ -4,6 +4,7 @@ from .registry import (
     adapter_for as adapter_for,
     adapter_names as adapter_names,
     adapter_problems as adapter_problems,
+    address_of as address_of,
     guest_of as guest_of,
     language_for as language_for,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "adapter_for",
     "adapter_names",
     "adapter_problems",
+    "address_of",
     "guest_of",
     "language_for",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import Unit, dig, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -27,12 +28,25 @@ def _templates() -> SandboxedEnvironment:
     return SandboxedEnvironment()
 
 
+def _renders(text: str) -> str:
+    """Refuse a template of a command that fails: it would do so in the second in which the device is to start."""
+    try:
+        _rendered(text, {"run_s": 60, "job": "job-1"})
+    except Exception as error:  # noqa: BLE001 - a template can fail in any way
+        raise ValueError(f"is no template: {error}") from None
+    return text
+
+
+Template = Annotated[str, AfterValidator(_renders)]
+"""A payload with `run_s` and `job` in it."""
+
+
 class Source(BaseModel):
     """The source of a value: a topic, and in JSON a path (`a.b[0]`) or a template (`{{ value_json.a * 10 }}`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str = Field(min_length=1)
+    topic: Topic
     path: str = ""
     template: str = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
     retained: bool = False
@@ -100,9 +114,9 @@ class CommandTarget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str = Field(min_length=1)
-    on: str = Field("ON", max_length=MAX_TEMPLATE_CHARACTERS)
-    off: str = Field("OFF", max_length=MAX_TEMPLATE_CHARACTERS)
+    topic: Topic
+    on: Template = Field("ON", max_length=MAX_TEMPLATE_CHARACTERS)
+    off: Template = Field("OFF", max_length=MAX_TEMPLATE_CHARACTERS)
 
 
 class Ask(BaseModel):
@@ -110,8 +124,8 @@ class Ask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str = Field(min_length=1)
-    payload: str = ""
+    topic: Topic
+    payload: Template = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
 
 
 class GenericOptions(BaseModel):
@@ -129,6 +143,11 @@ class GenericOptions(BaseModel):
     timer_max_s: int = Field(14 * 86_400, ge=60)
     """Longest time of that timer, or of the one in the command that switches it on."""
     ask: tuple[Ask, ...] = ()
+
+    @property
+    def address(self) -> tuple[object, ...] | None:
+        """See `TasmotaOptions.address`; None: it is only measured."""
+        return None if self.command is None else (self.command.topic, self.command.on)
 
 
 class Generic:
@@ -203,6 +222,8 @@ class Generic:
 
 
 def _rendered(text: str, known: dict[str, object]) -> bytes:
+    if "{" not in text:
+        return text.encode()
     return _templates().from_string(text).render(known).encode()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -17,8 +18,13 @@ class OpenDtuOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str = Field("solar", min_length=1)
-    serial: str = Field(min_length=1)
+    base: Topic = "solar"
+    serial: Topic
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """See `TasmotaOptions.address`."""
+        return self.base, self.serial
 
 
 class AhoyDtuOptions(BaseModel):
@@ -26,8 +32,13 @@ class AhoyDtuOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str = Field("inverter", min_length=1)
-    name: str = Field(min_length=1)
+    base: Topic = "inverter"
+    name: Topic
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """See `TasmotaOptions.address`."""
+        return self.base, self.name
 
 
 class Inverter:

@@ -14,6 +14,7 @@ from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenD
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
 from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
+from scenarios.devices.payload_problems import problem_in_words
 from scenarios.devices.payloads import announcement, is_s2
 from scenarios.gateways import S2 as S2_NAME, SSMIC, Gateway
 
@@ -90,6 +91,16 @@ def adapter_for(gateway: Gateway) -> Adapter:
     return kind.make(gateway, kind.options.model_validate(gateway.options))
 
 
+def address_of(gateway: Gateway) -> tuple[object, ...] | None:
+    """Return what a device switches and measures, which is no other device's; None: that is not known.
+
+    Its options must be valid.
+    """
+    kind = ADAPTERS.get(gateway.adapter)
+    address = None if kind is None else kind.options.model_validate(gateway.options).address  # type: ignore[attr-defined]  # each has one
+    return None if address is None else (gateway.adapter, *address)
+
+
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     """Return the problems of a device's adapter options in the scenario file: key path and problem."""
     if gateway.adapter in {SSMIC, *LANGUAGES}:
@@ -103,5 +114,5 @@ def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     try:
         kind.options.model_validate(gateway.options)
     except ValidationError as error:
-        return [(tuple(problem["loc"]), problem["msg"]) for problem in error.errors()]
+        return [(tuple(problem["loc"]), problem_in_words(problem)) for problem in error.errors()]
     return []

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -22,9 +23,14 @@ class ShellyOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prefix: str = Field(min_length=1)
+    prefix: Topic
     """Its topic prefix; by default of the device, its id."""
     channel: int = Field(0, ge=0, le=15)
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """See `TasmotaOptions.address`."""
+        return self.prefix, self.channel
 
 
 class Shelly:
@@ -40,6 +46,9 @@ class Shelly:
         self._channel = options.channel
         self._component = f"switch:{options.channel}"
         self._source = f"ssmic-{gateway.id}".replace("/", "-").replace("+", "-").replace("#", "-")
+        self._produces = gateway.type == "producer"
+        self._returns = False
+        """Whether it has counted energy that flows back through it."""
         self._calls = 0
         self._asked: dict[int, bool | None] = {}
         """By call, what the switch is once it is answered; None: it was asked for its status."""
@@ -103,13 +112,16 @@ class Shelly:
         return self._status(result) if isinstance(result, dict) else []
 
     def _status(self, status: dict[str, Any]) -> Sequence[DeviceEvent]:
-        output, energy = status.get("output"), status.get("aenergy")
-        power_w = number_of(status.get("apower"), "W", "apower")
-        total = energy.get("total") if isinstance(energy, dict) else None
+        output, power_w = status.get("output"), number_of(status.get("apower"), "W", "apower")
+        drawn_wh, returned_wh = _total_wh(status, "aenergy"), _total_wh(status, "ret_aenergy")
+        # A meter that counts both ways says of a roof what it returns, as negative power; at night the inverter draws.
+        self._returns |= self._produces and ((returned_wh or 0.0) > 0 or (power_w or 0.0) < 0)
+        if power_w is not None:
+            power_w = max(0.0, -power_w) if self._returns else abs(power_w)
         report = Reported(
             is_on=output if isinstance(output, bool) else None,
-            power_w=None if power_w is None else abs(power_w),
-            counter_wh=number_of(total, "Wh", "aenergy.total"),
+            power_w=power_w,
+            counter_wh=returned_wh if self._returns else drawn_wh,
         )
         return [] if report == Reported() else [report]
 
@@ -120,3 +132,9 @@ class Shelly:
         if is_on and command.run_s:
             params["toggle_after"] = min(command.run_s, MAX_TIMER_S)
         return [self._call("Switch.Set", params, is_on)]
+
+
+def _total_wh(status: dict[str, Any], name: str) -> float | None:
+    """Return the counter of this name, Wh; None: it is not there."""
+    energy = status.get(name)
+    return number_of(energy.get("total"), "Wh", f"{name}.total") if isinstance(energy, dict) else None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -25,12 +26,17 @@ class TasmotaOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str = Field(min_length=1)
-    full_topic: str = "%prefix%/%topic%/"
-    prefixes: tuple[str, str, str] = ("cmnd", "stat", "tele")
+    topic: Topic
+    full_topic: Topic = "%prefix%/%topic%/"
+    prefixes: tuple[Topic, Topic, Topic] = ("cmnd", "stat", "tele")
     relay: int | None = Field(None, ge=1, le=32)
     """Number of the relay of a device with several; None: the only one."""
     tele_period_s: int = Field(10, ge=10, le=3600)
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """What is switched and measured: no other device of a run can be the same."""
+        return self.topic, self.full_topic, self.prefixes, self.relay or 1
 
 
 class Tasmota:

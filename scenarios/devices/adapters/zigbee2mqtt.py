@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapters.option_types import Topic
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -24,15 +25,20 @@ class Zigbee2MqttOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str = Field("zigbee2mqtt", min_length=1)
+    base: Topic = "zigbee2mqtt"
     ieee_address: str = ""
     """Names the device for good; its friendly name is found by it."""
-    name: str = ""
+    name: Topic | Literal[""] = ""
     """Its friendly name, where there is no address."""
     endpoint: str = ""
     """Of a device with several switches: `l1` for `state_l1`."""
     timer: bool = True
     """Whether the radio's own timer is set, which some plugs do not have."""
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """See `TasmotaOptions.address`."""
+        return self.base, self.ieee_address or self.name, self.endpoint
 
     @model_validator(mode="after")
     def _names_a_device(self) -> Self:

@@ -196,6 +196,8 @@ class _TimelineBuilder:
         until_s = known.end_s
         if entry.repeat.until is not None:
             until_s = self._moment(entry.repeat.until, (*path, "repeat", "until")) or first_s
+            if until_s < first_s:
+                self._collector.at((*path, "repeat", "until"), "is before the event itself")
         every_s = entry.repeat.every
         if every_s < 1:
             self._collector.at((*path, "repeat", "every"), "a time of at least a second is expected")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
+from scenarios.files.problems import YamlValue
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
 _AFTER = re.compile(r"\+\s*(.+)")
@@ -32,7 +33,7 @@ def after_start_s(value: object) -> int | None:
     return None if found is None else duration_s(found[1])
 
 
-def _duration(value: Any) -> int:  # noqa: ANN401 - whatever YAML held
+def _duration(value: YamlValue) -> int:
     if type(value) is int and 0 <= value <= MAX_SPAN_S:
         return value
     seconds = duration_s(value) if isinstance(value, str) else None
@@ -41,7 +42,7 @@ def _duration(value: Any) -> int:  # noqa: ANN401 - whatever YAML held
     return seconds
 
 
-def _moment(value: Any) -> int | str:  # noqa: ANN401 - whatever YAML held
+def _moment(value: YamlValue) -> int | str:
     if type(value) is int or isinstance(value, str):
         return value
     raise PydanticCustomError("moment", "a time is expected, such as 12:00, +2h or an ISO time")

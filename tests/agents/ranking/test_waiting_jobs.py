@@ -63,3 +63,23 @@ def test_each_job_hears_of_the_first_producer_for_it(seed: int) -> None:
                 expected.append((f"job-{job}", "consumer", number))
     assert waiting.to_tell(risen, board, now_s=0) == expected
     assert waiting.to_tell(risen, board, now_s=0) == []  # one producer at a time
+
+
+def test_the_next_producer_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each refusal, all producers were checked slot by slot, to name one of them."""
+    checked, may_run = 0, Board.may_run
+
+    def counted(self: Board, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+        nonlocal checked
+        checked += len(producers)
+        return may_run(self, need, producers)
+
+    monkeypatch.setattr(Board, "may_run", counted)
+    board, waiting = Board(), WaitingJobs()
+    for number in range(300):
+        board.put(number, WHOLE if number > 2 else BROKEN)
+    waiting.add("job", "consumer", _need(), asked=range(100))
+    order = np.arange(300)
+    named = [waiting.tell_next("job", order, board, now_s=0) for _ in range(3)]
+    assert named == [("job", "consumer", number) for number in (100, 101, 102)]
+    assert checked <= 3 * 5

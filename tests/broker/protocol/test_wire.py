@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from broker.errors import MalformedError
 from broker.identifiers import character_problem
-from broker.protocol import bounds, wire
+from broker.protocol import bounds, decode_batch, decode_grant, envelopes_of, wire
 from broker.protocol.rejections import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -270,3 +270,72 @@ def test_durations_of_reports_are_finite(field: str, value: str) -> None:
     payload = json.dumps(said | {field: "?"}).replace('"?"', value).encode()
     with pytest.raises(MalformedError):
         decode(wire.TimeReport, payload)
+
+
+def test_a_payload_of_own_values_is_the_validated_one() -> None:
+    """What this process has computed needs no validation, and reads the same."""
+    values: dict[str, Any] = {
+        "v": 3, "session": "8f3c", "step": 3, "time": 60, "round": 1, "sent": {"b": 2}, "next": None, "more": 0,
+        "local": 1, "pending": True, "busy": False, "failure": None, "asking": False, "resume": 9,
+    }  # fmt: skip
+    done = wire.Done.of_own(values)
+    assert done == wire.Done.model_validate(values)
+    assert done.encoded() == (
+        b'{"v":3,"session":"8f3c","step":3,"time":60,"round":1,"sent":{"b":2},"next":null,"local":1,"pending":true,'
+        b'"resume":9}'
+    )
+    assert decode(wire.Done, done.encoded()) == done
+    assert done.model_copy(update={"local": 2}).local == 2
+
+
+def test_a_batch_is_read_as_its_model_says() -> None:
+    """Reading it without the model accepts and refuses the same."""
+    item = {"sender": "a", "seq": 1, "to": "b", "re": None, "body": {"kind": "Ping", "n": 1.5}}
+    good: dict[str, Any] = {
+        "v": 3,
+        "session": "8f3c",
+        "rounds": [{"step": 1, "time": 2, "round": 0, "messages": [item]}],
+    }
+    sent = good["rounds"][0]
+    changes: list[dict[str, Any]] = [
+        {"sender": "\n"}, {"seq": 2**60}, {"body": {}}, {"body": {"kind": "P", "n": [2**60]}}, {"x": 1},
+    ]  # fmt: skip
+    bad = [
+        {**good, "v": 2}, {**good, "session": ""}, {**good, "rounds": []}, {**good, "more": 1},
+        {**good, "rounds": [{**sent, "step": -1}]},
+        *({**good, "rounds": [{**sent, "messages": [item | change]}]} for change in changes),
+    ]  # fmt: skip
+    payload = json.dumps(good).encode()
+    assert decode_batch(payload) == envelopes_of(decode(wire.Batch, payload))
+    for batch in bad:
+        payload = json.dumps(batch).encode()
+        with pytest.raises(MalformedError) as by_model:
+            decode(wire.Batch, payload)
+        with pytest.raises(MalformedError) as without:
+            decode_batch(payload)
+        assert str(without.value) == str(by_model.value)
+
+
+def test_a_host_reads_its_part_of_a_grant_as_the_model_says() -> None:
+    """What is wrong with the other hosts' parts is theirs to find."""
+    good: dict[str, Any] = {"v": 3, "step": 1, "time": 2, "round": 0, "expected": {"a": {"b": 2}, "b": {}}}
+    bad: list[dict[str, Any]] = [
+        {**good, "step": -1}, {**good, "time": 2**60}, {**good, "phase": "?"}, {**good, "x": 1},
+        {**good, "lost": ["\n"]},
+    ]  # fmt: skip
+    full = decode_grant(json.dumps({**good, "phase": "end", "lost": ["c"], "lapse": True}).encode(), "a")
+    assert full == {**good, "phase": "end", "lost": ("c",), "lapse": True}
+    assert decode_grant(json.dumps(good).encode(), "c") is None
+    for grant in bad:
+        payload = json.dumps(grant).encode()
+        with pytest.raises(MalformedError) as by_model:
+            decode(wire.Grant, payload)
+        with pytest.raises(MalformedError) as without:
+            decode_grant(payload, "a")
+        assert str(without.value) == str(by_model.value)
+    parts: list[Any] = [{"b": -1}, {"\n": 1}, [], 1]
+    for part in parts:
+        payload = json.dumps({**good, "expected": {"a": part, "b": {}}}).encode()
+        assert decode_grant(payload, "b") is not None
+        with pytest.raises(MalformedError):
+            decode_grant(payload, "a")

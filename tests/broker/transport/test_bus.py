@@ -269,3 +269,30 @@ async def test_a_killed_process_leaves_its_will(kind: str) -> None:
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
         assert await read(watcher, 1) == [Delivery("hosts/1", b"gone", retain=False)]
+
+
+async def test_a_listener_deals_with_messages_before_the_reader(broker: Broker) -> None:
+    """The reader gets what the listener leaves, in order, and what it raises."""
+    taken: list[bytes] = []
+
+    def take(delivery: Delivery) -> bool:
+        if delivery.payload == b"broken":
+            raise ValueError("no use for it")
+        if delivery.payload.startswith(b"hot"):
+            taken.append(delivery.payload)
+        return delivery.payload.startswith(b"hot")
+
+    async with broker.connect("reader") as reader, broker.connect("writer") as writer:
+        await reader.subscribe("a")
+        reader.on_delivery = take
+        reading = asyncio.create_task(read(reader, 1))
+        await asyncio.sleep(0)  # until it waits
+        for payload in (b"hot 1", b"hot 2", b"cold"):
+            await writer.publish("a", payload)
+        assert [delivery.payload for delivery in await reading] == [b"cold"]
+        assert taken == [b"hot 1", b"hot 2"]
+        reading = asyncio.create_task(read(reader, 1))
+        await asyncio.sleep(0)
+        await writer.publish("a", b"broken")
+        with pytest.raises(ValueError, match="no use"):
+            await reading

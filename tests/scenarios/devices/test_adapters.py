@@ -14,6 +14,7 @@ import pytest
 from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.scan import found_in
+from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml
 from scenarios.files.parse import load_text
 from tests.scenarios.devices.session import RUN, STREET, Device, Session, session
@@ -461,3 +462,33 @@ def test_a_mistake_in_a_gateway_is_named_with_its_key() -> None:
         text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}")
         with pytest.raises(Exception, match=where):
             load_text(text, "test", None)
+
+
+def test_what_would_fail_or_be_switched_twice_is_named_before_the_run() -> None:
+    """A plug that two devices use, a topic that nobody can publish to, a template of a command that fails."""
+    plug = "gateway: {{adapter: tasmota, topic: {}}}"
+    devices = [
+        plug.format("kitchen"),
+        plug.format("kitchen"),
+        plug.format("kitchen, relay: 2"),
+        plug.format('"kitchen/+"'),
+        'gateway: {adapter: generic, command: {topic: "x/#"}}',
+        'gateway: {adapter: generic, command: {topic: x, on: "on {{ run_s / 0 }}"}}',
+        'gateway: {adapter: generic, command: {topic: x, on: "{{ oops"}}',
+        "gateway: {adapter: zigbee2mqtt, name: plug}",
+        "gateway: {adapter: zigbee2mqtt, name: plug, endpoint: l2}",
+    ]
+    lines = "".join(f"      - {{id: d{i}, type: consumer, {gateway}}}\n" for i, gateway in enumerate(devices))
+    with pytest.raises(ScenarioError) as raised:
+        load_text(
+            f"version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n{lines}",
+            "f",
+            None,
+        )
+    problems = [str(problem) for problem in raised.value.problems]
+    assert len(problems) == 5
+    for problem, device, words in zip(
+        problems, (1, 3, 4, 5, 6), ("another device", "+ and #", "+ and #", "no template", "no template"), strict=True
+    ):
+        assert f"devices[{device}]" in problem
+        assert words in problem

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from agents import DeviceCommand
+from agents import DeviceCommand, Reported
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
 
@@ -81,3 +81,20 @@ def test_a_counter_counts_in_its_unit(unit: str, expected_wh: float) -> None:
     )
     (event,) = adapter_for(gateway).take("e", b"12", retained=False)
     assert getattr(event, "counter_wh", None) == pytest.approx(expected_wh)
+
+
+def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
+    """As negative power and on a counter of its own; what the inverter draws at night is no production."""
+    roof = Gateway(
+        id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="shelly", options={"prefix": "s"}
+    )
+    adapter = adapter_for(roof)
+
+    def says(**status: Any) -> tuple[float | None, float | None]:
+        (event,) = adapter.take("s/status/switch:0", json.dumps({"id": 0, **status}).encode(), retained=False)
+        assert isinstance(event, Reported)
+        return event.power_w, event.counter_wh
+
+    assert says(apower=2.5, aenergy={"total": 12.0}, ret_aenergy={"total": 8000.0}) == (0.0, 8000.0)
+    assert says(apower=-310.0, aenergy={"total": 12.5}, ret_aenergy={"total": 8005.0}) == (310.0, 8005.0)
+    assert says(apower=-320.0) == (320.0, None)

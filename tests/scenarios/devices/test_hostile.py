@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from agents.device_events import Forecasted, JobAsked, Reported
-from agents.gateway.meter import Meter
+from agents.gateway.represented_device import Meter
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
-from scenarios.devices.payloads import event_of
+from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
 from scenarios.scenario import Zone
@@ -167,3 +168,54 @@ def test_a_scan_skips_invalid_announcements() -> None:
         found_in(dict.fromkeys(announced, payload))
     whole = {"tasmota/discovery/1/config": b"[1]", "tasmota/discovery/2/config": b'{"t": "plug", "rl": [1]}'}
     assert [device.id for device in found_in(whole)] == ["plug"]
+
+
+@pytest.mark.parametrize(
+    ("part", "payload", "problem"),
+    [
+        (
+            "request",
+            '{"id": 5, "energy_wh": true, "duration_s": 1.5, "energy_kwh": 1, "ready_by": {}}',
+            "energy_wh: a number is expected; duration_s: a whole number is expected; id: a text is expected",
+        ),
+        ("request", '{"energy_wh": NaN, "duration_s": 60}', "energy_wh: a finite number is expected"),
+        (
+            "request",
+            '{"step_s": 60, "power_w": [5, -1, 1e9]}',
+            "power_w[1]: at least 0 is expected; power_w[2]: at most 10,000,000 is expected",
+        ),
+        ("report", '{"power_w": -3}', "power_w: at least 0 is expected"),
+        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 characters are expected"),
+        ("withdraw", "[]", "an object is expected"),
+    ],
+)
+def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload: str, problem: str) -> None:
+    """In plain words; a flag is no number."""
+    with pytest.raises(MessageError) as raised:
+        event_of(part, payload.encode(), NOW_S, Zone(0))
+    assert raised.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("now", "clock", "expected"),
+    [
+        ("2026-03-28T20:00:00+01:00", "07:30", "2026-03-29T07:30:00+02:00"),
+        ("2026-03-28T20:00:00+01:00", "02:30", "2026-03-30T02:30:00+02:00"),  # skipped in the night between
+        ("2026-10-24T20:00:00+02:00", "07:30", "2026-10-25T07:30:00+01:00"),
+        ("2026-10-24T20:00:00+02:00", "02:30", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T02:45:00+02:00", "02:30", "2026-10-25T02:30:00+01:00"),
+        ("2026-12-01T12:00:00+01:00", "12:00", "2026-12-01T12:00:00+01:00"),
+    ],
+)
+def test_ready_by_is_a_time_of_the_clock_on_every_day(now: str, clock: str, expected: str) -> None:
+    """A run that began in summer counts on in winter."""
+    now_s = int(datetime.fromisoformat(now).timestamp())
+    zone = Zone(7200, "Europe/Berlin")
+    assert zone.iso(moment_of(clock, now_s, zone)) == expected
+
+
+def test_a_time_without_an_offset_is_refused_for_that() -> None:
+    """A device's zone may be another one than the run's."""
+    payload = b'{"energy_wh": 5, "duration_s": 60, "ready_by": "2026-06-21T14:00:00"}'
+    with pytest.raises(MessageError, match="ready_by: '2026-06-21T14:00:00' has no offset from UTC"):
+        event_of("request", payload, NOW_S, Zone(7200, "Europe/Berlin"))

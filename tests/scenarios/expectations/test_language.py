@@ -53,6 +53,10 @@ def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FB
         ("job.start == 1", 'write job("...")'),
         ('algorithm("exakt").jobs == 1', "did you mean 'exact'?"),
         ("contracts.standin == 1", "did you mean 'standing'?"),
+        ("grid_wh >= 5 kW", "grid_wh (energy) and 5 kW (power) cannot be compared"),
+        ("peak_import_w / 2 < 3 kWh", "peak_import_w / 2 (power) and 3 kWh (energy) cannot be compared"),
+        ("bill_eur + 3 h > 0", "bill_eur (money) and 3 h (time) cannot be added"),
+        ("self_sufficiency >= 5 kWh", "self_sufficiency (a share) and 5 kWh (energy) cannot be compared"),
     ],
 )
 def test_a_mistake_is_explained(text: str, what: str) -> None:
@@ -70,3 +74,21 @@ def test_no_text_brings_the_reader_down(text: str) -> None:
         parse(text)
     except ConditionError as error:
         assert str(error)  # noqa: PT017 - either way is fine
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grid_wh >= 5000",
+        "delivered_wh >= 90 % * optimum.best_wh",
+        "delivered_wh / consumed_wh >= 60 %",
+        'job("x").start >= 08:00 and job("x").delay_s <= 2 h',
+        "grid_wh - 2 kWh > -5 kWh",
+        "peak_import_w * 1 h > 2 kWh",
+        "kg_co2 < 3 kg",
+        "load_factor > 20 %",
+    ],
+)
+def test_units_that_go_together_are_no_mistake(text: str) -> None:
+    """A plain number goes with everything, and what is multiplied is not traced."""
+    assert condition_problems(text, {"job": ["x"], "house": [], "producer": [], "algorithm": []}) == []

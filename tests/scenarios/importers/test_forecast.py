@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
+from scenarios.importers.assumptions import Imported
 from scenarios.importers.detect import import_source
 from scenarios.importers.forecast import MANY
-from scenarios.importers.imported import Imported
 
 ISSUED_S = 1_600_000_000
 DAY_S = 86_400

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.importers import import_source
-from scenarios.importers.imported import Imported
+from scenarios.importers.assumptions import Imported
 
 MIDNIGHT_S = 1_475_884_800
 """2016-10-08T00:00:00Z, the day of the profiles."""

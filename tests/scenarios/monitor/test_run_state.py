@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +20,7 @@ from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
-from broker.protocol.wire import Batch, Control
+from broker.protocol.wire import Batch, Control, Roster
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
@@ -262,6 +263,14 @@ async def test_a_watcher_controls_a_run_and_changes_no_contract(street: Scenario
 
     assert outcome.ledger_sha256 == alone.ledger_sha256
     listening.cancel()
+
+
+@pytest.mark.parametrize(("zone", "winter"), [("Europe/Berlin", "13:00"), ("Europe/Atlantis", "14:00"), ("", "14:00")])
+def test_a_watcher_shows_the_clock_of_the_runs_zone(zone: str, winter: str) -> None:
+    """A run that began in summer is watched in winter; a zone that is not known here keeps the offset of the start."""
+    watched = ObservedRun("w")
+    watched.take(topics.roster("w"), Roster(hosts={}, utc_offset_s=7200, zone=zone).encoded())
+    assert watched.zone.hours(datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()) == winter
 
 
 @pytest.mark.parametrize("knows_the_scenario", [False, True])

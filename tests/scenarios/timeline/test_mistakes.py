@@ -41,6 +41,11 @@ LINE = TWO_ROOFS.count("\n") + 2
         ("{when: {job: wash-z}, do: note, text: x}", "when.job", "there is no job"),
         ("{do: note, text: x}", "", "one of 'at' and 'when'"),
         ("{at: '12:00', do: link, house: a, loss: 1, duration: 1h}", "loss", "at most 0.9"),
+        (
+            "{at: '12:00', do: note, text: x, repeat: {every: 1h, until: '10:00'}}",
+            "repeat.until",
+            "before the event itself",
+        ),
     ],
 )
 def test_a_mistake_in_an_event_is_reported_with_its_line(event: str, key: str, what: str) -> None:

@@ -29,7 +29,7 @@ from tests.tui.results.driving import (
     the_screen,
 )
 from tui.results.household_model import EnergyPart, EnergyTotal
-from tui.results.household_view import EnergyBar, shares
+from tui.results.household_view import EnergyBar, SheetPane, shares
 from tui.results.negotiation import NegotiationDialog
 
 Opened = Any
@@ -129,6 +129,8 @@ async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder:
         assert isinstance(field, Input)
         await pilot.press("end", "backspace", "backspace")
         await until(pilot, lambda: "whole minutes" in text(pilot, "#tab-all .ratios"))
+        pilot.app.screen.query_one("#tab-all SheetPane", SheetPane).show_interval(15)  # a refresh while the run goes on
+        assert not field.value, "what is typed was replaced"
         await pilot.press("6", "0", "enter")
         await drawn(pilot, lambda sheet: sheet.day.interval_s == 3600)
         assert f"used {hourly.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from scenarios.files import CommunityEntry, KeyPath
+from scenarios.files import CommunityEntry, KeyPath, YamlValue
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Put, Remove, Step
 from tui.editor.forms.form_parts import Field, PartForm
@@ -155,7 +155,7 @@ def taxed_now(tree: Tree) -> list[str]:
     return [text(one) for one in (value if isinstance(value, list) else _DEFAULTS["vat_on"])]
 
 
-def set_community_value(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def set_community_value(tree: Tree, path: KeyPath, value: YamlValue) -> Change | None:
     """Set a field of the community.
 
     Args:
@@ -190,7 +190,7 @@ def _set_key(tree: Tree, key: str) -> Change | None:
     return Change("change the allocation key", (*of_others, Put((*COMMUNITY, "key"), key)))
 
 
-def _set_share(community: dict[str, Any], path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def _set_share(community: dict[str, Any], path: KeyPath, value: YamlValue) -> Change | None:
     label, house, given = "change a share", str(path[2]), community.get("coefficients")
     if value in (None, ""):
         if not isinstance(given, dict) or house not in given:

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
-from scenarios.files import KeyPath
+from scenarios.files import KeyPath, YamlValue
 from tui.editor.commands import number_or_text
 from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
@@ -112,7 +112,7 @@ class FieldRow(Vertical):
     class Edited(Message):
         """The user changed the value."""
 
-        def __init__(self, row: FieldRow, value: Any) -> None:  # noqa: ANN401 - any YAML value
+        def __init__(self, row: FieldRow, value: YamlValue) -> None:
             super().__init__()
             self.path = row.field.path
             self.value = value
@@ -163,7 +163,7 @@ class FieldRow(Vertical):
             options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL
             yield Select(
-                [(escape(option), option) for option in options],
+                [(escape(option or field.hint), option) for option in options],
                 compact=True,
                 value=value,
                 allow_blank=True,
@@ -203,8 +203,8 @@ class FieldRow(Vertical):
                 options = self._options(field)
                 if options != self._offered:
                     self._offered = options
-                    select.set_options([(escape(option), option) for option in options])
-                select.value = value or Select.NULL
+                    select.set_options([(escape(option or field.hint), option) for option in options])
+                select.value = value if value in options else Select.NULL
             elif field.kind == "time":
                 self._show_time(field.value, Origin.of(tree.get("start"), tree.get("zone")))
             else:
@@ -217,7 +217,7 @@ class FieldRow(Vertical):
                     self._set(line, text(field.value))
         self.known_texts = self.texts
 
-    def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
+    def _show_time(self, value: YamlValue, origin: Origin) -> None:
         self._origin = origin
         date, clock = self.query(TimePart)
         update_if_changed(self.query_one(".offset", Static), origin.zone.name)

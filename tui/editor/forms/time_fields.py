@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from scenarios import Zone, zone_info
-from scenarios.files import MAX_TIME_S, format_after_start, offset_of, parse_time
+from scenarios.files import MAX_TIME_S, YamlValue, format_after_start, offset_of, parse_time
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 
@@ -45,7 +44,7 @@ def _iso_offset(zone: Zone) -> str:
     return "Z" if zone == Zone() else zone.name
 
 
-def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any YAML value
+def split(value: YamlValue, origin: Origin) -> tuple[str, str]:
     """Split a time into date and time of day; an invalid value is returned unchanged as the time of day."""
     try:
         time_s = (
@@ -58,7 +57,7 @@ def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any 
     return f"{origin.zone.at(time_s):%Y-%m-%d}", origin.zone.clock(time_s)
 
 
-def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa: ANN401 - any YAML value
+def join(date: str, clock: str, origin: Origin, old: YamlValue) -> int | str:
     """Join date and time of day to a YAML value in the old value's format; invalid input is kept as typed.
 
     Args:
@@ -84,7 +83,7 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
     return in_form_of(time_s, origin, old, written)
 
 
-def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int | str:  # noqa: ANN401 - any YAML value
+def in_form_of(time_s: int, origin: Origin, old: YamlValue, written: str = "") -> int | str:
     """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start.
 
     Args:
@@ -102,7 +101,7 @@ def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int 
     return after if _CLOCK.fullmatch(after) else iso
 
 
-def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa: ANN401 - any YAML value
+def shifted(value: YamlValue, by_s: int, origin: Origin) -> int | str | None:
     """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
 
     Args:
@@ -123,7 +122,7 @@ def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa:
     return in_form_of(moved_s, origin, value) if 0 <= moved_s <= MAX_TIME_S else None
 
 
-def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAML value
+def seconds(value: YamlValue, origin: Origin) -> int | None:
     """Return UNIX seconds; None if the value is not a time."""
     try:
         return parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
@@ -131,7 +130,7 @@ def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAM
         return None
 
 
-def in_words(value: Any, origin: Origin) -> str:  # noqa: ANN401 - any YAML value
+def in_words(value: YamlValue, origin: Origin) -> str:
     """Format a time for a list, with the day unless it is the first day."""
     time_s = seconds(value, origin)
     if time_s is None:

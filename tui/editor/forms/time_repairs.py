@@ -15,6 +15,7 @@ from scenarios.files import (
     Remedy,
     RunDays,
     ShiftForecasts,
+    YamlValue,
     counts_from_start,
     format_after_start,
     parse_time,
@@ -139,7 +140,7 @@ def _first_s(entry: dict[str, Any], start_s: int | None, read: _Read) -> int | N
     return read(entry["file"]).start_s if isinstance(entry.get("file"), str) else None
 
 
-def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value
+def shifted(value: YamlValue, days: int, start_s: int | None) -> YamlValue:
     """Return a time moved by whole days, in the same format; other values are unchanged.
 
     Args:
@@ -162,7 +163,7 @@ def _written(time_s: int, start_s: int | None) -> int | str:
     return time_s if start_s is None else format_after_start(time_s, start_s)
 
 
-def _time_s(value: Any, start_s: int | None) -> int | None:  # noqa: ANN401 - any YAML value
+def _time_s(value: YamlValue, start_s: int | None) -> int | None:
     try:
         return parse_time(value, start_s) if isinstance(value, str) or type(value) is int else None
     except ValueError:

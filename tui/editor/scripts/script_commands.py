@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from scenarios.files import KeyPath, ProductionEntry
+from scenarios.files import KeyPath, ProductionEntry, YamlValue
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Insert, Put, Remove, Step
 from tui.editor.scripts import script_model as script
@@ -60,7 +60,7 @@ def said_of(tree: Tree, ref: Ref) -> str:
     return f"{script.when_in_words(entry)} {script.event_in_words(entry)}"
 
 
-def set_script_value(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def set_script_value(tree: Tree, path: KeyPath, value: YamlValue) -> Change | None:
     """Set a field of an event or an expectation.
 
     Args:
@@ -91,7 +91,7 @@ def _must_be_there(tree: Tree, ref: Ref, key: str) -> bool:
     return script.is_required(text(at(tree, (*ref, "do"))), key)
 
 
-def _time(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _time(value: YamlValue) -> YamlValue:
     """Return a typed time; a plain number means UNIX seconds."""
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
@@ -125,7 +125,7 @@ def _set_turn(tree: Tree, ref: Ref, said: str) -> Change | None:
     return Change("change when it takes place", tuple(steps))
 
 
-def _set_inner(tree: Tree, outer: KeyPath, key: str, value: Any) -> Change:  # noqa: ANN401 - any YAML value
+def _set_inner(tree: Tree, outer: KeyPath, key: str, value: YamlValue) -> Change:
     """Set a key of `when` or `repeat`, which appears with its first key and goes with its last one."""
     label, now = f"change {key}", at(tree, outer)
     is_empty = value in (None, "")
@@ -137,7 +137,7 @@ def _set_inner(tree: Tree, outer: KeyPath, key: str, value: Any) -> Change:  # n
     return Change(label, (Remove((*outer, key)) if is_empty else Put((*outer, key), value),))
 
 
-def _set_expectation(tree: Tree, ref: Ref, keys: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+def _set_expectation(tree: Tree, ref: Ref, keys: KeyPath, value: YamlValue) -> Change | None:
     entry = at(tree, ref)
     is_mapping = isinstance(entry, dict)
     condition = script.condition_of(entry)

@@ -152,7 +152,8 @@ def _field(ref: Ref, entry: dict[str, Any], kind: str, key: str) -> Field:
         return Field("choice", label, path, said, options=("yes", "no"), help=about)
     if key in {"algorithm", "strategy"}:
         names = ALGORITHMS if key == "algorithm" else ("", *known_strategies())
-        return Field("choice", label, path, value, options=names, help=about)
+        hint = "our own strategy" if key == "strategy" else ""
+        return Field("choice", label, path, value, hint, options=names, help=about)
     return Field(
         "text" if key in {"text", "id"} else "number", label, path, value, _HINTS.get(key, default), help=about
     )
@@ -194,7 +195,7 @@ def expectation_form(tree: Tree, ref: Ref) -> PartForm:
             (*ref, "at"),
             entry.get("at") if is_mapping else None,
             "at the end of the run",
-            heading="" if parts is None else "When, and called what (optional)",
+            heading="" if parts is None else "Time and name (optional)",
             help=f"When it must hold. {_AT_HELP} Default: at the end.",
         ),
         Field(

@@ -43,7 +43,7 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
     assert problems == {
         "houses": "'x': a whole number is expected",
         "days": "from 1 to 366, not 0",
-        "place": "from -65 to 65, not 99",
+        "place": "from -90 to 90, not 99",
         "zone": "there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?",
         "roofs": "a share from 0 to 1, not 2",
         "name": "'a b': letters, digits, - and _ are expected",

@@ -33,7 +33,7 @@ from scenarios.files import (
     read_series,
     suggest,
 )
-from scenarios.importers.imported import (
+from scenarios.importers.assumptions import (
     ROOF_IN_WORDS,
     SEED,
     START_S,

@@ -13,8 +13,8 @@ from hypothesis import given, settings, strategies as st
 from agents import FloatArray
 from scenarios.files import load_text, zone_of
 from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
+from scenarios.generate.generator import BASE_LOAD
 from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
-from scenarios.generate.households import BASE_LOAD
 from scenarios.generate.solar import ambient_c, power_of
 from scenarios.load import load
 
@@ -254,6 +254,10 @@ def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int
         assert all(job.latest_s + 60 <= spec.midnight_s(1) - spec.start_s for job in jobs)
         at = {job.id: datetime.fromtimestamp(spec.start_s + job.earliest_s, zone).time() for job in jobs}
         clocks.append({job_id: time for job_id, time in at.items() if job_id.endswith("-1")})
+        scenario = load_text(generated_yaml(generate(spec)), "generated", None)
+        assert scenario.end_s(1) == spec.midnight_s(1)
+        read = {job.job_id: job.earliest_start_s - spec.start_s for job in scenario.jobs}
+        assert read == {job.id: job.earliest_s for job in jobs}
     common = clocks[0].keys() & clocks[1].keys()
     assert len(common) > 20
     assert all(clocks[0][job_id] == clocks[1][job_id] for job_id in common)

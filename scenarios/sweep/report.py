@@ -24,9 +24,9 @@ from scenarios.results.comparison import (
     svg,
     unit_of,
 )
-from scenarios.sweep.compared import compared_points
-from scenarios.sweep.file import SweepResults
+from scenarios.sweep.comparison import compared_points
 from scenarios.sweep.plan import shown
+from scenarios.sweep.results_file import SweepResults
 
 _WIDTH, _HEIGHT = 430.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 14.0, 34.0, 44.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scenarios.metrics import sample_statistics, statistics_by_figure
 from scenarios.results import ResultsError, SimulationInfo
 from scenarios.results.comparison import COMPARED_FIGURES, Compared, Difference, SimulationComparison
-from scenarios.sweep.file import MOST_PAIRED, BySeed, SweepResults, differences, pairs_of
+from scenarios.sweep.results_file import MOST_PAIRED, BySeed, SweepResults, differences, pairs_of
 
 
 def compared_points(results: SweepResults) -> SimulationComparison:

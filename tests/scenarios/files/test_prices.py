@@ -186,7 +186,7 @@ def test_tariff_and_community_survive_writing_and_the_results_file(
 
 def test_the_example_of_the_documentation_is_valid() -> None:
     """The first block of docs/settlement.md, below the other keys of a scenario."""
-    page = (Path(__file__).resolve().parents[4] / "docs" / "settlement.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "settlement.md").read_text(encoding="utf-8")
     example = page.split("```yaml\n")[1].split("```")[0]
 
     scenario = load_text(GOOD[: GOOD.index("tariff:")] + example, "s.yaml", None)

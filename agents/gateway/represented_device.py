@@ -1,0 +1,184 @@
+"""A real device as the agent that represents it knows it: its meter, its availability, and what is shown of it.
+
+A meter gives energy from a counter that may be reset, or from power readings only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import structlog
+
+from agents.device_events import DeviceEvent, DeviceNotice, Rejected
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.messages import AnyMessage, DeviceSaid
+from agents.model import MANAGER
+from broker.hosts import Agent
+
+log = structlog.get_logger(__name__)
+
+MAX_POWER_W = 100_000.0
+"""More is no household device: a meter that says so is wrong."""
+MAX_COUNTER_WH = 1e12
+"""More has no meter of a household counted."""
+RESET_BELOW = 0.9
+"""A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+_HOUR_S = 3600
+
+
+@dataclass(slots=True)
+class Meter:
+    """Integrates meter readings: power, which applies until the next reading, or a counter as soon as there is one."""
+
+    energy_wh: float = 0.0
+    """Metered so far, without jumps at resets, Wh."""
+    power_w: float | None = None
+    """The last reading, W."""
+    counter_wh: float | None = None
+    """The last reading, Wh."""
+    at_s: int | None = None
+    """Virtual time of the last reading, UNIX seconds."""
+    resets: int = 0
+
+    def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
+        """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            power_w: Power, W; None: not read.
+            counter_wh: Counter, Wh; None: not read.
+        """
+        problem = self._problem(now_s, power_w, counter_wh)
+        if problem:
+            return problem
+        self.advance(now_s)
+        if counter_wh is not None:
+            if self.counter_wh is not None:
+                is_reset = counter_wh < self.counter_wh
+                self.energy_wh += counter_wh if is_reset else counter_wh - self.counter_wh
+                self.resets += is_reset
+            self.counter_wh = counter_wh
+        if power_w is not None:
+            self.power_w = power_w
+        return ""
+
+    def advance(self, now_s: int) -> None:
+        """Count the power of the last reading until now, where there is no counter."""
+        if self.at_s is not None and self.power_w is not None and self.counter_wh is None:
+            self.energy_wh += self.power_w * (now_s - self.at_s) / _HOUR_S
+        self.at_s = now_s
+
+    def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
+        if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
+            return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
+        if counter_wh is not None and not 0 <= counter_wh <= MAX_COUNTER_WH:
+            return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
+        if counter_wh is None or self.counter_wh is None or self.at_s is None:
+            return ""
+        before = self.counter_wh
+        # A counter may be behind by some minutes.
+        limit_wh = MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
+        if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
+            if counter_wh < RESET_BELOW * before:
+                self.counter_wh = counter_wh  # another meter, perhaps: count on from here
+            return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
+        if counter_wh - before > limit_wh:
+            self.counter_wh = counter_wh  # count on from here
+            return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
+        return ""
+
+
+class DeviceAgent(Agent[AnyMessage]):
+    """Stands for one real device, or for a guest that may come; beside `Consumer` or `Producer`."""
+
+    no_signs_of_life: ClassVar[tuple[type, ...]] = (Rejected,)
+    """Events that do not show that the device is there."""
+
+    def _stand_for(self, gateway: GatewaySettings) -> None:
+        self._gateway = gateway
+        self._device = gateway.id
+        self._name = gateway.name
+        self._meter = Meter()
+        self._is_available: bool | None = None
+        self._last_heard_s: int | None = None
+        self._errors = 0
+        self._message_id = ""
+        """Id of the message being processed; empty: it has none."""
+        self._shown: dict[str, Any] = {}
+
+    def _take_from_device(self, message: DeviceSaid) -> None:
+        """Take what the device says; it comes from this agent itself."""
+        self.send(MANAGER, message)
+        if not isinstance(message.said, self.no_signs_of_life):
+            self._last_heard_s = self.now_s
+        if not self._gateway.id and message.device != self._device:
+            self._stand_for_guest(message.device)
+        self._message_id = message.message_id
+        self._hear(message.said)
+        self._message_id = ""
+        self._show()
+
+    def _stand_for_guest(self, device: str) -> None:
+        """Stand for a guest that has come; of the one before, nothing holds any more."""
+        self._device, self._name, self._is_available = device, "", None
+
+    def _hear(self, said: DeviceEvent) -> None:
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        """Publish the device's state if something changed."""
+        raise NotImplementedError
+
+    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+        """Publish and log that a message of the device was refused."""
+        self._errors += 1
+        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
+        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
+        self.instruct(notice)
+
+    def _show_state(
+        self,
+        device_type: Literal["consumer", "producer"],
+        *,
+        state: str | None = None,
+        job: str | None = None,
+        next_start_s: int | None = None,
+        supplier: str | None = None,
+        commands: int = 0,
+        answers: int = 0,
+    ) -> None:
+        """Publish the device's state if something changed.
+
+        Args:
+            device_type: The type of the device.
+            state: State of the job that runs, or of the next one.
+            job: The device's id of that job.
+            next_start_s: When it starts, UNIX seconds.
+            supplier: Who supplies it.
+            commands: Number of commands to the device.
+            answers: Number of those that it answered.
+        """
+        content: dict[str, Any] = {
+            "device": self._device,
+            "house": self._gateway.house,
+            "type": device_type,
+            "agent": self.id,
+            "name": self._name,
+            "adapter": self._gateway.adapter,
+            "available": self._is_available,
+            "state": state,
+            "job": job,
+            "next_start": next_start_s,
+            "supplier": supplier,
+            "power_w": self._meter.power_w,
+            "energy_wh": round(self._meter.energy_wh, 3),
+            "last_heard": self._last_heard_s,
+            "commands_sent": commands,
+            "commands_answered": answers,
+            "errors": self._errors,
+        }
+        if self._device and content != self._shown:
+            self._shown = content
+            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
