@@ -63,10 +63,10 @@ class Measured:
     """By part of a run, its share of the processor time, measured in a second run; empty: not measured."""
 
 
-def grown(houses: int) -> Scenario:
+def grown(houses: int, demand_per_production: float = 0.3) -> Scenario:
     """Return a neighbourhood of any size: districts beside each other, each drawn from a seed of its own."""
     districts = [
-        _renamed(_district(number, min(DISTRICT, houses - DISTRICT * number)), number)
+        _renamed(_district(number, min(DISTRICT, houses - DISTRICT * number), demand_per_production), number)
         for number in range(-(-houses // DISTRICT))
     ]
     return replace(
@@ -78,7 +78,7 @@ def grown(houses: int) -> Scenario:
     )
 
 
-def _district(number: int, houses: int) -> Scenario:
+def _district(number: int, houses: int, demand_per_production: float) -> Scenario:
     return neighbourhood(
         NeighbourhoodSpec(
             name="district",
@@ -86,7 +86,7 @@ def _district(number: int, houses: int) -> Scenario:
             houses=houses,
             roofs=round(0.4 * houses),
             jobs=round(3.6 * houses),
-            demand_per_production=0.3,
+            demand_per_production=demand_per_production,
             date=date(2026, 6, 21),
         )
     )

@@ -114,8 +114,8 @@ class SharedManager(Manager):
         """By house, the numbers of its producers."""
         self._answers: dict[str, _Answers] = {}
         """By job, the answers of this round."""
-        self._questions: deque[tuple[Received[AnyMessage], ProducersFor]] = deque()
-        """Jobs that wait for their turn to read the board."""
+        self._questions: dict[str, tuple[Received[AnyMessage], ProducersFor]] = {}
+        """Jobs that wait for their turn to read the board, each with its question, in the order of those."""
         self._next_turn = 0
         """The step from which on the next job may."""
         self._is_informing = False
@@ -161,7 +161,10 @@ class SharedManager(Manager):
 
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
         """Let a job read the board when it is its turn."""
-        self._questions.append((received, question))
+        if question.job_id in self._questions:
+            self.reject(received.sender, f"asks for job {question.job_id!r} again before it is answered")
+        else:
+            self._questions[question.job_id] = (received, question)
 
     def _offer_to(self, received: Received[AnyMessage], question: ProducersFor) -> None:
         job = self._register.get(question.job_id)
@@ -271,7 +274,7 @@ class SharedManager(Manager):
     def _has_read(self) -> bool:
         """Let a job read the board; return whether there was any that wanted or needed to."""
         if self._questions:
-            self._offer_to(*self._questions.popleft())
+            self._offer_to(*self._questions.pop(next(iter(self._questions))))
             return True
         if self._energy.take_has_risen():
             self._jobs_waiting.inform_again()
