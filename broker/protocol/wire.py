@@ -1,4 +1,4 @@
-"""The payloads exchanged between clock and hosts, as pydantic models: version 3 of the protocol in `docs/protocol.md`.
+"""The payloads exchanged between clock and hosts, as pydantic models: version 4 of the protocol in `docs/protocol.md`.
 
 The body of an agent's message is opaque to this package.
 """
@@ -34,8 +34,8 @@ from broker.protocol.bounds import (
     WallS,
 )
 
-Version = Literal[3]
-VERSION: Version = 3
+Version = Literal[4]
+VERSION: Version = 4
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
 MOST_ROUNDS_A_GRANT = 200
@@ -393,7 +393,7 @@ _LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "p
 class Control(Wire):
     """A person's command to the clock, on `control`. Controllers may still write version 2, which is identical."""
 
-    v: Literal[2, 3] = VERSION  # type: ignore[assignment]
+    v: Literal[2, 3, 4] = VERSION  # type: ignore[assignment]
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: Text | None = None
     """For `pace`: the new pace."""
