@@ -56,7 +56,7 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.negotiation import RANKED, NegotiationSettings
 from agents.plugins import AGENTS, load_plugin
-from agents.provisional_promises import is_firm
+from agents.provisional_promises import MAX_PUSHES, is_firm
 from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
@@ -163,6 +163,8 @@ class Consumer(Agent[AnyMessage]):
         """By job, how many contracts it has had."""
         self._openings: dict[tuple[str, str], tuple[int, int]] = {}
         """By job and producer, the second of its last opening, and how many it sent in that second."""
+        self._pushes: dict[tuple[str, str], tuple[int, int]] = {}
+        """By job and producer, the second in which it was last pushed out, and how often in that second."""
         self._provisional: set[str] = set()
         """Jobs whose contract was accepted provisionally."""
         self._affected: set[str] = set()
@@ -207,12 +209,17 @@ class Consumer(Agent[AnyMessage]):
 
     def _follows(self, producer: str, job_id: str) -> bool:
         """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
-        at_s, count = self._openings.get((job_id, producer), (self.now_s, 0))
-        count = count + 1 if at_s == self.now_s else 1
-        self._openings[job_id, producer] = (self.now_s, count)
+        count = self._counted(self._openings, job_id, producer)
         if count > MAX_OPENINGS:
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
         return count <= MAX_OPENINGS
+
+    def _counted(self, counts: dict[tuple[str, str], tuple[int, int]], job_id: str, producer: str) -> int:
+        """Count a message of a producer about a job; return how many it sent in the present second."""
+        at_s, count = counts.get((job_id, producer), (self.now_s, 0))
+        count = count + 1 if at_s == self.now_s else 1
+        counts[job_id, producer] = (self.now_s, count)
+        return count
 
     def contract_changed(self, job_id: str) -> None:
         """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
@@ -370,8 +377,11 @@ class Consumer(Agent[AnyMessage]):
             case PushOut(reason=reason):
                 if job_id not in self._provisional or is_firm(contract.start_s, self.now_s):
                     self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
-                else:
-                    self._cancel(contract, reason)
+                    return
+                if self._counted(self._pushes, job_id, contract.producer) > MAX_PUSHES:
+                    self.reject(contract.producer, f"pushes out job {job_id!r} too often in one second")
+                    self._untrusted[job_id].add(contract.producer)
+                self._cancel(contract, reason)
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 

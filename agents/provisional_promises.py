@@ -10,7 +10,8 @@ opening. Consumers ask all producers first, and then again, so that no job is pu
 room. On generated neighbourhoods this delivers 1.8 % more than pushing immediately.
 
 In one second of virtual time a producer pushes a job out `MAX_PUSHES` times at most. So a chain of pushes ends even
-where devices whose jobs displace one another take part in it.
+where devices whose jobs displace one another take part in it. A consumer rejects more of them, and its job no longer
+asks such a producer.
 """
 
 from __future__ import annotations

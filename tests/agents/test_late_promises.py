@@ -30,7 +30,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.producer import Producer
-from agents.provisional_promises import FIRM_BEFORE_S, PUSHED_OUT
+from agents.provisional_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
@@ -144,6 +144,18 @@ def test_a_push_that_comes_too_late_is_rejected(answer: Accept | None) -> None:
         if answer is None:
             stage.wait_until(NOON_S - FIRM_BEFORE_S)
         assert stage.say(("pv", PushOut(job_id="small", reason=PUSHED_OUT))) == []
+
+
+def test_a_producer_that_pushes_a_job_out_without_end_is_no_longer_asked() -> None:
+    """It accepts the job again and again; an honest one pushes it out a few times in a second at most."""
+    with machine() as stage:
+        sent, pushes = stage.first, 0
+        while requests := _named(stage, sent, "pv"):
+            stage.say(("pv", AcceptProvisionally(job_id="small", start_s=NOON_S)), re=requests[0])
+            sent = stage.say(("pv", PushOut(job_id="small", reason=PUSHED_OUT)))
+            pushes += 1
+            assert pushes <= MAX_PUSHES + 1
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == ["pv"]
 
 
 def test_a_job_without_a_yes_asks_all_producers_a_second_time() -> None:
