@@ -301,7 +301,8 @@ class Admission:
         self._is_open = False
         """Whether all hosts have been present once; from then on, every change is published at once."""
         self._changed = asyncio.Event()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        """By host, the timer of its last claim; those of earlier claims have nothing left to decide."""
 
     def handle_announcement(self, host: str, announcement: Announcement, *, is_stored: bool) -> None:
         """Process an announcement.
@@ -325,7 +326,9 @@ class Admission:
         if claim is not None and claim is not before[1].get(host):
             loop = asyncio.get_running_loop()
             wait_wall_s = self._timeouts.resend_most_wall_s
-            self._timers.append(loop.call_later(wait_wall_s, self._evict_silent, host, claim.session))
+            if host in self._timers:
+                self._timers[host].cancel()
+            self._timers[host] = loop.call_later(wait_wall_s, self._evict_silent, host, claim.session)
         if is_new:
             self._barrier.record_return(host)
         elif members.is_current(host, announcement.session):
@@ -414,7 +417,7 @@ class Admission:
 
     def close(self) -> None:
         """Stop admitting hosts: pending claims of second processes are no longer decided."""
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
 
 
