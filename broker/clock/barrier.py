@@ -10,7 +10,6 @@ from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
-    MAX_BUFFERED_MESSAGES,
     MAX_PASSED_ROUNDS,
     MOST_ROUNDS_A_GRANT,
     Done,
@@ -18,6 +17,7 @@ from broker.protocol import (
     ReorderBuffer,
     SendingMoment,
     in_order,
+    most_buffered,
 )
 
 
@@ -75,14 +75,21 @@ class Alarm:
 class RoundBarrier:
     """Collects the answers to the grants of one step."""
 
-    def __init__(self) -> None:
+    def __init__(self, agents: Mapping[str, Collection[str]] | None = None) -> None:
+        """Create it.
+
+        Args:
+            agents: By host, its agents, who bound how many of its messages are kept; None: all hosts have few.
+        """
         self.step = -1
         self.dones: dict[str, Done] = {}
         """The answers that have arrived, by host."""
         self.awaited: set[str] = set()
         """Hosts that have not answered yet."""
         self._returned: set[str] = set()
-        self._buffer = ReorderBuffer()
+        self._buffer = ReorderBuffer(
+            most_of={host: most_buffered(len(living)) for host, living in (agents or {}).items()}
+        )
         self._local: Counter[str] = Counter()
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
         self._sent: Counter[str] = Counter()
@@ -446,8 +453,8 @@ def check_answer(  # noqa: C901 - one case for each contradiction
             raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
         if host in done.sent:
             raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
-    if (count := sum(done.sent.values()) + done.local) > MAX_BUFFERED_MESSAGES:
-        raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
+    if (count := sum(done.sent.values()) + done.local) > (most := most_buffered(len(known[host]))):
+        raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {most}")
     # Input from outside is not delivered before the first round of the phase `run`, so it may be due at the start.
     earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:

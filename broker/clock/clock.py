@@ -121,7 +121,7 @@ class Clock:
         self._known_hosts = dict(self.membership.expected) | self.membership.dropped
         self.rejected = RejectedMessages(topics.CLOCK)
         """Messages that violated the protocol."""
-        self._barrier = RoundBarrier()
+        self._barrier = RoundBarrier(self._known_hosts)
         self._is_alone = False
         """Whether the step is granted to a single host, which may run further rounds without a grant."""
         counted = None if self._earlier is None else self._earlier.counted

@@ -63,6 +63,8 @@ LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
 """After how long a host logs that it waits for messages."""
+_MOST_SENT_ALONE = MAX_BUFFERED_MESSAGES // 2
+"""After so many messages a host that runs alone waits for the next grant, so that the clock takes its answer."""
 _GRANTS = frozenset({"grants", "grant"})
 _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
@@ -460,10 +462,12 @@ class Host:
             if self._local:
                 messages = _sorted((*messages, *self._local)) if messages else self._local
             record = await self._run_round(granted, messages, tasks)
+            sent = len(record.sent)
             for _ in range(MOST_ROUNDS_A_GRANT - 1):
-                if not self._may_run_on(record):
+                if sent > _MOST_SENT_ALONE or not self._may_run_on(record):
                     break
                 record = await self._run_round(record.grant.following, self._local, tasks)
+                sent += len(record.sent)
             await self._outbox.publish_last(bus)
             self._running = None
             if granted.phase == "end":

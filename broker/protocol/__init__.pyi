@@ -30,6 +30,7 @@ from .reorder_buffer import (
     ReorderBuffer as ReorderBuffer,
     SendingMoment as SendingMoment,
     in_order as in_order,
+    most_buffered as most_buffered,
 )
 from .timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
@@ -98,6 +99,7 @@ __all__ = [
     "envelopes_of",
     "first_problem",
     "in_order",
+    "most_buffered",
     "shown",
     "too_large",
 ]

@@ -17,8 +17,15 @@ from broker.protocol.envelope import Envelope
 MAX_BUFFERED_MESSAGES = 100_000
 """Limit per sending host. Further messages are dropped (genuine ones are requested again) and do not displace those of
 other hosts."""
+_MESSAGES_OF_AGENT = 10
+"""Far more than the agents of a host send in one round on the mean."""
 MAX_BUFFERED_BYTES = 64 * 2**20
 """The same limit, in bytes of payload."""
+
+
+def most_buffered(agents: int) -> int:
+    """Return how many messages of a host with this many agents may wait for their rounds."""
+    return max(MAX_BUFFERED_MESSAGES, _MESSAGES_OF_AGENT * agents)
 
 
 class SendingMoment(NamedTuple):
@@ -45,14 +52,22 @@ _NONE: dict[tuple[str, int], Buffered] = {}
 class ReorderBuffer:
     """Buffers messages by the moment in which they were sent, each once, until their round."""
 
-    def __init__(self, most_messages: int = MAX_BUFFERED_MESSAGES, most_bytes: int = MAX_BUFFERED_BYTES) -> None:
+    def __init__(
+        self,
+        most_messages: int = MAX_BUFFERED_MESSAGES,
+        most_bytes: int = MAX_BUFFERED_BYTES,
+        *,
+        most_of: Mapping[str, int] | None = None,
+    ) -> None:
         """Create an empty buffer.
 
         Args:
             most_messages: Limit per sending host.
             most_bytes: Limit per sending host, bytes of payload.
+            most_of: By sending host, another limit of its messages; None: no host has one.
         """
         self._most_messages = most_messages
+        self._most_of = most_of or {}
         self._most_bytes = most_bytes
         self._by_moment: dict[SendingMoment, dict[tuple[str, int], Buffered]] = {}
         """In each moment, in order of arrival."""
@@ -88,8 +103,8 @@ class ReorderBuffer:
             self._drop_before(moment.step, from_host)
             if not self._has_room(from_host, size_bytes):
                 raise ProtocolError(
-                    f"more than {self._most_messages} messages or {self._most_bytes} bytes of host {from_host!r} wait "
-                    "for their round"
+                    f"more than {self._most(from_host)} messages or {self._most_bytes} bytes of host {from_host!r} "
+                    "wait for their round"
                 )
         self._by_moment.setdefault(moment, {})[key] = Buffered(from_host, to_host, envelope, size_bytes)
         self._arrived[moment, from_host] += 1
@@ -112,7 +127,11 @@ class ReorderBuffer:
         return True
 
     def _has_room(self, from_host: str, size_bytes: int) -> bool:
-        return self._counts[from_host] < self._most_messages and self._bytes[from_host] + size_bytes <= self._most_bytes
+        has_few = self._counts[from_host] < self._most(from_host)
+        return has_few and self._bytes[from_host] + size_bytes <= self._most_bytes
+
+    def _most(self, from_host: str) -> int:
+        return self._most_of.get(from_host, self._most_messages)
 
     def _drop_before(self, step: int, from_host: str) -> None:
         """Drop a host's messages of steps before the given one."""
