@@ -2,8 +2,8 @@
 
 A roof that has produced 40 % of its forecast in the last quarter of an hour is expected to produce 40 % of it now, and
 to be back at its forecast in two hours; in between, the difference shrinks linearly. Clouds persist for about that
-long; beyond it, a forecast knows more than the meter. The forecast is never raised: what a roof did not expect to
-produce, nobody can rely on.
+long; beyond it, a forecast knows more than the meter. The forecast is never raised: nobody can
+rely on production that was not forecast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from agents.energy import FloatArray, Outlook, Production
 
 WINDOW_S = 900
-"""Measurements of so long are compared with the forecast, seconds."""
+"""How long measurements are compared with the forecast for, seconds."""
 MAX_WINDOW_S = 3600
 """Readings further apart are not compared: clouds have changed in between."""
 FADE_S = 7200
@@ -64,8 +64,8 @@ class MeasuredOutlook:
     def take_forecast(self, now_s: int, production: Production) -> Production:
         """Take a new forecast; return what can be promised by it.
 
-        The measured level counts on, in proportion to the new forecast: one that foresees the clouds that are there is
-        not lowered any further, and one that repeats the error of the last one is lowered at once.
+        What was measured still counts, in proportion to the new forecast: one that foresees the present clouds is not
+        lowered any further, and one that repeats the error of the last one is lowered at once.
         """
         if self._forecast is None:
             self._forecast = Outlook.of(production)

@@ -19,9 +19,9 @@ from broker.hosts import Agent
 log = structlog.get_logger(__name__)
 
 MAX_POWER_W = 100_000.0
-"""More is no household device: a meter that says so is wrong."""
+"""No household device draws or supplies more than this; a meter that reports more is wrong."""
 MAX_COUNTER_WH = 1e12
-"""More has no meter of a household counted."""
+"""No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 _HOUR_S = 3600
@@ -120,7 +120,7 @@ class DeviceAgent(Agent[AnyMessage]):
         self._show()
 
     def _stand_for_guest(self, device: str) -> None:
-        """Stand for a guest that has come; of the one before, nothing holds any more."""
+        """Stand for a guest that has come, and forget the one before."""
         self._device, self._name, self._is_available = device, "", None
 
     def _hear(self, said: DeviceEvent) -> None:

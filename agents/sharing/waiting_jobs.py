@@ -129,7 +129,7 @@ class WaitingJobs:
             least_lacking: Only jobs that lack more than this share of their energy.
 
         Returns:
-            None: no job could use it that has not been informed, or enough have been. The next energy begins anew.
+            None: all jobs that could use it have been informed, or enough of them. Counting then starts again.
         """
         jobs = len(self._ids)
         until = np.concatenate([[0.0], np.cumsum(more_mwh, dtype=np.float64)])

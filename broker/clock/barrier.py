@@ -79,7 +79,7 @@ class RoundBarrier:
         """Create it.
 
         Args:
-            agents: By host, its agents, who bound how many of its messages are kept; None: all hosts have few.
+            agents: By host, its agents: the more there are, the more messages are kept. None: few on every host.
         """
         self.step = -1
         self.dones: dict[str, Done] = {}

@@ -34,7 +34,7 @@ from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.hosts.round import GrantedRounds, Round
+from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_BUFFERED_BYTES,
@@ -139,7 +139,7 @@ class Host:
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
-        self._grants = GrantedRounds()
+        self._grants: asyncio.Queue[Round | None] = asyncio.Queue()
         self._running: int | None = None
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
@@ -324,7 +324,7 @@ class Host:
         if roster.ended:
             self._has_ended = True
             self._arrived.set()
-            self._grants.put(None)
+            self._grants.put_nowait(None)
             self._in_roster.set()
             return True
         mine = roster.hosts.get(self.host_id)
@@ -346,7 +346,7 @@ class Host:
             return False
         if self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
-            self._grants.put(grant)
+            self._grants.put_nowait(grant)
         elif grant.step == self._expecting.step:
             self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
             self._arrived.set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -25,7 +23,7 @@ class Round(NamedTuple):
     """Number of the round within this second."""
     granted_step: int
     """The step of the grant that it belongs to."""
-    expected: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
+    expected: dict[str, int] = {}  # noqa: RUF012 - it is never changed
     """By other host, how many messages it sent to this one in the previous step."""
     lost: tuple[str, ...] = ()
     """Agents that the run continues without from this round on."""
@@ -97,24 +95,3 @@ class _Stored(TypedDict):
 
 
 _STORED: TypeAdapter[_Stored] = TypeAdapter(_Stored)
-
-
-class GrantedRounds:
-    """The rounds that the clock has granted and the host has not begun; one reader."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Round | None] = deque()
-        self._reader: asyncio.Future[None] | None = None
-
-    def put(self, granted: Round | None) -> None:
-        """Add a round; None: the run has ended."""
-        self._waiting.append(granted)
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    async def get(self) -> Round | None:
-        """Wait for the next round, and remove it."""
-        while not self._waiting:
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
-        return self._waiting.popleft()

@@ -18,7 +18,7 @@ MAX_BUFFERED_MESSAGES = 100_000
 """Limit per sending host. Further messages are dropped (genuine ones are requested again) and do not displace those of
 other hosts."""
 _MESSAGES_OF_AGENT = 10
-"""Far more than the agents of a host send in one round on the mean."""
+"""Per agent of a host: far more than agents send in a round on average."""
 MAX_BUFFERED_BYTES = 64 * 2**20
 """The same limit, in bytes of payload."""
 
@@ -64,7 +64,7 @@ class ReorderBuffer:
         Args:
             most_messages: Limit per sending host.
             most_bytes: Limit per sending host, bytes of payload.
-            most_of: By sending host, another limit of its messages; None: no host has one.
+            most_of: By sending host, its own limit in place of `most_messages`; None: no host has one.
         """
         self._most_messages = most_messages
         self._most_of = most_of or {}

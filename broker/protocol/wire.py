@@ -65,7 +65,7 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     is_last: ClassVar[bool] = False
-    """Whether its sender publishes nothing after it for now; see `broker.transport.base.Content`."""
+    """Whether its sender has nothing to publish right after it; see `broker.transport.base.Content`."""
 
     _names: ClassVar[set[str]] = set()
 

@@ -60,8 +60,8 @@ class Will:
 class Content(Protocol):
     """A payload that is encoded only when it leaves the process.
 
-    One with a true attribute `is_last` ends what its sender has to say for now: it is written at once, with what waits
-    to be written, and not at the end of the event loop's iteration.
+    If it has a true attribute `is_last`, its sender has nothing to publish right after it: it is written at once, with
+    all that waits to be written, and not at the end of the event loop's iteration.
     """
 
     def encoded(self) -> bytes:

@@ -460,7 +460,7 @@ class Connection(aiomqtt.Client):
             payload: The content.
             retain: Whether the broker keeps it for later subscribers.
             ticket: Returned by `acknowledged` when the broker has confirmed the message, sent at QoS 1; None: QoS 0.
-            is_last: Whether no other message follows for now, so that all are written at once.
+            is_last: Whether no other message follows right after it, so that all are written at once.
 
         Raises:
             ConnectionBrokenError: The connection has ended.

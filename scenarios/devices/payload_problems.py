@@ -1,4 +1,4 @@
-"""The problems of a device's payload in words, for whoever builds the device."""
+"""The problems of a device's payload in words, for the person who builds the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from broker import shown
 
 MOST_PROBLEMS = 5
-"""More are counted."""
+"""How many are named; of the others, only the number is given."""
 _EXPECTED = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
@@ -46,9 +46,9 @@ def problems_of(error: ValidationError) -> str:
     for one in details:
         place = _place(one["loc"])
         found.setdefault(place, problem_in_words(one))
-    told = [f"{place}: {what}" if place else what for place, what in found.items()]
-    more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
-    return "; ".join([*told[:MOST_PROBLEMS], *more])
+    named = [f"{place}: {what}" if place else what for place, what in found.items()]
+    more = [f"and {len(named) - MOST_PROBLEMS} more"] if len(named) > MOST_PROBLEMS else []
+    return "; ".join([*named[:MOST_PROBLEMS], *more])
 
 
 def _place(path: tuple[str | int, ...]) -> str:

@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from agents import FloatArray
 
 MOST_KEPT_CELLS = 2_000_000
-"""Values that a table keeps; one of more computes them anew whenever it is read."""
+"""A table of at most so many values keeps them; a larger one computes them again whenever it is read."""
 BLOCK_CELLS = 2_000_000
 """Values of a large table that are computed at once."""
 

@@ -100,7 +100,7 @@ class Plan:
         check_fits_broker(self.scenario, self.spread, has_script=self.has_script)
 
     def with_a_bus_that_fits(self) -> Plan:
-        """Return the plan, in memory if a broker cannot carry it; not what needs a broker anyway."""
+        """Return the plan, in memory if a broker cannot carry it; unchanged if something else needs the broker."""
         if self.scenario.gateways or (self.processes or 1) > 1:
             return self
         try:

@@ -201,7 +201,7 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
         reset_scores=form.reset_scores,
         out=out,
     )
-    return plan.with_a_bus_that_fits() if form.bus == "auto" else plan, {}
+    return plan, {}
 
 
 class _Reader:

@@ -287,6 +287,8 @@ Results are written during the run; if you stop it early, everything agreed so f
             self.notify(f"{first}: {problems[first]}", title="Not started", severity="warning", markup=False)
             form.query_one(f"#{first}").focus()
             return
+        if wanted.bus == "auto":
+            plans = tuple(plan.with_a_bus_that_fits() for plan in plans)
         if len(plans) > 1:
             plans = from_equal_scores(plans)
         batch = self._batch = Batch(plans, self._changed, wanted.optimum_wall_s)

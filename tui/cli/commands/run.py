@@ -138,7 +138,8 @@ def run(
     bus: Annotated[
         Literal["memory", "mqtt"] | None,
         typer.Option(
-            help="Transport for the agents' messages. [default: mqtt; memory for a neighbourhood too large for it]"
+            help="Transport for the agents' messages. "
+            "[default: mqtt; memory if the neighbourhood is too large for a broker]"
         ),
     ] = None,
     broker: Annotated[
