@@ -246,3 +246,12 @@ def test_a_broker_that_is_away_and_a_wrong_setting_differ(ssmic: Ssmic, tmp_path
     (tmp_path / "file").touch()
     journal = ("host", "street", "--house", "adler", "--journal", tmp_path / "file")
     assert ssmic(*journal, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 75
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["clock"], ["host"], ["lab"], ["devices", "scan"], ["broker", "clean"]], ids=" ".join
+)
+def test_help_names_the_code_of_a_refused_login(ssmic: Ssmic, command: list[str]) -> None:
+    """It is the code that the program ends with."""
+    help_text = " ".join(ssmic(*command, "--help").out.split())
+    assert f"{code_for(BrokerRefusedError('refused'))} broker refuses the login" in help_text

@@ -183,7 +183,7 @@ Examples:
   ssmic broker clean --broker mqtts://broker.example --user clock --password-file clock.password --json
 
 Active runs are left alone. Exit codes: 0 done, 1 a run is active or the broker refuses the removal,
-2 wrong usage, 4 broker unreachable or lost, 5 broker refuses the login.
+2 wrong usage, 4 broker unreachable or lost, 6 broker refuses the login.
 """
 
 

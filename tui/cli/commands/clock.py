@@ -63,8 +63,8 @@ Examples:
 Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-5 broker refuses the login or is not trusted, 75 try again (households missing, disk full), 130 or 143 ended by Ctrl-C
-or SIGTERM. To start it again helps after 4 and 75 only.
+6 broker refuses the login or is not trusted, 75 try again (households missing, disk full), 130 or 143 ended by Ctrl-C
+or SIGTERM. Restarting helps after 4 and 75 only.
 """
 
 

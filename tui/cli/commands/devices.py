@@ -20,7 +20,8 @@ Examples:
   ssmic devices scan --broker mqtt://broker.example
   ssmic devices scan --broker mqtt://broker.example --for 10 --to devices.yaml
 
-Exit codes: 0 done, 2 wrong usage, 4 broker unreachable or lost.
+Exit codes: 0 done, 2 wrong usage, 4 broker unreachable or lost,
+6 broker refuses the login or is not trusted.
 """
 
 

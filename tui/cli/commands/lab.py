@@ -46,7 +46,8 @@ Examples:
   ssmic lab street --controller "python my_controller.py" --junit verdict.xml --expect "self_sufficiency>=0.8"
 
 Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is negative, 2 wrong usage,
-3 invalid scenario, 4 broker unreachable or lost, 130 or 143 ended by Ctrl-C or SIGTERM.
+3 invalid scenario, 4 broker unreachable or lost, 6 broker refuses the login or is not trusted,
+130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
