@@ -92,8 +92,6 @@ class RoundBarrier:
         )
         self._local: Counter[str] = Counter()
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
-        self._sent: Counter[str] = Counter()
-        """By host, how many messages of the step have arrived."""
         self._arrived: dict[str, dict[tuple[str, int], int]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
@@ -131,7 +129,6 @@ class RoundBarrier:
         self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
-        self._sent.clear()
         self._arrived = {host: {} for host in hosts}
         self._returned.clear()
         self._busy.clear()
@@ -233,7 +230,6 @@ class RoundBarrier:
             return False
         self._check_surplus(from_host, to_host, envelope.step)
         self._buffer.add(from_host, envelope, size_bytes, to_host=to_host)
-        self._sent[from_host] += 1
         if to_host == from_host:
             self._local[from_host] += 1
         else:
@@ -242,10 +238,6 @@ class RoundBarrier:
         self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         return True
-
-    def sent_by(self, host: str) -> int:
-        """Return how many messages of a host have arrived in the step."""
-        return self._sent[host]
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""
