@@ -47,6 +47,7 @@ from broker.protocol import (
     Grant,
     RejectedMessages,
     ResendRequest,
+    Roster,
     TimeReport,
     Wake,
     first_problem,
@@ -268,7 +269,7 @@ class Clock:
         )
         run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
-        await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
+        await bus.subscribe(topics.hosts(run), topics.control(run), topics.roster(run), qos=topics.QOS_AT_LEAST_ONCE)
         await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
             await bus.subscribe(topics.all_inboxes(run), topics.all_local(run))
@@ -419,10 +420,11 @@ class Clock:
                 self._take_answer(host, delivery.read(Done))
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
-            case "inbox", (to_host, from_host):
-                self._take_batch(to_host, from_host, delivery)
-            case "local", (host,):
-                self._take_batch(host, host, delivery)
+            case "inbox" | "local", (to_host, *_):
+                self._take_batch(to_host, address.ids[-1], delivery)
+            case "roster", ():
+                if not delivery.retain and not delivery.is_empty:
+                    self.membership.note_published(delivery.read(Roster))
             case "wake", (host,):
                 self._take_wake(host, delivery.read(Wake), run_control)
             case "control", ():

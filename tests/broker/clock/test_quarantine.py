@@ -575,6 +575,23 @@ def test_announcing_the_session_of_another_host_harms_no_host() -> None:
     assert {host for refused in outcome.rosters[-2].refused.values() for host in refused} == {"b"}
 
 
+def test_a_member_that_alternates_two_processes_does_not_flood_the_others_with_rosters() -> None:
+    """Restarts come at most one per five seconds after the first ones; the last process that came takes part."""
+
+    async def what(member: Member, _grant: Grant) -> dict[str, Any]:
+        for n in range(250):
+            for session, state in (("b's", "gone"), (f"b's {n}", "there"), (f"b's {n}", "gone"), ("b's", "there")):
+                agents = ("bee",) if state == "there" else ()
+                announced = Announcement(host="b", session=session, agents=agents, state=state)
+                await member.bus.publish(topics.host(RUN, "b"), announced.encoded(), retain=True)
+            await asyncio.sleep(0.06)
+        return {"next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert len(outcome.rosters) < 40
+
+
 def test_a_member_cannot_fill_the_roster() -> None:
     """The roster lists only a few refused sessions per host."""
 
