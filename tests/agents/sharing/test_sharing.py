@@ -87,6 +87,15 @@ def test_one_panel_and_a_job_that_fits_give_the_start_of_the_whole_job_rule(free
         assert found.covered_mwh < 90_000
 
 
+def test_fewest_suppliers_count_more_than_an_earlier_start_in_the_whole_window() -> None:
+    """Two roofs together cover the job at once; one of them alone, two hours later."""
+    hours = {"east": [20_000] * 240, "south": [20_000] * 120 + [40_000] * 120}
+    found = compose(LOAD, ((0, 60 * 230),), offers(**hours), PREFERENCES)
+    assert (found.start_s, set(found.minutes_mwh)) == (120 * 60, {"south"})
+    earliest = compose(LOAD, ((0, 60 * 230),), offers(**hours), ("covered", "earliest", "fewest"))
+    assert (earliest.start_s, len(earliest.minutes_mwh)) == (0, 2)
+
+
 def test_preferences_decide_in_their_order_among_equals() -> None:
     """Both roofs cover the whole job at any time, the own roof only later."""
     own_later = offers(mine=[0] * 5 + [40_000] * 7, theirs=[40_000] * MINUTES)
