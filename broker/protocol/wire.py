@@ -176,7 +176,11 @@ class Grant(Wire):
 
     def encoded(self) -> bytes:
         """Return the payload without flags that are false."""
-        return to_json({name: value for name, value in self.__dict__.items() if value or name not in _UNSAID_OF_GRANT})
+        said = self.__dict__.copy()
+        for name in _UNSAID_OF_GRANT:
+            if not said[name]:
+                del said[name]
+        return to_json(said)
 
 
 class Failure(Wire):
@@ -224,9 +228,11 @@ class Done(Wire):
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
-        return to_json(
-            {name: value for name, value in self.__dict__.items() if value != _UNSAID_OF_DONE.get(name, ...)}
-        )
+        said = self.__dict__.copy()
+        for name, usual in _UNSAID_OF_DONE.items():
+            if said[name] == usual:
+                del said[name]
+        return to_json(said)
 
 
 _UNSAID_OF_GRANT = frozenset({"lapse", "alone"})
