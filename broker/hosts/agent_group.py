@@ -37,7 +37,7 @@ class AgentGroup:
         self.dropped = 0
         """Number of messages dropped because their body was invalid."""
         self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
-        self._messages = messages
+        self._validate = messages.validator.validate_python
         self._seed = seed
         self._session = session
         self._lives: list[asyncio.Task[None]] = []
@@ -201,7 +201,7 @@ class AgentGroup:
         message: Any = envelope.message
         if message is None:
             try:
-                message = self._messages.validate_python(envelope.body)
+                message = self._validate(envelope.body)
             except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
                 self.dropped += 1
                 log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))

@@ -54,6 +54,7 @@ _checked_id = lru_cache(maxsize=65_536)(_check_id)
 """A run has few ids, and each message several of them."""
 
 
+@lru_cache(maxsize=4096)
 def _is_printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("has characters that cannot be printed")
