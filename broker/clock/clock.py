@@ -44,6 +44,7 @@ from broker.protocol import (
     Control,
     Done,
     Envelope,
+    FollowedGrant,
     Grant,
     RejectedMessages,
     ResendRequest,
@@ -656,16 +657,19 @@ class Clock:
         if len(order) > 1 and len(order) * 2 >= members and members <= MOST_HOSTS_OF_A_COMMON_GRANT:
             await bus.publish(topics.grants(run), self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
             return
-        for host in order:
+        for host in order[:-1]:
+            grant = self._grant_of([host], FollowedGrant)
+            await bus.publish(topics.grant(run, host), grant, qos=topics.QOS_AT_MOST_ONCE)
+        for host in order[-1:]:
             await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
 
-    def _grant_of(self, hosts: Sequence[str]) -> Grant:
+    def _grant_of(self, hosts: Sequence[str], kind: type[Grant] = Grant) -> Grant:
         step, members, counts = self._step, self.membership.expected, self._step.counts
         if self.membership.dropped:
             counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
         # A paused run continues round by round, because a user who steps through it wants to see each round.
         is_paused = self._run_control is not None and self._run_control.is_paused
-        return Grant.of_own(
+        return kind.of_own(
             {
                 "v": VERSION,
                 "step": step.step,

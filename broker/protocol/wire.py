@@ -153,6 +153,8 @@ Phase = Literal["start", "run", "closing", "end"]
 class Grant(Wire):
     """The clock grants hosts one round: on `grants` if it concerns many of them, on `grant/<host>` if few."""
 
+    is_last = True
+
     step: Count
     """Number of the round within the run."""
     time: Time
@@ -181,6 +183,12 @@ class Grant(Wire):
             if not said[name]:
                 del said[name]
         return to_json(said)
+
+
+class FollowedGrant(Grant):
+    """A grant that the clock publishes right before others."""
+
+    is_last = False
 
 
 class Failure(Wire):
