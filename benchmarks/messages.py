@@ -205,7 +205,7 @@ FULL = Size(
     hosts=((2, 2), (10, 10), (50, 50), (50, 2)),
     peers=((2, 2), (10, 10), (50, 50)),
 )
-QUICK = Size(requests=5_000, steps=200, repeats=1, hosts=((2, 2), (10, 10), (50, 2)), peers=((2, 2), (10, 10)))
+QUICK = Size(requests=5_000, steps=500, repeats=1, hosts=((2, 2), (10, 10), (50, 2)), peers=((2, 2), (10, 10)))
 OF_PEERS = ("mango-agents", "HELICS", "mosaik")
 PEERS_TRIPS = "round trips, mango-agents"
 OUR_TRIPS = "agent messages, Mosquitto, two hosts"

@@ -349,6 +349,8 @@ class RoundBarrier:
 
         A host was away if it did not react to a question for `AWAY_AFTER_WALL_S`, or has not reacted to it yet.
         """
+        if not self._away_wall_s and not self.awaited:
+            return []
         away, self._away_wall_s = self._away_wall_s, []
         now_wall_s = asyncio.get_running_loop().time()
         waited_wall_s = [self._asked_wall_s[host] for host in self.awaited if host in self._asked_wall_s]
@@ -444,8 +446,10 @@ def check_answer(  # noqa: C901 - one case for each contradiction
             raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
         if host in done.sent:
             raise MalformedError(f"host {host!r} counts messages to itself in `sent` instead of `local`")
-    if (count := sum(done.sent.values()) + done.local) > (most := most_buffered(len(known[host]))):
-        raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {most}")
+    if done.sent or done.local:
+        count, most = sum(done.sent.values()) + done.local, most_buffered(len(known[host]))
+        if count > most:
+            raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {most}")
     # Input from outside is not delivered before the first round of the phase `run`, so it may be due at the start.
     earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:

@@ -44,6 +44,7 @@ from broker.protocol import (
     Control,
     Done,
     Envelope,
+    FollowedGrant,
     Grant,
     RejectedMessages,
     ResendRequest,
@@ -415,9 +416,10 @@ class Clock:
             raise ProtocolError("not a topic of this run")
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
+        if address.kind == "done":  # most are
+            self._take_answer(address.ids[0], delivery.read(Done))
+            return
         match address.kind, address.ids:
-            case "done", (host,):  # most are
-                self._take_answer(host, delivery.read(Done))
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
             case "inbox" | "local", (to_host, *_):
@@ -660,16 +662,19 @@ class Clock:
         if len(order) > 1 and len(order) * 2 >= members and members <= MOST_HOSTS_OF_A_COMMON_GRANT:
             await bus.publish(topics.grants(run), self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
             return
-        for host in order:
+        for host in order[:-1]:
+            grant = self._grant_of([host], FollowedGrant)
+            await bus.publish(topics.grant(run, host), grant, qos=topics.QOS_AT_MOST_ONCE)
+        for host in order[-1:]:
             await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
 
-    def _grant_of(self, hosts: Sequence[str]) -> Grant:
+    def _grant_of(self, hosts: Sequence[str], kind: type[Grant] = Grant) -> Grant:
         step, members, counts = self._step, self.membership.expected, self._step.counts
         if self.membership.dropped:
             counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
         # A paused run continues round by round, because a user who steps through it wants to see each round.
         is_paused = self._run_control is not None and self._run_control.is_paused
-        return Grant.of_own(
+        return kind.of_own(
             {
                 "v": VERSION,
                 "step": step.step,

@@ -504,7 +504,7 @@ class Agent(Generic[MessageT]):
     @property
     def is_asking(self) -> bool:
         """Whether a request of the agent is unanswered."""
-        return any(not asked.reply.done() for asked in self._replies.values())
+        return bool(self._replies) and any(not asked.reply.done() for asked in self._replies.values())
 
     def lapse(self, seqs: Collection[int] | None = None) -> None:
         """Let unanswered requests lapse, in the order in which they were made.

@@ -37,7 +37,7 @@ class AgentGroup:
         self.dropped = 0
         """Number of messages dropped because their body was invalid."""
         self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
-        self._messages = messages
+        self._validate = messages.validator.validate_python
         self._seed = seed
         self._session = session
         self._lives: list[asyncio.Task[None]] = []
@@ -82,7 +82,10 @@ class AgentGroup:
         publications: list[RetainedPublication] = []
         instructions: list[Instruction] = []
         for agent in acting:
-            outgoing, published = await self._act(agent, host_by_agent)
+            await agent.wait_all_blocked()
+            outgoing, published = agent.collect()
+            if outgoing and not all(message.to in host_by_agent for message in outgoing):
+                outgoing, published = await self._without_undeliverable(agent, outgoing, published, host_by_agent)
             publications += published
             sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
             instructions += agent.take_instructions()
@@ -134,13 +137,14 @@ class AgentGroup:
 
     def _note_state(self, agent: Agent[Any]) -> None:
         """Record what an agent waits for after it has acted."""
-        agent_id, timer_s = agent.id, agent.next_timer_s
-        if timer_s is not None and timer_s != self._timer_of.get(agent_id):
-            heapq.heappush(self._timers, (timer_s, agent_id))
-        self._timer_of[agent_id] = timer_s
-        if agent.next_step is not None:
-            self._resuming[agent_id] = agent.next_step
-        else:
+        agent_id, timer_s, next_step = agent.id, agent.next_timer_s, agent.next_step
+        if timer_s != self._timer_of.get(agent_id):
+            self._timer_of[agent_id] = timer_s
+            if timer_s is not None:
+                heapq.heappush(self._timers, (timer_s, agent_id))
+        if next_step is not None:
+            self._resuming[agent_id] = next_step
+        elif self._resuming:
             self._resuming.pop(agent_id, None)
         if agent.is_asking:
             self._asking.add(agent_id)
@@ -160,19 +164,17 @@ class AgentGroup:
         return timers[0][0] if outside_s is None else min(timers[0][0], outside_s)
 
     @staticmethod
-    async def _act(
-        agent: Agent[Any], host_by_agent: Mapping[str, str]
+    async def _without_undeliverable(
+        agent: Agent[Any],
+        outgoing: list[Outgoing],
+        publications: list[RetainedPublication],
+        host_by_agent: Mapping[str, str],
     ) -> tuple[list[Outgoing], list[RetainedPublication]]:
-        """Let an agent act until it is blocked; return its messages and publications.
+        """Discard messages to agents that do not exist (an id may come from another agent's message).
 
-        Messages to agents that do not exist (an id may come from another agent's message) are discarded; requests among
-        them lapse immediately.
+        Requests among them lapse immediately, and the agent acts on. Returns all its messages and publications.
         """
-        await agent.wait_all_blocked()
-        sent, publications = agent.collect()
-        if all(message.to in host_by_agent for message in sent):
-            return sent, publications
-        outgoing, sent, publications = sent, [], list(publications)
+        sent, publications = [], list(publications)
         while True:
             sent += [message for message in outgoing if message.to in host_by_agent]
             undeliverable = [message for message in outgoing if message.to not in host_by_agent]
@@ -199,7 +201,7 @@ class AgentGroup:
         message: Any = envelope.message
         if message is None:
             try:
-                message = self._messages.validate_python(envelope.body)
+                message = self._validate(envelope.body)
             except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
                 self.dropped += 1
                 log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))

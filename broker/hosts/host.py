@@ -28,7 +28,7 @@ from broker.errors import (
     RunFailedError,
     RunSuspendedError,
 )
-from broker.hosts.agent import Agent
+from broker.hosts.agent import Agent, Rejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
@@ -139,7 +139,8 @@ class Host:
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
-        self._grants: asyncio.Queue[Round | None] = asyncio.Queue()
+        self._granted: asyncio.Future[None] | None = None
+        """What waits for the next grant, or for the run's end; None: nothing does."""
         self._running: int | None = None
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
@@ -324,7 +325,7 @@ class Host:
         if roster.ended:
             self._has_ended = True
             self._arrived.set()
-            self._grants.put_nowait(None)
+            self._go_on()
             self._in_roster.set()
             return True
         mine = roster.hosts.get(self.host_id)
@@ -346,7 +347,7 @@ class Host:
             return False
         if self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
-            self._grants.put_nowait(grant)
+            self._go_on()
         elif grant.step == self._expecting.step:
             self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
             self._arrived.set()
@@ -379,7 +380,8 @@ class Host:
                 self._take_envelope(from_host, envelope, size_bytes)
             except ProtocolError as error:
                 self.rejected.reject(delivery.topic, error)
-        self._arrived.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
 
     def _take_envelope(self, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         if envelope.to not in self._group:
@@ -451,19 +453,19 @@ class Host:
     # Rounds.
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
-        while (granted := await self._grants.get()) is not None:
+        while (granted := await self._next_grant()) is not None:
             if granted.expected and self._missing():
                 await self._wait_for_messages(bus, granted.step)
-            if self._has_ended:
-                return
-            granted = self._expecting or granted
+                if self._has_ended:
+                    return
+                granted = self._expecting or granted
             self._running = granted.step
             messages = self._buffer.pop(granted.before, granted.expected)
             if self._local:
                 messages = _sorted((*messages, *self._local)) if messages else self._local
             record = await self._run_round(granted, messages, tasks)
             sent = len(record.sent)
-            for _ in range(MOST_ROUNDS_A_GRANT - 1):
+            for _ in range(MOST_ROUNDS_A_GRANT - 1 if granted.alone else 0):
                 if sent > _MOST_SENT_ALONE or not self._may_run_on(record):
                     break
                 record = await self._run_round(record.grant.following, self._local, tasks)
@@ -473,6 +475,23 @@ class Host:
             if granted.phase == "end":
                 return
 
+    async def _next_grant(self) -> Round | None:
+        """Wait for the grant of a step that has not run yet; return None if the run has ended."""
+        while not self._has_ended:
+            grant = self._expecting
+            if grant is not None and grant.step > self._outbox.last_step:
+                return grant
+            self._granted = asyncio.get_running_loop().create_future()
+            try:
+                await self._granted
+            finally:
+                self._granted = None
+        return None
+
+    def _go_on(self) -> None:
+        if self._granted is not None and not self._granted.done():
+            self._granted.set_result(None)
+
     async def _run_round(self, round_: Round, messages: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> RoundRecord:
         if self._port is not None and round_.phase == "run" and round_.round == 0:
             messages += self._from_outside(round_, self._port.take(round_.time))
@@ -481,7 +500,8 @@ class Host:
         record = await self._group.run_round(
             round_, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
         )
-        self._count_rejections()
+        if rejections := self._group.take_rejections():
+            self._count_rejections(rejections)
         if self._journal is not None:
             await self._journal.store(record)
         self._record_round(record)
@@ -491,13 +511,11 @@ class Host:
 
     def _may_run_on(self, record: RoundRecord) -> bool:
         """Return whether the host may run the next round without a grant: all messages are between its own agents."""
-        return (
-            record.grant.alone and record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
-        )
+        return record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
 
-    def _count_rejections(self) -> None:
+    def _count_rejections(self, rejections: Sequence[Rejection]) -> None:
         """Count messages that the agents rejected against the hosts that sent them."""
-        for rejection in self._group.take_rejections():
+        for rejection in rejections:
             from_host = self._directory.host_by_agent.get(rejection.sender)
             # An agent may find out what another one did after that one's household has left the roster.
             topic = "" if from_host is None else topics.inbox(self.run_id, self.host_id, from_host)
@@ -599,7 +617,7 @@ class Host:
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)
-        self._local = tuple(envelope for host, envelope in record.sent if host == self.host_id)
+        self._local = tuple([envelope for host, envelope in record.sent if host == self.host_id]) if record.sent else ()
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
 

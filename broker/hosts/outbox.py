@@ -57,6 +57,7 @@ class Outbox:
         if self._done is None and self._last is not None:
             record, answer = self._last
             more = record.grant.step - answer.first_step
+            is_pending = bool(record.sent) and any(host == self._host_id for host, _ in record.sent)
             self._done = Done.of_own(
                 {
                     "v": VERSION,
@@ -68,7 +69,7 @@ class Outbox:
                     "next": record.next_s,
                     "more": more,
                     "local": len(answer.local),
-                    "pending": any(host == self._host_id for host, _ in record.sent),
+                    "pending": is_pending,
                     "busy": False,
                     "failure": record.failure,
                     "asking": record.is_asking,
@@ -80,11 +81,14 @@ class Outbox:
     def add_round(self, record: RoundRecord) -> None:
         """Store everything that left a round."""
         grant = record.grant
-        by_host: dict[str, list[Envelope]] = {}
-        for host, envelope in record.sent:
-            by_host.setdefault(host, []).append(envelope)
-        local = by_host.pop(self._host_id, [])
-        to_others = {host: Envelopes(envelopes) for host, envelopes in by_host.items()}
+        local: list[Envelope] = []
+        to_others: dict[str, Envelopes] = {}
+        if record.sent:
+            by_host: dict[str, list[Envelope]] = {}
+            for host, envelope in record.sent:
+                by_host.setdefault(host, []).append(envelope)
+            local = by_host.pop(self._host_id, local)
+            to_others = {host: Envelopes(envelopes) for host, envelopes in by_host.items()}
         if grant.step == grant.granted_step:
             # Once this step is granted, no host waits for messages of the answer before the last one.
             self._answers = [*self._answers[-1:], _Answer(grant.step, grant.step, to_others, local)]
@@ -101,11 +105,13 @@ class Outbox:
 
     async def publish_last(self, bus: Bus) -> None:
         """Publish everything that left the rounds of the last answer, the answer last."""
-        if self._answers:
-            await self._publish_messages(bus, self._answers[-1], topics.CLOCK)
+        answer = self._answers[-1] if self._answers else None
+        if answer is not None and (answer.local or answer.to_others):
+            await self._publish_messages(bus, answer, topics.CLOCK)
         for topic in self._new_publications:
             await bus.publish(topic, self._publications[topic], qos=topics.QOS_AT_LEAST_ONCE, retain=True)
-        await self.answer(bus)
+        if (last := self.last) is not None:
+            await bus.publish(self._done_topic, last)
 
     async def publish_retained(self, bus: Bus) -> None:
         """Publish all retained publications again, because the broker may have lost them."""

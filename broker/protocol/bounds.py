@@ -54,6 +54,7 @@ _checked_id = lru_cache(maxsize=65_536)(_check_id)
 """A run has few ids, and each message several of them."""
 
 
+@lru_cache(maxsize=4096)
 def _is_printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("has characters that cannot be printed")
@@ -65,7 +66,7 @@ Time = Annotated[int, Field(ge=0, le=MAX_TIME_S)]
 """UNIX seconds of virtual time."""
 Session = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_CHARACTERS), AfterValidator(_is_printable)]
 """Drawn at random by each process that takes part."""
-HostId = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_is_id)]
+HostId = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_checked_id)]
 AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS), AfterValidator(_is_id)]
 AgentIds = Annotated[tuple[AgentId, ...], Field(max_length=MAX_AGENTS)]
 MAX_PASSED_ROUNDS = 20_000

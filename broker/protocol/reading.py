@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NotRequired
 
-from pydantic import Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from broker.errors import MalformedError
 from broker.protocol.bounds import MAX_MEMBERS, AgentIds, Count, Counts, Session, Time
 from broker.protocol.envelope import Envelope, envelopes_in
-from broker.protocol.rejections import decoded
+from broker.protocol.rejections import decoded, first_problem
 from broker.protocol.wire import Batch, Grant, Phase, Rounds, Version
 
 
@@ -42,6 +43,8 @@ class ReadGrant(TypedDict):
 _BATCH: TypeAdapter[_ReadBatch] = TypeAdapter(_ReadBatch)
 _GRANT: TypeAdapter[ReadGrant] = TypeAdapter(ReadGrant)
 _COUNTS: TypeAdapter[dict[str, int]] = TypeAdapter(Counts)
+_validate_batch, _validate_grant = _BATCH.validator.validate_json, _GRANT.validator.validate_json
+_validate_counts = _COUNTS.validator.validate_python
 
 
 def decode_batch(payload: bytes) -> tuple[Envelope, ...]:
@@ -50,7 +53,7 @@ def decode_batch(payload: bytes) -> tuple[Envelope, ...]:
     Raises:
         MalformedError: It is something else, or a value is out of range.
     """
-    batch = decoded(_BATCH.validator.validate_json, payload)
+    batch = decoded(_validate_batch, payload)
     return envelopes_in(batch["session"], batch["rounds"])
 
 
@@ -64,13 +67,15 @@ def decode_grant(payload: bytes, host: str) -> ReadGrant | None:
     Raises:
         MalformedError: It is something else, or a value in the host's part is out of range.
     """
-
-    def read(payload: bytes) -> ReadGrant | None:
-        grant: ReadGrant = _GRANT.validator.validate_json(payload)
-        expected = grant["expected"]
-        if host not in expected:
-            return None
-        expected[host] = _COUNTS.validator.validate_python(expected[host])
+    grant: ReadGrant = decoded(_validate_grant, payload)
+    expected = grant["expected"]
+    counts = expected.get(host)
+    if counts == {}:  # as in most rounds
         return grant
-
-    return decoded(read, payload)
+    if host not in expected:
+        return None
+    try:
+        expected[host] = _validate_counts(counts)
+    except ValidationError as error:
+        raise MalformedError(first_problem(error)) from None
+    return grant

@@ -95,18 +95,21 @@ class ReorderBuffer:
             ContradictionError: The sender has sent another message under this number.
             ProtocolError: The host has too many messages in the buffer.
         """
-        if self.has(envelope):
-            return False
-        key = (envelope.sender, envelope.seq)
         moment = SendingMoment(envelope.step, envelope.time, envelope.round)
+        of_moment = self._by_moment.get(moment)
+        if of_moment and self.has(envelope):
+            return False
         if not self._has_room(from_host, size_bytes):
             self._drop_before(moment.step, from_host)
             if not self._has_room(from_host, size_bytes):
+                most = self._most_of.get(from_host, self._most_messages)
                 raise ProtocolError(
-                    f"more than {self._most(from_host)} messages or {self._most_bytes} bytes of host {from_host!r} "
-                    "wait for their round"
+                    f"more than {most} messages or {self._most_bytes} bytes of host {from_host!r} wait for their round"
                 )
-        self._by_moment.setdefault(moment, {})[key] = Buffered(from_host, to_host, envelope, size_bytes)
+            of_moment = self._by_moment.get(moment)
+        if of_moment is None:
+            of_moment = self._by_moment[moment] = {}
+        of_moment[envelope.sender, envelope.seq] = Buffered(from_host, to_host, envelope, size_bytes)
         self._arrived[moment, from_host] += 1
         self._counts[from_host] += 1
         self._bytes[from_host] += size_bytes
@@ -127,11 +130,8 @@ class ReorderBuffer:
         return True
 
     def _has_room(self, from_host: str, size_bytes: int) -> bool:
-        has_few = self._counts[from_host] < self._most(from_host)
+        has_few = self._counts[from_host] < self._most_of.get(from_host, self._most_messages)
         return has_few and self._bytes[from_host] + size_bytes <= self._most_bytes
-
-    def _most(self, from_host: str) -> int:
-        return self._most_of.get(from_host, self._most_messages)
 
     def _drop_before(self, step: int, from_host: str) -> None:
         """Drop a host's messages of steps before the given one."""
@@ -165,9 +165,12 @@ class ReorderBuffer:
         Returns:
             Those of the moment, in order of arrival.
         """
-        taken = list(self._by_moment.get(moment, {}).values())
-        for old in [m for m in self._by_moment if m.step <= moment.step]:
-            for message in self._by_moment.pop(old).values():
+        by_moment = self._by_moment
+        if not by_moment:
+            return []
+        taken = list(by_moment.get(moment, {}).values())
+        for old in [m for m in by_moment if m.step <= moment.step]:
+            for message in by_moment.pop(old).values():
                 self._forget(old, message)
         return taken
 
@@ -194,4 +197,6 @@ class ReorderBuffer:
 
 def in_order(messages: list[Envelope]) -> tuple[Envelope, ...]:
     """Return messages in the order in which hosts deliver them, by sender and sequence number."""
-    return tuple(sorted(messages, key=lambda envelope: (envelope.sender, envelope.seq)))
+    if len(messages) > 1:
+        messages = sorted(messages, key=lambda envelope: (envelope.sender, envelope.seq))
+    return tuple(messages)

@@ -153,6 +153,8 @@ Phase = Literal["start", "run", "closing", "end"]
 class Grant(Wire):
     """The clock grants hosts one round: on `grants` if it concerns many of them, on `grant/<host>` if few."""
 
+    is_last = True
+
     step: Count
     """Number of the round within the run."""
     time: Time
@@ -176,7 +178,17 @@ class Grant(Wire):
 
     def encoded(self) -> bytes:
         """Return the payload without flags that are false."""
-        return to_json({name: value for name, value in self.__dict__.items() if value or name not in _UNSAID_OF_GRANT})
+        said = self.__dict__.copy()
+        for name in _UNSAID_OF_GRANT:
+            if not said[name]:
+                del said[name]
+        return to_json(said)
+
+
+class FollowedGrant(Grant):
+    """A grant that the clock publishes right before others."""
+
+    is_last = False
 
 
 class Failure(Wire):
@@ -224,9 +236,11 @@ class Done(Wire):
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
-        return to_json(
-            {name: value for name, value in self.__dict__.items() if value != _UNSAID_OF_DONE.get(name, ...)}
-        )
+        said = self.__dict__.copy()
+        for name, usual in _UNSAID_OF_DONE.items():
+            if said[name] == usual:
+                del said[name]
+        return to_json(said)
 
 
 _UNSAID_OF_GRANT = frozenset({"lapse", "alone"})

@@ -76,7 +76,7 @@ class Content(Protocol):
 class Delivery:
     """A message as it was received. Immutable."""
 
-    __slots__ = ("_content", "_payload", "retain", "topic")
+    __slots__ = ("_content", "_payload", "retain", "size_bytes", "topic")
 
     def __init__(self, topic: str, payload: bytes | Content, retain: bool) -> None:  # noqa: FBT001 - a field
         """Create it.
@@ -90,8 +90,10 @@ class Delivery:
         self.retain = retain
         self._payload: bytes | None
         self._content: Content | None
+        self.size_bytes = 0
+        """Size of a payload from another process; 0 for content of this process, which need not be encoded."""
         if isinstance(payload, bytes):
-            self._payload, self._content = payload, None
+            self._payload, self._content, self.size_bytes = payload, None, len(payload)
         else:
             self._payload, self._content = None, payload
 
@@ -101,11 +103,6 @@ class Delivery:
         if self._payload is None:
             self._payload = b"" if self._content is None else self._content.encoded()
         return self._payload
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of a payload from another process; 0 for content of this process, which is not encoded yet."""
-        return 0 if self._payload is None else len(self._payload)
 
     @property
     def is_empty(self) -> bool:

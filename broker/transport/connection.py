@@ -44,9 +44,15 @@ _DISCONNECT = 0xE0
 class SocketBuffers:
     """Buffers between a client and its socket, which it does not own."""
 
-    def __init__(self, client: paho.Client) -> None:
-        """Replace the client's own reading and writing, which are private parts of paho 2."""
+    def __init__(self, client: paho.Client, *, is_encrypted: bool) -> None:
+        """Replace the client's own reading and writing, which are private parts of paho 2.
+
+        Args:
+            client: The client.
+            is_encrypted: Whether its socket uses TLS.
+        """
         self._client = client
+        self._is_encrypted = is_encrypted
         self._receive = client._sock_recv  # noqa: SLF001
         client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
         client._sock_send = self._put  # type: ignore[method-assign]  # noqa: SLF001
@@ -66,6 +72,8 @@ class SocketBuffers:
         """Whether data is available although the socket is not readable: read ahead, or already decrypted."""
         if len(self._read_ahead) > self._taken:
             return True
+        if not self._is_encrypted:
+            return False
         sock = self._client.socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
@@ -80,11 +88,10 @@ class SocketBuffers:
         Raises:
             OSError: The connection is broken.
         """
-        sock = self._client.socket()
+        sock, unsent = self._client.socket(), self._unsent
         try:
-            while self._unsent and sock is not None:
-                sent = sock.send(self._unsent)
-                del self._unsent[:sent]
+            while unsent and sock is not None:
+                del unsent[: sock.send(unsent)]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
 
@@ -362,14 +369,17 @@ class Connection(aiomqtt.Client):
         self._abandoned = False
         self._timer: asyncio.TimerHandle | None = None
         self._sent = 0
-        self._last_sent: SentPacket | None = None
+        self._last_sent_bytes: int | None = None
+        """Size of the last packet; None: there was none."""
+        self._last_sent_wall_s = 0.0
+        """When it was handed over, loop time."""
         self._largest_sent: SentPacket | None = None
         self.disconnect: Disconnect | None = None
         """How the connection ended, if the other side closed it."""
         self._unwritten_bytes = 0
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
-        self._buffers = SocketBuffers(self._client)
+        self._buffers = SocketBuffers(self._client, is_encrypted=tls_context is not None)
         self._will_write = False
         """Whether `_write` is called at the end of this event-loop iteration."""
         self._waits_to_write = False
@@ -472,7 +482,7 @@ class Connection(aiomqtt.Client):
             self._note_sent(topic, len(packet), len(payload))
             if is_last and not self._waits_to_write:
                 self._write()
-            else:
+            elif not self._will_write:
                 self._write_soon()
         else:
             # paho remembers what waits for its confirmation, and puts it in order with what waits already.
@@ -487,9 +497,11 @@ class Connection(aiomqtt.Client):
 
     def _note_sent(self, topic: str, packet_bytes: int, payload_bytes: int) -> None:
         self._sent += 1
-        sent = self._last_sent = SentPacket(topic, packet_bytes, self._loop.time())
+        self._last_sent_bytes = packet_bytes
+        if not self._will_write:  # what is written together is sent at the same time
+            self._last_sent_wall_s = self._loop.time()
         if self._largest_sent is None or packet_bytes >= self._largest_sent.packet_bytes:
-            self._largest_sent = sent
+            self._largest_sent = SentPacket(topic, packet_bytes, self._loop.time())
         self._unwritten_bytes += _PACKET_BYTES + payload_bytes
 
     @property
@@ -576,12 +588,11 @@ class Connection(aiomqtt.Client):
             self._end(str(reason_code))
             return
         self.disconnect = Disconnect(self._largest_sent, self._loop.time())
-        last = self._last_sent
-        if last is None:
+        if self._last_sent_bytes is None:
             self._end("closed by the other side")
         else:
-            wall_s = self.disconnect.at_wall_s - last.at_wall_s
-            self._end(f"closed by the other side {wall_s:.1f} s after a packet of {last.packet_bytes:,} bytes")
+            wall_s = self.disconnect.at_wall_s - self._last_sent_wall_s
+            self._end(f"closed by the other side {wall_s:.1f} s after a packet of {self._last_sent_bytes:,} bytes")
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
         # Called in the thread that connects.
@@ -655,11 +666,12 @@ class Connection(aiomqtt.Client):
             if not self._connected.done():
                 self._buffers.read_close_reason()
             self.drop(f"{type(error).__name__}: {error}")
-        waits = buffers.unsent_bytes > 0 or client.want_write()
+        waits = self._unwritten_bytes > 0 or client.want_write()
         if waits is not self._waits_to_write and (sock := client.socket()) is not None:
             self._waits_to_write = waits
             if waits:
                 self._loop.add_writer(sock.fileno(), self._write)
             else:
                 self._loop.remove_writer(sock.fileno())
-        self._wake()
+        if not self._has_room_event.is_set():
+            self._wake()

@@ -110,7 +110,8 @@ class MqttBus:
         Does not wait for the confirmation of a QoS 1 message: the bus keeps the message until it is confirmed,
         retransmits it after a reconnection, and does not close before.
         """
-        check_qos(qos)
+        if qos:
+            check_qos(qos)
         check_topic(topic)
         pieces = (payload,) if isinstance(payload, bytes) else payload.payloads()
         is_last = getattr(payload, "is_last", False)

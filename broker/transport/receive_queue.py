@@ -50,11 +50,13 @@ class ReceiveQueue:
         Raises:
             BrokerLostError: The queue is full: the reader is so far behind that the client must be disconnected.
         """
-        if isinstance(item, Delivery) and item.size_bytes > MAX_PAYLOAD_BYTES:
+        delivery = item if isinstance(item, Delivery) else None
+        if delivery is not None and delivery.size_bytes > MAX_PAYLOAD_BYTES:
             self.oversized += 1
-            _log.warning("message dropped: too large", topic=item.topic, bytes=item.size_bytes, client=self.client_id)
+            topic, size_bytes = delivery.topic, delivery.size_bytes
+            _log.warning("message dropped: too large", topic=topic, bytes=size_bytes, client=self.client_id)
             if self.on_oversized is not None:
-                self.on_oversized(item.topic, item.size_bytes)
+                self.on_oversized(topic, size_bytes)
             return
         waiter = self._waiter
         if waiter is None or waiter.done():
@@ -63,17 +65,16 @@ class ReceiveQueue:
                     f"client {self.client_id!r} does not read its messages: {self._limit} are waiting"
                 )
             self._queue.append(item)
-        elif self.on_delivery is None or not isinstance(item, Delivery) or not self._deal_with(item, self.on_delivery):
+        else:
+            try:
+                if delivery is not None and self.on_delivery is not None and self.on_delivery(delivery):
+                    return
+            except Exception as error:  # noqa: BLE001 - the reader's, who raises it
+                self._failure = error
+                self._wake()
+                return
             self._queue.append(item)
             waiter.set_result(None)
-
-    def _deal_with(self, delivery: Delivery, on_delivery: Callable[[Delivery], bool]) -> bool:
-        try:
-            return on_delivery(delivery)
-        except Exception as error:  # noqa: BLE001 - the reader's, who raises it
-            self._failure = error
-            self._wake()
-            return True
 
     def end(self) -> None:
         """End the reader's iteration once the queue is empty."""
