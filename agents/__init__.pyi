@@ -13,8 +13,10 @@ from .device_events import (
     JobState as JobState,
     JobTakenBack as JobTakenBack,
     Left as Left,
+    Occupied as Occupied,
     Rejected as Rejected,
     Reported as Reported,
+    Vacated as Vacated,
 )
 from .energy import (
     CumulativeSeries as CumulativeSeries,
@@ -197,6 +199,7 @@ __all__ = [
     "Manager",
     "NegotiationSettings",
     "NewForecast",
+    "Occupied",
     "Outlook",
     "Places",
     "Prediction",
@@ -221,6 +224,7 @@ __all__ = [
     "SharedProducer",
     "SharesAmended",
     "Starts",
+    "Vacated",
     "Waiting",
     "addition_problem",
     "can_run_in_sequence",

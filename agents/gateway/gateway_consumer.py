@@ -28,9 +28,11 @@ from agents.device_events import (
     JobState,
     JobTakenBack,
     Left,
+    Occupied,
     Outcome,
     Rejected,
     Reported,
+    Vacated,
 )
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
@@ -113,7 +115,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
     has_fixed_strategy = True
-    no_signs_of_life = (Rejected, JobAsked, JobTakenBack)
+    no_signs_of_life = (Rejected, JobAsked, JobTakenBack, Occupied, Vacated)
 
     def __init__(
         self,
@@ -145,6 +147,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
+        self._occupied_by = ""
+        """The run that commands the device instead of this one; empty: none does."""
         self._shown_jobs: dict[str, dict[str, Any]] = {}
         self._price_changes: list[PriceChange] = []
 
@@ -197,8 +201,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self._take_back(asked_id)
             case Reported():
                 self._take_report(said)
-            case CommandRefused(problem=problem):
-                self._take_refusal(problem)
+            case CommandRefused() | Occupied() | Vacated():
+                self._take_obstacle(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
 
@@ -236,6 +240,20 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.is_commanded and course.state == "SCHEDULED":
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
                 course.changed.put(None)
+
+    def _take_obstacle(self, said: CommandRefused | Occupied | Vacated) -> None:
+        """The device does not obey, or must not be commanded, or may be commanded again."""
+        match said:
+            case CommandRefused(problem=problem):
+                self._take_refusal(problem)
+            case Occupied(run=run):
+                self._occupied_by, self._is_available = run, False
+                log.warning("device is commanded by another run, not by this one", device=self._device, run=run)
+                expected = "the end of that run; until then, this one does not command the device"
+                self._answer_error("claims", _in_use(run), expected)
+                self._take_refusal(_in_use(run))
+            case Vacated():
+                self._occupied_by, self._is_available = "", None
 
     def _take_availability(self, *, online: bool) -> None:
         self._is_available = online
@@ -554,6 +572,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         while any(other.is_running for other in self._courses.values() if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
         for attempt in range(1, self._gateway.tries + 1):
+            if self._occupied_by and course.started_s is None:
+                self._conclude(course, "ABORTED", "refused", _in_use(self._occupied_by))
+                return False
             if course.started_s is None and course.is_ended_by is None:
                 self._command(course, attempt)
             until_s = self.now_s + self._gateway.answer_s
@@ -807,3 +828,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
 def _iso(time_s: int) -> str:
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in_use(run: str) -> str:
+    return f"run {run!r} commands the device"

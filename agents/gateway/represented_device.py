@@ -132,8 +132,12 @@ class DeviceAgent(Agent[AnyMessage]):
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""
-        self._errors += 1
         log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        self._answer_error(topic, problem, expected, payload)
+
+    def _answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+        """Publish a problem on the device's topic `error`."""
+        self._errors += 1
         content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
         notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
         self.instruct(notice)

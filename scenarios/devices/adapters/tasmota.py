@@ -35,7 +35,12 @@ class TasmotaOptions(BaseModel):
     @property
     def address(self) -> tuple[object, ...]:
         """What is switched and measured: no other device of a run can be the same."""
-        return self.topic, self.full_topic, self.prefixes, self.relay or 1
+        return self.full_of(0), self.relay or 1
+
+    def full_of(self, prefix: int) -> str:
+        """Return what a topic begins with: commands at prefix 0, answers at 1, telemetry at 2."""
+        full = self.full_topic.replace("%prefix%", self.prefixes[prefix]).replace("%topic%", self.topic)
+        return full.rstrip("/")
 
 
 class Tasmota:
@@ -53,9 +58,7 @@ class Tasmota:
         self._availability = self._topic(2, "LWT")
 
     def _topic(self, prefix: int, command: str) -> str:
-        options = self._options
-        full = options.full_topic.replace("%prefix%", options.prefixes[prefix]).replace("%topic%", options.topic)
-        return f"{full.rstrip('/')}/{command}"
+        return f"{self._options.full_of(prefix)}/{command}"
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
