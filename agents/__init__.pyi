@@ -30,6 +30,7 @@ from .errors import (
     SettingsError as SettingsError,
 )
 from .gateway import (
+    DEVICE_RULES as DEVICE_RULES,
     MAX_OPEN_JOBS as MAX_OPEN_JOBS,
     GatewayConsumer as GatewayConsumer,
     GatewayProducer as GatewayProducer,
@@ -141,6 +142,7 @@ __all__ = [
     "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
+    "DEVICE_RULES",
     "GRID",
     "MANAGER",
     "MAX_AT_ONCE",

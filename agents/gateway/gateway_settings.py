@@ -18,6 +18,10 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
+DEVICE_RULES = 2
+"""The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
+has the same ledger. 1: a roof's forecast stands until the next one; 2: while its meter shows less, it promises less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -83,6 +87,8 @@ class GatewaySettings:
     """How long a programme that was interrupted may rest."""
     learns: bool = True
     """Whether what it measured replaces the load profile of the next job, and lowers the forecast of a roof."""
+    rules: int = DEVICE_RULES
+    """The rules by which it answers its device."""
     waiting: Waiting | None = None
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)
