@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
-from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -85,11 +85,11 @@ class Tasmota:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""
         if topic == self._availability:
-            return [Availability(online=text_of(payload).lower() == "online")]
+            return [Availability(online=either(text_of(payload), "Online", "Offline"))] if payload else []
         if retained:
             return []
         if topic == self._topic(1, self._power) and not payload.lstrip().startswith(b"{"):
-            return [Reported(is_on=text_of(payload).upper() == "ON")]
+            return [Reported(is_on=either(text_of(payload), "ON", "OFF", self._power))] if payload else []
         said = json_of(payload)
         said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
         energy = said.get("ENERGY")
@@ -109,7 +109,7 @@ class Tasmota:
 
     def _switch(self, said: dict[str, Any]) -> bool | None:
         value = said.get(self._power, said.get("POWER1") if self._options.relay is None else None)
-        return None if value is None else str(value).upper() == "ON"
+        return None if value is None else either(value, "ON", "OFF", self._power)
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
         """See `Adapter.command`; the plug's own timer ends a run if no command does."""

@@ -89,6 +89,42 @@ def test_an_adapter_reads_or_rejects_any_payload(name: str) -> None:
                 assert all(number is None or math.isfinite(number) for number in numbers), (topic, payload)
 
 
+NEITHER = {
+    "tasmota": [
+        ("tele/t/LWT", b"garbage", "Online or Offline"),
+        ("tele/t/STATE", b'{"POWER": "MAYBE"}', "ON or OFF"),
+        ("stat/t/POWER", b"TOGGLE", "ON or OFF"),
+    ],
+    "shelly": [
+        ("s/online", b"maybe", "true or false"),
+        ("s/events/rpc", b'{"params": {"switch:0": {"output": "on"}}}', "true or false"),
+        ("s/status/switch:0", b'{"aenergy": 5}', "an object with total, Wh"),
+    ],
+    "zigbee2mqtt": [
+        ("zigbee2mqtt/z/availability", b"5", "online or offline"),
+        ("zigbee2mqtt/bridge/state", b'{"state": "on"}', "online or offline"),
+        ("zigbee2mqtt/bridge/devices", b"{}", "a JSON list"),
+        ("zigbee2mqtt/z", b'{"state": ["ON"]}', "ON or OFF"),
+    ],
+    "opendtu": [("solar/1/status/reachable", b"true", "0, 1, offline, online")],
+    "ahoydtu": [("inverter/n/available", b"9", "0, 1, 2, 3, 4, offline, online")],
+    "generic": [("g/a", b"dunno", "online or offline")],
+}
+"""By adapter, a topic that says one of two things, what it says instead, and what is expected."""
+
+
+@pytest.mark.parametrize("name", NEITHER)
+def test_what_is_neither_on_nor_off_is_refused(name: str) -> None:
+    """It was taken for off, or for offline, which interrupts a job; an empty message says nothing."""
+    adapter = adapter_for(DEVICES[name][0])
+    for topic, payload, expected in NEITHER[name]:
+        with pytest.raises(MessageError) as refused:
+            adapter.take(topic, payload, retained=False)
+        assert expected in refused.value.expected
+        if name != "generic" and "rpc" not in topic and b"{" not in payload:
+            assert adapter.take(topic, b"", retained=False) == []
+
+
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_what_is_no_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""
