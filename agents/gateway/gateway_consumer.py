@@ -447,7 +447,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if asked.ready_by_s is not None:
             latest_s = asked.ready_by_s - load.duration_s
         if latest_s is None or latest_s < earliest_s:
-            problem = "there is no start in time" if latest_s is not None else "the latest start is missing"
+            problem = _no_start(asked, load.duration_s, earliest_s)
             self._complain("request", problem, "latest_start or ready_by, not before the earliest start")
             return
         job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
@@ -828,6 +828,17 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
 def _iso(time_s: int) -> str:
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _no_start(asked: JobAsked, duration_s: int, earliest_s: int) -> str:
+    """Return why a job cannot start in time."""
+    if asked.ready_by_s is not None:
+        over, wanted = _iso(earliest_s + duration_s), _iso(asked.ready_by_s)
+        return f"there is no start in time: the job takes {duration_s} s, until {over} at least; ready_by is {wanted}"
+    if asked.latest_start_s is not None:
+        latest = _iso(asked.latest_start_s)
+        return f"there is no start in time: latest_start {latest} is before the earliest start, {_iso(earliest_s)}"
+    return "the latest start is missing"
 
 
 def _in_use(run: str) -> str:

@@ -36,7 +36,9 @@ MAX_WAITING = 32
 MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
 """The same on all its topics."""
 MAX_STRANGERS = 1_000
-"""How many unknown devices are remembered, so that each is answered once."""
+"""How many unknown devices are remembered, so that each is told once what is wrong."""
+MAX_ANSWERS_TO_STRANGER = 20
+"""How many different things an unknown device is told."""
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 SHOWN_BYTES = 200
@@ -227,7 +229,8 @@ class DeviceLink:
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
         self._count = 0
-        self._strangers: set[str] = set()
+        self._strangers: dict[str, set[str]] = {}
+        """By unknown device, what it was told is wrong."""
         self._now_s = 0
 
     def port(self, host: str) -> DevicePort | None:
@@ -447,9 +450,12 @@ class DeviceLink:
         return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
 
     def _refuse_stranger(self, device: str, part: str, problem: str, expected: str, payload: bytes) -> None:
-        if device in self._strangers or len(self._strangers) >= MAX_STRANGERS:
+        if device not in self._strangers and len(self._strangers) >= MAX_STRANGERS:
             return
-        self._strangers.add(device)
+        told = self._strangers.setdefault(device, set())
+        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
+            return
+        told.add(problem)
         log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
         content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
         notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})

@@ -221,7 +221,21 @@ def test_a_scan_skips_invalid_announcements() -> None:
             "power_w[1]: at least 0 is expected; power_w[2]: at most 10,000,000 is expected",
         ),
         ("report", '{"power_w": -3}', "power_w: at least 0 is expected"),
-        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 characters are expected"),
+        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 character is expected"),
+        ("announce", '{"type": "consumer", "profiles": {"a": {}}}', "profile 'a': the load is missing"),
+        (
+            "announce",
+            '{"type": "consumer", "profiles": {"a": {"energy_wh": 9e9, "duration_s": 60}}}',
+            "profile 'a': the energy is a power of 5.4e+11 W; at most 10,000,000 W is expected",
+        ),
+        ("announce", '{"type": "consumer", "name": "a\\u202eb"}', "name 'a\\u202eb' holds an invisible character"),
+        ("request", '{"points": [[0, 0], [60, 1e12]]}', "the energy is a power of 6e+13 W"),
+        ("forecast", '{"points": [["in 1 h", 0], ["in 2 h", 1e12]]}', "the energy is a power of 1e+12 W"),
+        (
+            "forecast",
+            '{"start": "in 1 h", "step_s": 60, "power_w": [1], "points": [["in 1 h", 0], ["in 2 h", 1]]}',
+            "the forecast is given in two forms",
+        ),
         ("withdraw", "[]", "an object is expected"),
     ],
 )
