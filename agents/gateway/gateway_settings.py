@@ -18,9 +18,11 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 2
+DEVICE_RULES = 3
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
-has the same ledger. 1: a roof's forecast stands until the next one; 2: while its meter shows less, it promises less."""
+has the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less.
+3: a single reading that no meter can have counted is passed over, and a device that has left is there again once it
+announces itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,19 @@ async def test_a_guest_joins_and_gives_its_place_to_another(tmp_path: Path) -> N
 
 
 @pytest.mark.long
+async def test_a_device_that_left_and_comes_back_is_there_again(tmp_path: Path) -> None:
+    """It counted as offline for good if it uses no `availability`, and so as vanished when its job took longer."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        device.say(f"{WASHER}/announce", "")
+        await device.until(lambda: device.on("state")[-1]["available"] is False)
+        device.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"})
+        await device.until(lambda: device.on("state")[-1]["available"] is None)
+        device.say(f"{WASHER}/report", {"power_w": 5})
+        await device.until(lambda: device.on("state")[-1]["available"] is True)
+        await run.stop()
+
+
+@pytest.mark.long
 async def test_a_producer_joins_forecasts_and_what_it_gave_is_settled(tmp_path: Path) -> None:
     """Its forecast serves a job; its meter says less, and the settlement goes by the meter."""
     text = STREET.replace('          - {issued: "00:00", points: [["00:00", 0], ["200:00", 2000000]]}\n', "").replace(

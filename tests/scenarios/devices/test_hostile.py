@@ -194,6 +194,27 @@ def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothi
     assert (meter.energy_wh, meter.resets) == (25.0, 1)
 
 
+@pytest.mark.parametrize(
+    ("readings", "energy_wh", "refused"),
+    [
+        ([10_000, 1e12, 10_001, 10_002], 2.0, 1),  # one garbled reading
+        ([10_000, 1e12, 1e12 - 5, 10_001], 1.0, 2),
+        ([10_000, 0, 10_001], 1.0, 0),  # a plug that says 0 until it has read its own memory
+        ([2_000_000, 0, 2_000_001, 2_000_003], 3.0, 0),
+        ([10_000, 0, 7, 9], 9.0, 0),  # a reset
+        ([10_000, 5_000_000, 5_000_010, 5_000_020], 20.0, 1),  # another meter
+    ],
+)
+def test_a_single_reading_that_cannot_be_true_is_passed_over(
+    readings: list[float], energy_wh: float, refused: int
+) -> None:
+    """It cost a whole counter: of 10,000, 1e12 and 10,001 Wh, the last one counted as 10,001 Wh drawn in a minute."""
+    meter = Meter()
+    problems = [meter.take(60 * i, None, reading) for i, reading in enumerate(readings)]
+    assert meter.energy_wh == energy_wh
+    assert len([problem for problem in problems if problem]) == refused
+
+
 def test_a_scan_skips_invalid_announcements() -> None:
     """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]

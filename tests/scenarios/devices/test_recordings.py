@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agents import Availability, DeviceSaid, Forecasted, JobAsked, Production, Reported
+from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, Production, Reported
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import Saying
 from scenarios.files.parse import load_text
@@ -105,10 +105,13 @@ def test_a_recording_replays_by_the_rules_of_its_time(tmp_path: Path) -> None:
 
 def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> None:
     """It was made by newer rules, or no rules that this version knows give its ledger."""
-    newer = replace(cloudy_session(), device_rules=3)
+    newer = replace(cloudy_session(), device_rules=DEVICE_RULES + 1)
     code, _, complaint = replayed(newer, tmp_path / "newer.jsonl", tmp_path / "newer.sqlite")
     assert code == 3
-    assert "was made by device rules 3; this version of ssmic knows rules 1 to 2" in complaint
+    assert (
+        f"was made by device rules {DEVICE_RULES + 1}; this version of ssmic knows rules 1 to {DEVICE_RULES}"
+        in complaint
+    )
     other = replace(cloudy_session(), ledger_sha256="0" * 64)
     code, said, complaint = replayed(other, tmp_path / "other.jsonl", tmp_path / "other.sqlite")
     assert (code, said["same"]) == (1, False)
