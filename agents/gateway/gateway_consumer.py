@@ -84,6 +84,8 @@ class _Course:
     is_due: bool = False
     """Whether its contract has started."""
     is_commanded: bool = False
+    is_followed: bool = False
+    """Whether it is followed although its contract has not started, because its device was started by hand."""
     is_told: bool = False
     """Whether the ledger has its start, because it came before its contract's."""
     started_s: int | None = None
@@ -362,6 +364,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if not course.is_due:  # no coroutine follows it before its contract starts
             self._tell_ledger(course)
             self._show_job(course)
+            if not course.is_followed and self._gateway.rules >= 3:
+                course.is_followed = True
+                self.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
         course.changed.put(None)
 
     def _take_switched_off(self, course: _Course) -> None:
@@ -561,6 +566,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.outcome == "withdrawn":  # and a producer accepted it for that very second
                 self._conclude(course, "ABORTED", "withdrawn", course.reason)
             return
+        if course.is_followed:
+            course.changed.put(None)  # for who follows it until now
         if await self._start(course):
             if not course.is_told:
                 self._tell_ledger(course)
@@ -595,9 +602,14 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._conclude(course, "ABORTED", "no_answer", offline)
         return False
 
-    async def _follow(self, course: _Course) -> None:
-        """Follow a running job to its end."""
-        while True:
+    async def _follow(self, course: _Course, *, until_due: bool = False) -> None:
+        """Follow a running job to its end.
+
+        Args:
+            course: The job.
+            until_due: Whether `execute` goes on with it from the start of its contract.
+        """
+        while course.is_open and not (until_due and course.is_due):
             if self.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return

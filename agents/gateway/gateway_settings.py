@@ -22,7 +22,7 @@ DEVICE_RULES = 3
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
 has the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less.
 3: a single reading that no meter can have counted is passed over, and a device that has left is there again once it
-announces itself."""
+announces itself; a job started by hand ends when its programme is over, not later than its contract starts."""
 
 
 @dataclass(frozen=True, slots=True)
