@@ -179,7 +179,9 @@ class Claims:
             return outcome
         name, run = address.ids[0], address.run
         if not delivery.payload:
-            if run != self._run and run == switch.holder_run:
+            if run == self._run and switch.state == "held":
+                outcome.messages.append(self._claim(name, switch))  # removed by another process
+            elif run != self._run and run == switch.holder_run:
                 self._claim_free(name, switch, outcome)
             return outcome
         try:

@@ -224,6 +224,8 @@ class DeviceLink:
         self._occupied: dict[str, Gateway] = {}
         """By agent, devices of whose occupation it was informed."""
         self._claims_changed = asyncio.Event()
+        self._has_begun = False
+        """Whether a host of this process has taken part in the run: it may be refused, if another process has its id."""
         self._is_listening = False
         """Whether the devices that this run commands are heard."""
         self._retained: dict[str, bytes] = {}
@@ -266,7 +268,7 @@ class DeviceLink:
                         for task in (*working, writing):
                             task.cancel()
             except BaseException:
-                await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one))
+                await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one and self._has_begun))
                 raise
             await self._tidy_up(bus, is_over=True)
 
@@ -548,7 +550,7 @@ class DeviceLink:
 
     def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
         """See `Port.carry_out`."""
-        self._now_s = now_s
+        self._now_s, self._has_begun = now_s, True
         for instruction in instructions:
             match instruction.content:
                 case DeviceNotice() as notice:

@@ -227,6 +227,23 @@ async def test_a_run_that_is_interrupted_leaves_nothing_at_the_broker(*, is_whol
 
 
 @pytest.mark.looptime
+async def test_a_second_process_with_the_id_of_a_run_removes_nothing_of_it() -> None:
+    """It is refused, and leaves; the run still has its claim and its device's state."""
+    broker = MemoryBroker()
+    async with running(broker, RUN) as first:
+        notice = DeviceNotice(part="state", device="washer", content={"available": True})
+        first.link.carry_out([Instruction(AGENT, notice)], NOW_S)
+        await settle()
+        before = await retained(broker, "")
+        with pytest.raises(ExceptionGroup):
+            async with running(broker, RUN):
+                raise ValueError("refused")
+        await settle()
+        assert await retained(broker, "") == before
+        assert len(before) == 2
+
+
+@pytest.mark.looptime
 async def test_nonsense_on_the_topics_of_claims_takes_no_plug_away() -> None:
     """A run that holds its plug goes on; one that starts takes no claim for one that is none."""
     broker = MemoryBroker()
