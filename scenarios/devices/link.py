@@ -225,7 +225,7 @@ class DeviceLink:
         """By agent, devices of whose occupation it was informed."""
         self._claims_changed = asyncio.Event()
         self._has_begun = False
-        """Whether a host of this process has taken part in the run; it may be refused, as another process has its id."""
+        """Whether a host of this process takes part in the run; it may be refused, as another process has its id."""
         self._is_listening = False
         """Whether the devices that this run commands are heard."""
         self._retained: dict[str, bytes] = {}
