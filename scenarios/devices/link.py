@@ -267,7 +267,9 @@ class DeviceLink:
                     finally:
                         for task in (*working, writing):
                             task.cancel()
-            except BaseException:
+            except BaseException as error:
+                if not self._has_begun and isinstance(error, Exception):
+                    raise  # what is at the broker may be that of another process with the run's id
                 await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one and self._has_begun))
                 raise
             await self._tidy_up(bus, is_over=True)
