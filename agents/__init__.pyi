@@ -13,8 +13,10 @@ from .device_events import (
     JobState as JobState,
     JobTakenBack as JobTakenBack,
     Left as Left,
+    Occupied as Occupied,
     Rejected as Rejected,
     Reported as Reported,
+    Vacated as Vacated,
 )
 from .energy import (
     CumulativeSeries as CumulativeSeries,
@@ -28,6 +30,7 @@ from .errors import (
     SettingsError as SettingsError,
 )
 from .gateway import (
+    DEVICE_RULES as DEVICE_RULES,
     MAX_OPEN_JOBS as MAX_OPEN_JOBS,
     GatewayConsumer as GatewayConsumer,
     GatewayProducer as GatewayProducer,
@@ -139,6 +142,7 @@ __all__ = [
     "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
+    "DEVICE_RULES",
     "GRID",
     "MANAGER",
     "MAX_AT_ONCE",
@@ -197,6 +201,7 @@ __all__ = [
     "Manager",
     "NegotiationSettings",
     "NewForecast",
+    "Occupied",
     "Outlook",
     "Places",
     "Prediction",
@@ -221,6 +226,7 @@ __all__ = [
     "SharedProducer",
     "SharesAmended",
     "Starts",
+    "Vacated",
     "Waiting",
     "addition_problem",
     "can_run_in_sequence",

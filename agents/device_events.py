@@ -116,6 +116,20 @@ class CommandRefused(Event):
     problem: str
 
 
+class Occupied(Event):
+    """Another run commands the device, so this one must not; the process that is connected to it says so."""
+
+    what: Literal["occupied"] = "occupied"
+    run: str
+    """The id of that run."""
+
+
+class Vacated(Event):
+    """No other run commands the device any more."""
+
+    what: Literal["vacated"] = "vacated"
+
+
 class Rejected(Event):
     """A message of the device was not understood."""
 
@@ -129,7 +143,17 @@ class Rejected(Event):
 
 
 DeviceEvent = Annotated[
-    Announced | Left | Availability | JobAsked | JobTakenBack | Reported | Forecasted | CommandRefused | Rejected,
+    Announced
+    | Left
+    | Availability
+    | JobAsked
+    | JobTakenBack
+    | Reported
+    | Forecasted
+    | CommandRefused
+    | Occupied
+    | Vacated
+    | Rejected,
     Field(discriminator="what"),
 ]
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from agents import MESSAGES, LedgerEntry, Prediction
 from broker.protocol import Announcement, Batch, Control, Done, Grant, ResendRequest, Roster, TimeReport, Wake
+from scenarios.devices import Claim
 from scenarios.lab import JobNotice
 
 ASYNCAPI = "3.0.0"
@@ -46,6 +47,7 @@ PARAMETERS = {
     "house": "Id of a house",
     "device": "Id of a device",
     "job": "Id of a job",
+    "switch": "Id of a switch in front of a device, of its maker's name and its maker's topic",
 }
 """Variable levels of topics; ids are percent-encoded."""
 
@@ -79,6 +81,16 @@ CHANNELS: tuple[Channel, ...] = (
         "anyone",
         1,
         "A producer's newest forecast.",
+        retain=True,
+    ),
+    Channel(
+        "claim",
+        "claims/{switch}",
+        Claim,
+        "host",
+        "hosts of other runs",
+        1,
+        "A run commands a switch, or asks which run does.",
         retain=True,
     ),
     Channel(

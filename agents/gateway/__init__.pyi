@@ -6,6 +6,7 @@ from .gateway_producer import (
     GatewayProducer as GatewayProducer,
 )
 from .gateway_settings import (
+    DEVICE_RULES as DEVICE_RULES,
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
@@ -17,6 +18,7 @@ from .shared_gateways import (
 )
 
 __all__ = [
+    "DEVICE_RULES",
     "MAX_OPEN_JOBS",
     "GatewayConsumer",
     "GatewayProducer",

@@ -28,9 +28,11 @@ from agents.device_events import (
     JobState,
     JobTakenBack,
     Left,
+    Occupied,
     Outcome,
     Rejected,
     Reported,
+    Vacated,
 )
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
@@ -82,6 +84,8 @@ class _Course:
     is_due: bool = False
     """Whether its contract has started."""
     is_commanded: bool = False
+    is_followed: bool = False
+    """Whether it is followed although its contract has not started, because its device was started by hand."""
     is_told: bool = False
     """Whether the ledger has its start, because it came before its contract's."""
     started_s: int | None = None
@@ -113,7 +117,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
     has_fixed_strategy = True
-    no_signs_of_life = (Rejected, JobAsked, JobTakenBack)
+    no_signs_of_life = (Rejected, JobAsked, JobTakenBack, Occupied, Vacated)
 
     def __init__(
         self,
@@ -145,6 +149,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._numbered = 0
         self._waits_since_s: int | None = None
         self._may_wait = True
+        self._occupied_by = ""
+        """The run that commands the device instead of this one; empty: none does."""
         self._shown_jobs: dict[str, dict[str, Any]] = {}
         self._price_changes: list[PriceChange] = []
 
@@ -197,8 +203,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self._take_back(asked_id)
             case Reported():
                 self._take_report(said)
-            case CommandRefused(problem=problem):
-                self._take_refusal(problem)
+            case CommandRefused() | Occupied() | Vacated():
+                self._take_obstacle(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
 
@@ -236,6 +242,20 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.is_commanded and course.state == "SCHEDULED":
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
                 course.changed.put(None)
+
+    def _take_obstacle(self, said: CommandRefused | Occupied | Vacated) -> None:
+        """The device does not obey, or must not be commanded, or may be commanded again."""
+        match said:
+            case CommandRefused(problem=problem):
+                self._take_refusal(problem)
+            case Occupied(run=run):
+                self._occupied_by, self._is_available = run, False
+                log.warning("device is commanded by another run, not by this one", device=self._device, run=run)
+                expected = "the end of that run; until then, this one does not command the device"
+                self._answer_error("claims", _in_use(run), expected)
+                self._take_refusal(_in_use(run))
+            case Vacated():
+                self._occupied_by, self._is_available = "", None
 
     def _take_availability(self, *, online: bool) -> None:
         self._is_available = online
@@ -344,6 +364,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if not course.is_due:  # no coroutine follows it before its contract starts
             self._tell_ledger(course)
             self._show_job(course)
+            if not course.is_followed and self._gateway.rules >= 3:
+                course.is_followed = True
+                self.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
         course.changed.put(None)
 
     def _take_switched_off(self, course: _Course) -> None:
@@ -429,7 +452,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if asked.ready_by_s is not None:
             latest_s = asked.ready_by_s - load.duration_s
         if latest_s is None or latest_s < earliest_s:
-            problem = "there is no start in time" if latest_s is not None else "the latest start is missing"
+            problem = _no_start(asked, load.duration_s, earliest_s)
             self._complain("request", problem, "latest_start or ready_by, not before the earliest start")
             return
         job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
@@ -543,6 +566,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.outcome == "withdrawn":  # and a producer accepted it for that very second
                 self._conclude(course, "ABORTED", "withdrawn", course.reason)
             return
+        if course.is_followed:
+            course.changed.put(None)  # for who follows it until now
         if await self._start(course):
             if not course.is_told:
                 self._tell_ledger(course)
@@ -554,6 +579,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         while any(other.is_running for other in self._courses.values() if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
         for attempt in range(1, self._gateway.tries + 1):
+            if self._occupied_by and course.started_s is None:
+                self._conclude(course, "ABORTED", "refused", _in_use(self._occupied_by))
+                return False
             if course.started_s is None and course.is_ended_by is None:
                 self._command(course, attempt)
             until_s = self.now_s + self._gateway.answer_s
@@ -574,9 +602,14 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._conclude(course, "ABORTED", "no_answer", offline)
         return False
 
-    async def _follow(self, course: _Course) -> None:
-        """Follow a running job to its end."""
-        while True:
+    async def _follow(self, course: _Course, *, until_due: bool = False) -> None:
+        """Follow a running job to its end.
+
+        Args:
+            course: The job.
+            until_due: Whether `execute` goes on with it from the start of its contract.
+        """
+        while course.is_open and not (until_due and course.is_due):
             if self.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return
@@ -807,3 +840,18 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
 def _iso(time_s: int) -> str:
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _no_start(asked: JobAsked, duration_s: int, earliest_s: int) -> str:
+    """Return why a job cannot start in time."""
+    if asked.ready_by_s is not None:
+        over, wanted = _iso(earliest_s + duration_s), _iso(asked.ready_by_s)
+        return f"there is no start in time: the job takes {duration_s} s, until {over} at least; ready_by is {wanted}"
+    if asked.latest_start_s is not None:
+        latest = _iso(asked.latest_start_s)
+        return f"there is no start in time: latest_start {latest} is before the earliest start, {_iso(earliest_s)}"
+    return "the latest start is missing"
+
+
+def _in_use(run: str) -> str:
+    return f"run {run!r} commands the device"

@@ -60,6 +60,7 @@ class GatewayProducer(DeviceAgent, Producer):
         super().__init__(agent_id, predictions, scheduler, is_there=is_there, own_use=own_use)
         self._stand_for(gateway)
         self._outlook = MeasuredOutlook()
+        self._lowers_forecast = gateway.learns and gateway.rules >= 2
         self._points: list[tuple[int, float]] = []
 
     async def run(self) -> None:
@@ -113,14 +114,14 @@ class GatewayProducer(DeviceAgent, Producer):
 
     def _adopt(self, prediction: Prediction) -> None:
         """See `Producer._adopt`; while the meter shows less than was forecast, less can be promised."""
-        if self._gateway.learns:
+        if self._lowers_forecast:
             promisable = self._outlook.take_forecast(self.now_s, prediction.production)
             prediction = prediction.model_copy(update={"production": promisable})
         super()._adopt(prediction)
 
     def _correct(self, power_w: float | None) -> None:
         """Promise no more than what was just metered allows, or as much as before again."""
-        if not self._gateway.learns:
+        if not self._lowers_forecast:
             return
         promisable = self._outlook.take_reading(self.now_s, power_w, self._meter.energy_wh)
         if promisable is not None:

@@ -18,6 +18,12 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
+DEVICE_RULES = 3
+"""The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
+has the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less.
+3: a single reading that no meter can have counted is passed over, and a device that has left is there again once it
+announces itself; a job started by hand ends when its programme is over, not later than its contract starts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -83,6 +89,8 @@ class GatewaySettings:
     """How long a programme that was interrupted may rest."""
     learns: bool = True
     """Whether what it measured replaces the load profile of the next job, and lowers the forecast of a roof."""
+    rules: int = DEVICE_RULES
+    """The rules by which it answers its device."""
     waiting: Waiting | None = None
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)

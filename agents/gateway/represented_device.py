@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import structlog
 
-from agents.device_events import DeviceEvent, DeviceNotice, Rejected
+from agents.device_events import Announced, DeviceEvent, DeviceNotice, Left, Rejected
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import AnyMessage, DeviceSaid
 from agents.model import MANAGER
@@ -40,6 +40,13 @@ class Meter:
     at_s: int | None = None
     """Virtual time of the last reading, UNIX seconds."""
     resets: int = 0
+    passes_over: bool = True
+    """Whether a single reading that no meter can have counted, or one of 0, is passed over once the next one shows it;
+    False: the counter is counted on from there."""
+    _suspect_wh: float | None = None
+    """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
+    _before_reset: tuple[float, float] | None = None
+    """Before the last reading, if that was a reset: the counter and `energy_wh`."""
 
     def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
@@ -52,13 +59,10 @@ class Meter:
         problem = self._problem(now_s, power_w, counter_wh)
         if problem:
             return problem
+        limit_wh = self._limit_wh(now_s)
         self.advance(now_s)
         if counter_wh is not None:
-            if self.counter_wh is not None:
-                is_reset = counter_wh < self.counter_wh
-                self.energy_wh += counter_wh if is_reset else counter_wh - self.counter_wh
-                self.resets += is_reset
-            self.counter_wh = counter_wh
+            self._count(counter_wh, limit_wh)
         if power_w is not None:
             self.power_w = power_w
         return ""
@@ -69,24 +73,60 @@ class Meter:
             self.energy_wh += self.power_w * (now_s - self.at_s) / _HOUR_S
         self.at_s = now_s
 
+    def _count(self, counter_wh: float, limit_wh: float) -> None:
+        """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
+        suspect_wh, self._suspect_wh = self._suspect_wh, None
+        before_reset, self._before_reset = self._before_reset, None
+        before_wh = self.counter_wh
+        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
+            before_wh, self.energy_wh = before_reset  # the reset was a wrong reading
+        elif self._follows(suspect_wh, counter_wh, limit_wh) and not self._follows(before_wh, counter_wh, limit_wh):
+            before_wh = suspect_wh  # another meter
+        if before_wh is not None:
+            if counter_wh < before_wh:
+                self._before_reset = (before_wh, self.energy_wh) if self.passes_over else None
+                self.resets += 1
+                before_wh = 0.0
+            self.energy_wh += counter_wh - before_wh
+        self.counter_wh = counter_wh
+
+    @staticmethod
+    def _follows(before_wh: float | None, counter_wh: float, limit_wh: float) -> bool:
+        """Return whether a counter can have risen from one reading to another."""
+        return before_wh is not None and 0 <= counter_wh - before_wh <= limit_wh
+
+    def _limit_wh(self, now_s: int) -> float:
+        """Return how much a meter can have counted since the last reading, Wh; a counter may be behind by minutes."""
+        return 0.0 if self.at_s is None else MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
+
     def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
             return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
         if counter_wh is not None and not 0 <= counter_wh <= MAX_COUNTER_WH:
             return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
-        if counter_wh is None or self.counter_wh is None or self.at_s is None:
+        return self._problem_of_counter(now_s, self.counter_wh, counter_wh)
+
+    def _problem_of_counter(self, now_s: int, before: float | None, counter_wh: float | None) -> str:
+        if counter_wh is None or before is None or self.at_s is None:
             return ""
-        before = self.counter_wh
-        # A counter may be behind by some minutes.
-        limit_wh = MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
+        limit_wh = self._limit_wh(now_s)
+        known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
+        if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
+            return ""
         if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
             if counter_wh < RESET_BELOW * before:
-                self.counter_wh = counter_wh  # another meter, perhaps: count on from here
+                self._suspect(counter_wh)
             return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
         if counter_wh - before > limit_wh:
-            self.counter_wh = counter_wh  # count on from here
+            self._suspect(counter_wh)
             return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
         return ""
+
+    def _suspect(self, counter_wh: float) -> None:
+        if self.passes_over:
+            self._suspect_wh = counter_wh
+        else:
+            self.counter_wh = counter_wh
 
 
 class DeviceAgent(Agent[AnyMessage]):
@@ -99,8 +139,10 @@ class DeviceAgent(Agent[AnyMessage]):
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name
-        self._meter = Meter()
+        self._meter = Meter(passes_over=gateway.rules >= 3)
         self._is_available: bool | None = None
+        self._has_left = False
+        """Whether it has taken its announcement back."""
         self._last_heard_s: int | None = None
         self._errors = 0
         self._message_id = ""
@@ -115,6 +157,10 @@ class DeviceAgent(Agent[AnyMessage]):
         if not self._gateway.id and message.device != self._device:
             self._stand_for_guest(message.device)
         self._message_id = message.message_id
+        if isinstance(message.said, Announced) and self._has_left and self._gateway.rules >= 3:
+            self._is_available = None
+        if isinstance(message.said, Announced | Left):
+            self._has_left = isinstance(message.said, Left)
         self._hear(message.said)
         self._message_id = ""
         self._show()
@@ -132,8 +178,12 @@ class DeviceAgent(Agent[AnyMessage]):
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""
-        self._errors += 1
         log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        self._answer_error(topic, problem, expected, payload)
+
+    def _answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+        """Publish a problem on the device's topic `error`."""
+        self._errors += 1
         content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
         notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
         self.instruct(notice)

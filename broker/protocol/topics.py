@@ -16,6 +16,7 @@
 | `forecast/<host>/<producer>`           | host         | anyone   | 1   | yes      |
 | `wake/<host>`                          | host         | clock    | 0   | no       |
 | `devices/<device>/<part>`              | device, host | both     | 0/1 | some     |
+| `claims/<switch>`                      | host         | hosts    | 1   | yes      |
 
 Grants, answers and the messages between agents use QoS 0: messages that a broken connection loses are detected by
 counting and retransmitted by their sender. That takes half the packets of QoS 1, and works even if a restarted broker
@@ -58,9 +59,10 @@ Kind = Literal[
     "forecast",
     "wake",
     "devices",
+    "claims",
 ]
 
-RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast", "devices"})
+RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast", "devices", "claims"})
 """Topics whose messages stay valid and may be retained by the broker. All others are valid only when they are
 published: a retained message on them was planted, or is outdated.
 """
@@ -80,6 +82,7 @@ _LEVELS: dict[str, int] = {
     "forecast": 2,
     "wake": 1,
     "devices": 2,
+    "claims": 1,
 }
 
 
@@ -317,6 +320,16 @@ def device(run: str, device_id: str, part: str) -> str:
 def devices(run: str, part: str | None = None) -> str:
     """Return the filter for one topic of every real device, or for all of them."""
     return _build(run, "devices", "+", "+" if part is None else encode(part))
+
+
+def claim(run: str, switch: str) -> str:
+    """Return the topic on which a run claims a switch of another maker, so that no other run commands it."""
+    return _build(run, "claims", encode(switch))
+
+
+def claims(switch: str) -> str:
+    """Return the filter for the claims of all runs to one switch."""
+    return f"{ROOT}/+/claims/{encode(switch)}"
 
 
 def watched(run: str) -> tuple[str, ...]:

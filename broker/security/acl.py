@@ -110,12 +110,12 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     own = [host_rights(host) for host in hosts]
     read = [
         *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+", "local/+", "ledger/+"),
-        *_in_any_run("forecast/+/+", "devices/+/+"),
+        *_in_any_run("forecast/+/+", "devices/+/+", "claims/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [
         *_in_any_run("roster", "time", "grants", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+"),
-        *_in_any_run("forecast/+/+", "devices/+/+"),
+        *_in_any_run("forecast/+/+", "devices/+/+", "claims/+"),
         *(topic for rights in own for topic in rights.write),
     ]
     read += [*_in_any_run("ha/+/+/set", "devices/+/state"), "homeassistant/status"]

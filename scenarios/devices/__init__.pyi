@@ -4,6 +4,9 @@ from .adapter import (
     MessageError as MessageError,
     MissingLibraryError as MissingLibraryError,
 )
+from .claims import (
+    Claim as Claim,
+)
 from .guests import (
     GUEST as GUEST,
     guest_devices as guest_devices,
@@ -30,6 +33,7 @@ from .scan import (
 __all__ = [
     "GUEST",
     "Adapter",
+    "Claim",
     "DeviceLink",
     "Found",
     "Message",

@@ -11,17 +11,20 @@ import json
 import secrets
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import structlog
 
-from agents import DeviceCommand, DeviceEvent, DeviceNotice, DeviceSaid, Rejected
+from agents import DeviceCommand, DeviceEvent, DeviceNotice, DeviceSaid, Occupied, Rejected, Vacated
+from broker import BrokerUnreachableError
 from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
-from broker.transport import Broker, Bus, Delivery
+from broker.transport import Broker, Bus, Delivery, leave_gracefully
 from scenarios.devices.adapter import Adapter, Guest, Language, Message, MessageError, MissingLibraryError
+from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, Claims, Outcome, switch_id
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
@@ -33,7 +36,9 @@ MAX_WAITING = 32
 MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
 """The same on all its topics."""
 MAX_STRANGERS = 1_000
-"""How many unknown devices are remembered, so that each is answered once."""
+"""How many unknown devices are remembered, so that each is told once what is wrong."""
+MAX_ANSWERS_TO_STRANGER = 20
+"""How many different things an unknown device is told."""
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 SHOWN_BYTES = 200
@@ -41,6 +46,10 @@ SHOWN_BYTES = 200
 LASTING = frozenset({"announce", "availability"})
 """Topics on which the last message holds until the next one: of too many, it is taken all the same."""
 RETAINED_NOTICES = frozenset({"job", "state"})
+_CLAIMS_WALL_S = 5.0
+"""How long the broker may take to pass on the claims of this process, wall-clock seconds."""
+_NO_CLAIMS = "another run that commands the same devices will not be noticed"
+_NEW_RULES = "access to ssmic/+/claims/+; `ssmic broker init` grants it"
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
@@ -59,6 +68,8 @@ class _Outgoing:
     payload: bytes
     qos: int
     retain: bool
+    filters: tuple[str, ...] = ()
+    """Instead of a message, topics to subscribe to."""
 
 
 @dataclass(slots=True)
@@ -87,6 +98,7 @@ class DevicePort:
     """By device and topic, the last of too many messages, where it says what holds from then on."""
     _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """By device and topic, its agent, and how many of these messages are not taken."""
+    _noted: list[Incoming] = field(default_factory=list)
 
     @property
     def next_s(self) -> int | None:
@@ -113,9 +125,14 @@ class DevicePort:
                 self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
         self.waiting.set()
 
+    def note(self, gateway: Gateway, event: DeviceEvent) -> None:
+        """Keep, until the next round, what the link itself knows about a device."""
+        self._noted.append(Incoming(gateway.agent, DeviceSaid(device=gateway.id, said=event)))
+        self.waiting.set()
+
     def take(self, now_s: int) -> Sequence[Incoming]:
         """See `Port.take`."""
-        taken: list[Incoming] = []
+        taken, self._noted = self._noted, []
         self._messages.extend(self._newest.values())
         self._count.update(self._newest.keys())
         self._newest.clear()
@@ -203,10 +220,19 @@ class DeviceLink:
                 for topic in adapter.filters():
                     self._readers[topic].append(gateway)
         self._wild = [topic for topic in self._readers if "+" in topic or topic.endswith("#")]
+        self._claims = Claims(run, secrets.token_hex(8), self._switches())
+        self._occupied: dict[str, Gateway] = {}
+        """By agent, devices of whose occupation it was informed."""
+        self._claims_changed = asyncio.Event()
+        self._has_begun = False
+        """Whether a host of this process takes part in the run; it may be refused, as another process has its id."""
+        self._is_listening = False
+        """Whether the devices that this run commands are heard."""
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
         self._count = 0
-        self._strangers: set[str] = set()
+        self._strangers: dict[str, set[str]] = {}
+        """By unknown device, what it was told is wrong."""
         self._now_s = 0
 
     def port(self, host: str) -> DevicePort | None:
@@ -224,18 +250,38 @@ class DeviceLink:
             yield
             return
         async with self._broker.connect(f"{self._run}-devices-{secrets.token_hex(8)}") as bus:
-            async with asyncio.TaskGroup() as tasks:
-                await self._subscribe(bus)
-                reading = tasks.create_task(self._read(bus), name="devices.read")
-                writing = tasks.create_task(self._write(bus), name="devices.write")
-                try:
-                    yield
-                    self._queue(_LAST)
-                    await writing
-                finally:
-                    reading.cancel()
-                    writing.cancel()
-            await self._tidy_up(bus)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await self._subscribe(bus)
+                    working = [
+                        tasks.create_task(self._read(bus), name="devices.read"),
+                        tasks.create_task(self._ask_for_claims(), name="devices.claims"),
+                    ]
+                    writing = tasks.create_task(self._write(bus), name="devices.write")
+                    try:
+                        await self._settle_claims()
+                        await self._hear_switches(bus)
+                        yield
+                        self._queue(_LAST)
+                        await writing
+                    finally:
+                        for task in (*working, writing):
+                            task.cancel()
+            except BaseException as error:
+                if not self._has_begun and isinstance(error, Exception):
+                    raise  # what is at the broker may be that of another process with the run's id
+                await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one and self._has_begun))
+                raise
+            await self._tidy_up(bus, is_over=True)
+
+    def _switches(self) -> dict[str, Gateway]:
+        """Return the devices behind a switch that another run might command too, by the id of the switch."""
+        switched = [gateway for gateway in self._devices.values() if gateway.agent in self._adapters]
+        return {
+            switch_id(address): gateway
+            for gateway in switched
+            if self._adapters[gateway.agent].is_switched and (address := _address_of(gateway)) is not None
+        }
 
     async def _subscribe(self, bus: Bus) -> None:
         if any(self._free.values()):
@@ -243,20 +289,94 @@ class DeviceLink:
         else:
             ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
             await bus.subscribe(*ours, qos=1)
-        if self._readers:
-            await bus.subscribe(*dict.fromkeys(self._readers), qos=1)
-        self._ask_devices()
+        claims = self._claims.filters
+        try:
+            if claims:
+                await bus.subscribe(*claims, qos=1)
+                self._follow(self._claims.connected(_wall_s()))
+        except BrokerUnreachableError as error:
+            log.warning(_NO_CLAIMS, problem=str(error), remedy=_NEW_RULES)
+            self._follow(self._claims.give_up())
 
-    def _ask_devices(self) -> None:
-        for adapter in self._adapters.values():
-            self._send(adapter.on_connect())
+    async def _hear_switches(self, bus: Bus) -> None:
+        """Read the makers' topics of the devices that this run commands, and ask for their states."""
+        heard = [agent for agent in self._adapters if self._claims.holds(agent)]
+        filters = self._filters_of(heard)
+        if filters:
+            await bus.subscribe(*filters, qos=1)
+        self._ask_devices(heard)
+        self._is_listening = True
 
-    async def _tidy_up(self, bus: Bus) -> None:
-        if not self._keep:
+    def _filters_of(self, agents: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(topic for agent in agents for topic in self._adapters[agent].filters()))
+
+    def _ask_devices(self, agents: Iterable[str]) -> None:
+        for agent in agents:
+            if self._claims.holds(agent):
+                self._send(self._adapters[agent].on_connect())
+
+    async def _tidy_up(self, bus: Bus, *, is_over: bool) -> None:
+        """Remove what is retained at the broker.
+
+        Args:
+            bus: The connection.
+            is_over: Whether the run has ended; if only this process has, what its devices have said stays.
+        """
+        for message in self._claims.release():
+            await bus.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        if is_over and not self._keep:
             for device in self._devices:
                 for part in RETAINED_PARTS:
                     await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
         await bus.flush()
+
+    # Claims on switches that other runs might command too.
+
+    async def _settle_claims(self) -> None:
+        """Wait until it is known who commands each switch: the broker has to pass on our own claims, at the least."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLAIMS_WALL_S):
+                await self._until_settled()
+                return
+        unverified = self._claims.unverified()
+        for device, run in unverified.items():
+            log.warning(
+                "device is claimed by a run that does not answer", device=device, run=run, waiting_wall_s=SILENT_WALL_S
+            )
+        if not unverified:
+            log.warning(_NO_CLAIMS, problem="the broker does not pass them on", remedy=_NEW_RULES)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SILENT_WALL_S if unverified else 0.0):
+                await self._until_settled()
+        self._follow(self._claims.give_up())
+
+    async def _until_settled(self) -> None:
+        while not self._claims.is_settled:
+            self._claims_changed.clear()
+            await self._claims_changed.wait()
+
+    async def _ask_for_claims(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_EVERY_WALL_S)
+            if self._claims.is_waiting:
+                self._follow(self._claims.look_again(_wall_s()))
+
+    def _follow(self, outcome: Outcome) -> None:
+        """Publish messages on claims, and inform the agents of what they mean."""
+        for message in outcome.messages:
+            self._queue(_COMMAND, message.topic, message.payload, retain=message.retain)
+        for gateway, run in outcome.occupied:
+            self._occupied[gateway.agent] = gateway
+            self._port_of[gateway.agent].note(gateway, Occupied(run=run))
+        for gateway in outcome.gained:
+            if self._occupied.pop(gateway.agent, None) is not None:
+                log.info("device is no longer commanded by another run", device=gateway.id)
+                self._port_of[gateway.agent].note(gateway, Vacated())
+        if outcome.gained and self._is_listening:
+            gained = [gateway.agent for gateway in outcome.gained]
+            self._queue(_COMMAND, filters=self._filters_of(gained))
+            self._ask_devices(gained)
+        self._claims_changed.set()
 
     # Messages from devices.
 
@@ -267,10 +387,14 @@ class DeviceLink:
                 continue
             for topic, payload in self._retained.items():
                 self._queue(_NOTICE, topic, payload, retain=True)
-            self._ask_devices()
+            self._follow(self._claims.connected(_wall_s()))
+            self._ask_devices(self._adapters)
 
     def _take(self, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
+        if address is not None and address.kind == "claims":
+            self._follow(self._claims.take(delivery, _wall_s()))
+            return
         if address is not None and address.kind == "devices":
             device, part = address.ids
             gateway = self._devices.get(device) or self._welcome(device, part, delivery.payload)
@@ -288,7 +412,11 @@ class DeviceLink:
         for topic_filter in self._wild:
             if _matches(topic_filter, topic):
                 readers += self._readers[topic_filter]
-        return [gateway for gateway in readers if self._adapters[gateway.agent].concerns(topic, payload)]
+        return [
+            gateway
+            for gateway in readers
+            if self._adapters[gateway.agent].concerns(topic, payload) and self._claims.holds(gateway.agent)
+        ]
 
     def _put(self, message: _Waiting) -> None:
         self._port_of[message.gateway.agent].put(message)
@@ -326,9 +454,12 @@ class DeviceLink:
         return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
 
     def _refuse_stranger(self, device: str, part: str, problem: str, expected: str, payload: bytes) -> None:
-        if device in self._strangers or len(self._strangers) >= MAX_STRANGERS:
+        if device not in self._strangers and len(self._strangers) >= MAX_STRANGERS:
             return
-        self._strangers.add(device)
+        told = self._strangers.setdefault(device, set())
+        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
+            return
+        told.add(problem)
         log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
         content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
         notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
@@ -410,13 +541,18 @@ class DeviceLink:
             if isinstance(message, DeviceSaid) and message.device not in self._devices and incoming.agent in guests:
                 place = self._devices[message.device] = guests.pop(incoming.agent)
                 self._free[place.house, place.type].remove(place)
+        last = {one.agent: message.said for one in taken if _is_on_claims(message := one.message)}
+        for agent, said in last.items():
+            gateway = next((gateway for gateway in self._devices.values() if gateway.agent == agent), None)
+            if isinstance(said, Occupied) and gateway is not None and self._claims.holds(agent):
+                self._port_of[agent].note(gateway, Vacated())
         for instruction in instructions:
             if isinstance(instruction.content, DeviceNotice) and instruction.content.part in RETAINED_NOTICES:
                 self._publish(instruction.content)
 
     def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
         """See `Port.carry_out`."""
-        self._now_s = now_s
+        self._now_s, self._has_begun = now_s, True
         for instruction in instructions:
             match instruction.content:
                 case DeviceNotice() as notice:
@@ -445,7 +581,7 @@ class DeviceLink:
     def _command(self, agent: str, command: DeviceCommand) -> None:
         adapter = self._adapters.get(agent)
         log.debug("device commanded", device=command.device, command=command.command, job=command.job)
-        if adapter is not None:
+        if adapter is not None and self._claims.holds(agent):
             self._send(adapter.command(command))
         if adapter is None and command.command == "start":
             content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
@@ -466,13 +602,25 @@ class DeviceLink:
             self._retained[topic] = payload
         self._queue(_NOTICE, topic, payload, retain=retain)
 
-    def _queue(self, rank: int, topic: str = "", payload: bytes = b"", *, qos: int = 1, retain: bool = False) -> None:
+    def _queue(
+        self,
+        rank: int,
+        topic: str = "",
+        payload: bytes = b"",
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        filters: tuple[str, ...] = (),
+    ) -> None:
         self._count += 1
-        self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain))
+        self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain, filters))
 
     async def _write(self, bus: Bus) -> None:
         while (message := await self._outgoing.get()).rank != _LAST:
-            await bus.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+            if message.filters:
+                await bus.subscribe(*message.filters, qos=message.qos)
+            else:
+                await bus.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
 
 
 def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
@@ -519,8 +667,26 @@ def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
         adapter = adapters.get(agent)
         read = () if adapter is None else tuple(adapter.filters())
         write = () if adapter is None else tuple(adapter.writes())
+        if adapter is not None and adapter.is_switched and (address := _address_of(gateway)) is not None:
+            claims = topics.claims(switch_id(address))
+            read, write = (*read, claims), (*write, claims)
         accesses.append(DeviceAccess(gateway.house, gateway.id, read, write))
     return tuple(accesses)
+
+
+def _is_on_claims(message: object) -> TypeGuard[DeviceSaid]:
+    return isinstance(message, DeviceSaid) and isinstance(message.said, Occupied | Vacated)
+
+
+def _address_of(gateway: Gateway) -> tuple[object, ...] | None:
+    """Return what a device switches; see `address_of`."""
+    from scenarios.devices.adapters import address_of  # noqa: PLC0415 - as above
+
+    return address_of(gateway)
+
+
+def _wall_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _matches(topic_filter: str, topic: str) -> bool:

@@ -32,9 +32,9 @@ _LIMITS = {
     "greater_than_equal": "at least {ge} is expected",
     "less_than_equal": "at most {le} is expected",
     "string_too_long": "at most {max_length} characters are expected",
-    "string_too_short": "at least {min_length} characters are expected",
+    "string_too_short": "at least {min_length} {characters} expected",
     "too_long": "at most {max_length} entries are expected",
-    "too_short": "at least {min_length} entries are expected",
+    "too_short": "at least {min_length} {entries} expected",
     "literal_error": "{expected} is expected",
 }
 
@@ -74,5 +74,7 @@ def problem_in_words(one: ErrorDetails) -> str:
         return f"no JSON ({context.get('error', '')})"
     if one["type"] in _LIMITS:
         numbers = {key: f"{value:,.12g}" if isinstance(value, float) else value for key, value in context.items()}
-        return _LIMITS[one["type"]].format(**numbers)
+        is_one = context.get("min_length") == 1
+        words = ("character is", "entry is") if is_one else ("characters are", "entries are")
+        return _LIMITS[one["type"]].format(**numbers, characters=words[0], entries=words[1])
     return _EXPECTED.get(one["type"], one["msg"].removeprefix("Value error, "))

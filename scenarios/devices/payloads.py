@@ -9,6 +9,7 @@ import json
 import math
 import re
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -67,6 +68,7 @@ Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Moment = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
 StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+SeriesT = TypeVar("SeriesT", LoadProfile, Production)
 
 
 def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
@@ -121,6 +123,19 @@ def _next_s(clock: time, now_s: int, zone: Zone) -> int:
     return next(time_s for time_s in shown_s if time_s >= now_s)
 
 
+def bounded(series: SeriesT) -> SeriesT:
+    """Return a load or a production whose power is nowhere above what `power_w` may be.
+
+    Raises:
+        ValueError: It is.
+    """
+    steps = zip(pairwise(series.times_s), pairwise(series.cumulative_wh), strict=True)
+    most_w = max(3600 * (after_wh - before_wh) / (to_s - from_s) for (from_s, to_s), (before_wh, after_wh) in steps)
+    if most_w > MAX_POWER_W:
+        raise ValueError(f"the energy is a power of {most_w:g} W; at most {MAX_POWER_W:,.0f} W is expected")
+    return series
+
+
 class Payload(BaseModel):
     """A JSON object; unknown keys are refused."""
 
@@ -152,15 +167,14 @@ class Load(Payload):
         if self.points is not None:
             if self.points[-1][0] > MAX_DURATION_S:
                 raise ValueError(f"the load lasts longer than {MAX_DURATION_S} s")
-            return LoadProfile(
-                times_s=tuple(s for s, _ in self.points), cumulative_wh=tuple(wh for _, wh in self.points)
-            )
+            times_s, cumulative_wh = zip(*self.points, strict=True)
+            return bounded(LoadProfile(times_s=times_s, cumulative_wh=cumulative_wh))
         if self.power_w is not None and self.step_s is not None:
             if self.step_s * len(self.power_w) > MAX_DURATION_S:
                 raise ValueError(f"the load lasts longer than {MAX_DURATION_S} s")
             return LoadProfile(**_stepped(0, self.step_s, self.power_w))
         if self.energy_wh is not None and self.duration_s is not None:
-            return LoadProfile(times_s=(0, self.duration_s), cumulative_wh=(0.0, self.energy_wh))
+            return bounded(LoadProfile(times_s=(0, self.duration_s), cumulative_wh=(0.0, self.energy_wh)))
         if any(forms):
             raise ValueError("power_w needs step_s, and energy_wh needs duration_s")
         return None
@@ -271,14 +285,17 @@ def _announced(payload: bytes) -> DeviceEvent:
     if not payload:
         return Left()
     said = _read(AnnouncePayload, payload)
+    if (problem := character_problem(said.name.strip())) is not None:
+        raise MessageError(f"name {said.name!r} {problem}", "a name of visible characters")
     profiles = {}
     for name, load in said.profiles.items():
         try:
             profile = load.as_profile()
         except ValueError as error:
-            raise MessageError(f"profile {name!r}: {error}", _LOAD_FORMS) from None
-        if profile is not None:
-            profiles[name] = profile
+            raise MessageError(f"profile {name!r}: {_plain(error)}", _LOAD_FORMS) from None
+        if profile is None:
+            raise MessageError(f"profile {name!r}: the load is missing", _LOAD_FORMS)
+        profiles[name] = profile
     return Announced(type=said.type, name=said.name, profiles=profiles)
 
 
@@ -348,12 +365,14 @@ def check_clock(key: str, time_s: float, now_s: int) -> None:
 
 def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
     expected = "start, step_s and power_w; or points"
+    if said.points is not None and said.power_w is not None:
+        raise MessageError("the forecast is given in two forms", expected)
     try:
-        if said.points is not None and said.power_w is None:
+        if said.points is not None:
             times_s = tuple(_moment(at, "points", now_s, zone) for at, _ in said.points)
             production = Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points))
-            return Forecasted(production=plausible(production, now_s))
-        if said.power_w is not None and said.points is None and said.start is not None and said.step_s is not None:
+            return Forecasted(production=plausible(bounded(production), now_s))
+        if said.power_w is not None and said.start is not None and said.step_s is not None:
             start_s = _moment(said.start, "start", now_s, zone)
             production = Production(**_stepped(start_s, said.step_s, said.power_w))
             return Forecasted(production=plausible(production, now_s))

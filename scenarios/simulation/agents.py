@@ -195,7 +195,7 @@ class _Making:
         self._settings = settings
         self._absent = absent_at_start(scenario)
         self._own_use_of = own_uses(scenario)
-        self._gateways = _gateways(scenario, agents)
+        self._gateways = _gateways(scenario, settings, agents)
         self._prices = supply_prices(scenario)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         self._jobs: dict[str, list[Job]] = defaultdict(list)
@@ -278,7 +278,7 @@ def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettin
     return replace(settings.negotiating, negotiation=RANKED) if asks_all else settings.negotiating
 
 
-def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
+def _gateways(scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> dict[str, GatewaySettings]:
     """Return what the gateway agents among these are started with, by agent id."""
     here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
     adapters = adapters_of(here)
@@ -299,6 +299,7 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
             tries=gateway.tries,
             idle_w=gateway.idle_w,
             learns=gateway.learn,
+            rules=settings.device_rules,
             waiting=_waiting(gateway),
             prices=prices,
             producer_houses=houses,

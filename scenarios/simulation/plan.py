@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from agents import NegotiationSettings
+from agents import DEVICE_RULES, NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import SsmicError
@@ -79,6 +79,8 @@ class Plan:
     folder: Path = DEFAULT_FOLDER
     supply: SupplySettings | None = None
     """How jobs are supplied; None: as the scenario says."""
+    device_rules: int = DEVICE_RULES
+    """See `RunSettings`."""
 
     @property
     def spread(self) -> int | None:
@@ -159,6 +161,7 @@ class Plan:
                 supply=self.supply_settings,
                 patient=self.patient,
                 negotiating=self.negotiating,
+                device_rules=self.device_rules,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
                 hosts=self.spread,
                 days=self.days,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents import DeviceSaid, NegotiationSettings, SettingsError
+from agents import DEVICE_RULES, DeviceSaid, NegotiationSettings, SettingsError
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write
@@ -50,6 +50,16 @@ class Recording:
     """How jobs found a supplier."""
     supply: SupplySettings | None = None
     """How jobs were supplied, where the scenario says otherwise; None: as it says."""
+    device_rules: int | None = None
+    """The rules by which gateway agents answered devices; None: it was made by a version that did not say so."""
+
+    def readings(self) -> tuple[Recording, ...]:
+        """Return the recording by each set of rules by which it may have been made; by the only one, if it says so."""
+        if self.device_rules is not None:
+            return (self,)
+        if self.ledger_sha256 is None:
+            return (replace(self, device_rules=DEVICE_RULES),)  # nothing would show which one is right
+        return tuple(replace(self, device_rules=rules) for rules in range(1, DEVICE_RULES + 1))
 
     def plan(self, **more: Any) -> Plan:  # noqa: ANN401 - whatever a plan has
         """Return the plan that repeats the session, with further settings that do not change its result."""
@@ -61,6 +71,7 @@ class Recording:
             patient=self.patient,
             negotiating=self.negotiating,
             supply=self.supply,
+            device_rules=DEVICE_RULES if self.device_rules is None else self.device_rules,
             start_scores=self.scores,
             replay=Replay(self.sayings, self.stop_after_s),
             **more,
@@ -79,6 +90,7 @@ class Recording:
             "ledger_sha256": self.ledger_sha256,
             **({} if self.negotiating == NegotiationSettings() else {"negotiating": asdict(self.negotiating)}),
             **({} if self.supply is None else {"supply": asdict(self.supply)}),
+            **({} if self.device_rules is None else {"device_rules": self.device_rules}),
             "scenario": json.loads(SCENARIO.dump_json(self.scenario)),
         }
         yield _line(head)
@@ -135,6 +147,7 @@ def _from_results(path: Path, run: int) -> Recording:
             ledger_sha256=info.ledger_sha256,
             negotiating=NegotiationSettings(**_those_in(settings, NegotiationSettings)),
             supply=_supply_beside(results.scenario, settings),
+            device_rules=_rules(path, settings),
             sayings=tuple(
                 Saying(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
                 for message in results.messages(run, kind="DeviceSaid")
@@ -169,6 +182,7 @@ def _from_lines(path: Path) -> Recording:
             ledger_sha256=head["ledger_sha256"],
             negotiating=NegotiationSettings(**head.get("negotiating", {})),
             supply=_supply(head["supply"]) if "supply" in head else None,
+            device_rules=_rules(path, head),
             sayings=tuple(_saying(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)),
         )
     except ValidationError as error:
@@ -177,6 +191,19 @@ def _from_lines(path: Path) -> Recording:
         raise RecordingError(f"{path}: line 1: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
+
+
+def _rules(path: Path, settings: dict[str, Any]) -> int | None:
+    """Return the rules by which a recording was made; None: it does not say.
+
+    Raises:
+        RecordingError: This version does not know them.
+    """
+    rules = settings.get("device_rules")
+    if rules is not None and (not isinstance(rules, int) or not 1 <= rules <= DEVICE_RULES):
+        known = f"this version of ssmic knows rules 1 to {DEVICE_RULES}"
+        raise RecordingError(f"{path}: was made by device rules {rules}; {known}, so use the version that made it")
+    return rules
 
 
 def _those_in(settings: dict[str, Any], kind: type[AlgorithmSettings | NegotiationSettings]) -> dict[str, Any]:

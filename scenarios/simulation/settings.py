@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents import Job, NegotiationSettings, Prediction
+from agents import DEVICE_RULES, Job, NegotiationSettings, Prediction
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import file_name, setup_parts
@@ -51,6 +51,8 @@ class RunSettings:
     """Whether jobs that no producer can serve wait for an opening."""
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs find a supplier."""
+    device_rules: int = DEVICE_RULES
+    """The rules by which gateway agents answer real devices; others in the replay of an older recording."""
     patience: Timeouts = field(default_factory=Timeouts)
     hosts: int | None = None
     """Number of hosts that the agents are spread over; None: one for each household, and one for the manager."""
@@ -210,6 +212,8 @@ def described(
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
     if settings.supply.is_shared:
         chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
+    if scenario.gateways:
+        chosen["device_rules"] = settings.device_rules
     if scenario.promise != "early":
         chosen["promise"] = scenario.promise
     if any(scores.values()):

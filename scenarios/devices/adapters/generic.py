@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.values import Topic, Unit, dig, number_of, text_of
+from scenarios.devices.adapters.values import Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Generic:
         events: list[DeviceEvent] = []
         presence = options.availability
         if presence is not None and topic == presence.topic and (presence.retained or not retained):
-            events.append(Availability(online=_either(presence.read(payload), presence.online, presence.offline)))
+            events.append(Availability(online=either(presence.read(payload), presence.online, presence.offline)))
         report = Reported(
             is_on=self._switch(topic, payload, retained=retained),
             power_w=_number(options.power, topic, payload, "power", retained=retained),
@@ -202,7 +202,7 @@ class Generic:
         if source is None or topic != source.topic or (retained and not source.retained):
             return None
         value = source.read(payload)
-        return None if value is None else _either(value, source.on, source.off)
+        return None if value is None else either(value, source.on, source.off)
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
         """See `Adapter.command`."""
@@ -230,12 +230,3 @@ def _number(source: NumberSource | None, topic: str, payload: bytes, what: str, 
     if source is None or topic != source.topic or (retained and not source.retained):
         return None
     return number_of(source.read(payload), source.unit, what)
-
-
-def _either(value: object, yes: str, no: str) -> bool:
-    text = json.dumps(value) if isinstance(value, bool) else str(value)
-    if text.casefold() == yes.casefold():
-        return True
-    if text.casefold() == no.casefold():
-        return False
-    raise MessageError(f"{text[:40]!r}", f"{yes} or {no}")

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
-from scenarios.devices.adapter import Message
+from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import Topic, number_of, text_of
 from scenarios.gateways import Gateway
+
+_OFFLINE = frozenset({"0", "offline"})
 
 
 class OpenDtuOptions(BaseModel):
@@ -46,7 +48,7 @@ class Inverter:
     is_switched = False
     longest_timer_s: int | None = None
 
-    def __init__(self, power: str, counter: str, inverter: str, bridge: str, offline: frozenset[str]) -> None:
+    def __init__(self, power: str, counter: str, inverter: str, bridge: str, online: frozenset[str]) -> None:
         """Create an adapter.
 
         Args:
@@ -54,10 +56,10 @@ class Inverter:
             counter: Topic of the day's energy, Wh.
             inverter: Topic that says whether the inverter is there.
             bridge: Topic that says whether the bridge is there.
-            offline: What these say when it is not.
+            online: What these say when it is; `0` or `offline` when it is not.
         """
         self._power, self._counter, self._inverter, self._bridge = power, counter, inverter, bridge
-        self._offline = offline
+        self._online = online
         self._is_there: dict[str, bool] = {}
         self._was_online: bool | None = None
 
@@ -66,14 +68,14 @@ class Inverter:
         """Return the adapter of an inverter behind OpenDTU."""
         own = f"{options.base}/{options.serial}"
         topics = (f"{own}/0/power", f"{own}/0/yieldday", f"{own}/status/reachable", f"{options.base}/dtu/status")
-        return cls(*topics, frozenset({"0", "offline"}))
+        return cls(*topics, frozenset({"1", "online"}))
 
     @classmethod
     def ahoy_dtu(cls, _gateway: Gateway, options: AhoyDtuOptions) -> Inverter:
         """Return the adapter of an inverter behind AhoyDTU."""
         own = f"{options.base}/{options.name}"
         topics = (f"{own}/ch0/P_AC", f"{own}/ch0/YieldDay", f"{own}/available", f"{options.base}/status")
-        return cls(*topics, frozenset({"0", "offline"}))
+        return cls(*topics, frozenset({"1", "2", "3", "4", "online"}))
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
@@ -95,8 +97,12 @@ class Inverter:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; retained power is out of date, a retained counter is not."""
         text = text_of(payload)
+        if not text:
+            return []
         if topic in {self._inverter, self._bridge}:
-            self._is_there[topic] = text.lower() not in self._offline
+            if text.lower() not in self._online | _OFFLINE:
+                raise MessageError(repr(text[:40]), f"one of: {', '.join(sorted(self._online | _OFFLINE))}")
+            self._is_there[topic] = text.lower() in self._online
             is_online = all(self._is_there.values())
             if is_online == self._was_online:
                 return []

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400
@@ -82,7 +82,7 @@ class Shelly:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
         if topic == f"{self._prefix}/online":
-            return [Availability(online=text_of(payload).lower() == "true")]
+            return [Availability(online=either(text_of(payload), "true", "false"))] if payload else []
         if retained:
             return []
         said = json_of(payload)
@@ -118,7 +118,7 @@ class Shelly:
         if power_w is not None:
             power_w = max(0.0, -power_w) if self._returns else abs(power_w)
         report = Reported(
-            is_on=output if isinstance(output, bool) else None,
+            is_on=None if output is None else either(output, "true", "false", "output"),
             power_w=power_w,
             counter_wh=returned_wh if self._returns else drawn_wh,
         )
@@ -136,4 +136,8 @@ class Shelly:
 def _total_wh(status: dict[str, Any], name: str) -> float | None:
     """Return the counter of this name, Wh; None: it is not there."""
     energy = status.get(name)
-    return number_of(energy.get("total"), "Wh", f"{name}.total") if isinstance(energy, dict) else None
+    if energy is None:
+        return None
+    if not isinstance(energy, dict):
+        raise MessageError(f"{name} {str(energy)[:40]!r}", "an object with total, Wh")
+    return number_of(energy.get("total"), "Wh", f"{name}.total")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message
-from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -35,7 +35,12 @@ class TasmotaOptions(BaseModel):
     @property
     def address(self) -> tuple[object, ...]:
         """What is switched and measured: no other device of a run can be the same."""
-        return self.topic, self.full_topic, self.prefixes, self.relay or 1
+        return self.full_of(0), self.relay or 1
+
+    def full_of(self, prefix: int) -> str:
+        """Return what a topic begins with: commands at prefix 0, answers at 1, telemetry at 2."""
+        full = self.full_topic.replace("%prefix%", self.prefixes[prefix]).replace("%topic%", self.topic)
+        return full.rstrip("/")
 
 
 class Tasmota:
@@ -53,9 +58,7 @@ class Tasmota:
         self._availability = self._topic(2, "LWT")
 
     def _topic(self, prefix: int, command: str) -> str:
-        options = self._options
-        full = options.full_topic.replace("%prefix%", options.prefixes[prefix]).replace("%topic%", options.topic)
-        return f"{full.rstrip('/')}/{command}"
+        return f"{self._options.full_of(prefix)}/{command}"
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
@@ -82,11 +85,11 @@ class Tasmota:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""
         if topic == self._availability:
-            return [Availability(online=text_of(payload).lower() == "online")]
+            return [Availability(online=either(text_of(payload), "Online", "Offline"))] if payload else []
         if retained:
             return []
         if topic == self._topic(1, self._power) and not payload.lstrip().startswith(b"{"):
-            return [Reported(is_on=text_of(payload).upper() == "ON")]
+            return [Reported(is_on=either(text_of(payload), "ON", "OFF", self._power))] if payload else []
         said = json_of(payload)
         said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
         energy = said.get("ENERGY")
@@ -106,7 +109,7 @@ class Tasmota:
 
     def _switch(self, said: dict[str, Any]) -> bool | None:
         value = said.get(self._power, said.get("POWER1") if self._options.relay is None else None)
-        return None if value is None else str(value).upper() == "ON"
+        return None if value is None else either(value, "ON", "OFF", self._power)
 
     def command(self, command: DeviceCommand) -> Sequence[Message]:
         """See `Adapter.command`; the plug's own timer ends a run if no command does."""

@@ -67,6 +67,22 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     return number
 
 
+def either(value: object, yes: str, no: str, what: str = "") -> bool:
+    """Return whether a value is the one of two texts (`yes`), and not the other; in any case of letters.
+
+    Errors name it as `what`.
+
+    Raises:
+        MessageError: It is neither.
+    """
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    if text.casefold() == yes.casefold():
+        return True
+    if text.casefold() == no.casefold():
+        return False
+    raise MessageError(f"{what} {text[:40]!r}".lstrip(), f"{yes} or {no}")
+
+
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return what is at a path such as `a.b[0].c` in JSON; None where there is nothing."""
     for part in path.replace("[", ".").replace("]", "").split("."):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553
@@ -106,27 +106,29 @@ class Zigbee2Mqtt:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
         own = {f"{self._base}/{name}" for name in self._names if name}
-        if topic == f"{self._base}/bridge/state":
-            self._is_bridge_online = _is_online(payload)
-            return self._availability()
-        if topic == f"{self._base}/bridge/devices":
-            return self._found(payload)
-        if topic == f"{self._base}/bridge/logging":
-            return self._logged(payload)
-        if topic not in own and topic.removesuffix("/availability") in own and payload:
+        of_bridge = {"state": self._heard_bridge, "devices": self._found, "logging": self._logged}
+        if not payload:
+            return []  # what the broker kept was removed, as after a rename
+        if (take := of_bridge.get(topic.removeprefix(f"{self._base}/bridge/"))) is not None:
+            return take(payload)
+        if topic not in own and topic.removesuffix("/availability") in own:
             self._is_device_online = _is_online(payload)
             return self._availability()
-        if topic not in own or not payload:
+        if topic not in own:
             return []
         said = json_of(payload)
         state = said.get(self._state)
         report = Reported(
             # What the broker kept may be old; the state asked for after connecting is not.
-            is_on=None if retained or state is None else str(state).upper() == "ON",
+            is_on=None if retained or state is None else either(state, "ON", "OFF", self._state),
             power_w=number_of(said.get(self._power), "W", "power"),
             counter_wh=number_of(said.get(self._energy), "kWh", "energy"),
         )
         return [] if report == Reported() else [report]
+
+    def _heard_bridge(self, payload: bytes) -> Sequence[DeviceEvent]:
+        self._is_bridge_online = _is_online(payload)
+        return self._availability()
 
     def _availability(self) -> Sequence[DeviceEvent]:
         is_online = self._is_bridge_online is not False and self._is_device_online is not False
@@ -173,10 +175,13 @@ def _named(payload: bytes) -> Mapping[str, object]:
         MessageError: It is no list of devices.
     """
     try:
-        devices: list[dict[str, Any]] = json.loads(payload)
-        return {device["ieee_address"]: device["friendly_name"] for device in devices}
+        devices = json.loads(payload)
+        named = {device["ieee_address"]: device["friendly_name"] for device in devices}
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name") from None
+        named = None
+    if named is None or not isinstance(devices, list):
+        raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name")
+    return named
 
 
 def _friendly(name: object) -> str:
@@ -193,4 +198,4 @@ def _friendly(name: object) -> str:
 
 def _is_online(payload: bytes) -> bool:
     text = text_of(payload)
-    return "online" in text.lower() and "offline" not in text.lower()
+    return either(json_of(payload).get("state") if text.startswith("{") else text, "online", "offline")

@@ -64,6 +64,7 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda host: topics.wake(RUN, host), watching(only("clock")), owner),
     (lambda _: topics.device(RUN, "washer", "job"), watching(only("clock")), only("clock")),
     (lambda _: topics.device(RUN, "washer", "request"), watching(only("clock")), only("clock", "operator")),
+    (lambda _: topics.claim(RUN, "tasmota/cmnd/x/1"), watching(only("clock")), only("clock")),
     (lambda _: topics.ledger(RUN, "contract"), watching(only("clock")), only("clock")),
     (lambda host: topics.forecast(RUN, host, "pv"), watching(only("clock")), recording(owner)),
     (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),

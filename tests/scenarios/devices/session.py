@@ -93,6 +93,7 @@ class Session:
     broker: BrokerUrl
     outcome: asyncio.Task[list[RunOutcome]]
     results: Path
+    run_id: str = RUN
 
     @asynccontextmanager
     async def device(self, *filters: str, will: tuple[str, str] | None = None) -> AsyncIterator[Device]:
@@ -130,8 +131,8 @@ class Session:
 
     async def stop(self) -> RunOutcome:
         """End the run, as an operator does."""
-        async with self.device(f"ssmic/{RUN}/time") as operator:
-            operator.say(f"ssmic/{RUN}/control", Control(command="stop", by="test").encoded())
+        async with self.device(f"ssmic/{self.run_id}/time") as operator:
+            operator.say(f"ssmic/{self.run_id}/control", Control(command="stop", by="test").encoded())
             async with asyncio.timeout(PATIENCE_WALL_S):
                 return (await self.outcome)[0]
 
@@ -145,6 +146,7 @@ async def session(
     broker: BrokerUrl | None = None,
     *,
     home_assistant: bool = False,
+    run_id: str = RUN,
 ) -> AsyncIterator[Session]:
     """Have a run of a scenario under way.
 
@@ -155,15 +157,17 @@ async def session(
         days: How long it is; None: until it is stopped.
         broker: The broker; None: a private Mosquitto, with a login.
         home_assistant: Whether to publish the run to Home Assistant.
+        run_id: The run's id.
     """
+    login = "" if broker is None or broker.user is None else f"{broker.user}:{broker.password}@"
     scenario = load_text(text, "test", None)
     results = folder / "session.sqlite"
     plan = Plan(
         scenario=scenario,
         seeds=(1,),
-        broker="mosquitto" if broker is None else f"mqtt://{broker.host}:{broker.port}",
+        broker="mosquitto" if broker is None else f"mqtt://{login}{broker.host}:{broker.port}",
         pace=Pace(pace),
-        run_id=RUN,
+        run_id=run_id,
         home_assistant=home_assistant,
         days=days,
         start_scores={},
@@ -173,9 +177,9 @@ async def session(
         url = broker or simulation.broker.url
         assert url is not None
         outcome = asyncio.create_task(simulation.run())
-        under_way = Session(url, outcome, results)
+        under_way = Session(url, outcome, results, run_id)
         try:
-            async with under_way.device(f"ssmic/{RUN}/devices/+/state") as watcher:
+            async with under_way.device(f"ssmic/{run_id}/devices/+/state") as watcher:
                 await watcher.until(lambda: watcher.on("state"))  # from now on the run hears its devices
             yield under_way
         finally:

@@ -263,6 +263,29 @@ async def test_switching_a_plug_by_hand_is_recorded_in_its_contract(make: Callab
 
 @needs_mosquitto
 @pytest.mark.long
+async def test_a_programme_started_by_hand_ends_when_it_is_over_and_not_at_its_contract(tmp_path: Path) -> None:
+    """The job counted as running until its contract's start, hours later, and held up the device's next job."""
+    async with plugged_in(tasmota, tmp_path) as (run, device, plug):
+        device.say(f"{WASHER}/request", {"id": "wash-1", "earliest_start": "in 10 h", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "SCHEDULED")
+        plug.meter(device.say, 2000.0, 5010.0, is_on=True)
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="1200x", by="test").encoded())
+        plug.meter(device.say, 0.0, 5410.0, is_on=True)
+        await device.until(lambda: job_state(device) == "FINISHED")
+        last = device.on("job")[-1]
+        assert (last["outcome"], last["measured_wh"]) == ("started_by_hand", pytest.approx(400.0))
+        assert last["time"] < last["start"]
+        device.say(f"{WASHER}/request", {"id": "wash-2", "ready_by": "in 2 h"})
+        await device.until(lambda: (device.on("job")[-1]["id"], job_state(device)) == ("wash-2", "EXECUTING"))
+        assert device.on("job")[-1]["time"] < last["start"]
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
+@needs_mosquitto
+@pytest.mark.long
 async def test_the_timer_of_a_plug_is_set_again_while_its_programme_runs(tmp_path: Path) -> None:
     """A programme of four hours is longer than a Zigbee radio can count: the plug stays on, and safe without us."""
     four_hours = STREET.replace("{step_s: 600, power_w: [100, 2000, 150]}", "{step_s: 14400, power_w: [1000]}")

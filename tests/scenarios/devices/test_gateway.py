@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from agents import Announced, DeviceSaid, Left, Rejected
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.link import DeviceLink
 from scenarios.files.parse import load_text
@@ -18,6 +20,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.scenario import Zone
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
+from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import RUN, STREET, Device, session
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -180,6 +183,19 @@ async def test_a_guest_joins_and_gives_its_place_to_another(tmp_path: Path) -> N
 
 
 @pytest.mark.long
+async def test_a_device_that_left_and_comes_back_is_there_again(tmp_path: Path) -> None:
+    """It counted as offline for good if it uses no `availability`, and so as vanished when its job took longer."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        device.say(f"{WASHER}/announce", "")
+        await device.until(lambda: device.on("state")[-1]["available"] is False)
+        device.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"})
+        await device.until(lambda: device.on("state")[-1]["available"] is None)
+        device.say(f"{WASHER}/report", {"power_w": 5})
+        await device.until(lambda: device.on("state")[-1]["available"] is True)
+        await run.stop()
+
+
+@pytest.mark.long
 async def test_a_producer_joins_forecasts_and_what_it_gave_is_settled(tmp_path: Path) -> None:
     """Its forecast serves a job; its meter says less, and the settlement goes by the meter."""
     text = STREET.replace('          - {issued: "00:00", points: [["00:00", 0], ["200:00", 2000000]]}\n', "").replace(
@@ -253,6 +269,36 @@ async def test_a_flood_is_cut_short_and_leftovers_are_refused(tmp_path: Path) ->
         ask(device)
         await device.until(lambda: job_state(device) in {"SCHEDULED", "NOT_SCHEDULED"})
         await run.stop()
+
+
+async def test_a_stranger_is_told_each_of_its_mistakes_once() -> None:
+    """Who builds a device corrects one mistake and makes another; a device that repeats one is not answered again."""
+    broker = MemoryBroker()
+    scenario = load_text(STREET, "test", None)
+    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
+    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    said = [
+        {"type": "consumer"},
+        {"type": "consumer", "house": "x"},
+        {"type": "consumer", "house": "x"},
+        {"type": "toaster"},
+    ]
+    async with broker.connect("device") as bus:
+        await bus.subscribe(f"ssmic/{RUN}/devices/kettle/error")
+        async with link.connected():
+            for payload in said:
+                await bus.publish(f"ssmic/{RUN}/devices/kettle/announce", json.dumps(payload).encode(), qos=1)
+        errors: list[str] = []
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while len(errors) < 3:
+                event = await anext(bus.messages())
+                assert isinstance(event, Delivery)
+                errors.append(json.loads(event.payload)["problem"])
+    assert errors == [
+        "the announcement names no house",
+        "house 'x' takes no guests",
+        "type: 'consumer' or 'producer' is expected",
+    ]
 
 
 async def test_of_too_many_announcements_the_last_one_counts() -> None:

@@ -89,6 +89,42 @@ def test_an_adapter_reads_or_rejects_any_payload(name: str) -> None:
                 assert all(number is None or math.isfinite(number) for number in numbers), (topic, payload)
 
 
+NEITHER = {
+    "tasmota": [
+        ("tele/t/LWT", b"garbage", "Online or Offline"),
+        ("tele/t/STATE", b'{"POWER": "MAYBE"}', "ON or OFF"),
+        ("stat/t/POWER", b"TOGGLE", "ON or OFF"),
+    ],
+    "shelly": [
+        ("s/online", b"maybe", "true or false"),
+        ("s/events/rpc", b'{"params": {"switch:0": {"output": "on"}}}', "true or false"),
+        ("s/status/switch:0", b'{"aenergy": 5}', "an object with total, Wh"),
+    ],
+    "zigbee2mqtt": [
+        ("zigbee2mqtt/z/availability", b"5", "online or offline"),
+        ("zigbee2mqtt/bridge/state", b'{"state": "on"}', "online or offline"),
+        ("zigbee2mqtt/bridge/devices", b"{}", "a JSON list"),
+        ("zigbee2mqtt/z", b'{"state": ["ON"]}', "ON or OFF"),
+    ],
+    "opendtu": [("solar/1/status/reachable", b"true", "0, 1, offline, online")],
+    "ahoydtu": [("inverter/n/available", b"9", "0, 1, 2, 3, 4, offline, online")],
+    "generic": [("g/a", b"dunno", "online or offline")],
+}
+"""By adapter, a topic that says one of two things, what it says instead, and what is expected."""
+
+
+@pytest.mark.parametrize("name", NEITHER)
+def test_what_is_neither_on_nor_off_is_refused(name: str) -> None:
+    """It was taken for off, or for offline, which interrupts a job; an empty message says nothing."""
+    adapter = adapter_for(DEVICES[name][0])
+    for topic, payload, expected in NEITHER[name]:
+        with pytest.raises(MessageError) as refused:
+            adapter.take(topic, payload, retained=False)
+        assert expected in refused.value.expected
+        if name != "generic" and "rpc" not in topic and b"{" not in payload:
+            assert adapter.take(topic, b"", retained=False) == []
+
+
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_what_is_no_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""
@@ -158,6 +194,27 @@ def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothi
     assert (meter.energy_wh, meter.resets) == (25.0, 1)
 
 
+@pytest.mark.parametrize(
+    ("readings", "energy_wh", "refused"),
+    [
+        ([10_000, 1e12, 10_001, 10_002], 2.0, 1),  # one garbled reading
+        ([10_000, 1e12, 1e12 - 5, 10_001], 1.0, 2),
+        ([10_000, 0, 10_001], 1.0, 0),  # a plug that says 0 until it has read its own memory
+        ([2_000_000, 0, 2_000_001, 2_000_003], 3.0, 0),
+        ([10_000, 0, 7, 9], 9.0, 0),  # a reset
+        ([10_000, 5_000_000, 5_000_010, 5_000_020], 20.0, 1),  # another meter
+    ],
+)
+def test_a_single_reading_that_cannot_be_true_is_passed_over(
+    readings: list[float], energy_wh: float, refused: int
+) -> None:
+    """It cost a whole counter: of 10,000, 1e12 and 10,001 Wh, the last one counted as 10,001 Wh drawn in a minute."""
+    meter = Meter()
+    problems = [meter.take(60 * i, None, reading) for i, reading in enumerate(readings)]
+    assert meter.energy_wh == energy_wh
+    assert len([problem for problem in problems if problem]) == refused
+
+
 def test_a_scan_skips_invalid_announcements() -> None:
     """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]
@@ -185,7 +242,21 @@ def test_a_scan_skips_invalid_announcements() -> None:
             "power_w[1]: at least 0 is expected; power_w[2]: at most 10,000,000 is expected",
         ),
         ("report", '{"power_w": -3}', "power_w: at least 0 is expected"),
-        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 characters are expected"),
+        ("announce", '{"type": "consumer", "profiles": {"": {}}}', "profiles.'': at least 1 character is expected"),
+        ("announce", '{"type": "consumer", "profiles": {"a": {}}}', "profile 'a': the load is missing"),
+        (
+            "announce",
+            '{"type": "consumer", "profiles": {"a": {"energy_wh": 9e9, "duration_s": 60}}}',
+            "profile 'a': the energy is a power of 5.4e+11 W; at most 10,000,000 W is expected",
+        ),
+        ("announce", '{"type": "consumer", "name": "a\\u202eb"}', "name 'a\\u202eb' holds an invisible character"),
+        ("request", '{"points": [[0, 0], [60, 1e12]]}', "the energy is a power of 6e+13 W"),
+        ("forecast", '{"points": [["in 1 h", 0], ["in 2 h", 1e12]]}', "the energy is a power of 1e+12 W"),
+        (
+            "forecast",
+            '{"start": "in 1 h", "step_s": 60, "power_w": [1], "points": [["in 1 h", 0], ["in 2 h", 1]]}',
+            "the forecast is given in two forms",
+        ),
         ("withdraw", "[]", "an object is expected"),
     ],
 )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from agents import Availability, DeviceSaid
+from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, Production, Reported
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import Saying
 from scenarios.files.parse import load_text
 from scenarios.simulation.replay import Recording, RecordingError, read_recording
 from tests.scenarios.devices.session import STREET
+from tui.cli.app import app
 
 START_S = 1782021600
 
@@ -47,3 +52,67 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
     recording.save(tmp_path / "session.jsonl")
     with pytest.raises(RecordingError, match=problem):
         read_recording(tmp_path / "session.jsonl")
+
+
+ROOF = STREET.replace("        predictions:\n", "        gateway: {}\n        predictions:\n")
+"""The roof of the street is a real one."""
+
+
+def cloudy_session() -> Recording:
+    """Return the record of a roof whose meter shows a fifth of its forecast, and of a job requested meanwhile."""
+    forecast = Production(times_s=(START_S, START_S + 14_400), cumulative_wh=(0.0, 12_000.0))
+    said: list[tuple[int, Forecasted | Reported]] = [(1, Forecasted(production=forecast))]
+    said += [(s, Reported(power_w=200.0, counter_wh=200 * s / 3600)) for s in range(60, 3_600, 60)]
+    sayings = [Saying(START_S + s, "pv", DeviceSaid(device="pv", said=event)) for s, event in said]
+    asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 3_600 + 5_000)
+    sayings.append(Saying(START_S + 3_600, "adler/washer", DeviceSaid(device="washer", said=asked)))
+    return Recording(
+        scenario=load_text(ROOF, "test", None),
+        seed=1,
+        algorithm=AlgorithmSettings(),
+        patient=True,
+        days=1,
+        scores={},
+        stop_after_s=None,
+        ledger_sha256=None,
+        sayings=tuple(sayings),
+    )
+
+
+def replayed(recording: Recording, file: Path, out: Path) -> tuple[int, dict[str, Any], str]:
+    """Have `ssmic replay` repeat a recording; return its exit code, what it prints, and what it complains about."""
+    recording.save(file)
+    result = CliRunner().invoke(app, ["replay", str(file), "--json", "--out", str(out)])
+    return result.exit_code, json.loads(result.stdout) if result.stdout else {}, result.stderr
+
+
+def test_a_recording_replays_by_the_rules_of_its_time(tmp_path: Path) -> None:
+    """Roofs promise less than their forecast since rules 2; a record that does not say its rules is tried by each."""
+    ledgers = {}
+    for rules in (1, 2):
+        unfinished = replace(cloudy_session(), device_rules=rules)
+        code, said, complaint = replayed(unfinished, tmp_path / "a.jsonl", tmp_path / f"{rules}.sqlite")
+        assert (code, "which is not known" in complaint) == (1, True)
+        ledgers[rules] = said["ledger_sha256"]
+        assert read_recording(tmp_path / f"{rules}.sqlite").device_rules == rules
+    assert ledgers[1] != ledgers[2]
+    for rules, ledger_sha256 in ledgers.items():
+        old = replace(cloudy_session(), ledger_sha256=ledger_sha256)
+        code, said, _ = replayed(old, tmp_path / "old.jsonl", tmp_path / f"old-{rules}.sqlite")
+        assert (code, said["same"], said["device_rules"]) == (0, True, rules)
+        assert read_recording(tmp_path / f"old-{rules}.sqlite").device_rules == rules
+
+
+def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> None:
+    """It was made by newer rules, or no rules that this version knows give its ledger."""
+    newer = replace(cloudy_session(), device_rules=DEVICE_RULES + 1)
+    code, _, complaint = replayed(newer, tmp_path / "newer.jsonl", tmp_path / "newer.sqlite")
+    assert code == 3
+    assert (
+        f"was made by device rules {DEVICE_RULES + 1}; this version of ssmic knows rules 1 to {DEVICE_RULES}"
+        in complaint
+    )
+    other = replace(cloudy_session(), ledger_sha256="0" * 64)
+    code, said, complaint = replayed(other, tmp_path / "other.jsonl", tmp_path / "other.sqlite")
+    assert (code, said["same"]) == (1, False)
+    assert "made by a version of ssmic with other rules" in complaint

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.formatting import plural
 from tui.log_level import LogLevel
+
+if TYPE_CHECKING:
+    from scenarios.simulation import Recording
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -54,12 +57,23 @@ def replay(
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     recording = read_recording(file)
 
-    async def repeat() -> tuple[Path, str]:
-        async with open_simulation(recording.plan(bus="memory", out=out, hosts=hosts)) as simulation:
+    async def repeat(reading: Recording) -> tuple[Path, str]:
+        async with open_simulation(reading.plan(bus="memory", out=out, hosts=hosts)) as simulation:
             outcomes = await simulation.run()
         return simulation.results_file, outcomes[0].ledger_sha256
 
-    results_file, ledger_sha256 = run_until_interrupted(repeat())
+    async def find_rules() -> tuple[Recording, Path, str]:
+        first, *others = recording.readings()
+        found = first, *await repeat(first)
+        for reading in others:
+            _, results_file, ledger_sha256 = found
+            if ledger_sha256 == recording.ledger_sha256:
+                break
+            results_file.unlink()  # other rules than the recording's
+            found = reading, *await repeat(reading)
+        return found
+
+    reading, results_file, ledger_sha256 = run_until_interrupted(find_rules())
     if record is not None:
         save_recording(results_file, record)
     same = ledger_sha256 == recording.ledger_sha256
@@ -72,6 +86,7 @@ def replay(
                 "recorded_ledger_sha256": recording.ledger_sha256,
                 "ledger_sha256": ledger_sha256,
                 "same": same,
+                "device_rules": reading.device_rules,
                 "results": str(results_file),
             }
         )
@@ -79,5 +94,8 @@ def replay(
         output().print(f"{plural(said, 'message')} of devices replayed\nledger_sha256 {ledger_sha256}", soft_wrap=True)
         output().print(f"Results: {results_file}", soft_wrap=True)
     if not same:
-        complain(f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}")
+        complain(
+            f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}: "
+            "the record was changed, or made by a version of ssmic with other rules"
+        )
         raise typer.Exit(FAILED)
