@@ -135,7 +135,21 @@ def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -
     except ConditionError as error:
         return [str(error)]
     problems = [what for name in names_in(node) if (what := _problem(name, known))]
-    return problems or list(dict.fromkeys((*_kind_problems(node), *_unit_problems(node))))
+    return problems or list(dict.fromkeys((*_truth_problems(node), *_kind_problems(node), *_unit_problems(node))))
+
+
+def _truth_problems(node: Node) -> Iterator[str]:
+    """Yield the parts of a condition that are neither true nor false: a number or a text is compared with something."""
+    match node:
+        case Operation(sign="and" | "or" | "not", operands=operands):
+            for operand in operands:
+                yield from _truth_problems(operand)
+        case Operation(sign=sign) if sign in _COMPARISONS:
+            return
+        case Literal(value=bool()) | Name(word="job", field="is_on_grid" | "has_contract"):
+            return
+        case _:
+            yield f"a comparison is expected, such as self_sufficiency >= 60 %, not only {_written(node)}"
 
 
 def _kind_problems(node: Node) -> Iterator[str]:
@@ -208,8 +222,8 @@ def _of_name(name: Name) -> str:
 def _written(node: Node) -> str:
     """Return a value as it is written."""
     match node:
-        case Literal(text=text):
-            return text
+        case Literal(value=value, text=text):
+            return text or repr(value)
         case Name():
             return str(node)
         case Operation(operands=operands):
@@ -371,7 +385,12 @@ class _Parser:
     def _comparison(self) -> Node:
         left = self._sum()
         sign = self._take("<=", "<", ">=", ">", "==", "!=")
-        return Operation(sign, (left, self._sum())) if sign else left
+        if not sign:
+            return left
+        right = self._sum()
+        if self.kind == "sign" and self.token in _COMPARISONS:
+            raise ConditionError(f"a second comparison, {self.token!r}: write `2 <= jobs and jobs <= 4`")
+        return Operation(sign, (left, right))
 
     def _sum(self) -> Node:
         node = self._product()

@@ -32,6 +32,8 @@ from scenarios.generate.solar import Site, clear_irradiance
 
 MOST_HOUSES = 10_000
 MOST_DAYS = 366
+FIRST_DATE, LAST_DATE = date(1970, 1, 2), date(9997, 12, 31)
+"""Of the first day: scenarios begin after 1969 in every zone, and the last day's forecasts reach into the next."""
 BASE_LOAD = "base_load"
 """Stands for light, cooking, cold and standby among the devices of a household."""
 BASE_LOAD_STEP_S = 3600
@@ -78,6 +80,10 @@ class GeneratorSpec:
             (1 <= self.days <= MOST_DAYS, f"days: from 1 to {MOST_DAYS}, not {self.days}"),
             (abs(self.site.latitude_deg) <= 90, f"latitude: from -90 to 90, not {self.site.latitude_deg:g}"),
             (abs(self.site.longitude_deg) <= 180, f"longitude: from -180 to 180, not {self.site.longitude_deg:g}"),
+            (
+                FIRST_DATE <= self.first_day <= LAST_DATE,
+                f"date: from {FIRST_DATE} to {LAST_DATE}, not {self.first_day}",
+            ),
             (self.seed >= 0, f"seed: a whole number from 0 on, not {self.seed}"),
             (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
             *(

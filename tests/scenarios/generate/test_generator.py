@@ -303,7 +303,16 @@ def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tupl
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(91, 0)}],
+    [
+        {"houses": 0},
+        {"houses": 10_001},
+        {"days": 0},
+        {"roofs": 1.5},
+        {"flexibility": -1},
+        {"site": Site(91, 0)},
+        {"first_day": date(1969, 12, 31)},
+        {"first_day": date(9999, 12, 31)},
+    ],
 )
 def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
     """The error states the limits."""

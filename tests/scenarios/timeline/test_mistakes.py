@@ -36,6 +36,16 @@ LINE = TWO_ROOFS.count("\n") + 2
         ("{at: '12:00', do: cloud, producers: [pv-c], factor: 0.1, duration: 1h}", "producers[0]", "did you mean 'pv-"),
         ("{at: '12:00', do: offline, house: c}", "house", "there is no house 'c'"),
         ("{at: '12:00', do: withdraw_job, job: wash-x}", "job", "did you mean 'wash-"),
+        (
+            "{at: '12:00', do: add_job, house: a, device: washer, latest_start: '11:00'}",
+            "latest_start",
+            "before the event",
+        ),
+        (
+            "{when: {job: wash-a}, do: add_job, house: a, device: washer, latest_start: '11:00'}",
+            "latest_start",
+            "how long after the event",
+        ),
         ("{at: '12:00', do: leave, house: a, device: washr}", "device", "did you mean 'washer'?"),
         ("{at: '12:00', do: algorithm, algorithm: exakt}", "algorithm", "did you mean 'exact'?"),
         ("{when: {job: wash-z}, do: note, text: x}", "when.job", "there is no job"),
