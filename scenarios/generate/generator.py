@@ -15,6 +15,7 @@ from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, 
 from scenarios.generate.habits import (
     CAR_WEEKLY,
     COMMUTES,
+    GERMANY,
     HABITS,
     HEAT_PUMP_DAILY_RUNS,
     HEATING,
@@ -24,6 +25,7 @@ from scenarios.generate.habits import (
     Habit,
     Use,
     background_hours,
+    country_problem,
     is_day_off,
     season,
 )
@@ -68,8 +70,10 @@ class GeneratorSpec:
     """Share of houses with a heat pump: hot water, and heating in the cold months."""
     flexibility: float = 1.0
     """How long households wait, as a multiple of the usual; 0: jobs start within five minutes."""
+    country: str = GERMANY
+    """Whose weekends and holidays apply; see `is_day_off`."""
     days_off: frozenset[date] = frozenset()
-    """Holidays in addition to those of all Germany."""
+    """Holidays in addition to those of the country."""
     name: str = ""
     sun: Sun = clear_irradiance
 
@@ -92,6 +96,8 @@ class GeneratorSpec:
             ),
         )
         problems = [what for holds, what in checks if not holds]
+        if what := country_problem(self.country):
+            problems.append(f"country: {what}")
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -228,7 +234,7 @@ def _house(
     jobs = draw.jobs
     for day in range(spec.days):
         at = spec.first_day + timedelta(days=day)
-        is_off = is_day_off(at, spec.days_off)
+        is_off = is_day_off(at, spec.days_off, spec.country)
         for use in owned:
             share = (use.weekend if is_off else 1.0) * 7 / (5 + 2 * use.weekend)
             draw.habit(_HABITS[use.habit], day, _weekly(use, persons) / 7 * share)
@@ -277,7 +283,7 @@ def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
     found = []
     for hour in range(hours):
         at = datetime.fromtimestamp(spec.start_s + 3600 * hour, spec.zone)
-        shape = background_hours(is_off=is_day_off(at.date(), spec.days_off))
+        shape = background_hours(is_off=is_day_off(at.date(), spec.days_off, spec.country))
         found.append(float(round(level_w * spec.season(date(at.year, at.month, 15)) * shape[at.hour])))
     return tuple(found)
 

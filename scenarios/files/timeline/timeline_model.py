@@ -156,7 +156,9 @@ class AddJobEntry(_EventEntry):
     earliest_start: EventStart = Field(
         0, description="It starts then or later: so long after the event (2h), or a time on its day (14:00)"
     )
-    latest_start: EventStart = Field(description="It starts then or earlier: likewise")
+    latest_start: EventStart = Field(
+        description="It starts then or earlier: so long after the event (4h), or a time on its day (18:00)"
+    )
 
 
 class WithdrawJobEntry(_EventEntry):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,16 @@ from hypothesis import given, settings, strategies as st
 
 from agents import FloatArray
 from scenarios.files import load_text, zone_of
-from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
+from scenarios.generate import (
+    Generated,
+    GeneratorSpec,
+    Site,
+    clear_irradiance,
+    generate,
+    generated_yaml,
+    needs_tables,
+    write_series,
+)
 from scenarios.generate.generator import BASE_LOAD
 from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
 from scenarios.generate.solar import ambient_c, power_of
@@ -299,6 +309,30 @@ def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tupl
     left = (1 - pvlib.pvsystem.pvwatts_losses() / 100) * 0.96
     theirs_w = pvlib.pvsystem.pvwatts_dc(light, cell_c, 1000, -0.004) * left
     assert made_w.sum() == pytest.approx(theirs_w.sum(), rel=0.05)
+
+
+def test_other_countries_have_their_own_days_off() -> None:
+    """Norway's national day is one and Germany's is not; Saudi Arabia works on Sundays; unknown ones are refused."""
+    if importlib.util.find_spec("holidays") is None:
+        pytest.skip("the package holidays is not installed")
+    assert is_day_off(date(2028, 5, 17), country="NO")
+    assert not is_day_off(date(2028, 5, 17))
+    assert not is_day_off(date(2026, 6, 28), country="SA")
+    assert is_day_off(date(2026, 6, 26), country="SA")
+    for wrong in ("XX", "AU-NSX", "holidays", ""):
+        with pytest.raises(ValueError, match="country: there is no"):
+            GeneratorSpec(houses=3, country=wrong)
+    german, other = (
+        generate(GeneratorSpec(houses=1, first_day=date(2028, 5, 17), country=code)) for code in ("DE", "NO")
+    )
+    assert german.base_loads != other.base_loads
+    assert "--country NO" in generated_yaml(other)
+
+
+@pytest.mark.long
+def test_many_houses_without_panels_need_tables_too() -> None:
+    """Each house has a base load, over the year."""
+    assert needs_tables(generate(GeneratorSpec(houses=6, days=366, roofs=0, cars=0, heat_pumps=0)))
 
 
 @pytest.mark.parametrize(
