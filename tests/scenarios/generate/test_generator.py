@@ -274,17 +274,26 @@ def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int
 
 
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's
-@pytest.mark.parametrize("day", ["2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21"])
 @pytest.mark.parametrize(
-    ("site", "plane"),
+    ("site", "plane", "day"),
     [
         *(
-            (Site(50.1, 8.7), plane)
-            for plane in ((35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135))
+            (site, plane, day)
+            for day in ("2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21")
+            for site, plane in (
+                *(
+                    (Site(50.1, 8.7), plane)
+                    for plane in ((35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135))
+                ),
+                (Site(50.1, 8.7), (90, 180)),
+                (Site(59.9, 10.8), (40, 270)),
+                (Site(-33.9, 151.2), (30, 0)),
+            )
         ),
-        (Site(50.1, 8.7), (90, 180)),
-        (Site(59.9, 10.8), (40, 270)),
-        (Site(-33.9, 151.2), (30, 0)),
+        # Where the sun hardly rises, a tenth of a degree is a third of the energy.
+        (Site(69.65, 18.96), (90, 180), "2026-11-21"),
+        (Site(69.65, 18.96), (35, 180), "2026-01-21"),
+        (Site(78.2, 15.6), (60, 135), "2026-02-21"),
     ],
 )
 def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tuple[float, float]) -> None:
