@@ -284,6 +284,17 @@ def events(text: str) -> Iterator[yaml.Event]:
         loader.dispose()
 
 
+def lost_anchor(text: str) -> str:
+    """Return the name of the first alias of a text that refers to nothing above it; empty: there is none."""
+    known: set[str] = set()
+    for event in events(text):
+        if isinstance(event, yaml.AliasEvent) and event.anchor not in known:
+            return str(event.anchor)
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.anchor is not None:
+            known.add(event.anchor)
+    return ""
+
+
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
     what = f"invalid YAML: {error.problem}"
     if error.context:
