@@ -32,7 +32,7 @@ from scenarios.events import (
     SwitchStrategy,
     WithdrawJob,
 )
-from scenarios.expectations import condition_problems
+from scenarios.expectations import condition_notes, condition_problems
 from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
@@ -137,8 +137,10 @@ def build_expectations(
                 collector.at((*path, "at"), str(error))
             else:
                 _note_too_late(at_s, known, (*path, "at"), collector)
+        place = (*path, "that") if isinstance(entry, ConditionEntry) else path
         for what in condition_problems(condition.that, names if whole else None):
-            collector.at((*path, "that") if isinstance(entry, ConditionEntry) else path, what)
+            collector.at(place, what)
+        collector.notes += [f"{collector.locate(place)}: {what}" for what in condition_notes(condition.that)]
         found.append(Expectation(condition.that, at_s, condition.name))
     return tuple(found)
 
@@ -282,7 +284,10 @@ class _TimelineBuilder:
                 if not self._known.has_tariff:
                     self._collector.at(path, "there is no 'tariff' that it could change")
                 prices = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh", "grid_kg_co2_per_kwh")
-                return ChangeTariff(**{name: getattr(entry, name) for name in prices})
+                given = {name: getattr(entry, name) for name in prices}
+                if all(value is None for value in given.values()):
+                    self._collector.at(path, f"changes no price; one of {', '.join(prices)} is expected")
+                return ChangeTariff(**given)
             case AlgorithmEntry():
                 return self._algorithm(entry, path)
             case PatienceEntry():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from scenarios.expectations import condition_problems
+from scenarios.expectations import condition_notes, condition_problems
 from scenarios.expectations.language import ConditionError, Name, Value, compute, parse
 
 RUN: dict[str, Value] = {
@@ -96,3 +96,13 @@ def test_no_text_brings_the_reader_down(text: str) -> None:
 def test_units_that_go_together_are_no_mistake(text: str) -> None:
     """A plain number goes with everything, and what is multiplied is not traced."""
     assert condition_problems(text, {"job": ["x"], "house": [], "producer": [], "algorithm": []}) == []
+
+
+def test_a_share_that_is_compared_with_more_than_1_is_noted() -> None:
+    """It is often a percentage without its sign."""
+    assert condition_notes("self_sufficiency >= 60") == [
+        "self_sufficiency is a share from 0 to 1, and is compared with 60; 60 % is written `60 %`"
+    ]
+    assert len(condition_notes('1.5 < algorithm("exact").pooled_self_consumption and jobs > 3')) == 1
+    assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1 and jobs >") == []
+    assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1") == []
