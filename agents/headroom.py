@@ -6,7 +6,9 @@ all of its possible runs, or more power than any minute of the stretch has. This
 follows from what they promise, not from how they search.
 
 The remaining energy may be scattered over minutes. So a view also has the best minute of each slot (a quarter of a
-block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted.
+block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted. A producer
+that declines a job which such a view does not rule out publishes a fine one, if that does: its slots are minutes, less
+what jobs that may still move draw there in any case (`agents.compulsory_draw`).
 
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
 down, and a promise counts only where it has to run. Uncommitted production falls with promises and as time passes, so
@@ -25,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.compulsory_draw import MAX_TASKS, without_compulsory_draw
 from agents.energy import FloatArray, LoadProfile
 from agents.model import TimeS
 from agents.scheduling import BIN_S, Commitment, ProducerState, add
@@ -34,10 +37,14 @@ MIN_BLOCK_S = 3_600
 MAX_BLOCKS = 30
 """Blocks of a view; a longer forecast has longer blocks."""
 SLOTS_A_BLOCK = 4
-"""Slots of a block, at most."""
+"""Slots of a block of a coarse view."""
+FINE_SLOTS_A_BLOCK = 60
+"""Slots of a block of a fine view: minutes, if a block has an hour."""
 MARGIN_WH = 0.05
 """Tolerance: by how much a job may exceed the headroom, Wh; far more than schedulers tolerate over all minutes of a
 run."""
+MAX_CELLS = 1 << 17
+"""Starts times slots compared at once."""
 _DIGITS = 10.0
 """Views are in tenths of a watt-hour."""
 
@@ -45,7 +52,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 EnergyWh = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Energies = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS)]
-_Peaks = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS * SLOTS_A_BLOCK)]
+_Peaks = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS * FINE_SLOTS_A_BLOCK)]
 _Block = Annotated[int, Field(ge=0, le=MAX_BLOCKS)]
 
 
@@ -89,10 +96,11 @@ class View(BaseModel):
     def _has_peaks_of_each_block(self) -> Self:
         blocks, peaks = len(self.free_wh), len(self.peak_wh)
         slots = peaks // blocks if blocks else 1
-        if peaks != blocks * slots or not 1 <= slots <= SLOTS_A_BLOCK or self.block_s % (slots * BIN_S):
+        is_allowed = 1 <= slots <= SLOTS_A_BLOCK or slots == FINE_SLOTS_A_BLOCK
+        if peaks != blocks * slots or not is_allowed or self.block_s % (slots * BIN_S):
             raise ValueError(
-                f"{peaks} peaks for {blocks} blocks of {self.block_s} s: each has 1 to {SLOTS_A_BLOCK}, "
-                "at whole minutes from each other"
+                f"{peaks} peaks for {blocks} blocks of {self.block_s} s: each has 1 to {SLOTS_A_BLOCK} or "
+                f"{FINE_SLOTS_A_BLOCK}, at whole minutes from each other"
             )
         return self
 
@@ -100,6 +108,11 @@ class View(BaseModel):
     def slot_s(self) -> int:
         """Length of a slot, seconds."""
         return self.block_s * len(self.free_wh) // len(self.peak_wh) if self.peak_wh else self.block_s
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether its slots are shorter than those of a coarse view."""
+        return len(self.peak_wh) > SLOTS_A_BLOCK * len(self.free_wh)
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -223,6 +236,8 @@ def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.
     is_inside = (places >= 0) & (places < slots)
     there_wh = np.take_along_axis(slots_wh, np.where(is_inside, places, 0), axis=1)
     there_wh[~is_inside] = 0.0
+    if minutes == 1:
+        return _any_covered(there_wh, needed_wh[0], starts)
     fits = np.ones((len(from_s), starts, minutes), dtype=np.bool_)
     fits[:, 0, : first % minutes] = False
     fits[:, -1, last % minutes + 1 :] = False
@@ -231,11 +246,36 @@ def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.
     return np.asarray(fits.reshape(len(from_s), -1).any(axis=1), dtype=np.bool_)
 
 
-def view_of(state: ProducerState) -> View:
+def _any_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.floating], starts: int) -> BoolArray:
+    """Return which producers cover a run of many slots at some start.
+
+    Args:
+        there_wh: The best minute of each slot, Wh, shape (producers, starts + slots of a run - 1).
+        needed_wh: What the run draws in each slot, Wh, shape (slots of a run,).
+        starts: How many starts there are, a slot apart.
+    """
+    found = np.zeros(len(there_wh), dtype=np.bool_)
+    # The strongest slot, and the last one that draws half as much, leave few starts at which to compare all slots.
+    peak = int(needed_wh.argmax())
+    late = int(np.flatnonzero(needed_wh >= needed_wh[peak] / 2)[-1]) if needed_wh[peak] > 0 else peak
+    fits = there_wh[:, peak : peak + starts] >= needed_wh[peak]
+    fits &= there_wh[:, late : late + starts] >= needed_wh[late]
+    producers, begins = fits.nonzero()
+    block, run = max(1, MAX_CELLS // len(needed_wh)), np.arange(len(needed_wh))
+    for at in range(0, len(producers), block):
+        some, first = producers[at : at + block], begins[at : at + block]
+        covered = (there_wh[some[:, np.newaxis], first[:, np.newaxis] + run] >= needed_wh).all(axis=1)
+        found[some[covered]] = True
+    return found
+
+
+def view_of(state: ProducerState, *, is_fine: bool = False) -> View:
     """Return a producer's view.
 
     Args:
         state: The producer's state.
+        is_fine: Whether its slots are minutes, without what movable jobs draw in any case; ignored if there are so many
+            of them that hardly any draw is compulsory.
     """
     begin_s, end_s = state.now_s - state.now_s % BIN_S, state.production.end_s
     hours = max(0, -(-(end_s - begin_s) // MIN_BLOCK_S) + 1)
@@ -255,14 +295,28 @@ def view_of(state: ProducerState) -> View:
     edges_s = begin_s + BIN_S * np.arange(bins + 1, dtype=np.float64)
     minutes_wh = np.zeros(blocks * block_s // BIN_S)
     minutes_wh[-bins:] = np.maximum(state.production.energy_per_bin_wh(edges_s) - drawn_wh, 0.0)
-    by_block = minutes_wh.reshape(blocks, -1)
+    by_block, left_wh, slots = minutes_wh.reshape(blocks, -1), minutes_wh, SLOTS_A_BLOCK
+    if is_fine and len(movable) <= MAX_TASKS:
+        left_wh = without_compulsory_draw(minutes_wh, [c.task for c in movable], from_s, state.now_s)
+        slots = FINE_SLOTS_A_BLOCK
     return View(
         from_s=from_s,
         block_s=block_s,
         free_wh=_up(by_block.sum(axis=1)),
-        peak_wh=_up(minutes_wh.reshape(blocks * SLOTS_A_BLOCK, -1).max(axis=1)),
+        peak_wh=_up(left_wh.reshape(blocks * slots, -1).max(axis=1)),
         promised=_promised(movable, from_s, block_s, blocks),
     )
+
+
+def coarse_slots_wh(slots_wh: FloatArray, blocks: int) -> FloatArray:
+    """Return the best minute of each slot of a coarse view, Wh, from those of a fine one.
+
+    Args:
+        slots_wh: The best minute of each slot of the fine view, Wh, shape (slots,).
+        blocks: Blocks of the view.
+    """
+    coarse_wh: FloatArray = slots_wh.reshape(blocks * SLOTS_A_BLOCK, -1).max(axis=1)
+    return coarse_wh
 
 
 def _is_fixed(commitment: Commitment, now_s: int) -> bool:

@@ -403,21 +403,23 @@ class Producer(Agent[AnyMessage]):
     def _show_headroom(self, state: ProducerState) -> None:
         """Publish the headroom to the manager if it has risen."""
         if self.negotiating.leaves_out:
-            view = view_of(state)
+            view = view_of(state, is_fine=self._headroom is not None and self._headroom.is_fine)
             if self._headroom is None or view.bounds.exceeds(self._headroom.bounds):
                 self._headroom = view
                 self.send(MANAGER, Headroom(view=view))
 
     def _correct_headroom(self, state: ProducerState, task: Task) -> None:
-        """Publish a fall of the headroom to the manager, if a job was declined because of it."""
+        """Publish the headroom to the manager, if it shows why a job was declined and what was published does not.
+
+        A coarse view is enough for most producers. One whose view has misled a job publishes a fine one.
+        """
         if self._headroom is None:
             return
         need = _need(task, self.now_s)
-        if self._headroom.bounds.may_serve(need):
-            view = view_of(state)
-            if not view.bounds.may_serve(need):
-                self._headroom = view
-                self.send(MANAGER, Headroom(view=view))
+        view = view_of(state, is_fine=True)
+        if not view.bounds.may_serve(need) and self._headroom.bounds.may_serve(need):
+            self._headroom = view
+            self.send(MANAGER, Headroom(view=view))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
         sent = prediction.model_copy(update={"production": prediction.production.as_sent})
@@ -473,7 +475,7 @@ class Producer(Agent[AnyMessage]):
         self._show_headroom(state)
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
-        bounds = view_of(state).bounds if self._waiting and self._provisional is None else None
+        bounds = view_of(state, is_fine=True).bounds if self._waiting and self._provisional is None else None
         tried: dict[str, _Prospect] = {}
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)

@@ -43,9 +43,10 @@ class MalformedError(ProtocolError):
 
 
 class ContradictionError(MalformedError):
-    """A message of a round that its sender cannot have run. The sender is quarantined at once.
+    """A message that its receiver may take and the clock does not. The sender is quarantined at once.
 
-    The receiver may not notice, and take it for a message of a later round.
+    It is of a round that its sender cannot have run, has a number that its sender has used before, or is one more than
+    its sender reports: a receiver that does not get the others, or gets them later, does not notice.
     """
 
 

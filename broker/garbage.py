@@ -60,10 +60,18 @@ def rare_collections() -> Iterator[None]:
 def long_lived_objects() -> Iterator[None]:
     """Leave all objects that exist now out of collections, for the time of the context, and collect rarely.
 
-    Of several that overlap, the first one decides.
+    Of several that overlap, the first one decides. When a quarter has been added since the last time, garbage that
+    refers to itself is collected first: Python counts only what survives younger collections, which frozen objects skip,
+    so a process that runs one neighbourhood after the other would never do so by itself.
     """
     with _frozen.wanted(_freeze), rare_collections():
         yield
+
+
+class _Survivors:
+    """How many objects were left after the last full collection of `long_lived_objects`."""
+
+    count = 0
 
 
 def _collect_rarely() -> Callable[[], None] | None:
@@ -78,4 +86,12 @@ def _freeze() -> Callable[[], None] | None:
     if gc.get_freeze_count():
         return None
     gc.freeze()
+    count = gc.get_freeze_count()
+    if not _Survivors.count:
+        _Survivors.count = count
+    elif count > _Survivors.count * 5 // 4:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        _Survivors.count = gc.get_freeze_count()
     return gc.unfreeze

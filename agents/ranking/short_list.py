@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.energy import FloatArray
-from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, may_run
+from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
 from agents.ranking.scores import BoolArray, IntArray, Scores
 from agents.scheduling import BIN_S
 
@@ -42,6 +43,22 @@ _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
 
 
+@dataclass(frozen=True, slots=True)
+class _FineSlots:
+    """The slots of a fine view."""
+
+    from_s: int
+    slot_s: int
+    slots_wh: npt.NDArray[np.float32]
+    """In the best minute of each, Wh, shape (slots,)."""
+
+    def within(self, need: Need) -> tuple[int, npt.NDArray[np.float32]]:
+        """Return the begin, UNIX seconds, and the energies of the slots that a job's runs can touch."""
+        first = min(max((need.begin_s - self.from_s) // self.slot_s, 0), len(self.slots_wh))
+        end = min(max(-(-(need.end_s - self.from_s) // self.slot_s), first), len(self.slots_wh))
+        return self.from_s + first * self.slot_s, self.slots_wh[first:end]
+
+
 class Board:
     """The producers' views, by number, in arrays: one look finds all producers that may serve a job."""
 
@@ -54,6 +71,8 @@ class Board:
         """-1: no view, so the producer is always asked."""
         self._slot_s: IntArray = np.zeros(0, dtype=np.int64)
         self._slots_wh = np.zeros((0, MAX_BLOCKS * SLOTS_A_BLOCK), dtype=np.float32)
+        self._fine: dict[int, _FineSlots] = {}
+        """By number, the minutes of producers whose views are fine; the arrays above have their coarse slots."""
 
     def put(self, number: int, view: View) -> None:
         """Take a producer's new view."""
@@ -64,8 +83,13 @@ class Board:
         self._energy_wh[number, :edges, :edges] = bounds.energy_wh
         self._peak_wh[number, :edges, :edges] = bounds.peak_wh
         self._from_s[number], self._block_s[number], self._blocks[number] = bounds.from_s, bounds.block_s, bounds.blocks
-        self._slot_s[number], self._slots_wh[number] = bounds.slot_s, 0.0
-        self._slots_wh[number, : len(bounds.slots_wh)] = bounds.slots_wh * (1 + _SHARE)
+        slots_wh, slot_s = bounds.slots_wh * (1 + _SHARE), bounds.slot_s
+        self._fine.pop(number, None)
+        if view.is_fine:
+            self._fine[number] = _FineSlots(bounds.from_s, slot_s, slots_wh.astype(np.float32))
+            slots_wh, slot_s = coarse_slots_wh(slots_wh, bounds.blocks), bounds.block_s // SLOTS_A_BLOCK
+        self._slot_s[number], self._slots_wh[number] = slot_s, 0.0
+        self._slots_wh[number, : len(slots_wh)] = slots_wh
 
     def may_serve(self, need: Need, producers: IntArray) -> BoolArray:
         """Return which producers may serve a job; all that have published no view.
@@ -101,7 +125,23 @@ class Board:
         for slot_s, phase_s in grids:
             alike = np.flatnonzero(has_view & (slots_s == slot_s) & (from_s % slot_s == phase_s))
             found[alike] = may_run(need, from_s[alike], slot_s, self._slots_wh[producers[alike]])
+        self._look_at_minutes(need, producers, found)
         return found
+
+    def _look_at_minutes(self, need: Need, producers: IntArray, found: BoolArray) -> None:
+        """Remove the producers from those `found` whose fine views show that they have too little for a job."""
+        fine: dict[tuple[int, int], list[int]] = {}
+        for place in np.flatnonzero(found).tolist():
+            slots = self._fine.get(int(producers[place]))
+            if slots is not None:
+                fine.setdefault((slots.slot_s, slots.from_s % slots.slot_s), []).append(place)
+        for (slot_s, _), places in fine.items():
+            parts = [self._fine[int(producers[place])].within(need) for place in places]
+            from_s = np.array([part_s for part_s, _ in parts], dtype=np.int64)
+            there_wh = np.zeros((len(parts), max(1, *(len(part_wh) for _, part_wh in parts))), dtype=np.float32)
+            for row, (_, part_wh) in enumerate(parts):
+                there_wh[row, : len(part_wh)] = part_wh
+            found[places] = may_run(need, from_s, slot_s, there_wh)
 
     def may_be_served(
         self, number: int, begin_s: IntArray, end_s: IntArray, energy_wh: FloatArray, peak_wh: FloatArray

@@ -143,6 +143,7 @@ class EnergyBoard:
         minutes: int,
         most_in_minute_mwh: int,
         movable_after_s: int | None,
+        most_runs: int = MAX_RUNS_OF_OFFER,
     ) -> tuple[_Runs, _Runs]:
         """Return what a producer has left for a job, its present share included, and what others could give up.
 
@@ -154,6 +155,7 @@ class EnergyBoard:
             most_in_minute_mwh: Energy of a minute, mWh, from which on it does not matter how much there is.
             movable_after_s: Shares of other jobs that start after this time could move, UNIX seconds; None: they are
                 not asked for.
+            most_runs: Runs of each at most.
 
         Returns:
             Both by the minute, mWh, run-length encoded.
@@ -165,12 +167,12 @@ class EnergyBoard:
             add_at(left_mwh, series, start_s // MINUTE_S - first_minute)
         np.clip(left_mwh, 0, most_in_minute_mwh, out=left_mwh)
         if movable_after_s is None:
-            return _runs(left_mwh), ()
+            return _runs(left_mwh, most_runs), ()
         movable_mwh = np.zeros(minutes, dtype=np.int64)
         for other, (start_s, series) in shares.items():
             if other != job_id and start_s > movable_after_s:
                 add_at(movable_mwh, series, start_s // MINUTE_S - first_minute)
-        return _runs(left_mwh), _runs(np.minimum(movable_mwh, most_in_minute_mwh))
+        return _runs(left_mwh, most_runs), _runs(np.minimum(movable_mwh, most_in_minute_mwh), most_runs)
 
     def news(self) -> tuple[int, IntArray]:
         """Return by how much more is left in each minute than jobs know of.
@@ -237,15 +239,15 @@ class EnergyBoard:
         self._total, self._known, self._by_hour = total, known, by_hour
 
 
-def _runs(minutes_mwh: IntArray) -> _Runs:
+def _runs(minutes_mwh: IntArray, most_runs: int) -> _Runs:
     """Return energy by the minute as runs; if these are very many, the least of several minutes, which is there."""
     for minutes in (1, 5, 15, 60):
         whole = len(minutes_mwh) // minutes * minutes
         least_mwh = minutes_mwh[:whole].reshape(-1, minutes).min(axis=1)
         runs = tuple((count * minutes, mwh) for count, mwh in packed(least_mwh)) if minutes > 1 else packed(least_mwh)
-        if len(runs) <= MAX_RUNS_OF_OFFER:
+        if len(runs) <= most_runs:
             return runs
-    return runs[:MAX_RUNS_OF_OFFER]
+    return runs[:most_runs]
 
 
 def most_mwh(job: Job) -> int:

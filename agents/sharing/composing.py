@@ -329,7 +329,7 @@ def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -
 def _suppliers(
     sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, preferences: Sequence[Preference]
 ) -> IntArray:
-    """Return how many producers supply the job at each start; of starts that are covered alike, for the first few."""
+    """Return how many producers supply the job at each start; of starts that are covered alike, for those of a day."""
     offers = sources.offers
     counts = np.full(len(rows), len(offers.producers) + 1, dtype=np.int64)
     is_last = set(preferences[preferences.index("fewest") + 1 :]) <= {"earliest"}
@@ -342,8 +342,8 @@ def _suppliers(
     return counts
 
 
-MAX_COUNTED = 64
-"""Starts that are covered alike whose suppliers are counted; of more, the earliest ones."""
+MAX_COUNTED = 1_440
+"""Starts that are covered alike whose suppliers are counted: those of a day; of more, the earliest ones."""
 
 
 def _cut(series: npt.NDArray[NumberT], begin: int, minutes: int) -> npt.NDArray[NumberT]:

@@ -215,9 +215,9 @@ class SharedConsumer(Consumer):
 
     def _take_answers(self, received: Received[AnyMessage], answered: SharesAnswered) -> None:
         """Pass the answers of producers, which come by way of the manager, to the job that waits for them."""
-        if answered.declined:
-            self.take_offers(answered.job_id, answered.first_minute, answered.offers)
         pending = self.supply_of(answered.job_id).pending
+        if not pending.keys().isdisjoint(answered.declined):  # others were not asked
+            self.take_offers(answered.job_id, answered.first_minute, answered.offers)
         for producer in (*answered.promised, *answered.declined):
             seq = pending.pop(producer, None)
             if seq is not None:

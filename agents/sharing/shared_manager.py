@@ -23,6 +23,7 @@ from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager, continued
 from agents.messages import (
+    MAX_OFFERS,
     MAX_REASON_CHARACTERS,
     NOT_REGISTERED,
     AnyMessage,
@@ -43,14 +44,16 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
-from agents.shares import MAX_MINUTES, MINUTE_S, IntArray, load_mwh, packed, unpacked
-from agents.sharing.board import EnergyBoard, most_mwh
+from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, IntArray, load_mwh, packed, unpacked
+from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
 from agents.sharing.settings import SupplySettings
 from agents.sharing.waiting_jobs import WaitingJobs
 from broker.hosts import Received
 
 MOST_OFFERS = 12
 """Producers whose energy a job is offered at a time, besides those of its household and those that supply it."""
+MOST_RUNS_OF_OFFERS = MOST_OFFERS * MAX_RUNS_OF_OFFER
+"""In all offers of a message: a job with a hundred suppliers sees less detail of each."""
 ROUNDS_OF_TURN = 3
 """Rounds until what a job reserves is on the board: it receives offers, reserves, and producers report."""
 MAX_TO_MAKE_ROOM = 4
@@ -79,11 +82,25 @@ class _Said:
 
 
 class _Answers:
-    """What producers have answered to a job's reservations in a round."""
+    """What producers have answered to a job's reservations in a round: each once, its first answer."""
 
     def __init__(self) -> None:
-        self.promised: list[str] = []
-        self.declined: list[str] = []
+        self._is_promised: dict[str, bool] = {}
+
+    def add(self, producer: str, *, is_promised: bool) -> None:
+        """Take a producer's answer; a job reserves with at most `MAX_SHARES` producers."""
+        if len(self._is_promised) < MAX_SHARES:
+            self._is_promised.setdefault(producer, is_promised)
+
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """Producers that have promised, in the order of their answers."""
+        return tuple(producer for producer, is_promised in self._is_promised.items() if is_promised)
+
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """Producers that have declined, in the order of their answers."""
+        return tuple(producer for producer, is_promised in self._is_promised.items() if not is_promised)
 
 
 class SharedManager(Manager):
@@ -192,14 +209,18 @@ class SharedManager(Manager):
         )
         supplying = [number_of[p] for p in self._signed.get(job_id, {}) if p not in but]
         first = self._own_of(job) | frozenset(supplying)
-        order = self._energy.ranked(numbers, need, first, LEAST_LEFT * job.sent_energy_wh, MOST_OFFERS + len(first))
+        most = min(MOST_OFFERS + len(first), MAX_OFFERS)
+        order = self._energy.ranked(numbers, need, first, LEAST_LEFT * job.sent_energy_wh, most)
         first_minute = need.begin_s // MINUTE_S
         minutes = max(1, -(-need.end_s // MINUTE_S) - first_minute)
-        most = most_mwh(job.sent)
+        most_runs = min(MAX_RUNS_OF_OFFER, MOST_RUNS_OF_OFFERS // max(1, len(order)))
+        in_minute_mwh = most_mwh(job.sent)
         movable_after_s = self.now_s if len(numbers) <= MAX_TO_MAKE_ROOM else None
         offers = []
         for number in order:
-            left, movable = self._energy.offer(number, job_id, first_minute, minutes, most, movable_after_s)
+            left, movable = self._energy.offer(
+                number, job_id, first_minute, minutes, in_minute_mwh, movable_after_s, most_runs
+            )
             if left or movable:
                 offers.append(Offer(producer=ids[number], minutes_mwh=left, movable_mwh=movable))
         return first_minute, tuple(offers)
@@ -316,16 +337,15 @@ class SharedManager(Manager):
             first_minute, offers = self._offers(job_id, job, self._need_of(job_id, job))
         answered = SharesAnswered(
             job_id=job_id,
-            promised=tuple(answers.promised),
-            declined=tuple(answers.declined),
+            promised=answers.promised,
+            declined=answers.declined,
             first_minute=first_minute,
             offers=offers,
         )
         self.send(job.agent, answered)
 
     def _note_answer(self, job_id: str, producer: str, *, is_promised: bool) -> None:
-        answers = self._answers.setdefault(job_id, _Answers())
-        (answers.promised if is_promised else answers.declined).append(producer)
+        self._answers.setdefault(job_id, _Answers()).add(producer, is_promised=is_promised)
 
     def _covered_mwh(self, job_id: str) -> int:
         """Return how much of a job its signed shares cover."""

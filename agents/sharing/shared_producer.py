@@ -100,6 +100,8 @@ class SharedProducer(Producer):
         """By job, what is booked for it: the first UNIX minute, and mWh in each minute."""
         self._digests: dict[str, str] = {}
         """By job, a digest of how its consumer described it."""
+        self._inventors: set[str] = set()
+        """Houses that have described a job that is not registered so: they describe no more."""
         self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
         """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
         self._counts: dict[str, tuple[int, int]] = {}
@@ -157,7 +159,9 @@ class SharedProducer(Producer):
         self._rebook(job_id)
         if reason == NOT_REGISTERED and job_id in self._jobs:
             # The job's real consumer may still describe it.
-            self.reject(self._jobs.pop(job_id).agent, f"reserves for job {job_id!r}, which is not registered so")
+            invented = self._jobs.pop(job_id)
+            self._inventors.add(invented.house)
+            self.reject(invented.agent, f"reserves for job {job_id!r}, which is not registered so")
 
     # What is left.
 
@@ -224,7 +228,8 @@ class SharedProducer(Producer):
     def _problem_with_job(self, reserve: Reserve, consumer: str) -> str:
         """Take a consumer's description of its job; return the problem, empty if the job is its own and known."""
         job_id, described = reserve.job_id, reserve.job
-        if described is not None and job_id not in self._jobs and described.agent == consumer:
+        is_new = described is not None and job_id not in self._jobs and described.house not in self._inventors
+        if described is not None and is_new and described.agent == consumer:
             self._jobs[job_id] = described
             self._digests[job_id] = digest_of(described)
         known = self._jobs.get(job_id)

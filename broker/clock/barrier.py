@@ -92,8 +92,6 @@ class RoundBarrier:
         )
         self._local: Counter[str] = Counter()
         """By host, how many messages between its own agents have arrived, in all rounds of the step."""
-        self._sent: Counter[str] = Counter()
-        """By host, how many messages of the step have arrived."""
         self._arrived: dict[str, dict[tuple[str, int], int]] = {}
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
@@ -131,7 +129,6 @@ class RoundBarrier:
         self._alone = next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
-        self._sent.clear()
         self._arrived = {host: {} for host in hosts}
         self._returned.clear()
         self._busy.clear()
@@ -148,8 +145,8 @@ class RoundBarrier:
         """Record a host's answer; answers to another step and repeated answers are ignored.
 
         Raises:
-            MalformedError: The host has answered the step differently before, or sent more messages than it reports.
-            ContradictionError: It has sent messages in rounds that it has not run.
+            MalformedError: The host has answered the step differently before.
+            ContradictionError: It has sent messages in rounds that it has not run, or more messages than it reports.
         """
         if done.step != self.step or done.busy:
             if done.step == self.step and host in self.awaited:
@@ -171,7 +168,7 @@ class RoundBarrier:
             # A host that runs alone stops in the round in which it sends to another host.
             reported = {(to, done.last_step): count for to, count in done.sent.items()}
             if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in arrived.items()):
-                raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
+                raise ContradictionError(f"more messages were sent in step {self.step} than the answer reports")
 
     def _check_surplus(self, from_host: str, to_host: str, step: int) -> None:
         """Reject a message that arrives after its host's answer, which does not report it."""
@@ -186,7 +183,7 @@ class RoundBarrier:
             is_last = step == done.last_step
             is_reported = is_last and self._arrived[from_host].get((to_host, step), 0) < done.sent.get(to_host, 0)
         if not is_reported:
-            raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
+            raise ContradictionError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
         """Count a host's departure as its answer: it cannot answer again, and has nothing to report."""
@@ -219,9 +216,8 @@ class RoundBarrier:
             Whether it is new.
 
         Raises:
-            MalformedError: The message contradicts what its sender has sent or reported before.
-            ContradictionError: It was sent in a round that its sender has not been granted. The receiving host does not
-                know that, and may take it for a message of a later round.
+            ContradictionError: The message contradicts what its sender has sent or reported before, or was sent in a
+                round that its sender has not been granted. The receiving host does not know that, and may take it.
             ProtocolError: Too many messages of the host are buffered.
         """
         if envelope.step < self.step or self.step < 0:
@@ -233,7 +229,6 @@ class RoundBarrier:
             return False
         self._check_surplus(from_host, to_host, envelope.step)
         self._buffer.add(from_host, envelope, size_bytes, to_host=to_host)
-        self._sent[from_host] += 1
         if to_host == from_host:
             self._local[from_host] += 1
         else:
@@ -242,10 +237,6 @@ class RoundBarrier:
         self._sign_wall_s = asyncio.get_running_loop().time()
         self.activity.set()
         return True
-
-    def sent_by(self, host: str) -> int:
-        """Return how many messages of a host have arrived in the step."""
-        return self._sent[host]
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""

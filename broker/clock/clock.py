@@ -47,6 +47,7 @@ from broker.protocol import (
     Grant,
     RejectedMessages,
     ResendRequest,
+    Roster,
     TimeReport,
     Wake,
     first_problem,
@@ -126,7 +127,7 @@ class Clock:
         """Whether the step is granted to a single host, which may run further rounds without a grant."""
         counted = None if self._earlier is None else self._earlier.counted
         self._violations = Violations(counted)
-        self._initiatives = Initiatives(counted)
+        self._initiatives = Initiatives(counted, self._known_hosts)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
         self._lost_before_the_step: list[str] = []
@@ -268,7 +269,7 @@ class Clock:
         )
         run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
-        await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
+        await bus.subscribe(topics.hosts(run), topics.control(run), topics.roster(run), qos=topics.QOS_AT_LEAST_ONCE)
         await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
             await bus.subscribe(topics.all_inboxes(run), topics.all_local(run))
@@ -419,10 +420,11 @@ class Clock:
                 self._take_answer(host, delivery.read(Done))
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
-            case "inbox", (to_host, from_host):
-                self._take_batch(to_host, from_host, delivery)
-            case "local", (host,):
-                self._take_batch(host, host, delivery)
+            case "inbox" | "local", (to_host, *_):
+                self._take_batch(to_host, address.ids[-1], delivery)
+            case "roster", ():
+                if not delivery.retain and not delivery.is_empty:
+                    self.membership.note_published(delivery.read(Roster))
             case "wake", (host,):
                 self._take_wake(host, delivery.read(Wake), run_control)
             case "control", ():
@@ -460,21 +462,23 @@ class Clock:
     def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         check_message(envelope, from_host, to_host, self._step, self._known_hosts)
         if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
-            self._check_amount(from_host, envelope.step - self._step.step + 1)
+            self._check_amount(from_host, envelope.sender, envelope.step - self._step.step + 1)
             self._check_understood(envelope)
 
-    def _check_amount(self, host: str, rounds: int) -> None:
+    def _check_amount(self, host: str, sender: str, rounds: int) -> None:
         """Condemn a host that sends more messages than its agents can need.
 
         Args:
             host: The host, a message of which has arrived.
+            sender: Its agent that sent it.
             rounds: How many rounds the messages of the step are of so far.
         """
-        in_all, most = self._initiatives.count_message(host), self.settings.most_messages.get(host)
+        in_step, in_all = self._initiatives.count_message(sender)
+        most = self.settings.most_messages.get(host)
         if most is None or host not in self._removable:
             return
         most_in_round, most_in_all = most
-        if self._barrier.sent_by(host) > most_in_round * rounds:
+        if in_step > most_in_round * rounds:
             self._violations.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
         elif in_all > most_in_all:
             self._violations.condemn(host, f"it has sent more than {most_in_all:,} messages")
@@ -615,6 +619,7 @@ class Clock:
         self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
         self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
         self._violations.begin_step()
+        self._initiatives.begin_step()
         await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
         lost, self._lost_before_the_step = self._lost_before_the_step, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from math import inf
 
 import structlog
 
@@ -66,7 +67,7 @@ class Membership:
         self._present: dict[str, Member] = {}
         self._sessions: dict[str, str] = {}
         self._published: dict[str, str] = {}
-        """By host, the session of the last roster that the broker has confirmed: the one that all hosts know."""
+        """By host, the session of the last roster that has come back from the broker: the one that all hosts know."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -96,8 +97,8 @@ class Membership:
     def check_session(self, host: str, session: str) -> None:
         """Reject a message from a process that does not represent its host; for an absent host its last session does.
 
-        A process represents its host from the moment in which the broker has the roster that names it. If the clock
-        accepted its messages earlier, it would count messages that their receivers reject.
+        A process represents its host from the roster on that names it, which the clock reads as all hosts do, in the
+        same order with messages. Otherwise it would count messages that their receivers reject, or the other way round.
 
         Args:
             host: The host.
@@ -109,8 +110,26 @@ class Membership:
         check_session(host, session, self._published.get(host))
 
     def note_published(self, roster: Roster) -> None:
-        """Record that the broker has confirmed a roster."""
+        """Record that a roster has come back from the broker."""
         self._published |= {host: session for host, session in roster.sessions.items() if host in self.expected}
+
+    def is_present(self, host: str, session: str) -> bool:
+        """Return whether a process is present as its host."""
+        member = self._present.get(host)
+        return member is not None and member.session == session
+
+    def check_announced(self, host: str, announcement: Announcement) -> None:
+        """Reject an announcement of a host that takes no part, or of another one.
+
+        Raises:
+            ProtocolError: The host is not expected in this run, or is quarantined.
+        """
+        if host not in self.expected.keys() | self.dropped.keys():
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        if host in self.quarantined:
+            raise ProtocolError(f"host {host!r} was put out of the run")
+        if announcement.host != host:
+            raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
 
     def register(self, host: str, announcement: Announcement, ran: Collection[int] = NEVER_RAN) -> bool:
         """Process an announcement.
@@ -130,12 +149,7 @@ class Membership:
         Raises:
             ProtocolError: The host is not expected in this run, or is quarantined.
         """
-        if host not in self.expected.keys() | self.dropped.keys():
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        if host in self.quarantined:
-            raise ProtocolError(f"host {host!r} was put out of the run")
-        if announcement.host != host:
-            raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
+        self.check_announced(host, announcement)
         member = self._present.get(host)
         session = announcement.session
         if announcement.state == "gone":
@@ -263,6 +277,9 @@ def _by_session(refused: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str,
 
 ROSTER_EVERY_WALL_S = 0.05
 """Shortest interval between two publications of the roster, wall-clock seconds."""
+MOST_CHANGES_AT_ONCE = 20
+"""Announcements of one host that are processed as they come: those of a few restarts. Further ones are processed one
+per `Timeouts.resend_most_wall_s`, as each changes the roster, which all hosts read."""
 
 
 class Admission:
@@ -303,6 +320,10 @@ class Admission:
         self._changed = asyncio.Event()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         """By host, the timer of its last claim; those of earlier claims have nothing left to decide."""
+        self._due_wall_s: dict[str, float] = {}
+        """By host, when its announcements are due if they come at the slow rate, loop time."""
+        self._deferred: dict[str, tuple[Announcement, asyncio.TimerHandle]] = {}
+        """By host, the announcement that waits for its turn; a later one takes its place."""
 
     def handle_announcement(self, host: str, announcement: Announcement, *, is_stored: bool) -> None:
         """Process an announcement.
@@ -320,6 +341,37 @@ class Admission:
         members = self._members
         if is_stored and announcement.state == "there" and announcement.ran not in self._ran(host):
             return
+        members.check_announced(host, announcement)
+        is_repeated = announcement.state == "there" and members.is_present(host, announcement.session)
+        if not is_repeated and self._is_deferred(host, announcement):
+            return
+        self._process(host, announcement)
+
+    def _is_deferred(self, host: str, announcement: Announcement) -> bool:
+        """Return whether an announcement has to wait, because its host has sent many."""
+        loop, every_wall_s = asyncio.get_running_loop(), self._timeouts.resend_most_wall_s
+        now_wall_s = loop.time()
+        due_wall_s = max(self._due_wall_s.get(host, -inf), now_wall_s - (MOST_CHANGES_AT_ONCE - 1) * every_wall_s)
+        if host in self._deferred:
+            timer = self._deferred[host][1]
+        elif due_wall_s > now_wall_s:
+            timer = loop.call_at(due_wall_s, self._process_deferred, host)
+        else:
+            self._due_wall_s[host] = due_wall_s + every_wall_s
+            return False
+        self._deferred[host] = announcement, timer
+        return True
+
+    def _process_deferred(self, host: str) -> None:
+        announcement, _ = self._deferred.pop(host)
+        self._due_wall_s[host] = asyncio.get_running_loop().time() + self._timeouts.resend_most_wall_s
+        try:
+            self._process(host, announcement)
+        except ProtocolError as error:  # its host was put out meanwhile
+            log.warning("announcement dropped", host=host, why=str(error))
+
+    def _process(self, host: str, announcement: Announcement) -> None:
+        members = self._members
         before = members.refused, members.claims
         is_new = members.register(host, announcement, self._ran(host))
         claim = members.claims.get(host)
@@ -411,13 +463,10 @@ class Admission:
         update = {"ended": ended, "failed": clipped(failed), "may_resume": may_resume, "keep": self._keep}
         roster = self._members.roster.model_copy(update=update)
         await bus.publish(topics.roster(self._run), roster, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
-        if not ended and not failed:
-            await bus.flush()
-            self._members.note_published(roster)
 
     def close(self) -> None:
         """Stop admitting hosts: pending claims of second processes are no longer decided."""
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *(timer for _, timer in self._deferred.values())):
             timer.cancel()
 
 

@@ -109,32 +109,58 @@ class Violations:
         return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
 
 
+MOST_CAUSED = 5
+"""Messages that one message of another household causes at most: to refuse a request, for example, a producer informs
+the consumer and the manager."""
+MOST_PASSED_ON = 3
+"""From whom a message comes is followed over this many agents: a producer answers, the manager passes the answer on."""
+
+
+class _Cause:
+    """What an agent reacts to in a round."""
+
+    __slots__ = ("counted", "depth", "left", "root")
+
+    def __init__(self, root: str, depth: int) -> None:
+        self.root = root
+        """The agent with which it began."""
+        self.depth = depth
+        self.left = self.counted = MOST_CAUSED
+        """How many messages it may still cause: as initiatives and as messages are counted."""
+
+
 class Initiatives:
     """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
 
-    An honest exchange ends, because agents answer requests and take the initiative a bounded number of times. If two
-    agents keep exchanging messages, time cannot advance, and the one that takes the initiative is at fault. An honest
-    agent also sets a bounded number of timers, each of which takes a round.
+    An honest exchange ends, because agents react to messages and take the initiative a bounded number of times. If time
+    cannot advance, the one that takes the initiative is at fault: what others send in reaction to it, a bounded number
+    of messages for each, counts as its own. An honest agent also sets a bounded number of timers, each of which takes
+    a round.
     """
 
-    def __init__(self, counted: Counted | None = None) -> None:
+    def __init__(self, counted: Counted | None = None, hosts: Mapping[str, Collection[str]] | None = None) -> None:
         """Create it.
 
         Args:
             counted: What earlier processes of this clock counted; None: nothing.
+            hosts: By host, its agents; None: nobody's messages are counted.
         """
         counted = counted or Counted()
+        self._host_of = {agent: host for host, agents in (hosts or {}).items() for agent in agents}
         self._time_s = 0
         self._initiatives: Counter[str] = Counter()
         self._in_all: Counter[str] = Counter()
         self._timers: Counter[str] = Counter(counted.timers)
         self._messages: Counter[str] = Counter(counted.messages)
+        self._in_step: Counter[str] = Counter()
+        """By host, messages of the step that nobody else has caused."""
         self._by_host: Counter[str] = Counter(counted.initiatives)
         """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
         self.rounds = counted.rounds
         """How many rounds have been run."""
         self._passed: Counter[str] = Counter()
-        self._questions: set[tuple[str, int, str]] = set()
+        self._causes: dict[str, _Cause] = {}
+        """By agent, what it reacts to in the present round."""
 
     def counted(self, hosts: Mapping[str, Collection[str]], violations: Violations) -> Counted:
         """Return what the clock's journal stores.
@@ -153,6 +179,10 @@ class Initiatives:
             rounds=self.rounds,
         )
 
+    def begin_step(self) -> None:
+        """Start counting the messages of a new step."""
+        self._in_step.clear()
+
     def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
         """Record the messages of a round.
 
@@ -165,25 +195,45 @@ class Initiatives:
             self._time_s = time_s
             self._initiatives.clear()
             self._passed.clear()
-            self._questions.clear()
+            self._causes = {}
+        causes, following = self._causes, dict[str, _Cause]()
+        initiatives, in_all = self._initiatives, self._in_all
         for envelope in sent:
-            # An answer to an answer counts as an initiative.
-            question = None if envelope.re is None else (envelope.to, envelope.re, envelope.sender)
-            if question in self._questions:
-                self._questions.discard(question)
+            root, depth, to = envelope.sender, 0, envelope.to
+            cause = causes.get(root)
+            if cause is not None and cause.left:
+                cause.left -= 1
+                root, depth = cause.root, cause.depth
+            initiatives[root] += 1
+            in_all[root] += 1
+            if root == to or depth == MOST_PASSED_ON:
                 continue
-            self._initiatives[envelope.sender] += 1
-            self._in_all[envelope.sender] += 1
-            self._questions.add((envelope.sender, envelope.seq, envelope.to))
+            known = following.get(to)
+            if known is None:
+                following[to] = _Cause(root, depth + 1)
+                continue
+            known.left += MOST_CAUSED
+            known.counted += MOST_CAUSED
+            if root != known.root and initiatives[root] > initiatives[known.root]:
+                known.root, known.depth = root, depth + 1
+        self._causes = following
 
-    def count_message(self, host: str) -> int:
-        """Record that a message of a host has arrived; return the number of messages so far.
+    def count_message(self, sender: str) -> tuple[int, int]:
+        """Record that a message has arrived; return its host's number of messages in the step, and in all.
+
+        Messages that another household has caused do not count.
 
         Args:
-            host: The host.
+            sender: The agent that sent it.
         """
-        self._messages[host] += 1
-        return self._messages[host]
+        host = self._host_of[sender]
+        cause = self._causes.get(sender)
+        if cause is not None and cause.counted and self._host_of.get(cause.root) != host:
+            cause.counted -= 1
+        else:
+            self._messages[host] += 1
+            self._in_step[host] += 1
+        return self._in_step[host], self._messages[host]
 
     def let_pass(self, host: str, rounds: int) -> None:
         """Record rounds that a host skips: each counts as an initiative.

@@ -134,8 +134,10 @@ TIME_UP: Final = TimeUp()
 class Channel(Generic[ItemT]):
     """A queue from some coroutines of an agent to one of its coroutines."""
 
-    def __init__(self, agent: Agent[Any]) -> None:
+    def __init__(self, agent: Agent[Any], most: int | None = MAX_WAITING_MESSAGES) -> None:
         self._agent = agent
+        self._most = most
+        """How many items may wait; None: any number."""
         self._items: deque[ItemT] | None = None
         """None: nothing has ever been put in, as in most channels of a large neighbourhood; each deque takes 600 B."""
         self._reader: asyncio.Future[None] | None = None
@@ -148,7 +150,7 @@ class Channel(Generic[ItemT]):
         """
         if self._items is None:
             self._items = deque()
-        if len(self._items) >= MAX_WAITING_MESSAGES:
+        if self._most is not None and len(self._items) >= self._most:
             raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} are waiting")
         self._items.append(item)
         if self._reader is not None:
@@ -167,6 +169,11 @@ class Channel(Generic[ItemT]):
             finally:
                 self._reader = None
         return self._items.popleft()
+
+    @property
+    def waiting(self) -> int:
+        """How many items are waiting."""
+        return len(self._items or ())
 
     def take_all(self) -> list[ItemT]:
         """Return all items that are present, without waiting."""
@@ -195,7 +202,7 @@ class Agent(Generic[MessageT]):
         self.timers_until_s: int | None = None
         """The run does not continue for timers after this time, UNIX seconds; None: it does for all."""
         self._seq = 0
-        self._inbox: Channel[Received[MessageT]] = Channel(self)
+        self._inbox: Channel[Received[MessageT]] = Channel(self, most=None)
         self._closing_channels: list[Channel[None]] = []
         self._replies: dict[int, _Asked] = {}
         """By sequence number, the requests that wait for an answer."""
@@ -464,7 +471,12 @@ class Agent(Generic[MessageT]):
         Args:
             now_s: Virtual time, UNIX seconds.
             step: The step of the round; coroutines that skip rounds until this step continue.
+
+        Raises:
+            SsmicError: The agent has left too many messages of earlier rounds unread, however many one round brings.
         """
+        if self._inbox.waiting > MAX_WAITING_MESSAGES:
+            raise SsmicError(f"agent {self.id!r} does not read its messages: {self._inbox.waiting} are waiting")
         self.now_s = now_s
         self._step = step
         while self._resumptions and self._resumptions[0][0] <= step:

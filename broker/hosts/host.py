@@ -498,8 +498,9 @@ class Host:
     def _count_rejections(self) -> None:
         """Count messages that the agents rejected against the hosts that sent them."""
         for rejection in self._group.take_rejections():
-            from_host = self._directory.host_by_agent.get(rejection.sender, "")
-            topic = topics.inbox(self.run_id, self.host_id, from_host)
+            from_host = self._directory.host_by_agent.get(rejection.sender)
+            # An agent may find out what another one did after that one's household has left the roster.
+            topic = "" if from_host is None else topics.inbox(self.run_id, self.host_id, from_host)
             why = f"agent {rejection.sender!r} {rejection.why} (refused by agent {rejection.agent!r})"
             self.rejected.reject(topic, ProtocolError(why))
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from broker.errors import MalformedError, ProtocolError
+from broker.errors import ContradictionError, ProtocolError
 from broker.protocol.envelope import Envelope
 
 MAX_BUFFERED_MESSAGES = 100_000
@@ -92,7 +92,7 @@ class ReorderBuffer:
             Whether it is new.
 
         Raises:
-            MalformedError: The sender has sent another message under this number.
+            ContradictionError: The sender has sent another message under this number.
             ProtocolError: The host has too many messages in the buffer.
         """
         if self.has(envelope):
@@ -116,14 +116,14 @@ class ReorderBuffer:
         """Return whether a message is buffered already.
 
         Raises:
-            MalformedError: Its sender has sent another message under this number.
+            ContradictionError: Its sender has sent another message under this number.
         """
         moment = (envelope.step, envelope.time, envelope.round)
         known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]
         if known is None:
             return False
         if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():
-            raise MalformedError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
+            raise ContradictionError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
         return True
 
     def _has_room(self, from_host: str, size_bytes: int) -> bool:

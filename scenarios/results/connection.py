@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker import SsmicError, atomic_write
-from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, SWEEP_ID
+from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, SWEEP_ID
 
 
 class ResultsError(SsmicError):
@@ -95,10 +95,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         )
     if application_id != APPLICATION_ID:
         raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
-    if version > SCHEMA_VERSION:
+    if version > COMPRESSED_SCHEMA_VERSION:
         raise ResultsError(
             f"{path}: was written by a newer ssmic "
-            f"(format {version}; this one reads up to {SCHEMA_VERSION}): upgrade ssmic"
+            f"(format {version}; this one reads up to {COMPRESSED_SCHEMA_VERSION}): upgrade ssmic"
         )
     _check_length(path, header)
     with translate_read_errors(path):
@@ -239,7 +239,7 @@ def open_for_writing(path: Path, busy_wall_s: float = BUSY_WALL_S) -> sqlite3.Co
 
 
 def _check_version(path: Path, version: int) -> None:
-    if version != SCHEMA_VERSION:
+    if version not in {SCHEMA_VERSION, COMPRESSED_SCHEMA_VERSION}:
         raise ResultsError(f"{path}: its format is {version}, and this ssmic writes format {SCHEMA_VERSION}")
 
 

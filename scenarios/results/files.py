@@ -26,7 +26,8 @@ from scenarios.results.connection import (
     translate_read_errors,
 )
 from scenarios.results.rows import write_jobs
-from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from scenarios.results.scenario_text import stored
+from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
 
 DEFAULT_FOLDER = Path("results")
@@ -161,18 +162,20 @@ def _about(scenario: Scenario) -> dict[str, Any]:
 
 def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
+    scenario_json = stored(SCENARIO.dump_json(scenario).decode())
+    version = SCHEMA_VERSION if isinstance(scenario_json, str) else COMPRESSED_SCHEMA_VERSION
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         # Not yet the write-ahead log that runs use: on a full disk, content could stay behind in it unnoticed.
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
+        connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {version};")
         connection.executemany(
             "INSERT INTO meta VALUES (?, ?)",
             [
                 ("application", "ssmic"),
-                ("schema_version", str(SCHEMA_VERSION)),
+                ("schema_version", str(version)),
                 # So that readers need not parse the scenario, which has 300 MB for 10,000 houses, to show times.
                 ("zone", json.dumps(asdict(scenario.zone))),
                 ("timeline", str(len(scenario.timeline))),
@@ -183,7 +186,7 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
             "INSERT INTO simulation VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 scenario.name,
-                SCENARIO.dump_json(scenario).decode(),
+                scenario_json,
                 simulation.algorithm,
                 json.dumps(dict(simulation.settings or {}), sort_keys=True),
                 without_login(simulation.broker),

@@ -51,6 +51,7 @@ from scenarios.results.rows import (
     read_realised,
     read_verdicts,
 )
+from scenarios.results.scenario_text import restored
 from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 
@@ -106,7 +107,7 @@ class ResultsReader:
     def scenario(self) -> Scenario:
         """The scenario that was run, complete."""
         if self._scenario is None:
-            text = self._one("SELECT scenario_json FROM simulation")["scenario_json"]
+            text = self._scenario_json()
             try:
                 self._scenario = scenario_of(text)
             except ValidationError as error:
@@ -118,7 +119,11 @@ class ResultsReader:
     def scenario_digest(self, without: Collection[str] = ()) -> str:
         """Return a digest of the scenario, without these keys of it; see `scenarios.scenario.digest_of`."""
         with self._translate_damage():
-            return digest_of(self._one("SELECT scenario_json FROM simulation")["scenario_json"], without)
+            return digest_of(self._scenario_json(), without)
+
+    def _scenario_json(self) -> str:
+        with self._translate_damage():
+            return restored(self._one("SELECT scenario_json FROM simulation")["scenario_json"])
 
     @property
     def parsed_scenario(self) -> Scenario | None:
@@ -170,8 +175,7 @@ class ResultsReader:
         """Whether the file records the scenario's UTC offset; the first versions of ssmic did not."""
         if self._has_overviews:
             return True  # to search the scenario of 10,000 houses takes a while
-        row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
-        return bool(row["place"])
+        return '"utc_offset_s":' in self._scenario_json()
 
     def happenings(self, run: int) -> tuple[Happening, ...]:
         """Return the events of the timeline that took place in a run, in order."""

@@ -12,6 +12,8 @@ SWEEP_ID = 0x53534D57
 """`PRAGMA application_id` of a sweep's file, "SSMW"; see `scenarios.sweep`."""
 SCHEMA_VERSION = 1
 """`PRAGMA user_version`, and `schema_version` in `meta`. Increased when an older ssmic could not read the file."""
+COMPRESSED_SCHEMA_VERSION = 2
+"""That of a file whose scenario is compressed; otherwise it is like the one before."""
 
 SCORES_TABLE = """
 CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; files of before it was kept have no table
@@ -113,7 +115,7 @@ CREATE TABLE meta (
 CREATE TABLE simulation (
   id            INTEGER PRIMARY KEY CHECK (id = 1),
   scenario      TEXT NOT NULL,
-  scenario_json TEXT NOT NULL, -- the complete scenario: the results need no other file
+  scenario_json TEXT NOT NULL, -- the complete scenario: the results need no other file; a large one is a zlib BLOB
   algorithm     TEXT NOT NULL,
   settings_json TEXT NOT NULL,
   broker        TEXT NOT NULL,

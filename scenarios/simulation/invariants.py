@@ -168,8 +168,9 @@ class HeardSides:
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
                 contracts.pop(job_id, None)
             case {"kind": "ContractAgreed", "contract": {"contract_id": str(id_), "job_id": str(job_id)} as contract}:
+                is_own = self._owners.get(job_id) == sender and id_.rpartition("/")[0] == job_id
                 match contract:
-                    case {"producer": str(producer), "start_s": int(s)} if self._owners.get(job_id) == sender:
+                    case {"producer": str(producer), "start_s": int(s)} if is_own:
                         self._reported[id_] = (job_id, producer)
                         self._report(id_, s)
             case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if self._is_of(id_, sender):

@@ -57,16 +57,18 @@ def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
     """This holds immediately and later, until a new view is published."""
     random = Random(seed)
     state = random_state(random)
-    bounds = view_of(state).bounds
+    views = [view_of(state), view_of(state, is_fine=True)]
     board = Board()
-    board.put(0, view_of(state))
+    for producer, view in enumerate(views):
+        board.put(producer, view)
     later = ProducerState(state.production, state.committed, NOW_S + random.randrange(3 * HOUR_S))
     for now in (state, later):
         for number in range(6):
             task = random_task(random, 100 + number, now.now_s)
             if isinstance(scheduler_for(AlgorithmSettings()).place(now, task, random), Schedule):
-                assert bounds.may_serve(need_of(task, now.now_s))
-                assert board.may_serve(need_of(task, now.now_s), np.array([0]))[0]
+                assert all(view.bounds.may_serve(need_of(task, now.now_s)) for view in views)
+                assert board.may_serve(need_of(task, now.now_s), np.array([0, 1])).all()
+                assert board.may_run(need_of(task, now.now_s), np.array([0, 1])).all()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,22 @@ def test_who_has_the_energy_but_not_in_one_piece_is_left_out(slots: int) -> None
     assert not bounds.may_serve(Need(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh, load))
     short = LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 400.0))
     assert bounds.may_serve(Need(0, 3 * HOUR_S, short.energy_wh, short.least_peak_wh, short))
+
+
+def test_who_has_promised_the_only_minutes_that_would_do_is_left_out_by_a_fine_view() -> None:
+    """A promised job may start within half an hour, so it draws between in any case: no other fits around that."""
+    production = Production(times_s=(NOW_S, NOW_S + 5400), cumulative_wh=(0.0, 1800.0))
+    wash = LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 900.0))
+    promised = Commitment(Task("promised", wash, NOW_S, NOW_S + 4 * HOUR_S), NOW_S + 60)
+    state = ProducerState(production, (promised,), NOW_S)
+    another = Task("another", wash, NOW_S, NOW_S + 4 * HOUR_S)
+    assert not isinstance(scheduler_for(AlgorithmSettings()).place(state, another, Random(1)), Schedule)
+    need, board = need_of(another, NOW_S), Board()
+    board.put(0, view_of(state))
+    board.put(1, view_of(state, is_fine=True))
+    assert board.may_serve(need, np.array([0, 1])).all()
+    assert board.may_run(need, np.array([0, 1])).tolist() == [True, False]
+    assert not view_of(state, is_fine=True).bounds.may_serve(need)
 
 
 @settings(max_examples=15, derandomize=True, deadline=None)

@@ -564,7 +564,7 @@ def problems_of(scenario: Scenario, liar: Liar, attacked: Attacked) -> list[str]
     problems += [
         f"dispute between others: {dispute}"
         for dispute in outcome.disputes
-        if not any(repr(name) in dispute for name in its_own)
+        if not any(f"'{name}'" in dispute or f"'{name}/" in dispute for name in its_own)  # itself, or its contract
     ]
     problems += [f"the run is {outcome.state}"] if outcome.state != "done" else []
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from itertools import accumulate
@@ -17,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
+from agents.ledger import LedgerEntry
 from agents.model import Device, House, Job
 from agents.sharing import Preference, SupplySettings
 from broker.protocol.timeouts import Timeouts
@@ -321,12 +323,36 @@ def test_any_neighbourhood_spread_and_network_gives_one_ledger_in_which_no_energ
     }
     assert not double_booked(scenario.jobs, outcome.ledger, forecasts)
     jobs = {job.job_id: job for job in scenario.jobs}
+    assert not [job_id for job_id, before, after in _composed_again(jobs, outcome.ledger) if after < before]
     for contract in (entry.contract for entry in outcome.ledger if entry.state == "standing"):
         job = jobs[contract.job_id]
         at_s = np.arange(job.duration_s + 1)
         given_wh = np.sum([np.interp(at_s, s.times_s, s.cumulative_wh) for s in share_series(job, contract)], axis=0)
         edges_s = at_s[(at_s + contract.start_s) % 60 == 0]
         assert given_wh[edges_s] == pytest.approx(job.load_profile.energy_until_wh(edges_s), abs=1e-6)
+
+
+def test_composing_again_never_lowers_what_is_covered() -> None:
+    """Neither for the job itself nor to make room for others; only a forecast, or a producer that leaves, does."""
+    scenario = scarce(3)
+    scenario = replace(scenario, jobs=scenario.jobs[:40])
+    again = _composed_again({job.job_id: job for job in scenario.jobs}, run(scenario).ledger)
+    assert again
+    assert not [job_id for job_id, before, after in again if after < before]
+
+
+def _composed_again(jobs: dict[str, Job], ledger: Iterable[LedgerEntry]) -> list[tuple[str, float, float]]:
+    """Return job, and the energy covered by panels before and after, Wh, each time that a consumer composed again."""
+    found = []
+    for entry in ledger:
+        job, covered_wh = jobs[entry.contract.job_id], 0.0
+        for event in entry.history:
+            before_wh, supplier = covered_wh, event.producer or entry.contract.producer
+            whole_wh = 0.0 if supplier == GRID else job.as_sent.energy_wh
+            covered_wh = sum(share.energy_wh for share in event.shares) if supplier == SHARED else whole_wh
+            if event.reason in {"more of it is covered", "another job is covered better for it"}:
+                found.append((job.job_id, before_wh, covered_wh + 1e-3))  # whole mWh
+    return found
 
 
 @pytest.mark.long

@@ -20,10 +20,12 @@ from scenarios.load import load_scenario
 from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
-from tests.scenarios.neighbourhoods import START_S, neighbourhood
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
 HOURS = 12
+MESSAGES_OF_A_JOB_ON_GRID_POWER = 5
+"""Two questions to the manager with their answers, and the contract."""
 
 
 def run(scenario: Scenario, negotiation: str, *, algorithm: str = "insertion", patient: bool = True) -> RunOutcome:
@@ -131,6 +133,26 @@ def test_a_short_list_saves_messages_and_changes_no_contract(name: str) -> None:
     short, ranked = both(scenario)
     assert (short.ledger_sha256, short.scores) == (ranked.ledger_sha256, ranked.scores)
     assert short.messages < ranked.messages
+
+
+def test_a_panel_that_has_declined_a_job_is_not_asked_by_others_that_fit_no_better() -> None:
+    """Its sun is enough for two washes, but not one after the other; each further wash asks only the manager."""
+    panel = sun((HOUR_S, 0.0), (HOUR_S + 5400, 2000.0), (6 * HOUR_S, 2000.0))
+    wash = load((0, 0.0), (HOUR_S, 900.0))
+
+    def messages(washes: int) -> int:
+        jobs = [
+            job(f"wash-{i}", f"house-{i}", wash, (HOUR_S, 5 * HOUR_S)).model_copy(
+                update={"registered_s": START_S + 60 * i}
+            )
+            for i in range(washes)
+        ]
+        houses = {f"house-{i}": {"pv": forecast(panel)} if i == 0 else {} for i in range(washes)}
+        return run(neighbourhood(houses, jobs), "short-list").messages
+
+    few, many = messages(2), messages(12)
+    scored = 1  # one report of the scores of producers left out
+    assert many - few == 10 * MESSAGES_OF_A_JOB_ON_GRID_POWER + scored
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ from tests.faults.liar import FIRST_WIDE, Liar, negotiating_of, run_seed, varian
         10010,
         *(
             pytest.param(seed, marks=pytest.mark.long)
-            for seed in (*range(5, 40), 843, 2307, *range(5000, 5008), 4859, 5361, 10000, 10014, 10028)
+            for seed in (*range(5, 40), 843, 2307, 3883, 4325, *range(5000, 5008), 4859, 5361, 10000, 10014, 10028)
         ),
     ],
 )

@@ -41,6 +41,18 @@ def speaks_as_a_process_that_is_not_known_yet(turn: Turn) -> None:
     turn.done |= {"session": "new", "sent": {OTHER: 1}}
 
 
+def uses_a_number_twice(turn: Turn) -> None:
+    """Attack 100: a message to a household and, under the same number, one of its reports to the manager."""
+    for i, message in enumerate(list(turn.sent)):
+        if message.body.get("kind") == "ContractAgreed":
+            number = fields_of(message.payload)["seq"]
+            turn.say(f"pv-{OTHER}", WITHDRAW, seq=number, sender=fields_of(message.payload)["sender"])
+            turn.sent[: len(turn.sent)] = [turn.sent[-1], *turn.sent[:-1]]
+            turn.sent[i + 1] = Sent(message.home, message.to, message.payload, is_counted=False)
+            turn.say("manager", WITHDRAW)
+            return
+
+
 def check(scenario: Scenario, attacked: Attacked, *, without: set[str]) -> None:
     """No other process ended, both parties signed each contract, and all jobs of others have one."""
     outcome = attacked.done
@@ -53,6 +65,7 @@ def check(scenario: Scenario, attacked: Attacked, *, without: set[str]) -> None:
 ATTACKS: list[tuple[str, Attack, set[str]]] = [
     ("82 contracts of another round", reports_contracts_in_another_round, set()),
     ("83 a process that is not known yet", speaks_as_a_process_that_is_not_known_yet, {MEMBER}),
+    ("100 a number that is used twice", uses_a_number_twice, {MEMBER}),
 ]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agents.job_register import JobRegister, digest_of
 from agents.messages import (
+    ContractAgreed,
     Offered,
     ProducerJoined,
     ProducersFor,
@@ -11,12 +14,14 @@ from agents.messages import (
     Reserve,
     ShareDeclined,
     SharePromised,
+    SharesAnswered,
     ShareVoid,
 )
-from agents.model import MANAGER
+from agents.model import MANAGER, SHARED, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
-from agents.shares import load_mwh, packed
+from agents.shares import Share, load_mwh, packed
 from agents.sharing import SharedManager, SharedProducer
+from broker.protocol import MAX_PAYLOAD_BYTES
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 
@@ -57,6 +62,8 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
         assert isinstance(void, ShareVoid)
         stage.say((MANAGER, void))
         assert [rejection.sender for rejection in stage.agent.take_rejections()] == [liar]
+        (once_more,) = to(MANAGER, stage.say((liar, reserve("b"))))
+        assert isinstance(once_more, ShareDeclined)
         (again,) = to(MANAGER, stage.say((WASH.agent, reserve())))
         assert isinstance(again, SharePromised)
         assert again.digest == digest_of(WASH.as_sent)
@@ -73,3 +80,42 @@ def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_nobody() -
         first = stage.say(asks, asks, asks, (dry.agent, ProducersFor(job_id="dry")))
         assert [type(message) for message in to(WASH.agent, first)] == [Offered]
         assert [rejection.sender for rejection in stage.agent.take_rejections()] == [WASH.agent, WASH.agent]
+
+
+@pytest.mark.long
+def test_a_job_with_very_many_suppliers_is_offered_what_fits_into_a_message() -> None:
+    """A household may reserve a little with each of a hundred roofs, whose forecasts differ in every minute."""
+    long = job("long", "a", load((0, 0.0), (7200, 400.0)), (0, 2 * 86_400))
+    roofs = [f"roof-{number}" for number in range(105)]
+    manager = SharedManager(JobRegister([long], roofs))
+    bumpy = tuple((1, 1_000_000 + minute % 2) for minute in range(2_100))
+    minute = START_S // 60
+    with on_stage(manager, START_S) as stage:
+        stage.say(*((roof, ProducerJoined(producer=roof)) for roof in roofs))
+        stage.say(*((roof, ProductionExpected(first_minute=minute, minutes_mwh=bumpy)) for roof in roofs))
+        terms = {"job_id": "long", "start_s": START_S, "minutes_mwh": ((1, 1),), "is_answer": True}
+        promise = SharePromised(consumer=long.agent, digest=digest_of(long.as_sent), **terms)
+        stage.say(*((roof, promise) for roof in roofs))
+        shares = tuple(Share(producer=roof, minutes_mwh=((1, 1),)) for roof in sorted(roofs))
+        terms = {"job_id": "long", "producer": SHARED, "start_s": START_S, "agreed_s": START_S, "energy_wh": 400.0}
+        contract = Contract(contract_id="long/1", shares=shares, **terms)
+        stage.say((long.agent, ContractAgreed(contract=contract)))
+        assert manager.ledger["long/1"].state == "standing"
+        stage.agent.advance(START_S, step=100)
+        declined = ShareDeclined(job_id="long", consumer=long.agent, reason="x")
+        for question in ((long.agent, ProducersFor(job_id="long")), ("roof-0", declined)):
+            (answer,) = to(long.agent, stage.say(question))
+            assert isinstance(answer, Offered | SharesAnswered)
+            assert 12 < len(answer.offers) <= 100
+            assert len(answer.model_dump_json()) < MAX_PAYLOAD_BYTES - 10_000
+
+
+def test_a_producer_that_answers_a_thousand_times_is_named_once() -> None:
+    """Its other answers of the round do not count; the job's consumer finds out whether it asked at all."""
+    manager = SharedManager(JobRegister([WASH], ["roof", "other"]))
+    with on_stage(manager, START_S) as stage:
+        stage.say(("roof", ProducerJoined(producer="roof")), ("other", ProducerJoined(producer="other")))
+        declined = ShareDeclined(job_id="wash", consumer=WASH.agent, reason="x")
+        (answer,) = to(WASH.agent, stage.say(*[("roof", declined)] * 1_500, ("other", declined)))
+        assert isinstance(answer, SharesAnswered)
+        assert answer.declined == ("roof", "other")

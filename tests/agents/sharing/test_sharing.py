@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile
+from agents.energy import LoadProfile, Production
 from agents.errors import SettingsError
 from agents.messages import Reserve, RoomNeeded, RoomWanted
 from agents.model import SHARED, Contract
-from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.scheduling import AlgorithmSettings, ProducerState, Schedule, Task, scheduler_for
 from agents.shares import Share, load_mwh, packed, unpacked
 from agents.sharing import (
     PREFERENCES,
@@ -69,11 +71,29 @@ def test_more_on_offer_never_covers_less(offered: Offers, row: int, more: list[i
     assert compose(LOAD, STARTS, Offers(0, offered.producers, free), PREFERENCES).covered_mwh >= before.covered_mwh
 
 
-def test_one_panel_and_a_job_that_fits_give_the_first_covered_start() -> None:
-    """The result is the same as with whole jobs."""
-    found = compose(LOAD, STARTS, offers(roof=[0, 0, 20_000, 40_000, 40_000, 40_000, *[20_000] * 6]), PREFERENCES)
-    assert found.start_s == 180
-    assert found.minutes_mwh.keys() == {"roof"}
+@settings(max_examples=60, deadline=None)
+@given(free=st.lists(st.sampled_from([10_000, 20_000, 40_000]), min_size=MINUTES, max_size=MINUTES))
+def test_one_panel_and_a_job_that_fits_give_the_start_of_the_whole_job_rule(free: list[int]) -> None:
+    """Any production by the minute; where the whole-job rule rejects the job, sharing covers a part of it."""
+    minutes_s = tuple(range(0, 60 * MINUTES + 1, 60))
+    produced_wh = tuple(np.concatenate([[0.0], np.cumsum(free) / 1_000]).tolist())
+    state = ProducerState(Production(times_s=minutes_s, cumulative_wh=produced_wh), (), 0)
+    whole = scheduler_for(AlgorithmSettings()).place(state, Task.among(STARTS, "wash", LOAD), Random(1))
+    found = compose(LOAD, STARTS, offers(roof=free), PREFERENCES)
+    if isinstance(whole, Schedule):
+        assert (found.start_s, found.covered_mwh) == (whole.starts_s["wash"], 90_000)
+        assert found.minutes_mwh.keys() == {"roof"}
+    else:
+        assert found.covered_mwh < 90_000
+
+
+def test_fewest_suppliers_count_more_than_an_earlier_start_in_the_whole_window() -> None:
+    """Two roofs together cover the job at once; one of them alone, two hours later."""
+    hours = {"east": [20_000] * 240, "south": [20_000] * 120 + [40_000] * 120}
+    found = compose(LOAD, ((0, 60 * 230),), offers(**hours), PREFERENCES)
+    assert (found.start_s, set(found.minutes_mwh)) == (120 * 60, {"south"})
+    earliest = compose(LOAD, ((0, 60 * 230),), offers(**hours), ("covered", "earliest", "fewest"))
+    assert (earliest.start_s, len(earliest.minutes_mwh)) == (0, 2)
 
 
 def test_preferences_decide_in_their_order_among_equals() -> None:

@@ -330,22 +330,25 @@ def test_bodies_that_no_agent_understands_count_against_their_sender() -> None:
     assert all(envelope.body["kind"] == "Ping" for envelope in outcome.wire.sent)
 
 
-async def _promise_to_a(_member: Member, _grant: Grant) -> dict[str, Any]:
-    return {"sent": {"a": 5}}
-
-
-async def _promise_to_a_but_send_to_c(member: Member, grant: Grant) -> dict[str, Any]:
-    await member.send("c", member.message(grant, "echo"))
-    return {"sent": {"a": 1}}
-
-
-@pytest.mark.parametrize("promise", [_promise_to_a, _promise_to_a_but_send_to_c])
-def test_promised_messages_that_never_arrive_get_their_sender_dropped(promise: Any) -> None:
+def test_promised_messages_that_never_arrive_get_their_sender_dropped() -> None:
     """At the time limit the sender is dropped, not the host that waits, even if the sender gives signs of life."""
-    outcome = run_with(once(0, promise))
+    outcome = run_with(lying_answer(sent={"a": 5}))
     assert outcome.asker.notes == HONEST
     assert set(outcome.without) == {"b"}
     assert LIMIT_WALL_S <= outcome.wall_s <= 2 * LIMIT_WALL_S
+
+
+def test_messages_to_another_host_than_reported_quarantine_their_sender_at_once() -> None:
+    """Nobody waits for those that are reported."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send("c", member.message(grant, "echo"))
+        return {"sent": {"a": 1}}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert "more messages" in outcome.without["b"]
+    assert outcome.wall_s < LIMIT_WALL_S
 
 
 def test_messages_in_an_earlier_round_than_reported_get_their_sender_dropped() -> None:
@@ -365,7 +368,7 @@ def test_messages_in_an_earlier_round_than_reported_get_their_sender_dropped() -
 def test_promised_messages_that_never_arrive_fail_a_run_that_may_lose_no_host() -> None:
     """The run fails at the time limit, and the error names the sender."""
     with pytest.raises(ExceptionGroup) as caught:
-        run_with(once(0, _promise_to_a), on_loss="wait")
+        run_with(lying_answer(sent={"a": 5}), on_loss="wait")
     assert caught.group_contains(HostsMissingError, match="no messages that they reported from hosts within 20 s: 'b'")
 
 
@@ -570,6 +573,23 @@ def test_announcing_the_session_of_another_host_harms_no_host() -> None:
     assert outcome.asker.notes == HONEST
     assert outcome.without == {}
     assert {host for refused in outcome.rosters[-2].refused.values() for host in refused} == {"b"}
+
+
+def test_a_member_that_alternates_two_processes_does_not_flood_the_others_with_rosters() -> None:
+    """Restarts come at most one per five seconds after the first ones; the last process that came takes part."""
+
+    async def what(member: Member, _grant: Grant) -> dict[str, Any]:
+        for n in range(250):
+            for session, state in (("b's", "gone"), (f"b's {n}", "there"), (f"b's {n}", "gone"), ("b's", "there")):
+                agents = ("bee",) if state == "there" else ()
+                announced = Announcement(host="b", session=session, agents=agents, state=state)
+                await member.bus.publish(topics.host(RUN, "b"), announced.encoded(), retain=True)
+            await asyncio.sleep(0.06)
+        return {"next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert len(outcome.rosters) < 40
 
 
 def test_a_member_cannot_fill_the_roster() -> None:

@@ -19,7 +19,7 @@ def recorded(outcome: Any) -> list[dict[str, Any]]:
     return [envelope.body for envelope in outcome.wire.sent if envelope.sender == "bee"]
 
 
-def test_a_message_after_the_answer_is_not_recorded() -> None:
+def test_a_message_after_the_answer_quarantines_its_sender() -> None:
     """The answer does not report it, so its receiver does not read it, whether an agent understands it or not."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
@@ -33,18 +33,38 @@ def test_a_message_after_the_answer_is_not_recorded() -> None:
     assert recorded(outcome) == []
 
 
-def test_surplus_messages_are_neither_delivered_nor_recorded() -> None:
-    """The first of two counts if the answer reports one."""
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_surplus_message_quarantines_its_sender_at_once(others: int) -> None:
+    """If the receiver missed the first one, while its connection was broken, it would take the second."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         for n in (55, 77):
             await member.send("c", member.message(grant, to="echo", body=Ping(n=n).model_dump()))
-        return {"sent": {"c": 1}}
+        if others:
+            await member.send("a", member.message(grant))
+        return {"sent": {"c": 1} | ({"a": 1} if others else {})}
 
-    outcome = run_with(once(0, what))
-    assert recorded(outcome) == [{"kind": "Ping", "n": 55}]
-    answers = [envelope.body["n"] for envelope in outcome.wire.sent if envelope.to == "bee"]
-    assert answers == [56]
+    outcome = run_with(once(0, what), on_loss="wait")
+    assert outcome.asker.notes == HONEST
+    assert "more messages" in outcome.without["b"]
+    assert recorded(outcome) == []
+    assert [envelope.body["n"] for envelope in outcome.wire.sent if envelope.to == "bee"] == []
+
+
+def test_a_number_that_is_used_twice_quarantines_its_sender_at_once() -> None:
+    """The clock hears of both messages, but each of the two receivers of one only."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send("a", member.message(grant))
+        member.seq -= 1
+        for n in (77, 55):
+            await member.send("c", member.message(grant, to="echo", body=Ping(n=n).model_dump()))
+        return {"sent": {"a": 1, "c": 1}}
+
+    outcome = run_with(once(0, what), on_loss="wait")
+    assert "another message with number" in outcome.without["b"]
+    assert recorded(outcome) == []
+    assert [envelope.body["n"] for envelope in outcome.wire.sent if envelope.to == "bee"] == []
 
 
 @pytest.mark.parametrize("wrong", [{"round": 1}, {"time": 4}], ids=str)

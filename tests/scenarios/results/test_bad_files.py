@@ -61,7 +61,7 @@ def test_a_file_of_a_newer_version(results_file: Path, scenario: Scenario) -> No
     """The error states the version and the remedy; the file is not changed."""
     _change(results_file, "PRAGMA user_version = 7")
 
-    with pytest.raises(ResultsError, match=r"newer ssmic \(format 7; this one reads up to 1\): upgrade"):
+    with pytest.raises(ResultsError, match=r"newer ssmic \(format 7; this one reads up to 2\): upgrade"):
         ResultsReader(results_file)
     with pytest.raises(ResultsError, match="its format is 7"):
         RunWriter(results_file, scenario, run=3, run_id="r3", seed=3, start_s=START_S)

@@ -50,6 +50,24 @@ def test_everything_that_was_written_is_read_back(
         assert second.wall_s == 0.25
 
 
+def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:
+    """It is compressed; only versions that can read it accept the file, and runs are written to it as to any other."""
+    washes = [load(*((60 * i, float(n + i)) for i in range(200))) for n in range(4)]
+    jobs = [job(f"job-{i}", "a", washes[i % 4]) for i in range(3000)]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}}, jobs)
+    path = create_results(SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory"), folder=tmp_path)
+    with ResultsReader(path) as results:
+        assert results.scenario == scenario
+        assert results.knows_offset
+        assert len(results.scenario_digest()) == 64
+    assert path.stat().st_size < 1_000_000
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("2",)
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.finish("done", START_S + 10800, negotiations=0, wall_s=0.0)
+
+
 def test_login_data_of_the_broker_are_not_kept(results_file: Path) -> None:
     """Results are passed around."""
     with ResultsReader(results_file) as results:
