@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.results import ResultsReader, load_frames as load, simulation_json
+from scenarios.sweep import load_sweep
 
-__all__ = ["load", "reader", "summary"]
+__all__ = ["load", "load_sweep", "reader", "summary"]
 
 
 def summary(file: str | Path) -> dict[str, Any]:

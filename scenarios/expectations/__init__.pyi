@@ -2,6 +2,7 @@ from .language import (
     COUNTS as COUNTS,
     FIELDS as FIELDS,
     KPIS as KPIS,
+    condition_notes as condition_notes,
     condition_problems as condition_problems,
 )
 from .verdicts import (
@@ -17,6 +18,7 @@ __all__ = [
     "FIELDS",
     "KPIS",
     "Verdict",
+    "condition_notes",
     "condition_problems",
     "judge",
     "judge_so_far",

@@ -54,6 +54,8 @@ _MEASURED_IN: Mapping[str, str] = {
 }
 _MEASURED_BY: Mapping[str, str] = {"_wh": "energy", "_w": "power", "_s": "time", "_eur": "money"}
 """By the end of a figure's name, what it measures."""
+_SHARES = ("self_consumption", "self_sufficiency")
+"""Ends of the names of figures that are never above 1."""
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _TOKEN = re.compile(
     r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
@@ -135,7 +137,29 @@ def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -
     except ConditionError as error:
         return [str(error)]
     problems = [what for name in names_in(node) if (what := _problem(name, known))]
-    return problems or list(dict.fromkeys((*_kind_problems(node), *_unit_problems(node))))
+    return problems or list(dict.fromkeys((*_truth_problems(node), *_kind_problems(node), *_unit_problems(node))))
+
+
+def condition_notes(text: str) -> list[str]:
+    """Return what is probably not meant in a condition that has no problem: a share compared with more than 1."""
+    try:
+        return list(_share_notes(parse(text)))
+    except ConditionError:
+        return []
+
+
+def _truth_problems(node: Node) -> Iterator[str]:
+    """Yield the parts of a condition that are neither true nor false: a number or a text is compared with something."""
+    match node:
+        case Operation(sign="and" | "or" | "not", operands=operands):
+            for operand in operands:
+                yield from _truth_problems(operand)
+        case Operation(sign=sign) if sign in _COMPARISONS:
+            return
+        case Literal(value=bool()) | Name(word="job", field="is_on_grid" | "has_contract"):
+            return
+        case _:
+            yield f"a comparison is expected, such as self_sufficiency >= 60 %, not only {_written(node)}"
 
 
 def _kind_problems(node: Node) -> Iterator[str]:
@@ -148,7 +172,7 @@ def _kind_problems(node: Node) -> Iterator[str]:
     if node.sign in {"==", "!="}:
         others = [operand for operand in node.operands if operand not in texts]
         if texts and others and not any(isinstance(operand, Operation) for operand in others):
-            yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is none; they are never equal"
+            yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is not; they are never equal"
     elif texts and node.sign not in {"and", "or", "not"}:
         yield f"{node.sign} needs numbers, and {_shown(texts[0])} is a text"
 
@@ -168,6 +192,19 @@ def _unit_problems(node: Node) -> Iterator[str]:
             done = "compared" if node.sign in _COMPARISONS else "added" if node.sign == "+" else "subtracted"
             first, second = (f"{_written(operand)} ({_measures(operand)})" for operand in node.operands)
             yield f"{first} and {second} cannot be {done}"
+
+
+def _share_notes(node: Node) -> Iterator[str]:
+    """Yield the shares that are compared with a number above 1, which decides nothing."""
+    if not isinstance(node, Operation):
+        return
+    for operand in node.operands:
+        yield from _share_notes(operand)
+    if node.sign in _COMPARISONS:
+        for name, other in (node.operands, node.operands[::-1]):
+            is_share = isinstance(name, Name) and (name.field or name.word).endswith(_SHARES)
+            if is_share and isinstance(other, Literal) and isinstance(other.value, float) and other.value > 1:
+                yield f"{name} is a share from 0 to 1, and is compared with {_written(other)}; 60 % is written `60 %`"
 
 
 def _measures(node: Node) -> str:  # noqa: PLR0911 - one for each kind of value
@@ -208,8 +245,8 @@ def _of_name(name: Name) -> str:
 def _written(node: Node) -> str:
     """Return a value as it is written."""
     match node:
-        case Literal(text=text):
-            return text
+        case Literal(value=value, text=text):
+            return text or repr(value)
         case Name():
             return str(node)
         case Operation(operands=operands):
@@ -371,7 +408,12 @@ class _Parser:
     def _comparison(self) -> Node:
         left = self._sum()
         sign = self._take("<=", "<", ">=", ">", "==", "!=")
-        return Operation(sign, (left, self._sum())) if sign else left
+        if not sign:
+            return left
+        right = self._sum()
+        if self.kind == "sign" and self.token in _COMPARISONS:
+            raise ConditionError(f"a second comparison, {self.token!r}: write `2 <= jobs and jobs <= 4`")
+        return Operation(sign, (left, right))
 
     def _sum(self) -> Node:
         node = self._product()

@@ -81,7 +81,7 @@ def judge_so_far(results: ResultsReader, run: int, now_s: int) -> tuple[Verdict 
 
 def _needs_others(text: str) -> bool:
     try:
-        return any(name.word in {"algorithm", "optimum"} for name in names_in(parse(text)))
+        return any(name.word in {"algorithm", "optimum", "shared_optimum"} for name in names_in(parse(text)))
     except ConditionError:
         return False
 
@@ -90,7 +90,7 @@ def _verdict(expectation: Expectation, run: _Run) -> Verdict:
     try:
         node = parse(expectation.text)
         holds = bool(compute(node, run.value))
-        values = ", ".join(f"{name} = {_shown(run.value(name))}" for name in names_in(node))
+        values = ", ".join(f"{name} = {_shown(name, run.value(name))}" for name in names_in(node))
     except ConditionError as error:
         return Verdict(
             expectation.title, expectation.text, holds=False, values="", at_s=expectation.at_s, error=str(error)
@@ -98,11 +98,15 @@ def _verdict(expectation: Expectation, run: _Run) -> Verdict:
     return Verdict(expectation.title, expectation.text, holds, values, expectation.at_s)
 
 
-def _shown(value: Value) -> str:
+def _shown(name: Name, value: Value) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if name.word == "job" and name.field == "start" and isinstance(value, float):
+        hours, rest_s = divmod(int(value), 3600)
+        minutes, seconds = divmod(rest_s, 60)
+        return f"{hours:02}:{minutes:02}" + (f":{seconds:02}" if seconds else "")
     return value if isinstance(value, str) else f"{value:.6g}"
 
 

@@ -17,7 +17,7 @@ from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, YamlValue, in_words
 from scenarios.files.read import read_text
 from scenarios.files.validation import model_at
-from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
+from scenarios.files.yaml_nodes import MERGE, Entry, Span, lost_anchor, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario
 
 _END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")
@@ -115,6 +115,8 @@ class Document:
         """Return the document without the value at `path` and its key."""
         parent, key = self._parent(path)
         entry = parent.entry(key)
+        if entry is None and parent.entry(MERGE) is not None:
+            raise self._error(path, f"comes from elsewhere in the file ({MERGE}); edit that in the text")
         if entry is None:
             raise self._error(path, "there is no such value")
         index = parent.entries.index(entry)
@@ -217,7 +219,11 @@ class Document:
 
     def _spliced(self, start: int, end: int, text: str) -> Document:
         text = text.replace("\n", "\r\n" if "\r\n" in self.text else "\n")
-        return Document(self.text[:start] + text + self.text[end:])
+        changed = self.text[:start] + text + self.text[end:]
+        if "&" in self.text[start:end] and (lost := lost_anchor(changed)):
+            what = f"*{lost} elsewhere in the file stands for it; edit that in the text first"
+            raise ScenarioError([Problem(f"&{lost}", what)])
+        return Document(changed)
 
     def _error(self, path: KeyPath, what: str) -> ScenarioError:
         return ScenarioError([Problem(in_words(path) or "the file", what, path)])

@@ -63,8 +63,14 @@ Time = Annotated[
                 {"type": "integer", "minimum": 0, "description": "UNIX seconds"},
                 {
                     "type": "string",
-                    "pattern": r"^(\d{1,5}:[0-5]\d(:[0-5]\d)?|\d{4}-\d\d-\d\d[T ].*([Zz]|[+-]\d\d:?\d\d))$",
-                    "description": "ISO 8601 with an offset, or HH:MM[:SS] after the start (hours may pass 24)",
+                    "pattern": (
+                        r"^((\d{1,4}d +)?\d{1,5}:[0-5]\d(:[0-5]\d)?|\+ *[0-9 dhmins]+"
+                        r"|\d{4}-\d\d-\d\d([T ]\d\d:?\d\d.*)?)$"
+                    ),
+                    "description": (
+                        "ISO 8601, with an offset unless the file has a zone; HH:MM[:SS] after the start (hours may "
+                        "pass 24); 2d HH:MM on the second day; +2h30m after the start"
+                    ),
                 },
             ],
         },

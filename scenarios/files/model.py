@@ -5,7 +5,7 @@ The JSON schema next to this module is generated from it (`python -m scenarios.f
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Strict, Tag
 
@@ -233,7 +233,7 @@ class ScenarioFile(FileEntry):
     version: Literal[1] = Field(description="Of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
     description: str = Field("", description="For display")
-    vars: dict[str, int | float | bool | str] | None = Field(
+    vars: dict[str, Any] | None = Field(
         None, description="Values that ${name} stands for; --set name=value replaces one"
     )
     include: str | list[str] | None = Field(None, description="Files to merge, relative to this one")

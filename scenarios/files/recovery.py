@@ -84,7 +84,7 @@ _STAND_INS: dict[KeyPath, Any] = {
     ("timeline", "*", "duration"): 3600,
     ("timeline", "*", "earliest_start"): 0,
     ("timeline", "*", "latest_start"): MAX_SPAN_S,
-    ("timeline", "*", "text"): "",
+    ("timeline", "*", "text"): "unknown",
     ("timeline", "*", "patient"): True,
     ("timeline", "*", "when", "turn"): "starts",
     **dict.fromkeys(

@@ -21,6 +21,12 @@ _FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Keys of the forms of an energy series; an entry has exactly one form."""
 
 
+_VARIABLE = {"type": "string", "pattern": r"\$\{[^}]+\}"}
+"""`${name}`, which stands for a value of `vars`."""
+_LITERAL = frozenset({"vars", "include"})
+"""Keys whose values are used before variables are known."""
+
+
 def schema_text() -> str:
     """Return the schema as text, as in `SCHEMA_FILE`."""
     schema = ScenarioFile.model_json_schema()
@@ -29,7 +35,12 @@ def schema_text() -> str:
             entry["oneOf"] = [{"required": ["at"]}, {"required": ["when"]}]
     for name, forms in _FORMS.items():
         schema["$defs"][name]["oneOf"] = [{"required": list(keys)} for keys in forms]
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_nulls(schema)}
+    clean = _without_nulls(schema)
+    for part in (clean, *clean["$defs"].values()):
+        part["properties"] = {
+            key: value if key in _LITERAL else _or_variable(value) for key, value in part["properties"].items()
+        }
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **clean}
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -54,6 +65,34 @@ def _without_nulls(node: Any) -> Any:  # noqa: ANN401 - any JSON
             del clean["anyOf"]
             clean = {**options[0], **clean}
     return clean
+
+
+def _or_variable(node: dict[str, Any]) -> dict[str, Any]:
+    """Let a variable stand for a value, and for each value in it."""
+    node = dict(node)
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            node[key] = _or_variable(node[key])
+    if "prefixItems" in node:
+        node["prefixItems"] = [_or_variable(item) for item in node["prefixItems"]]
+    for key in ("anyOf", "oneOf"):
+        if key in node:
+            options = [_or_variable(option) if option.get("type") == "array" else option for option in node[key]]
+            options = [option["anyOf"][0] if "anyOf" in option else option for option in options]
+            return {**node, key: options if any(map(_takes_text, options)) else [*options, _VARIABLE]}
+    if "const" in node or _takes_text(node):
+        return node
+    description = {"description": node.pop("description")} if "description" in node else {}
+    return {"anyOf": [node, _VARIABLE], **description}
+
+
+def _takes_text(node: dict[str, Any]) -> bool:
+    kinds = node.get("type")
+    return (kinds == "string" or (isinstance(kinds, list) and "string" in kinds)) and not node.keys() & {
+        "pattern",
+        "enum",
+        "const",
+    }
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
 
 _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
-_AFTER_START = re.compile(r"(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -21,7 +21,8 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
     """Return a time in UNIX seconds.
 
     Args:
-        value: UNIX seconds, ISO 8601 with an offset, or `HH:MM[:SS]` after the start; hours may exceed 24.
+        value: UNIX seconds, ISO 8601 with an offset, `HH:MM[:SS]` after the start (hours may exceed 24), `2d HH:MM` on
+            the second day, or a duration after the start such as `+2h30m`.
         start_s: Start of the run, UNIX seconds; None where it is not known.
         zone: The scenario's IANA time zone: ISO times may then leave out their offset, and `HH:MM` counts hours of the
             clock, which on two days of the year are not hours after the start. None: times have offsets.
@@ -34,12 +35,17 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
     elif clock := _AFTER_START.fullmatch(value):
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        day, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        after = timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
         if zone is None:
-            time_s = start_s + 3600 * hours + 60 * minutes + seconds
+            time_s = start_s + int(after.total_seconds())
         else:
             begin = datetime.fromtimestamp(start_s, zone).replace(tzinfo=None)
-            time_s = _local_s(begin + timedelta(hours=hours, minutes=minutes, seconds=seconds), zone)
+            time_s = _local_s(begin + after, zone)
+    elif (after_s := after_start_s(value)) is not None:
+        if start_s is None:
+            raise ValueError(f'"{value}" counts from the start, which itself needs a date')
+        time_s = start_s + after_s
     else:
         time_s = _parse_iso(value, zone)
     if not 0 <= time_s <= MAX_TIME_S:
@@ -97,8 +103,8 @@ def _local_s(local: datetime, zone: ZoneInfo) -> int:
 
 
 def counts_from_start(value: int | str) -> bool:
-    """Return whether a time is written as `HH:MM[:SS]` after the start."""
-    return isinstance(value, str) and _AFTER_START.fullmatch(value) is not None
+    """Return whether a time counts from the start: `HH:MM[:SS]`, `2d HH:MM` or `+2h`."""
+    return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
 
 
 def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:

@@ -353,10 +353,12 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:  # noqa: PLR0911 - o
     return message
 
 
-def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:
+def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:  # noqa: PLR0911 - one case for each kind
     match kind:
         case "greater_than_equal":
             return f"at least {limits['ge']:g} is expected"
+        case "greater_than":
+            return f"a number above {limits['gt']:g} is expected"
         case "less_than_equal":
             most = limits["le"]
             return f"at most {most if isinstance(most, int) else f'{most:g}'} is expected"

@@ -8,7 +8,7 @@ other values win. Resolved values keep the lines that they stand on, so that pro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as MappingOf
+from collections.abc import Iterator, Mapping as MappingOf
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files.keys import UnknownKeyError, paths_of
 from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words, suggest
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
-from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
+from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, copied, parse_yaml, resolve
 
 VARS, INCLUDE = "vars", "include"
 MAX_INCLUDED = 50
 """Files that one scenario may include, directly and by included files."""
+MAX_NESTED = 50
+"""Variables that refer to one another in a row."""
 _USE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -38,6 +40,8 @@ class Included:
         """Characters and values that variables have been replaced by."""
         self.variables: dict[str, Any] = {}
         """The values of all variables, chosen ones included."""
+        self.copies: dict[int, Any] = {}
+        """By `id`, the lists and mappings that were copied as a value in them was chosen."""
         self.chosen: dict[KeyPath, str] = {}
         """By path of a value that was chosen instead of the file's, the key as it was written: `--set`."""
 
@@ -99,13 +103,15 @@ def resolve_all(
     if INCLUDE in chosen:
         tree[INCLUDE] = _chosen_value(INCLUDE, chosen[INCLUDE], problems)
         tree.lines.setdefault(INCLUDE, tree.line)
-    _include(tree, where, folder, included, problems, seen=(), root=None if allow_outside else folder)
+    seen = () if folder is None else (Path(where).resolve(),)
+    _include(tree, where, folder, included, problems, seen, root=None if allow_outside else folder)
+    line = tree.lines.get(VARS, tree.line)
     variables = tree.pop(VARS, {})
     if not isinstance(variables, dict):
-        line = tree.lines.get(VARS, tree.line)
         problems.append(Problem(f"{where}:{line}: {VARS}", "keys and their values are expected", (VARS,)))
         variables = {}
     values = dict(variables)
+    lines = dict(variables.lines) if isinstance(variables, Mapping) else {}
     for key, written in chosen.items():
         if key == INCLUDE:
             continue
@@ -113,6 +119,7 @@ def resolve_all(
         name = key.removeprefix(f"{VARS}.")
         if name in variables:
             values[name] = value
+            lines.pop(name, None)
             continue
         try:
             paths = paths_of(key, tree, tuple(variables))
@@ -122,13 +129,85 @@ def resolve_all(
             continue
         for path in paths:
             _choose(tree, path, value, key, included)
+    places = {}
+    for name in values:
+        found = included.find((VARS, name))
+        file = where if found is None else found[0]
+        places[name] = f"{file}:{lines[name]}: {VARS}.{name}" if name in lines else f"--set {name}"
+    values = _Variables(values, places, problems, included).resolved()
     included.variables = values
     _substitute(tree, values, where, (), problems, included)
     return included, problems
 
 
+class _Variables:
+    """Replaces variables within the values of variables."""
+
+    def __init__(
+        self, values: MappingOf[str, Any], places: MappingOf[str, str], problems: list[Problem], included: Included
+    ) -> None:
+        self._values = values
+        self._places = places
+        self._problems = problems
+        self._included = included
+        self._resolved: dict[str, Any] = {}
+        self._open: list[str] = []
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the final value of each variable; problems are reported."""
+        for name in self._values:
+            self._resolve(name)
+        return {name: self._resolved[name] for name in self._values}
+
+    def _resolve(self, name: str) -> None:
+        if name in self._resolved:
+            return
+        value = self._values[name]
+        used = dict.fromkeys(_names_in(value))
+        self._open.append(name)
+        for other in used:
+            if other in self._open:
+                circle = " -> ".join((*self._open[self._open.index(other) :], other))
+                self._problem(name, f"the variable refers to itself: {circle}")
+                used = {}
+            elif other in self._values and len(self._open) > MAX_NESTED:
+                self._problem(name, f"variables are nested more than {MAX_NESTED} deep")
+                used = {}
+            elif other in self._values:
+                self._resolve(other)
+        self._open.pop()
+        if used:
+            value = self._replaced(value, name, {**self._values, **self._resolved})
+            if not self._included.fill(value):
+                self._problem(name, "the variables make the file too large")
+                value = self._values[name]
+        # A variable of a circle has got its value where the circle was found.
+        self._resolved.setdefault(name, value)
+
+    def _replaced(self, value: YamlValue, name: str, known: MappingOf[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
+        if isinstance(value, str):
+            return _filled(value, known, self._places[name], (VARS, name), self._problems)
+        if isinstance(value, Mapping | Sequence):
+            value = copied(value)
+            for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+                value[key] = self._replaced(inner, name, known)
+        return value
+
+    def _problem(self, name: str, what: str) -> None:
+        self._problems.append(Problem(self._places[name], what, (VARS, name)))
+
+
+def _names_in(value: YamlValue) -> Iterator[str]:
+    """Yield the names of the variables that a value uses, also those within a list or mapping."""
+    if isinstance(value, str):
+        yield from _USE.findall(value)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _names_in(inner)
+
+
 def meaning(written: str, key: str) -> YamlValue:
-    """Return what the text of `--set` means in YAML: a scalar, or a list or mapping in brackets.
+    """Return what the text of `--set` means in YAML: a scalar, text in quotes, or a list or mapping in brackets.
 
     Args:
         written: The text.
@@ -137,7 +216,9 @@ def meaning(written: str, key: str) -> YamlValue:
     Raises:
         ScenarioError: It is no YAML.
     """
-    if not written.lstrip().startswith(("[", "{")):
+    text = written.strip()
+    is_quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
+    if not is_quoted and not text.startswith(("[", "{")):
         return resolve(written)
     return parse_yaml(f"value: {written}", f"--set {key}")["value"]
 
@@ -160,6 +241,10 @@ def _choose(tree: Mapping, path: KeyPath, value: YamlValue, key: str, included: 
             node[str(part)] = Mapping(node.line)
             node.lines[str(part)] = node.line
             included.chosen[path[:i]] = key
+        elif id(node[part]) not in included.copies:
+            # An alias stands for the same object in several places, of which only this one changes.
+            node[part] = copied(node[part])
+            included.copies[id(node[part])] = node[part]
         node = node[part]
     node[path[-1]] = value
     if isinstance(node, Mapping):
@@ -198,13 +283,15 @@ def _include(
             if included.files == MAX_INCLUDED + 1:
                 problems.append(Problem(place, f"more than {MAX_INCLUDED} files are included", (INCLUDE,)))
             return
+        # Without links resolved, as the user has named the folder.
+        shown = str(folder / name)
         try:
-            part = included.read(path, str(folder / name), root)
+            part = included.read(path, shown, root)
         except ScenarioError as error:
             problems += [Problem(f"{place}: {problem.where}", problem.what, (INCLUDE,)) for problem in error.problems]
             continue
-        _include(part, str(folder / name), path.parent, included, problems, (*seen, path), root=root)
-        _join(tree, part, str(folder / name), included)
+        _include(part, shown, (folder / name).parent, included, problems, (*seen, path), root=root)
+        _join(tree, part, shown, included)
 
 
 def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
@@ -214,8 +301,7 @@ def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
         if key not in tree:
             tree[key] = value
             tree.lines[key] = part.lines[key]
-            if key != VARS:
-                included.places[key,] = (where, part, (key,))
+            included.places[key,] = (where, part, (key,))
         elif isinstance(mine, Mapping) and isinstance(value, Mapping):
             for name, inner in value.items():
                 if name not in mine:

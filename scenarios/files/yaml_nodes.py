@@ -25,6 +25,8 @@ MAX_NODES = 5_000_000
 the minutes of a year are more."""
 MOST_KEYS = 1_000
 """In one mapping, the names of load profiles aside; the format has at most a dozen."""
+MERGE = "<<"
+"""The key of YAML 1.1 whose mappings are merged into the one that it stands in."""
 MAX_DEPTH = 50
 """A scenario needs seven."""
 
@@ -71,6 +73,20 @@ class Sequence(list[Any]):
             self.places = list(range(len(self)))
         for column in (self, self.lines, self.places):
             del column[index]
+
+
+def copied(node: Mapping | Sequence) -> Any:  # noqa: ANN401 - of the same class
+    """Return a copy of a mapping or sequence, to be changed on its own; the values in it are the same objects."""
+    if isinstance(node, Mapping):
+        mapping = Mapping(node.line)
+        mapping.update(node)
+        mapping.lines = dict(node.lines)
+        return mapping
+    sequence = Sequence(node.line)
+    sequence += node
+    sequence.lines = list(node.lines)
+    sequence.places = None if node.places is None else list(node.places)
+    return sequence
 
 
 @dataclass(slots=True)
@@ -171,10 +187,28 @@ class _Builder:
 
     def _close(self) -> None:
         done = self.stack.pop()
+        if isinstance(done.node, Mapping) and MERGE in done.node:
+            self._merge(done.node)
         if done.anchor is not None:
             self.anchors[done.anchor] = (done.node, self.nodes - done.nodes_before + 1)
         if self.stack:
             self.stack[-1].key = None
+
+    def _merge(self, node: Mapping) -> None:
+        """Add the keys of the mappings under `<<` that the mapping does not have itself."""
+        line = node.lines.pop(MERGE)
+        merged = node.pop(MERGE)
+        sources = merged if isinstance(merged, Sequence) else [merged]
+        if not all(isinstance(source, Mapping) for source in sources):
+            self.problem(line, f"{MERGE} takes a mapping, or a list of mappings, such as *an-alias")
+            return
+        for source in sources:
+            for key, value in source.items():
+                if key not in node:
+                    node[key], node.lines[key] = value, line
+        if len(node) > MOST_KEYS and not self._lists_profiles():
+            what = f"more than {MOST_KEYS:,} keys; only 'load_profiles' may have more"
+            raise ScenarioError([Problem(f"{self.where}:{line}", what)])
 
     def _alias(self, name: str, line: int) -> None:
         if name not in self.anchors:
@@ -248,6 +282,17 @@ def events(text: str) -> Iterator[yaml.Event]:
             yield loader.get_event()
     finally:
         loader.dispose()
+
+
+def lost_anchor(text: str) -> str:
+    """Return the name of the first alias of a text that refers to nothing above it; empty: there is none."""
+    known: set[str] = set()
+    for event in events(text):
+        if isinstance(event, yaml.AliasEvent) and event.anchor not in known:
+            return str(event.anchor)
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.anchor is not None:
+            known.add(event.anchor)
+    return ""
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:

@@ -2,9 +2,8 @@ from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
 from .generated_file import (
-    INLINE_HOUSE_DAYS as INLINE_HOUSE_DAYS,
-    INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
     generated_yaml as generated_yaml,
+    needs_tables as needs_tables,
     write_series as write_series,
 )
 from .generator import (
@@ -23,8 +22,6 @@ from .solar import (
 )
 
 __all__ = [
-    "INLINE_HOUSE_DAYS",
-    "INLINE_ROOF_DAYS",
     "Generated",
     "GeneratorSpec",
     "Roof",
@@ -33,6 +30,7 @@ __all__ = [
     "clear_sky_power",
     "generate",
     "generated_yaml",
+    "needs_tables",
     "pvlib_irradiance",
     "usual_zone",
     "write_series",

@@ -15,6 +15,7 @@ from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, 
 from scenarios.generate.habits import (
     CAR_WEEKLY,
     COMMUTES,
+    GERMANY,
     HABITS,
     HEAT_PUMP_DAILY_RUNS,
     HEATING,
@@ -24,6 +25,7 @@ from scenarios.generate.habits import (
     Habit,
     Use,
     background_hours,
+    country_problem,
     is_day_off,
     season,
 )
@@ -32,6 +34,8 @@ from scenarios.generate.solar import Site, clear_irradiance
 
 MOST_HOUSES = 10_000
 MOST_DAYS = 366
+FIRST_DATE, LAST_DATE = date(1970, 1, 2), date(9997, 12, 31)
+"""Of the first day: scenarios begin after 1969 in every zone, and the last day's forecasts reach into the next."""
 BASE_LOAD = "base_load"
 """Stands for light, cooking, cold and standby among the devices of a household."""
 BASE_LOAD_STEP_S = 3600
@@ -66,8 +70,10 @@ class GeneratorSpec:
     """Share of houses with a heat pump: hot water, and heating in the cold months."""
     flexibility: float = 1.0
     """How long households wait, as a multiple of the usual; 0: jobs start within five minutes."""
+    country: str = GERMANY
+    """Whose weekends and holidays apply; see `is_day_off`."""
     days_off: frozenset[date] = frozenset()
-    """Holidays in addition to those of all Germany."""
+    """Holidays in addition to those of the country."""
     name: str = ""
     sun: Sun = clear_irradiance
 
@@ -78,6 +84,10 @@ class GeneratorSpec:
             (1 <= self.days <= MOST_DAYS, f"days: from 1 to {MOST_DAYS}, not {self.days}"),
             (abs(self.site.latitude_deg) <= 90, f"latitude: from -90 to 90, not {self.site.latitude_deg:g}"),
             (abs(self.site.longitude_deg) <= 180, f"longitude: from -180 to 180, not {self.site.longitude_deg:g}"),
+            (
+                FIRST_DATE <= self.first_day <= LAST_DATE,
+                f"date: from {FIRST_DATE} to {LAST_DATE}, not {self.first_day}",
+            ),
             (self.seed >= 0, f"seed: a whole number from 0 on, not {self.seed}"),
             (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
             *(
@@ -86,6 +96,8 @@ class GeneratorSpec:
             ),
         )
         problems = [what for holds, what in checks if not holds]
+        if what := country_problem(self.country):
+            problems.append(f"country: {what}")
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -222,7 +234,7 @@ def _house(
     jobs = draw.jobs
     for day in range(spec.days):
         at = spec.first_day + timedelta(days=day)
-        is_off = is_day_off(at, spec.days_off)
+        is_off = is_day_off(at, spec.days_off, spec.country)
         for use in owned:
             share = (use.weekend if is_off else 1.0) * 7 / (5 + 2 * use.weekend)
             draw.habit(_HABITS[use.habit], day, _weekly(use, persons) / 7 * share)
@@ -271,7 +283,7 @@ def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
     found = []
     for hour in range(hours):
         at = datetime.fromtimestamp(spec.start_s + 3600 * hour, spec.zone)
-        shape = background_hours(is_off=is_day_off(at.date(), spec.days_off))
+        shape = background_hours(is_off=is_day_off(at.date(), spec.days_off, spec.country))
         found.append(float(round(level_w * spec.season(date(at.year, at.month, 15)) * shape[at.hour])))
     return tuple(found)
 

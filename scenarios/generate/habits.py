@@ -23,12 +23,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from agents import Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.rng import Rng
 
+GERMANY = "DE"
+"""The country whose holidays are built in; those of others come from the package `holidays`."""
 Range = tuple[float, float]
 
 LONGEST_WAIT_MIN = 8 * 60
@@ -207,12 +211,48 @@ def season(day: date, *, is_southern: bool = False) -> float:
     return 1.0 - swing if is_southern else 1.0 + swing
 
 
-def is_day_off(day: date, more: frozenset[date] = frozenset()) -> bool:
-    """Return whether it is a weekend, a holiday of all Germany, or one of `more`."""
-    return day.weekday() >= 5 or day in more or day in holidays(day.year)
+def is_day_off(day: date, more: frozenset[date] = frozenset(), country: str = GERMANY) -> bool:
+    """Return whether a day is a weekend or a holiday of a country, or one of `more`.
+
+    Args:
+        day: The day.
+        more: Further days off.
+        country: Its code, with a state where wanted, for which `country_problem` finds nothing: `NO`, `AU-NSW`.
+    """
+    if day in more:
+        return True
+    if country == GERMANY:
+        return day.weekday() >= 5 or day in german_holidays(day.year)
+    return not bool(_calendar(country).is_working_day(day))
 
 
-def holidays(year: int) -> frozenset[date]:
+def country_problem(country: str) -> str:
+    """Return why the days off of a country are not known; empty if they are."""
+    if country == GERMANY:
+        return ""
+    try:
+        from holidays.utils import list_supported_countries  # noqa: PLC0415 - takes a while, and Germany does without
+    except ImportError:
+        return f"{country!r} needs the package holidays: pip install 'ssmic[holidays]'"
+    known = list_supported_countries()
+    code, _, state = country.partition("-")
+    if code not in known or len(code) != 2:
+        return f"there is no country {code!r} (expected is an ISO code such as NO, or AU-NSW for one of its states)"
+    if state and state not in known[code]:
+        return f"there is no state {state!r} in {code}, which has {', '.join(known[code]) or 'none'}"
+    return ""
+
+
+@cache
+def _calendar(country: str) -> Any:  # noqa: ANN401 - of a package that may be missing
+    import holidays  # noqa: PLC0415 - as above
+
+    code, _, state = country.partition("-")
+    return holidays.country_holidays(code, subdiv=state or None)
+
+
+@cache
+def german_holidays(year: int) -> frozenset[date]:
     """Return the holidays of all German states."""
     easter = _easter(year)
     fixed = ((1, 1), (5, 1), (10, 3), (12, 25), (12, 26))

@@ -10,6 +10,10 @@ from .export import (
     export_sweep as export_sweep,
     sweep_json as sweep_json,
 )
+from .frames import (
+    SweepFrames as SweepFrames,
+    load_sweep as load_sweep,
+)
 from .plan import (
     SweepPlan as SweepPlan,
     SweepRequest as SweepRequest,
@@ -25,6 +29,7 @@ from .results_file import (
 )
 
 __all__ = [
+    "SweepFrames",
     "SweepOutcome",
     "SweepPlan",
     "SweepProgress",
@@ -33,6 +38,7 @@ __all__ = [
     "compared_points",
     "default_file",
     "export_sweep",
+    "load_sweep",
     "plan_sweep",
     "read_sweep",
     "run_sweep",

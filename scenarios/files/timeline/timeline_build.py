@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ from scenarios.events import (
     SwitchStrategy,
     WithdrawJob,
 )
-from scenarios.expectations import condition_problems
+from scenarios.expectations import condition_notes, condition_problems
 from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
@@ -136,8 +137,10 @@ def build_expectations(
                 collector.at((*path, "at"), str(error))
             else:
                 _note_too_late(at_s, known, (*path, "at"), collector)
+        place = (*path, "that") if isinstance(entry, ConditionEntry) else path
         for what in condition_problems(condition.that, names if whole else None):
-            collector.at((*path, "that") if isinstance(entry, ConditionEntry) else path, what)
+            collector.at(place, what)
+        collector.notes += [f"{collector.locate(place)}: {what}" for what in condition_notes(condition.that)]
         found.append(Expectation(condition.that, at_s, condition.name))
     return tuple(found)
 
@@ -166,8 +169,8 @@ class _TimelineBuilder:
         times_s = self._times(entry, path)
         moments: list[int | None] = [*times_s] or [None]
         actions: list[Action | None] = []
-        for _ in moments:
-            actions.append(self._action(entry, path))
+        for time_s in moments:
+            actions.append(self._action(entry, path, time_s))
             if len(self._collector.problems) > before:
                 return
         for time_s, action in zip(moments, actions, strict=True):
@@ -229,7 +232,7 @@ class _TimelineBuilder:
 
     # What.
 
-    def _action(self, entry: TimelineEntry, path: KeyPath) -> Action | None:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of entry
+    def _action(self, entry: TimelineEntry, path: KeyPath, time_s: int | None) -> Action | None:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of entry
         match entry:
             case CloudEntry():
                 return CloudFront(
@@ -260,7 +263,7 @@ class _TimelineBuilder:
                 self._device(entry.house, entry.device, path)
                 return LeaveDevice(house=entry.house, device=entry.device)
             case AddJobEntry():
-                return self._added_job(entry, path)
+                return self._added_job(entry, path, time_s)
             case WithdrawJobEntry():
                 self._one_of(entry.job, self._jobs, "job", (*path, "job"))
                 return WithdrawJob(job=entry.job)
@@ -281,7 +284,10 @@ class _TimelineBuilder:
                 if not self._known.has_tariff:
                     self._collector.at(path, "there is no 'tariff' that it could change")
                 prices = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh", "grid_kg_co2_per_kwh")
-                return ChangeTariff(**{name: getattr(entry, name) for name in prices})
+                given = {name: getattr(entry, name) for name in prices}
+                if all(value is None for value in given.values()):
+                    self._collector.at(path, f"changes no price; one of {', '.join(prices)} is expected")
+                return ChangeTariff(**given)
             case AlgorithmEntry():
                 return self._algorithm(entry, path)
             case PatienceEntry():
@@ -303,10 +309,14 @@ class _TimelineBuilder:
         production = self._series.production(entry, path)
         return None if production is None else GiveForecast(producer=entry.producer, production=production)
 
-    def _added_job(self, entry: AddJobEntry, path: KeyPath) -> Action | None:
+    def _added_job(self, entry: AddJobEntry, path: KeyPath, time_s: int | None) -> Action | None:
         key = (entry.house, entry.device)
         self._device(entry.house, entry.device, path)
-        if entry.latest_start < entry.earliest_start:
+        earliest_s = self._after_event(entry.earliest_start, time_s, (*path, "earliest_start"))
+        latest_s = self._after_event(entry.latest_start, time_s, (*path, "latest_start"))
+        if earliest_s is None or latest_s is None:
+            return None
+        if latest_s < earliest_s:
             self._collector.at((*path, "latest_start"), "is before the earliest start")
         if key not in self._known.consumers:
             if not self._is_lost(entry.house) and self._has(key):
@@ -335,9 +345,32 @@ class _TimelineBuilder:
             device=entry.device,
             profile=name,
             load_profile=profile,
-            earliest_after_s=entry.earliest_start,
-            latest_after_s=entry.latest_start,
+            earliest_after_s=earliest_s,
+            latest_after_s=latest_s,
         )
+
+    def _after_event(self, value: int | str, event_s: int | None, path: KeyPath) -> int | None:
+        """Return how long after the event a job may start, seconds; None after reporting a problem."""
+        if isinstance(value, int):
+            return value
+        if event_s is None:
+            self._collector.at(path, f"how long after the event is expected, such as 2h, not {value!r}, without 'at'")
+            return None
+        zone = self._known.zone
+        try:
+            # 14:00 is on the day of the event; other times say their day themselves.
+            start_s = event_s if re.fullmatch(r"\s*\d{1,2}:\d\d(:\d\d)?\s*", value) else self._known.start_s
+            time_s = parse_moment(value, min(start_s, event_s), zone)
+        except ValueError as error:
+            what = str(error)
+            if " is in the past: " in what:
+                what = f"{value!r} is before the event ({zone.iso(event_s)})"
+            self._collector.at(path, what)
+            return None
+        if time_s < event_s:
+            self._collector.at(path, f"{value!r} is before the event ({zone.iso(event_s)})")
+            return None
+        return time_s - event_s
 
     def _algorithm(self, entry: AlgorithmEntry, path: KeyPath) -> Action | None:
         if entry.algorithm not in known_algorithms():

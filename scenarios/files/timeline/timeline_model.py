@@ -55,6 +55,18 @@ Span = Annotated[
 ]
 """Seconds in the model; in the file also `1h30m`."""
 EventTime = Annotated[int | str, PlainValidator(_moment), WithJsonSchema({"type": ["string", "integer"]})]
+
+
+def _start_after(value: YamlValue) -> int | str:
+    if isinstance(value, str) and duration_s(value) is None and ":" in value:
+        return value
+    return _duration(value)
+
+
+EventStart = Annotated[
+    int | str, PlainValidator(_start_after), WithJsonSchema({"type": ["string", "integer"], "minimum": 0})
+]
+"""Seconds after the event; text that is a time (`18:00`) is for the builder to read."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
@@ -141,8 +153,12 @@ class AddJobEntry(_EventEntry):
     device: Id = Field(description="Id of the device")
     id: Id | None = Field(None, description="Default: <house>/<device>")
     load_profile: Id | None = Field(None, description="Default: the device's")
-    earliest_start: Span = Field(0, description="It starts so long after the event, or later")
-    latest_start: Span = Field(description="It starts so long after the event, or earlier")
+    earliest_start: EventStart = Field(
+        0, description="It starts then or later: so long after the event (2h), or a time on its day (14:00)"
+    )
+    latest_start: EventStart = Field(
+        description="It starts then or earlier: so long after the event (4h), or a time on its day (18:00)"
+    )
 
 
 class WithdrawJobEntry(_EventEntry):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from scenarios.expectations import condition_problems
+from scenarios.expectations import condition_notes, condition_problems
 from scenarios.expectations.language import ConditionError, Name, Value, compute, parse
 
 RUN: dict[str, Value] = {
@@ -56,6 +56,9 @@ def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FB
         ("grid_wh >= 5 kW", "grid_wh (energy) and 5 kW (power) cannot be compared"),
         ("peak_import_w / 2 < 3 kWh", "peak_import_w / 2 (power) and 3 kWh (energy) cannot be compared"),
         ("bill_eur + 3 h > 0", "bill_eur (money) and 3 h (time) cannot be added"),
+        ("jobs", "a comparison is expected, such as self_sufficiency >= 60 %, not only jobs"),
+        ("jobs == 1 and not (grid_wh)", "not only grid_wh"),
+        ("2 <= jobs <= 4", "write `2 <= jobs and jobs <= 4`"),
         ("self_sufficiency >= 5 kWh", "self_sufficiency (a share) and 5 kWh (energy) cannot be compared"),
     ],
 )
@@ -87,8 +90,19 @@ def test_no_text_brings_the_reader_down(text: str) -> None:
         "peak_import_w * 1 h > 2 kWh",
         "kg_co2 < 3 kg",
         "load_factor > 20 %",
+        'job("x").is_on_grid or not job("x").has_contract and true',
     ],
 )
 def test_units_that_go_together_are_no_mistake(text: str) -> None:
     """A plain number goes with everything, and what is multiplied is not traced."""
     assert condition_problems(text, {"job": ["x"], "house": [], "producer": [], "algorithm": []}) == []
+
+
+def test_a_share_that_is_compared_with_more_than_1_is_noted() -> None:
+    """It is often a percentage without its sign."""
+    assert condition_notes("self_sufficiency >= 60") == [
+        "self_sufficiency is a share from 0 to 1, and is compared with 60; 60 % is written `60 %`"
+    ]
+    assert len(condition_notes('1.5 < algorithm("exact").pooled_self_consumption and jobs > 3')) == 1
+    assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1 and jobs >") == []
+    assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1") == []

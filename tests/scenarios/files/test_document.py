@@ -205,3 +205,15 @@ def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> Non
                 node[key] = deepcopy(value)
 
         assert json.loads(json.dumps(parse_yaml(document.text, "s.yaml"))) == expected, document.text
+
+
+def test_what_aliases_stand_for_is_not_taken_away() -> None:
+    """An edit that would leave an alias without its anchor is refused, with its name; a merged key is set anew."""
+    jobs = "jobs:\n  - &wash {id: a, device: washer}\n  - {<<: *wash, id: b}\n"
+    document = Document(jobs)
+    with pytest.raises(ScenarioError, match=r"\*wash elsewhere in the file stands for it"):
+        document.without(("jobs", 0))
+    with pytest.raises(ScenarioError, match="comes from elsewhere in the file"):
+        document.without(("jobs", 1, "device"))
+    assert document.with_value(("jobs", 1, "device"), "dryer").value(("jobs", 1)) == {"id": "b", "device": "dryer"}
+    assert document.without(("jobs", 1)).value(("jobs",)) == [{"id": "a", "device": "washer"}]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+from jsonschema import Draft202012Validator
+
 from scenarios.files.model import ScenarioFile
 from scenarios.files.schema import SCHEMA_FILE, schema_text
+from scenarios.files.yaml_nodes import parse_yaml
+from scenarios.load import bundled_text
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
@@ -28,3 +32,16 @@ def test_it_knows_every_key_and_explains_it() -> None:
         if key != "type" and "description" not in value
     ]
     assert unexplained == []
+
+
+def test_a_variable_may_stand_for_every_value() -> None:
+    """Editors flag neither it nor lists among the variables; other text in the place of a number is flagged."""
+    text = bundled_text("cloud-front")
+    for old, new in (
+        ("days: 1", "days: ${x}"), ("factor: 0.15", 'factor: "${x}"'), ('"08:00"', '"${x}"'), ("0.35", "${x}"),
+        ("[2000, 400,", '[2000, "${x}",'), ("patient: true", "patient: ${x}"),
+    ):  # fmt: skip
+        text = text.replace(old, new)
+    validator = Draft202012Validator(json.loads(schema_text()))
+    assert [error.message for error in validator.iter_errors(parse_yaml(text + "vars: {x: [1]}\n", "x"))] == []
+    assert not validator.is_valid(parse_yaml(text.replace("days: ${x}", "days: soon"), "x"))

@@ -38,3 +38,34 @@ def test_the_offset_outlives_writing_and_reading() -> None:
     street = load_scenario("street")
     assert street.zone == Zone(7200)
     assert load_text(to_yaml(street), "x", None) == street
+
+
+JOB = """\
+version: 1
+name: small
+start: {start}
+days: 3
+seed: 1
+load_profiles:
+  wash: {{points: [[0, 0], [3600, 900]]}}
+houses:
+  - {{id: adler, devices: [{{id: washer, type: consumer, load_profile: wash}}]}}
+jobs:
+  - {{house: adler, device: washer, registered: "00:00", earliest_start: "{time}", latest_start: "60:00"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "time", "iso"),
+    [
+        ("2026-06-21T00:00:00+02:00", "2d 12:00", "2026-06-22T12:00:00+02:00"),
+        ("2026-06-21T00:00:00+02:00", "+1h30m", "2026-06-21T01:30:00+02:00"),
+        # On a day of 23 hours, the clock of the second day and hours after the start differ.
+        ("2026-03-29T00:00:00\nzone: Europe/Berlin", "2d 12:00", "2026-03-30T12:00:00+02:00"),
+        ("2026-03-29T00:00:00\nzone: Europe/Berlin", "+36h", "2026-03-30T13:00:00+02:00"),
+    ],
+)
+def test_a_job_takes_the_times_of_a_timeline(start: str, time: str, iso: str) -> None:
+    """A time of a later day, and a time after the start."""
+    scenario = load_text(JOB.format(start=start, time=time), "x", None)
+    assert scenario.zone.iso(scenario.jobs[0].earliest_start_s) == iso

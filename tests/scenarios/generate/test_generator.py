@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,16 @@ from hypothesis import given, settings, strategies as st
 
 from agents import FloatArray
 from scenarios.files import load_text, zone_of
-from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
+from scenarios.generate import (
+    Generated,
+    GeneratorSpec,
+    Site,
+    clear_irradiance,
+    generate,
+    generated_yaml,
+    needs_tables,
+    write_series,
+)
 from scenarios.generate.generator import BASE_LOAD
 from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
 from scenarios.generate.solar import ambient_c, power_of
@@ -264,17 +274,26 @@ def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int
 
 
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's
-@pytest.mark.parametrize("day", ["2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21"])
 @pytest.mark.parametrize(
-    ("site", "plane"),
+    ("site", "plane", "day"),
     [
         *(
-            (Site(50.1, 8.7), plane)
-            for plane in ((35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135))
+            (site, plane, day)
+            for day in ("2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21")
+            for site, plane in (
+                *(
+                    (Site(50.1, 8.7), plane)
+                    for plane in ((35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135))
+                ),
+                (Site(50.1, 8.7), (90, 180)),
+                (Site(59.9, 10.8), (40, 270)),
+                (Site(-33.9, 151.2), (30, 0)),
+            )
         ),
-        (Site(50.1, 8.7), (90, 180)),
-        (Site(59.9, 10.8), (40, 270)),
-        (Site(-33.9, 151.2), (30, 0)),
+        # Where the sun hardly rises, a tenth of a degree is a third of the energy.
+        (Site(69.65, 18.96), (90, 180), "2026-11-21"),
+        (Site(69.65, 18.96), (35, 180), "2026-01-21"),
+        (Site(78.2, 15.6), (60, 135), "2026-02-21"),
     ],
 )
 def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tuple[float, float]) -> None:
@@ -301,9 +320,42 @@ def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, site: Site, plane: tupl
     assert made_w.sum() == pytest.approx(theirs_w.sum(), rel=0.05)
 
 
+def test_other_countries_have_their_own_days_off() -> None:
+    """Norway's national day is one and Germany's is not; Saudi Arabia works on Sundays; unknown ones are refused."""
+    if importlib.util.find_spec("holidays") is None:
+        pytest.skip("the package holidays is not installed")
+    assert is_day_off(date(2028, 5, 17), country="NO")
+    assert not is_day_off(date(2028, 5, 17))
+    assert not is_day_off(date(2026, 6, 28), country="SA")
+    assert is_day_off(date(2026, 6, 26), country="SA")
+    for wrong in ("XX", "AU-NSX", "holidays", ""):
+        with pytest.raises(ValueError, match="country: there is no"):
+            GeneratorSpec(houses=3, country=wrong)
+    german, other = (
+        generate(GeneratorSpec(houses=1, first_day=date(2028, 5, 17), country=code)) for code in ("DE", "NO")
+    )
+    assert german.base_loads != other.base_loads
+    assert "--country NO" in generated_yaml(other)
+
+
+@pytest.mark.long
+def test_many_houses_without_panels_need_tables_too() -> None:
+    """Each house has a base load, over the year."""
+    assert needs_tables(generate(GeneratorSpec(houses=6, days=366, roofs=0, cars=0, heat_pumps=0)))
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(91, 0)}],
+    [
+        {"houses": 0},
+        {"houses": 10_001},
+        {"days": 0},
+        {"roofs": 1.5},
+        {"flexibility": -1},
+        {"site": Site(91, 0)},
+        {"first_day": date(1969, 12, 31)},
+        {"first_day": date(9999, 12, 31)},
+    ],
 )
 def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
     """The error states the limits."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.results import ResultsExistError, ResultsReader
+import ssmic
+from scenarios.results import ResultsError, ResultsExistError, ResultsReader
 from scenarios.simulation import Plan, open_simulation
 from scenarios.sweep import (
     SweepOutcome,
@@ -168,6 +169,20 @@ def test_the_file_has_a_tidy_table_a_summary_and_pairs(undisturbed: Path) -> Non
     assert summary == [(1, 2), (2, 2)]
     assert [pair[:3] for pair in pairs] == [(1, 2, 2)]
     assert pairs[0][3] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.long
+def test_a_sweep_is_read_as_frames(undisturbed: Path) -> None:
+    """Tidy, with the values of what is varied; a simulation's loader names the one for sweeps."""
+    frames = ssmic.results.load_sweep(undisturbed)
+    assert list(frames.points.algorithm) == ["insertion", "fifty_fifty"]
+    assert frames.runs.groupby("algorithm", sort=False).seed.count().tolist() == [2, 2]
+    assert frames.runs.self_sufficiency.dtype == "Float64"
+    assert {"mean", "low_95", "high_95"} <= set(frames.summary.columns)
+    assert set(frames.pairwise.seeds) == {2}
+    assert "4 of 4 runs" in repr(frames)
+    with pytest.raises(ResultsError, match=r"ssmic\.results\.load_sweep"):
+        ssmic.results.load(undisturbed)
 
 
 def test_tables_and_report_of_the_same_sweep_are_the_same_bytes(undisturbed: Path, tmp_path: Path) -> None:

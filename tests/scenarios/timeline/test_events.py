@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scenarios.events import AddJobs
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
@@ -100,6 +101,16 @@ def test_jobs_are_added_and_withdrawn() -> None:
     )
 
     assert set(suppliers(outcome)) == {"wash-a", "extra"}
+
+
+def test_a_job_is_added_with_times_of_the_clock() -> None:
+    """They are on the day of the event, or say their day."""
+    scenario = scripted(
+        "{at: '10:30', do: add_job, house: a, device: washer, earliest_start: '14:00', latest_start: '2d 09:00'}",
+        "expect: ['job(\"a/washer\").start >= 14:00']\n",
+    )
+    (added,) = (event.action for event in scenario.timeline if isinstance(event.action, AddJobs))
+    assert (added.earliest_after_s, added.latest_after_s) == (3.5 * 3600, 22.5 * 3600)
 
 
 def test_an_event_waits_for_a_job_to_start() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.files import load_text
+from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.load import load
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, scripted
 
@@ -36,9 +37,21 @@ LINE = TWO_ROOFS.count("\n") + 2
         ("{at: '12:00', do: cloud, producers: [pv-c], factor: 0.1, duration: 1h}", "producers[0]", "did you mean 'pv-"),
         ("{at: '12:00', do: offline, house: c}", "house", "there is no house 'c'"),
         ("{at: '12:00', do: withdraw_job, job: wash-x}", "job", "did you mean 'wash-"),
+        (
+            "{at: '12:00', do: add_job, house: a, device: washer, latest_start: '11:00'}",
+            "latest_start",
+            "before the event",
+        ),
+        (
+            "{when: {job: wash-a}, do: add_job, house: a, device: washer, latest_start: '11:00'}",
+            "latest_start",
+            "how long after the event",
+        ),
         ("{at: '12:00', do: leave, house: a, device: washr}", "device", "did you mean 'washer'?"),
         ("{at: '12:00', do: algorithm, algorithm: exakt}", "algorithm", "did you mean 'exact'?"),
         ("{when: {job: wash-z}, do: note, text: x}", "when.job", "there is no job"),
+        ("{at: '12:00', do: tariff}", "", "changes no price; one of import_eur_per_kwh"),
+        ("{at: '12:00', do: algorithm, algorithm: TNC, penalty: 0}", "penalty", "a number above 0 is expected, not 0"),
         ("{do: note, text: x}", "", "one of 'at' and 'when'"),
         ("{at: '12:00', do: link, house: a, loss: 1, duration: 1h}", "loss", "at most 0.9"),
         (
@@ -55,6 +68,17 @@ def test_a_mistake_in_an_event_is_reported_with_its_line(event: str, key: str, w
     place = f"two.yaml:{LINE}: timeline[0]{'.' + key if key else ''}: "
     assert found.startswith(place)
     assert what in found
+
+
+@pytest.mark.parametrize("wrong", ["", ": [x]"])
+def test_no_missing_or_broken_key_of_an_event_hides_another_problem(wrong: str) -> None:
+    """Whatever is required, of each kind of event."""
+    for kind, entry in EVENT_ENTRIES.items():
+        for key in (key for key, field in entry.model_fields.items() if field.is_required() and key != "do"):
+            broken = f", {key}{wrong}" if wrong else ""
+            found = problems(f"{{at: '12:00', do: offline, house: c}}\n{{at: '12:00', do: {kind}{broken}}}")
+            assert any("there is no house 'c'" in one for one in found), (kind, key)
+            assert any(f"timeline[1].{key}" in one for one in found), (kind, key)
 
 
 def test_all_mistakes_are_reported_at_once() -> None:

@@ -55,9 +55,17 @@ def generate(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
-            help="One more holiday. Repeatable. [default: those of all Germany]",
+            help="One more holiday. Repeatable. [default: those of the country]",
         ),
     ] = None,
+    country: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE",
+            help="Country, or one of its states, whose weekends and holidays apply: NO, AU-NSW. All but DE need pip "
+            "install 'ssmic[holidays]'.",
+        ),
+    ] = "DE",
     name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,
     sun: Annotated[
         Literal["built-in", "pvlib"],
@@ -82,13 +90,12 @@ def generate(
     """
     from scenarios.files import write_text
     from scenarios.generate import (
-        INLINE_HOUSE_DAYS,
-        INLINE_ROOF_DAYS,
         GeneratorSpec,
         Site,
         clear_irradiance,
         generate as make,
         generated_yaml,
+        needs_tables,
         pvlib_irradiance,
         write_series,
     )
@@ -112,6 +119,7 @@ def generate(
             cars=cars,
             heat_pumps=heat_pumps,
             flexibility=flexibility,
+            country=country,
             days_off=frozenset(day.date() for day in holiday or ()),
             name=_name(name),
             sun=pvlib_irradiance if sun == "pvlib" else clear_irradiance,
@@ -120,11 +128,9 @@ def generate(
         raise typer.BadParameter(str(error)) from None
     made = make(spec)
     target = out or _output_file()
-    roof_days = days * sum(1 for _ in made.producers())
     kind = series
     if series == "auto":
-        is_long = roof_days > INLINE_ROOF_DAYS or houses * days > INLINE_HOUSE_DAYS
-        kind = "csv" if target is not None and is_long else "inline"
+        kind = "csv" if target is not None and needs_tables(made) else "inline"
     if kind == "inline":
         text = generated_yaml(made)
     elif target is None:

@@ -20,7 +20,7 @@ from scenarios.files import KeyPath, YamlValue
 from tui.editor.commands import number_or_text
 from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
-from tui.editor.forms.time_fields import Origin, join, seconds, shifted, split
+from tui.editor.forms.time_fields import Origin, join, offset_name, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
 from tui.widgets import FieldHelp, update_if_changed
 
@@ -220,7 +220,7 @@ class FieldRow(Vertical):
     def _show_time(self, value: YamlValue, origin: Origin) -> None:
         self._origin = origin
         date, clock = self.query(TimePart)
-        update_if_changed(self.query_one(".offset", Static), origin.zone.name)
+        update_if_changed(self.query_one(".offset", Static), offset_name(value, origin))
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
             if seconds(value, origin) is not None:
                 self._in_form_of = value

@@ -57,6 +57,14 @@ def split(value: YamlValue, origin: Origin) -> tuple[str, str]:
     return f"{origin.zone.at(time_s):%Y-%m-%d}", origin.zone.clock(time_s)
 
 
+def offset_name(value: YamlValue, origin: Origin) -> str:
+    """Return the zone of a time as it is shown beside it: `CEST`, which has room, instead of `Europe/Berlin`."""
+    time_s = seconds(value, origin)
+    if time_s is None or not origin.zone.key:
+        return origin.zone.name
+    return origin.zone.at(time_s).tzname() or origin.zone.name
+
+
 def join(date: str, clock: str, origin: Origin, old: YamlValue) -> int | str:
     """Join date and time of day to a YAML value in the old value's format; invalid input is kept as typed.
 

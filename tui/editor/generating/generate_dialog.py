@@ -67,7 +67,7 @@ The preview follows the fields: production, and all jobs at their earliest start
     GenerateDialog.-tall .line { margin-bottom: 1; }
     GenerateDialog .field { width: 1fr; height: 1; margin-right: 1; }
     GenerateDialog #of-days, GenerateDialog #of-seed { width: 14; }
-    GenerateDialog #of-houses { width: 17; }
+    GenerateDialog #of-houses, GenerateDialog #of-country { width: 17; }
     GenerateDialog .field Label { width: auto; padding-right: 1; color: $text-muted; }
     GenerateDialog .field:focus-within Label { color: $primary; }
     GenerateDialog .field.wrong Label { color: $text-error; }

@@ -23,13 +23,13 @@ from broker import SsmicError
 from scenarios import ScenarioError, Zone
 from scenarios.files import write_text, zone_of
 from scenarios.generate import (
-    INLINE_ROOF_DAYS,
     Generated,
     GeneratorSpec,
     Site,
     clear_irradiance,
     generate,
     generated_yaml,
+    needs_tables,
     pvlib_irradiance,
     usual_zone,
     write_series,
@@ -69,6 +69,7 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             "",
             "Europe/Oslo, +02:00. Default: German time in and around Germany, else the sun's.",
         ),
+        GenerateField("country", "Country", "DE", "Of weekends and holidays: NO, AU-NSW. Needs 'ssmic[holidays]'."),
         GenerateField("holiday", "Holidays", "", "Further days off, YYYY-MM-DD with spaces between. Optional."),
     ),
     (
@@ -150,6 +151,7 @@ def spec_of(values: Mapping[str, str]) -> tuple[GeneratorSpec | None, dict[str, 
             first_day=first_day,
             zone=zone,
             weather=values.get("weather", "mixed"),
+            country=values.get("country", "").strip() or DEFAULTS["country"],
             days_off=days_off,
             name=name,
             sun=pvlib_irradiance if values.get("sun") == "pvlib" and "sun" not in problems else clear_irradiance,
@@ -293,10 +295,9 @@ def made_here(wanted: Wanted) -> Made | Failed:
 
 
 def _written(generated: Generated, file: Path, series: str) -> tuple[Path, ...]:
-    roof_days = generated.spec.days * sum(1 for _ in generated.producers())
     if series == "auto":
-        series = "csv" if roof_days > INLINE_ROOF_DAYS else "inline"
-    if series == "inline" or not roof_days:
+        series = "csv" if needs_tables(generated) else "inline"
+    if series == "inline":
         write_text(generated_yaml(generated), file)
         return (file,)
     kind: Literal["csv", "parquet"] = "parquet" if series == "parquet" else "csv"

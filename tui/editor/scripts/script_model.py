@@ -72,7 +72,7 @@ def is_required(kind: str, key: str) -> bool:
 def meaning(kind: str, key: str) -> str:
     """Return the meaning of a key, as a sentence."""
     found = (EVENT_ENTRIES[kind].model_fields[key].description or "").rstrip(".")
-    return f"{found}; such as 90s, 30m or 1h30m." if key in SPANS else f"{found}."
+    return f"{found}; such as 90s, 30m or 1h30m." if key in SPANS and "(" not in found else f"{found}."
 
 
 def default_text(kind: str, key: str) -> str:

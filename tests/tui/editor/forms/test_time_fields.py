@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.editor.forms.time_fields import Origin, in_words, join, shifted, split
+from tui.editor.forms.time_fields import Origin, in_words, join, offset_name, shifted, split
 
 ORIGIN = Origin.of("2026-06-21T00:00:00+02:00")
 
@@ -63,3 +63,11 @@ def test_a_list_says_the_day_where_it_is_another() -> None:
         "soon",
         "?",
     ]
+
+
+def test_the_zone_beside_a_time_has_room() -> None:
+    """Its abbreviation at that time, which also tells the two half past twos apart."""
+    origin = Origin.of("2026-10-25T00:00:00", "Europe/Berlin")
+    assert offset_name("2026-10-25T02:30:00+02:00", origin) == "CEST"
+    assert offset_name("2026-10-25T02:30:00+01:00", origin) == "CET"
+    assert offset_name("soon", origin) == "Europe/Berlin"

@@ -35,9 +35,32 @@ def test_the_preview_agrees_with_the_file_that_the_command_line_writes(tmp_path:
     assert len(made.demand_w) == 4 * 288
 
 
+def test_a_file_names_the_command_that_makes_it_again(tmp_path: Path) -> None:
+    """With every option that is not the default, to the last digit."""
+    options = (
+        "--houses 2 --days 2 --place 59.91234567,10.75 --zone +05:45 --name x --holiday 2026-06-24 "
+        "--roofs 0.333333333 --flexibility 1.23456789 --seed 4 --weather fair"
+    )
+    runner = CliRunner()
+    first = runner.invoke(app, ["generate", *options.split(), "--out", str(tmp_path / "a.yaml")])
+    assert first.exit_code == 0, first.output
+    text = (tmp_path / "a.yaml").read_text()
+    command = text.splitlines()[1].removeprefix("#   ssmic ").split()
+    assert runner.invoke(app, [*command, "--out", str(tmp_path / "b.yaml")]).exit_code == 0
+    assert (tmp_path / "b.yaml").read_text() == text
+
+
 def test_all_problems_of_the_form_are_shown_at_once() -> None:
     """Each is at its field, with what is expected."""
-    wrong = {"houses": "x", "days": "0", "place": "99,1", "zone": "Europe/Berlinn", "roofs": "2", "name": "a b"}
+    wrong = {
+        "houses": "x",
+        "days": "0",
+        "place": "99,1",
+        "zone": "Europe/Berlinn",
+        "roofs": "2",
+        "name": "a b",
+        "country": "Oz",
+    }
     spec, problems = spec_of({**DEFAULTS, **wrong})
     assert spec is None
     assert problems == {
@@ -46,6 +69,7 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
         "place": "from -90 to 90, not 99",
         "zone": "there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?",
         "roofs": "a share from 0 to 1, not 2",
+        "country": "there is no country 'Oz' (expected is an ISO code such as NO, or AU-NSW for one of its states)",
         "name": "'a b': letters, digits, - and _ are expected",
     }
     assert isinstance(made_here(Wanted({**DEFAULTS, "houses": "0"})), Failed)
