@@ -19,9 +19,9 @@ from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
 from broker.servers.local import free_port, with_own_login
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
-from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic

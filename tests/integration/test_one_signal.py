@@ -20,8 +20,8 @@ import pytest
 from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment

@@ -21,8 +21,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Control
 from broker.servers.local import own_brokers
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 kinds = pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.wire import Announcement, Member, Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
-from broker.transport.mqtt import MqttBroker
+from broker.transport import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.results.reader import ResultsReader

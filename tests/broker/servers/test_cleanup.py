@@ -11,8 +11,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Announcement, TimeReport
 from broker.servers.cleanup import NotRemovedError, find_leftovers, remove
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
-from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

@@ -20,10 +20,10 @@ from structlog.testing import capture_logs
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.connection import NoAnswerError, classify
 from broker.transport.endpoint import BrokerUrl
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

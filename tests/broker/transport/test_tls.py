@@ -17,9 +17,9 @@ from cryptography.x509.oid import NameOID
 
 from broker.errors import BrokerUnreachableError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.endpoint import BrokerUrl, Tls
-from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
