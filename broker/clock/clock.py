@@ -251,7 +251,7 @@ class Clock:
                     continue
                 if isinstance(event, Delivery) and not event.retain:
                     raise ClockTakenError(
-                        f"run {self.settings.run!r} has a clock already, which is {report.state}: stop it first, or "
+                        f"run {self.settings.run!r} already has a clock ({report.state}): stop it first, or "
                         "choose another run id"
                     )
                 until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s

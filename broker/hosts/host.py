@@ -316,7 +316,7 @@ class Host:
             self._is_current_session = False
             raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
         if (why := roster.quarantined.get(self.host_id)) is not None:
-            raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
+            raise HostRefusedError(f"host {self.host_id!r} was quarantined: {why}")
         if roster.failed and roster.may_resume and not is_stored:
             raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock suspended the run: {roster.failed}")
         if roster.failed and not is_stored:
@@ -410,7 +410,7 @@ class Host:
             await self._listen_for_clock(broker, look_wall_s)
             if loop.time() - self._clock_signs.last_wall_s < look_wall_s:
                 if is_silent:
-                    log.warning("the clock is there", host=self.host_id)
+                    log.warning("the clock is back", host=self.host_id)
                 is_silent = False
                 continue
             if loop.time() - self._clock_signs.last_wall_s > limit_wall_s:
@@ -580,9 +580,7 @@ class Host:
                 round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
             )
             if record.digest != round_.digest:
-                raise JournalError(
-                    f"host {self.host_id!r} does not replay: step {round_.grant.step} has a different result"
-                )
+                raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
             self._record_round(record)
             self._restore_port(record)
             last = record.grant

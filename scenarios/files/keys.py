@@ -1,7 +1,7 @@
 """Keys of a scenario file as people write them: `community.key`, `houses[adler].name`, `jobs[*].latest_start`.
 
 A key names a value by the path to it. Items of a list are named by their number, by their id or, all of them, by `*`.
-What the file does not have is found in the format (`scenarios.files.model`), so that it can be set.
+A key that the file does not have is looked up in the format (`scenarios.files.model`), so that it can be set.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def paths_of(key: str, content: Mapping[str, Any], more: Sequence[str] = ()) -> 
     found = list(_PART.finditer(key))
     parts = [one[1] or one[2] for one in found]
     if "".join(one[0] for one in found) != key or not parts:
-        raise UnknownKeyError(f"{key!r} is no key; expected is for example days or jobs[adler-car].latest_start")
+        raise UnknownKeyError(f"{key!r} is not a key; expected for example days or jobs[adler-car].latest_start")
     paths: list[KeyPath] = [()]
     for part in parts:
         below = [inner for path in paths for inner in _below(content, path, part)]

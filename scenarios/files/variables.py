@@ -135,7 +135,7 @@ def meaning(written: str, key: str) -> YamlValue:
         key: The key that it is for, for messages.
 
     Raises:
-        ScenarioError: It is no YAML.
+        ScenarioError: It is not valid YAML.
     """
     if not written.lstrip().startswith(("[", "{")):
         return resolve(written)

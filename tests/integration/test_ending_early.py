@@ -76,7 +76,7 @@ class Begun:
 
 def interrupted_seeds(out: str) -> list[str]:
     """Return the seeds of which a printed table says that they were interrupted, and that their figures are partial."""
-    remark = r"\* seed (\d+): interrupted at \d+ %; its figures cover that part only and enter no mean"
+    remark = r"\* seed (\d+): interrupted at \d+ %; its figures cover that part only and are excluded from means"
     return re.findall(remark, " ".join(out.split()))
 
 

@@ -143,7 +143,7 @@ def show_comparison(console: Console, comparison: SimulationComparison) -> None:
                 shown.add_row(*row)
             console.print(shown)
         console.print()
-    console.print("In parentheses: the number of runs. Intervals are by Student's t.", soft_wrap=True)
+    console.print("The number of runs is in parentheses. Intervals are by Student's t.", soft_wrap=True)
     for warning in comparison.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
 

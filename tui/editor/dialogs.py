@@ -120,7 +120,7 @@ new one. What was guessed of it is shown, and can be changed.
         self._folder = folder
 
     def compose(self) -> ComposeResult:
-        """A line a path."""
+        """One line per path."""
         with Vertical() as box:
             box.border_title = "Import a neighbourhood"
             yield Static(
@@ -254,7 +254,7 @@ class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
     """Returns the ticked ids in the order in which they were ticked; None on escape."""
 
     HELP = """
-`Space` ticks the line under the cursor, or takes the tick away. The numbers are the order. `Enter` accepts.
+`Space` ticks or unticks the line under the cursor. The numbers show the order. `Enter` accepts.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),

@@ -381,4 +381,4 @@ def _title(side: Side) -> str:
     made = one.info.created_utc[:16].replace("T", " ")
     planned, counted = len(one.info.seeds), len(one.by_seed)
     runs = plural(counted, "run") if counted == planned else f"{counted} of {plural(planned, 'run')}"
-    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, made {made} UTC"
+    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, created {made} UTC"

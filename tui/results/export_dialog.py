@@ -26,7 +26,7 @@ from tui.results.file_access import Reads
 from tui.shell import Answer, AskText, Confirm, Footer, Guarded, PickPath
 
 _DETAILS = (
-    "Several files are separated by commas. The ending decides what is written: a table (.csv, .tex, .md) or a figure "
+    "Several files are separated by commas. The extension decides the format: a table (.csv, .tex, .md) or a figure "
     "(.svg, .png)."
 )
 _ANSWERS: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "Overwrite", "error"))
@@ -55,7 +55,7 @@ def files_in(text: str) -> tuple[Path, ...]:
 def _problem(text: str) -> str | None:
     paths = files_in(text)
     if not paths:
-        return f"Name a file; endings: {', '.join(ENDINGS)}."
+        return f"Name a file; extensions: {', '.join(ENDINGS)}."
     try:
         check_files(paths, overwrite=True)
     except ResultsError as error:
@@ -157,7 +157,7 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
         with Vertical() as box:
             box.border_title = "Export"
             yield Static(
-                "One file a table: runs, figures, contracts and their history, messages, minutes of each house and "
+                "One file per table: runs, figures, contracts and their history, messages, minutes of each house and "
                 "panel; and simulation.json with all figures.",
                 classes="details",
             )

@@ -85,7 +85,7 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
             box.border_title = "Compare algorithms"
             yield Static(
                 "Keys 1 to 6 tick an algorithm. Several run one after another on the same seeds, each from fresh "
-                "producer scores; differences are those from the first.",
+                "producer scores; differences are relative to the first.",
                 classes="details",
             )
             for n, name in enumerate(ALGORITHMS, start=1):

@@ -35,7 +35,7 @@ _LOOK_WALL_S = 0.5
 _FIELDS = (
     ("source", "Scenario", "A YAML file or a bundled name", ""),
     ("vary", "Vary", "algorithm=insertion,exact penalty=0.5:2:4", "algorithm=insertion,fifty_fifty"),
-    ("zip", "Together", "keys whose values go in pairs: algorithm,penalty", ""),
+    ("zip", "Together", "keys whose values are paired: algorithm,penalty", ""),
     ("set", "Set", "days=1", ""),
     ("seeds", "Seeds", "runs of each combination", "10"),
     ("sample", "Sample", "every combination; or the size of a Latin hypercube sample", ""),
@@ -129,13 +129,13 @@ def found_in(path: Path) -> SweepResults | None:
 
 
 class SweepDialog(Guarded, ModalScreen[None]):
-    """Sets up a sweep, starts it, shows it, stops it; what was stopped is resumed by starting it again."""
+    """Sets up, starts, shows and stops a sweep; starting a stopped sweep again resumes it."""
 
     HELP = """
 **Vary** takes parameters, separated by spaces: `algorithm=insertion,exact`, `penalty=0.5:2:4` (four values from 0.5 to
 2), or a value of the scenario's file by its path, `jobs[adler-car].latest_start=12:00,14:00`. Every combination is run
 with the same seeds. **Together** names keys that take their first values together, then their second:
-`algorithm,penalty`. **Set** takes one value for all runs. Quotes keep what has spaces together.
+`algorithm,penalty`. **Set** takes one value for all runs. Quote values that contain spaces.
 
 `Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
 the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.

@@ -82,9 +82,13 @@ def test_a_failure_that_may_pass(error: Exception) -> None:
         (refusal("Unsupported protocol version"), URL, "refused the connection (Unsupported protocol version)"),
         (refusal("Banned"), URL, "refused the connection (Banned)"),
         (tls_error("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError), TLS_URL, "is not trusted"),
-        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses ours"),
-        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses ours"),
-        (NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")), TLS_URL, "refuses ours"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses our certificate"),
+        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses our certificate"),
+        (
+            NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")),
+            TLS_URL,
+            "refuses our certificate",
+        ),
         (tls_error("WRONG_VERSION_NUMBER"), TLS_URL, "it does not speak TLS on this port"),
         (
             NoAnswerError("closed", first_bytes=b"\x15\x03\x03"),

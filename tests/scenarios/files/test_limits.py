@@ -142,7 +142,7 @@ def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, 
     refused = refusal(file)
     assert "lies outside the scenario's folder: move it there, or give --allow-outside" in refused
     allowed = refusal(file, allow_outside=True)
-    assert "what is in a file outside the scenario's folder is not shown" in allowed
+    assert "the content of a file outside the scenario's folder is not shown" in allowed
     assert "hush" not in refused + allowed
 
 

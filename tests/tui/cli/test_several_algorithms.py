@@ -105,8 +105,8 @@ def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path) -> None:
         (("--algorithm", "SLSQP,slsqp"), "is given twice"),
         (("--algorithm", "insertion,,SLSQP"), "a name is missing"),
         (("--algorithm", "insertion,simplex"), "unknown algorithm 'simplex'"),
-        (("--algorithm", THREE, "--out", "one.sqlite"), "leave it out"),
-        (("--algorithm", THREE, "--to", "table.pdf"), "the ending decides"),
+        (("--algorithm", THREE, "--out", "one.sqlite"), "omit it"),
+        (("--algorithm", THREE, "--to", "table.pdf"), "expected one of these extensions"),
         (("--algorithm", THREE, "--to", "there.md"), "exists already"),
     ],
 )

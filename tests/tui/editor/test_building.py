@@ -83,7 +83,7 @@ async def test_a_duplicate_id_is_reported_at_once(editing: Editing, file: Path) 
     async with editing(file) as person:
         await person.show("houses", 1)
         await person.type_in("id", "1")
-        assert person.problems_at("id") == "✗ there is a house '1' already"
+        assert person.problems_at("id") == "✗ house '1' already exists"
         await person.press("a")
         assert person.problems_at("id") == ""
         await person.show("houses", 0)

@@ -47,7 +47,7 @@ def generate(
         typer.Option(
             metavar="ZONE",
             help="Time zone: Europe/Oslo, +02:00. [default: German time in and around Germany, "
-            "else the whole hour nearest to the sun's time]",
+            "else the whole hour nearest to solar time]",
         ),
     ] = None,
     holiday: Annotated[
@@ -55,7 +55,7 @@ def generate(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
-            help="One more holiday. Repeatable. [default: those of all Germany]",
+            help="An additional holiday. Repeatable. [default: the national holidays of Germany]",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,

@@ -221,7 +221,7 @@ The preview follows the fields: production, and all jobs at their earliest start
     def action_cancel(self) -> None:
         """Cancel the generation."""
         self.workers.cancel_group(self, "make")
-        self._say("Cancelled; a change of a field makes the preview again.")
+        self._say("Cancelled. Change a field to preview again.")
 
     @on(Input.Submitted)
     def action_accept(self) -> None:

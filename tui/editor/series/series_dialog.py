@@ -31,7 +31,7 @@ _HELP = {
     "value": "The column with the values.",
     "unit": "Unit of the values.",
     "reading": "Mean power of each step, energy of each interval, or a meter's counter, which may reset.",
-    "zone": "Of times that say none: Europe/Berlin, UTC or +02:00. It is never guessed.",
+    "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00. Never guessed.",
 }
 _WIDEST = 24
 
@@ -42,10 +42,10 @@ class SeriesDialog(Guarded, ModalScreen[Measured | None]):
     TITLE = "Import a series"
     HELP = """
 The fields show how the file is read: its columns, the unit, and whether a value is a power, the energy of an interval
-or the reading of a counter. What the file does not say is guessed; every guess can be changed. Below are what was
+or the reading of a counter. What the file leaves open is guessed; every guess can be changed. Below are what was
 assumed and found (gaps, resets), the first rows and the curve. A time zone is never guessed.
 
-`Ctrl+S` takes the series. The neighbourhood's file says how it is read, so nothing is guessed again.
+`Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -109,7 +109,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
                 with Horizontal(classes="part", id="of-zone"):
                     yield Label(_LABELS["zone"])
                     yield Input(
-                        placeholder=f"if times say none, such as {self._zone}" if self._zone else "if times say none",
+                        placeholder=f"if times have none, such as {self._zone}" if self._zone else "if times have none",
                         compact=True,
                         id="series-zone",
                     )
