@@ -260,4 +260,4 @@ def test_force_requires_a_run(ssmic: Ssmic) -> None:
     """So all live runs of a broker cannot be removed by mistake."""
     ended = ssmic("broker", "clean", "--broker", "mqtt://127.0.0.1:1", "--force")
     assert ended.code == 2
-    assert "--run ID only" in ended.err
+    assert "requires --run ID" in ended.err

@@ -135,7 +135,7 @@ def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
     code, said = folder.make(PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
     assert code != 0
     assert "the index that PIP_INDEX_URL names" in said
-    assert "run make again: it starts over by itself" in said
+    assert "run make again: it starts over" in said
     (folder.venv / "left").touch()
 
     file.write_text(PYPROJECT, encoding="utf-8")
@@ -155,7 +155,7 @@ def test_a_folder_that_is_no_environment_is_not_touched(folder: Folder) -> None:
     (folder.venv / "thesis.txt").touch()
     code, said = folder.make()
     assert code != 0
-    assert ".venv is there and is no virtual environment" in said
+    assert ".venv exists but is not a virtual environment" in said
     assert (folder.venv / "thesis.txt").exists()
 
 
@@ -163,5 +163,5 @@ def test_a_missing_python_is_named(folder: Folder) -> None:
     """The error states what to install, and how to choose another Python."""
     code, said = folder.make("PYTHON=no-such-python")
     assert code != 0
-    assert "There is no no-such-python here" in said
+    assert "no-such-python was not found" in said
     assert "make PYTHON=" in said
