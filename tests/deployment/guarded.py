@@ -66,7 +66,7 @@ class GuardedBroker:
         before = self.log.count("Reloading config")
         os.kill(self.pid, signal.SIGHUP)
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while self.log.count("Reloading config") == before:  # noqa: ASYNC110 - another process says it
+            while self.log.count("Reloading config") == before:
                 await asyncio.sleep(0.01)
 
 

@@ -73,7 +73,7 @@ class Folder:
 
     def make(self, *arguments: str, **more: str) -> tuple[int, str]:
         """Set up; return the exit code and the output."""
-        done = subprocess.run(  # noqa: S603 - our own Makefile
+        done = subprocess.run(
             ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],  # noqa: S607 - wherever it is
             cwd=self.path,
             env={**_ENVIRONMENT, **more},
@@ -89,7 +89,7 @@ class Folder:
     def works(self) -> bool:
         """Whether what was to be installed is there."""
         python = self.venv / "bin" / "python"
-        return python.exists() and not subprocess.run([python, "-c", "import tiny"], check=False).returncode  # noqa: S603
+        return python.exists() and not subprocess.run([python, "-c", "import tiny"], check=False).returncode
 
     def python_that(self, shadowed: str) -> str:
         """Return a Python that lacks a module."""

@@ -75,7 +75,7 @@ def begun(
     folder: Path, *arguments: str | Path, python: tuple[str, ...] = ("-m", "tui"), **more: str
 ) -> Iterator[Command]:
     """Begin a command; it is stopped afterwards."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [sys.executable, *python, *map(str, arguments)],
         cwd=folder,
         env=environment(**more),

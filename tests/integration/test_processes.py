@@ -93,7 +93,7 @@ def _is_present(host: str, log: Path) -> bool:
 def test_a_run_fails_at_once_if_one_of_its_processes_is_killed(tmp_path: Path) -> None:
     """The error names the hosts of the process and the signal; no process remains."""
     command = [sys.executable, "-m", "tui", "run", "street", "--processes", "2", "--pace", "60x"]
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline_wall_s = time.monotonic() + PATIENCE_WALL_S

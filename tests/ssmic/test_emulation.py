@@ -173,7 +173,7 @@ def test_another_package_named_agents_is_reported_in_one_line(tmp_path: Path, co
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "__init__.py").write_text("")
 
-    done = run_process(  # noqa: S603 - our own code
+    done = run_process(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
         capture_output=True,
         text=True,

@@ -62,4 +62,4 @@ def test_scipy_waits_until_it_is_needed() -> None:
         "[scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]; "
         "sys.exit('scipy' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own code
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -229,7 +229,7 @@ async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
     with capture_logs() as logs:
         connecting = asyncio.create_task(connect())
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while not logs:  # noqa: ASYNC110 - what is logged sets no event
+            while not logs:
                 await asyncio.sleep(0)
         async with managed_mosquitto(port=port):
             await connecting

@@ -68,7 +68,7 @@ def recorded(street: Scenario) -> tuple[RunOutcome, list[Delivery]]:
 async def until(holds: Callable[[], object]) -> None:
     """Let others run until something holds."""
     async with asyncio.timeout(PATIENCE_WALL_S):
-        while not holds():  # noqa: ASYNC110 - what is watched has no event, and needs none
+        while not holds():
             await asyncio.sleep(0)
 
 

@@ -163,7 +163,7 @@ with ResultsReader(Path(sys.argv[1])) as results:
         print(error)
 """
     command = [sys.executable, "-c", program, str(results_file), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert "pip install 'ssmic[parquet]'" in done.stdout
     assert not (tmp_path / "out").exists()

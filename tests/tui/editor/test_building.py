@@ -1,7 +1,5 @@
 """A neighbourhood is built by keys and mouse: houses, devices, jobs; problems are shown while typing."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own small files
-
 from __future__ import annotations
 
 from functools import partial

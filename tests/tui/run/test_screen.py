@@ -53,7 +53,7 @@ async def ready(pilot: Pilot[Any], **values: str) -> RunScreen:
 
 def command_line_ledger(*arguments: str) -> str:
     """Return the ledger's hash of the first run of `ssmic run`."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-m", "tui", "run", *arguments, "--json"],
         env=environment(),
         capture_output=True,
