@@ -290,7 +290,7 @@ _OPTIONS = {
 }
 
 
-def _said(value: Any) -> str:  # noqa: ANN401 - any value of a request
+def _said(value: object) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value)) or "nothing"
     return "the default" if value is None else str(value)

@@ -152,7 +152,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
     def _typed(self, event: Input.Changed) -> None:
         self._give("zone", event.value.strip() or None)
 
-    def _give(self, part: str, value: Any) -> None:  # noqa: ANN401 - a name, or nothing
+    def _give(self, part: str, value: object) -> None:
         """Take what the user said; another column or unit may mean another reading, unless the user said that too."""
         if value is None:
             self.given.pop(part, None)
