@@ -86,7 +86,7 @@ class Table:
         return [cell for cell in found if not is_nothing(cell)]
 
     def plain_column(self, column: int) -> NDArray[np.float64] | None:
-        """Return a column as numbers; None unless every row has a plain one there, which `Numbers` reads alike."""
+        """Return a column as numbers, shape (rows,); None unless each is plain, which `Numbers` reads alike."""
         cells = self._columns[column] if column < len(self._columns) else ()
         kinds = set(map(type, cells))
         if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
