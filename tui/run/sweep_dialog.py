@@ -21,14 +21,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, ProgressBar, Static
 
 from broker import SsmicError
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 
 _MOST_SAID = 2000
 _LOOK_WALL_S = 0.5
@@ -128,7 +127,7 @@ def found_in(path: Path) -> SweepResults | None:
         return None
 
 
-class SweepDialog(Guarded, ModalScreen[None]):
+class SweepDialog(Dialog[None]):
     """Sets up, starts, shows and stops a sweep; starting a stopped sweep again resumes it."""
 
     HELP = """
@@ -141,17 +140,12 @@ with the same seeds. **Together** names keys that take their first values togeth
 the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+r", "start", "Start", priority=True),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
     DEFAULT_CSS = """
-    SweepDialog { align: center middle; }
-    SweepDialog > Vertical {
-        width: 96; max-width: 100%; height: auto; max-height: 95%;
-        background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
-    }
+    SweepDialog > Vertical { width: 96; max-width: 100%; }
     SweepDialog .line { height: 1; }
     SweepDialog .line Label { width: 14; }
     SweepDialog .line Input { width: 1fr; background: $panel; }

@@ -15,13 +15,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from scenarios import Zone
 from scenarios.files import UNITS, Measured, zone_of
 from tui.editor.series.series_model import PARTS, READINGS, Opened, assumed, opened
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
 
 _PAUSE_WALL_S = 0.2
@@ -36,7 +35,7 @@ _HELP = {
 _WIDEST = 24
 
 
-class SeriesDialog(Guarded, ModalScreen[Measured | None]):
+class SeriesDialog(Dialog[Measured | None]):
     """Returns the series as it is to be read; None on escape."""
 
     TITLE = "Import a series"
@@ -48,15 +47,10 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
 `Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+s", "accept", "Use it", priority=True),
     ]
     DEFAULT_CSS = """
-    SeriesDialog { align: center middle; }
-    SeriesDialog > Vertical {
-        width: 110; max-width: 100%; height: 95%; max-height: 36; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    SeriesDialog > Vertical { width: 110; max-width: 100%; height: 95%; max-height: 36; }
     SeriesDialog.-short > Vertical { height: 100%; }
     SeriesDialog .line { height: 1; }
     SeriesDialog .part { width: 1fr; height: 1; margin-right: 1; }
