@@ -133,7 +133,7 @@ class Membership:
         if host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
         if host in self.quarantined:
-            raise ProtocolError(f"host {host!r} was quarantined")
+            raise ProtocolError(f"host {host!r} was put out of the run")
         if announcement.host != host:
             raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
         member = self._present.get(host)

@@ -53,7 +53,7 @@ _MEASURED_IN: Mapping[str, str] = {
     "kg": "mass",
 }
 _MEASURED_BY: Mapping[str, str] = {"_wh": "energy", "_w": "power", "_s": "time", "_eur": "money"}
-"""The quantity of a figure, by the end of its name."""
+"""By the end of a figure's name, what it measures."""
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _TOKEN = re.compile(
     r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
@@ -148,7 +148,7 @@ def _kind_problems(node: Node) -> Iterator[str]:
     if node.sign in {"==", "!="}:
         others = [operand for operand in node.operands if operand not in texts]
         if texts and others and not any(isinstance(operand, Operation) for operand in others):
-            yield f"{_shown(texts[0])} is text and {_shown(others[0])} is not; they are never equal"
+            yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is not; they are never equal"
     elif texts and node.sign not in {"and", "or", "not"}:
         yield f"{node.sign} needs numbers, but {_shown(texts[0])} is text"
 

@@ -90,7 +90,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         raise ResultsError(f"{path}: is not an ssmic results file (not an SQLite file)")
     application_id, version = struct.unpack(">I", header[68:72])[0], struct.unpack(">I", header[60:64])[0]
     if application_id == SWEEP_ID:
-        raise ResultsError(f"{path}: contains a sweep; `ssmic results show` and `report` read it")
+        raise ResultsError(f"{path}: holds a sweep; `ssmic results show` and `report` read it")
     if application_id != APPLICATION_ID:
         raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
     if version > SCHEMA_VERSION:

@@ -279,7 +279,7 @@ def _negotiating(scenario: Scenario, settings: RunSettings) -> NegotiationSettin
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
-    """Return the settings with which the gateway agents among these start, by agent id."""
+    """Return what the gateway agents among these are started with, by agent id."""
     here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
     adapters = adapters_of(here)
     houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}

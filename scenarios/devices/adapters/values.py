@@ -67,7 +67,7 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     return number
 
 
-def dig(value: object, path: str) -> object:
+def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return what is at a path such as `a.b[0].c` in JSON; None where there is nothing."""
     for part in path.replace("[", ".").replace("]", "").split("."):
         if not part:

@@ -141,8 +141,8 @@ class AddJobEntry(_EventEntry):
     device: Id = Field(description="Id of the device")
     id: Id | None = Field(None, description="Default: <house>/<device>")
     load_profile: Id | None = Field(None, description="Default: the device's")
-    earliest_start: Span = Field(0, description="Earliest start, counted from the event")
-    latest_start: Span = Field(description="Latest start, counted from the event")
+    earliest_start: Span = Field(0, description="It starts so long after the event, or later")
+    latest_start: Span = Field(description="It starts so long after the event, or earlier")
 
 
 class WithdrawJobEntry(_EventEntry):

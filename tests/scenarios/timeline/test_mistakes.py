@@ -93,7 +93,7 @@ def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
         ("timeline[1].when.job", "there is no job 'wash-q'"),
         ("expect[0]", "there are no messages 'C"),
         ("expect[2]", "> needs numbers, but 'mu"),
-        ("expect[3]", "'9:00' is text and job(\""),
+        ("expect[3]", "'9:00' is a text and job"),
     ]
 
 

@@ -55,7 +55,7 @@ def generate(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
-            help="An additional holiday. Repeatable. [default: the national holidays of Germany]",
+            help="One more holiday. Repeatable. [default: those of all Germany]",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,
