@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.next_round import Counts, ScheduledRound
 from broker.clock.pacing import AWAY_AFTER_WALL_S
-from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
     MAX_PASSED_ROUNDS,

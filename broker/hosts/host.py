@@ -33,7 +33,7 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
-from broker.hosts.outbox import Outbox
+from broker.hosts.retransmit_buffer import RetransmitBuffer
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
@@ -134,7 +134,7 @@ class Host:
         self._taken_step = -1
         self._messages = messages
         self._directory = Directory(host_id, self.session)
-        self._outbox = Outbox(run, host_id, self.session)
+        self._outbox = RetransmitBuffer(run, host_id, self.session)
         self._in_roster = asyncio.Event()
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)

@@ -12,9 +12,9 @@ import pytest
 
 from broker.clock.clock import Clock
 from broker.clock.journal import ClockJournal
+from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import Moment
 from broker.clock.quarantine import ALLOWED
-from broker.clock.schedule import ScheduledRound
 from broker.clock.settings import ClockSettings, OnLoss
 from broker.errors import AgentFailedError, HostRefusedError, HostsMissingError
 from broker.hosts.agent import Agent, AskLapsedError
