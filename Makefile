@@ -12,7 +12,7 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long" -o asyncio_debug=false
 
-# Make runs no target twice: `make test test-all` passes each test once.
+# Make runs each target once: `make test test-all` passes each test once.
 test-all: test
 	$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
@@ -61,30 +61,30 @@ operate: $(VENV)/.installed-dev
 define set_up
 	@if [ -e $(VENV)/.installing ] || ! $(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2> /dev/null; then \
 	  if [ -e $(VENV) ] && ! [ -e $(VENV)/pyvenv.cfg ]; then \
-	    echo "$(VENV) is there and is no virtual environment: move it away, or name another place: make VENV=..."; exit 1; \
+	    echo "$(VENV) exists but is not a virtual environment: move it away, or name another folder: make VENV=..."; exit 1; \
 	  fi; \
 	  if ! command -v $(PYTHON) > /dev/null; then \
-	    echo "There is no $(PYTHON) here: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)," \
+	    echo "$(PYTHON) was not found: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)," \
 	      "or name one: make PYTHON=/path/to/python3.11"; exit 1; \
 	  fi; \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " \
 	    + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")' || exit 1; \
 	  if ! $(PYTHON) -c "import ensurepip, venv" 2> /dev/null; then \
-	    echo "$(PYTHON) cannot make a virtual environment, for it comes without the modules ensurepip and venv:" \
+	    echo "$(PYTHON) cannot create a virtual environment, because its modules ensurepip and venv are missing:" \
 	      "install them (Debian, Ubuntu: apt install python3-venv), or name another Python: make PYTHON=/path/to/python3.11"; exit 1; \
 	  fi; \
 	  rm -rf $(VENV); \
 	  if ! $(PYTHON) -m venv $(VENV); then \
 	    rm -rf $(VENV); \
-	    echo "$(PYTHON) could not make the virtual environment $(VENV), as said above; name another Python: make PYTHON=/path/to/python3.11"; \
+	    echo "$(PYTHON) could not create the virtual environment $(VENV), as shown above; name another Python: make PYTHON=/path/to/python3.11"; \
 	    exit 1; \
 	  fi; \
 	fi
 	@[ -e $(VENV)/.installed ] || touch $(VENV)/.installing
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)' || { \
-	  echo "The packages could not be installed, as said above. pip takes them from the index that PIP_INDEX_URL names, or PyPI;" \
-	    "when it can be reached, run make again: it starts over by itself."; exit 1; }
+	  echo "The packages could not be installed, as shown above. pip uses the index that PIP_INDEX_URL names, or PyPI;" \
+	    "when it can be reached, run make again: it starts over."; exit 1; }
 	@rm -f $(VENV)/.installing
 endef
 

@@ -188,7 +188,7 @@ class Consumer(Agent[AnyMessage]):
         match message:
             case Amend(job_id=job_id) | Cancel(job_id=job_id) | PushOut(job_id=job_id) | Opening(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
-                    self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
+                    self.reject(sender, f"sends {message.kind} for job {job_id!r}, which it was never asked to supply")
                 elif isinstance(message, Opening):
                     if self._follows(sender, job_id):
                         self._channels[job_id].put(received)
@@ -263,7 +263,7 @@ class Consumer(Agent[AnyMessage]):
         return JobRun(self, job, self._channels[job.job_id])
 
     def _obey(self, received: Received[AnyMessage]) -> None:
-        """Carry out what the scenario's timeline says."""
+        """Carry out an event of the scenario's timeline."""
         match received.message:
             case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
                 self.add_job(job)
@@ -298,7 +298,7 @@ class Consumer(Agent[AnyMessage]):
         vars(self).update({name: before[name] for name in common})
 
     def drop(self, job_id: str) -> None:
-        """Have a job end without running, unless it has started."""
+        """End a job without running it, unless it has started."""
         contract = self.contracts.get(job_id)
         if job_id not in self._dropped and (contract is None or contract.start_s > self.now_s):
             self._dropped.add(job_id)

@@ -103,7 +103,7 @@ class Reported(Event):
 
 
 class Forecasted(Event):
-    """A producer device says what it expects to give."""
+    """A producer device reports its expected production."""
 
     what: Literal["forecasted"] = "forecasted"
     production: Production

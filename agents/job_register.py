@@ -21,7 +21,7 @@ DIGEST_CHARACTERS = 24
 MAX_DIGESTS = 10_000
 """Digests in one message, which keeps messages below the bus's `MAX_PAYLOAD_BYTES`."""
 MAX_ADDED_JOBS = 100_000
-"""Jobs that one device may ask for in a run: one every five minutes for a year."""
+"""Jobs that one device may request in a run: one every five minutes for a year."""
 
 
 def digest_of(job: Job) -> str:
@@ -51,7 +51,7 @@ def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
     if sender == TIMELINE:
         return ""
     if not is_gateway or job.agent != sender:
-        return f"adds job {job.job_id!r}, and is no gateway of its device"
+        return f"adds job {job.job_id!r}, but is not the gateway of its device"
     if not job.job_id.startswith(f"{job.house}/"):
         return f"adds job {job.job_id!r}; expected an id that begins with {job.house + '/'!r}"
     return ""

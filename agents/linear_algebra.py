@@ -97,7 +97,7 @@ _LIMIT = _ProcessLimit()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit linear algebra to one thread for the time of a block, or of a function as its decorator.
+    """Limit linear algebra to one thread for the duration of a block, or of a function as its decorator.
 
     Blocks may be nested and may overlap in several threads; the limit is lifted when the last one ends. It holds for
     the libraries that are loaded when the block begins, so code that imports SciPy begins a block after the import.

@@ -230,7 +230,7 @@ class Manager(Agent[AnyMessage]):
 
     def _take_view(self, sender: str, view: View) -> None:
         if sender not in self._joined:
-            self.reject(sender, "says what it has left and is no producer that has joined")
+            self.reject(sender, "reports its headroom, but has not joined as a producer")
         else:
             number = self.scores.number_of[sender]
             self._board.put(number, view)
@@ -359,7 +359,7 @@ class Manager(Agent[AnyMessage]):
 
     def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
         if not self._register.is_gateway(sender):
-            self.reject(sender, f"sends a {report.kind} and is no gateway of a real device")
+            self.reject(sender, f"sends a {report.kind}, but is not the gateway of a real device")
             return
         match report:
             case JobWithdrawn(job_id=job_id):
@@ -380,7 +380,7 @@ class Manager(Agent[AnyMessage]):
     ) -> None:
         producer, job = received.sender, self._register.get(statement.job_id)
         if producer not in self._joined:
-            self.reject(producer, f"sends a {statement.kind} and is no producer that has joined")
+            self.reject(producer, f"sends a {statement.kind}, but is not a producer that has joined")
         elif job is None:
             self.reject(producer, f"sends a {statement.kind} for job {statement.job_id!r}, which does not exist")
         else:

@@ -63,9 +63,9 @@ Digest = Annotated[str, Field(min_length=DIGEST_CHARACTERS, max_length=DIGEST_CH
 
 def _are_in_order(starts: Starts) -> Starts:
     if any(last_s < first_s for first_s, last_s in starts):
-        raise ValueError("a stretch of starts ends before it begins")
+        raise ValueError("an interval of starts ends before it begins")
     if any(following[0] <= before[1] for before, following in pairwise(starts)):
-        raise ValueError("stretches of starts overlap or do not rise")
+        raise ValueError("intervals of starts overlap or are not in ascending order")
     return starts
 
 

@@ -51,13 +51,13 @@ class NegotiationSettings:
     def __post_init__(self) -> None:
         problems = []
         if self.negotiation not in NEGOTIATIONS:
-            problems.append(f"unknown negotiation {self.negotiation!r}: allowed are {', '.join(NEGOTIATIONS)}")
+            problems.append(f"unknown negotiation {self.negotiation!r}: expected one of {', '.join(NEGOTIATIONS)}")
         if not 1 <= self.ask_at_once <= MAX_AT_ONCE:
             problems.append(
-                f"{self.ask_at_once} producers asked at once: a whole number from 1 to {MAX_AT_ONCE} is allowed"
+                f"{self.ask_at_once} producers asked at once: expected a whole number from 1 to {MAX_AT_ONCE}"
             )
         if self.ranking not in known_rankings():
-            problems.append(f"unknown ranking {self.ranking!r}: allowed are {', '.join(known_rankings())}")
+            problems.append(f"unknown ranking {self.ranking!r}: expected one of {', '.join(known_rankings())}")
         if problems:
             raise SettingsError(tuple(problems))
 

@@ -136,7 +136,7 @@ class Producer(Agent[AnyMessage]):
             next_issue_s = self._predictions[0].issued_s if self._predictions else None
             self._dealt_with.clear()
             batch = await self.receive_round(until_s=next_issue_s)
-            # What changes by the timeline is so before anybody asks, as a forecast of the same moment is.
+            # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
                 if received.sender == TIMELINE:
                     self._obey(received)
@@ -207,7 +207,7 @@ class Producer(Agent[AnyMessage]):
             self.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
 
     def _obey(self, received: Received[AnyMessage]) -> None:
-        """Carry out what the scenario's timeline says."""
+        """Carry out an event of the scenario's timeline."""
         match received.message:
             case NewForecast(production=production, replaces_later=replaces_later):
                 if replaces_later:

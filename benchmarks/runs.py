@@ -15,9 +15,9 @@ from collections.abc import Callable
 from round_trips import bare
 
 from broker.servers.mosquitto import managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario

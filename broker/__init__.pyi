@@ -19,7 +19,7 @@ from .files import (
     file_name as file_name,
     make_private_folder as make_private_folder,
 )
-from .garbage import (
+from .garbage_collection import (
     long_lived_objects as long_lived_objects,
     rare_collections as rare_collections,
 )

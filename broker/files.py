@@ -79,7 +79,7 @@ def create_private_file(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Let only its owner read and write a file, which is created if missing.
+    """Restrict a file to its owner, for reading and writing; create it if missing.
 
     Raises:
         OSError: It cannot be created, or belongs to another user.

@@ -51,7 +51,7 @@ def character_problem(text: str) -> str | None:
         what = _unfit(character)
         if what is not None:
             shown = f"U+{ord(character):04X}"
-            return f"holds {what} ({shown}, character {place}); an id has visible characters and plain spaces only"
+            return f"contains {what} ({shown}, character {place}); an id has visible characters and plain spaces only"
     if text != text.strip():
         return "begins or ends with a blank; an id does not"
     return None
@@ -85,5 +85,5 @@ def _unfit(character: str) -> str | None:
         return "an invisible character"
     category = unicodedata.category(character)
     if category == "Zs" and character != " ":
-        return "a blank that is no plain space"
+        return "a blank other than a plain space"
     return _UNFIT.get(category)

@@ -89,8 +89,8 @@ class JournalFile:
             self._close()
             differences = ", ".join(setup_differences(stored, identity))
             raise JournalError(
-                f"journal {path} belongs to another run: {differences}. To resume its run, start with what it was "
-                "begun with; for another run, choose another run id or journal folder"
+                f"journal {path} belongs to another run: {differences}. To resume its run, start with the settings it "
+                "was begun with; for another run, choose another run id or journal folder"
             )
         self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
         if len(self._chains()) < 3:
@@ -149,7 +149,7 @@ class JournalFile:
             make_private_folder(self.path.parent)
             lock.acquire()
         except Timeout:
-            raise JournalError(f"journal {self.path}: another process uses it; a run has one process of each") from None
+            raise JournalError(f"journal {self.path}: another process uses it") from None
         except OSError as error:
             raise self._error(error) from error
         return lock

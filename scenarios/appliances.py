@@ -146,7 +146,9 @@ _TABLE: tuple[Appliance, ...] = (
     Appliance(
         "washing-60", "washing-machine", "Washing machine, 60 °C", "as at 40 °C, with a longer heating", _WASH_60
     ),
-    Appliance("dryer-heat-pump", "tumble-dryer", "Tumble dryer with heat pump", "even, some 700 W", _DRYER_HEAT_PUMP),
+    Appliance(
+        "dryer-heat-pump", "tumble-dryer", "Tumble dryer with heat pump", "steady, about 700 W", _DRYER_HEAT_PUMP
+    ),
     Appliance(
         "dryer-condenser",
         "tumble-dryer",
@@ -200,7 +202,7 @@ _TABLE: tuple[Appliance, ...] = (
         _SPACE_HEATING,
     ),
     Appliance("small-heater", "heater", "Small heater", "a bathroom heater: half an hour at 1 kW", _phases((30, 1000))),
-    Appliance("pool-pump", "pool-pump", "Pool pump", "three hours of filtering, even", _phases((1, 700), (179, 450))),
+    Appliance("pool-pump", "pool-pump", "Pool pump", "three hours of steady filtering", _phases((1, 700), (179, 450))),
     Appliance("mower-charge", "mower", "Robot mower", "one charge between two rounds", _charge(120, 90, floor_w=35)),
     Appliance(
         "vacuum-charge", "vacuum", "Robot vacuum cleaner", "one charge after its round", _charge(60, 30, floor_w=12)

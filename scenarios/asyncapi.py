@@ -55,14 +55,16 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("roster", "roster", Roster, "clock", "hosts", 1, "Which agent lives on which host.", retain=True),
     Channel("time", "time", TimeReport, "clock or lab", "anyone", 0, "Virtual time, pace, lag and state.", retain=True),
     Channel("control", "control", Control, "anyone", "clock or lab", 1, "A person's command."),
-    Channel("announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is there, or gone.", retain=True),
+    Channel(
+        "announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is present, or gone.", retain=True
+    ),
     Channel("grants", "grants", Grant, "clock", "hosts", 0, "Permission for many hosts to run one round."),
     Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission for one host to run one round."),
     Channel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
-    Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Something from outside waits to enter the run."),
+    Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Input from outside the run is waiting."),
     Channel("batch", "inbox/{host}/{fromHost}", Batch, "host", "host", 0, "A round's messages from host to host."),
-    Channel("local", "local/{host}", Batch, "host", "anyone", 0, "What agents of one host say to each other."),
-    Channel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to send a step again."),
+    Channel("local", "local/{host}", Batch, "host", "anyone", 0, "Messages between agents of one host."),
+    Channel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to resend a step."),
     Channel(
         "ledgerEntry",
         "ledger/{contract}",
@@ -107,9 +109,9 @@ CHANNELS: tuple[Channel, ...] = (
 )
 
 _OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
-    ("announce", "device", dict, True, "What a device is; empty: it is gone for good."),
+    ("announce", "device", dict, True, "Description of a device; empty: it has left for good."),
     ("availability", "device", str, True, "`online` or `offline`, also as last will."),
-    ("request", "device", dict, False, "A job is asked for."),
+    ("request", "device", dict, False, "A job is requested."),
     ("withdraw", "device", dict, False, "A job is withdrawn."),
     ("report", "device", dict, False, "State and measured power."),
     ("forecast", "device", dict, True, "Expected production."),

@@ -1,4 +1,4 @@
-"""Base loads of houses against their own producers: what a producer's own house takes before anybody else."""
+"""Base loads of houses against their own producers: what a producer's own house uses first."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class _Frozen(BaseModel):
 
 
 class CloudFront(_Frozen):
-    """A cloud front passes over some producers and weakens what they really give."""
+    """A cloud front passes over some producers and reduces their actual production."""
 
     do: Literal["cloud"] = "cloud"
     producers: tuple[str, ...]
@@ -46,7 +46,7 @@ class GiveForecast(_Frozen):
     factor: float | None = None
     """Without a production: its present forecast for the time from now on, times this factor."""
     is_derived: bool = False
-    """It follows from another event, and says nothing about what the producer really gives."""
+    """It follows from another event, and does not change the actual production."""
     replaces_later: bool = False
     """Forecasts of the scenario that are issued later are void."""
 
@@ -68,7 +68,7 @@ class ForecastError(_Frozen):
 
 
 class JoinDevice(_Frozen):
-    """A device is there from now on; until then it was not."""
+    """A device joins; until then it was absent."""
 
     do: Literal["join"] = "join"
     house: str
@@ -76,7 +76,7 @@ class JoinDevice(_Frozen):
 
 
 class LeaveDevice(_Frozen):
-    """A device is there no longer: a producer gives nothing, a consumer's jobs do not run."""
+    """A device leaves: a producer produces nothing, a consumer's jobs do not run."""
 
     do: Literal["leave"] = "leave"
     house: str
@@ -174,7 +174,7 @@ class SwitchStrategy(_Frozen):
 
 
 class Note(_Frozen):
-    """Says something, in the log, in the results and on charts."""
+    """Adds a note to the log, the results and the charts."""
 
     do: Literal["note"] = "note"
     text: str

@@ -191,7 +191,7 @@ def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
 
 
 def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production:
-    """Return production as it was measured; what was assumed stands before, after, and between measurements."""
+    """Return production as measured; before, after and between measurements, the assumed production."""
     outlook: Outlook | None = None
     if series.actual is not None:
         outlook = Outlook.of(series.actual)

@@ -24,9 +24,9 @@ from scenarios.prices import Price
 ItemT = TypeVar("ItemT")
 
 NO_PUSHES_WITH_SHARES = (
-    "'early' is expected, not 'late', with supply 'shared': there no job is pushed out, because jobs share the sun"
+    "'early' is expected, not 'late', with supply 'shared': no job is pushed out, because jobs share the production"
 )
-NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have a strategy of their own"
+NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800

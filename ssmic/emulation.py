@@ -179,7 +179,7 @@ class Run:
         Events of that second have not taken place yet, except forecasts that are due.
 
         Raises:
-            EmulationError: It is no time, or in the past.
+            EmulationError: It is not a time, or in the past.
             SsmicError: The run failed.
         """
         time_s = self._time_s(time)
@@ -332,7 +332,7 @@ class Run:
     # Actions of a script.
 
     def do(self, what: str, **how: object) -> None:
-        """Have an event take place now: as in a scenario's `timeline`, `run.do("cloud", factor=0.2, duration="2h")`.
+        """Carry out an event now: as in a scenario's `timeline`, `run.do("cloud", factor=0.2, duration="2h")`.
 
         Raises:
             ScenarioError: There is no such event, or its keys are not valid; carries all problems.
@@ -382,7 +382,7 @@ class Run:
         id: str | None = None,  # noqa: A002 - as the file has it
         load_profile: str | None = None,
     ) -> None:
-        """Have a household request another job; see `add_job` in a scenario's timeline for the arguments.
+        """Make a household request another job; see `add_job` in a scenario's timeline for the arguments.
 
         `house` and `device` name the consumer; `earliest_start` and `latest_start` are relative to now.
         """
@@ -401,7 +401,7 @@ class Run:
         travel: SpanLike = 0,
         announced: bool = True,
     ) -> None:
-        """Have a cloud front arrive; see `cloud` in a scenario's timeline.
+        """Make a cloud front arrive; see `cloud` in a scenario's timeline.
 
         The production of `producers` falls to `factor` within `ramp`, for `duration`; the front reaches each further
         producer later by `travel`; `announced` says whether forecasts follow.
@@ -485,19 +485,19 @@ class ProducerHandle:
         self.run.do("forecast", producer=self.id, **how)
 
     def cloud(self, *, factor: float, duration: SpanLike, ramp: SpanLike = 600, announced: bool = True) -> None:
-        """Have clouds reduce only this producer's production; see `Run.cloud` for the arguments."""
+        """Reduce only this producer's production by clouds; see `Run.cloud` for the arguments."""
         self.run.cloud(producers=[self.id], factor=factor, duration=duration, ramp=ramp, announced=announced)
 
     def algorithm(self, name: str) -> None:
-        """Have it decide by another algorithm from now on."""
+        """Switch it to another algorithm."""
         self.run.do("algorithm", producers=[self.id], algorithm=name)
 
     def leave(self) -> None:
-        """Have it leave the neighbourhood."""
+        """Make it leave the neighbourhood."""
         self.run.do("leave", house=self.house, device=self.id)
 
     def join(self) -> None:
-        """Have it join the neighbourhood again."""
+        """Make it join the neighbourhood again."""
         self.run.do("join", house=self.house, device=self.id)
 
 
@@ -509,11 +509,11 @@ class HouseHandle:
     id: str
 
     def offline(self, duration: SpanLike | None = None) -> None:
-        """Have it be unreachable, for a while or for good."""
+        """Make it unreachable, for a while or for good."""
         self.run.do("offline", house=self.id, **({} if duration is None else {"duration": duration}))
 
     def link(self, *, duration: SpanLike, loss: float = 0.0, delay_ms: int = 0) -> None:
-        """Have its link to the broker lose and delay messages for `duration`, which changes no contract.
+        """Make its link to the broker lose and delay messages for `duration`, which changes no contract.
 
         `loss` is the share of lost messages, `delay_ms` the delay in real milliseconds.
         """
@@ -524,15 +524,15 @@ class HouseHandle:
         self.run.do("patience", houses=[self.id], patient=patient)
 
     def strategy(self, name: str) -> None:
-        """Have its consumers decide by another strategy from now on; empty: our own."""
+        """Switch its consumers to another strategy; empty: the built-in one."""
         self.run.do("strategy", houses=[self.id], strategy=name)
 
     def leave(self, device: str) -> None:
-        """Have a device leave the house."""
+        """Make a device leave the house."""
         self.run.do("leave", house=self.id, device=device)
 
     def join(self, device: str) -> None:
-        """Have a device that left be there again."""
+        """Make a device that left join again."""
         self.run.do("join", house=self.id, device=device)
 
 
@@ -549,7 +549,7 @@ class JobHandle:
         return self.run.contracts.get(self.id)
 
     def withdraw(self) -> None:
-        """Have its household no longer want it."""
+        """Withdraw it, on behalf of its household."""
         self.run.do("withdraw_job", job=self.id)
 
 

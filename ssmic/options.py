@@ -193,9 +193,9 @@ def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
     problems = []
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
-            problems.append(f"{name} goes with bus='mqtt' only")
+            problems.append(f"{name} requires bus='mqtt'")
         elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
-            problems.append(f"{name} goes with the URL of a broker only")
+            problems.append(f"{name} requires the URL of a broker")
     return problems
 
 
@@ -237,7 +237,7 @@ def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:
     if not scenario.gateways:
         return Pace.parse(pace or "max")
     if bus == "memory":
-        raise SettingsError(("real devices meet a run on MQTT: bus='mqtt'",))
+        raise SettingsError(("real devices need MQTT: bus='mqtt'",))
     if pace == "max":
         raise SettingsError(("real devices need a pace, such as 1x or 60x",))
     return Pace.parse(pace or "1x")
@@ -248,7 +248,7 @@ def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
     given: dict[str, Any] = {name: options[name] for name in _ALGORITHM if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
     if isinstance(algorithm, AlgorithmSettings):
         if given:
-            raise SettingsError(tuple(f"{name} is in the algorithm's settings already" for name in given))
+            raise SettingsError(tuple(f"{name} is already in the algorithm's settings" for name in given))
         return algorithm
     name = algorithm or scenario.algorithm
     name = {known.casefold(): known for known in known_algorithms()}.get(name.casefold(), name)

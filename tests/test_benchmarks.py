@@ -30,7 +30,7 @@ for path in sys.argv[1:]:
 @pytest.mark.long
 def test_each_benchmark_describes_itself() -> None:
     """One process asks all of them, as importing what they need takes longest."""
-    done = subprocess.run(  # noqa: S603 - our own scripts
+    done = subprocess.run(
         [sys.executable, "-c", HELP, *map(str, SCRIPTS)],
         cwd=PROJECT,
         env=environment(PYTHONPATH=f"{PROJECT}:{PROJECT / 'benchmarks'}"),

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -15,10 +15,12 @@ from typing import Any, ClassVar, NoReturn
 import structlog
 from rich.text import Text
 from textual import events, on
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
 
@@ -306,9 +308,9 @@ class SsmicApp(Guarded, App[None]):
 
     async def run_action(
         self,
-        action: Any,  # noqa: ANN401 - as Textual has it
-        default_namespace: Any = None,  # noqa: ANN401 - as Textual has it
-        namespaces: Any = None,  # noqa: ANN401 - as Textual has it
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Run an action; show exceptions as notices.
 

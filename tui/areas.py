@@ -90,7 +90,7 @@ AREAS = (
         "4",
         "Results",
         "f5",
-        "Read what came out of runs, compare and export it",
+        "Read, compare and export the results of runs",
         "tui.results.screen",
         "ResultsScreen",
         (Way("Open a results file", "open_file"), Way("List results in another folder", "open_folder")),

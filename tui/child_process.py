@@ -20,13 +20,13 @@ _STEP_BACK = 5
 """Added niceness of child processes, so that the user interface has priority on a busy machine."""
 
 
-def frame(content: Any) -> bytes:  # noqa: ANN401 - any of our classes
+def frame(content: object) -> bytes:
     """Encode an object as a frame."""
     payload = pickle.dumps(content)
     return _LENGTH.pack(len(payload)) + payload
 
 
-async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - as above
+async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - any of our classes
     """Return the next frame's object; None if the other end has closed."""
     try:
         head = await reader.readexactly(_LENGTH.size)

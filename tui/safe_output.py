@@ -28,14 +28,14 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 
 
 def make_rich_safe() -> None:
-    """Have Rich escape every character of a text that commands a terminal or cannot be seen."""
+    """Make Rich escape every character that controls a terminal or cannot be seen."""
     import rich.text  # noqa: PLC0415 - a household's process does without Rich
 
     rich.text.strip_control_codes = printable  # type: ignore[attr-defined,assignment]
 
 
 def make_textual_safe() -> None:
-    """Have Textual, and Rich in it, do the same."""
+    """Make Textual, and Rich within it, do the same."""
     make_rich_safe()
     content = sys.modules["textual.content"]
     content._strip_control_codes = printable  # type: ignore[attr-defined]  # noqa: SLF001 - see the module

@@ -19,7 +19,10 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 ALIVE_FILE = "SSMIC_ALIVE_FILE"
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
@@ -273,6 +276,6 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
     return result  # type: ignore[return-value]  # None stands for an interruption only
 
 
-def _soon(loop: Any, function: Callable[[], None]) -> None:  # noqa: ANN401 - asyncio is not imported here
+def _soon(loop: AbstractEventLoop, function: Callable[[], None]) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(function)

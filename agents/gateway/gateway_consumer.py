@@ -436,7 +436,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         asked_id = asked.id or self._next_id()
         known = self._course(asked_id)
         if known is not None:
-            self._complain("request", f"there is a job {asked_id!r} already", "an id of its own for each job")
+            self._complain("request", f"job {asked_id!r} already exists", "a different id for each job")
             self._show_job(known, again=True)
             return
         if sum(course.is_open for course in self._courses.values()) >= MAX_OPEN_JOBS:
@@ -673,7 +673,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._show()
 
     def _renew_timer(self, course: _Course) -> None:
-        """Have the device go on: its own timer would end what takes longer than the timer lasts."""
+        """Prolong the device's own timer, which would end a job that takes longer than the timer lasts."""
         course.renew_timer_s = None
         if course.state == "EXECUTING":
             self._instruct_timed("renew", course)

@@ -171,6 +171,6 @@ def ranking_for(name: str) -> Ranking:
     if name in _OWN:
         return _OWN[name]()
     if name not in plugins(RANKINGS):
-        raise SettingsError((f"unknown ranking {name!r}: allowed are {', '.join(known_rankings())}",))
+        raise SettingsError((f"unknown ranking {name!r}: expected one of {', '.join(known_rankings())}",))
     made: Ranking = load_plugin(RANKINGS, name)()
     return made

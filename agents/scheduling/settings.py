@@ -56,15 +56,15 @@ class AlgorithmSettings:
     def __post_init__(self) -> None:
         problems = []
         if self.name not in known_algorithms():
-            problems.append(f"unknown algorithm {self.name!r}: allowed are {', '.join(known_algorithms())}")
+            problems.append(f"unknown algorithm {self.name!r}: expected one of {', '.join(known_algorithms())}")
         if not (math.isfinite(self.penalty) and self.penalty > 0):
-            problems.append(f"penalty {self.penalty:g}: a finite number above 0 is allowed")
+            problems.append(f"penalty {self.penalty:g}: expected a finite number above 0")
         if not 0 < self.step_size <= MAX_STEP_S:
-            problems.append(f"step size {self.step_size:g} s: a number above 0, at most {MAX_STEP_S:g}, is allowed")
+            problems.append(f"step size {self.step_size:g} s: expected a number above 0, at most {MAX_STEP_S:g}")
         if not (math.isfinite(self.tolerance) and self.tolerance > 0):
-            problems.append(f"tolerance {self.tolerance:g}: a finite number above 0 is allowed")
+            problems.append(f"tolerance {self.tolerance:g}: expected a finite number above 0")
         if self.node_limit < 1:
-            problems.append(f"node limit {self.node_limit}: a whole number from 1 on is allowed")
+            problems.append(f"node limit {self.node_limit}: expected a whole number, 1 or more")
         if problems:
             raise SettingsError(tuple(problems))
 

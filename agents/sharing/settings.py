@@ -48,16 +48,16 @@ class SupplySettings:
     def __post_init__(self) -> None:
         problems = []
         if self.rule not in SUPPLY_RULES:
-            problems.append(f"unknown supply {self.rule!r}: allowed are {', '.join(SUPPLY_RULES)}")
+            problems.append(f"unknown supply {self.rule!r}: expected one of {', '.join(SUPPLY_RULES)}")
         problems += [
-            f"unknown preference {name!r}: allowed are {', '.join(PREFERENCES)}"
+            f"unknown preference {name!r}: expected one of {', '.join(PREFERENCES)}"
             for name in self.prefer
             if name not in PREFERENCES
         ]
         twice = sorted({name for name in self.prefer if self.prefer.count(name) > 1})
         problems += [f"preference {name!r} is given twice" for name in twice]
         if not self.prefer:
-            problems.append(f"no preference: at least one of {', '.join(PREFERENCES)} is needed")
+            problems.append(f"no preference: expected at least one of {', '.join(PREFERENCES)}")
         if problems:
             raise SettingsError(tuple(problems))
 

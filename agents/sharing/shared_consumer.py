@@ -177,7 +177,7 @@ class SharedConsumer(Consumer):
         match message:
             case Shrink(job_id=job_id) | RoomNeeded(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
-                    self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
+                    self.reject(sender, f"sends {message.kind} for job {job_id!r}, which it was never asked to supply")
                 elif isinstance(message, Shrink):
                     self._take_shrink(sender, message)
                 elif self._follows(sender, job_id):

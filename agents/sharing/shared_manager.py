@@ -255,7 +255,7 @@ class SharedManager(Manager):
         now_minute = self.now_s // MINUTE_S
         minutes = sum(count for count, _ in expected.minutes_mwh)
         if sender not in self._joined:
-            self.reject(sender, f"sends a {expected.kind} and is no producer that has joined")
+            self.reject(sender, f"sends a {expected.kind}, but is not a producer that has joined")
         elif not now_minute <= expected.first_minute <= expected.first_minute + minutes <= now_minute + MAX_MINUTES:
             self.reject(sender, f"expects production from minute {expected.first_minute} on, outside of the next year")
         elif self.scores.takes_part(sender):
@@ -357,7 +357,7 @@ class SharedManager(Manager):
     def _take_share(self, producer: str, promise: SharePromised) -> None:
         job = self._register.get(promise.job_id)
         if producer not in self._joined:
-            self.reject(producer, f"sends a {promise.kind} and is no producer that has joined")
+            self.reject(producer, f"sends a {promise.kind}, but is not a producer that has joined")
         elif job is None or promise.digest != self._register.digest(promise.job_id):
             # Its consumer has invented the job, or described it as it is not: that is not the producer's fault.
             self._tell_share_void(producer, promise.job_id, NOT_REGISTERED)
@@ -371,7 +371,7 @@ class SharedManager(Manager):
 
     def _take_decline(self, producer: str, decline: ShareDeclined) -> None:
         if producer not in self._joined:
-            self.reject(producer, f"sends a {decline.kind} and is no producer that has joined")
+            self.reject(producer, f"sends a {decline.kind}, but is not a producer that has joined")
         elif self._register.owns(decline.consumer, decline.job_id):
             self._note_answer(decline.job_id, producer, is_promised=False)
 

@@ -40,7 +40,7 @@ from agents.sharing.board import most_mwh
 from agents.sharing.booking import Book
 from broker.hosts import Received
 
-TAKEN = "somebody else has described a job of this id, which the manager has not checked yet"
+TAKEN = "another agent has described a job with this id, and the manager has not checked it yet"
 """Why a share is declined to a consumer that may be honest."""
 MAX_RESERVATIONS = 40
 """Reservations of one job in one second that are followed; honest consumers make a few."""

@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.next_round import Counts, ScheduledRound
 from broker.clock.pacing import AWAY_AFTER_WALL_S
-from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
     MAX_PASSED_ROUNDS,
@@ -454,11 +454,11 @@ def check_answer(  # noqa: C901 - one case for each contradiction
     earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
         raise MalformedError(
-            f"the earliest timer of host {host!r} is at {done.next}: expected within {earliest_s} and {latest_s}"
+            f"the earliest timer of host {host!r} is at {done.next}: expected between {earliest_s} and {latest_s}"
         )
     if done.resume is not None and not done.last_step < done.resume <= done.last_step + MAX_PASSED_ROUNDS:
         raise MalformedError(
-            f"host {host!r} goes on in step {done.resume}: expected within {done.last_step + 1} and "
+            f"host {host!r} continues in step {done.resume}: expected between {done.last_step + 1} and "
             f"{done.last_step + MAX_PASSED_ROUNDS}"
         )
     if done.failure is not None and done.failure.agent not in known[host]:

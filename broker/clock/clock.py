@@ -22,9 +22,9 @@ from pydantic import TypeAdapter
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
+from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, PaceError, RunControl
 from broker.clock.quarantine import Initiatives, Violations
-from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
 from broker.errors import (
@@ -253,7 +253,7 @@ class Clock:
                     continue
                 if isinstance(event, Delivery) and not event.retain:
                     raise ClockTakenError(
-                        f"run {self.settings.run!r} has a clock already, which is {report.state}: stop it first, or "
+                        f"run {self.settings.run!r} already has a clock ({report.state}): stop it first, or "
                         "choose another run id"
                     )
                 until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import ControlState
 from broker.clock.quarantine import Counted
-from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
 
 

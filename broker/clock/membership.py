@@ -1,4 +1,4 @@
-"""Group membership: which hosts are expected, present, lost or refused, and how the clock admits them."""
+"""Group membership: which hosts are expected, present, lost or refused; how the clock admits and evicts them."""
 
 from __future__ import annotations
 

@@ -355,7 +355,7 @@ class Agent(Generic[MessageT]):
             await self._block(future)
 
     async def pass_rounds(self, count: int) -> None:
-        """Wait until a number of rounds of the present second have passed, whether or not anybody acts in them.
+        """Wait until a number of rounds of the present second have passed, whether or not any agent acts in them.
 
         Rounds in which no agent acts are only counted, not run, so skipping them takes no time.
 

@@ -33,7 +33,7 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
-from broker.hosts.outbox import Outbox
+from broker.hosts.retransmit_buffer import RetransmitBuffer
 from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
@@ -134,7 +134,7 @@ class Host:
         self._taken_step = -1
         self._messages = messages
         self._directory = Directory(host_id, self.session)
-        self._outbox = Outbox(run, host_id, self.session)
+        self._outbox = RetransmitBuffer(run, host_id, self.session)
         self._in_roster = asyncio.Event()
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
@@ -317,7 +317,7 @@ class Host:
             self._is_current_session = False
             raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
         if (why := roster.quarantined.get(self.host_id)) is not None:
-            raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
+            raise HostRefusedError(f"host {self.host_id!r} was quarantined: {why}")
         if roster.failed and roster.may_resume and not is_stored:
             raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock suspended the run: {roster.failed}")
         if roster.failed and not is_stored:
@@ -412,7 +412,7 @@ class Host:
             await self._listen_for_clock(broker, look_wall_s)
             if loop.time() - self._clock_signs.last_wall_s < look_wall_s:
                 if is_silent:
-                    log.warning("the clock is there", host=self.host_id)
+                    log.warning("the clock is back", host=self.host_id)
                 is_silent = False
                 continue
             if loop.time() - self._clock_signs.last_wall_s > limit_wall_s:
@@ -599,9 +599,7 @@ class Host:
                 round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
             )
             if record.digest != round_.digest:
-                raise JournalError(
-                    f"host {self.host_id!r} does not replay: step {round_.grant.step} has a different result"
-                )
+                raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
             self._record_round(record)
             self._restore_port(record)
             last = record.grant

@@ -7,6 +7,7 @@ no payload can make a reader fail later.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -119,7 +120,7 @@ def _inner(containers: list[Any]) -> list[Any]:
 _CONTAINERS, _NUMBERS = (dict, list, tuple), (int, float)
 
 
-def _are_small_numbers(values: Any) -> bool:  # noqa: ANN401 - a list or tuple of JSON values
+def _are_small_numbers(values: Sequence[Any]) -> bool:
     """Return whether all values are numbers that need no closer look; fast, for long series."""
     try:
         # In this range, the sum is finite unless one of them is not a number.

@@ -117,7 +117,7 @@ def read_credential(certificate_pem: bytes, key_pem: bytes) -> Credential:
     except TypeError:
         raise ValueError("the key is encrypted") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the key is of another kind than P-256")  # noqa: TRY004 - a file is wrong, no caller
+        raise ValueError("the key is not a P-256 key")  # noqa: TRY004 - a file is wrong, no caller
     return Credential(certificate, key)
 
 

@@ -50,7 +50,7 @@ class RunningBroker:
     pid: int | None = None
     """Its process id, if it runs in a separate process."""
     restart: Callable[[], None] | None = None
-    """Has it stop and start again on the same port, soon; None: it does not start again."""
+    """Makes it stop, and start again on the same port soon; None: it is not restarted."""
 
 
 def free_port() -> int:
@@ -106,7 +106,7 @@ def logins_folder() -> Path:
 def kept_login(url: BrokerUrl) -> Iterator[None]:
     """Keep a broker's login where this user's other processes find it, for the duration of the context.
 
-    A folder that cannot be written costs a second terminal its way in, and is no reason to stop a run.
+    A folder that cannot be written means that a second terminal cannot connect; the run continues.
     """
     file = logins_folder() / f"{url.port}.json"
     try:

@@ -43,7 +43,7 @@ listener {port} {host}
 {login}
 # A request and its reply take 88 ms without it.
 set_tcp_nodelay true
-# By default what is above 1000 messages is dropped.
+# By default, more than 1000 queued messages are dropped.
 max_queued_messages 0
 max_inflight_messages 0
 message_size_limit {message_size_limit}
@@ -129,7 +129,7 @@ class _Supervisor:
         self._is_asked = False
 
     def end_process(self) -> None:
-        """End the process, which is restarted then; such an end is no death that counts."""
+        """End the process, which is then restarted; this does not count as a crash."""
         self._is_asked = True
         _signal(self.process, signal.SIGTERM)
 

@@ -23,13 +23,13 @@ from .filters import (
 from .memory import (
     MemoryBroker as MemoryBroker,
 )
-from .mqtt import (
+from .receive_queue import (
+    ReceiveQueue as ReceiveQueue,
+)
+from .reconnecting_mqtt import (
     LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
     MqttBroker as MqttBroker,
     MqttBus as MqttBus,
-)
-from .receive_queue import (
-    ReceiveQueue as ReceiveQueue,
 )
 
 __all__ = [

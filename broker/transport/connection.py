@@ -96,7 +96,7 @@ class SocketBuffers:
             pass
 
     def add(self, packet: bytes) -> None:
-        """Have a packet written behind what the client has handed over so far."""
+        """Queue a packet behind those that the client has handed over so far."""
         self._unsent += packet
 
     def take_publish(self) -> Published | None:
@@ -269,11 +269,11 @@ def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
         why = f"the broker's certificate is not trusted ({error.verify_message})"
         return ConnectFailure(f"TLS failed: {why}", is_final=True)
     if "ALERT" in what and not any(alert in what for alert in _ALERTS_FOR_NOW):
-        return ConnectFailure(f"TLS failed: the broker refuses ours ({what})", is_final=True)
+        return ConnectFailure(f"TLS failed: the broker refuses our certificate ({what})", is_final=True)
     if what in _NOT_TLS:
         return ConnectFailure(f"TLS failed ({what}); it does not speak TLS on this port", is_final=True)
     if what in _NO_COMMON_TLS:
-        return ConnectFailure(f"TLS failed ({what}); it has no version or cipher that we take", is_final=True)
+        return ConnectFailure(f"TLS failed ({what}); no TLS version or cipher in common", is_final=True)
     return ConnectFailure(f"TLS failed ({what}); does it speak TLS on this port?", is_final=False)
 
 

@@ -97,7 +97,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
         if file is not None and not file.is_file():
             raise BrokerRefusedError(f"TLS: there is no file {file}")
     if tls.key_file is not None and tls.cert_file is None:
-        raise BrokerRefusedError(f"TLS: the key {tls.key_file} has no certificate with it")
+        raise BrokerRefusedError(f"TLS: the key {tls.key_file} needs a certificate")
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
@@ -169,7 +169,7 @@ def access_to(broker: str, options: AccessOptions, environment: Mapping[str, str
     user = options.user or url.user or environment.get(USER) or None
     password = _password(url, options, environment)
     if password is not None and user is None:
-        raise BrokerUrlError(f"a password for {url}, and no user: give --user or {USER}")
+        raise BrokerUrlError(f"a password for {url}, but no user: give --user or {USER}")
     tls = Tls(
         options.ca_file or _path(environment, CA_FILE),
         options.cert_file or _path(environment, CERT_FILE),
@@ -178,7 +178,7 @@ def access_to(broker: str, options: AccessOptions, environment: Mapping[str, str
     if not url.tls:
         certificates = [name for name in options.given if name in {"--ca-file", "--cert-file", "--key-file"}]
         if certificates:
-            raise BrokerUrlError(f"{', '.join(certificates)}: goes with an mqtts:// URL, not with {url}")
+            raise BrokerUrlError(f"{', '.join(certificates)}: requires an mqtts:// URL, not {url}")
         tls = Tls()
     return Access(replace(url, user=user, password=password), tls)
 

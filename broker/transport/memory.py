@@ -120,7 +120,7 @@ class MemoryBroker:
         try:
             yield bus
         except BaseException:
-            self._leave(bus, f"client {client_id!r} left by an exception")
+            self._leave(bus, f"client {client_id!r} left with an exception")
             raise
         self._leave(bus, None)
 

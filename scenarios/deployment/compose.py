@@ -25,12 +25,12 @@ USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
 _CENTRAL = (
-    "a guarded broker, the clock with the manager, and every household in a container of its own",
-    "docker compose up --exit-code-from clock       # runs it, prints what came out and ends everything",
+    "a guarded broker, the clock with the manager, and every household in its own container",
+    "docker compose up --exit-code-from clock       # runs it, prints the results and stops everything",
 )
 _HOUSEHOLDS = (
     "households whose broker and clock are on another machine",
-    "docker compose up                              # each ends by itself at the end of the run",
+    "docker compose up                              # each stops when the run ends",
 )
 
 

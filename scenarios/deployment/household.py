@@ -51,6 +51,6 @@ def _load_part(
     unknown = [house_id for house_id in house_ids if house_id not in known]
     if unknown:
         names = ", ".join(map(repr, unknown))
-        what = f"{scenario.name}: no house with devices has the id {names}; there are {', '.join(known)}"
+        what = f"{scenario.name}: no house with devices has the id {names}; expected one of {', '.join(known)}"
         raise UnknownHouseError(what)
     return scenario.part_of(house_ids)

@@ -19,6 +19,11 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
 
     The journals are opened first, so that a start that fails leaves no results file behind.
 
+    Args:
+        path: The results file.
+        scenario: The scenario; a resumed run continues with the one that the file contains.
+        settings: The run's settings, journal folder included.
+
     Raises:
         ResultsError: the file exists and is not this run's, cannot be written, or is missing in mid-run.
         JournalError: a journal is another run's, in use, or cannot be used; then results are left as they are.

@@ -44,7 +44,7 @@ MAX_TOPIC_SHOWN = 200
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
 LASTING = frozenset({"announce", "availability"})
-"""Topics on which the last message holds until the next one: of too many, it is taken all the same."""
+"""Topics on which the last message holds until the next one: if there are too many messages, it is taken anyway."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
@@ -241,7 +241,7 @@ class DeviceLink:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Be connected to the devices for the time of the context.
+        """Stay connected to the devices for the duration of the context.
 
         Raises:
             BrokerUnreachableError, BrokerLostError: See `broker.transport`.
@@ -512,7 +512,7 @@ class DeviceLink:
         if message.topic not in PARTS:
             raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
-            raise MessageError("a retained message, which is a leftover", "a message that is not retained")
+            raise MessageError("a retained message (a leftover)", "a message that is not retained")
         language = self._language_of(message)
         if language is not None:
             return language.events_of(message.topic, message.payload, now_s)

@@ -275,7 +275,7 @@ def _without_progress(content: dict[str, Any]) -> dict[str, Any]:
     """Return a status without the durations since its sequences' starts, which s2-python 0.11 takes for UUIDs.
 
     Raises:
-        MessageError: One is no duration.
+        MessageError: One is not a duration.
     """
     containers = content.get("sequence_container_status")
     if not isinstance(containers, list):

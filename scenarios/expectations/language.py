@@ -65,7 +65,7 @@ _MAX_DEPTH = 50
 
 
 class ConditionError(ValueError):
-    """A condition cannot be read, or names what does not exist."""
+    """A condition cannot be parsed, or names something that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def parse(text: str) -> Node:
     parser = _Parser(text)
     node = parser.condition()
     if parser.token:
-        raise ConditionError(f"unexpected {parser.token!r} behind the condition")
+        raise ConditionError(f"unexpected {parser.token!r} after the condition")
     return node
 
 
@@ -163,7 +163,7 @@ def _truth_problems(node: Node) -> Iterator[str]:
 
 
 def _kind_problems(node: Node) -> Iterator[str]:
-    """Yield what is compared or calculated with although it is text."""
+    """Yield problems of text used in comparisons with numbers or in calculations."""
     if not isinstance(node, Operation):
         return
     for operand in node.operands:
@@ -174,13 +174,13 @@ def _kind_problems(node: Node) -> Iterator[str]:
         if texts and others and not any(isinstance(operand, Operation) for operand in others):
             yield f"{_shown(texts[0])} is a text and {_shown(others[0])} is not; they are never equal"
     elif texts and node.sign not in {"and", "or", "not"}:
-        yield f"{node.sign} needs numbers, and {_shown(texts[0])} is a text"
+        yield f"{node.sign} needs numbers, but {_shown(texts[0])} is text"
 
 
 def _unit_problems(node: Node) -> Iterator[str]:
-    """Yield what is compared, added or subtracted although it measures something else.
+    """Yield problems of comparisons, sums and differences of different quantities.
 
-    A number without a unit goes with everything.
+    A number without a unit is compatible with all.
     """
     if not isinstance(node, Operation):
         return
@@ -208,7 +208,7 @@ def _share_notes(node: Node) -> Iterator[str]:
 
 
 def _measures(node: Node) -> str:  # noqa: PLR0911 - one for each kind of value
-    """Return what a value measures; empty: a plain number, or that is not known."""
+    """Return the quantity of a value; empty: a plain number, or unknown."""
     match node:
         case Literal(unit=unit):
             return _MEASURED_IN.get(unit, "")
@@ -461,7 +461,7 @@ class _Parser:
             self._expect(")")
         if self._take("."):
             if self.kind != "word":
-                raise ConditionError(f"a word is expected behind {word}., not {self.token or 'the end'!r}")
+                raise ConditionError(f"a word is expected after {word}., not {self.token or 'the end'!r}")
             field = self.token
             self._next()
         return Name(word, of, field)

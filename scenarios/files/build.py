@@ -223,7 +223,7 @@ class _ScenarioBuilder:
         if entry.id in RESERVED:
             self.collector.at((*path, "id"), f"{entry.id!r} is reserved; give the house another id")
         if entry.id in self.houses:
-            self.collector.at((*path, "id"), f"there is a house {entry.id!r} already")
+            self.collector.at((*path, "id"), f"house {entry.id!r} already exists")
         devices = []
         for i, device_entry in enumerate(entry.devices):
             device_path = (*path, "devices", i)
@@ -285,7 +285,7 @@ class _ScenarioBuilder:
         address = None if problems else address_of(made)
         if address in self.addresses:
             other = self.collector.locate(self.addresses[address])
-            self.collector.at((*path, "adapter"), f"another device ({other}) stands for the same one already")
+            self.collector.at((*path, "adapter"), f"another device ({other}) already represents the same one")
         if address is not None:
             self.addresses.setdefault(address, path)
         self.gateways[device.agent] = made
@@ -305,9 +305,9 @@ class _ScenarioBuilder:
         if kind == "producer" and device.id in RESERVED:
             self.collector.at((*path, "id"), f"{device.id!r} is reserved; give the producer another id")
         if (device.house, device.id) in self.devices:
-            self.collector.at((*path, "id"), f"house {device.house!r} has a device {device.id!r} already")
+            self.collector.at((*path, "id"), f"house {device.house!r} already has a device {device.id!r}")
         elif kind == "producer" and device.id in self.producers:
-            what = f"there is a producer {device.id!r} already; a producer's id is unique in the neighbourhood"
+            what = f"producer {device.id!r} already exists; a producer's id is unique in the neighbourhood"
             self.collector.at((*path, "id"), what)
         elif device.agent in self.agents:
             other = self.collector.locate(self.agents[device.agent])
@@ -340,7 +340,7 @@ class _ScenarioBuilder:
             if issued_s is None:
                 continue
             if issued_s in predictions:
-                what = f"there is a prediction issued at this time already ({format_iso(issued_s)})"
+                what = f"another prediction is issued at this time ({format_iso(issued_s)})"
                 self.collector.at((*place, "issued"), what)
             elif start_s is not None and issued_s < start_s:
                 what = f"{format_iso(issued_s)} is before the run starts ({format_iso(start_s)}); what is known"
@@ -348,7 +348,7 @@ class _ScenarioBuilder:
             elif production is not None:
                 predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
         if entry.predictions is None and entry.gateway is None:
-            self.collector.at((*path, "predictions"), "required (what it expects to give)")
+            self.collector.at((*path, "predictions"), "required (its expected production)")
         elif entry.predictions is None:
             nothing = nothing_yet(self.series.start_s or 0)
             predictions[nothing.issued_s] = nothing

@@ -137,13 +137,13 @@ class Document:
     def _emptied(self, parent: Span, path: KeyPath) -> Document:
         empty: object = [] if parent.kind == "list" else {}
         if not path:
-            raise self._error(path, "the last key cannot be taken out")
+            raise self._error(path, "the last key cannot be removed")
         return self.with_value(path, empty) if not parent.flow else self._spliced(parent.start, parent.end, str(empty))
 
     def _with_key(self, parent: Span, path: KeyPath, value: object) -> Document:
         key = str(path[-1])
         if parent.kind != "mapping":
-            raise self._error(path, "there is nothing with keys")
+            raise self._error(path, "there is no mapping")
         before = self._key_before(parent, path)
         if parent.flow:
             pair = f"{flow_text(key)}: {flow_text(value)}"

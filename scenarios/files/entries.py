@@ -99,7 +99,7 @@ Columns = Annotated[ColumnsEntry | None, Field(description="Columns of the table
 Unit = Annotated[Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None, Field(description="Unit of its values")]
 Reading = Annotated[
     Literal["power", "interval", "counter"] | None,
-    Field(description="What a value is: average power, energy of an interval, or the reading of a counter"),
+    Field(description="Kind of the values: average power, energy of an interval, or reading of a counter"),
 ]
 ZoneOfTimes = Annotated[
     str | None, Field(min_length=1, description="Zone of times without an offset: Europe/Berlin, UTC or +02:00")
@@ -113,8 +113,8 @@ class ProductionEntry(FileEntry):
     file: str | None = Field(
         None,
         min_length=1,
-        description="A file, relative to this one: 'UNIX-seconds Wh' a line, cumulative; or a table of measurements "
-        "(CSV, .csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+        description="A file, relative to this one: one 'UNIX-seconds Wh' pair per line, cumulative; or a table of "
+        "measurements (CSV, .csv.gz, .parquet), described by the next keys where it does not describe itself",
     )
     columns: Columns = None
     unit: Unit = None

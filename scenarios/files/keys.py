@@ -1,7 +1,7 @@
 """Keys of a scenario file as people write them: `community.key`, `houses[adler].name`, `jobs[*].latest_start`.
 
 A key names a value by the path to it. Items of a list are named by their number, by their id or, all of them, by `*`.
-What the file does not have is found in the format (`scenarios.files.model`), so that it can be set.
+A key that the file does not have is looked up in the format (`scenarios.files.model`), so that it can be set.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -59,7 +59,7 @@ def paths_of(key: str, content: Mapping[str, Any], more: Sequence[str] = ()) -> 
     found = list(_PART.finditer(key))
     parts = [one[1] or one[2] for one in found]
     if "".join(one[0] for one in found) != key or not parts:
-        raise UnknownKeyError(f"{key!r} is no key; expected is for example days or jobs[adler-car].latest_start")
+        raise UnknownKeyError(f"{key!r} is not a key; expected for example days or jobs[adler-car].latest_start")
     paths: list[KeyPath] = [()]
     for part in parts:
         below = [inner for path in paths for inner in _below(content, path, part)]
@@ -139,7 +139,7 @@ def _unknown(key: str, part: str, path: KeyPath, content: Mapping[str, Any], mor
     return f"{what}{suggest(part, known)}"
 
 
-def _is_model(kind: Any) -> bool:  # noqa: ANN401 - a type of any kind
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
@@ -153,7 +153,7 @@ def _kinds_at(content: Mapping[str, Any], path: KeyPath) -> list[Any]:
     return kinds
 
 
-def _inner(kind: Any, part: str | int, node: object) -> Iterator[Any]:  # noqa: ANN401 - a type of any kind
+def _inner(kind: object, part: str | int, node: object) -> Iterator[object]:
     """Yield the annotation of the value below a type."""
     if _is_model(kind):
         if part in kind.model_fields and _is_tagged_so(kind, node):
@@ -174,7 +174,7 @@ def _is_tagged_so(model: type[BaseModel], node: object) -> bool:
     return all(node.get(name) in get_args(tag) for name, tag in tags if get_origin(tag) is Literal)
 
 
-def _alternatives(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - a type of any kind
+def _alternatives(annotation: object) -> Iterator[object]:
     if get_origin(annotation) is Annotated:
         yield from _alternatives(get_args(annotation)[0])
     elif get_origin(annotation) in {Union, UnionType}:

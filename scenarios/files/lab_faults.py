@@ -120,7 +120,7 @@ def _fault(
     if kind is None:
         return None
     if known is not None and entry.device and not any(fnmatchcase(one, entry.device) for one in known):
-        collector.at((*path, "device"), f"no device is called {entry.device!r}{suggest(entry.device, known)}")
+        collector.at((*path, "device"), f"there is no device {entry.device!r}{suggest(entry.device, known)}")
     _check_keys(path, entry, kind, collector)
     at_s = start_s if entry.at is None else moment(entry.at, (*path, "at"))
     until_s = None if entry.until is None else moment(entry.until, (*path, "until"))

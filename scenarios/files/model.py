@@ -46,8 +46,8 @@ class LoadProfileEntry(FileEntry):
     file: str | None = Field(
         None,
         min_length=1,
-        description="A file, relative to this one: 'seconds Wh' a line, cumulative; or a table of measurements (CSV, "
-        ".csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+        description="A file, relative to this one: one 'seconds Wh' pair per line, cumulative; or a table of "
+        "measurements (CSV, .csv.gz, .parquet), described by the next keys where it does not describe itself",
     )
     columns: Columns = None
     unit: Unit = None
@@ -186,7 +186,7 @@ class CommunityEntry(FileEntry):
     )
     interval_s: Literal[300, 600, 900, 1800, 3600] = Field(900, description="Length of a settlement interval, seconds")
     coefficients: dict[Id, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] | None = Field(
-        None, description="Key static: share of each house, 0 to 1, at most 1 together; default: all alike"
+        None, description="Key static: share of each house, 0 to 1, at most 1 together; default: equal shares"
     )
     grid_fee_eur_per_kwh: PriceEntry = Field(0.0, description="Grid fee of energy from the grid, added to its price")
     local_grid_fee_eur_per_kwh: PriceEntry | None = Field(
@@ -248,10 +248,10 @@ class ScenarioFile(FileEntry):
     )
     promise: Promise = Field(
         "early",
-        description="When promises are firm: early, with the yes; late, shortly before the start, until then better "
-        "jobs push a job out",
+        description="When promises become firm: early, on acceptance; late, shortly before the start, and better "
+        "jobs may push a job out until then",
     )
-    strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
+    strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: the built-in one")
     supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
     prefer: list[Preference] | None = Field(
         None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"

@@ -113,7 +113,7 @@ def _form(entry: VaryingPriceEntry, path: KeyPath, collector: ProblemCollector) 
     for form, keys in (("file", ("columns", "unit", "zone")), ("eur_per_kwh", ("start", "step_s"))):
         for key in keys:
             if getattr(entry, key) is not None and form != forms[0]:
-                collector.at((*path, key), f"goes with {form!r} only")
+                collector.at((*path, key), f"is only valid with {form!r}")
     return forms[0]
 
 

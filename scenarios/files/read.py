@@ -57,7 +57,7 @@ def read_bytes(path: Path, where: str, *, any_kind: bool = False) -> bytes:
     except OSError as error:
         raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
     except ValueError:
-        raise ScenarioError([Problem(where, "is no name of a file")]) from None
+        raise ScenarioError([Problem(where, "is not a file name")]) from None
     if len(content) > MAX_BYTES:
         raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
     return content
@@ -90,5 +90,5 @@ def decode(content: bytes, where: str) -> str:
         what = f"is not a text file: byte {error.start + 1} is not UTF-8"
         raise ScenarioError([Problem(where, what)]) from None
     if "\0" in text:
-        raise ScenarioError([Problem(where, "is not a text file: it holds zero bytes")])
+        raise ScenarioError([Problem(where, "is not a text file: it contains NUL bytes")])
     return text

@@ -77,7 +77,7 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
     elif clock := _CLOCK.fullmatch(text):
         day, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
         if hours > 23:
-            raise ValueError(f"{value!r} is no clock time; of the second day write for example 2d 12:00")
+            raise ValueError(f"{value!r} is not a clock time; for the second day write for example 2d 12:00")
         midnight = datetime.combine(zone.at(start_s).date(), datetime.min.time())
         local = midnight + timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
         time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info)
@@ -117,10 +117,10 @@ def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:
         time_s = _local_s(moment, zone)
         if len(both) > 1:
             earlier, later = (moment.replace(tzinfo=timezone(offset)).isoformat() for offset in sorted(both)[::-1])
-            raise ValueError(f"{value!r} occurs twice, the clock is put back; write {earlier} or {later}")
+            raise ValueError(f"{value!r} occurs twice (the clocks go back); write {earlier} or {later}")
         return time_s
     if moment.tzinfo is None:
-        raise ValueError(f"{value!r} does not say its offset from UTC; write for example {_suggest_offset(moment)}")
+        raise ValueError(f"{value!r} has no UTC offset; write for example {_suggest_offset(moment)}")
     if moment.microsecond:
         raise ValueError(f"{value!r} has a fraction of a second; times are whole seconds")
     try:

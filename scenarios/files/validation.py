@@ -251,7 +251,7 @@ def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
     for name in profiles if isinstance(profiles, dict) else ():
         first = seen.setdefault(canonical(name), name)
         if first != name:
-            what = f"there is a load profile {canonical(name)!r} already; they differ in Unicode form only"
+            what = f"load profile {canonical(name)!r} already exists; the names differ only in Unicode form"
             collector.at(("load_profiles", name), what)
 
 

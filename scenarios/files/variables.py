@@ -214,7 +214,7 @@ def meaning(written: str, key: str) -> YamlValue:
         key: The key that it is for, for messages.
 
     Raises:
-        ScenarioError: It is no YAML.
+        ScenarioError: It is not valid YAML.
     """
     text = written.strip()
     is_quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]

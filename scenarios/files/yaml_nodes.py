@@ -143,7 +143,9 @@ class _Builder:
         self.nodes += nodes
         self.aliased += nodes
         if self.aliased > MAX_NODES:
-            raise ScenarioError([Problem(f"{self.where}:{line}", f"more than {MAX_NODES} values, aliases counted")])
+            raise ScenarioError(
+                [Problem(f"{self.where}:{line}", f"more than {MAX_NODES} values, including those of aliases")]
+            )
 
     def _expects_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].node, Mapping) and self.stack[-1].key is None
@@ -169,7 +171,7 @@ class _Builder:
         top.key, top.key_line = key, line
         top.skip_value = key in node.lines
         if top.skip_value:
-            self.problem(line, f"the key {key!r} stands here a second time; the first is on line {node.lines[key]}")
+            self.problem(line, f"duplicate key {key!r}; the first one is on line {node.lines[key]}")
 
     def _lists_profiles(self) -> bool:
         return len(self.stack) == 2 and self.stack[0].key == "load_profiles"

@@ -84,10 +84,15 @@ class Irradiance:
     """Direct, on level ground."""
 
 
-def sun_position(site: Site, time_s: int) -> tuple[float, float]:
-    """Return the sun's zenith angle and azimuth (clockwise from north), radians, at a UNIX second."""
-    zenith, azimuth, _ = _positions(site, np.array([time_s], dtype=np.float64))
-    return float(zenith[0]), float(azimuth[0])
+def sun_positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the sun's zenith angles and azimuths (clockwise from north), radians, shape (times,) each.
+
+    Args:
+        site: The place.
+        times_s: The moments, UNIX seconds, shape (times,).
+    """
+    zenith, azimuth, _ = _positions(site, times_s)
+    return zenith, azimuth
 
 
 def _positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -171,26 +176,6 @@ def power_of(irradiance: FloatArray, ambient: FloatArray) -> FloatArray:
     """
     cell_c = ambient + irradiance * (_HEATS + 1 / 1000)
     return np.asarray(_SYSTEM * irradiance * (1 + _PER_KELVIN * (cell_c - 25)), dtype=np.float64)
-
-
-def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
-    """Return what a roof produces under a clear sky.
-
-    Args:
-        site: Latitude and longitude.
-        roof: Tilt and azimuth; its rated power does not matter.
-        time_s: The moment, UNIX seconds.
-
-    Returns:
-        Power per kWp, W; zero while the sun is below the horizon.
-    """
-    times_s = np.array([time_s], dtype=np.float64)
-    there = clear_irradiance(site, roof.tilt_deg, roof.azimuth_deg, times_s)
-    total = there.beam + there.diffuse
-    made_w, on_plane = float(power_of(total, ambient_c(site, times_s))[0]), float(total[0])
-    share = made_w / on_plane if on_plane > 0 else 0.0
-    beam, diffuse, level = (float(part[0]) for part in (there.beam, there.diffuse, there.horizontal_beam))
-    return ClearSkyPower(share * beam, share * diffuse, share * level)
 
 
 def usual_zone(site: Site) -> tzinfo:

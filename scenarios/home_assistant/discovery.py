@@ -73,7 +73,7 @@ def object_id(*parts: str) -> str:
 
 
 def command_topic(run: str, agent: str, command: str) -> str:
-    """Return the topic on which Home Assistant publishes a command for an agent."""
+    """Return the topic on which Home Assistant publishes a `command` for an `agent` of a `run`."""
     return f"{base_topic(run)}/{encode(agent)}/{command}/set"
 
 

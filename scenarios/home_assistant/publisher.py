@@ -34,7 +34,7 @@ _DEFAULT_READY_BY = "in 8 h"
 async def shown_in_home_assistant(
     broker: Broker, scenario: Scenario, run: str, standing: Callable[[], Standing], *, keep: bool = False
 ) -> AsyncIterator[None]:
-    """Show a run in Home Assistant for the time of the context.
+    """Show a run in Home Assistant for the duration of the context.
 
     Args:
         broker: The run's broker, which Home Assistant is connected to.
@@ -157,7 +157,7 @@ class _Publisher:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
         gateway = self._on_request.get(agent)
         if gateway is None:
-            _log.warning("a command for something that is no real device", topic=event.topic)
+            _log.warning("a command for something that is not a real device", topic=event.topic)
             return
         topic = f"ssmic/{encode(self._run)}/devices/{gateway}"
         match command:

@@ -91,7 +91,7 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
     problems: list[Problem] = []
     root = read_xml(path, ROOT)
     if _has_times(root) and not any(element.value("type") not in {None, "load"} for element in _devices(root)):
-        what = "is a file of loads: its devices have times and no type; give it beside its neighbourhood, with --jobs"
+        what = "is a file of loads: its devices have times but no type; give it beside its neighbourhood, with --jobs"
         raise ScenarioError([Problem(str(path), what)])
     load_root = None if found is None else read_xml(found, ROOT)
     folders = [*loads, *_folders_of(path), *([] if found is None else _folders_of(found))]
@@ -181,7 +181,7 @@ class _Series:
         return self.times_s[0] // _DAY_S * _DAY_S
 
     def load_profile(self) -> LoadProfile:
-        """Return it as what a device takes from its start on."""
+        """Return it as a load profile that begins with its start."""
         first_s, first_wh = self.times_s[0], self.cumulative_wh[0]
         return LoadProfile(
             times_s=tuple(time_s - first_s for time_s in self.times_s),
@@ -547,7 +547,7 @@ class _Charge:
         return "its power is 0" if self.energy_wh > 0 else "it has nothing to charge"
 
     def profile(self, stay_s: int) -> tuple[LoadProfile, bool]:
-        """Return what it takes within a stay, and whether that is all."""
+        """Return the load within a stay, and whether it reaches the target."""
         points = [(0.0, 0.0)]
         for energy_wh, power_w in ((self.fast_wh, self.power_w), (self.energy_wh - self.fast_wh, self.slow_w)):
             if energy_wh > 0:
@@ -567,7 +567,7 @@ class _Charge:
 
 
 def _charge(car: Element, point: Element | None, entry: Element, problems: list[Problem]) -> _Charge | None:
-    """Return what a session takes; None after adding a problem."""
+    """Return the load of a session; None after adding a problem."""
     before = len(problems)
     capacity = _number(car, "capacity", problems)
     is_direct = point is not None and (point.value("ConnectorsType") or "").upper() == "DC"

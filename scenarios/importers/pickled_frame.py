@@ -131,7 +131,7 @@ def _blocks(manager: object) -> list[tuple[object, object]]:
                 return [(block.arguments[0], block.arguments[1]) for block in blocks]
             case (), (*_, {"0.14.1": {"blocks": list() as old}}) if all(isinstance(block, dict) for block in old):
                 return [(block.get("values"), block.get("mgr_locs")) for block in old]
-    raise PickleError("a table is stored in a way that is not known")
+    raise PickleError("a table is stored in an unknown format")
 
 
 def _places(placement: object, count: int) -> list[int]:
@@ -159,7 +159,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
         case "_frombuffer", (data, dtype, shape, order), _:
             fortran = order == "F"
         case _:
-            raise PickleError("an array is stored in a way that is not known")
+            raise PickleError("an array is stored in an unknown format")
     if not isinstance(shape, tuple) or len(shape) != dimensions or not all(_is_size(size) for size in shape):
         raise PickleError(f"an array of at most {MAX_ROWS} numbers is expected")
     rows, columns = shape if dimensions == 2 else (1, shape[0])
@@ -169,7 +169,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
     else:
         values = _numbers(data, dtype)
     if len(values) != rows * columns:
-        raise PickleError("an array is not as long as it says")
+        raise PickleError("an array's length differs from its declaration")
     if fortran:
         return [values[row::rows] for row in range(rows)]
     return [values[row * columns : (row + 1) * columns] for row in range(rows)]
@@ -195,7 +195,7 @@ def _is_numpy(array: Object) -> bool:
 
 def _masked(values: list[Any], missing: list[bool]) -> list[Any]:
     if len(values) != len(missing):
-        raise PickleError("an array is not as long as it says")
+        raise PickleError("an array's length differs from its declaration")
     return [None if is_missing else value for value, is_missing in zip(values, missing, strict=True)]
 
 
@@ -219,7 +219,7 @@ def _arrow(array: object) -> list[Any]:
             ),
         ) if made_by.name == "_restore_array" and _is_size(length) and _is_size(offset):
             return _arrow_values(kind, offset, length, [None if one is None else _bytes(one) for one in buffers])
-    raise PickleError("an array is stored in a way that is not known")
+    raise PickleError("an array is stored in an unknown format")
 
 
 def _arrow_values(kind: str, offset: int, length: int, buffers: list[bytes | None]) -> list[Any]:
@@ -233,14 +233,14 @@ def _arrow_values(kind: str, offset: int, length: int, buffers: list[bytes | Non
             or any(a > b for a, b in pairwise(at))
             or (at and not 0 <= at[0] <= at[-1] <= len(text))
         ):
-            raise PickleError("an array is not as long as it says")
+            raise PickleError("an array's length differs from its declaration")
         values: list[Any] = [text[a:b].decode("utf-8", "replace") for a, b in pairwise(at)]
     elif kind in _ARROW_NUMBERS and len(parts) == 1:
         values = _frombuffer(parts[0] or b"", _ARROW_NUMBERS[kind])[offset:end]
     else:
         raise PickleError(f"an array of numbers is expected, not of {short(kind)}")
     if len(values) != length or (there is not None and len(there) * 8 < end):
-        raise PickleError("an array is not as long as it says")
+        raise PickleError("an array's length differs from its declaration")
     if there is None:
         return values
     return [value if there[i // 8] >> i % 8 & 1 else None for i, value in enumerate(values, start=offset)]
@@ -281,7 +281,7 @@ def _numbers(data: object, dtype: object) -> list[Any]:
         raise PickleError(f"an array of numbers is expected, not of {short(code)}")
     kind = np.dtype(f"{order}{code}")
     if len(data) % kind.itemsize:
-        raise PickleError("an array is not as long as it says")
+        raise PickleError("an array's length differs from its declaration")
     return list(np.frombuffer(data, dtype=kind).tolist())
 
 
@@ -298,4 +298,4 @@ def _scalar(value: Object) -> object:
             values = _numbers(data, dtype)
             if len(values) == 1:
                 return values[0]
-    raise PickleError("a number is stored in a way that is not known")
+    raise PickleError("a number is stored in an unknown format")

@@ -149,7 +149,7 @@ class _FolderReader:
         if not producer:
             self._tell(where, "the producer's id is empty")
         elif issued_s is not None and (other := self.issued.setdefault((producer, issued_s), where)) != where:
-            what = f"there is a forecast of {producer!r} issued at {_show(issued_s)} already ({other})"
+            what = f"another forecast of {producer!r} is issued at {_show(issued_s)} ({other})"
             self._tell(where, what)
         forecast = self._series(where, PREDICTIONS, file, lambda path: _read_forecast(path, issued_s))
         return (
@@ -264,7 +264,7 @@ def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
         notes.append(f"a producer that names no house has a house of its own: {listed(homeless)}")
     left_out = reader.left_out()
     if left_out:
-        notes.append(f"files that no line names were left out: {listed(left_out)}")
+        notes.append(f"files that no line refers to were left out: {listed(left_out)}")
     return notes
 
 

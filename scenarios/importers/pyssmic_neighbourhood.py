@@ -153,7 +153,7 @@ class _Assembly:
             key = (device.house, device.user, device.id)
             if key in self.ids and device.house and device.id:
                 self.problems.append(
-                    Problem(device.where, f"house {device.house!r} has a device {device.id!r} already")
+                    Problem(device.where, f"house {device.house!r} already has a device {device.id!r}")
                 )
                 continue
             new = device.id

@@ -117,7 +117,7 @@ def _hint(error: PickleError) -> str:
 
 def _read(root: object, found: _PickleContent) -> None:
     if _class_of(root) != "Neighbourhood":
-        raise PickleError("holds no neighbourhood of PySSMic")
+        raise PickleError("contains no PySSMic neighbourhood")
     for house in _members(root, "houses", "House", found):
         house_id = _id(house)
         found.houses.append(InputHouse(f"{found.where}: house {house_id}", house_id))
@@ -175,7 +175,7 @@ def _members(value: object, attribute: str, kind: str, found: _PickleContent) ->
     found.count(len(members))
     for member in members:
         if _class_of(member) != kind:
-            raise PickleError(f"{attribute}: something is there that is no {kind}")
+            raise PickleError(f"{attribute}: contains something other than a {kind}")
         yield member
 
 

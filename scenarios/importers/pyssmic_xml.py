@@ -208,10 +208,10 @@ class _XmlContent:
         return any(map(_says_what, elements)) and not any(_says_when(element) for element in elements)
 
     def notes(self) -> list[str]:
-        """Return what was ignored."""
+        """Return notes on ignored elements."""
         if not self.unknown:
             return []
-        return [f"elements that are not known were left out: {listed(self.unknown, self._shown)}"]
+        return [f"unknown elements were left out: {listed(self.unknown, self._shown)}"]
 
     def _shown(self, tag: str) -> str:
         return f"<{tag[:40]}> ({self.unknown[tag]})"
@@ -232,7 +232,7 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     content = _content(path, problems)
     if content.looks_like_jobs:
         what = (
-            "is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it belongs "
+            "is a file of jobs: its devices have times but no type. Give it beside the neighbourhood that it belongs "
             f"to: `ssmic import NEIGHBOURHOOD --jobs {path.name} TARGET.yaml`, or in the field 'jobs' of Import"
         )
         raise ScenarioError([Problem(str(path), what)])
@@ -296,7 +296,7 @@ def jobs_in(path: Path, problems: list[Problem], notes: list[str]) -> list[Input
     own: list[Problem] = []
     content = _content(path, own)
     if content.looks_like_a_neighbourhood:
-        problems.append(Problem(str(path), "is a neighbourhood, not its jobs: its devices have a type and no times"))
+        problems.append(Problem(str(path), "is a neighbourhood, not its jobs: its devices have a type but no times"))
         return []
     notes += content.notes()
     jobs = [_job(found, own) for found in content.devices]

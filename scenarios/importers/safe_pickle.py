@@ -74,14 +74,14 @@ _MARK = object()
 
 
 def read_pickle(content: bytes, allowed: Collection[str]) -> Any:  # noqa: ANN401 - anything a pickle holds
-    """Return what a pickle holds: plain values, lists, dicts, and `Object` in place of everything else.
+    """Return the content of a pickle: plain values, lists, dicts, and `Object` in place of everything else.
 
     Args:
         content: The pickle.
         allowed: Names, `module.name`, that may occur in it.
 
     Raises:
-        PickleError: It is no pickle, is cut off, or holds something that is not allowed.
+        PickleError: It is not a pickle, is cut off, or holds something that is not allowed.
     """
     reader = _Reader(frozenset(allowed))
     try:
@@ -95,7 +95,7 @@ def read_pickle(content: bytes, allowed: Collection[str]) -> Any:  # noqa: ANN40
         raise
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError) as error:
         # pickletools has many ways to say that bytes are no pickle; none of them helps a user.
-        raise PickleError(f"is no complete pickle ({type(error).__name__})") from None
+        raise PickleError(f"is not a complete pickle ({type(error).__name__})") from None
     return reader.result()
 
 
@@ -110,7 +110,7 @@ class _Reader:
 
     def result(self) -> Any:  # noqa: ANN401 - anything a pickle holds
         if not self._done or len(self._stack) != 1:
-            raise PickleError("is no complete pickle")
+            raise PickleError("is not a complete pickle")
         return self._stack[0]
 
     def step(self, name: str, argument: Any) -> None:  # noqa: ANN401 - as pickletools has it
@@ -126,7 +126,7 @@ class _Reader:
     def _pop(self) -> Any:  # noqa: ANN401 - anything a pickle holds
         value = self._stack.pop()
         if value is _MARK:
-            raise PickleError("is no complete pickle (a mark where a value belongs)")
+            raise PickleError("is not a complete pickle (a mark where a value belongs)")
         return value
 
     def _pop_to_mark(self) -> list[Any]:
@@ -143,7 +143,7 @@ class _Reader:
     def stack_global(self, _: object) -> None:
         name, module = self._pop(), self._pop()
         if not isinstance(module, str) or not isinstance(name, str):
-            raise PickleError("names something by what is no text")
+            raise PickleError("names something by a value that is not text")
         self._push_global(module, name)
 
     def _push_global(self, module: str, name: str) -> None:
@@ -180,7 +180,7 @@ class _Reader:
         state = self._pop()
         target = self._stack[-1]
         if not isinstance(target, Object):
-            raise PickleError("gives a state to what is no object; it is refused")
+            raise PickleError("sets the state of something other than an object; it is refused")
         target.state = state
 
     def append(self, _: object) -> None:
@@ -219,7 +219,7 @@ class _Reader:
             target.update((key, value) for key, value in pairs if isinstance(key, str | int | float | bool | None))
 
     def _misplaced(self) -> NoReturn:
-        raise PickleError("adds to what is no list or dictionary; it is refused")
+        raise PickleError("adds to something other than a list or dictionary; it is refused")
 
     def dict_(self, _: object) -> None:
         values = self._pop_to_mark()

@@ -49,7 +49,7 @@ class DeviceClient:
             self._task = None
 
     async def leave(self) -> None:
-        """Take back what is retained, and disconnect without a last will."""
+        """Clear the retained messages, and disconnect without a last will."""
         task, self._task = self._task, None
         if self._bus is None:
             if task is not None:

@@ -102,11 +102,11 @@ class EmulatedDevice(Protocol):
         ...
 
     def connected(self, now_s: int) -> Publications:
-        """Return what it publishes after connecting, before it subscribes."""
+        """Return the messages to publish after connecting, before it subscribes."""
         ...
 
     def subscribed(self, now_s: int) -> Publications:
-        """Return what it publishes once it is connected and subscribed."""
+        """Return the messages to publish once it is connected and subscribed."""
         ...
 
     def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
@@ -118,11 +118,11 @@ class EmulatedDevice(Protocol):
         ...
 
     def due(self, now_s: int) -> Publications:
-        """Do what is due; return what it publishes then."""
+        """Carry out what is due; return the resulting messages."""
         ...
 
     def leaving(self, now_s: int) -> Publications:
-        """Return what it publishes at the end of the lab, so that nothing of it stays at the broker."""
+        """Return the messages that clear its retained topics at the end of the lab."""
         ...
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:

@@ -1,4 +1,4 @@
-"""A house's grid meter: what its base load and its appliances draw, less what its panels give.
+"""A house's grid meter: the draw of its base load and appliances, less the production of its panels.
 
 Times are whole UNIX seconds.
 """
@@ -59,7 +59,7 @@ class GridMeter:
         return f"{self.house}/meter"
 
     def reading(self, now_s: int) -> MeterReading:
-        """Return what it shows, and count up to now."""
+        """Count up to now, and return the reading."""
         for appliance in self._appliances:
             appliance.advance(now_s)
         net_wh = sum(appliance.energy_wh(now_s) for appliance in self._appliances)

@@ -1,4 +1,4 @@
-"""A solar inverter: it gives what the scenario's panel really produces, and no more than it is allowed to.
+"""A solar inverter: it feeds in the actual production of the scenario's panel, up to its limit.
 
 Production is constant within a minute, as in the settlement. Times are whole UNIX seconds.
 """
@@ -57,12 +57,12 @@ class Inverter:
         return f"{self.house}/{self.device}"
 
     def possible_w(self, now_s: int) -> float:
-        """Return what the panel could give, W."""
+        """Return the power that the panel could give, W."""
         minute = (now_s - self._first_s) // MINUTE_S
         return self._possible_w[minute] if 0 <= minute < len(self._possible_w) else 0.0
 
     def power_w(self, now_s: int) -> float:
-        """Return what it gives, W."""
+        """Return the power that it gives, W."""
         if not self.is_on or not self.has_power:
             return 0.0
         possible_w = self.possible_w(now_s)
@@ -106,7 +106,7 @@ class Inverter:
                 self._day, self._day_from_wh = day, self._energy_wh
 
     def energy_wh(self, now_s: int) -> float:
-        """Return what it has given since the start of the lab, Wh."""
+        """Return the energy given since the start of the lab, Wh."""
         self.advance(now_s)
         return self._energy_wh
 
@@ -115,7 +115,7 @@ class Inverter:
         return (self.energy_wh(now_s) - self._counted_from_wh) * self.lie.factor
 
     def today_wh(self, now_s: int) -> float:
-        """Return what it has given today, Wh."""
+        """Return the energy given today, Wh."""
         return (self.energy_wh(now_s) - max(self._day_from_wh, self._counted_from_wh)) * self.lie.factor
 
     def forget_counters(self, now_s: int) -> None:
@@ -123,12 +123,12 @@ class Inverter:
         self._counted_from_wh = self.energy_wh(now_s)
 
     def curtailed_wh(self, now_s: int) -> float:
-        """Return what it could have given until now and was not allowed to, Wh."""
+        """Return the energy curtailed until now, Wh."""
         self.advance(now_s)
         return self._curtailed_wh
 
     def given(self, now_s: int) -> Production:
-        """Return what it gave until now, and what it could give afterwards."""
+        """Return its production until now, followed by its potential production."""
         self.advance(now_s)
         reached = max(0, (now_s - self._first_s) // MINUTE_S)
         possible_wh = [power_w * MINUTE_S / 3600 for power_w in self._possible_w]

@@ -92,7 +92,7 @@ class LabSettings:
     end_s: int | None = None
     """End, UNIX seconds; None: when the last job has run, at the latest when it must have."""
     by_hand: bool = True
-    """Whether a person switches on, at a job's latest start, what the controller has not."""
+    """Whether a person switches a device on at a job's latest start if the controller has not."""
     faults: tuple[Fault, ...] = ()
     is_paused: bool = False
     """Whether virtual time begins only with a `resume` on `control`."""
@@ -167,7 +167,7 @@ class Lab:
                 self.reached_s = max(self.scenario.start_s, min(self.clock.now_s(), self.end_s))
 
     def stop(self, by: str) -> None:
-        """End it now; what was done until now is its outcome.
+        """End it now; the outcome covers what was done until then.
 
         Args:
             by: Who ends it.
@@ -200,7 +200,7 @@ class Lab:
         async def by_hand(now_s: int) -> None:
             if run.start_s is None and not plug.is_on:
                 client = self._by_key[plug.key]
-                _log.info("switched on by hand, as the controller has not", device=plug.key, job=job.job_id)
+                _log.info("switched on by hand, because the controller had not", device=plug.key, job=job.job_id)
                 await client.say(client.device.pressed(plug.key, now_s, on=True))
                 if run.start_s is not None:
                     self.agenda.add(now_s + job.duration_s, unload)
@@ -367,7 +367,7 @@ class Lab:
     async def _take_commands(self, bus: Bus) -> None:
         async for event in bus.messages():
             if not isinstance(event, Delivery):
-                # The broker may have forgotten what it kept: `_tell_changes` says it again.
+                # The broker may have lost its retained messages: `_tell_changes` publishes them again.
                 self._told = {job_id: (topic, "") for job_id, (topic, _) in self._told.items()}
             elif not event.retain:
                 self._obey(event.payload)

@@ -51,7 +51,7 @@ class LabBroker:
 async def open_lab_broker(
     wanted: str | BrokerUrl | None, *, tls: Tls | None = None, must_restart: bool, lost_after_wall_s: float
 ) -> AsyncIterator[LabBroker]:
-    """Have a broker for the time of the context.
+    """Provide a broker for the duration of the context.
 
     Args:
         wanted: A URL, `mosquitto` or `embedded`; None: a private Mosquitto if installed, else the embedded broker.

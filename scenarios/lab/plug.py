@@ -107,7 +107,7 @@ class Plug:
         self._days = [(self._day(now_s), 0.0)]
 
     def reading(self, now_s: int) -> Reading:
-        """Return what the meter shows."""
+        """Return the meter's reading."""
         self.advance(now_s)
         energy_wh, factor = self.energy_wh(now_s), self.lie.factor
         return Reading(

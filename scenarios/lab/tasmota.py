@@ -103,7 +103,7 @@ class TasmotaDevice:
         ]
 
     def leaving(self, now_s: int) -> Publications:
-        """Take back what is retained."""
+        """Clear the retained messages."""
         del now_s
         topics = (
             f"tele/{self.topic}/LWT",

@@ -14,7 +14,7 @@ from itertools import count
 from broker.clock import Pace, PaceError
 
 Action = Callable[[int], Awaitable[None] | None]
-"""Is called with the virtual time at which it is due, also when that is past."""
+"""Called with the virtual time at which it is due, even if that has passed."""
 
 
 class VirtualClock:
@@ -90,7 +90,7 @@ def _factor(pace: Pace) -> float:
 
 
 class Agenda:
-    """Does things when they are due, and measures how late it was."""
+    """Runs actions when they are due, and measures how late it was."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -102,9 +102,9 @@ class Agenda:
         self._ended = False
 
     def add(self, time_s: int, action: Action) -> None:
-        """Have something done at a virtual time; what is overdue is done at once.
+        """Schedule an action for a virtual time; an overdue one runs at once.
 
-        Nothing is due before the lab's beginning: what was to happen earlier in the day happens then, and is not late.
+        Nothing is due before the lab's beginning: what was planned for earlier happens then, and is not late.
         """
         time_s = max(time_s, self.clock.start_s)
         if not self._heap or time_s < self._heap[0][0]:

@@ -91,7 +91,7 @@ class Zigbee2MqttBridge:
         return [say(f"{self.base}/bridge/state", {"state": "online"}, qos=1, retain=True)]
 
     def subscribed(self, now_s: int) -> Publications:
-        """Publish what is retained: the bridge, its devices, their availability."""
+        """Publish the retained messages: the bridge, its devices, their availability."""
         del now_s
         return [
             say(f"{self.base}/bridge/info", self._info(), retain=True),
@@ -101,7 +101,7 @@ class Zigbee2MqttBridge:
         ]
 
     def leaving(self, now_s: int) -> Publications:
-        """Take back what is retained."""
+        """Clear the retained messages."""
         del now_s
         topics = [f"{self.base}/bridge/{what}" for what in ("state", "info", "devices", "groups")]
         topics += [f"{self.base}/{paired.name}/availability" for paired in self._paired]
@@ -114,7 +114,7 @@ class Zigbee2MqttBridge:
         return min(times_s, default=10**12)
 
     def due(self, now_s: int) -> Publications:
-        """Report what is due and what changed."""
+        """Publish due reports and changes."""
         said: list[Publication] = []
         for paired in self._paired:
             if not paired.is_there:

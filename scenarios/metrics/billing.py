@@ -210,7 +210,7 @@ def _sums(part: Part, houses: range, tariff: Tariff, zone: Zone) -> tuple[FloatA
 
 
 def _eur(price: Price, energy_wh: FloatArray, times_s: IntArray, zone: Zone) -> FloatArray:
-    """Return what the energy of each house costs, EUR, shape (H,).
+    """Return the cost of each house's energy, EUR, shape (H,).
 
     Args:
         price: The price of a kWh.
@@ -252,7 +252,7 @@ def _among_neighbours(
 def _base_load_traded(
     part: Part, base: BaseLoadEnergy, houses: tuple[int, int], price: Price, zone: Zone
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what the base loads of some houses bought, and what their producers sold to others', shape (houses,) each.
+    """Return the energy that some houses' base loads bought and their producers sold to others', shape (houses,) each.
 
     Args:
         part: The minutes.

@@ -47,7 +47,7 @@ LINE_TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class BillLines:
-    """The lines of a bill, whole cents. Every line counts as an expense; what is earned is negative."""
+    """The lines of a bill, whole cents. Every line is an expense; earnings are negative."""
 
     import_cents: int
     """Energy from the grid."""
@@ -317,7 +317,7 @@ def _amounts(
 
 
 def _cents(energy_milliwh: IntArray, price: IntArray) -> list[Fraction]:
-    """Return what the energy of each house costs over all intervals, exact, cents, shape (H,)."""
+    """Return the cost of each house's energy over all intervals, exact, cents, shape (H,)."""
     largest = int(energy_milliwh.max(initial=0)) * int(np.abs(price).max(initial=0))
     if largest * max(1, len(price)) < _EXACT_BELOW:
         return [Fraction(total, _PER_CENT) for total in (energy_milliwh @ price).tolist()]

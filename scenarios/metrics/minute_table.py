@@ -50,7 +50,7 @@ class MinuteTable(NDArrayOperatorsMixin):
         return self._kept[begin:end]
 
     def blocks(self) -> Iterator[tuple[int, FloatArray]]:
-        """Yield all rows in blocks, each with the number of its first row."""
+        """Yield all rows in blocks of shape (rows, minutes), each with the number of its first row."""
         for begin, end in blocks_of(self.shape):
             yield begin, self.rows(begin, end)
 

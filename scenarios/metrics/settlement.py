@@ -351,7 +351,7 @@ class _BaseLoads:
         return np.asarray(self._roofs.produced_wh[begin:end] * share[owner - first], dtype=np.float64)
 
     def share_surplus(self, delivered_wh: FloatArray) -> None:
-        """Let the base loads that are not served share what producers have left after all contracts.
+        """Serve the remaining base loads from the production left after all contracts.
 
         Args:
             delivered_wh: What each producer delivered under contracts, shape (P, M).

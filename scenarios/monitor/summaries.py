@@ -23,7 +23,7 @@ NOTHING_LEFT = "Nothing left"
 
 def _listed(body: Body) -> str:
     left_out = sum(body.get("left_out", ()))
-    named = ", ".join(body["producers"]) or ("Nobody else" if left_out else NOBODY)
+    named = ", ".join(body["producers"]) or ("No other" if left_out else NOBODY)
     return f"{named}; {left_out} left out: they have too little left" if left_out else named
 
 
@@ -108,21 +108,21 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
         f"{energy(body['energy_wh'])} to {body['consumer']} at {zone.clock(body['start_s'])}"
     ),
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
-    "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
+    "PromiseVoid": lambda body, zone: f"Released from {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
     "Scored": lambda body, _: f"{len(body['left_out'])} producers scored for jobs whose lists left them out",
     "Declined": lambda body, _: f"{body['producer']} declined",
-    "ProducerLeft": lambda body, _: f"{body['producer']} takes no more requests",
+    "ProducerLeft": lambda body, _: f"{body['producer']} has left",
     "Happened": lambda body, _: _event(body),
     "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",
     "Followed": lambda body, zone: f"{body['state']}, start {zone.clock(body['start_s'])}",
     "NewForecast": lambda body, _: f"New forecast: {_total(body['production'])}",
-    "Leave": lambda body, _: f"Take no part: {body['reason']}",
-    "Join": lambda _body, _zone: "Take part",
+    "Leave": lambda body, _: f"Leave: {body['reason']}",
+    "Join": lambda _body, _zone: "Join",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
     "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'our own strategy'}",
-    "ChangePrices": lambda _body, _zone: "Other prices",
+    "ChangePrices": lambda _body, _zone: "New prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
     "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
@@ -132,7 +132,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProductionExpected": lambda body, _: f"Expects {_of_runs(body)}",
     "Offered": lambda body, _: _offered(body),
     "Reserve": lambda body, zone: (
-        f"{_of_runs(body)}, start {zone.clock(body['start_s'])}?" if body["minutes_mwh"] else "Nothing any more"
+        f"{_of_runs(body)}, start {zone.clock(body['start_s'])}?" if body["minutes_mwh"] else "Share no longer needed"
     ),
     "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
     "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
@@ -144,7 +144,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ShareDeclined": lambda body, _: f"No to {body['consumer']}: {body['reason']}",
     "SharesAnswered": lambda body, _: _answered(body),
     "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
-    "ShareVoid": lambda body, _: f"Not bound to its share: {body['reason']}",
+    "ShareVoid": lambda body, _: f"Released from its share: {body['reason']}",
     "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.clock(body['start_s'])}?",
     "RoomNeeded": lambda body, zone: f"Another job needs {_of_shares(body)} from {zone.clock(body['start_s'])}",
 }

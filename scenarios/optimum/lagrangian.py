@@ -183,7 +183,7 @@ class LagrangianBound:
         return revenue + float(profit.sum()), columns
 
     def cost(self, column: StartColumn, prices: Prices) -> float:
-        """Return what a column costs at given prices, cuts included."""
+        """Return the cost of a column at given prices, including cuts."""
         by_bin = float(column.draw_wh @ prices.by_bin[column.class_, column.bins])
         priced = np.flatnonzero(prices.by_cut > 0.0)
         return by_bin + sum(float(prices.by_cut[k]) * column.coefficient_in(self.cuts[k]) for k in priced)

@@ -57,7 +57,7 @@ class PieceFamily:
         return FeasiblePieces(self, first_s, last_s, np.asarray(level & (first_s <= last_s), dtype=np.bool_))
 
     def costs(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return what the draws of each piece's first and last second cost.
+        """Return the cost of the draws of each piece's first and last second.
 
         Args:
             price: Price per Wh in each bin of the instance, shape (bins,).

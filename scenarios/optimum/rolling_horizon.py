@@ -82,12 +82,12 @@ def _as_known(
     extra_starts_s = {job: start_s for job, (_, start_s) in standing.items()}
     instance = instance_of(scene, extra_starts_s=extra_starts_s, busy=busy)
     edges_s = instance.start_s + BIN_S * np.arange(instance.bins + 1, dtype=np.float64)
-    # What the newest forecast says now, not the most that any ever said: a planner believes the newest.
+    # By the newest forecast, not by the highest of all forecasts: a planner believes the newest.
     room_wh = instance.production_wh.copy()
     for job in started:
         producer, start_s = contracts[job.job_id]
         room_wh[instance.producers.index(producer)] -= job.load_profile.energy_per_bin_wh(edges_s - start_s)
-    # A promise that stands is worth more than any that could be made in its place.
+    # A standing promise is worth more than any that could replace it.
     bonus_wh = sum(job.energy_wh for job in open_)
     tasks = tuple(_worth(task, bonus_wh if task.job_id in standing else 0.0) for task in instance.tasks)
     return replace(instance, production_wh=np.maximum(0.0, room_wh), tasks=tasks)

@@ -14,7 +14,7 @@ from scenarios.scenario import AllocationKey, Community, Scenario
 
 @dataclass(frozen=True, slots=True)
 class BillRow:
-    """The bill of a house in one run; amounts in EUR, what is earned is negative.
+    """The bill of a house in one run; amounts in EUR; earnings are negative.
 
     The lines of a bill are None if the bill is settled without an energy community, by the tariff only.
     """

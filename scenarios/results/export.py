@@ -390,7 +390,7 @@ def export_results(
     summary = folder / "simulation.json"
     there = [path.name for path in (*(path for path, _ in planned), summary) if path.exists()]
     if there and not overwrite:
-        raise ResultsExistError(f"{folder}: has {', '.join(there)} already; use --force to overwrite")
+        raise ResultsExistError(f"{folder}: already contains {', '.join(there)}; use --force to overwrite")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, table in planned:

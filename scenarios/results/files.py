@@ -148,7 +148,7 @@ def without_login(broker: str) -> str:
 
 
 def _about(scenario: Scenario) -> dict[str, Any]:
-    """Return what a report says of a scenario beside its results."""
+    """Return the facts about a scenario that a report shows."""
     tariff, community = scenario.tariff, scenario.community
     names = ("import", "neighbour", "feed_in")
     prices = tariff and {name: price_in_words(getattr(tariff, f"{name}_eur_per_kwh")) for name in names}

@@ -42,17 +42,17 @@ class ResultFrames:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a run: seed, state, beginning and end, hash of its ledger, numbers of messages and negotiations."""
+        """One row per run: seed, state, beginning and end, hash of its ledger, numbers of messages and negotiations."""
         return self._frame("runs")
 
     @cached_property
     def kpis(self) -> pd.DataFrame:
-        """One row a run: every figure."""
+        """One row per run: every figure."""
         return self._frame("kpis")
 
     @cached_property
     def contracts(self) -> pd.DataFrame:
-        """One row a contract, cancelled ones included: job, device, producer, window, start, energy."""
+        """One row per contract, cancelled ones included: job, device, producer, window, start, energy."""
         return self._frame("contracts")
 
     @cached_property
@@ -62,7 +62,7 @@ class ResultFrames:
 
     @cached_property
     def messages(self) -> pd.DataFrame:
-        """One row a message between agents; `body` is JSON."""
+        """One row per message between agents; `body` is JSON."""
         return self._frame("messages")
 
     @cached_property
@@ -87,7 +87,7 @@ class ResultFrames:
 
     @cached_property
     def minutes(self) -> pd.DataFrame:
-        """One row a minute: the whole neighbourhood's energy."""
+        """One row per minute: the whole neighbourhood's energy."""
         return self._frame("minutes")
 
     def _reader(self) -> ResultsReader:

@@ -97,7 +97,7 @@ class Minutes:
 
     @property
     def times_s(self) -> IntArray:
-        """Beginning of each minute, UNIX seconds."""
+        """Beginning of each minute, UNIX seconds, shape (minutes,)."""
         return self.first_s + MINUTE_S * np.arange(len(self.produced_wh), dtype=np.int64)
 
 
@@ -245,6 +245,11 @@ def read_households(connection: sqlite3.Connection, run: int) -> tuple[Household
 
 def read_household(connection: sqlite3.Connection, run: int, house: str) -> tuple[HouseholdRow, MemberBill | None]:
     """Return the figures of one household of a large run, and its bill in an energy community.
+
+    Args:
+        connection: An open results file.
+        run: The run, counted from 1.
+        house: Id of the house.
 
     Raises:
         ValueError: They are damaged.

@@ -36,7 +36,7 @@ def check_paper(path: Path, *, overwrite: bool = False) -> None:
         ResultsExistError: The file exists already.
     """
     if path.suffix.lower() not in PAPER_ENDINGS:
-        raise FigureFormatError(f"{path}: the ending decides the format: {', '.join(PAPER_ENDINGS)}")
+        raise FigureFormatError(f"{path}: expected one of these extensions: {', '.join(PAPER_ENDINGS)}")
     if find_spec("matplotlib") is None:
         raise FigureFormatError("figures need matplotlib: pip install 'ssmic[figures]'")
     refuse_existing(path, overwrite=overwrite)
@@ -85,9 +85,9 @@ def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, over
     jobs = {job.job_id: job for job in results.scenario.jobs}
     standing = [entry.contract for entry in results.ledger(run) if entry.state == "standing"]
     if not standing:
-        raise ResultsError(f"{results.path}: run {run} has no contract to be drawn")
+        raise ResultsError(f"{results.path}: run {run} has no contract to draw")
     if len(standing) > _MOST_JOBS:
-        raise ResultsError(f"{results.path}: run {run} has {len(standing)} contracts; a chart holds {_MOST_JOBS}")
+        raise ResultsError(f"{results.path}: run {run} has {len(standing)} contracts; a chart can show {_MOST_JOBS}")
     rows = sorted(standing, key=lambda contract: (jobs[contract.job_id].house, contract.start_s, contract.job_id))
     _save(_gantt([(jobs[one.job_id], one) for one in rows], results.scenario.zone.tzinfo), path)
 
@@ -104,7 +104,7 @@ def _canvas(height_inch: float) -> tuple[Canvas, Any]:
 
 
 def _hours(axes: Any, zone: tzinfo) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's axes
-    """Show times in the scenario's zone; return the function from UNIX seconds to what the axis counts in."""
+    """Show times in the scenario's zone; return the function from UNIX seconds to the axis's units."""
     import matplotlib.dates as mdates  # noqa: PLC0415 - an extra
 
     locator = mdates.AutoDateLocator(tz=zone)

@@ -146,9 +146,9 @@ class ResultsReader:
 
     @property
     def about(self) -> dict[str, Any] | None:
-        """What the scenario says of itself: `description`, number of `jobs`, prices and settlement in words.
+        """Facts about the scenario: `description`, number of `jobs`, prices and settlement in words.
 
-        None: the file was written before it was kept.
+        None: written by a version that did not store it.
         """
         text = self._meta("about")
         with self._translate_damage():
@@ -165,7 +165,7 @@ class ResultsReader:
         return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'overviews'"))
 
     def _meta(self, key: str) -> str | None:
-        """Return what the file says of itself; None: it was written before it did."""
+        """Return the file's facts about its scenario; None: written by a version that did not store them."""
         for row in self._rows("SELECT value FROM meta WHERE key = ?", key):
             return cast("str", row["value"])
         return None
@@ -196,7 +196,7 @@ class ResultsReader:
         return self.realised(run).scenario
 
     def realised(self, run: int) -> Realised:
-        """Return what a run made of the scenario: by its events, and by what real devices asked for and measured."""
+        """Return the scenario as a run realised it, with its events and the requests and readings of real devices."""
         happenings = self.happenings(run)
         with self._translate_damage(), translate_read_errors(self.path):
             happened = as_happened(self.scenario, happenings)
@@ -236,7 +236,7 @@ class ResultsReader:
         return by_run
 
     def _disputes(self) -> dict[int, tuple[str, ...]]:
-        """Return what is in dispute, by run; a file has the table only if anything is."""
+        """Return the disputes by run; a file without disputes lacks the table."""
         if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'disputes'"):
             return {}
         by_run: dict[int, tuple[str, ...]] = {}

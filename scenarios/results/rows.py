@@ -88,7 +88,7 @@ class RunInfo:
     without: tuple[DroppedHost, ...] = ()
     """Hosts that it ended without, by id."""
     disputes: tuple[str, ...] = ()
-    """Where households contradict the ledger or each other, and who said what; the ledger stands."""
+    """Where households contradict the ledger or each other, and their claims; the ledger stands."""
 
     @property
     def is_complete(self) -> bool:
@@ -331,7 +331,12 @@ def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[Le
 
 
 def record_verdicts(path: Path, run: int, verdicts: Sequence[dict[str, Any]]) -> None:
-    """Keep the verdicts on a run, replacing earlier ones.
+    """Store the verdicts on a run, replacing earlier ones.
+
+    Args:
+        path: The results file.
+        run: The run, counted from 1.
+        verdicts: One JSON object per expectation, in the order of the scenario.
 
     Raises:
         ResultsError: The file cannot be written.

@@ -33,7 +33,7 @@ class ShareSeries:
 
 
 def share_series(job: Job, contract: Contract) -> tuple[ShareSeries, ...]:
-    """Return what each supplier gives: producers in the order of their ids, then the grid if it gives anything.
+    """Return the energy from each supplier: producers in the order of their ids, then the grid if it gives anything.
 
     In each minute the shares add up to what the job draws.
 

@@ -99,7 +99,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
 
 
 def _header(results: ResultsReader, run: RunInfo) -> dict[str, Any]:
-    """Return what is known of a run without its contracts."""
+    """Return a run without its contracts."""
     return {
         "run": run.run,
         "run_id": run.run_id,

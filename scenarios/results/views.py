@@ -60,7 +60,7 @@ class ContractRow:
     end_s: int
     agreed_s: int
     energy_wh: float
-    """By the contract; of a real device's job, what it measured."""
+    """By the contract; for a job of a real device, as measured."""
     delivered_wh: float
     """Energy that the producer delivered."""
     profile: str

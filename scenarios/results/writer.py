@@ -270,10 +270,10 @@ class RunWriter:
         return self._inode_in_place() == self._inode
 
     def put_back(self) -> None:
-        """Write the results to their place again, after their file was removed; nothing that was written is lost.
+        """Restore the results file after it was removed, without loss.
 
         Raises:
-            ResultsError: They cannot be written; what is recorded is kept as long as this process lives.
+            ResultsError: They cannot be written; the records are kept as long as this process lives.
         """
         with translate_sqlite_errors(self.path):
             try:

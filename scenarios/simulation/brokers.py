@@ -42,10 +42,10 @@ class OpenBroker:
 
 @asynccontextmanager
 async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
-    """Have the broker that a plan wants for the time of the context.
+    """Provide the broker that a plan asks for, for the duration of the context.
 
     Raises:
-        BrokerUrlError: what the plan says is no URL.
+        BrokerUrlError: The plan's URL is malformed.
         BrokerUnreachableError: It cannot be started, or the connection or login is refused.
     """
     if plan.bus == "memory":

@@ -58,7 +58,7 @@ async def household_processes(
     shares: Sequence[Share],
     in_worker: Callable[[], None] | None = None,
 ) -> AsyncIterator[None]:
-    """Have the hosts of a run's other processes for the time of the context; in it, the clock runs to its end.
+    """Run the hosts of a run's other processes for the duration of the context, in which the clock runs to its end.
 
     Args:
         scenario: The scenario.

@@ -27,12 +27,12 @@ def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[
     for contract in standing:
         job = jobs.get(contract.job_id)
         if job is None:
-            problems.append(f"contract {contract.contract_id!r} is for no job of the scenario")
+            problems.append(f"contract {contract.contract_id!r} is for a job that the scenario does not have")
             continue
         if not job.earliest_start_s <= contract.start_s <= job.latest_start_s:
-            problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, out of its job's window")
+            problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, outside its job's window")
         if contract.producer not in {GRID, SHARED} and contract.producer not in scenario.producers:
-            problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
+            problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is not a producer")
         if contract.energy_wh != job.energy_wh:
             what = f"is for {contract.energy_wh} Wh, and its job needs {job.energy_wh} Wh"
             problems.append(f"contract {contract.contract_id!r} {what}")

@@ -32,7 +32,7 @@ class Plan:
 
     scenario: Scenario
     seeds: tuple[int, ...]
-    """One a run; different ones."""
+    """One per run, all different."""
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
     bus: BusKind = "mqtt"
     broker: str | BrokerUrl | None = None
@@ -57,7 +57,7 @@ class Plan:
     home_assistant: bool = False
     """Whether to publish each run to Home Assistant (MQTT discovery)."""
     workers: int | None = None
-    """Processes; None: one a run, at most one a core."""
+    """Processes; None: one per run, at most one per core."""
     scores_file: Path | None = None
     """The file that keeps scores between simulations. None: next to the results, and a repeated run begins with the
     same scores again; a named file is used as it is."""

@@ -84,7 +84,7 @@ class RunRecord:
 def record_run(
     scenario: Scenario, order: Order, on_progress: Callable[[int], None] | None = None, *, resume: bool = False
 ) -> Iterator[RunRecord]:
-    """Record a run for the time of the context; its record states how it ended, in every case.
+    """Record a run for the duration of the context; its record states how it ended, in every case.
 
     Args:
         scenario: The scenario.

@@ -295,7 +295,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             await disturbances.end()
         defects, disputes = _violations(scenario, cast, clock, watch)
         if defects:
-            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
+            violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
         for dispute in disputes:
@@ -363,7 +363,7 @@ class _Ports:
 async def _shown(
     scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast, watch: Watch
 ) -> AsyncIterator[None]:
-    """Show the run in Home Assistant for the time of the context, if it is to be shown."""
+    """Show the run in Home Assistant for the duration of the context, if it is to be shown."""
     if not settings.home_assistant:
         yield
         return

@@ -23,7 +23,7 @@ from scenarios.scenario import Scenario, fingerprint
 
 SUFFIX = ".scores.json"
 MAX_BYTES = 100_000_000
-"""More is no scores file: 100 producers after 10,000 simulations fit several times."""
+"""More is not a scores file: 100 producers after 10,000 simulations fit several times."""
 
 _ScoreById = dict[Annotated[str, Field(min_length=1)], int]
 
@@ -95,7 +95,7 @@ class ScoresFile:
         """Return what a new run begins with, by producer id; nothing if there is no such file yet.
 
         Raises:
-            ScoresFileError: it is no scores file, or one of another scenario.
+            ScoresFileError: it is not a scores file, or one of another scenario.
         """
         return self._read().scores
 
@@ -107,7 +107,7 @@ class ScoresFile:
             afresh: Discard the content of the file first.
 
         Raises:
-            ScoresFileError: it is no scores file, or one of another scenario, or cannot be written.
+            ScoresFileError: it is not a scores file, or one of another scenario, or cannot be written.
         """
         with self._locked():
             content = _Content(scenario=self.scenario, scores={}) if afresh else self._read()
@@ -155,14 +155,14 @@ class ScoresFile:
             raise ScoresFileError(f"{path}: cannot be read: {error.strerror or error}") from error
         hint = "--reset-scores starts afresh"
         if len(data) > MAX_BYTES:
-            raise ScoresFileError(f"{path}: is no scores file: larger than {MAX_BYTES} bytes; {hint}")
+            raise ScoresFileError(f"{path}: is not a scores file: larger than {MAX_BYTES} bytes; {hint}")
         try:
             content = _Content.model_validate_json(data)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in problem["loc"])
             what = f"{place}: {problem['msg']}" if place else problem["msg"]
-            raise ScoresFileError(f"{path}: is no scores file: {what}; {hint}") from None
+            raise ScoresFileError(f"{path}: is not a scores file: {what}; {hint}") from None
         if content.scenario != self.scenario:
             raise ScoresFileError(
                 f"{path}: has scores of scenario {content.scenario!r}, not of {self.scenario!r}; {hint}"

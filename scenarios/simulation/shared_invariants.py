@@ -219,7 +219,7 @@ def share_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[st
         if (sum(shares, start=np.zeros_like(drawn)) > drawn).any():
             problems.append(f"contract {contract.contract_id!r}: its shares give more than its job draws in a minute")
         problems += [
-            f"contract {contract.contract_id!r} has a share of {producer!r}, which is no producer"
+            f"contract {contract.contract_id!r} has a share of {producer!r}, which is not a producer"
             for producer in contract.producers
             if producer not in scenario.producers
         ]

@@ -22,14 +22,14 @@ from scenarios.simulation.workers import perform_all
 
 
 class Simulation:
-    """A simulation whose broker is there and whose results file is made; `open_simulation` makes one."""
+    """A simulation with an open broker and a results file; created by `open_simulation`."""
 
     def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, orders: Sequence[Order]) -> None:
         self.plan = plan
         self.broker = broker
         self.results_file = results_file
         self.orders = tuple(orders)
-        """One a run, with the ids that the runs have on the broker."""
+        """One per run, with the ids that the runs have on the broker."""
 
     async def run(
         self,
@@ -96,7 +96,7 @@ class Simulation:
 
 @asynccontextmanager
 async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
-    """Have everything ready that the runs of a plan need.
+    """Prepare everything that the runs of a plan need.
 
     Raises:
         ScoresFileError: the scores to start from cannot be used.

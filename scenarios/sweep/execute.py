@@ -1,4 +1,4 @@
-"""Does the runs of a sweep that are missing, and keeps each of them as soon as it is there."""
+"""Executes the missing runs of a sweep, and stores each as soon as it is done."""
 
 from __future__ import annotations
 

@@ -68,6 +68,13 @@ def export_sweep(
 ) -> tuple[Path, ...]:
     """Write the tables `runs`, `summary` and `pairwise` into a folder, one file each, and return the files.
 
+    Args:
+        results: The content of the sweep's results file.
+        format_: Format of the files, also their extension.
+        folder: Created if missing.
+        overwrite: Whether existing files are replaced.
+        wrote: Called with each file once it is written.
+
     Raises:
         ResultsExistError: A file exists already; nothing was written.
         ResultsWriteError: A file cannot be written.

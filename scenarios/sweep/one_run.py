@@ -81,7 +81,7 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
 
 
 Submit: TypeAlias = Callable[[SweepRun], Future[SweepRow]]
-"""Has a run done by a worker."""
+"""Submits a run to a worker."""
 
 
 def perform_in_worker(scenario: Scenario, order: SweepRun) -> SweepRow:

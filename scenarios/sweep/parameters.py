@@ -135,7 +135,7 @@ def parse_parameter(
     key, equals, written = text.partition("=")
     key, written = key.strip().removeprefix("vars."), written.strip()
     if not equals or not key or not written:
-        raise ParameterError(f"{text!r}: expected is KEY=VALUE, for example penalty=0.5,1 or penalty=0.5:2:4")
+        raise ParameterError(f"{text!r}: expected KEY=VALUE, for example penalty=0.5,1 or penalty=0.5:2:4")
     if key in variables:
         variable = Parameter(key, (), is_variable=True)
         if is_set and _is_structured(written):
@@ -196,7 +196,7 @@ def _with_values(parameter: Parameter, written: str, kind: Kind | None, *, is_sa
         if found is not None:
             reach = _range(key, found, is_whole=_is_whole(kind, found))
             if reach.count is None and not is_sampled:
-                raise ParameterError(f"{key}={written}: says no number of values; write for example {key}={written}:5")
+                raise ParameterError(f"{key}={written}: has no number of values; write for example {key}={written}:5")
             return replace(parameter, values=reach.values(), range=reach)
     values = tuple(_value(key, one, kind, is_setting=parameter.is_setting) for one in _split(written))
     if len(set(values)) < len(values):

@@ -175,6 +175,11 @@ _CHARTED = ("self_sufficiency", "self_consumption", "grid_wh", "peak_import_w", 
 def write_sweep_report(results: SweepResults, path: Path, *, overwrite: bool = False) -> int:
     """Write the report of a sweep and return its size in bytes.
 
+    Args:
+        results: The content of the sweep's results file.
+        path: The HTML file to write.
+        overwrite: Whether an existing file is replaced.
+
     Raises:
         ResultsError: No run is done yet.
         ResultsExistError: The file exists already.

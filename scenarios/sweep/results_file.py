@@ -118,7 +118,16 @@ def pairwise(points: Sequence[BySeed], figures: Sequence[str]) -> Iterator[PairR
 
 
 def differences(reference: BySeed, other: BySeed, figure: str) -> list[float | None]:
-    """Return the differences of a figure, other less reference, for each seed that both have."""
+    """Return the differences of a figure for each seed that both points have, in the reference's order.
+
+    Args:
+        reference: By seed, the figures of the reference's runs.
+        other: The same of the other point.
+        figure: Name of the figure.
+
+    Returns:
+        Other less reference; None where a run does not have the figure.
+    """
     found: list[float | None] = []
     for seed, run in reference.items():
         if seed in other:
@@ -290,7 +299,7 @@ _OPTIONS = {
 }
 
 
-def _said(value: Any) -> str:  # noqa: ANN401 - any value of a request
+def _said(value: object) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value)) or "nothing"
     return "the default" if value is None else str(value)

@@ -31,7 +31,7 @@ _spawning = multiprocessing.get_context("spawn")
 
 @contextmanager
 def process_workers(variants: Sequence[Scenario], count: int) -> Iterator[Submit]:
-    """Have worker processes for the time of the context; leaving it ends them at once, also in the middle of a run.
+    """Provide worker processes for the duration of the context; leaving it ends them at once, even during a run.
 
     Args:
         variants: The scenarios of the sweep.
@@ -91,7 +91,7 @@ class DaskError(SsmicError):
 
 @contextmanager
 def dask_workers(address: str, variants: Sequence[Scenario], count: int) -> Iterator[Submit]:
-    """Have the workers of a Dask cluster for the time of the context.
+    """Provide the workers of a Dask cluster for the duration of the context.
 
     Args:
         address: `local` for worker processes of this machine, or the URL of a scheduler.

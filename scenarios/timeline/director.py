@@ -77,7 +77,7 @@ class Script:
         """When the run stops next, UNIX seconds; None: it runs to its end."""
         self.director: Director
         self.command: Callable[[Control], None] = lambda _control: None
-        """Has the clock carry out a command: `stop`, or another pace."""
+        """Makes the clock carry out a command: `stop`, or another pace."""
         self.ledger: Callable[[], Mapping[str, LedgerEntry]] = dict
         """Returns the ledger as it is, by contract id."""
         self._arrived = asyncio.Event()
@@ -234,7 +234,7 @@ class Director(Agent[AnyMessage]):
     # What.
 
     def perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
-        """Have an action take place now."""
+        """Carry out an action now."""
         completed = complete(self._scenario, self.happenings, action, self.now_s)
         if completed is None:
             return
@@ -307,7 +307,7 @@ class Director(Agent[AnyMessage]):
         return [agent for agent in agents if agent not in self._scenario.producers]
 
     def _agents_of(self, house: str) -> list[str]:
-        """Return the agents of a house's devices that are there."""
+        """Return the agents of a house's present devices."""
         return [device.agent for device in self._devices[house] if device.agent not in self._gone()]
 
     def _gone(self) -> frozenset[str]:

@@ -156,7 +156,16 @@ def outlook(series: ProducerSeries, issued_until_s: int) -> Production | None:
 
 
 def scaled(production: Production, since_s: int, factor: float) -> Production | None:
-    """Return the part of a production from a time on, times a factor; None where there is no such part."""
+    """Return the part of a production from a time on, multiplied by a factor.
+
+    Args:
+        production: The production.
+        since_s: Where the part begins, UNIX seconds.
+        factor: Applied to its power.
+
+    Returns:
+        The scaled part; None if the production ends before.
+    """
     if production.end_s <= since_s:
         return None
     first_s = max(since_s, production.start_s)
@@ -166,7 +175,13 @@ def scaled(production: Production, since_s: int, factor: float) -> Production | 
 
 
 def under_front(production: Production, front: CloudFront, arrives_s: int) -> Production:
-    """Return a production with a cloud front passing over it from a time on."""
+    """Return a production with a cloud front passing over it.
+
+    Args:
+        production: The production under a sky without the front.
+        front: Its remaining share of production, duration and ramps.
+        arrives_s: When it reaches this producer, UNIX seconds.
+    """
     ends_s = arrives_s + front.duration_s
     edges = np.arange(-(-arrives_s // MINUTE_S) * MINUTE_S, ends_s, MINUTE_S, dtype=np.int64)
     own_s = np.asarray(production.times_s, dtype=np.int64)

@@ -11,7 +11,7 @@ from agents.model import Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.hosts.outbox import Outbox
+from broker.hosts.retransmit_buffer import RetransmitBuffer
 from broker.hosts.round import Round
 from broker.transport.base import Bus
 
@@ -63,13 +63,13 @@ def test_an_entry_that_is_too_large_for_a_message_is_published_with_its_beginnin
     """A broker disconnects a client that sends an oversized message, again after each reconnection."""
     moved = [LedgerEvent(at_s=n, what="amended", start_s=500 + n, reason="x" * 1_000) for n in range(1_000)]
     long = entry("a/1").model_copy(update={"history": (*entry("a/1").history, *moved)})
-    outbox = Outbox("r", "manager", "s")
-    (payload,) = published(outbox, long)
+    buffer = RetransmitBuffer("r", "manager", "s")
+    (payload,) = published(buffer, long)
     assert len(payload) < 100_000
     read = LedgerEntry.model_validate_json(payload)
     assert read.history[0] == long.history[0]
     assert read.history[-50:] == long.history[-50:]
-    assert LedgerEntry.model_validate_json(published(outbox, entry("a/1"))[0]) == entry("a/1")
+    assert LedgerEntry.model_validate_json(published(buffer, entry("a/1"))[0]) == entry("a/1")
 
 
 def test_a_contract_that_is_itself_too_large_is_not_published() -> None:
@@ -77,10 +77,12 @@ def test_a_contract_that_is_itself_too_large_is_not_published() -> None:
     runs = tuple((1, 10**14 + n) for n in range(20_000))
     shares = tuple(Share(producer=producer, minutes_mwh=runs) for producer in ("east", "west"))
     contract = entry("a/1").contract.model_copy(update={"producer": "shared", "shares": shares})
-    assert published(Outbox("r", "manager", "s"), entry("a/1").model_copy(update={"contract": contract})) == ()
+    assert (
+        published(RetransmitBuffer("r", "manager", "s"), entry("a/1").model_copy(update={"contract": contract})) == ()
+    )
 
 
-def published(outbox: Outbox, content: LedgerEntry) -> tuple[bytes, ...]:
+def published(buffer: RetransmitBuffer, content: LedgerEntry) -> tuple[bytes, ...]:
     """Return the payloads that a host publishes for an entry."""
     record = RoundRecord(
         grant=Round(step=0, time=0, round=0, granted_step=0),
@@ -98,6 +100,6 @@ def published(outbox: Outbox, content: LedgerEntry) -> tuple[bytes, ...]:
             if retain and topic.endswith("a%2F1"):
                 sent.extend(payload.payloads())
 
-    outbox.add_round(record)
-    asyncio.run(outbox.publish_last(cast("Bus", Wire())))
+    buffer.add_round(record)
+    asyncio.run(buffer.publish_last(cast("Bus", Wire())))
     return tuple(sent)

@@ -92,7 +92,7 @@ def python(code: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")} | variables
     command = [sys.executable, "-c", code]
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *(path for path in sys.path if path)])
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -32,7 +32,7 @@ from tests.identifiers import valid_ids
         ("a\u00adb", "an invisible character (U+00AD"),
         ("\u3164", "an invisible character (U+3164"),
         ("a\uffff", "an invisible character (U+FFFF"),
-        ("a\u00a0b", "a blank that is no plain space (U+00A0"),
+        ("a\u00a0b", "a blank other than a plain space (U+00A0"),
         (" a", "begins or ends with a blank"),
         ("a ", "begins or ends with a blank"),
         (" ", "begins or ends with a blank"),

@@ -16,8 +16,8 @@ from broker.security.acl import DeviceAccess
 from broker.security.provision import Guard, login_folder, write_guard
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 
@@ -66,7 +66,7 @@ class GuardedBroker:
         before = self.log.count("Reloading config")
         os.kill(self.pid, signal.SIGHUP)
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while self.log.count("Reloading config") == before:  # noqa: ASYNC110 - another process says it
+            while self.log.count("Reloading config") == before:
                 await asyncio.sleep(0.01)
 
 

@@ -156,7 +156,7 @@ async def test_connections_that_never_log_in_are_limited(tmp_path: Path) -> None
                     closed += 1
             assert closed == 5
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while not await gets_in(guarded, "adler"):  # noqa: ASYNC110 - the broker notices when it does
+            while not await gets_in(guarded, "adler"):
                 await asyncio.sleep(0.01)
 
 

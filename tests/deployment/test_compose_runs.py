@@ -109,7 +109,7 @@ class Containers:
 
     async def reached(self, rounds: int, service: str) -> None:
         """Wait until a household has a number of rounds in its journal."""
-        while self._rounds(service) < rounds:  # noqa: ASYNC110 - another process has to get there
+        while self._rounds(service) < rounds:
             await asyncio.sleep(0.01)
 
     def _rounds(self, service: str) -> int:

@@ -27,8 +27,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Grant
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from tests.faults.link import Link, LinkFaults, link_to
 from tests.faults.ram import folder_for_a_run

@@ -26,7 +26,7 @@ def ssmic(tmp_path: Path) -> Ssmic:
     """Runs `ssmic` with arguments, in an empty folder."""
 
     def run(*arguments: str | Path, **more: str) -> Ended:
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [sys.executable, "-m", "tui", *map(str, arguments)],
             cwd=tmp_path,
             env=environment(**more),

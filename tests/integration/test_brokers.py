@@ -19,9 +19,9 @@ from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
 from broker.servers.local import free_port, with_own_login
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
-from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic
@@ -36,7 +36,7 @@ ENGINES = [pytest.param("mosquitto", marks=needs_mosquitto), "embedded"]
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run `ssmic` with arguments in the background; it is stopped afterwards."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [sys.executable, "-m", "tui", *arguments],
         cwd=folder,
         env=environment(),
@@ -183,7 +183,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
 def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) -> None:
     """The error is a single line."""
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(  # noqa: S603 - our own command
+        ended = subprocess.run(
             [sys.executable, "-m", "tui", *command],
             cwd=tmp_path,
             env=environment(),

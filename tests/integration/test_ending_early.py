@@ -76,7 +76,7 @@ class Begun:
 
 def interrupted_seeds(out: str) -> list[str]:
     """Return the seeds of which a printed table says that they were interrupted, and that their figures are partial."""
-    remark = r"\* seed (\d+): interrupted at \d+ %; its figures cover that part only and enter no mean"
+    remark = r"\* seed (\d+): interrupted at \d+ %; its figures cover that part only and are excluded from means"
     return re.findall(remark, " ".join(out.split()))
 
 
@@ -91,7 +91,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 @contextmanager
 def begun(folder: Path, *options: str) -> Iterator[Begun]:
     """Begin a simulation of the slow scenario; it is stopped afterwards."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [sys.executable, "-m", "tui", *PACED, *options],
         cwd=folder,
         env=environment(),
@@ -182,14 +182,14 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         folder = tmp_path / f"disk-{size_kb}"
         folder.mkdir()
         command = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(folder)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - fixed
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("no disk of a given size can be made here")
         mounted.append(folder)
         return folder
 
     yield make
     for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 - as above
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - as above
 
 
 @pytest.mark.parametrize("size_kb", [100, *(pytest.param(size_kb, marks=pytest.mark.long) for size_kb in (200, 340))])

@@ -22,7 +22,7 @@ print("IMPORTED", *sorted({name.partition(".")[0] for name in sys.modules}))
 
 def imported_by(*arguments: str) -> set[str]:
     """Return the top-level modules that a command has imported when it ends, in a separate interpreter."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-c", SHOW_IMPORTED, *arguments],
         cwd=PROJECT,
         env=environment(),
@@ -58,7 +58,7 @@ def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
     """A run of the street takes less time than a worker's start; workers receive checked scenarios."""
     shows = "import sys, scenarios.sweep.workers; print('IMPORTED', *sys.modules)"
     command = [sys.executable, "-c", shows]
-    done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
     assert "scenarios.simulation.run" in imported
     assert not imported & {"yaml", "defusedxml", "jinja2", "scenarios.load", "scenarios.files.parse"}

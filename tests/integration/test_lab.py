@@ -137,7 +137,7 @@ def test_all_wrong_faults_are_refused_at_once_with_their_places(ssmic: Ssmic, la
     assert ended.code == 3
     told = ended.err.splitlines()
     assert told[0] == (
-        "faults.yaml:2: faults[0].device: no device is called 'adler/wascher'; did you mean 'adler/washer'?"
+        "faults.yaml:2: faults[0].device: there is no device 'adler/wascher'; did you mean 'adler/washer'?"
     )
     assert told[1] == "faults.yaml:3: faults[1]: needs 'delay_s': after how many seconds the device obeys"
     assert told[2] == "faults.yaml:4: faults[2].factor: does not go with 'dead'"

@@ -15,9 +15,9 @@ from broker.protocol import topics
 from broker.protocol.timeouts import Timeouts
 from broker.protocol.wire import Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Broker, Delivery
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import run_hosts, run_scenario
@@ -260,4 +260,4 @@ def test_force_requires_a_run(ssmic: Ssmic) -> None:
     """So all live runs of a broker cannot be removed by mistake."""
     ended = ssmic("broker", "clean", "--broker", "mqtt://127.0.0.1:1", "--force")
     assert ended.code == 2
-    assert "--run ID only" in ended.err
+    assert "requires --run ID" in ended.err

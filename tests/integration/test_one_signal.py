@@ -20,8 +20,8 @@ import pytest
 from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
@@ -75,7 +75,7 @@ def begun(
     folder: Path, *arguments: str | Path, python: tuple[str, ...] = ("-m", "tui"), **more: str
 ) -> Iterator[Command]:
     """Begin a command; it is stopped afterwards."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [sys.executable, *python, *map(str, arguments)],
         cwd=folder,
         env=environment(**more),

@@ -21,8 +21,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Control
 from broker.servers.local import own_brokers
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 kinds = pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     }
     command = [sys.executable, "-m", "tui", *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603 - ours
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             yield process
         finally:
@@ -57,7 +57,7 @@ async def until_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> BrokerUr
     """Wait for the broker of a run in a folder; return it with its login."""
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     async with asyncio.timeout(PATIENCE_WALL_S):
-        while not (found := own_brokers()):  # noqa: ASYNC110 - another process starts it
+        while not (found := own_brokers()):
             await asyncio.sleep(0.02)
     return found[0]
 

@@ -37,7 +37,7 @@ def test_each_household_is_in_one_process_and_the_manager_in_the_first() -> None
     [
         (("--bus", "memory", "--processes", "2"), "goes with --bus mqtt only"),
         (("--hosts", "2", "--processes", "3"), "more than the 2 hosts of --hosts"),
-        (("--hosts", "none"), "'none' is neither a number from 1 on nor 'houses'"),
+        (("--hosts", "none"), "'none' is neither a whole number above 0 nor 'houses'"),
     ],
 )
 @pytest.mark.long
@@ -93,7 +93,7 @@ def _is_present(host: str, log: Path) -> bool:
 def test_a_run_fails_at_once_if_one_of_its_processes_is_killed(tmp_path: Path) -> None:
     """The error names the hosts of the process and the signal; no process remains."""
     command = [sys.executable, "-m", "tui", "run", "street", "--processes", "2", "--pace", "60x"]
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline_wall_s = time.monotonic() + PATIENCE_WALL_S

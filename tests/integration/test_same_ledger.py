@@ -13,9 +13,9 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.protocol.timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.generate.bundle import SCENARIOS
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario

@@ -23,9 +23,9 @@ from agents.model import Device, House, Job
 from agents.sharing import Preference, SupplySettings
 from broker.protocol.timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
+from broker.transport import MqttBroker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.events import ChangeTariff, Event
 from scenarios.files import save_scenario
 from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from broker.clock.pacing import Moment
 from broker.protocol import topics
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario

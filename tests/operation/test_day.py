@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_day_on_which_everything_happens_changes_no_ledger() -> None:
     """Every state is reported while it lasts, and every process ends with the right code."""
     command = [sys.executable, "-m", "tests.operation.day", "--days", "1", "--pace", "14400x"]
-    ended = subprocess.run(command, capture_output=True, check=False, text=True, cwd=ROOT)  # noqa: S603 - our own
+    ended = subprocess.run(command, capture_output=True, check=False, text=True, cwd=ROOT)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "passed" in ended.stdout
 

@@ -36,7 +36,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> 
     text = unit.read_text().replace("/usr/local/bin/ssmic", sys.executable).replace("User=ssmic", "User=root")
     copy = tmp_path / unit.name
     copy.write_text(text)
-    verified = subprocess.run(  # noqa: S603
+    verified = subprocess.run(
         ["systemd-analyze", "verify", str(copy)],  # noqa: S607
         capture_output=True,
         text=True,
@@ -69,7 +69,7 @@ def test_what_a_unit_runs_is_ready_shows_life_and_stops_when_asked(tmp_path: Pat
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_WALL_S)
         command = [sys.executable, "-m", "tui", *arguments]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:  # noqa: S603
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
             assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_WALL_S) == int(service(FOLDER / "ssmic-host@.service")["SuccessExitStatus"])

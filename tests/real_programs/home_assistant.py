@@ -151,7 +151,7 @@ def home_assistant(
         command = [str(shutil.which("faketime")), "-f", faketime, *command, "--skip-pip"]
     environment = {**os.environ, "PATH": f"{binary}:{os.environ['PATH']}", "TZ": "UTC"}
     with (folder / "output.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             running = HomeAssistant(port, token)
             until(lambda: running.ask("/manifest.json"), "Home Assistant")

@@ -42,7 +42,7 @@ def mqtt_port() -> Iterator[int]:
     """Have a Mosquitto, and return its port."""
     port = free_port()
     program = find_mosquitto()
-    process = subprocess.Popen([str(program), "-p", str(port)], stderr=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen([str(program), "-p", str(port)], stderr=subprocess.DEVNULL)
     try:
         yield port
     finally:
@@ -53,7 +53,7 @@ def mqtt_port() -> Iterator[int]:
 @contextmanager
 def ssmic(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run `ssmic` for the time of the context."""
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         [sys.executable, "-m", "tui", *arguments],
         cwd=folder,
         env=environment(TZ="UTC"),
@@ -270,7 +270,7 @@ def test_its_switch_and_its_automation_start_washers_of_an_emulated_street(tmp_p
             "-t",
             "ssmic/lane/lab/faketime",
         ]
-        at = subprocess.run(listener, capture_output=True, text=True, check=True, timeout=PATIENCE_WALL_S)  # noqa: S603
+        at = subprocess.run(listener, capture_output=True, text=True, check=True, timeout=PATIENCE_WALL_S)
         # In June its token of today is not valid yet: only the automation acts.
         with home_assistant(PROGRAMS, folder, port, faketime=at.stdout.strip()):
             until_job_runs(mqtt_port, "ssmic/lane/lab/jobs/adler/washer/wash-1")

@@ -81,11 +81,11 @@ def real_bridge(folder: Path) -> Iterator[tuple[Heard, Path]]:
         "NODE_PATH": str(PROGRAMS / "zigbee2mqtt" / "node_modules"),
     }
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    broker = subprocess.Popen([str(find_mosquitto()), "-p", str(port)], **quiet)  # type: ignore[call-overload]  # noqa: S603
+    broker = subprocess.Popen([str(find_mosquitto()), "-p", str(port)], **quiet)  # type: ignore[call-overload]
     try:
         heard = until(lambda: Heard(port), "Mosquitto")
         stand_in = shutil.copy(HERE / "zigbee2mqtt_stand_in.cjs", folder)
-        node = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
+        node = subprocess.Popen(  # type: ignore[call-overload]
             [str(shutil.which("node")), str(stand_in)], env=environment, start_new_session=True, **quiet
         )
         try:

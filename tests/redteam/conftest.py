@@ -51,7 +51,7 @@ def guarded(street: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Itera
         configuration.write_text(f"{written}user root\n", encoding="utf-8")
     log_file = folder / "log"
     with log_file.open("wb") as log:
-        process = subprocess.Popen([program, "-c", configuration], stdout=log, stderr=log)  # noqa: S603 - no input
+        process = subprocess.Popen([program, "-c", configuration], stdout=log, stderr=log)
     running = GuardedBroker(folder, port, log_file, process.pid, by_certificate=False)
     give_up_wall_s = time.monotonic() + PATIENCE_WALL_S
     while " running" not in running.log:

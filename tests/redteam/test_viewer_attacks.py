@@ -124,7 +124,7 @@ async def test_71_the_browser_version_is_on_this_machine_only_or_warns(tmp_path:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     said = tmp_path / "said"
     with said.open("wb") as to:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=to, stderr=to)  # noqa: S603, ASYNC220 - ours
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=to, stderr=to)  # noqa: ASYNC220 - ours
     try:
         listening: set[str] = set()
         async with asyncio.timeout(PATIENCE_WALL_S):

@@ -125,7 +125,7 @@ def test_python_has_every_option_of_the_command_line() -> None:
             assert name in ssmic.RunOptions.__annotations__ or f"`{flag}" in docs, flag
     with pytest.raises(TypeError, match="did you mean 'algorithm'"):
         ssmic.run("night", algoritm="exact")  # type: ignore[call-arg]  # as a user mistypes it
-    with pytest.raises(SsmicError, match=r"(?s)days 0.*keep goes with bus='mqtt' only"):
+    with pytest.raises(SsmicError, match=r"(?s)days 0.*keep requires bus='mqtt'"):
         ssmic.run("night", days=0, keep=True)
     with pytest.raises(SsmicError, match="promise 'never': 'early' or 'late' is expected"):
         ssmic.run("night", promise="never")  # type: ignore[arg-type]  # as a user mistypes it
@@ -173,7 +173,7 @@ def test_another_package_named_agents_is_reported_in_one_line(tmp_path: Path, co
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "__init__.py").write_text("")
 
-    done = run_process(  # noqa: S603 - our own code
+    done = run_process(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
         capture_output=True,
         text=True,

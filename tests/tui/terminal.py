@@ -60,10 +60,8 @@ class Terminal:
 
     def close(self) -> None:
         """End it."""
-        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)  # noqa: S603 - tmux
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
 
     def _do(self, *arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - tmux
-            [*self._tmux, *arguments], check=True, capture_output=True, text=True, env=environment()
-        )
+        done = subprocess.run([*self._tmux, *arguments], check=True, capture_output=True, text=True, env=environment())
         return done.stdout

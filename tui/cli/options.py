@@ -81,7 +81,8 @@ Strategy = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
+        help="Strategy of the consumers, from a plug-in (docs/devices.md). "
+        "[default: from the scenario, else the built-in one]",
         envvar="SSMIC_STRATEGY",
         show_envvar=False,
     ),
@@ -255,8 +256,8 @@ Negotiation = Annotated[
     Literal["short-list", "ranked"] | None,
     typer.Option(
         "--negotiation",
-        help="Whom jobs ask: short-list leaves out producers that have too little left; ranked asks all in order, as in"
-        " PySSMic. [default: short-list]",
+        help="Which producers jobs ask: short-list leaves out producers that have too little left; ranked asks all "
+        "in order, as in PySSMic. [default: short-list]",
         envvar="SSMIC_NEGOTIATION",
         show_default=False,
     ),
@@ -298,9 +299,9 @@ PromiseOption = Annotated[
     Literal["early", "late"] | None,
     typer.Option(
         "--promise",
-        help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
-        "jobs that use the production better push others out, which look for another producer. Not with shared supply. "
-        "[default: the scenario's, or early]",
+        help="When a producer's promise is firm: early, on acceptance; late, five minutes before the start. Until then "
+        "jobs that use the production better may push it out; it then looks for another producer. Not with shared "
+        "supply. [default: the scenario's, or early]",
         envvar="SSMIC_PROMISE",
         show_default=False,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def show_listed(console: Console, entries: Sequence[IndexEntry]) -> None:
             print_line(" " * (widths[0] + len(_GAP)) + file)
 
 
-def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich's
+def _line_printer(console: Console) -> Callable[[str], None]:
     def print_line(text: str) -> None:
         console.print(text.rstrip(), soft_wrap=True)
 
@@ -143,7 +143,7 @@ def show_comparison(console: Console, comparison: SimulationComparison) -> None:
                 shown.add_row(*row)
             console.print(shown)
         console.print()
-    console.print("In parentheses: the number of runs. Intervals are by Student's t.", soft_wrap=True)
+    console.print("The number of runs is in parentheses. Intervals are by Student's t.", soft_wrap=True)
     for warning in comparison.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
 

@@ -203,7 +203,7 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     """
     if broker in {None, "mosquitto", "embedded"}:
         if options.given:
-            raise typer.BadParameter("goes with --broker URL only", param_hint=", ".join(options.given))
+            raise typer.BadParameter("requires --broker URL", param_hint=", ".join(options.given))
         return None
     access = with_own_login(access_to(broker, options, os.environ))
     if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:

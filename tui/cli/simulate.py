@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -263,7 +263,7 @@ def show_results(
     console.print(f"Results: {results_file}", soft_wrap=True)
 
 
-def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
+def print_json(content: object) -> None:
     """Print a single JSON object on standard output."""
     sys.stdout.write(printable_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
     sys.stdout.flush()

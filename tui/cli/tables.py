@@ -52,7 +52,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
     for run in runs:
         how = unfinished(run["state"], run["covered_share"])
         if how and len(runs) > 1:
-            console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
+            console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and are excluded from means")
         elif how:
             console.print(f"The run is unfinished ({how}): its figures cover that part only.")
         for line in _notes(run, f"seed {run['seed']}" if len(runs) > 1 else "the run"):
@@ -148,7 +148,7 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
     )
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_row("Delivered by the best plan known", kwh(optimum.best_wh))
+    table.add_row("Delivered by the best known plan", kwh(optimum.best_wh))
     table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
     table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
     table.add_row("Gap between plan and bound", "none (proven optimal)" if optimum.proven else percent(optimum.gap))
@@ -179,13 +179,13 @@ def shared_optimum_table(
     table.add_column("share", justify="right", no_wrap=True)
     table.add_row("Energy of all jobs", kwh(jobs_wh), "")
     share = percent(optimum.best_wh / jobs_wh if jobs_wh else None)
-    table.add_row("Delivered by the best plan known", kwh(optimum.best_wh), share)
+    table.add_row("Delivered by the best known plan", kwh(optimum.best_wh), share)
     table.add_row("Upper bound for any run", kwh(optimum.bound_wh), "")
     gap = "none (proven optimal)" if optimum.proven else percent(optimum.gap)
     table.add_row("Gap between plan and bound", gap, "")
     if whole is not None:
         of_shared = percent(optimum.share(whole.best_wh))
-        table.add_row("Best plan known for whole jobs, of the shared one", kwh(whole.best_wh), of_shared)
+        table.add_row("Best known plan for whole jobs, share of the shared one", kwh(whole.best_wh), of_shared)
     table.add_row("Run time", f"{optimum.wall_s:.2f} s", "")
     return table
 

@@ -74,14 +74,14 @@ def _house_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
     if id_ in RESERVED:
         return f"{id_!r} is reserved; give the house another id"
     others = [_id_of(house) for i, house in tree_model.houses(tree) if i != path[1]]
-    return f"there is a house {id_!r} already" if id_ in others else None
+    return f"house {id_!r} already exists" if id_ in others else None
 
 
 def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
     house = at(tree, path[:2])
     own = [_id_of(device) for j, device in tree_model.devices(house) if j != path[3]]
     if id_ in own:
-        return f"house {text(house.get('id'))!r} has a device {id_!r} already"
+        return f"house {text(house.get('id'))!r} already has a device {id_!r}"
     if at(tree, (*path[:-1], "type")) != "producer":
         return None
     if id_ in RESERVED:
@@ -92,7 +92,7 @@ def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
         for j, device in tree_model.devices(other)
         if device.get("type") == "producer" and (i, j) != (path[1], path[3])
     ]
-    what = f"there is a producer {id_!r} already; a producer's id is unique in the neighbourhood"
+    what = f"producer {id_!r} already exists; a producer's id is unique in the neighbourhood"
     return what if id_ in producers else None
 
 

@@ -12,12 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from scenarios.files import MEASURED_SUFFIXES
-from tui.shell import Footer, Guarded, PickPath
+from tui.shell import Dialog, Footer, PickPath
 from tui.widgets import PathInput
 
 YAML = (".yaml", ".yml")
@@ -71,11 +70,10 @@ _LINES = (
 )
 
 
-class ImportDialog(Guarded, ModalScreen[Source | None]):
+class ImportDialog(Dialog[Source | None]):
     """Asks for the paths of neighbourhood, jobs and load profiles; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+o", "browse", "Browse", tooltip="Choose from a list of files"),
         Binding("ctrl+s", "accept", "Import"),
     ]
@@ -91,11 +89,7 @@ A **series** of a meter or portal (CSV, gzip, Parquet) goes to panels or a devic
 new one. What was guessed of it is shown, and can be changed.
 """
     DEFAULT_CSS = """
-    ImportDialog { align: center middle; }
-    ImportDialog > Vertical {
-        width: 90; max-width: 96%; height: auto; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 1 2 0 2;
-    }
+    ImportDialog > Vertical { width: 90; padding: 1 2 0 2; }
     ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
     ImportDialog .line { height: 1; }
     ImportDialog .help { height: 2; margin-left: 15; padding: 0 1; color: $text-muted; visibility: hidden; }
@@ -120,7 +114,7 @@ new one. What was guessed of it is shown, and can be changed.
         self._folder = folder
 
     def compose(self) -> ComposeResult:
-        """A line a path."""
+        """One line per path."""
         with Vertical() as box:
             box.border_title = "Import a neighbourhood"
             yield Static(
@@ -202,16 +196,12 @@ new one. What was guessed of it is shown, and can be changed.
             self.dismiss(Source(source, paths["jobs"], () if loads is None else (loads,)))
 
 
-class Notes(Guarded, ModalScreen[None]):
+class Notes(Dialog[None]):
     """Shows a list of notes or problems until dismissed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Close")]
     DEFAULT_CSS = """
-    Notes { align: center middle; }
-    Notes > Vertical {
-        width: 100; max-width: 96%; height: auto; max-height: 90%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 1 2 0 2;
-    }
+    Notes > Vertical { width: 100; max-height: 90%; padding: 1 2 0 2; }
     Notes.bad > Vertical { border: round $error; border-title-color: $text-error; }
     Notes .lead { height: auto; margin-bottom: 1; }
     Notes VerticalScroll { height: auto; max-height: 16; }
@@ -250,23 +240,18 @@ class Notes(Guarded, ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
 
-class ChooseSeveral(Guarded, ModalScreen[tuple[str, ...] | None]):
+class ChooseSeveral(Dialog[tuple[str, ...] | None]):
     """Returns the ticked ids in the order in which they were ticked; None on escape."""
 
     HELP = """
-`Space` ticks the line under the cursor, or takes the tick away. The numbers are the order. `Enter` accepts.
+`Space` ticks or unticks the line under the cursor. The numbers show the order. `Enter` accepts.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("space", "mark", "Tick", priority=True),
         Binding("enter,ctrl+s", "accept", "OK", priority=True, key_display="enter"),
     ]
     DEFAULT_CSS = """
-    ChooseSeveral { align: center middle; }
-    ChooseSeveral > Vertical {
-        width: 70; max-width: 96%; height: auto; max-height: 90%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 1 1 0 1;
-    }
+    ChooseSeveral > Vertical { width: 70; max-height: 90%; padding: 1 1 0 1; }
     ChooseSeveral .details { color: $text-muted; height: auto; margin-bottom: 1; }
     ChooseSeveral OptionList {
         height: auto; max-height: 20; background: $surface; border: none; padding: 0; scrollbar-size-vertical: 1;

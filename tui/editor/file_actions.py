@@ -382,7 +382,7 @@ class FileActions:
         answer = await self._user.ask(
             Confirm(
                 f"Save {work.title} first?",
-                "A run reads the file; what is open has unsaved changes."
+                "A run reads the file, and the open neighbourhood has unsaved changes."
                 if work.path is not None
                 else "A run reads a file; this neighbourhood has never been saved.",
                 (("save", "Save", "primary"), ("back", "Back", "default")),

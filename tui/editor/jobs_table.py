@@ -73,7 +73,7 @@ class JobsTable(Vertical):
         super().__init__(id="jobs")
 
     def compose(self) -> ComposeResult:
-        """One row a job."""
+        """One row per job."""
         yield Static("All jobs", classes="title")
         yield VirtualTable[JobRow](
             (

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -25,7 +24,7 @@ from tui.editor.forms import Origin
 from tui.editor.preview_chart import Artist, Picture, load_picture
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import Tree, text
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import Chart, TimeAxis, ranked
 
 
@@ -43,7 +42,7 @@ class Item:
     """Whether it leads to a file dialog; shown first, also when nothing matches."""
 
 
-class Picker(Guarded, ModalScreen[str | None]):
+class Picker(Dialog[str | None]):
     """Returns the id of the picked item; None on escape."""
 
     HELP = """
@@ -51,7 +50,6 @@ Type to search: titles come first, then descriptions; synonyms count (solar find
 keys move through the list while you type, `Enter` chooses, `Esc` goes back.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("enter", "choose", "Choose", priority=True),
         Binding("up", "move(-1)", "Up", show=False, priority=True),
         Binding("down", "move(1)", "Down", show=False, priority=True),
@@ -59,11 +57,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         Binding("pagedown", "move(8)", "Page down", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    Picker { align: center middle; }
-    Picker > Vertical {
-        width: 120; max-width: 96%; height: 90%; max-height: 34; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    Picker > Vertical { width: 120; height: 90%; max-height: 34; }
     Picker Input.-textual-compact { background: $panel; padding: 0 1; margin-bottom: 1; }
     Picker OptionList {
         width: 1fr; height: 1fr; background: $surface; border: none; padding: 0; scrollbar-size-vertical: 1;

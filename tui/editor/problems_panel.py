@@ -115,7 +115,7 @@ class ProblemsPanel(Vertical):
         self._height = 0
 
     def compose(self) -> ComposeResult:
-        """One row a problem."""
+        """One row per problem."""
         yield VirtualTable[tuple[int, Problem]](
             (
                 Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=24),

@@ -71,12 +71,12 @@ the order of lines stay as they are.
   Events are marked on it (`╎`); the chart's cursor says what each is.
 - `!` adds an **event**: what happens in the run, at a time or when something happens to a job. `=` adds an
   **expectation**: a condition that must hold at the end or at a time.
-- **Notes** at the bottom say what cannot meet in time, such as forecasts of another year, with a button for each way
-  out. They are in the palette (`Ctrl+P`) too.
+- **Notes** at the bottom list parts that do not overlap in time, such as forecasts of another year, with a button for
+  each remedy. The remedies are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
 
-`+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a file of
-your own.
+`+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a new
+file.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run this neighbourhood"),

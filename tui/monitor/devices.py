@@ -82,7 +82,7 @@ class DevicesPane(Pane):
     """Real devices and the messages on their topics."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("Q", "ask", "Ask for a job", tooltip="Ask for a job of the device")
+        Binding("Q", "ask", "Request a job", tooltip="Request a job for the device")
     ]
     DEFAULT_CSS = """
     DevicesPane #devices { height: 1fr; }
@@ -103,7 +103,7 @@ class DevicesPane(Pane):
         yield VirtualTable[DeviceMessage](
             _message_columns(Zone()),
             key=lambda message: str(message.number),
-            empty="Nothing has been said on its topics",
+            empty="No messages on its topics yet",
             follow=True,
             id="device-messages",
         )
@@ -140,7 +140,7 @@ class DevicesPane(Pane):
         self._show_messages()
 
     def action_ask(self) -> None:
-        """Ask until when the chosen device is to have run, and ask for the job on its behalf."""
+        """Ask when the chosen device must have finished, and request the job on its behalf."""
         device = None if self._watched is None else self._watched.devices.get(self._chosen)
         if device is None or device.state.get("type") != "consumer":
             self.notify("Choose a device that runs jobs first.", severity="warning")
@@ -150,5 +150,5 @@ class DevicesPane(Pane):
             if ready_by:
                 self.post_message(JobAskedFor(device.id, ready_by))
 
-        details = "By when is it to have run? HH:MM, 'in 8 h', or a date and time with its offset."
+        details = "When must it be finished? HH:MM, 'in 8 h', or a date and time with its offset."
         self.app.push_screen(AskText(f"A job of {device.id}", details, "in 8 h"), asked)

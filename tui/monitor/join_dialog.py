@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from broker import SsmicError
@@ -19,7 +18,7 @@ from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, BrokerUrl, MqttBroker, access_to
 from scenarios import Zone
 from scenarios.monitor import BusFeed, FoundRun, ObservedRun, RunFinder, ScenarioContext, Tone, status_of_run
-from tui.shell import Footer, Guarded, whoami
+from tui.shell import Dialog, Footer, whoami
 from tui.widgets import Cell, Column, VirtualTable
 
 _LOOK_WALL_S = 0.25
@@ -79,19 +78,14 @@ _COLUMNS: tuple[Column[FoundRun], ...] = (
 )
 
 
-class RunChooser(Guarded, ModalScreen[str | None]):
+class RunChooser(Dialog[str | None]):
     """A live list of the runs on a broker."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("enter", "choose", "Watch", priority=True),
     ]
     DEFAULT_CSS = """
-    RunChooser { align: center middle; }
-    RunChooser > Vertical {
-        width: 90; max-width: 96%; height: 70%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    RunChooser > Vertical { width: 90; height: 70%; }
     RunChooser .note { height: auto; padding: 0 1; color: $text-muted; }
     RunChooser VirtualTable { background: $surface; }
     """

@@ -242,7 +242,7 @@ class MessagesPane(Pane):
         if not search.is_done:
             self.set_timer(_PAUSE_WALL_S, lambda: self._look_further(search))
         elif not self.table.rows and watched.lines.total:
-            self.query_one(".detail", Words).say("No message fits the filter. Escape clears it.")
+            self.query_one(".detail", Words).say("No message matches the filter. Escape clears it.")
         self._count(watched)
 
     def _look_further(self, search: Search) -> None:

@@ -64,7 +64,7 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
 - **Hosts**: which hosts are online, and what each device is doing.
-- **Devices**: real devices with their power, commands and raw messages; `Q` asks for a job. Shown once one takes part.
+- **Devices**: real devices with their power, commands and raw messages; `Q` requests a job. Shown once one takes part.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.
@@ -100,7 +100,7 @@ The newest million messages are here; the results file has all of them.
         with ContentSwitcher(initial="nothing", id="live"):
             yield EmptyState(
                 "No run to watch",
-                "Start one in Run (key 2): what its agents say appears here at once.\n"
+                "Start one in Run (key 2): its agents' messages appear here at once.\n"
                 "Or join a neighbourhood that runs elsewhere, on a broker (key w).",
                 (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
                 id="nothing",

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
 from agents import GRID as GRID_SUPPLY
@@ -25,7 +24,7 @@ from tui.results.comparison_model import ComparisonSheet, FigureRow, JobComparis
 from tui.results.file_access import IndexEntry, Reads
 from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
 from tui.results.interval_chart import Intervals
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 _ENTRIES: tuple[Column[IndexEntry], ...] = (
@@ -37,19 +36,14 @@ _ENTRIES: tuple[Column[IndexEntry], ...] = (
 )
 
 
-class OtherChooser(Guarded, ModalScreen[Path | None]):
+class OtherChooser(Dialog[Path | None]):
     """Asks which simulation to compare with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("enter", "choose", "Compare", priority=True),
     ]
     DEFAULT_CSS = """
-    OtherChooser { align: center middle; }
-    OtherChooser > Vertical {
-        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    OtherChooser > Vertical { width: 76; height: 70%; }
     OtherChooser VirtualTable { background: $surface; }
     """
 
@@ -381,4 +375,4 @@ def _title(side: Side) -> str:
     made = one.info.created_utc[:16].replace("T", " ")
     planned, counted = len(one.info.seeds), len(one.by_seed)
     runs = plural(counted, "run") if counted == planned else f"{counted} of {plural(planned, 'run')}"
-    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, made {made} UTC"
+    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, created {made} UTC"

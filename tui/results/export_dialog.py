@@ -15,7 +15,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
@@ -23,10 +22,10 @@ from scenarios.results.comparison import ENDINGS, SimulationComparison, check_fi
 from scenarios.results.report import write_report
 from tui.formatting import plural
 from tui.results.file_access import Reads
-from tui.shell import Answer, AskText, Confirm, Footer, Guarded, PickPath
+from tui.shell import Answer, AskText, Confirm, Dialog, Footer, PickPath
 
 _DETAILS = (
-    "Several files are separated by commas. The ending decides what is written: a table (.csv, .tex, .md) or a figure "
+    "Several files are separated by commas. The extension decides the format: a table (.csv, .tex, .md) or a figure "
     "(.svg, .png)."
 )
 _ANSWERS: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "Overwrite", "error"))
@@ -55,7 +54,7 @@ def files_in(text: str) -> tuple[Path, ...]:
 def _problem(text: str) -> str | None:
     paths = files_in(text)
     if not paths:
-        return f"Name a file; endings: {', '.join(ENDINGS)}."
+        return f"Name a file; extensions: {', '.join(ENDINGS)}."
     try:
         check_files(paths, overwrite=True)
     except ResultsError as error:
@@ -118,20 +117,15 @@ class Export:
     folder: Path
 
 
-class ExportDialog(Guarded, ModalScreen[Export | None]):
+class ExportDialog(Dialog[Export | None]):
     """Asks for format and folder; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+s", "accept", "Export"),
         Binding("ctrl+o", "browse", "Browse", tooltip="Choose the folder from a tree"),
     ]
     DEFAULT_CSS = """
-    ExportDialog { align: center middle; }
-    ExportDialog > Vertical {
-        width: 74; max-width: 95%; height: auto; max-height: 95%;
-        background: $surface; border: round $primary; border-title-color: $primary; padding: 1 2 0 2;
-    }
+    ExportDialog > Vertical { width: 74; max-width: 95%; padding: 1 2 0 2; }
     ExportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
     ExportDialog .problem { color: $text-error; height: auto; min-height: 1; }
     ExportDialog .row { height: 1; margin-bottom: 1; }
@@ -157,7 +151,7 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
         with Vertical() as box:
             box.border_title = "Export"
             yield Static(
-                "One file a table: runs, figures, contracts and their history, messages, minutes of each house and "
+                "One file per table: runs, figures, contracts and their history, messages, minutes of each house and "
                 "panel; and simulation.json with all figures.",
                 classes="details",
             )

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from scenarios import Zone
@@ -18,7 +17,7 @@ from scenarios.monitor import shown_agent, summarize
 from scenarios.results import ContractRow, RecordedMessage, ResultsReader
 from tui.formatting import plural
 from tui.results.contracts import in_words
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import Column, VirtualTable
 
 MOST_MESSAGES = 5_000
@@ -63,18 +62,14 @@ def _columns(zone: Zone) -> tuple[Column[tuple[RecordedMessage, str]], ...]:
     )
 
 
-class NegotiationDialog(Guarded, ModalScreen[None]):
+class NegotiationDialog(Dialog[None]):
     """The messages about one job."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter", "dismiss", "Close", key_display="esc", priority=True),
     ]
     DEFAULT_CSS = """
-    NegotiationDialog { align: center middle; }
-    NegotiationDialog > Vertical {
-        width: 110; max-width: 96%; height: 80%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    NegotiationDialog > Vertical { width: 110; height: 80%; }
     NegotiationDialog Static { height: auto; color: $text-muted; padding: 0 1 1 1; }
     NegotiationDialog VirtualTable { background: $surface; }
     """

@@ -243,7 +243,7 @@ def _said(day: AveragePowerProfile, rows: Sequence[RunRow]) -> str:
     parts = [(row.run, unfinished(row.run.state, row.covered_share)) for row in rows if row.run is not None]
     left_out = "; ".join(f"* run {run.run}: {how}" for run, how in parts if how)
     if left_out:
-        left_out = f" {left_out}: figures cover that part only and enter no mean."
+        left_out = f" {left_out}: figures cover that part only and are excluded from the mean."
     if day.runs == 1:
         one = "One run." if len(parts) == 1 else f"One complete run of {len(parts)}."
         one = one if any(not how for _, how in parts) else "No complete run."

@@ -46,7 +46,8 @@ An opened simulation has six views; `Esc` goes back to the list.
 
 - **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`k`), the
   day, the households (`Enter` opens one), and every contract. `z` zooms in on one of these.
-  A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` asks for one.
+  A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` opens one by number
+  or date.
 - **One household**: the same for one; `u` chooses it, `(` and `)` go to the one before and the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
 - **Bills**: what each household pays with and without the neighbourhood; settle by another allocation key above.

@@ -10,11 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from agents.scheduling import ALGORITHMS
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import Tick
 
 USUAL_SEEDS = "20"
@@ -41,22 +40,17 @@ class Chosen:
     """Number of seeds, as typed."""
 
 
-class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
+class AlgorithmsDialog(Dialog[Chosen | None]):
     """Asks for algorithms and number of seeds; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("enter,ctrl+s", "accept", "OK", priority=True, key_display="enter"),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
         *(Binding(str(n), f"tick({n})", f"Tick {name}", show=False) for n, name in enumerate(ALGORITHMS, start=1)),
     ]
     DEFAULT_CSS = """
-    AlgorithmsDialog { align: center middle; }
-    AlgorithmsDialog > Vertical {
-        width: 78; max-width: 100%; height: auto; max-height: 95%;
-        background: $surface; border: round $primary; border-title-color: $primary; padding: 1 1 0 1;
-    }
+    AlgorithmsDialog > Vertical { width: 78; max-width: 100%; padding: 1 1 0 1; }
     AlgorithmsDialog .details { color: $text-muted; margin: 0 0 1 1; height: auto; }
     AlgorithmsDialog .line { height: 1; }
     AlgorithmsDialog .line Tick { width: 19; }
@@ -85,7 +79,7 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
             box.border_title = "Compare algorithms"
             yield Static(
                 "Keys 1 to 6 tick an algorithm. Several run one after another on the same seeds, each from fresh "
-                "producer scores; differences are those from the first.",
+                "producer scores; differences are relative to the first.",
                 classes="details",
             )
             for n, name in enumerate(ALGORITHMS, start=1):

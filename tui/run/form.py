@@ -25,7 +25,7 @@ SEARCH_WALL_S = 30.0
 
 _ABOUT = {
     "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",
-    "choices": "Puts a neighbourhood into the field beside: open, recent, in this folder, or bundled.",
+    "choices": "Fills the field next to it: the open neighbourhood, a recent one, one in this folder, or bundled.",
     "days": "Days to simulate. Default: from the scenario, else until the last job has run.",
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
@@ -35,7 +35,7 @@ _ABOUT = {
     "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "supply": "Whole: one producer, or the grid, supplies a job. Shared: several do, minute by minute.",
-    "promise": "Early: a producer's yes is firm. Late: until 5 min before the start better jobs push others out.",
+    "promise": "Early: acceptance is firm. Late: better jobs may push a job out until 5 min before its start.",
     "prefer": f"Most important first, of: {', '.join(PREFERENCES)}.",
     "bus": "How agents exchange messages. The results are the same on each.",
     "hosts": "Connections shared by the agents. Default: the fastest, which is one; at a pace, one per house.",
@@ -81,7 +81,7 @@ LEAST_SEARCH_WALL_S = 0.1
 """Minimum time limit for the optimum."""
 
 SUPPLIES: tuple[tuple[str, SupplyRule], ...] = (("whole jobs", "whole"), ("shared by minute", "shared"))
-PROMISES: tuple[tuple[str, Promise], ...] = (("early, with the yes", "early"), ("late, before the start", "late"))
+PROMISES: tuple[tuple[str, Promise], ...] = (("early, on acceptance", "early"), ("late, before the start", "late"))
 BUSES: tuple[tuple[str, Bus], ...] = (
     ("MQTT, Mosquitto if installed, else built-in", "auto"),
     ("MQTT, private Mosquitto", "mosquitto"),

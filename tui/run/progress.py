@@ -351,7 +351,7 @@ def _say_results(batch: Batch) -> str:
     kept = "everything agreed so far is kept" if state == "interrupted" else "press r to open them"
     ended = batch.current.ended
     is_part = ended is not None and any(run.state != "done" for run in ended.runs)
-    part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
+    part = " * These figures cover only the part that ran; they are excluded from means." if is_part else ""
     return f"Results: {_short(results[-1])} ({kept}){part}"
 
 

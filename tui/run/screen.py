@@ -67,7 +67,7 @@ producer scores; at the end `r` compares them: means, 95 % intervals, difference
 each run is compared with the clairvoyant optimum.
 
 With *Supply* `shared by minute`, several roofs and the grid supply a job together; *Prefer* says what its consumers
-look for, most important first. *Promise* `late` lets jobs that use the sun better push others out.
+look for, most important first. With *Promise* `late`, jobs that use the production better may push others out.
 
 **Sweep** (a button, and in the palette) does hundreds of runs with varied settings and values, on all cores.
 
@@ -427,7 +427,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 def _noted(found: Loaded) -> list[str]:
     """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
-        f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
+        f"{note.what.partition('; ')[0]}; Neighbourhoods offers remedies" if note.remedies else note.what
         for note in run_notes(found.scenario)
     ]
     notes += (*found.notes, *repeated_id_notes(found.scenario))
@@ -449,7 +449,7 @@ def say_open(opened: OpenNeighbourhood) -> str:
     if opened.is_saved:
         return "Open in Neighbourhoods. "
     state = "never saved" if opened.source is None else "with unsaved changes"
-    return f"Open in Neighbourhoods, {state}: starting it asks to save it first. "
+    return f"Open in Neighbourhoods, {state}: starting the run asks to save it first. "
 
 
 def describe(scenario: Scenario) -> str:

@@ -75,7 +75,7 @@ class PipeFeed:
     async def ask_for_job(self, device: str, request: bytes) -> None:
         """See `Feed.ask_for_job`: real devices take part on a broker only."""
         del device, request
-        raise NotConnectedError("this run is not on a broker; join it there to ask for jobs")
+        raise NotConnectedError("this run is not on a broker, where devices request jobs")
 
 
 class SimulationClient:

@@ -21,21 +21,20 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, ProgressBar, Static
 
 from broker import SsmicError
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 
 _MOST_SAID = 2000
 _LOOK_WALL_S = 0.5
 _FIELDS = (
     ("source", "Scenario", "A YAML file or a bundled name", ""),
     ("vary", "Vary", "algorithm=insertion,exact penalty=0.5:2:4", "algorithm=insertion,fifty_fifty"),
-    ("zip", "Together", "keys whose values go in pairs: algorithm,penalty", ""),
+    ("zip", "Together", "keys whose values are paired: algorithm,penalty", ""),
     ("set", "Set", "days=1", ""),
     ("seeds", "Seeds", "runs of each combination", "10"),
     ("sample", "Sample", "every combination; or the size of a Latin hypercube sample", ""),
@@ -128,30 +127,25 @@ def found_in(path: Path) -> SweepResults | None:
         return None
 
 
-class SweepDialog(Guarded, ModalScreen[None]):
-    """Sets up a sweep, starts it, shows it, stops it; what was stopped is resumed by starting it again."""
+class SweepDialog(Dialog[None]):
+    """Sets up, starts, shows and stops a sweep; starting a stopped sweep again resumes it."""
 
     HELP = """
 **Vary** takes parameters, separated by spaces: `algorithm=insertion,exact`, `penalty=0.5:2:4` (four values from 0.5 to
 2), or a value of the scenario's file by its path, `jobs[adler-car].latest_start=12:00,14:00`. Every combination is run
 with the same seeds. **Together** names keys that take their first values together, then their second:
-`algorithm,penalty`. **Set** takes one value for all runs. Quotes keep what has spaces together.
+`algorithm,penalty`. **Set** takes one value for all runs. Quote values that contain spaces.
 
 `Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
 the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+r", "start", "Start", priority=True),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
     DEFAULT_CSS = """
-    SweepDialog { align: center middle; }
-    SweepDialog > Vertical {
-        width: 96; max-width: 100%; height: auto; max-height: 95%;
-        background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
-    }
+    SweepDialog > Vertical { width: 96; max-width: 100%; }
     SweepDialog .line { height: 1; }
     SweepDialog .line Label { width: 14; }
     SweepDialog .line Input { width: 1fr; background: $panel; }

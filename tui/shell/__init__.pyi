@@ -12,6 +12,7 @@ from .dialogs import (
     AskText as AskText,
     ChooseOne as ChooseOne,
     Confirm as Confirm,
+    Dialog as Dialog,
     PickPath as PickPath,
 )
 from .error_notices import (
@@ -75,6 +76,7 @@ __all__ = [
     "CompareResults",
     "Confirm",
     "Days",
+    "Dialog",
     "EditScenario",
     "EmptyState",
     "Everything",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,11 +21,7 @@ from tui.shell.footer import Footer
 from tui.widgets import Column, PathInput, VirtualTable, Words
 
 _BOX_CSS = """
-    {name} {{ align: center middle; }}
-    {name} > Vertical {{
-        width: {width}; max-width: 95%; height: auto; max-height: 95%;
-        background: $surface; border: round $primary; border-title-color: $primary; padding: 1 2 0 2;
-    }}
+    {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
     {name} .details {{ color: $text-muted; margin-bottom: 1; height: auto; }}
     {name} .problem {{ color: $text-error; height: auto; min-height: 1; }}
     {name} .buttons {{ height: auto; align-horizontal: right; margin: 1 0; }}
@@ -37,15 +33,28 @@ Answer = tuple[str, str, Literal["primary", "error", "default"]]
 """Return value, label and variant of a button."""
 MOST_FOUND: Final = 500
 """Results that a search lists at most."""
+AnswerT = TypeVar("AnswerT")
 House = tuple[str, str]
 """Id and name."""
 
 
-class Confirm(Guarded, ModalScreen[str | None]):
+class Dialog(Guarded, ModalScreen[AnswerT]):
+    """A box in the middle of the screen, which returns an answer; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > Vertical {
+        max-width: 96%; height: auto; max-height: 95%;
+        background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
+    }
+    """
+
+
+class Confirm(Dialog[str | None]):
     """A question with two or three answers; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
@@ -80,7 +89,7 @@ class Confirm(Guarded, ModalScreen[str | None]):
         self.dismiss(event.button.name)
 
 
-class AskText(Guarded, ModalScreen[str | None]):
+class AskText(Dialog[str | None]):
     """A line of text; escape returns None."""
 
     HELP = "Type, then press `Enter`. `Esc` goes back and changes nothing."
@@ -142,7 +151,7 @@ class _Tree(DirectoryTree):
         return not self._suffixes or path.suffix.lower() in self._suffixes
 
 
-class PickPath(Guarded, ModalScreen[Path | None]):
+class PickPath(Dialog[Path | None]):
     """A file or folder, typed or chosen from a tree; escape returns None."""
 
     HELP = """
@@ -150,7 +159,6 @@ Type a path; `Tab` completes it, `Enter` takes it. Or go down to the list: `Ente
 The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+s", "accept", "Choose", tooltip="Take the path in the field"),
         Binding("ctrl+up", "parent", "Parent folder", tooltip="List the folder above"),
         Binding("down", "to_list", show=False),
@@ -281,19 +289,14 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
         return next((problem for problem, is_so in problems.items() if is_so), None)
 
 
-class ChooseOne(Guarded, ModalScreen[str | None]):
+class ChooseOne(Dialog[str | None]):
     """Asks for one of many households, or the like, by a part of its name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
     DEFAULT_CSS = """
-    ChooseOne { align: center middle; }
-    ChooseOne > Vertical {
-        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    ChooseOne > Vertical { width: 76; height: 70%; }
     ChooseOne Input { background: $boost; }
     ChooseOne .count { color: $text-muted; height: 1; }
     ChooseOne VirtualTable { background: $surface; }

@@ -136,7 +136,7 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 - **Rescued changes** were not saved when ssmic ended. They are kept beside their file. `Enter` opens them as unsaved
   changes of that file; saving writes them there.
 - **Recent neighbourhoods** and **last results** open with `Enter`.
-- **Bundled neighbourhoods** are examples. They open as a copy; saving asks for a file of your own.
+- **Bundled neighbourhoods** are examples. They open as a copy; saving asks for a new file.
 
 `Ctrl+R` goes to *Run* with the neighbourhood under the cursor. To use PySSMic's inputs, press `i`.
 """

@@ -66,7 +66,7 @@ class PathInput(Input):
     """Tab completes the suggestions' common prefix, else the first one, else moves the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "Complete", tooltip="Complete the path; where nothing is left to complete, go on"),
+        Binding("tab", "complete", "Complete", tooltip="Complete the path, else move to the next field"),
     ]
 
     def __init__(

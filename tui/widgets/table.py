@@ -149,7 +149,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         else:
             self.cursor = self._find(before)
         if isinstance(rows, Located) and self.cursor != cursor_before and not at_end:
-            # Rows came or went above: what is in sight stays where it is.
+            # Rows were added or removed above: the visible rows stay in place.
             self.fit_scroll_bar()
             self.scroll_to(y=max(0, self.scroll_offset.y + self.cursor - cursor_before), animate=False)
         self._rows_changed()
@@ -229,7 +229,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         self.sort_by(after if after < len(self.columns) else None)
 
     def action_sort_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self.sort_by(self.sorted_by, reverse=not self.is_reversed)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -373,7 +373,7 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         return self._column
 
     def show_columns(self, columns: Sequence[Column[RowT]]) -> None:
-        """Have other columns; what was chosen among the old ones is forgotten."""
+        """Replace the columns; the choices made among the old ones are reset."""
         if tuple(columns) != self.columns:
             self.columns = tuple(columns)
             self._column, self.sorted_by, self.is_reversed = 0, None, False

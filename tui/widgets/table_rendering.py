@@ -37,7 +37,7 @@ class Column(Generic[RowT]):
     title: str
     cell: Callable[[RowT], Cell]
     width: int | None = None
-    """In cells; None: what the others leave."""
+    """In cells; None: the width that the others leave."""
     narrow: int | None = None
     """Its width where the table is narrower than `NARROW`; None: the same."""
     wide: int | None = None
@@ -59,7 +59,7 @@ class Column(Generic[RowT]):
         return self.full if self.full and cell_len(self.full) <= width else self.title
 
     def text(self, row: RowT) -> str:
-        """Return what stands there."""
+        """Return the cell's text."""
         cell = self.cell(row)
         return cell if isinstance(cell, str) else cell[0]
 
@@ -68,7 +68,7 @@ class Column(Generic[RowT]):
         return self.text(row) if self.sort is None else self.sort(row)
 
     def fixed_width(self, table_width: int) -> int | None:
-        """Return its width in a table; None where it takes what the others leave."""
+        """Return its width in a table; None where it takes the remaining width."""
         if self.narrow is not None and table_width < NARROW:
             return self.narrow
         return self.wide if self.wide is not None and table_width >= WIDE else self.width
@@ -250,7 +250,7 @@ class Lines(ScrollView):
         super().__init__(id=id, classes=classes)
         self._painter: Painter | None = None
         self._on_screen: dict[int, Strip] = {}
-        """By line: what was drawn there last."""
+        """By line: the text drawn there last."""
 
     @property
     @abstractmethod

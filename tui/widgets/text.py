@@ -1,7 +1,7 @@
 """Text widgets: text that relayouts only if its height changes, a check box, the help line of fields.
 
-The help line has a fixed place below the fields. Directly under a field it would move what is below, and a click
-goes, and a click would miss what it was meant for.
+The help line has a fixed place below the fields. Directly under a field it would move the fields below, and a click
+would miss its target.
 """
 
 from __future__ import annotations

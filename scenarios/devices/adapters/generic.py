@@ -32,7 +32,7 @@ def _renders(text: str) -> str:
     try:
         _rendered(text, {"run_s": 60, "job": "job-1"})
     except Exception as error:  # noqa: BLE001 - a template can fail in any way
-        raise ValueError(f"is no template: {error}") from None
+        raise ValueError(f"is not a valid template: {error}") from None
     return text
 
 
@@ -61,7 +61,7 @@ class Source(BaseModel):
         try:
             _templates().parse(text)
         except TemplateError as error:
-            raise ValueError(f"is no template: {error}") from None
+            raise ValueError(f"is not a valid template: {error}") from None
         return text
 
     def read(self, payload: bytes) -> Any:  # noqa: ANN401 - whatever is there

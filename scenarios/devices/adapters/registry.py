@@ -108,7 +108,7 @@ def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
         known = ", ".join((SSMIC, *ADAPTERS, *sorted(LANGUAGES)))
-        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; there are {known}")]
+        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; expected one of {known}")]
     if gateway.type not in kind.types:
         return [(("adapter",), f"{gateway.adapter!r} is for a {' or '.join(sorted(kind.types))}, not a {gateway.type}")]
     try:

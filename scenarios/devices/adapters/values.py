@@ -53,7 +53,7 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     Errors name it as `what`.
 
     Raises:
-        MessageError: It is no number.
+        MessageError: It is not a number.
     """
     if value is None or value == "":
         return None
@@ -98,9 +98,9 @@ def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 def _is_topic(text: str) -> str:
-    """Refuse what nobody can publish to: the client would raise, in the middle of the run."""
+    """Refuse a topic that cannot be published to: the client would raise in the middle of the run."""
     if set(text) & set("+#\0"):
-        raise ValueError(f"{text!r} is no topic; expected characters other than + and #")
+        raise ValueError(f"{text!r} is not a topic; expected characters other than + and #")
     return text
 
 

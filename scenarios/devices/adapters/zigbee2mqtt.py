@@ -172,7 +172,7 @@ def _named(payload: bytes) -> Mapping[str, object]:
     """Return the names of a bridge's devices, by address; all devices of a bridge read the same list.
 
     Raises:
-        MessageError: It is no list of devices.
+        MessageError: It is not a list of devices.
     """
     try:
         devices = json.loads(payload)

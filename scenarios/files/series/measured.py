@@ -1,6 +1,6 @@
 """Reads measured series as meters and portals export them: CSV (also compressed with gzip) and Parquet.
 
-What the file does not say is guessed from its header and values, and each guess is a note: the columns, the unit, and
+What the file leaves open is guessed from its header and values, and each guess is a note: the columns, the unit, and
 whether values are powers, energies of each interval or readings of a counter. A zone is never guessed.
 """
 
@@ -54,7 +54,7 @@ _UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
-"""Beginnings of a last row that is no measurement."""
+"""Beginnings of a last row that is not a measurement."""
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
 _LOOKED_AT = 200
@@ -84,7 +84,7 @@ class Measured:
     format: MeasuredFormat
     """As it was read, complete."""
     notes: tuple[str, ...]
-    """What was guessed and what was found, one sentence each."""
+    """Guesses and findings, one sentence each."""
 
 
 def is_measured(name: str) -> bool:
@@ -113,7 +113,7 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     grid, values = _grid_and_values(table, time_column, zone, value_column, unit, notes, is_run=is_run)
     reading = wanted.reading or _reading(unit, values.tolist(), notes)
     if (reading == "power") != (unit in {"W", "kW", "MW"}):
-        raise ScenarioError([Problem(where, f"{unit} is no unit of {_READINGS[reading]}")])
+        raise ScenarioError([Problem(where, f"{unit} is not a unit of {_READINGS[reading]}")])
     times_s, energy_wh = _cumulated(table, grid, values * UNITS[unit], reading, notes)
     done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, wanted.zone)
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
@@ -128,7 +128,7 @@ def head_of(path: Path, where: str, count: int) -> tuple[tuple[str, ...], tuple[
         count: Number of rows.
 
     Raises:
-        ScenarioError: It is no table.
+        ScenarioError: It is not a table.
     """
     table = read_table(path, where)
     rows = tuple(tuple("" if cell is None else str(cell) for cell in cells) for _, cells in table.rows[:count])
@@ -198,7 +198,7 @@ def zone_of(name: str, where: str) -> tzinfo:
     zone = zone_info(name)
     if zone is None:
         nearest = suggest(name, zoneinfo.available_timezones())
-        known = nearest if "did you mean" in nearest else "; known are Europe/Berlin, UTC, +02:00, ..."
+        known = nearest if "did you mean" in nearest else "; known ones are Europe/Berlin, UTC, +02:00, ..."
         what = f"there is no time zone {name!r}{known}"
         raise ScenarioError([Problem(where, what)])
     return zone
@@ -276,12 +276,12 @@ def _unit(table: Table, column: int, reading: Reading | None, notes: list[str]) 
     if found is not None:
         return found
     if reading == "power":
-        what = "does not say its unit; add unit: W or unit: kW"
+        what = "the unit is not given; add unit: W or unit: kW"
         raise ScenarioError([Problem(table.where, what)])
     if table.has_header:
-        what = f"column {table.columns[column]!r} does not say its unit; add unit: W, kW, Wh or kWh"
+        what = f"column {table.columns[column]!r} has no unit; add unit: W, kW, Wh or kWh"
         raise ScenarioError([Problem(table.where, what)])
-    notes.append("says no unit; Wh are assumed.")
+    notes.append("no unit is given; Wh is assumed.")
     return "Wh"
 
 
@@ -326,12 +326,12 @@ class _Times:
         except ValueError as error:
             raise ScenarioError([Problem(self._table.where, str(error))]) from None
         if order is None:
-            what = f"the date {str(cells[0])!r} may be in two orders, day or month first; write dates as 2026-06-21"
+            what = f"the date {str(cells[0])!r} is ambiguous (day or month first); write dates as 2026-06-21"
             raise ScenarioError([Problem(self._table.where, what)])
         return order
 
     def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
-        """Return what a row says of its time."""
+        """Return a row's time as written."""
         cell = cells[self.column]
         if self._clock is None or self._clock >= len(cells) or not isinstance(cell, str):
             return cell
@@ -498,7 +498,7 @@ def _parsed(
 
 
 def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequence[float], text: object) -> bool:
-    """Return whether a row says what the one before says; raise ValueError where its time is not after that one."""
+    """Return whether a row repeats the one before; raise ValueError if its time is not after that one's."""
     if not times or time_s > times[-1]:
         return False
     if (time_s, value) == (times[-1], values[-1]):
@@ -548,9 +548,9 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
     is_reset = len(falls) <= max(1, len(steps) // 100) and rises and rises[len(rises) // 2] < 0.1 * max(values)
     is_daily = len(falls) <= 0.15 * len(rises) and all(after <= 0.05 * max(values) for after in falls)
     if rises and (not falls or is_reset or is_daily):
-        notes.append("values rise from row to row, so they are taken for readings of a counter.")
+        notes.append("values rise from row to row, so they are taken as readings of a counter.")
         return "counter"
-    notes.append("values rise and fall, so they are taken for the energy of each interval.")
+    notes.append("values rise and fall, so they are taken as the energy of each interval.")
     return "interval"
 
 

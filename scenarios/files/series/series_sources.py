@@ -383,9 +383,7 @@ class SeriesReader:
             is_outside = self._is_outside(self.folder, name)
             times_s, values, found_notes = read(self.folder / name)
         except ScenarioError as error:
-            what = (
-                "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
-            )
+            what = "cannot be read as measurements; the content of a file outside the scenario's folder is not shown"
             hidden = [Problem(str(self.folder / name), what)]
             self._in_file(path, hidden if is_outside else error.problems)
             return None
@@ -397,7 +395,7 @@ class SeriesReader:
         """Report keys that describe a file if there is no file."""
         for key in ("columns", "unit", "reading", "zone"):
             if getattr(entry, key) is not None:
-                self.collector.at((*path, key), "describes a table of measurements, and goes with 'file' only")
+                self.collector.at((*path, key), "describes a table of measurements; only valid with 'file'")
 
     def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
         """Report problems within a file at the key that refers to it."""

@@ -196,10 +196,10 @@ def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: o
     if found.tzinfo is not None:
         return int(found.timestamp())
     if zone is None:
-        raise ValueError(f"the time {text} says no offset from UTC; add for example zone: Europe/Berlin")
+        raise ValueError(f"the time {text} has no UTC offset; add for example zone: Europe/Berlin")
     local = found.replace(tzinfo=zone)
     if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != found:
-        raise ValueError(f"the time {text} does not exist on that day: clocks are put forward over it")
+        raise ValueError(f"the time {text} does not exist on that day: the clocks go forward")
     if before_s is not None and local.timestamp() <= before_s:
         local = local.replace(fold=1)  # the hour that clocks show twice, for the second time
     return int(local.timestamp())

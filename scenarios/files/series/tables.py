@@ -31,7 +31,7 @@ Row = tuple[int, Sequence[Any]]
 NOTHING: Final = frozenset(
     {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "#n/a", "unavailable", "unknown", "missing"}
 )
-"""What stands, in any case, where nothing was measured."""
+"""Cells without a measurement, in lower case."""
 UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
 _LOOKED_AT = 200
@@ -61,7 +61,7 @@ class Table:
     has_decimal_comma: bool
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
-    """What was skipped, one sentence each."""
+    """Skipped parts, one sentence each."""
     derived: dict[object, object] = field(default_factory=dict, repr=False)
     """What readers have found out about whole columns, such as their times; kept as long as the table is."""
 
@@ -86,7 +86,7 @@ class Table:
         return [cell for cell in found if not is_nothing(cell)]
 
     def plain_column(self, column: int) -> NDArray[np.float64] | None:
-        """Return a column as numbers; None unless every row has a plain one there, which `Numbers` reads alike."""
+        """Return a column as numbers, shape (rows,); None unless each is plain, which `Numbers` reads alike."""
         cells = self._columns[column] if column < len(self._columns) else ()
         kinds = set(map(type, cells))
         if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
@@ -114,7 +114,7 @@ def read_table(path: Path, where: str) -> Table:
         where: Its name, for messages.
 
     Raises:
-        ScenarioError: It is no table.
+        ScenarioError: It is not a table.
     """
     stat = path.stat() if path.is_file() else None
     key = path, where, None if stat is None else (stat.st_mtime_ns, stat.st_size)  # a changed file is another one
@@ -217,7 +217,7 @@ def _parquet(content: bytes, where: str) -> Table:
     try:
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
-        raise ScenarioError([Problem(where, f"is no Parquet file: {error}")]) from None
+        raise ScenarioError([Problem(where, f"is not a Parquet file: {error}")]) from None
     columns = [column.to_pylist() for column in table.columns]
     rows = [(n, row) for n, row in enumerate(zip(*columns, strict=True), start=1)]
     names = tuple(table.column_names)
@@ -241,7 +241,7 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
                 if any(row) and not row[0].startswith("#")
             ]
         except csv.Error as error:
-            raise ScenarioError([Problem(f"{where}:{reader.line_num}", f"is no CSV: {error}")]) from None
+            raise ScenarioError([Problem(f"{where}:{reader.line_num}", f"is not valid CSV: {error}")]) from None
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
     first = _first_row(rows)
@@ -266,7 +266,7 @@ def _counts(line: str) -> bool:
 
 
 def _separator(lines: Sequence[str]) -> str | None:
-    """Return what separates the columns: what is there equally often in most lines; None: spaces."""
+    """Return the column separator: the character that occurs equally often in most lines; None: spaces."""
     best: tuple[int, str] | None = None
     for mark in _SEPARATORS:
         counts = Counter(count for line in lines if (count := _outside_quotes(line).count(mark)))

@@ -282,7 +282,7 @@ class _TimelineBuilder:
                 return RestartBroker()
             case TariffChangeEntry():
                 if not self._known.has_tariff:
-                    self._collector.at(path, "there is no 'tariff' that it could change")
+                    self._collector.at(path, "there is no 'tariff' to change")
                 prices = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh", "grid_kg_co2_per_kwh")
                 given = {name: getattr(entry, name) for name in prices}
                 if all(value is None for value in given.values()):

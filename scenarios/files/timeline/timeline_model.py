@@ -75,15 +75,15 @@ class WhenEntry(FileEntry):
     """Something that happens to a job; the event takes place the first time that it does."""
 
     job: Id = Field(description="Id of the job")
-    turn: Literal["agreed", "starts", "ends", "cancelled"] = Field("starts", description="What happens to it")
-    after: Span = Field(0, description="How long after that")
+    turn: Literal["agreed", "starts", "ends", "cancelled"] = Field("starts", description="Change of its state")
+    after: Span = Field(0, description="Delay after that")
 
 
 class RepeatEntry(FileEntry):
     """How an event repeats."""
 
-    every: Span = Field(description="The time between; whole days keep the time of the clock")
-    times: int | None = Field(None, ge=1, le=10_000, description="How often in all")
+    every: Span = Field(description="Interval; whole days keep the clock time")
+    times: int | None = Field(None, ge=1, le=10_000, description="Number of times in all")
     until: EventTime | None = Field(None, description="Not after this time")
 
 
@@ -100,12 +100,12 @@ class CloudEntry(_EventEntry):
 
     do: Literal["cloud"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
-    factor: Factor = Field(description="What is left of the production, 0 to 1")
+    factor: Factor = Field(description="Remaining share of the production, 0 to 1")
     duration: Span = Field(description="How long it is over one producer")
     ramp: Span = Field(600, description="How long the production takes to fall, and to rise again")
     travel: Span = Field(0, description="How much later it reaches the next producer")
     announced: bool = Field(
-        default=True, description="Whether forecasts say so once it is there; false: promises are broken instead"
+        default=True, description="Whether forecasts reflect it once it has arrived; false: promises are broken instead"
     )
 
 
@@ -114,11 +114,11 @@ class ForecastEntry(ProductionEntry, _EventEntry):
 
     do: Literal["forecast"] = Field(description="What happens")
     producer: Id = Field(description="Id of the producer")
-    factor: Factor | None = Field(None, description="Times its present forecast, from then on")
+    factor: Factor | None = Field(None, description="Factor on its present forecast, from then on")
 
 
 class ForecastErrorEntry(_EventEntry):
-    """Producers get forecasts whose error grows with the horizon, made from what they will really give."""
+    """Producers get forecasts derived from their actual production, with an error that grows with the horizon."""
 
     do: Literal["forecast_error"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="Default: all")
@@ -130,7 +130,7 @@ class ForecastErrorEntry(_EventEntry):
 
 
 class JoinEntry(_EventEntry):
-    """A device is there from now on, and was not before."""
+    """A device joins; until then it was absent."""
 
     do: Literal["join"] = Field(description="What happens")
     house: Id = Field(description="Id of its house")
@@ -138,7 +138,7 @@ class JoinEntry(_EventEntry):
 
 
 class LeaveEntry(_EventEntry):
-    """A device is there no longer."""
+    """A device leaves."""
 
     do: Literal["leave"] = Field(description="What happens")
     house: Id = Field(description="Id of its house")
@@ -227,14 +227,14 @@ class StrategyEntry(_EventEntry):
 
     do: Literal["strategy"] = Field(description="What happens")
     houses: list[Id] | None = Field(None, min_length=1, description="Default: all")
-    strategy: str = Field(description="Its name, from a plug-in; empty: our own")
+    strategy: str = Field(description="Its name, from a plug-in; empty: the built-in one")
 
 
 class NoteEntry(_EventEntry):
-    """Says something on charts, in the log and in results."""
+    """Adds a note to charts, the log and the results."""
 
     do: Literal["note"] = Field(description="What happens")
-    text: str = Field(min_length=1, max_length=200, description="What it says")
+    text: str = Field(min_length=1, max_length=200, description="Its text")
 
 
 EVENT_ENTRIES: dict[str, type[_EventEntry]] = {

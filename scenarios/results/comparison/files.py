@@ -27,7 +27,7 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
     seen: set[Path] = set()
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
-            raise FigureFormatError(f"{path}: the ending decides what is written: {', '.join(ENDINGS)}")
+            raise FigureFormatError(f"{path}: expected one of these extensions: {', '.join(ENDINGS)}")
         if path.absolute() in seen:
             raise FigureFormatError(f"{path}: is named twice")
         seen.add(path.absolute())

@@ -150,7 +150,7 @@ def markdown(comparison: SimulationComparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_NOTE = "The number of runs stands in parentheses; intervals are by Student's t."
+_NOTE = "The number of runs is in parentheses; intervals are by Student's t."
 
 
 def _escaped_markdown(text: str) -> str:

@@ -101,7 +101,7 @@ def large_contents(
 
 
 class _Page:
-    """Collects runs and what they share."""
+    """Collects runs and their common data."""
 
     def __init__(self, start_s: int, interval_s: int, houses: dict[str, int], roofs: dict[str, int]) -> None:
         self._start_s, self._interval_s = start_s, interval_s

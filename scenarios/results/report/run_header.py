@@ -1,4 +1,4 @@
-"""What the report says of every run, large or small, before its households and contracts."""
+"""The header of every run in the report, large or small, above its households and contracts."""
 
 from __future__ import annotations
 

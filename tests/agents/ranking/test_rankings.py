@@ -84,7 +84,7 @@ def test_a_learning_automaton_comes_to_prefer_who_has_accepted() -> None:
 
 def test_an_unknown_ranking_is_refused_with_the_known_ones() -> None:
     """The command line reports the same error."""
-    with pytest.raises(SettingsError, match="unknown ranking 'best': allowed are scores, own-roof"):
+    with pytest.raises(SettingsError, match="unknown ranking 'best': expected one of scores, own-roof"):
         NegotiationSettings(ranking="best")
     refused = CliRunner().invoke(app, ["run", "sunny", "--ranking", "best"])
     assert refused.exit_code == 2

@@ -202,8 +202,8 @@ def test_all_problems_of_settings_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         SupplySettings("half", ("covered", "covered", "sunny"))  # type: ignore[arg-type]  # what users may write
     assert error.value.problems == (
-        "unknown supply 'half': allowed are whole, shared",
-        "unknown preference 'sunny': allowed are covered, own-roof, cheapest, fewest, earliest",
+        "unknown supply 'half': expected one of whole, shared",
+        "unknown preference 'sunny': expected one of covered, own-roof, cheapest, fewest, earliest",
         "preference 'covered' is given twice",
     )
 

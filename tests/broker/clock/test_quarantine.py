@@ -12,9 +12,9 @@ import pytest
 
 from broker.clock.clock import Clock
 from broker.clock.journal import ClockJournal
+from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import Moment
 from broker.clock.quarantine import ALLOWED
-from broker.clock.schedule import ScheduledRound
 from broker.clock.settings import ClockSettings, OnLoss
 from broker.errors import AgentFailedError, HostRefusedError, HostsMissingError
 from broker.hosts.agent import Agent, AskLapsedError
@@ -541,7 +541,7 @@ def test_a_host_cannot_continue_in_a_step_that_is_over_or_far_ahead() -> None:
 
     outcome = run_with(lie)
     assert outcome.asker.notes == HONEST
-    assert "goes on in step" in outcome.without["b"]
+    assert "continues in step" in outcome.without["b"]
 
 
 @pytest.mark.parametrize("to", [("a", "asker"), ("c", "echo")], ids=str)
@@ -656,6 +656,6 @@ def test_a_quarantined_host_leaves() -> None:
             await bus.publish(topics.roster(RUN), Roster(hosts={}, quarantined={"a": "it lied"}).encoded(), retain=True)
             with pytest.raises(ExceptionGroup) as caught:
                 await host.run(broker)
-        assert caught.group_contains(HostRefusedError, match="host 'a' was put out of the run: it lied")
+        assert caught.group_contains(HostRefusedError, match="host 'a' was quarantined: it lied")
 
     quickly(main())

@@ -14,8 +14,8 @@ from broker.errors import BrokerUnreachableError
 from broker.servers.choose import choose_broker
 from broker.servers.local import kept_login, logins_folder, own_brokers, with_own_login
 from broker.servers.mosquitto import find_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import Access, BrokerUrl, Tls
-from broker.transport.mqtt import MqttBroker
 
 both_kinds = pytest.mark.parametrize(
     "kind",

@@ -18,9 +18,9 @@ from broker.servers.choose import choose_broker
 from broker.servers.embedded import embedded_broker
 from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.endpoint import parse_url
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 ROOT = Path(__file__).parents[3]

@@ -13,9 +13,9 @@ import pytest
 
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 ROOT = Path(__file__).parents[3]
@@ -252,7 +252,7 @@ async def test_a_killed_process_leaves_its_will(kind: str) -> None:
     program = (
         "import asyncio, sys\n"
         "from broker.transport.base import Will\n"
-        "from broker.transport.mqtt import MqttBroker\n"
+        "from broker.transport import MqttBroker\n"
         "async def main():\n"
         "    async with MqttBroker(sys.argv[1]).connect('host', Will('hosts/1', b'gone')) as bus:\n"
         "        await bus.publish('hosts/1', b'there', qos=1)\n"

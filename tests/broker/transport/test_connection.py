@@ -20,10 +20,10 @@ from structlog.testing import capture_logs
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.connection import NoAnswerError, classify
 from broker.transport.endpoint import BrokerUrl
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -82,9 +82,13 @@ def test_a_failure_that_may_pass(error: Exception) -> None:
         (refusal("Unsupported protocol version"), URL, "refused the connection (Unsupported protocol version)"),
         (refusal("Banned"), URL, "refused the connection (Banned)"),
         (tls_error("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError), TLS_URL, "is not trusted"),
-        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses ours"),
-        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses ours"),
-        (NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")), TLS_URL, "refuses ours"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses our certificate"),
+        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses our certificate"),
+        (
+            NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")),
+            TLS_URL,
+            "refuses our certificate",
+        ),
         (tls_error("WRONG_VERSION_NUMBER"), TLS_URL, "it does not speak TLS on this port"),
         (
             NoAnswerError("closed", first_bytes=b"\x15\x03\x03"),
@@ -225,7 +229,7 @@ async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
     with capture_logs() as logs:
         connecting = asyncio.create_task(connect())
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while not logs:  # noqa: ASYNC110 - what is logged sets no event
+            while not logs:
                 await asyncio.sleep(0)
         async with managed_mosquitto(port=port):
             await connecting

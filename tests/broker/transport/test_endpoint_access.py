@@ -47,7 +47,7 @@ def test_certificates_in_the_environment_are_for_tls_only() -> None:
     """A broker without TLS is still reached; a certificate given as an option is then an error."""
     access = access_to("mqtt://broker", NOTHING, {"SSMIC_CA_FILE": "/ca"})
     assert access.tls.ca_file is None
-    with pytest.raises(BrokerUrlError, match="--ca-file: goes with an mqtts:// URL"):
+    with pytest.raises(BrokerUrlError, match="--ca-file: requires an mqtts:// URL"):
         access_to("mqtt://broker", AccessOptions(ca_file=Path("/ca")), {})
 
 

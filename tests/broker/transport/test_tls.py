@@ -17,9 +17,9 @@ from cryptography.x509.oid import NameOID
 
 from broker.errors import BrokerUnreachableError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.endpoint import BrokerUrl, Tls
-from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
@@ -128,7 +128,7 @@ async def test_a_certificate_that_is_refused_fails_at_once(tmp_path: Path) -> No
     """The broker says why; the test would not end if it were tried again up to the limit."""
     async with tls_mosquitto(tmp_path, wants_certificate=True) as url:
         broker = MqttBroker(url, tls=Tls(tmp_path / "authority.crt"), lost_after_wall_s=100_000)
-        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker refuses ours"):
+        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker refuses our certificate"):
             async with broker.connect("host"):
                 pass
 
@@ -170,7 +170,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         MqttBroker(url, tls=Tls(tmp_path / "missing"))
     with pytest.raises(BrokerUnreachableError, match="text contains no certificates"):
         MqttBroker(url, tls=Tls(text))
-    with pytest.raises(BrokerUnreachableError, match="has no certificate with it"):
+    with pytest.raises(BrokerUnreachableError, match="needs a certificate"):
         MqttBroker(url, tls=Tls(key_file=tmp_path / "client.key"))
     with pytest.raises(BrokerUnreachableError, match="are not a certificate and its"):
         MqttBroker(url, tls=Tls(cert_file=tmp_path / "client.crt", key_file=tmp_path / "stranger.key"))

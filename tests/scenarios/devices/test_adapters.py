@@ -511,7 +511,10 @@ def test_what_would_fail_or_be_switched_twice_is_named_before_the_run() -> None:
     problems = [str(problem) for problem in raised.value.problems]
     assert len(problems) == 5
     for problem, device, words in zip(
-        problems, (1, 3, 4, 5, 6), ("another device", "+ and #", "+ and #", "no template", "no template"), strict=True
+        problems,
+        (1, 3, 4, 5, 6),
+        ("another device", "+ and #", "+ and #", "not a valid template", "not a valid template"),
+        strict=True,
     ):
         assert f"devices[{device}]" in problem
         assert words in problem

@@ -35,7 +35,7 @@ def value_of(name: Name) -> Value:
         ("-jobs < 0 and true", True),
     ],
 )
-def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FBT001 - what comes out
+def test_a_condition_has_a_value(text: str, *, expected: bool) -> None:
     """Units, arithmetic, and/or/not work, and comparisons with a missing value fail."""
     assert compute(parse(text), value_of) is expected
 

@@ -62,9 +62,7 @@ def test_three_hundred_thousand_unknown_keys_cost_little(tmp_path: Path, count: 
     """They take little processor time and memory; formerly 19 s and 617 MB."""
     file = tmp_path / "s.yaml"
     file.write_text(HEAD + HOUSES + "".join(f"k{i}: 1\n" for i in range(count)))
-    ended = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-c", MEASURED, str(file)], capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", MEASURED, str(file)], capture_output=True, text=True, check=False)
     code, user_s, most_kib = json.loads(ended.stdout.splitlines()[-1])
     assert code == 3
     assert "more than 1,000 keys" in ended.stderr
@@ -142,12 +140,12 @@ def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, 
     refused = refusal(file)
     assert "lies outside the scenario's folder: move it there, or give --allow-outside" in refused
     allowed = refusal(file, allow_outside=True)
-    assert "what is in a file outside the scenario's folder is not shown" in allowed
+    assert "the content of a file outside the scenario's folder is not shown" in allowed
     assert "hush" not in refused + allowed
 
 
 @pytest.mark.parametrize("outside", [False, True])
-def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, outside: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, *, outside: bool) -> None:
     """Attack 65: the command does not hang, even with `--allow-outside`."""
     folder = tmp_path / "scenario"
     file = scenario(folder, "/dev/zero" if outside else "pipe")
@@ -178,7 +176,7 @@ def test_a_scenario_from_a_pipe_that_the_user_names(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     text = f"{HEAD}load_profiles: {{a: {{points: [[0, 0], [60, 1]]}}}}\n{HOUSES}{JOBS}"
-    writer = subprocess.Popen([sys.executable, "-c", f"open({str(pipe)!r}, 'w').write({text!r})"])  # noqa: S603 - ours
+    writer = subprocess.Popen([sys.executable, "-c", f"open({str(pipe)!r}, 'w').write({text!r})"])
     try:
         assert load_scenario(pipe).jobs
     finally:

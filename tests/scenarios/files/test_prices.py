@@ -92,7 +92,7 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
         ("key: hierarchical", "interval_s: 700", "s.yaml:12: community.interval_s: 300, 600, 900, 1800 or 3600 is expected, not 700"),
         ("key: hierarchical", "grid_fee_eur_per_kwh: dear", "s.yaml:12: community.grid_fee_eur_per_kwh: a number is expected, not 'dear'"),
         ("0.35", "{points: [['00:00', 0.3]], file: x.csv}", "s.yaml:7: tariff.import_eur_per_kwh: exactly one of 'time_of_use', 'points', 'file', or 'eur_per_kwh' with 'start' and 'step_s' is expected; found 'points' and 'file'"),
-        ("0.35", "{points: [['00:00', 0.3]], unit: ct/kWh}", "s.yaml:7: tariff.import_eur_per_kwh.unit: goes with 'file' only"),
+        ("0.35", "{points: [['00:00', 0.3]], unit: ct/kWh}", "s.yaml:7: tariff.import_eur_per_kwh.unit: is only valid with 'file'"),
         ("0.35", "{points: [['01:00', 0.3]]}", "s.yaml:7: tariff.import_eur_per_kwh.points[0]: the first price holds from 2026-06-20T23:00:00Z on, after the run starts (2026-06-20T22:00:00Z)"),
         ("0.35", "{points: [['00:00', 0.3], ['00:00', 0.4]]}", "s.yaml:7: tariff.import_eur_per_kwh.points[1]: 2026-06-20T22:00:00Z is not after 2026-06-20T22:00:00Z; times must increase"),
         ("0.35", "{start: '00:00', eur_per_kwh: [0.3]}", "s.yaml:7: tariff.import_eur_per_kwh: 'start', 'step_s' and 'eur_per_kwh' go together; 'step_s' is missing"),

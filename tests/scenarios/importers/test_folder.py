@@ -199,8 +199,8 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
             {"producer_event": FORECASTS + "3600;pv_producer[57]:[220];220_2.csv"},
             [
                 (
-                    "producer_event.csv:4: there is a forecast of 'pv_producer[57]:[220]' issued at "
-                    "3600 (1970-01-01T01:00:00Z) already (producer_event.csv:2)"
+                    "producer_event.csv:4: another forecast of 'pv_producer[57]:[220]' is issued at "
+                    "3600 (1970-01-01T01:00:00Z) (producer_event.csv:2)"
                 )
             ],
         ),
@@ -267,7 +267,7 @@ def test_an_invalid_id_is_reported_with_its_line(folder: Folder) -> None:
     """This includes characters that look like a line break."""
     path = folder(consumer_event=JOBS.replace("[1]:small_heater", "[1\u2028]:small_heater"))
 
-    assert problems_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' holds a line break (U+2028")
+    assert problems_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' contains a line break (U+2028")
 
 
 def test_ids_that_look_the_same_are_one_house(folder: Folder) -> None:
@@ -285,7 +285,7 @@ def test_omissions_are_noted(folder: Folder) -> None:
 
     assert import_folder(path).notes == (
         "a producer that names no house has a house of its own: sunny",
-        "files that no line names were left out: loads/never.csv, predictions/unused.csv",
+        "files that no line refers to were left out: loads/never.csv, predictions/unused.csv",
     )
 
 

@@ -230,7 +230,7 @@ EVAL = "holds 'builtins.eval', which a neighbourhood does not need; it is refuse
         (b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__init__\x93.", "holds 'numpy.ndarray.__init__', which a neighbourhood does not need; it is refused"),
         (b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94h\x00h\x01\x93\x8c\ttouch ran\x85R.", OS),
         (b"\x80\x04]\x94(\x8c\x02os\x8c\x06system\x93h\x00e.", OS),
-        (b"\x80\x04K\x01K\x02\x93.", "names something by what is no text"),
+        (b"\x80\x04K\x01K\x02\x93.", "names something by a value that is not text"),
         (b"\x80\x02\x82\x01.", "holds the instruction EXT1, which a neighbourhood does not need; it is refused"),
         (b"\x80\x02\x83\x01\x00.", "holds the instruction EXT2, which a neighbourhood does not need; it is refused"),
         (b"\x80\x02\x84\x01\x00\x00\x00.", "holds the instruction EXT4, which a neighbourhood does not need; it is refused"),
@@ -239,10 +239,10 @@ EVAL = "holds 'builtins.eval', which a neighbourhood does not need; it is refuse
         (b"\x80\x05\x97.", "holds the instruction NEXT_BUFFER, which a neighbourhood does not need; it is refused"),
         (b"\x80\x04\x8c\x04true\x8c\ttouch ran\x85R.", "calls something that it does not name; it is refused"),
         (b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93\x8c\x01xR.", "calls something that it does not name; it is refused"),
-        (b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93}\x8c\x01x\x8c\x01ysb.", "gives a state to what is no object; it is refused"),
+        (b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93}\x8c\x01x\x8c\x01ysb.", "sets the state of something other than an object; it is refused"),
         (b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93)}\x8c\x01x\x8c\x01ys\x92.", "makes an object with keywords, which a neighbourhood does not need; it is refused"),
-        (b"\x80\x04\x8c\x01xK\x01a.", "adds to what is no list or dictionary; it is refused"),
-        (b"\x80\x04\x8c\x01xK\x01K\x02s.", "adds to what is no list or dictionary; it is refused"),
+        (b"\x80\x04\x8c\x01xK\x01a.", "adds to something other than a list or dictionary; it is refused"),
+        (b"\x80\x04\x8c\x01xK\x01K\x02s.", "adds to something other than a list or dictionary; it is refused"),
     ],
 )  # fmt: skip
 def test_attacks_are_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
@@ -290,7 +290,7 @@ def test_what_is_allowed_cannot_be_put_to_another_use(thing: Thing, tmp_path: Pa
 @pytest.mark.parametrize("cut", [1, 2, 30, 500, -1])
 def test_a_pickle_that_is_cut_off(thing: Thing, tmp_path: Path, cut: int) -> None:
     """It may be cut at any place."""
-    assert message_of(pickle.dumps(neighbourhood(thing))[:cut], tmp_path).startswith("is no complete pickle")
+    assert message_of(pickle.dumps(neighbourhood(thing))[:cut], tmp_path).startswith("is not a complete pickle")
 
 
 def test_any_damage_is_a_message(thing: Thing, tmp_path: Path) -> None:
@@ -307,15 +307,15 @@ def test_any_damage_is_a_message(thing: Thing, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x80\x04\x95", "is no complete pickle (ValueError)"),
-        (b"\x80\x04K\x01.", "holds no neighbourhood of PySSMic"),
-        (b"\x80\x04].", "holds no neighbourhood of PySSMic"),
-        (b"\x80\x04(.", "holds no neighbourhood of PySSMic"),
-        (b"\x80\x04h\x05.", "is no complete pickle (KeyError)"),
-        (b"\x80\x04R.", "is no complete pickle (IndexError)"),
-        (b"\x80\x04(NR.", "is no complete pickle (a mark where a value belongs)"),
-        pytest.param(b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b".", "holds no neighbourhood of PySSMic", id="deep"),
-        (b"\x80\x04\x8a\xff" + b"\xff" * 255 + b".", "holds no neighbourhood of PySSMic"),
+        (b"\x80\x04\x95", "is not a complete pickle (ValueError)"),
+        (b"\x80\x04K\x01.", "contains no PySSMic neighbourhood"),
+        (b"\x80\x04].", "contains no PySSMic neighbourhood"),
+        (b"\x80\x04(.", "contains no PySSMic neighbourhood"),
+        (b"\x80\x04h\x05.", "is not a complete pickle (KeyError)"),
+        (b"\x80\x04R.", "is not a complete pickle (IndexError)"),
+        (b"\x80\x04(NR.", "is not a complete pickle (a mark where a value belongs)"),
+        pytest.param(b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b".", "contains no PySSMic neighbourhood", id="deep"),
+        (b"\x80\x04\x8a\xff" + b"\xff" * 255 + b".", "contains no PySSMic neighbourhood"),
         (b"\x80\x04cbackend.neighbourhood\nNeighbourhood\n)\x81.", "a Neighbourhood without content"),
         (b"\x80\x04cbackend.neighbourhood\nNeighbourhood\n)\x81}b.", "a list of houses is expected in each Neighbourhood"),
     ],
@@ -329,7 +329,7 @@ def test_a_list_that_holds_itself_ends(tmp_path: Path) -> None:
     """Houses that hold houses."""
     content = b"\x80\x04cbackend.neighbourhood\nNeighbourhood\n)\x81}\x8c\x06houses]\x94h\x00asb."
 
-    assert message_of(content, tmp_path) == "houses: something is there that is no House"
+    assert message_of(content, tmp_path) == "houses: contains something other than a House"
 
 
 def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The pickle counts as truncated after the limit."""
     monkeypatch.setattr(safe_pickle, "MAX_STEPS", 1000)
 
-    assert message_of(b"\x80\x04" + b"N0" * 1000 + b"N.", tmp_path) == "is no complete pickle"
+    assert message_of(b"\x80\x04" + b"N0" * 1000 + b"N.", tmp_path) == "is not a complete pickle"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"load_profile": frame([0, 1], [0, 1])[["Time"]]}, "load_profile: a table of 2 columns (time, Wh) is expected, there are 1"),
         ({"load_profile": [[0, 0], [60, 1]]}, "load_profile: a table (pandas.DataFrame) is expected"),
         ({"events": None}, "a list of events is expected in each Device"),
-        ({"events": [7]}, "events: something is there that is no Event"),
+        ({"events": [7]}, "events: contains something other than a Event"),
     ],
 )  # fmt: skip
 def test_problems_of_a_device(thing: Thing, tmp_path: Path, device: dict[str, Any], message: str) -> None:

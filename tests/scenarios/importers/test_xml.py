@@ -201,7 +201,7 @@ def test_bombs_and_other_files_are_refused(xml: Path, declaration: str) -> None:
         ("<id>122</id>", "<id> </id>", ["esn.xml:5: <device>: 'id' is empty"]),
         (' id="4"', "", ["esn.xml:8: <house>: 'id' is missing"]),
         ("producer", "producr", ["esn.xml:5: <device>: 'consumer' or 'producer' is expected, not 'producr'; did you mean 'producer'?"]),
-        ("<id>122</id>", "<id>121</id>", ["esn.xml:5: house '30' has a device '121' already"]),
+        ("<id>122</id>", "<id>121</id>", ["esn.xml:5: house '30' already has a device '121'"]),
         ("<id>121</id>", "<id>12</id>", ["jobs.xml:3: house '30' has no device '121'; did you mean '12'?", "jobs.xml:4: house '30' has no device '121'; did you mean '12'?"]),
         ("<type>consumer</type></device>\n   <device><id>122", "<type>producer</type></device>\n   <device><id>122", ["jobs.xml:3: device '121' is a producer; a job runs on a consumer", "jobs.xml:4: device '121' is a producer; a job runs on a consumer"]),
         ('id="30"', 'id="manager"', ["jobs.xml:3: there is no house '30'; known: 4, manager", "jobs.xml:4: there is no house '30'; known: 4, manager"]),
@@ -297,7 +297,7 @@ def test_omissions_are_noted(xml: Path) -> None:
 
     notes = [note.replace(f"{xml}/", "") for note in import_source(xml / "esn.xml").notes]
 
-    assert "elements that are not known were left out: <size> (esn.xml:4), <garden> (esn.xml:14)" in notes
+    assert "unknown elements were left out: <size> (esn.xml:4), <garden> (esn.xml:14)" in notes
     assert "house 99 has no device and was left out (esn.xml:13)" in notes
 
 
@@ -306,7 +306,7 @@ def test_jobs_given_as_a_neighbourhood_are_recognised(xml: Path) -> None:
     with pytest.raises(ScenarioError) as caught:
         import_source(xml / "jobs.xml")
     assert str(caught.value).replace(f"{xml}/", "") == (
-        "jobs.xml: is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it "
+        "jobs.xml: is a file of jobs: its devices have times but no type. Give it beside the neighbourhood that it "
         "belongs to: `ssmic import NEIGHBOURHOOD --jobs jobs.xml TARGET.yaml`, or in the field 'jobs' of Import"
     )
     with pytest.raises(ScenarioError, match=r"esn\.xml: is a neighbourhood, not its jobs: its devices have a type"):

@@ -22,9 +22,9 @@ from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
 from broker.protocol.wire import Batch, Control, Roster
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed, RunFinder
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
@@ -68,7 +68,7 @@ def recorded(street: Scenario) -> tuple[RunOutcome, list[Delivery]]:
 async def until(holds: Callable[[], object]) -> None:
     """Let others run until something holds."""
     async with asyncio.timeout(PATIENCE_WALL_S):
-        while not holds():  # noqa: ASYNC110 - what is watched has no event, and needs none
+        while not holds():
             await asyncio.sleep(0)
 
 

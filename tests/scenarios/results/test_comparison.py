@@ -225,7 +225,7 @@ def test_nothing_is_written_where_one_file_cannot_be(
     comparison = compare_simulations([write("insertion", {1: 3}), write("SLSQP", {1: 2})])
     there, fine = tmp_path / "there.md", tmp_path / "fine.csv"
     there.write_text("mine", encoding="utf-8")
-    with pytest.raises(FigureFormatError, match=r"out.pdf: the ending decides what is written: .csv, .tex, .md"):
+    with pytest.raises(FigureFormatError, match=r"out.pdf: expected one of these extensions: .csv, .tex, .md"):
         write_comparison(comparison, [fine, tmp_path / "out.pdf"])
     with pytest.raises(FigureFormatError, match="is named twice"):
         write_comparison(comparison, [fine, fine])

@@ -117,7 +117,7 @@ def test_nothing_is_written_over_unasked(results_file: Path, tmp_path: Path) -> 
     with ResultsReader(results_file) as results:
         export_results(results, "csv", tmp_path)
         (tmp_path / "runs.csv").write_text("mine")
-        with pytest.raises(ResultsError, match=r"has runs\.csv, .*simulation\.json already"):
+        with pytest.raises(ResultsError, match=r"already contains runs\.csv, .*simulation\.json"):
             export_results(results, "csv", tmp_path)
         assert (tmp_path / "runs.csv").read_text() == "mine"
         export_results(results, "csv", tmp_path, overwrite=True)
@@ -163,7 +163,7 @@ with ResultsReader(Path(sys.argv[1])) as results:
         print(error)
 """
     command = [sys.executable, "-c", program, str(results_file), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert "pip install 'ssmic[parquet]'" in done.stdout
     assert not (tmp_path / "out").exists()

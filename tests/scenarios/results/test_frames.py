@@ -102,7 +102,7 @@ def test_figures_are_written_and_are_the_same_each_time(results_file: Path, tmp_
             write(results, again)
             assert first.read_bytes() == again.read_bytes()
             assert first.stat().st_size > 1000
-        with pytest.raises(FigureFormatError, match="the ending decides"):
+        with pytest.raises(FigureFormatError, match="expected one of these extensions"):
             write_day_figure(results, tmp_path / "day.bmp")
         with pytest.raises(ResultsError, match="has no run 9"):
             write_gantt_figure(results, tmp_path / f"none{ending}", run=9)

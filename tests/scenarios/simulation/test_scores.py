@@ -97,8 +97,8 @@ def test_a_run_is_identified_by_what_its_contracts_depend_on() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "is no scores file"),
-        (b"\x00\xff\x00binary", "is no scores file"),
+        (b"", "is not a scores file"),
+        (b"\x00\xff\x00binary", "is not a scores file"),
         (b'{"version": 1, "scenario": "street", "scores": {"pv": "many"}}', r"scores\.pv: .*integer"),
         (b'{"version": 1, "scenario": "street", "scores": {"pv": 1.5}}', r"scores\.pv: .*integer"),
         (

@@ -80,10 +80,10 @@ def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("penalty", "expected is KEY=VALUE"),
+        ("penalty", "expected KEY=VALUE"),
         ("penalty=high", "a number is expected"),
         ("penalty=2:1:3", "the first number has to be less"),
-        ("penalty=1:2", "says no number of values"),
+        ("penalty=1:2", "has no number of values"),
         ("penalty=0:2:3:log", "begins above 0"),
         ("penalty=1,1", "a value is given twice"),
         ("penalty=1,,2", "a value is missing"),
@@ -96,7 +96,7 @@ def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> N
         ("seed=4", "--seeds"),
         ("jobs=3", "is not a single value"),
         ("houses[nobody].name=x", "there is no 'nobody' in houses"),
-        ("a[=3", "is no key"),
+        ("a[=3", "is not a key"),
     ],
 )
 def test_problems_of_a_parameter_are_reported(text: str, said: str) -> None:

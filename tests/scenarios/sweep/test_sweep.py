@@ -112,7 +112,7 @@ def test_a_scheduler_and_workers_elsewhere_give_the_same_content(
 
         def begin(*arguments: str) -> subprocess.Popen[str]:
             command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
-            process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)  # noqa: S603 - Dask's own
+            process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
             processes.enter_context(process)
             processes.callback(process.terminate)
             return process

@@ -28,7 +28,7 @@ LINE = TWO_ROOFS.count("\n") + 2
     ("event", "key", "what"),
     [
         ("{at: '2026-06-20T12:00:00+02:00', do: note, text: x}", "at", "in the past"),
-        ("{at: '25:00', do: note, text: x}", "at", "no clock time"),
+        ("{at: '25:00', do: note, text: x}", "at", "not a clock time"),
         ("{at: -2h, do: note, text: x}", "at", "'-2h' is in the past: before the run starts"),
         ("{at: +soon, do: note, text: x}", "at", "not a time after the start"),
         ("{at: '12:00', do: clud, factor: 0.1, duration: 1h}", "do", "did you mean 'cloud'?"),
@@ -116,7 +116,7 @@ def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
         ("timeline[1].when.turn", "'agreed', 'starts', 'end"),
         ("timeline[1].when.job", "there is no job 'wash-q'"),
         ("expect[0]", "there are no messages 'C"),
-        ("expect[2]", "> needs numbers, and 'mu"),
+        ("expect[2]", "> needs numbers, but 'mu"),
         ("expect[3]", "'9:00' is a text and job"),
     ]
 

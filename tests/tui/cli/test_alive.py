@@ -23,7 +23,7 @@ def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: p
     async def wait_for_signs() -> None:
         for _ in range(3):
             async with asyncio.timeout(PATIENCE_WALL_S):
-                while not file.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+                while not file.exists():
                     await asyncio.sleep(0.001)
             file.unlink()
 
@@ -57,7 +57,7 @@ def test_a_touch_that_fails_is_repeated(
 
     async def until_touched() -> None:
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while not file.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+            while not file.exists():
                 await asyncio.sleep(0.001)
 
     async def work() -> None:

@@ -63,11 +63,14 @@ from tui.exit_codes import code_for, exit_codes, supervised
         (["run", "street", "--seed", "many"], "--seed"),
         (["run", "street", "--bus", "pigeon"], "'memory', 'mqtt'"),
         (["run", "street", "--pace", "fast"], "expected 'max' or a factor above 0"),
-        (["run", "street", "--algorithm", "magic"], "allowed are fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC, exact"),
-        (["run", "street", "--penalty", "-1"], "penalty -1: a finite number above 0"),
-        (["run", "street", "--tolerance", "0"], "tolerance 0: a finite number above 0"),
-        (["run", "street", "--step-size", "0"], "step size 0 s: a number above 0"),
-        (["run", "street", "--node-limit", "0"], "node limit 0: a whole number from 1 on"),
+        (
+            ["run", "street", "--algorithm", "magic"],
+            "expected one of fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC, exact",
+        ),
+        (["run", "street", "--penalty", "-1"], "penalty -1: expected a finite number above 0"),
+        (["run", "street", "--tolerance", "0"], "tolerance 0: expected a finite number above 0"),
+        (["run", "street", "--step-size", "0"], "step size 0 s: expected a number above 0"),
+        (["run", "street", "--node-limit", "0"], "node limit 0: expected a whole number, 1 or more"),
         (["run", "street", "--broker", "127.0.0.1:1883"], r"expected mqtt://"),
         (["run", "street", "--bus", "memory", "--broker", "mosquitto"], "--bus mqtt only"),
         (["results", "export", "x.sqlite", "--to", "y", "--format", "xlsx"], "'csv', 'json', 'parquet'"),
@@ -136,7 +139,7 @@ def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path
     common = ("run", small, "--bus", "memory", "--scores", scores)
     ended = ssmic(*common)
     assert ended.code == 3
-    assert "scores.json: is no scores file" in ended.err
+    assert "scores.json: is not a scores file" in ended.err
     assert not Path("results").exists()
     assert ssmic(*common, "--reset-scores").code == 0
     assert ssmic(*common).code == 0

@@ -14,11 +14,9 @@ from scenarios.load import load
 def _generate(folder: Path, *options: str, to: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tui", "generate", *options]
     if to is None:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     with (folder / to).open("w", encoding="utf-8") as file:
-        return subprocess.run(  # noqa: S603 - our own command
-            command, cwd=folder, stdout=file, stderr=subprocess.PIPE, text=True, check=False
-        )
+        return subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.PIPE, text=True, check=False)
 
 
 def test_only_the_number_of_houses_is_needed_and_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:

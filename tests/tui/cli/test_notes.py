@@ -96,7 +96,7 @@ def test_an_xml_and_a_pickle_are_imported_where_a_scenario_is_expected(ssmic: Ss
     damaged.write_bytes(b"\x80\x04K\x01.")
     refused = ssmic("check", damaged)
     assert refused.code == 3
-    assert "n.pkl: holds no neighbourhood of PySSMic" in refused.err
+    assert "n.pkl: contains no PySSMic neighbourhood" in refused.err
 
 
 def test_a_pickle_runs(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_nothing_else_is_on_standard_output(tmp_path: Path, arguments: list[str]
     program = tmp_path / "noisy.py"
     program.write_text(NOISY)
     root = Path(__file__).parents[3]
-    ended = subprocess.run(  # noqa: S603 - our own program
+    ended = subprocess.run(
         [sys.executable, program, *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root)},

@@ -105,8 +105,8 @@ def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path) -> None:
         (("--algorithm", "SLSQP,slsqp"), "is given twice"),
         (("--algorithm", "insertion,,SLSQP"), "a name is missing"),
         (("--algorithm", "insertion,simplex"), "unknown algorithm 'simplex'"),
-        (("--algorithm", THREE, "--out", "one.sqlite"), "leave it out"),
-        (("--algorithm", THREE, "--to", "table.pdf"), "the ending decides"),
+        (("--algorithm", THREE, "--out", "one.sqlite"), "omit it"),
+        (("--algorithm", THREE, "--to", "table.pdf"), "expected one of these extensions"),
         (("--algorithm", THREE, "--to", "there.md"), "exists already"),
     ],
 )
@@ -138,7 +138,7 @@ def test_an_interrupted_comparison_shows_finished_algorithms_and_writes_no_file(
     command = [sys.executable, "-m", "tui", "run", str(small), "--bus", "memory", "--workers", "1"]
     command += ["--algorithm", "insertion,fifty_fifty,SLSQP", "--to", "table.csv", "--days", "1", "--pace", "7200x"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None

@@ -21,7 +21,7 @@ OPTIONS = ("street", "--vary", "algorithm=insertion,fifty_fifty", "--set", "days
 
 def _started(folder: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tui", "sweep", *OPTIONS, *more]
-    return subprocess.Popen(  # noqa: S603 - our own command
+    return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
@@ -94,9 +94,7 @@ def test_the_results_commands_read_a_sweep(tmp_path: Path) -> None:
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tui", *arguments]
-        return subprocess.run(  # noqa: S603 - our own command
-            command, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     made = run("sweep", "street", "--vary", "penalty=1,2", "--set", "days=1", "--seeds", "1", "--workers", "1")
     assert made.returncode == 0, made.stderr

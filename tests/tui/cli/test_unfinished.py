@@ -27,12 +27,12 @@ def stopped(tmp_path: Path, small: Path) -> Path:
 
 
 def test_a_table_of_runs_marks_those_that_are_not_complete(ssmic: Ssmic, stopped: Path) -> None:
-    """The marks are at the seed, in the title, and in words below; these runs enter no mean."""
+    """The marks are at the seed, in the title, and in words below; these runs are excluded from means."""
     ended = ssmic("results", "show", stopped)
 
     assert "2 runs, 0 of them complete" in ended.out
     assert "* seed 1: interrupted at 31 %" in " ".join(ended.out.split())
-    assert "enter no mean" in " ".join(ended.out.split())
+    assert "are excluded from means" in " ".join(ended.out.split())
 
 
 def test_a_single_run_states_how_much_it_covers(ssmic: Ssmic, stopped: Path) -> None:

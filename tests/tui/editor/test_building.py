@@ -1,7 +1,5 @@
 """A neighbourhood is built by keys and mouse: houses, devices, jobs; problems are shown while typing."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own small files
-
 from __future__ import annotations
 
 from functools import partial
@@ -83,7 +81,7 @@ async def test_a_duplicate_id_is_reported_at_once(editing: Editing, file: Path) 
     async with editing(file) as person:
         await person.show("houses", 1)
         await person.type_in("id", "1")
-        assert person.problems_at("id") == "✗ there is a house '1' already"
+        assert person.problems_at("id") == "✗ house '1' already exists"
         await person.press("a")
         assert person.problems_at("id") == ""
         await person.show("houses", 0)

@@ -1,7 +1,5 @@
 """Parts that cannot meet in time are noted in the editor, with a button for each remedy."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own small files
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Neighbourhoods as files: opened, imported, saved; nothing is lost without a question."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own small files
-
 from __future__ import annotations
 
 import os

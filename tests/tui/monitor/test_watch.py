@@ -15,9 +15,9 @@ from textual.widgets import Input, Static
 from broker.clock.pacing import Pace
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.endpoint import Access, Tls
 from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings

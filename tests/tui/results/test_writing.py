@@ -100,7 +100,7 @@ async def test_an_export_needs_a_folder(opened: Opened, results_folder: Path) ->
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is not asked)
         assert the_screen(pilot).place == "catalogue"
-    assert not list(results_folder.glob("*-csv"))  # noqa: ASYNC240 - a test may look at the folder
+    assert not list(results_folder.glob("*-csv"))
 
 
 async def test_the_report_is_written_and_opened(opened: Opened, results_folder: Path, desktop: Desktop) -> None:

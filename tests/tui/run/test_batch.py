@@ -190,7 +190,7 @@ def test_a_form_with_several_algorithms_becomes_a_plan_for_each(tmp_path: Path) 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kept", [True, False])
-async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001
+async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path: Path, *, kept: bool) -> None:
     """Whether there are some or not, they stay as they are."""
     scores = tmp_path / "results" / "street.scores.json"
     if kept:

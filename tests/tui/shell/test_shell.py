@@ -84,7 +84,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
         found = pilot.app.screen.query_one(CommandList)
-        await pilot.press(*"read what came out")
+        await pilot.press(*"export the results")
         await until(pilot, lambda: found.option_count and "Results" in str(found.get_option_at_index(0).prompt))
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "results")

@@ -104,7 +104,7 @@ def init(
 
     chosen = chosen_values(set_)
     if chosen and scenario is None:
-        raise typer.BadParameter("goes with a SCENARIO only", param_hint="--set")
+        raise typer.BadParameter("requires a SCENARIO", param_hint="--set")
     houses = list(house or ())
     devices = tuple(DeviceAccess("", guest) for guest in device or ())
     if scenario is not None:
@@ -226,7 +226,7 @@ def clean(
 
     configure_logs(log_level or ctx.obj)
     if force and run is None:
-        raise typer.BadParameter("goes with --run ID only", param_hint="--force")
+        raise typer.BadParameter("requires --run ID", param_hint="--force")
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     if access is None:
@@ -319,7 +319,7 @@ def broker(
         bool,
         typer.Option(
             "--login",
-            help="Let only your own ssmic commands in, by a random login that they find. "
+            help="Admit only your own ssmic commands, by a random login that they find themselves. "
             "[default: every user of this machine can connect]",
         ),
     ] = False,
@@ -344,7 +344,7 @@ def broker(
     async def serve() -> None:
         async with choose_broker(engine, port=port, is_open=not login) as chosen:
             who = (
-                "only your own ssmic commands get in"
+                "only your own ssmic commands can connect"
                 if login
                 else "every user of this machine can connect (see --login)"
             )

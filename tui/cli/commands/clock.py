@@ -119,7 +119,7 @@ def clock(
         Literal["wait", "drop", "fail"],
         typer.Option(
             help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
-            "when it fails, and continue; or fail at once. One that breaks the protocol is put out, except with fail.",
+            "when it fails, and continue; or fail at once. One that breaks the protocol is removed, except with fail.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
@@ -135,8 +135,8 @@ def clock(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between runs. [default: beside the results, where a run that was "
-            "done before begins as it began then]",
+            help="Keep the producers' scores there between runs. [default: beside the results, where a repeated run "
+            "begins with the same scores as before]",
             envvar="SSMIC_SCORES",
         ),
     ] = None,

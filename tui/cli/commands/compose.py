@@ -47,7 +47,7 @@ def compose(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="What `ssmic broker init` wrote. [default: a service writes it into volumes]",
+            help="The folder that `ssmic broker init` wrote. [default: a service writes it into volumes]",
             show_default=False,
         ),
     ] = None,
@@ -76,7 +76,7 @@ def compose(
             "needs --secrets: logins for several machines are created in one place", param_hint=hint
         )
     if central and (house or broker is not None):
-        raise typer.BadParameter("goes with neither --house nor --broker", param_hint="--central")
+        raise typer.BadParameter("cannot be combined with --house or --broker", param_hint="--central")
     if broker is not None and parse_url(broker).password is not None:
         raise typer.BadParameter("a Compose file must not contain a password", param_hint="--broker")
     loaded = load_scenario(scenario, chosen)

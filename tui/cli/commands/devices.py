@@ -107,7 +107,7 @@ def refuse_what_devices_cannot(bus: str, runs: int, pace: str) -> None:
         typer.BadParameter: One of them is such.
     """
     if bus == "memory":
-        raise typer.BadParameter("real devices meet a run on MQTT; use --bus mqtt", param_hint="--bus")
+        raise typer.BadParameter("real devices need MQTT; use --bus mqtt", param_hint="--bus")
     if runs > 1:
         raise typer.BadParameter("real devices take part in one run at a time", param_hint="--runs")
     if pace == "max":

@@ -47,7 +47,7 @@ def generate(
         typer.Option(
             metavar="ZONE",
             help="Time zone: Europe/Oslo, +02:00. [default: German time in and around Germany, "
-            "else the whole hour nearest to the sun's time]",
+            "else the whole hour nearest to solar time]",
         ),
     ] = None,
     holiday: Annotated[

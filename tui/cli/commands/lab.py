@@ -62,7 +62,7 @@ def lab(
         typer.Option(
             "--as",
             metavar="KIND[,KIND...]",
-            help="As what the devices are emulated: tasmota, shelly or zigbee2mqtt for plugs, opendtu or ahoydtu for "
+            help="Emulate the devices as these: tasmota, shelly or zigbee2mqtt for plugs, opendtu or ahoydtu for "
             "inverters. Several take turns from house to house. Repeatable. [default: tasmota,opendtu]",
         ),
     ] = None,
@@ -85,7 +85,7 @@ def lab(
     begin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="HH:MM", help="Begin so long after the scenario's start; leave out jobs before."
+            "--from", metavar="HH:MM", help="Begin this long after the scenario's start; leave out earlier jobs."
         ),
     ] = None,
     until: Annotated[
@@ -93,7 +93,7 @@ def lab(
         typer.Option(
             "--until",
             metavar="HH:MM",
-            help="End so long after the scenario's start; leave out jobs that may start later.",
+            help="End this long after the scenario's start; leave out jobs that may start later.",
         ),
     ] = None,
     report_every: Annotated[
@@ -107,12 +107,12 @@ def lab(
         bool,
         typer.Option(
             "--by-hand/--no-by-hand",
-            help="Whether a person switches on, at a job's latest start, what the controller has not.",
+            help="Whether a person switches a device on at a job's latest start if the controller has not.",
         ),
     ] = True,
     paused: Annotated[
         bool,
-        typer.Option("--paused", help="Let time begin only once 'resume' is published on ssmic/<run>/control."),
+        typer.Option("--paused", help="Start time only when 'resume' is published on ssmic/<run>/control."),
     ] = False,
     controller: Annotated[
         str | None,

@@ -239,7 +239,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="FILE FILE...",
-            help="Two or more results files, or `latest`, `latest~1`, ...; differences are those from the first.",
+            help="Two or more results files, or `latest`, `latest~1`, ...; differences are relative to the first.",
         ),
     ],
     to: CompareTo = None,
@@ -346,7 +346,8 @@ def figure(
         list[str], typer.Argument(metavar="FILE...", help="Results files, one or several, or a sweep; or `latest`.")
     ],
     to: Annotated[
-        Path, typer.Option(metavar="FIGURE", help="The file to write; the ending decides the format: .pdf, .svg, .png.")
+        Path,
+        typer.Option(metavar="FIGURE", help="The file to write; its extension decides the format: .pdf, .svg, .png."),
     ],
     kind: Annotated[
         Literal["day", "gantt", "comparison"] | None,
@@ -389,7 +390,7 @@ def figure(
         write_comparison_figure(comparison, to)
     else:
         if is_sweep or len(paths) > 1:
-            raise typer.BadParameter(f"{chosen} is drawn of one simulation", param_hint="--kind")
+            raise typer.BadParameter(f"{chosen} shows a single simulation", param_hint="--kind")
         with ResultsReader(paths[0]) as results:
             if chosen == "day":
                 write_day_figure(results, to, run=run, day=day, overwrite=force)

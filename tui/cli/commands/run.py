@@ -71,7 +71,7 @@ def _spread_of(hosts: str | None, processes: int | None, bus: str | None) -> int
     elif hosts is not None:
         spread = int(hosts) if hosts.isdecimal() else 0
         if not spread:
-            raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
+            raise typer.BadParameter(f"{hosts!r} is neither a whole number above 0 nor 'houses'", param_hint="--hosts")
     if processes is not None and processes > 1:
         if bus == "memory":
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
@@ -173,7 +173,7 @@ def run(
         typer.Option(
             min=1,
             help="Number of processes that each run's households are spread over, on one broker; runs then follow one "
-            "another. [default: one a run]",
+            "another. [default: one per run]",
         ),
     ] = None,
     limit: Annotated[
@@ -197,7 +197,7 @@ def run(
         typer.Option(
             "--run",
             metavar="ID",
-            help="Id of the run at the broker, by which devices and watchers find it. [default: one of its own]",
+            help="Id of the run at the broker, by which devices and watchers find it. [default: a unique one]",
             parser=parse_id,
         ),
     ] = None,
@@ -209,9 +209,9 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between simulations. Several algorithms all begin with what is in "
-            "it and do not change it. [default: beside the results, where a run that was done before begins as it "
-            "began then; for several algorithms: fresh scores]",
+            help="Keep the producers' scores there between simulations. Several algorithms all begin with the scores "
+            "in it and do not change it. [default: beside the results, where a repeated run begins with the "
+            "same scores as before; for several algorithms: fresh scores]",
         ),
     ] = None,
     reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start from fresh producer scores.")] = False,
@@ -227,7 +227,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With real devices: record what they said there, for `ssmic replay`, as the results file does.",
+            help="With real devices: also record their messages in this file, for `ssmic replay`.",
         ),
     ] = None,
     compare: Annotated[
@@ -281,7 +281,7 @@ def run(
     broker = _broker_for(ctx, bus, broker, home_assistant=home_assistant)
     names = algorithm_names(algorithm)
     if out is not None and len(names) > 1:
-        raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
+        raise typer.BadParameter("names one file, but each algorithm writes its own; omit it", param_hint="--out")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     spread = _spread_of(hosts, processes, bus)
@@ -298,7 +298,7 @@ def run(
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     if run_id is not None and (runs > 1 or len(names) > 1):
-        raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
+        raise typer.BadParameter("names a single run; omit it, or do only one run", param_hint="--run")
     if record is not None and not loaded.gateways:
         raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
     if loaded.gateways:

@@ -78,7 +78,7 @@ def watch(
 
     chosen = chosen_values(set_)
     if chosen and scenario is None:
-        raise typer.BadParameter("goes with --scenario only", param_hint="--set")
+        raise typer.BadParameter("requires --scenario", param_hint="--set")
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     if broker is None:
         broker = _own_broker()

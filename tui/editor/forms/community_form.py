@@ -22,7 +22,7 @@ _ABOUT_KEYS: Final = {
     "static": "Each house may use a fixed share of all production.",
     "proportional": "All production is shared in proportion to consumption.",
     "hierarchical": "Each house uses its own production first; the rest is shared in proportion to what others lack.",
-    "negotiated": "As contracts delivered it; what a house still lacks, its own remaining production covers.",
+    "negotiated": "As delivered by contract; a house's own remaining production covers what it still lacks.",
 }
 _MOST_HOUSES = 40
 """Houses that have a field for their share; those of a larger neighbourhood are written in the file."""
@@ -40,7 +40,7 @@ def community_form(tree: Tree, _ref: tree_model.Ref) -> PartForm:
         options=(NONE, *_KEYS),
         covers=(COMMUNITY,),
         heading="Allocation",
-        help=_ABOUT_KEYS.get(key, "Who gets how much of what all panels produced."),
+        help=_ABOUT_KEYS.get(key, "How the production of all panels is allocated to houses."),
     )
     if not isinstance(community, dict):
         note = "Bills are settled by contract. Choose an allocation key to settle them as a community."
@@ -76,7 +76,7 @@ def _shares(tree: Tree, community: dict[str, Any]) -> tuple[Field, ...]:
             house,
             (*COMMUNITY, "coefficients", house),
             given.get(house) if isinstance(given, dict) else None,
-            "0" if given else "all alike",
+            "0" if given else "equal shares",
             covers=((*COMMUNITY, "coefficients"),) if not i else (),
             heading="" if i else "Shares of production",
             help="Share of all production that the house may use, 0 to 1; at most 1 for all houses together.",

@@ -171,7 +171,7 @@ def _base_load(house: dict[str, Any], ref: Ref) -> Field:
         load.get("constant_w") if isinstance(load, dict) else None,
         f"a series{f' in {file}' if file else ''}; a number replaces it" if is_series else "W, such as 150",
         covers=((*ref, "base_load"),),
-        help="What the house draws beside its jobs at all times, W: from its own roof, then neighbours, the grid.",
+        help="Constant consumption besides jobs, W; supplied by the own roof first, then neighbours, then the grid.",
     )
 
 
@@ -290,7 +290,7 @@ def _gateway(ref: Ref, device: dict[str, Any]) -> tuple[Field, ...]:
             options=adapters,
             covers=(path,),
             heading="Real device (gateway)",
-            help=f"Whose MQTT topics the device speaks: ours (ssmic), or its maker's.{rest}",
+            help=f"MQTT topics that the device uses: ours (ssmic), or its maker's.{rest}",
         ),
         Field(
             "text",

@@ -11,7 +11,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from tui.editor.dialogs import YAML
@@ -29,7 +28,7 @@ from tui.editor.generating.generator import (
     spec_of,
 )
 from tui.formatting import kwh, plural
-from tui.shell import Answer, Confirm, Footer, Guarded
+from tui.shell import Answer, Confirm, Dialog, Footer
 from tui.widgets import DEMAND, PRODUCTION, Chart, FieldHelp, PathInput, TimeAxis, drawn, update_if_changed
 
 _PAUSE_WALL_S = 0.3
@@ -39,7 +38,7 @@ _DAY_S = 86_400
 _FILE_HELP = "Where it is saved; tables of series lie beside it. It opens in the editor afterwards."
 
 
-class GenerateDialog(Guarded, ModalScreen[Path | None]):
+class GenerateDialog(Dialog[Path | None]):
     """Returns the file that was written; None on escape, which ends what is being generated."""
 
     TITLE = "Generate a neighbourhood"
@@ -51,17 +50,12 @@ The preview follows the fields: production, and all jobs at their earliest start
 *Cancel* ends it. `Ctrl+S` saves the file, with tables of series beside a large one, and opens it in the editor.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+s", "accept", "Save and open", priority=True),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
     DEFAULT_CSS = """
-    GenerateDialog { align: center middle; }
-    GenerateDialog > Vertical {
-        width: 110; max-width: 100%; height: 95%; max-height: 36; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    GenerateDialog > Vertical { width: 110; max-width: 100%; height: 95%; max-height: 36; }
     GenerateDialog.-short > Vertical { height: 100%; }
     GenerateDialog .line { height: 1; }
     GenerateDialog.-tall .line { margin-bottom: 1; }
@@ -221,7 +215,7 @@ The preview follows the fields: production, and all jobs at their earliest start
     def action_cancel(self) -> None:
         """Cancel the generation."""
         self.workers.cancel_group(self, "make")
-        self._say("Cancelled; a change of a field makes the preview again.")
+        self._say("Cancelled. Change a field to preview again.")
 
     @on(Input.Submitted)
     def action_accept(self) -> None:

@@ -67,7 +67,7 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             "zone",
             "Zone",
             "",
-            "Europe/Oslo, +02:00. Default: German time in and around Germany, else the sun's.",
+            "Europe/Oslo, +02:00. Default: German time in and around Germany, else solar time.",
         ),
         GenerateField("country", "Country", "DE", "Of weekends and holidays: NO, AU-NSW. Needs 'ssmic[holidays]'."),
         GenerateField("holiday", "Holidays", "", "Further days off, YYYY-MM-DD with spaces between. Optional."),
@@ -80,7 +80,9 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             "Clouds: the same kind on all days, or mixed, which changes from day to day.",
             ("mixed", "clear", "fair", "changeable"),
         ),
-        GenerateField("flexibility", "Flexibility", "1", "How long jobs can wait, times the usual, 0 to 10; 0: 5 min."),
+        GenerateField(
+            "flexibility", "Flexibility", "1", "How long jobs can wait, as a multiple of the usual, 0 to 10; 0: 5 min."
+        ),
         GenerateField(
             "sun",
             "Sun",
@@ -324,11 +326,11 @@ class Generator:
             await process.stdin.drain()
             found: Made | Failed | None = await read_frame(process.stdout)
         except OSError as error:
-            return Failed(f"the process that generates cannot be used: {error}")
+            return Failed(f"the generator's process failed: {error}")
         except BaseException:
             await self.close()
             raise
-        return Failed("the process that generates ended") if found is None else found
+        return Failed("the generator's process ended") if found is None else found
 
     async def close(self) -> None:
         """End the process, even while it is working."""

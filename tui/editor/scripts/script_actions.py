@@ -44,7 +44,7 @@ class ScriptActions:
         """Let the user pick what a condition is about, and add an expectation."""
         self._fields.open_work()
         items = [Item(kind, *said) for kind, said in script.CONDITION_KINDS.items()]
-        picked = await self._user.ask(picker.Picker("What must come out?", items))
+        picked = await self._user.ask(picker.Picker("What must hold?", items))
         if picked is not None:
             self._session.apply(lambda tree: script_commands.add_expectation(tree, picked), fill_in=True)
 

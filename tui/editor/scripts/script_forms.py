@@ -43,7 +43,7 @@ def events_form(tree: Tree, ref: Ref) -> PartForm:
 
 def expectations_form(tree: Tree, ref: Ref) -> PartForm:
     """Return the form of the expectations."""
-    note = "What must come out. A run says which of them hold; ssmic run exits with 5 if one fails."
+    note = "Conditions on the outcome. A run reports which ones hold; ssmic run exits with 5 if one fails."
     if not tree.get("expect"):
         note += " None yet: add one with the button below."
     return PartForm(ref, "Expectations", (), (("Add expectation", "screen.add_expectation"),), note)
@@ -121,7 +121,7 @@ def _repeat_fields(ref: Ref, entry: dict[str, Any]) -> tuple[Field, ...]:
             "takes place once",
             covers=(path,),
             heading="Repeat (optional)",
-            help="The time between; such as 15m, 6h or 1d. Whole days keep the time of the clock.",
+            help="Interval, such as 15m, 6h or 1d. Whole days keep the clock time.",
         ),
         Field(
             "number",
@@ -129,7 +129,7 @@ def _repeat_fields(ref: Ref, entry: dict[str, Any]) -> tuple[Field, ...]:
             (*path, "times"),
             now.get("times"),
             "to the end of the run",
-            help="How often in all, 1 to 10,000. Default: to the end of the run.",
+            help="Number of times in all, 1 to 10,000. Default: to the end of the run.",
         ),
         Field("text", "until", (*path, "until"), now.get("until"), _AT_HINT, help=f"Not after this time. {_AT_HELP}"),
     )
@@ -141,7 +141,7 @@ def _field(ref: Ref, entry: dict[str, Any], kind: str, key: str) -> Field:
     if key in script.LISTS:
         return Field("pick", label, path, value, _ALL, help=about)
     if key == "device":
-        what = "The device; its house goes with it."
+        what = "The device; its house is set with it."
         return Field("pick", label, path, value, "choose a device", covers=((*ref, "house"),), help=what)
     if key in {"producer", "house", "job", "load_profile"}:
         hint = "the device's" if key == "load_profile" else f"choose a {key}"
@@ -152,7 +152,7 @@ def _field(ref: Ref, entry: dict[str, Any], kind: str, key: str) -> Field:
         return Field("choice", label, path, said, options=("yes", "no"), help=about)
     if key in {"algorithm", "strategy"}:
         names = ALGORITHMS if key == "algorithm" else ("", *known_strategies())
-        hint = "our own strategy" if key == "strategy" else ""
+        hint = "built-in strategy" if key == "strategy" else ""
         return Field("choice", label, path, value, hint, options=names, help=about)
     return Field(
         "text" if key in {"text", "id"} else "number", label, path, value, _HINTS.get(key, default), help=about
@@ -204,7 +204,7 @@ def expectation_form(tree: Tree, ref: Ref) -> PartForm:
             (*ref, "name"),
             entry.get("name") if is_mapping else None,
             "the condition",
-            help="Stands in reports instead of the condition. Optional.",
+            help="Shown in reports instead of the condition. Optional.",
         ),
     )
     note = f"must hold at {text(entry['at'])}" if is_mapping and entry.get("at") else "must hold at the end of the run"

@@ -216,7 +216,7 @@ def beginning(tree: Tree, kind: str, ref: Ref) -> dict[str, Any]:
         "algorithm": {"algorithm": next((name for name in ALGORITHMS if name != tree.get("algorithm")), "")},
         "patience": {"patient": False},
         "strategy": {"strategy": next(iter(known_strategies()), "")},
-        "note": {"text": "What is to be seen here"},
+        "note": {"text": "Text of the note"},
     }
     return values.get(kind, {})
 
@@ -290,8 +290,8 @@ CONDITION_KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "figure": ("A figure of the run", "self-sufficiency, grid energy, jobs on the grid, ..."),
     "job": ("A job", "its producer, start, delay, energy, number of moves"),
     "house": ("A household", "its consumption, grid energy, jobs, bill, saving"),
-    "producer": ("A producer", "what it produced, contracted, delivered, owed"),
-    "contracts": ("Contracts", "how many stand, were cancelled, lost, amended, are on the grid"),
+    "producer": ("A producer", "its production, contracted and delivered energy, shortfall"),
+    "contracts": ("Contracts", "how many are standing, cancelled, lost, amended, on the grid"),
     "messages": ("Messages", "how many were sent, of all kinds or of one"),
     "algorithm": ("Against another algorithm", "the same figure, on the same scenario and seed"),
     "optimum": ("Against the optimum", "energy compared with the clairvoyant plan"),

@@ -15,13 +15,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.markup import escape
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from scenarios import Zone
 from scenarios.files import UNITS, Measured, zone_of
 from tui.editor.series.series_model import PARTS, READINGS, Opened, assumed, opened
-from tui.shell import Footer, Guarded
+from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
 
 _PAUSE_WALL_S = 0.2
@@ -31,32 +30,27 @@ _HELP = {
     "value": "The column with the values.",
     "unit": "Unit of the values.",
     "reading": "Mean power of each step, energy of each interval, or a meter's counter, which may reset.",
-    "zone": "Of times that say none: Europe/Berlin, UTC or +02:00. It is never guessed.",
+    "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00. Never guessed.",
 }
 _WIDEST = 24
 
 
-class SeriesDialog(Guarded, ModalScreen[Measured | None]):
+class SeriesDialog(Dialog[Measured | None]):
     """Returns the series as it is to be read; None on escape."""
 
     TITLE = "Import a series"
     HELP = """
 The fields show how the file is read: its columns, the unit, and whether a value is a power, the energy of an interval
-or the reading of a counter. What the file does not say is guessed; every guess can be changed. Below are what was
+or the reading of a counter. What the file leaves open is guessed; every guess can be changed. Below are what was
 assumed and found (gaps, resets), the first rows and the curve. A time zone is never guessed.
 
-`Ctrl+S` takes the series. The neighbourhood's file says how it is read, so nothing is guessed again.
+`Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
         Binding("ctrl+s", "accept", "Use it", priority=True),
     ]
     DEFAULT_CSS = """
-    SeriesDialog { align: center middle; }
-    SeriesDialog > Vertical {
-        width: 110; max-width: 100%; height: 95%; max-height: 36; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
+    SeriesDialog > Vertical { width: 110; max-width: 100%; height: 95%; max-height: 36; }
     SeriesDialog.-short > Vertical { height: 100%; }
     SeriesDialog .line { height: 1; }
     SeriesDialog .part { width: 1fr; height: 1; margin-right: 1; }
@@ -109,7 +103,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
                 with Horizontal(classes="part", id="of-zone"):
                     yield Label(_LABELS["zone"])
                     yield Input(
-                        placeholder=f"if times say none, such as {self._zone}" if self._zone else "if times say none",
+                        placeholder=f"if times have none, such as {self._zone}" if self._zone else "if times have none",
                         compact=True,
                         id="series-zone",
                     )
@@ -152,7 +146,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
     def _typed(self, event: Input.Changed) -> None:
         self._give("zone", event.value.strip() or None)
 
-    def _give(self, part: str, value: Any) -> None:  # noqa: ANN401 - a name, or nothing
+    def _give(self, part: str, value: object) -> None:
         """Take what the user said; another column or unit may mean another reading, unless the user said that too."""
         if value is None:
             self.given.pop(part, None)

@@ -167,16 +167,16 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,1\n", "", "add for example zone: Europe/Berlin"),
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "zone: Europe/Berln", "did you mean 'Europe/Berlin'"),
         ("time,x,y\n2026-06-21T10:00Z,1,2\n2026-06-21T11:00Z,1,2\n", "", "name one under columns.value: 'x', 'y'"),
-        ("time,power\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "", "does not say its unit"),
+        ("time,power\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "", "has no unit"),
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "columns: {value: kWx}", "did you mean 'kW'?"),
         ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
         ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501
-        ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "may be in two orders, day or month first"),
+        ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "is ambiguous (day or month first)"),
         ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
         ("PK\x03\x04", "", "save the table as CSV"),
         ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
         ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
-        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is no unit of a counter"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is not a unit of a counter"),
     ],
 )  # fmt: skip
 def test_problems_are_reported_with_their_line(text: str, keys: str, said: str, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_missing_zone_is_reported_once_and_hides_no_other_problem(tmp_path: Pa
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, "time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,x\n2026-06-21 12:00,1\n", "unit: kW")
     assert [str(problem).split("meter.csv")[1] for problem in raised.value.problems] == [
-        ":2: the time 2026-06-21 10:00 says no offset from UTC; add for example zone: Europe/Berlin",
+        ":2: the time 2026-06-21 10:00 has no UTC offset; add for example zone: Europe/Berlin",
         ":3: a number is expected, not 'x'",
     ]
 
@@ -239,7 +239,7 @@ def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_pa
 @pytest.mark.parametrize(
     ("text", "keys", "said"),
     [
-        ("seconds,power\n0,2\n60,3\n", "columns: {value: power}", "does not say its unit; add unit: W, kW, Wh or kWh"),
+        ("seconds,power\n0,2\n60,3\n", "columns: {value: power}", "has no unit; add unit: W, kW, Wh or kWh"),
         ("seconds,kW\n0,2\n60,x\n", "unit: kW", "wash.csv:3: a number is expected, not 'x'"),
         ("t,a,b\n0,1,2\n60,1,2\n", "", "name one under columns.value: 'a', 'b'"),
         ("0 0\n60 5\n", "unit: V", "load_profiles.wash.unit"),

@@ -1,7 +1,5 @@
 """The energy community is set up in the editor, and real devices show how they are reached."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own small files
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -78,7 +78,7 @@ async def test_an_event_is_added_filled_in_checked_and_saved(editing: Editing, f
         await person.settle()
         assert person.labels == ["kind", "takes place", "at", "house", "duration", "every", "times", "until"]
         await person.type_in("at", "25:00")
-        assert "'25:00' is no clock time" in person.problems_at("at")
+        assert "'25:00' is not a clock time" in person.problems_at("at")
         await person.type_in("at", "13:30")
         await person.type_in("duration", "soon")
         assert "a duration is expected, such as 30m" in person.problems_at("duration")

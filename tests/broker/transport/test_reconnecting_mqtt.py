@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
 from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
-from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -289,7 +289,7 @@ async def test_connecting_can_be_cancelled() -> None:
 async def guarded_mosquitto(folder: Path) -> AsyncIterator[RunningBroker]:
     """Run one that knows a single login, `house` with `s3cr/t`, who may read nothing but `mine`."""
     passwords, acl = folder / "passwords", folder / "acl"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "house", "s3cr/t"], check=True)  # noqa: ASYNC221, S603, S607 - a moment
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "house", "s3cr/t"], check=True)  # noqa: ASYNC221, S607 - a moment
     acl.write_text("user house\ntopic readwrite mine\n", encoding="utf-8")
     async with managed_mosquitto(
         extra_configuration=f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n"
@@ -419,7 +419,7 @@ async def test_a_login_refused_on_reconnection_is_logged_and_read_again(tmp_path
     @asynccontextmanager
     async def guarded(password: str) -> AsyncIterator[RunningBroker]:
         passwords = tmp_path / "passwords"
-        subprocess.run(  # noqa: ASYNC221, S603 - Mosquitto's own tool
+        subprocess.run(  # noqa: ASYNC221 - Mosquitto's own tool
             ["mosquitto_passwd", "-c", "-b", str(passwords), "house", password],  # noqa: S607
             check=True,
             capture_output=True,
@@ -437,7 +437,7 @@ async def test_a_login_refused_on_reconnection_is_logged_and_read_again(tmp_path
             kill(first)
             async with guarded("new"):
                 async with asyncio.timeout(PATIENCE_WALL_S):
-                    while not any("refused the login" in entry.get("reason", "") for entry in logs):  # noqa: ASYNC110
+                    while not any("refused the login" in entry.get("reason", "") for entry in logs):
                         await asyncio.sleep(0.01)
                 secret.write_text("new")
                 assert await take(host) == Reconnected()
@@ -456,7 +456,7 @@ async def test_a_publisher_that_waits_for_room_gives_up_a_broken_connection() ->
             assert running.pid is not None
             os.kill(running.pid, signal.SIGSTOP)
             publishing = asyncio.create_task(publish_much(host))
-            while (connection := host._connection) is None or connection.has_room:  # noqa: ASYNC110 - nothing says so
+            while (connection := host._connection) is None or connection.has_room:
                 await asyncio.sleep(0)
             kill(running)
             await publishing

@@ -1,4 +1,4 @@
-"""The schedule of rounds: which round follows which. Pure functions; the clock carries out what they return."""
+"""The next round and its virtual time: which round follows which. Pure functions; the clock carries out the result."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from broker import long_lived_objects, rare_collections
-from broker.garbage import YOUNG
+from broker.garbage_collection import YOUNG
 
 
 def test_collections_are_rare_and_then_as_before() -> None:

@@ -28,7 +28,7 @@ class _Shared:
 
     @contextmanager
     def wanted(self, make: Callable[[], Callable[[], None] | None]) -> Iterator[None]:
-        """Have the setting made for the time of the context; `make` returns what undoes it, None: nothing was done."""
+        """Keep a setting for the duration of the context; `make` sets it and returns how to undo it, None: no need."""
         with self._lock:
             self._count += 1
             if self._count == 1:
@@ -47,10 +47,10 @@ _rare, _frozen = _Shared(), _Shared()
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Collect rarely for the time of the context; several may overlap.
+    """Collect rarely for the duration of the context; several may overlap.
 
-    Garbage that refers to itself waits until some million objects have been made. Settings that are rarer already, as
-    where somebody has turned collection off, are kept.
+    Garbage that refers to itself waits until some million objects have been made. Rarer settings, such as
+    collection being turned off, are kept.
     """
     with _rare.wanted(_collect_rarely):
         yield
@@ -58,7 +58,7 @@ def rare_collections() -> Iterator[None]:
 
 @contextmanager
 def long_lived_objects() -> Iterator[None]:
-    """Leave all objects that exist now out of collections, for the time of the context, and collect rarely.
+    """Leave all objects that exist now out of collections, for the duration of the context, and collect rarely.
 
     Of several that overlap, the first one decides. When a quarter has been added since the last time, garbage that
     refers to itself is collected first: Python counts only what survives younger collections, which frozen objects skip,

@@ -1,4 +1,7 @@
-"""Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications."""
+"""Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications.
+
+`broker.hosts.host` requests missing messages from other hosts, and answers such requests from here.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class _Answer:
     """What agents of the host said to each other."""
 
 
-class Outbox:
+class RetransmitBuffer:
     """The outgoing messages of one host."""
 
     def __init__(self, run: str, host_id: str, session: str) -> None:
