@@ -61,8 +61,8 @@ def long_lived_objects() -> Iterator[None]:
     """Leave all objects that exist now out of collections, for the duration of the context, and collect rarely.
 
     Of several that overlap, the first one decides. When a quarter has been added since the last time, garbage that
-    refers to itself is collected first: Python counts only what survives younger collections, which frozen objects skip,
-    so a process that runs one neighbourhood after the other would never do so by itself.
+    refers to itself is collected first. Python counts only what survives younger collections, which frozen objects
+    skip, so a process that runs one neighbourhood after the other would never do so by itself.
     """
     with _frozen.wanted(_freeze), rare_collections():
         yield
