@@ -144,6 +144,8 @@ class Director(Agent[AnyMessage]):
         """What took place so far."""
         self._scenario = scenario
         self._end_s = end_s
+        self._last_s = end_s
+        """Latest end of all jobs, those that were added included, UNIX seconds."""
         self._script = script
         if script is not None:
             script.director = self
@@ -171,13 +173,19 @@ class Director(Agent[AnyMessage]):
                 await script.stop()
                 continue
             times_s = [self._queue[0][0]] if self._queue else []
-            if script is not None and script.stop_s is not None:
+            if script is not None and script.stop_s is not None and self._lasts_until(script.stop_s):
                 times_s.append(script.stop_s)
             for received in await self.receive_round(until_s=min(times_s, default=None)):
                 if isinstance(received.message, Followed) and received.sender == MANAGER:
                     self._take(received.message)
 
     # When.
+
+    def _lasts_until(self, time_s: int) -> bool:
+        """Return whether anything may still happen then; else waiting for it would keep a run without end going."""
+        if self._scenario.gateways or time_s <= self._last_s:
+            return True
+        return any(time_s <= due_s for due_s, _, _ in self._queue)
 
     def _later(self, time_s: int, what: _Due) -> None:
         self._count += 1
@@ -298,6 +306,7 @@ class Director(Agent[AnyMessage]):
         job = job_added(action, self.now_s)
         self._agent_of_job[job.job_id] = job.agent
         self._durations_s[job.job_id] = job.duration_s
+        self._last_s = max(self._last_s, job.latest_start_s + job.duration_s)
         for agent in (MANAGER, job.agent):
             self.send(agent, AddJob(job=job))
 

@@ -68,6 +68,23 @@ async def test_stops_alone_change_nothing() -> None:
     assert going.ledger_sha256 == alone.ledger_sha256
 
 
+async def test_stops_do_not_keep_a_run_without_end_going() -> None:
+    """It ends with its last job, also one that the script adds late, and its other actions."""
+    stops, replaced = [], TWO_ROOFS.replace("days: 1\n", "")
+    async with ssmic.Emulation(scripted(text=replaced), bus="memory") as going:
+        async for now in going.every("1h"):
+            stops.append(now)
+            if len(stops) == 12:
+                going.cloud(factor=0.5, duration="20m")
+                going.add_job("a", "washer", id="late", latest_start="6h")
+            if len(stops) > 48:
+                await going.stop()
+    assert len(stops) < 24
+    assert going.contracts["late"].start_s >= stops[11].timestamp()
+    again = await asyncio.to_thread(run, going.recording)
+    assert again.ledger_sha256 == going.ledger_sha256
+
+
 async def test_invalid_requests_of_a_script_are_reported() -> None:
     """The errors are worded as for scenario files, and reported at once."""
     async with ssmic.Emulation(scripted()) as going:
