@@ -14,13 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import repeat
-
-import numpy as np
 
 from agents import Prediction, Production
 from scenarios.appliances import steps_wh
-from scenarios.generate.solar import ClearSkyPower, Roof, Site, sun_positions
+from scenarios.generate.solar import ClearSkyPower, Roof, Site
 from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, CloudCover
 from scenarios.scenario import ProducerSeries, Tariff
 
@@ -36,6 +33,39 @@ TARIFF = Tariff(import_eur_per_kwh=0.35, feed_in_eur_per_kwh=0.08, neighbour_eur
 _SUMMER_TIME_MONTHS = range(4, 11)
 
 
+def _sun_position(site: Site, time_s: int) -> tuple[float, float]:
+    """Return the sun's zenith angle and azimuth (clockwise from north), radians, at a UNIX second."""
+    moment = datetime.fromtimestamp(time_s, tz=UTC)
+    day = moment.timetuple().tm_yday
+    hour_utc = moment.hour + moment.minute / 60 + moment.second / 3600
+    year_angle = 2 * math.pi * (day - 1 + hour_utc / 24) / 365
+    declination = (
+        0.006918
+        - 0.399912 * math.cos(year_angle)
+        + 0.070257 * math.sin(year_angle)
+        - 0.006758 * math.cos(2 * year_angle)
+        + 0.000907 * math.sin(2 * year_angle)
+        - 0.002697 * math.cos(3 * year_angle)
+        + 0.00148 * math.sin(3 * year_angle)
+    )
+    equation_of_time_min = 229.18 * (
+        0.000075
+        + 0.001868 * math.cos(year_angle)
+        - 0.032077 * math.sin(year_angle)
+        - 0.014615 * math.cos(2 * year_angle)
+        - 0.04089 * math.sin(2 * year_angle)
+    )
+    solar_hour = hour_utc + equation_of_time_min / 60 + site.longitude_deg / 15
+    hour_angle = math.radians(15 * (solar_hour - 12))
+    latitude = math.radians(site.latitude_deg)
+    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(declination) * math.cos(hour_angle)
+    east = -math.cos(declination) * math.sin(hour_angle)
+    north = math.cos(latitude) * math.sin(declination) - math.sin(latitude) * math.cos(declination) * math.cos(
+        hour_angle
+    )
+    return math.acos(max(-1.0, min(1.0, up))), math.atan2(east, north) % (2 * math.pi)
+
+
 def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     """Return what a roof produces under a clear sky; see the module for the sources of the formulas.
 
@@ -47,12 +77,7 @@ def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     Returns:
         Power per kWp, W; zero while the sun is below the horizon.
     """
-    (zenith,), (azimuth,) = sun_positions(site, np.array([time_s], dtype=np.float64))
-    return _power_under(float(zenith), float(azimuth), roof)
-
-
-def _power_under(zenith: float, azimuth: float, roof: Roof) -> ClearSkyPower:
-    """Return the power with the sun at a zenith angle and an azimuth, radians."""
+    zenith, azimuth = _sun_position(site, time_s)
     height = math.cos(zenith)
     if height <= 0:
         return DARK
@@ -146,8 +171,7 @@ def actual_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> Production:
 def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[ClearSkyPower, ...]:
     """Clear-sky power in the middle of each minute of the day, W per kWp."""
     plane = Roof(tilt_deg, azimuth_deg, peak_kw=1)
-    zeniths, azimuths = sun_positions(site, start_s + 30 + 60 * np.arange(MINUTES, dtype=np.float64))
-    return tuple(map(_power_under, zeniths.tolist(), azimuths.tolist(), repeat(plane)))
+    return tuple(clear_sky_power(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
 
 
 def _production(

@@ -40,6 +40,7 @@ def test_a_script_prints_only_what_it_prints_itself_until_it_asks_for_the_log() 
 def test_a_script_with_its_own_structlog_gets_the_events_there(caplog: pytest.LogCaptureFixture) -> None:
     """The script's configuration is not changed, and other loggers are silent."""
     output = structlog.testing.CapturingLoggerFactory()
+    structlog.reset_defaults()  # tests before may have set a level
     structlog.configure(logger_factory=output)
     try:
         with caplog.at_level(logging.INFO):

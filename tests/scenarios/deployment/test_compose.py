@@ -137,7 +137,7 @@ def test_machines_share_a_broker() -> None:
         (["street", "--house", "nobody"], "is not a house with a device"),
         (["street", "--central"], "--secrets"),
         (["street", "--broker", "mqtts://b"], "--secrets"),
-        (["street", "--central", "--house", "adler", "--secrets", "x"], "neither"),
+        (["street", "--central", "--house", "adler", "--secrets", "x"], "cannot be combined"),
         (["street", "--broker", "mqtts://a:hidden@b", "--secrets", "x"], "must not contain a password"),
     ],
 )

@@ -249,7 +249,7 @@ def test_a_scan_skips_invalid_announcements() -> None:
             '{"type": "consumer", "profiles": {"a": {"energy_wh": 9e9, "duration_s": 60}}}',
             "profile 'a': the energy is a power of 5.4e+11 W; at most 10,000,000 W is expected",
         ),
-        ("announce", '{"type": "consumer", "name": "a\\u202eb"}', "name 'a\\u202eb' holds an invisible character"),
+        ("announce", '{"type": "consumer", "name": "a\\u202eb"}', "name 'a\\u202eb' contains an invisible character"),
         ("request", '{"points": [[0, 0], [60, 1e12]]}', "the energy is a power of 6e+13 W"),
         ("forecast", '{"points": [["in 1 h", 0], ["in 2 h", 1e12]]}', "the energy is a power of 1e+12 W"),
         (
