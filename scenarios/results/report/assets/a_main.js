@@ -10,7 +10,7 @@ function drawNotices() {
   const said = [];
   const tell = (run, words) => said.push(RUNS.length > 1 ? `Run ${run.run} ${words}` : `The run ${words}`);
   const covers = run => `Its figures cover the time until ${moment(run.end)}, ${Math.min(99, Math.round(100 * run.covered))}\u202f% of it` +
-    (RUNS.length > 1 ? ", and enter no mean." : ".");
+    (RUNS.length > 1 ? ", and are excluded from means." : ".");
   for (const run of shownRuns()) {
     if (run.state === "running") tell(run, `had not ended when this page was made, or broke off. ${covers(run)}`);
     if (run.state === "interrupted") tell(run, `was interrupted. ${covers(run)}`);
