@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.energy import FloatArray
+from agents.energy import FloatArray, IntArray
 from agents.scheduling import BIN_S, Task
 
 MAX_TASKS = 6
@@ -23,8 +22,6 @@ MAX_ROUNDS = 4
 """How often all jobs are looked at; what is found until then holds."""
 TOLERANCE_WH = 1e-3
 """By how much a load may exceed the production of a minute, Wh; far more than schedulers tolerate."""
-
-IntArray = npt.NDArray[np.int64]
 
 
 def without_compulsory_draw(free_wh: FloatArray, tasks: Sequence[Task], begin_s: int, now_s: int) -> FloatArray:

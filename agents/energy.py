@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 MAX_SENT_POINTS = 10_000
 """Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series

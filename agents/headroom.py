@@ -28,7 +28,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.compulsory_draw import MAX_TASKS, without_compulsory_draw
-from agents.energy import FloatArray, LoadProfile
+from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.model import TimeS
 from agents.scheduling import BIN_S, Commitment, ProducerState, add
 
@@ -48,7 +48,6 @@ MAX_CELLS = 1 << 17
 _DIGITS = 10.0
 """Views are in tenths of a watt-hour."""
 
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 EnergyWh = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Energies = Annotated[tuple[EnergyWh, ...], Field(max_length=MAX_BLOCKS)]

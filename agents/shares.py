@@ -12,10 +12,9 @@ from itertools import pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from agents.energy import CumulativeSeries, LoadProfile, Outlook
+from agents.energy import CumulativeSeries, IntArray, LoadProfile, Outlook
 
 MINUTE_S = 60
 MAX_MINUTES = 366 * 24 * 60 + 1
@@ -27,7 +26,6 @@ MAX_SHARES = 1_000
 MAX_MINUTE_MWH = 10**15
 """Largest energy of one minute, mWh, as in scenarios."""
 
-IntArray = npt.NDArray[np.int64]
 
 Run = tuple[
     Annotated[int, Field(ge=1, le=MAX_MINUTES, strict=True)],

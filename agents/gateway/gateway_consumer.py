@@ -86,7 +86,7 @@ class _Course:
     is_commanded: bool = False
     is_followed: bool = False
     """Whether it is followed although its contract has not started, because its device was started by hand."""
-    is_told: bool = False
+    is_in_ledger: bool = False
     """Whether the ledger has its start, because it came before its contract's."""
     started_s: int | None = None
     interrupted_s: int | None = None
@@ -352,7 +352,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.is_commanded:
                 self._answers += 1
             else:
-                course.outcome, course.is_told = "started_by_hand", True
+                course.outcome, course.is_in_ledger = "started_by_hand", True
         elif course.is_commanded:
             self._answers += 1
         if not course.is_commanded and self._gateway.longest_timer_s is not None:
@@ -569,7 +569,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if course.is_followed:
             course.changed.put(None)  # for who follows it until now
         if await self._start(course):
-            if not course.is_told:
+            if not course.is_in_ledger:
                 self._tell_ledger(course)
             await self._follow(course)
         self._show()

@@ -5,6 +5,7 @@ A meter gives energy from a counter that may be reset, or from power readings on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -129,7 +130,7 @@ class Meter:
             self.counter_wh = counter_wh
 
 
-class DeviceAgent(Agent[AnyMessage]):
+class DeviceAgent(Agent[AnyMessage], ABC):
     """Stands for one real device, or for a guest that may come; beside `Consumer` or `Producer`."""
 
     no_signs_of_life: ClassVar[tuple[type, ...]] = (Rejected,)
@@ -169,12 +170,13 @@ class DeviceAgent(Agent[AnyMessage]):
         """Stand for a guest that has come, and forget the one before."""
         self._device, self._name, self._is_available = device, "", None
 
+    @abstractmethod
     def _hear(self, said: DeviceEvent) -> None:
-        raise NotImplementedError
+        """Take what the device said."""
 
+    @abstractmethod
     def _show(self) -> None:
         """Publish the device's state if something changed."""
-        raise NotImplementedError
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from agents.consumer import Event, JobRun, _Changed, _RunEnds
+from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer, _Course
 from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
 from agents.sequencing import Starts
-from agents.shares import MINUTE_S, IntArray, load_mwh, unpacked
+from agents.shares import MINUTE_S, load_mwh, unpacked
 from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJobRun, SharedProducer, SupplySettings
 from broker.hosts import Channel, Received, TimeUp
 

@@ -15,10 +15,11 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from agents.energy import IntArray
+
 NEW_PRODUCER = 10
 """Initial score of a producer."""
 
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 

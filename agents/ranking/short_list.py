@@ -24,9 +24,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray
+from agents.energy import FloatArray, IntArray
 from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
-from agents.ranking.scores import BoolArray, IntArray, Scores
+from agents.ranking.scores import BoolArray, Scores
 from agents.scheduling import BIN_S
 
 FIRST_PORTION = 2

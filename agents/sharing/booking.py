@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.energy import Outlook
-from agents.shares import MINUTE_S, IntArray, produced_mwh
+from agents.energy import IntArray, Outlook
+from agents.shares import MINUTE_S, produced_mwh
 
 _NONE: IntArray = np.zeros(0, dtype=np.int64)
 

@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, LoadProfile
-from agents.shares import MINUTE_S, IntArray, load_mwh
+from agents.energy import FloatArray, IntArray, LoadProfile
+from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.pricing import EnergyPrices
 from agents.sharing.settings import Preference, comes_first
 

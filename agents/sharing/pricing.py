@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import FloatArray
-from agents.shares import MINUTE_S, IntArray
+from agents.energy import FloatArray, IntArray
+from agents.shares import MINUTE_S
 
 _MICRO = 1_000_000
 """Prices are exact to a millionth of EUR/kWh, and costs are sums of whole numbers: equal costs compare as equal."""

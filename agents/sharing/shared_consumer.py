@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from agents.consumer import Consumer, Event, JobRun, Part, _Changed, _RunEnds
+from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     Accept,
@@ -48,7 +49,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, SHARED, Contract, Job
 from agents.sequencing import Starts
-from agents.shares import MINUTE_S, IntArray, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
+from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing import (
     Composition,
     EnergyPrices,

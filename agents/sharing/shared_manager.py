@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
 from agents.ledger import LedgerEntry, LedgerEvent
@@ -44,7 +45,7 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
-from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, IntArray, load_mwh, packed, unpacked
+from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, unpacked
 from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
 from agents.sharing.settings import SupplySettings
 from agents.sharing.waiting_jobs import WaitingJobs

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import Outlook, Prediction, Production
+from agents.energy import IntArray, Outlook, Prediction, Production
 from agents.job_register import digest_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -35,7 +35,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import ProducerState
-from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, IntArray, add_at, load_mwh, packed, unpacked
+from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
 from agents.sharing.booking import Book
 from broker.hosts import Received

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from agents.energy import IntArray
 from agents.headroom import Need
-from agents.shares import MINUTE_S, IntArray
+from agents.shares import MINUTE_S
 
 NEWS_SHARE = 0.05
 """A job is informed of additional energy if that could cover at least this share of it."""

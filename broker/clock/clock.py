@@ -422,7 +422,7 @@ class Clock:
         match address.kind, address.ids:
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
-            case "inbox" | "local", (to_host, *_):
+            case "inbox" | "local", (to_host, *_):  # `local` names one host, which is sender and receiver
                 self._take_batch(to_host, address.ids[-1], delivery)
             case "roster", ():
                 if not delivery.retain and not delivery.is_empty:

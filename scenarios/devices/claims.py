@@ -93,8 +93,8 @@ class _Switch:
     heard_wall_s: float = 0.0
     """When the holder was last heard of."""
     asked_wall_s: float = 0.0
-    is_told: str = ""
-    """Of which run the device's agent was informed."""
+    informed_of: str = ""
+    """The run that the device's agent knows to command it; empty: none."""
 
 
 def switch_id(address: Iterable[object]) -> str:
@@ -270,12 +270,12 @@ class Claims:
         if not switch.is_ours:
             outcome.gained.append(switch.gateway)
         switch.state, switch.is_ours, switch.is_known_to_live = "held", True, False
-        switch.holder = switch.holder_run = switch.is_told = ""
+        switch.holder = switch.holder_run = switch.informed_of = ""
 
     def _wait(self, switch: _Switch, outcome: Outcome) -> None:
         switch.state, switch.is_ours = "waiting", False
-        if switch.is_known_to_live and switch.is_told != switch.holder_run:
-            switch.is_told = switch.holder_run
+        if switch.is_known_to_live and switch.informed_of != switch.holder_run:
+            switch.informed_of = switch.holder_run
             outcome.occupied.append((switch.gateway, switch.holder_run))
 
     def _claim(self, name: str, switch: _Switch, instead_of: str = "") -> ClaimMessage:

@@ -84,19 +84,16 @@ class Irradiance:
     """Direct, on level ground."""
 
 
-def sun_positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the sun's zenith angles and azimuths (clockwise from north), radians, shape (times,) each.
+def sun_positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return where the sun stands, and how strong it is outside the atmosphere.
 
     Args:
         site: The place.
         times_s: The moments, UNIX seconds, shape (times,).
+
+    Returns:
+        Zenith angles and azimuths (clockwise from north), radians, and irradiance, W/m2; shape (times,) each.
     """
-    zenith, azimuth, _ = _positions(site, times_s)
-    return zenith, azimuth
-
-
-def _positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return zenith and azimuth, radians, and the irradiance outside the atmosphere, W/m2."""
     days = (times_s - _J2000_S) / 86_400
     anomaly = np.radians(357.528 + 0.9856003 * days)
     longitude = np.radians(280.460 + 0.9856474 * days + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly))
@@ -141,7 +138,7 @@ def clear_irradiance(site: Site, tilt_deg: float, azimuth_deg: float, times_s: F
         azimuth_deg: Clockwise from north.
         times_s: UNIX seconds, shape (times,).
     """
-    zenith, azimuth, extra = _positions(site, times_s)
+    zenith, azimuth, extra = sun_positions(site, times_s)
     zenith = _refracted(zenith)
     height = np.cos(zenith)
     is_up = height > 0

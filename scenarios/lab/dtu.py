@@ -6,6 +6,7 @@ Both keep a limit until it is changed; a retained command is ignored by OpenDTU,
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ _PRODUCING_W = 1.0
 _AHOY_LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(W|%)?", re.IGNORECASE)
 
 
-class Dtu:
+class Dtu(ABC):
     """The common behaviour of both gateways: report all inverters at an interval."""
 
     is_gateway = True
@@ -78,9 +79,9 @@ class Dtu:
     def _inverter(self, key: str) -> Inverter:
         return next(inverter for inverter in self.inverters if inverter.key == key)
 
+    @abstractmethod
     def values(self, now_s: int) -> Publications:
         """Return all that it publishes at an interval."""
-        raise NotImplementedError
 
 
 class OpenDtu(Dtu):

@@ -6,6 +6,7 @@ the device's id. Status topics are published because `status_ntf` is set here; `
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ class _RpcError(Exception):
         self.code = code
 
 
-class ShellyDevice:
+class ShellyDevice(ABC):
     """Common behaviour of Shelly devices: RPC, announcements, status on request and at intervals."""
 
     is_gateway = False
@@ -133,9 +134,9 @@ class ShellyDevice:
             *(say(f"{self.device_id}/status/{name}", found[name], qos=1) for name in changes),
         ]
 
+    @abstractmethod
     def components(self, now_s: int) -> dict[str, dict[str, Any]]:
         """Return the status of every component, by `name:id`."""
-        raise NotImplementedError
 
     def methods(self) -> Mapping[str, Callable[[dict[str, Any], int], dict[str, Any]]]:
         """Return its own RPC methods by name."""

@@ -6,6 +6,7 @@ is published at QoS 0, and nothing is retained except the last will, `Online`, a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ _MOST_PERIOD_S = 3600
 _DISCOVERED_OPTIONS = ("4", "11", "13", "17", "20", "30", "68", "73", "82", "114", "117")
 
 
-class TasmotaDevice:
+class TasmotaDevice(ABC):
     """Common behaviour of Tasmota devices: topics, discovery, telemetry, and administrative commands."""
 
     is_gateway = False
@@ -143,9 +144,9 @@ class TasmotaDevice:
         """Return the messages that say how the relays stand; none without relays."""
         return []
 
+    @abstractmethod
     def sensors(self, now_s: int, *, period: bool = False) -> dict[str, Any]:
         """Return the content of `SENSOR`; `period`: with what is counted since the last one."""
-        raise NotImplementedError
 
     def relay_command(self, command: str, text: str, now_s: int) -> Publications | None:
         """Obey a relay `command` with the argument `text` at `now_s`, UNIX seconds; None: it is not a relay command."""
