@@ -126,6 +126,10 @@ class RetransmitBuffer:
         for topic in self._publications:
             await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
+    def has(self, step: int) -> bool:
+        """Return whether the messages of a step may be requested again."""
+        return any(answer.first_step <= step <= answer.last_step for answer in self._answers)
+
     async def resend(self, bus: Bus, step: int, to_host: str) -> None:
         """Publish a step's messages to one host again.
 
