@@ -50,9 +50,9 @@ from .monitored_run import (
     whoami as whoami,
 )
 from .navigation import (
+    Application as Application,
     CompareResults as CompareResults,
     EditScenario as EditScenario,
-    Everything as Everything,
     Intent as Intent,
     OpenNeighbourhood as OpenNeighbourhood,
     OpenResults as OpenResults,
@@ -70,6 +70,7 @@ __all__ = [
     "REFRESH_WALL_S",
     "AdviceError",
     "Answer",
+    "Application",
     "AreaScreen",
     "AskText",
     "ChooseOne",
@@ -79,7 +80,6 @@ __all__ = [
     "Dialog",
     "EditScenario",
     "EmptyState",
-    "Everything",
     "Footer",
     "Guarded",
     "HelpScreen",
