@@ -1,4 +1,4 @@
-"""The payloads exchanged between clock and hosts, as pydantic models: version 4 of the protocol in `docs/protocol.md`.
+"""The payloads exchanged between clock and hosts, as pydantic models (`docs/protocol.md`).
 
 The body of an agent's message is opaque to this package.
 """
@@ -33,9 +33,8 @@ from broker.protocol.bounds import (
     Time,
     WallS,
 )
+from broker.protocol.version import VERSION, ControlVersion, Version
 
-Version = Literal[4]
-VERSION: Version = 4
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
 MOST_ROUNDS_A_GRANT = 200
@@ -405,9 +404,9 @@ _LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "p
 
 
 class Control(Wire):
-    """A person's command to the clock, on `control`. Controllers may still write version 2, which is identical."""
+    """A person's command to the clock, on `control`."""
 
-    v: Literal[2, 3, 4] = VERSION  # type: ignore[assignment]
+    v: ControlVersion = VERSION  # type: ignore[assignment]
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: Text | None = None
     """For `pace`: the new pace."""

@@ -36,6 +36,14 @@ from broker.transport.disconnect_reasons import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.packets import Published, decode_publish, encode_publish
 
+KEEPALIVE_WALL_S = 10
+"""MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
+one and a half."""
+LONGEST_KEEPALIVE_WALL_S = 60
+"""The same, of a process with many connections."""
+CONNECTIONS_A_SECOND = 10
+"""How many connections lengthen it by a second."""
+
 _READ_AHEAD_BYTES = 64 * 1024
 _HEAD_BYTES = 16
 _DISCONNECT = 0xE0
@@ -312,6 +320,19 @@ _PACKETS_A_TURN = 500
 """Packets read per event-loop iteration, so that a flood cannot monopolise the loop."""
 _UNSPECIFIED = 128
 """paho's reason code for a connection that ended without one."""
+
+
+def keepalive_for(connections: int, least_wall_s: int = KEEPALIVE_WALL_S) -> int:
+    """Return the keep-alive interval of a process, in seconds.
+
+    With hundreds of connections on a busy machine, seconds pass until a process has dealt with each of them once, so
+    that a short interval would break healthy connections.
+
+    Args:
+        connections: How many the process will have.
+        least_wall_s: The interval of a process with few.
+    """
+    return max(least_wall_s, min(LONGEST_KEEPALIVE_WALL_S, connections // CONNECTIONS_A_SECOND))
 
 
 class ConnectionBrokenError(Exception):

@@ -84,7 +84,10 @@ def init(
             show_default=False,
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Validity of new certificates.")] = 825,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, help="Validity of new certificates. [default: 825]", show_default=False),
+    ] = None,
     owner: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +101,7 @@ def init(
     watcher, operator.
     """
     from agents import MANAGER
-    from broker.security import DeviceAccess, Guard, write_guard
+    from broker.security import VALID_DAYS, DeviceAccess, Guard, write_guard
     from scenarios.devices import access_of
     from scenarios.load import load_scenario
 
@@ -120,7 +123,7 @@ def init(
             names=tuple(name or ()),
             port=port,
             client_certificates=client_certificates,
-            days=days,
+            days=VALID_DAYS if days is None else days,
             owner=None if owner is None else _owner(owner),
         ),
     )
