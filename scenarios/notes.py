@@ -1,6 +1,6 @@
 """Notes on what a scenario's author may not have intended.
 
-Jobs that have to overlap another job of their device, ids that several jobs have, and parts that have no effect where
+Jobs that have to overlap another job of their device, job ids used more than once, and parts that have no effect where
 jobs are supplied by shares.
 """
 

@@ -79,7 +79,7 @@ COMMANDS = {
     "import": "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.",
     "generate": "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.",
     "scenarios": "List, show and copy the bundled scenarios.",
-    "lab": "Emulate the devices of a scenario on MQTT, for a controller from outside.",
+    "lab": "Emulate the devices of a scenario on MQTT, for an external controller.",
     "optimum": "Compute the best plan possible with perfect foresight.",
     "results": "List, show, export and report simulation results.",
     "devices": "List the real devices at a broker.",
@@ -186,7 +186,7 @@ def ssmic(
       ssmic run street                     a bundled neighbourhood, one summer day
       ssmic run street --runs 10 --json    ten seeds, one JSON object
       ssmic check my-street.yaml           all problems of a scenario, with their lines
-      ssmic results show FILE              what came out
+      ssmic results show FILE              the outcome of a simulation
     """  # noqa: D301 - \b is click's, and no escape of ours
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:

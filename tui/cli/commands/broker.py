@@ -86,7 +86,7 @@ def init(
     ] = None,
     days: Annotated[
         int | None,
-        typer.Option(min=1, max=3650, help="Validity of new certificates. [default: 825]", show_default=False),
+        typer.Option(min=1, max=3650, help="Validity of new certificates, in days. [default: 825]", show_default=False),
     ] = None,
     owner: Annotated[
         str | None,
@@ -217,7 +217,7 @@ def clean(
 ) -> None:
     """Remove the retained messages that dead runs have left at a broker.
 
-    Runs that end, fail or are interrupted do so themselves; leftovers stem from killed processes, or from runs
+    Runs that end, fail or are interrupted remove their own. What is left comes from killed processes, or from runs
     with --keep.
     """
     from broker.transport import AccessOptions, MqttBroker

@@ -360,7 +360,7 @@ def figure(
     day: Annotated[int, typer.Option(min=1, help="Day of a run of more than two days, counted from 1.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Draw a figure fit for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
+    """Draw a figure for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
 
     It needs matplotlib: pip install 'ssmic[figures]'.
     """
