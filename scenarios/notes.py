@@ -76,7 +76,7 @@ def _note(job: Job, scenario: Scenario) -> str:
     device = f"device {job.device!r} of house {job.house!r}"
     return (
         f"job {job.job_id!r} runs at the same time as another job of {device}: "
-        f"the windows leave no room for one after the other (beside {named})"
+        f"the windows leave no room for one after the other (with {named})"
     )
 
 

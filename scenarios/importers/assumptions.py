@@ -138,7 +138,7 @@ _BY_WORD = {
 SITE = Site(47.66, 9.18)
 """Konstanz, where the houses of CoSSMic were."""
 ROOF = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=5)
-ROOF_IN_WORDS = "cloudless sky over a roof of 5 kWp that looks south, in Konstanz"
+ROOF_IN_WORDS = "clear sky over a roof of 5 kWp facing south, in Konstanz"
 STEP_S = 900
 _DAY_S = 86_400
 

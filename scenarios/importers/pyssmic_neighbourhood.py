@@ -61,7 +61,7 @@ class InputHouse:
     name: str = ""
     """Empty: it is named after its id."""
     base_load: tuple[tuple[int, float], ...] = ()
-    """Consumption besides its jobs: UNIX seconds and cumulative Wh; empty: none."""
+    """Consumption apart from its jobs: UNIX seconds and cumulative Wh; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

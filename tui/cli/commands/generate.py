@@ -137,7 +137,7 @@ def generate(
     if kind == "inline":
         text = generated_yaml(made)
     elif target is None:
-        raise typer.BadParameter("tables lie beside a file: add --out FILE", param_hint="--series")
+        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
     else:
         text = generated_yaml(made, target.stem, kind)
         table_kind: Literal["csv", "parquet"] = "parquet" if kind == "parquet" else "csv"
