@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -15,7 +15,7 @@ import structlog
 from rich.text import Text
 from textual import events, on
 from textual.actions import ActionParseResult
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.css.query import NoMatches
@@ -27,7 +27,7 @@ from broker import new_loop
 from scenarios import Zone
 from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
-from tui.palette import Palette
+from tui.palette import Palette, commands
 from tui.safe_output import make_textual_safe
 from tui.shell import (
     REFRESH_WALL_S,
@@ -231,6 +231,10 @@ class SsmicApp(Guarded, App[None]):
         elif not isinstance(screen, SystemModalScreen):
             title = screen.title or self.TITLE or ""
             self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield all commands of the palette; see `tui.palette`."""
+        return commands(self, screen)
 
     async def take_way(self, area: str, action: str) -> None:
         """Show an area and run an action of its screen."""

@@ -22,7 +22,7 @@ class Palette(Provider):
     """Searches the titles of all commands, then their descriptions, then synonyms."""
 
     def _commands(self) -> Iterable[SystemCommand]:
-        return commands(self.app, self.screen)
+        return self.app.get_system_commands(self.screen)
 
     async def discover(self) -> Hits:
         """Yield all commands while nothing is typed."""
