@@ -16,10 +16,10 @@ import numpy as np
 from agents import FloatArray
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioWriteError
+from scenarios.generate.bundled_roofs import TARIFF
 from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_irradiance
 from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
 from scenarios.generate.habits import GERMANY
-from scenarios.generate.roofs import TARIFF
 from scenarios.generate.solar import usual_zone
 from scenarios.scenario import Zone
 
