@@ -48,7 +48,7 @@ class Fingers:
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self._pilot = pilot
-        self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type] - it is ours
+        self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type]  # it is ours
         self.took: dict[str, list[Took]] = {"cursor": [], "pane": [], "find": [], "help": [], "palette": []}
 
     async def go_through(self, key: str, pane: str) -> None:

@@ -122,7 +122,7 @@ class ReorderBuffer:
             ContradictionError: Its sender has sent another message under this number.
         """
         moment = (envelope.step, envelope.time, envelope.round)
-        known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]
+        known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]  # the default is of the same type
         if known is None:
             return False
         if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():

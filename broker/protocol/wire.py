@@ -406,7 +406,7 @@ _LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "p
 class Control(Wire):
     """A person's command to the clock, on `control`."""
 
-    v: ControlVersion = VERSION  # type: ignore[assignment]
+    v: ControlVersion = VERSION  # type: ignore[assignment]  # wider than the base's
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: Text | None = None
     """For `pace`: the new pace."""

@@ -139,7 +139,7 @@ _WRITERS: dict[str, Callable[[Path, Sequence[str], Sequence[str], Sequence[Float
 
 def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
     spec = made.spec
-    offset_s = int(datetime.fromtimestamp(spec.start_s, spec.zone).utcoffset().total_seconds())  # type: ignore[union-attr]
+    offset_s = int(datetime.fromtimestamp(spec.start_s, spec.zone).utcoffset().total_seconds())  # type: ignore[union-attr]  # it has a zone
     roofs = sum(1 for _ in made.producers())
     length = "1 day" if spec.days == 1 else f"{spec.days} days"
     name = spec.name or f"generated-{spec.houses}-houses-seed-{spec.seed}"

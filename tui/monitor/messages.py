@@ -105,7 +105,7 @@ class Found(Sequence[MessageSummary]):
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(MessageSummary.__eq__, self, other))
 
     # Equal to lists, and unhashable like them.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
 
 
 class Search:

@@ -176,7 +176,7 @@ def _name(name: str | None) -> str:
 
 def _require_pvlib() -> None:
     try:
-        import pvlib  # noqa: F401
+        import pvlib  # noqa: F401 - whether it is installed
     except ImportError:
         what = "needs pvlib, which is not installed: pip install 'ssmic[pv]'"
         raise typer.BadParameter(what, param_hint="--sun") from None
