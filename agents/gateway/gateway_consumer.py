@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import structlog
 from pydantic import ValidationError
+from typing_extensions import override
 
 from agents.consumer import Consumer
 from agents.device_events import (
@@ -154,8 +155,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._shown_jobs: dict[str, dict[str, Any]] = {}
         self._price_changes: list[PriceChange] = []
 
+    @override
     async def run(self) -> None:
-        """See `Consumer.run`."""
         self.spawn(self._end(), "device")
         if self._device:
             self._show()
@@ -543,8 +544,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             super().drop(job_id)
             self._show_job(course)
 
+    @override
     def contract_changed(self, job_id: str) -> None:
-        """See `Consumer.contract_changed`."""
         course = self._courses[job_id]
         if course.state in {"NOT_SCHEDULED", "SCHEDULED"}:
             course.state = "SCHEDULED" if job_id in self.contracts else "NOT_SCHEDULED"
@@ -553,8 +554,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     # Execution.
 
+    @override
     def runs_itself(self, job: Job) -> bool:
-        """See `Consumer.runs_itself`."""
         del job
         return True
 

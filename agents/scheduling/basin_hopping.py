@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
@@ -181,8 +182,8 @@ class BasinHopping(Insertion):
     tolerance: float
 
     @property
+    @override
     def is_heavy(self) -> bool:
-        """See `Scheduler.is_heavy`."""
         return True
 
     @one_blas_thread()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
@@ -40,8 +41,8 @@ class Exact(Insertion):
     """Limit on nodes of the search tree per decision."""
 
     @property
+    @override
     def is_heavy(self) -> bool:
-        """See `Scheduler.is_heavy`."""
         return True
 
     @one_blas_thread()

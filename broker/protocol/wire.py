@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
 from pydantic_core import to_json
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, override
 
 from broker.errors import SsmicError
 from broker.protocol.bounds import (
@@ -336,8 +336,8 @@ class Roster(Wire):
         """By host id, the process that takes part; hosts without one are left out."""
         return {host: member.session for host, member in self.hosts.items() if member.session}
 
+    @override
     def encoded(self) -> bytes:
-        """See `Wire.encoded`."""
         unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s", "zone") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 

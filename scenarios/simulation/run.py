@@ -89,7 +89,7 @@ async def look_after(files: Collection[KeptFile]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """The outcome of a run."""
+    """How a run ended, and what was agreed until then."""
 
     seed: int
     run_id: str

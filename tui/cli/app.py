@@ -107,7 +107,7 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]  # as in `list_commands`
-        """Return a command."""
+        """Return a command, whose module is imported only now; None if there is none of that name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
