@@ -36,7 +36,7 @@ from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
 from tui.run.simulation_client import SimulationClient
 from tui.shell.help import HelpScreen
-from tui.shell.lifecycle import IdleCollector
+from tui.shell.idle_collector import IdleCollector
 from tui.widgets.table import VirtualTable
 
 PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), ("H", "hosts"))

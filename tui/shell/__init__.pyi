@@ -35,14 +35,13 @@ from .help import (
     described as described,
     is_move as is_move,
 )
-from .lifecycle import (
+from .idle_collector import (
     IdleCollector as IdleCollector,
-    Preferences as Preferences,
+)
+from .lifecycle import (
     Rescue as Rescue,
     ended_by_signals as ended_by_signals,
-    load_preferences as load_preferences,
     rescued as rescued,
-    save_preferences as save_preferences,
 )
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
@@ -58,6 +57,11 @@ from .navigation import (
     OpenResults as OpenResults,
     RunScenario as RunScenario,
     WatchBroker as WatchBroker,
+)
+from .preferences import (
+    Preferences as Preferences,
+    load_preferences as load_preferences,
+    save_preferences as save_preferences,
 )
 from .run_controls import (
     PACES as PACES,

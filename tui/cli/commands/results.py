@@ -114,8 +114,8 @@ def show(
         view_house,
     )
     from tui.cli.output import output
+    from tui.cli.run_tables import house_json, show_house, show_outcome
     from tui.cli.simulate import print_json
-    from tui.cli.tables import house_json, show_house, show_outcome
 
     interval_s = 60 * interval
     path = named_results(file)
@@ -158,7 +158,7 @@ def show(
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
     from tui.cli.output import output
-    from tui.cli.tables import show_neighbourhood, show_streets
+    from tui.cli.run_tables import show_neighbourhood, show_streets
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)
