@@ -70,7 +70,7 @@ def alternates_two_processes(turn: Turn) -> None:
     gone = {"state": "gone", "agents": ()}
     for n in range(250):
         for session, state in ((member.session, gone), (f"{n}", there), (f"{n}", gone), (member.session, there)):
-            announced = Announcement(host=MEMBER, session=session, **state)  # type: ignore[arg-type]
+            announced = Announcement(host=MEMBER, session=session, **state)
             turn.raw.append((topics.host(member.run, MEMBER), announced.encoded()))
 
 
