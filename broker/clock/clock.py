@@ -422,8 +422,10 @@ class Clock:
             raise ProtocolError("not a topic of this run")
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
-        if address.kind in SENT_BY_HOSTS and address.ids[-1] in self._unread.foreign:
-            self._check_unread(address, delivery.size_bytes)
+        if address.kind in SENT_BY_HOSTS and (host := address.ids[-1]) in self._unread.foreign:
+            why = self._unread.count(address, delivery.size_bytes)
+            if why is not None or host in self._violations.condemned or host in self.membership.quarantined:
+                self._refuse(host, why)
         if address.kind == "done":  # most are
             self._take_answer(address.ids[0], delivery.read(Done))
             return
@@ -451,19 +453,21 @@ class Clock:
             case _:
                 raise ProtocolError("the clock does not read this topic")
 
-    def _check_unread(self, address: topics.Address, size_bytes: int) -> None:
-        """Condemn a host whose packets may have filled a queue at the broker.
+    def _refuse(self, host: str, why: str | None) -> None:
+        """Refuse a message of a host that was put out of the run, or whose packets may have filled a queue.
+
+        Args:
+            host: The host.
+            why: Why the host is condemned now; None: it was put out before.
 
         Raises:
-            ProtocolError: It has, or it was put out of the run before.
+            ProtocolError: Always.
         """
-        host = address.ids[-1]
-        if host in self._violations.condemned or host in self.membership.quarantined:
+        if why is None:
             raise ProtocolError(f"host {host!r} was put out of the run")
-        if (why := self._unread.count(address, size_bytes)) is not None:
-            self._violations.condemn(host, why)
-            self._barrier.alert()
-            raise ProtocolError(why)
+        self._violations.condemn(host, why)
+        self._barrier.alert()
+        raise ProtocolError(why)
 
     def _take_answer(self, host: str, done: Done) -> None:
         if host not in self.membership.expected:

@@ -178,10 +178,9 @@ class _Fact:
     def encoded(self) -> bytes:
         """Return it as JSON, shortened if that is too large."""
         content = self._fact.content
-        payload = content.model_dump_json().encode()
-        if len(payload) > MOST_PUBLISHED_BYTES and isinstance(content, Shortens):
-            payload = content.shortened(MOST_PUBLISHED_BYTES).model_dump_json().encode()
-        return payload
+        if isinstance(content, Shortens):
+            content = content.shortened(MOST_PUBLISHED_BYTES)
+        return content.model_dump_json().encode()
 
     def payloads(self) -> tuple[bytes, ...]:
         """Return what is published: nothing that a broker would refuse, and cut the connection for."""
