@@ -15,6 +15,9 @@ from .connection import (
     seal as seal,
     whole_file as whole_file,
 )
+from .damage import (
+    foreign_part as foreign_part,
+)
 from .export import (
     FORMATS as FORMATS,
     Format as Format,

@@ -65,8 +65,8 @@ def wrong_value(connection: sqlite3.Connection, tables: Collection[str] | None =
     Raises:
         sqlite3.Error: The file cannot be read.
     """
-    for kind, name in connection.execute(_FOREIGN_PARTS):
-        return f"it has the {kind} {shown(str(name))}, which results do not have"
+    if (foreign := foreign_part(connection)) is not None:
+        return foreign
     for table, known in _columns_of().items():
         present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
         columns = [column for column in known if column.name in present]
@@ -83,6 +83,17 @@ def wrong_value(connection: sqlite3.Connection, tables: Collection[str] | None =
             return (
                 f"table {table!r} has {_described(values[wrong])} in column {column.name!r}: expected {column.expected}"
             )
+    return None
+
+
+def foreign_part(connection: sqlite3.Connection) -> str | None:
+    """Return which view, trigger or virtual table a file has, which results do not have; None: it has none.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    for kind, name in connection.execute(_FOREIGN_PARTS):
+        return f"it has the {kind} {shown(str(name))}, which results do not have"
     return None
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
-from scenarios.errors import Problem, ScenarioError
 from scenarios.files import KeyPath, load_content as build_content, put, suggest
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
@@ -420,16 +419,3 @@ def default_file(plan: SweepPlan, folder: Path = DEFAULT_FOLDER) -> Path:
 def request_json(request: SweepRequest) -> dict[str, Any]:
     """Return a request as a JSON object."""
     return asdict(request)
-
-
-def request_of(content: Mapping[str, Any]) -> SweepRequest:
-    """Return the request that `request_json` made.
-
-    Raises:
-        ScenarioError: It is not a valid request.
-    """
-    try:
-        lists = {name: tuple(content.get(name, ())) for name in ("vary", "fixed", "together")}
-        return SweepRequest(**{**content, **lists})
-    except (TypeError, KeyError) as error:
-        raise ScenarioError([Problem("the sweep's request", f"cannot be read: {error}")]) from None

@@ -16,16 +16,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
 
-from broker import atomic_write
+from broker import atomic_write, shown
+from broker.protocol import first_problem
 from scenarios.metrics import sample_statistics
-from scenarios.results import SWEEP_ID, ResultsError, ResultsExistError, ResultsWriteError, is_sweep_file, versions
+from scenarios.results import (
+    SWEEP_ID,
+    ResultsError,
+    ResultsExistError,
+    ResultsWriteError,
+    foreign_part,
+    is_sweep_file,
+    versions,
+)
 from scenarios.sweep.one_run import COUNTS, FIGURES, SweepRow
 from scenarios.sweep.parameters import Value
-from scenarios.sweep.plan import SweepPlan, SweepRequest, request_json, request_of
+from scenarios.sweep.plan import SweepPlan, SweepRequest, request_json
 
 SummaryRow = tuple[int, str, int, float | None, float | None, float | None, float | None, float | None, float | None]
 """Point, figure, runs, mean, standard deviation, lower and upper end of the 95 % interval, minimum, maximum."""
@@ -315,6 +325,8 @@ def read_sweep(path: Path) -> SweepResults:
         raise ResultsError(f"{path}: {'holds no sweep' if path.exists() else 'there is no such file'}")
     try:
         with closing(_connect(path, read_only=True)) as connection:
+            if (foreign := foreign_part(connection)) is not None:
+                raise ResultsError(f"{path}: is damaged: {foreign}")
             meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
             labels = connection.execute("SELECT * FROM points ORDER BY point").fetchall()
             columns = ", ".join(f'r."{name}"' for name in FIGURES)
@@ -322,28 +334,81 @@ def read_sweep(path: Path) -> SweepResults:
                 f"SELECT r.run, r.state, r.ledger_sha256, r.error, t.wall_s, {columns}"  # noqa: S608 - our own names
                 " FROM runs r JOIN timing t USING (run) ORDER BY r.run"
             ).fetchall()
-    except (sqlite3.Error, ValueError) as error:
-        raise ResultsError(f"{path}: is damaged: {error}") from error
-    if meta.get("schema_version", 0) > SCHEMA_VERSION:
-        raise ResultsError(f"{path}: was written by a newer ssmic: upgrade ssmic")
-    keys = tuple(meta["keys"])
-    info = SweepInfo(
-        request=request_of(meta["request"]),
-        scenario=meta["scenario"],
-        keys=keys,
-        seeds=tuple(meta["seeds"]),
-        points=tuple(row[1] for row in labels),
-        values=tuple(tuple(values) for values in meta["values"]),
-        fingerprint=meta["fingerprint"],
-        versions=meta["versions"],
-        created_utc=meta["created_utc"],
-        sha256=meta["sha256"],
+        version = meta.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise ResultsError(f"{path}: was written by a newer ssmic: upgrade ssmic")
+        info = _checked_info(_Meta.model_validate_json(json.dumps(meta)), labels)
+        return SweepResults(path, info, tuple(_checked_row(row, info.planned) for row in rows))
+    except (sqlite3.Error, ValueError, RecursionError) as error:
+        raise ResultsError(f"{path}: is damaged: {first_problem(error)}") from error
+
+
+class _Meta(BaseModel):
+    """The table `meta` of a file that may come from anybody."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    request: SweepRequest
+    scenario: str
+    keys: tuple[str, ...]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    values: tuple[tuple[Value, ...], ...]
+    fingerprint: str
+    versions: dict[str, str]
+    created_utc: str
+    sha256: str | None
+
+
+def _checked_info(meta: _Meta, labels: Sequence[Sequence[object]]) -> SweepInfo:
+    """Return the description of a sweep.
+
+    Args:
+        meta: Its table of this name.
+        labels: The rows of the table `points`: number, label and further columns.
+
+    Raises:
+        ValueError: The tables do not go together.
+    """
+    if [row[0] for row in labels] != list(range(1, len(meta.values) + 1)):
+        raise ValueError(f"table 'points' has {len(labels)} rows, expected those of points 1 to {len(meta.values)}")
+    if any(len(values) != len(meta.keys) for values in meta.values):
+        raise ValueError(f"a point does not have {len(meta.keys)} values, one for each of its keys")
+    if not all(isinstance(row[1], str) for row in labels):
+        raise ValueError("table 'points' has a label that is not a text")
+    return SweepInfo(
+        request=meta.request,
+        scenario=meta.scenario,
+        keys=meta.keys,
+        seeds=meta.seeds,
+        points=tuple(str(row[1]) for row in labels),
+        values=meta.values,
+        fingerprint=meta.fingerprint,
+        versions=meta.versions,
+        created_utc=meta.created_utc,
+        sha256=meta.sha256,
     )
-    return SweepResults(path, info, tuple(_row_of(row) for row in rows))
 
 
-def _row_of(row: Sequence[Any]) -> SweepRow:
+def _checked_row(row: Sequence[Any], planned: int) -> SweepRow:
+    """Return a run's row.
+
+    Args:
+        row: Number, state, hash, error, wall time and figures.
+        planned: Number of runs of the sweep.
+
+    Raises:
+        ValueError: It is not a row of this sweep.
+    """
     run, state, ledger, error, wall_s, *values = row
+    if not (isinstance(run, int) and 1 <= run <= planned):
+        raise ValueError(f"table 'runs' has run {shown(str(run))}, expected 1 to {planned}")
+    if state not in {"done", "failed"}:
+        raise ValueError(f"run {run} has the state {shown(str(state))}, expected 'done' or 'failed'")
+    if not (isinstance(ledger, str | None) and isinstance(error, str) and isinstance(wall_s, float | int)):
+        raise ValueError(f"run {run} has a hash, an error or a wall time of another type")  # noqa: TRY004 - a value
+    for name, value in zip(FIGURES, values, strict=True):
+        if not isinstance(value, float | int | None):
+            raise ValueError(f"run {run} has {shown(str(value))} as {name}, expected a number")  # noqa: TRY004 - a value
     figures = dict(zip(FIGURES, values, strict=True)) if state == "done" else {}
     return SweepRow(run, state, figures, ledger, error, wall_s)
 

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -232,3 +232,31 @@ def test_the_number_of_hosts_changes_no_ledger(tmp_path: Path) -> None:
     ledgers = {row.ledger_sha256 for row in read_sweep(tmp_path / "hosts.sqlite").rows}
     assert outcome.failed == ()
     assert len(ledgers) == 1, "how agents are spread over hosts changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("DELETE FROM meta WHERE key = 'seeds'", "seeds: Field required"),
+        ("UPDATE meta SET value = '[]' WHERE key = 'seeds'", "seeds"),
+        ("UPDATE meta SET value = '7' WHERE key = 'values'", "values"),
+        ("UPDATE meta SET value = '{\"source\": 3}' WHERE key = 'request'", "request.source"),
+        ("UPDATE meta SET value = '[' WHERE key = 'request'", "damaged"),
+        ("UPDATE points SET point = 7 WHERE point = 2", "points 1 to 2"),
+        ("UPDATE points SET label = x'00'", "label"),
+        ("UPDATE runs SET run = 99 WHERE run = 1; UPDATE timing SET run = 99 WHERE run = 1", "expected 1 to 4"),
+        ("UPDATE runs SET negotiations = 'many' WHERE run = 1", "'many' as negotiations"),
+        ("UPDATE runs SET ledger_sha256 = x'00' WHERE run = 1", "run 1 has a hash"),
+        ("UPDATE timing SET wall_s = 'long' WHERE run = 1", "wall time"),
+        ("DROP TABLE timing; CREATE VIEW timing AS SELECT 1 AS run, 1 AS wall_s", "the view 'timing'"),
+    ],
+)
+def test_a_damaged_file_is_one_error_with_its_name(undisturbed: Path, tmp_path: Path, change: str, named: str) -> None:
+    """Whatever a stranger's file holds, reading it ends in an error that says what is wrong."""
+    path = tmp_path / "damaged.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(change)
+    with pytest.raises(ResultsError, match=re.escape(named)) as caught:
+        read_sweep(path)
+    assert str(caught.value).startswith(f"{path}: is damaged: ")
