@@ -308,7 +308,7 @@ class _Found:
 
 
 async def _run(order: _Order, found: list[_Found]) -> int:
-    """Run the lab, add its outcome to `found` however it ends, and return the exit code."""
+    """Run the lab, add its outcome to `found` however it ends once it has begun, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
     from tui.cli.output import notes
     from tui.exit_codes import FAILED, INTERRUPTED, complain
@@ -329,9 +329,9 @@ async def _run(order: _Order, found: list[_Found]) -> int:
             await _with_controller(the_lab, order.command, extra)
             is_complete = not the_lab.stopped_by
         finally:
-            found.append(
-                _record(the_lab, order, extra, is_complete=is_complete, wall_s=time.monotonic() - began_wall_s)
-            )
+            if the_lab.has_begun:
+                wall_s = time.monotonic() - began_wall_s
+                found.append(_record(the_lab, order, extra, is_complete=is_complete, wall_s=wall_s))
     if the_lab.stopped_by:
         complain(f"stopped before the end by {the_lab.stopped_by}")
         return FAILED if extra else INTERRUPTED
