@@ -84,7 +84,7 @@ class LabClaims:
         self._online: dict[str, str] = {}
         """By topic, what was found there of a device that is online."""
         self._run_lives: bool | None = False
-        """Whether a run with this id takes place at the broker; None: its last report is there, but it may have ended."""
+        """Whether a run with this id takes place at the broker; None: it may have ended."""
         self._silent_wall_s = SILENT_WALL_S
         self._is_passed_on = False
         """Whether the broker has passed on the claim of this lab, and with it all earlier ones."""
