@@ -43,7 +43,7 @@ Examples:
   ssmic lab street                                        Tasmota plugs and an OpenDTU, a day in 24 minutes
   ssmic lab street --as shelly,ahoydtu --broker mqtt://127.0.0.1
   ssmic lab street --as zigbee2mqtt --from 06:00 --until 12:00 --pace 600x --faults faults.yaml
-  ssmic lab street --controller "python my_controller.py" --junit verdict.xml --expect "self_sufficiency>=0.8"
+  ssmic lab street --controller "python my_controller.py" --junit verdict.xml --expect "bill_eur<=-6"
 
 Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is negative, 2 wrong usage,
 3 invalid scenario, 4 broker unreachable or lost, 6 broker refuses the login or is not trusted,
