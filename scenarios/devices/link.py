@@ -178,6 +178,7 @@ class DeviceLink:
         *,
         keep: bool = False,
         is_only_one: bool = True,
+        may_return: bool = False,
     ) -> None:
         """Create a link.
 
@@ -190,9 +191,12 @@ class DeviceLink:
             keep: Whether retained messages stay when the run has ended.
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
                 run, and receives an error.
+            may_return: Whether this process, once interrupted, can be started again and go on with the run. Then what is
+                retained for its devices stays.
         """
         self._run = run
         self._is_only_one = is_only_one
+        self._may_return = may_return
         self._broker = broker
         self._zone = zone
         self._keep = keep
@@ -270,7 +274,7 @@ class DeviceLink:
             except BaseException as error:
                 if not self._has_begun and isinstance(error, Exception):
                     raise  # what is at the broker may be that of another process with the run's id
-                await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one and self._has_begun))
+                await leave_gracefully(self._tidy_up(bus, is_over=self._has_begun and not self._may_return))
                 raise
             await self._tidy_up(bus, is_over=True)
 

@@ -121,7 +121,7 @@ def test_a_device_writes_only_its_own_topics_and_its_household_those_it_reads() 
 
 
 def test_a_device_may_use_its_makers_topics_as_its_gateway_does() -> None:
-    """A plug with its maker's firmware writes what its gateway reads, but claims nothing; neither is it another plug."""
+    """A plug with its maker's firmware writes what its gateway reads, claims nothing, and is no other plug."""
     claim = f"{topics.ROOT}/+/claims/x"
     bridge = "zigbee2mqtt/bridge/state"
     devices = [
