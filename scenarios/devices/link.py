@@ -191,7 +191,7 @@ class DeviceLink:
             keep: Whether retained messages stay when the run has ended.
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
                 run, and receives an error.
-            may_return: Whether this process, once interrupted, can be started again and go on with the run. Then what is
+            may_return: Whether this process, once interrupted, can be started again and continue the run. Then what is
                 retained for its devices stays.
         """
         self._run = run
