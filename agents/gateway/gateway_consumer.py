@@ -54,6 +54,9 @@ MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 _LEAST_GRACE_S = 600
 _HOUR_S = 3600
+_DAY_S = 86_400
+_STANDBY_FACTOR = 4
+"""A device that draws at most this many times its `idle_w` long after the end of its job is on stand-by."""
 _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
 
 
@@ -641,8 +644,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         silent_s = self.now_s - (self._last_heard_s or self.now_s)
         if self._is_available is False or (course.readings > 1 and silent_s > self._grace_s(course)):
             return "ABORTED", "vanished", ""
-        still_runs = course.idle_since_s is None and (self._meter.power_w or 0.0) > self._gateway.idle_w
-        if still_runs and self.now_s < self._limit_s(course):
+        power_w = self._meter.power_w or 0.0
+        still_runs = course.idle_since_s is None and power_w > self._gateway.idle_w
+        if still_runs and self.now_s < self._limit_s(course, power_w):
             return None
         return "FINISHED", course.outcome, "it still draws power" if still_runs else ""
 
@@ -650,8 +654,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """Return how much longer than planned a job may take before anything follows from it, seconds."""
         return max(_LEAST_GRACE_S, course.job.duration_s // 4) if course.readings else self._gateway.answer_s
 
-    def _limit_s(self, course: _Course) -> int:
-        return (course.started_s or self.now_s) + 2 * course.job.duration_s + 3600
+    def _limit_s(self, course: _Course, power_w: float) -> int:
+        """Return until when a device that draws `power_w` counts as running its programme; later it is on stand-by."""
+        limit_s = (course.started_s or self.now_s) + 2 * course.job.duration_s + _HOUR_S
+        is_at_work = self._gateway.rules >= 4 and power_w > _STANDBY_FACTOR * self._gateway.idle_w
+        return limit_s + (_DAY_S if is_at_work else 0)
 
     def _next_look_s(self, course: _Course) -> int:
         started_s = course.started_s or self.now_s

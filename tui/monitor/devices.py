@@ -11,6 +11,7 @@ from textual.message import Message
 
 from scenarios import Zone
 from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
+from tui.monitor.device_message import DeviceMessageDialog
 from tui.monitor.formatting import Pane, clock, moment
 from tui.shell import AskText
 from tui.widgets import Cell, Column, VirtualTable
@@ -94,6 +95,7 @@ class DevicesPane(Pane):
         self._changes = -1
         self._chosen = ""
         self._watched: ObservedRun | None = None
+        self._zone = Zone()
 
     def compose(self) -> ComposeResult:
         """Two tables."""
@@ -125,6 +127,7 @@ class DevicesPane(Pane):
     def show_times(self, zone: Zone) -> None:
         """See `Pane.show_times`."""
         super().show_times(zone)
+        self._zone = zone
         self.query_one("#devices", VirtualTable).columns = _columns(zone)
         self.query_one("#device-messages", VirtualTable).columns = _message_columns(zone)
 
@@ -138,6 +141,11 @@ class DevicesPane(Pane):
         device: ObservedDevice = event.row
         self._chosen = device.id
         self._show_messages()
+
+    @on(VirtualTable.Chosen, "#device-messages")
+    def _show_whole(self, event: VirtualTable.Chosen) -> None:
+        message: DeviceMessage = event.row
+        self.app.push_screen(DeviceMessageDialog(self._chosen, message, self._zone))
 
     def action_ask(self) -> None:
         """Ask when the chosen device must have finished, and request the job on its behalf."""
