@@ -21,7 +21,7 @@ _LEAST_GRACE_S = 600
 _HOUR_S = 3600
 _DAY_S = 86_400
 _STANDBY_FACTOR = 4
-"""A device that draws at most this many times its `idle_w` long after the end of its job is on stand-by."""
+"""A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
 
 class End(NamedTuple):
@@ -65,6 +65,8 @@ class JobCourse:
     """The meter at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
     """Seconds since its start, and Wh since then."""
+    low_since_s: int | None = None
+    """Since when its device has drawn no more than one on stand-by; None: it draws more."""
     idle_since_s: int | None = None
     """Since when the device draws next to nothing; None: it draws, or has not drawn yet."""
     has_drawn: bool = False
@@ -120,6 +122,10 @@ class JobCourse:
             self.points[-1] = (after_s, drawn_wh)
         if meter.power_w is None:
             return False
+        if meter.power_w > _STANDBY_FACTOR * idle_w:
+            self.low_since_s = None
+        elif self.low_since_s is None:
+            self.low_since_s = now_s
         if meter.power_w > idle_w:
             self.has_drawn, self.idle_since_s = True, None
         elif self.has_drawn and self.idle_since_s is None:
@@ -160,7 +166,8 @@ class JobCourse:
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> End | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
         limit_s = (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S
-        if gateway.rules >= 4 and power_w > _STANDBY_FACTOR * gateway.idle_w:
+        is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
+        if gateway.rules >= 4 and not is_on_standby:
             limit_s += _DAY_S
         still_draws = power_w > gateway.idle_w
         if still_draws and now_s < limit_s:

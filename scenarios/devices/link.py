@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import structlog
 
@@ -57,9 +57,8 @@ _COMMAND, _NOTICE, _LAST = range(3)
 """Order of sending: commands precede notices."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Outgoing:
-    """A message to a device that waits to be published."""
+class _Outgoing(NamedTuple):
+    """A message to a device that waits to be published; a tuple, as many are compared, by their first two values."""
 
     rank: int
     number: int
@@ -620,7 +619,11 @@ class DeviceLink:
         self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain, filters))
 
     async def _write(self, bus: Bus) -> None:
+        last_rank = _NOTICE
         while (message := await self._outgoing.get()).rank != _LAST:
+            if last_rank == _COMMAND and message.rank == _NOTICE:
+                await asyncio.sleep(0)  # the commands leave before notices, of which there are more, are encoded
+            last_rank = message.rank
             if message.filters:
                 await bus.subscribe(*message.filters, qos=message.qos)
             else:
