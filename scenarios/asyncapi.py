@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from agents import MESSAGES, LedgerEntry, Prediction
 from broker.protocol import Announcement, Batch, Control, Done, Grant, ResendRequest, Roster, TimeReport, Wake
 from scenarios.devices import Claim
-from scenarios.lab import JobNotice
+from scenarios.lab import JobNotice, LabClaim
 
 ASYNCAPI = "3.0.0"
 """Version of the AsyncAPI specification."""
@@ -48,6 +48,7 @@ PARAMETERS = {
     "device": "Id of a device",
     "job": "Id of a job",
     "switch": "Id of the switch in front of a device: the adapter's name and the switch's own topic",
+    "process": "Random name of a process",
 }
 """Variable levels of topics; ids are percent-encoded."""
 
@@ -103,6 +104,16 @@ CHANNELS: tuple[Channel, ...] = (
         "controller",
         1,
         "A job to be done, in a lab.",
+        retain=True,
+    ),
+    Channel(
+        "labClaim",
+        "lab/claims/{process}",
+        LabClaim,
+        "lab",
+        "other labs",
+        1,
+        "The devices that a lab emulates; with `asks`, other labs repeat theirs.",
         retain=True,
     ),
     Channel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),

@@ -19,6 +19,9 @@ from broker.hosts import Channel
 _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
 _LEAST_GRACE_S = 600
 _HOUR_S = 3600
+_DAY_S = 86_400
+_STANDBY_FACTOR = 4
+"""A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
 
 class End(NamedTuple):
@@ -62,6 +65,8 @@ class JobCourse:
     """The meter at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
     """Seconds since its start, and Wh since then."""
+    low_since_s: int | None = None
+    """Since when its device has drawn no more than one on stand-by; None: it draws more."""
     idle_since_s: int | None = None
     """Since when the device draws next to nothing; None: it draws, or has not drawn yet."""
     has_drawn: bool = False
@@ -117,6 +122,10 @@ class JobCourse:
             self.points[-1] = (after_s, drawn_wh)
         if meter.power_w is None:
             return False
+        if meter.power_w > _STANDBY_FACTOR * idle_w:
+            self.low_since_s = None
+        elif self.low_since_s is None:
+            self.low_since_s = now_s
         if meter.power_w > idle_w:
             self.has_drawn, self.idle_since_s = True, None
         elif self.has_drawn and self.idle_since_s is None:
@@ -152,12 +161,16 @@ class JobCourse:
             return None
         if is_lost or (self.readings > 1 and silent_s > grace_s):
             return End("ABORTED", "vanished")
-        still_draws = self.idle_since_s is None and (meter.power_w or 0.0) > gateway.idle_w
-        return self._overdue(now_s, still_draws=still_draws)
+        return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
 
-    def _overdue(self, now_s: int, *, still_draws: bool) -> End | None:
-        """Return how a job that takes longer than planned has ended; None: it may go on drawing power for a while."""
-        if still_draws and now_s < (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S:
+    def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> End | None:
+        """Return how a job that takes longer than planned has ended; None: its device still runs."""
+        limit_s = (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S
+        is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
+        if gateway.rules >= 4 and not is_on_standby:
+            limit_s += _DAY_S
+        still_draws = power_w > gateway.idle_w
+        if still_draws and now_s < limit_s:
             return None
         return End("FINISHED", self.outcome, "it still draws power" if still_draws else "")
 

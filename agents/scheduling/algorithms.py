@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.errors import SettingsError
 from agents.plugins import SCHEDULERS, load_plugin
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
@@ -34,5 +35,22 @@ def _base(settings: AlgorithmSettings) -> Scheduler:
         case name if name in ALGORITHMS:
             return Insertion()
         case name:
-            made: Scheduler = load_plugin(SCHEDULERS, name)()
-            return made
+            return _from_plugin(name)
+
+
+def _from_plugin(name: str) -> Scheduler:
+    """Return the scheduler that a plug-in makes.
+
+    Raises:
+        SettingsError: There is no such plug-in, or it makes none.
+    """
+    make = load_plugin(SCHEDULERS, name)
+    try:
+        made = make()
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}; expected a class or function without arguments"
+        raise SettingsError((f"plug-in {name!r} cannot make a scheduler: {what}",)) from error
+    if not callable(getattr(made, "place", None)):
+        raise SettingsError((f"plug-in {name!r}: expected a scheduler, with the method 'place'",))
+    scheduler: Scheduler = made
+    return scheduler

@@ -56,6 +56,10 @@ _SAID = ("announce", "availability", "request", "withdraw", "report", "forecast"
 """Last levels of the topics on which it says something."""
 
 
+_CLAIMS = f"{ROOT}/+/claims/"
+"""Where runs claim the switches that they command; devices have no part in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceAccess:
     """A real device that a household's process communicates with."""
@@ -68,13 +72,30 @@ class DeviceAccess:
     write: tuple[str, ...] = ()
 
 
-def device_rights(device: str) -> Rights:
-    """Return the permissions of a real device: to write its own topics, and to read messages addressed to it."""
+def device_rights(device: str, accesses: Sequence[DeviceAccess] = ()) -> Rights:
+    """Return the permissions of a real device: to write its own topics, and to read messages addressed to it.
+
+    Args:
+        device: Its gateway id.
+        accesses: Real devices. It may write what its gateway reads of its maker's topics, and read what that writes; if
+            it is behind a bridge, as Zigbee devices are, also those of the bridge's other devices.
+    """
     own = f"devices/{encode(device)}"
+    makers: list[DeviceAccess] = []
+    for access in accesses:
+        if device and access.device == device:
+            makers += [other for other in accesses if other is access or _share_a_topic(access, other)]
+    said = [topic for access in makers for topic in access.read if not topic.startswith(_CLAIMS)]
+    told = [topic for access in makers for topic in access.write if not topic.startswith(_CLAIMS)]
     return Rights(
-        read=_in_any_run("time", *(f"{own}/{part}" for part in _TOLD)),
-        write=_in_any_run(*(f"{own}/{part}" for part in _SAID)),
+        read=tuple(dict.fromkeys((*_in_any_run("time", *(f"{own}/{part}" for part in _TOLD)), *told))),
+        write=tuple(dict.fromkeys((*_in_any_run(*(f"{own}/{part}" for part in _SAID)), *said))),
     )
+
+
+def _share_a_topic(one: DeviceAccess, other: DeviceAccess) -> bool:
+    """Return whether gateways read the same topic for both, such as the state of the bridge that they are behind."""
+    return any(topic in other.read for topic in one.read if not topic.startswith(_CLAIMS))
 
 
 def gateway_rights(own_devices: Iterable[DeviceAccess], others: Iterable[DeviceAccess] = ()) -> Rights:
@@ -145,7 +166,7 @@ def rights_of(
         devices: The real devices of households.
     """
     if login.startswith(DEVICE_PREFIX):
-        return device_rights(login.removeprefix(DEVICE_PREFIX))
+        return device_rights(login.removeprefix(DEVICE_PREFIX), devices)
     if login in hosts:
         own = host_rights(login)
         outside = gateway_rights(

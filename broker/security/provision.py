@@ -75,7 +75,7 @@ folder's name: `Haus%201` for the household `Haus 1`.
 | `clock` | announcements, answers, control, all inboxes | time, roster, grants, ledger; as the manager |
 | `watcher` | everything | nothing |
 | `operator` | everything | control: pause, pace, stop; requests on behalf of real devices |
-| `device.<id>`, a real device | what its gateway tells it, time | what it says on its own topics |
+| `device.<id>`, a real device | what its gateway tells it, time | what it says on its own topics, also its maker's |
 
 To revoke a household's rights: remove `logins/<login>`, run `ssmic broker init` without it, and restart the broker.
 

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import structlog
 
@@ -57,9 +57,8 @@ _COMMAND, _NOTICE, _LAST = range(3)
 """Order of sending: commands precede notices."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Outgoing:
-    """A message to a device that waits to be published."""
+class _Outgoing(NamedTuple):
+    """A message to a device that waits to be published; a tuple, as many are compared, by their first two values."""
 
     rank: int
     number: int
@@ -178,6 +177,7 @@ class DeviceLink:
         *,
         keep: bool = False,
         is_only_one: bool = True,
+        may_return: bool = False,
     ) -> None:
         """Create a link.
 
@@ -190,9 +190,12 @@ class DeviceLink:
             keep: Whether retained messages stay when the run has ended.
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
                 run, and receives an error.
+            may_return: Whether this process, once interrupted, can be started again and continue the run. Then what is
+                retained for its devices stays.
         """
         self._run = run
         self._is_only_one = is_only_one
+        self._may_return = may_return
         self._broker = broker
         self._zone = zone
         self._keep = keep
@@ -270,7 +273,7 @@ class DeviceLink:
             except BaseException as error:
                 if not self._has_begun and isinstance(error, Exception):
                     raise  # what is at the broker may be that of another process with the run's id
-                await leave_gracefully(self._tidy_up(bus, is_over=self._is_only_one and self._has_begun))
+                await leave_gracefully(self._tidy_up(bus, is_over=self._has_begun and not self._may_return))
                 raise
             await self._tidy_up(bus, is_over=True)
 
@@ -616,7 +619,11 @@ class DeviceLink:
         self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain, filters))
 
     async def _write(self, bus: Bus) -> None:
+        last_rank = _NOTICE
         while (message := await self._outgoing.get()).rank != _LAST:
+            if last_rank == _COMMAND and message.rank == _NOTICE:
+                await asyncio.sleep(0)  # the commands leave before notices, of which there are more, are encoded
+            last_rank = message.rank
             if message.filters:
                 await bus.subscribe(*message.filters, qos=message.qos)
             else:

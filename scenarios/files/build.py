@@ -21,7 +21,7 @@ from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
-from scenarios.files.timeline import Known, build_expectations, build_timeline
+from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
 from scenarios.scenario import (
@@ -133,10 +133,7 @@ class _ScenarioBuilder:
                 self.unresolved.profiles.add(name)
             else:
                 self.profiles[name] = profile
-        algorithms = known_algorithms()
-        if file.algorithm not in algorithms:
-            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, algorithms)}"
-            self.collector.at(("algorithm",), what)
+        self._check_plugins()
         prefer = tuple(file.prefer or PREFERENCES)
         for name in sorted({name for name in prefer if prefer.count(name) > 1}):
             self.collector.at(("prefer",), f"{name!r} is given twice")
@@ -355,6 +352,14 @@ class _ScenarioBuilder:
         actual = self.series.production(entry.actual, (*path, "actual")) if entry.actual else None
         in_order = tuple(predictions[issued_s] for issued_s in sorted(predictions))
         self.producers.setdefault(entry.id, ProducerSeries(in_order, actual))
+
+    def _check_plugins(self) -> None:
+        """Report an algorithm or strategy that is not installed."""
+        algorithm, algorithms = self.file.algorithm, known_algorithms()
+        if algorithm not in algorithms:
+            self.collector.at(("algorithm",), f"there is no algorithm {algorithm!r}{suggest(algorithm, algorithms)}")
+        if problem := strategy_problem(self.file.strategy):
+            self.collector.at(("strategy",), problem)
 
     def _jobs(self) -> list[Job]:
         job_ids = JobIds()

@@ -16,6 +16,10 @@ from .lab_broker import (
     BrokerNotOursError as BrokerNotOursError,
     open_lab_broker as open_lab_broker,
 )
+from .lab_claims import (
+    LabClaim as LabClaim,
+    LabTakenError as LabTakenError,
+)
 from .outcome import (
     lab_figures as lab_figures,
     write_results as write_results,
@@ -39,8 +43,10 @@ __all__ = [
     "JobNotice",
     "Kinds",
     "Lab",
+    "LabClaim",
     "LabKindError",
     "LabSettings",
+    "LabTakenError",
     "Street",
     "cases_of",
     "lab_figures",

@@ -57,6 +57,8 @@ class DeviceClient:
             return
         await leave_gracefully(self._last_words(self._bus))
         self._leaving.set()
+        if task is not None:
+            await asyncio.wait({task})
 
     async def act(self, now_s: int) -> None:
         """Carry out the device's own actions that are due."""

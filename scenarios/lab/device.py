@@ -92,8 +92,8 @@ class EmulatedDevice(Protocol):
         ...
 
     @property
-    def will(self) -> Will | None:
-        """The message that the broker publishes when it vanishes."""
+    def will(self) -> Will:
+        """The message that the broker publishes when it vanishes, on the topic that says whether it is online."""
         ...
 
     @property

@@ -7,6 +7,7 @@ In addition to the devices' own topics, the lab publishes what a controller cann
 | `time` | yes | as in a run: virtual time, pace, lag |
 | `lab/faketime` | no | once a second: what `faketime -f` expects, so that a program lives in the lab's time |
 | `lab/jobs/<house>/<device>/<job>` | yes | a job that the household wants done, from its registration on |
+| `lab/claims/<process>` | yes | the devices that the lab emulates, see `scenarios.lab.lab_claims` |
 
 `control` accepts `pause`, `resume`, `pace` and `stop`, as a run's clock does.
 """
@@ -33,6 +34,7 @@ from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
 from scenarios.lab.emulated_devices import Kinds, Street
 from scenarios.lab.lab_broker import LabBroker
+from scenarios.lab.lab_claims import LabClaims
 from scenarios.lab.plug import Plug
 from scenarios.lab.virtual_clock import Agenda, VirtualClock
 from scenarios.scenario import Fault, Scenario, planned_end_s
@@ -121,6 +123,11 @@ class Lab:
         """Topic and state of each job that was published."""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its devices were connected, so that there is an outcome."""
+        return self._state != "waiting"
+
+    @property
     def runs(self) -> list[JobRun]:
         """All jobs and how they went, in the order of registration."""
         runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
@@ -138,33 +145,54 @@ class Lab:
             on_ready: Is awaited when all devices are connected, before virtual time begins.
 
         Raises:
+            LabTakenError: Another lab emulates the same devices, or real ones use their topics.
             BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         """
+        claims = LabClaims(self.settings.run_id, self.street.devices)
         self.clock.set_paused(paused=True)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for client in self.clients:
-                    client.start(self.broker.current, tasks)
-                observer = tasks.create_task(self._observe(on_progress), name="lab")
-                for client in self.clients:
-                    await client.ready.wait()
-                if on_ready is not None:
-                    await on_ready()
-                self._enter_everything(tasks)
-                self.clock.set_paused(paused=self.settings.is_paused)
-                self._state = "running"
-                await self.agenda.run()
-                self.reached_s = self._end_of_last_job_s() or min(self.clock.now_s(), self.end_s)
-                for plug in self.street.plugs.values():
-                    plug.advance(self.reached_s)
-                self._state = "ended"
-                await asyncio.gather(*(client.leave() for client in self.clients))
-                observer.cancel()
+            async with claims.held(self.broker.current) as claiming, asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(claims.keep(claiming), name="lab claims")
+                try:
+                    await self._perform(tasks, on_progress, on_ready)
+                except asyncio.CancelledError:
+                    await leave_gracefully(self._leave())
+                    raise
+                answering.cancel()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from group
         finally:
             if self._state != "ended":
                 self.reached_s = max(self.scenario.start_s, min(self.clock.now_s(), self.end_s))
+
+    async def _perform(
+        self,
+        tasks: asyncio.TaskGroup,
+        on_progress: Callable[[int], None] | None,
+        on_ready: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        """Connect everything, let time pass until the end, and leave the broker; see `run` for the arguments."""
+        for client in self.clients:
+            client.start(self.broker.current, tasks)
+        observer = tasks.create_task(self._observe(on_progress), name="lab")
+        for client in self.clients:
+            await client.ready.wait()
+        if on_ready is not None:
+            await on_ready()
+        self._enter_everything(tasks)
+        self.clock.set_paused(paused=self.settings.is_paused)
+        self._state = "running"
+        await self.agenda.run()
+        self.reached_s = self._end_of_last_job_s() or min(self.clock.now_s(), self.end_s)
+        for plug in self.street.plugs.values():
+            plug.advance(self.reached_s)
+        self._state = "ended"
+        await self._leave()
+        observer.cancel()
+
+    async def _leave(self) -> None:
+        """Disconnect the devices, which take back what is retained at the broker."""
+        await asyncio.gather(*(client.leave() for client in self.clients))
 
     def stop(self, by: str) -> None:
         """End it now; the outcome covers what was done until then.

@@ -344,7 +344,14 @@ class _Ports:
         real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
         adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
         self.link = DeviceLink(
-            settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep, is_only_one=is_whole
+            settings.run_id,
+            broker,
+            real,
+            adapters,
+            scenario.zone,
+            keep=settings.keep,
+            is_only_one=is_whole,
+            may_return=settings.journals is not None,
         )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from agents.scheduling import ALGORITHMS
+from agents.scheduling import known_algorithms
 from scenarios.errors import ScenarioError
 from scenarios.files import (
     KeyPath,
@@ -258,9 +258,9 @@ def _number(text: str) -> int | float | None:
 
 
 def _algorithm(name: str) -> str:
-    found = {known.casefold(): known for known in ALGORITHMS}.get(name.casefold())
+    found = {known.casefold(): known for known in known_algorithms()}.get(name.casefold())
     if found is None:
-        raise ParameterError(f"there is no algorithm {name!r}{suggest(name, ALGORITHMS)}")
+        raise ParameterError(f"there is no algorithm {name!r}{suggest(name, known_algorithms())}")
     return found
 
 

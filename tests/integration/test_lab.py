@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import sys
 import xml.etree.ElementTree as ET
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
-from broker.servers import find_mosquitto
+from broker.servers import find_mosquitto, managed_mosquitto
+from broker.transport import Bus, Delivery, MqttBroker
 from tests.ended import Ssmic
+from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.lab.neighbourhood import START_S, TEXT
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -121,6 +126,50 @@ def test_faults_of_a_script_reach_devices_and_broker(ssmic: Ssmic, lane_file: Pa
     assert starts["wash-1"] >= 45 * 60
     assert starts["dry-1"] >= 30 * 60 + 120
     assert found["results"]["settings"]["lab"]["faults"][-1]["kind"] == "forgets"
+
+
+@pytest.mark.long
+async def test_a_second_lab_is_refused_and_an_interrupted_one_leaves_nothing(lane_file: Path) -> None:
+    """The second lab says whose devices they are, and writes no results; Ctrl-C takes back what the first announced."""
+    folder = lane_file.parent
+    async with managed_mosquitto() as broker, MqttBroker(broker.url).connect("looker") as bus:
+        await bus.subscribe("ssmic/first/time")
+
+        async def begin(run: str) -> asyncio.subprocess.Process:
+            kinds = ("--as", "tasmota,zigbee2mqtt,ahoydtu")
+            command = ("-m", "tui", "lab", str(lane_file), "--run", run, "--paused", "--no-compare", *kinds)
+            place = ("--broker", str(broker.url))
+            return await asyncio.create_subprocess_exec(
+                sys.executable, *command, *place, cwd=folder, stdout=PIPE, stderr=PIPE
+            )
+
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            first = await begin("first")
+            async for event in bus.messages():
+                if isinstance(event, Delivery) and b'"paused"' in event.payload:
+                    break
+            second = await begin("second")
+            _, told = await second.communicate()
+            assert second.returncode == 1
+            assert b"lab 'first' at this broker already emulates" in told
+            assert not (folder / "results").exists()
+            first.send_signal(signal.SIGINT)
+            await first.communicate()
+        assert first.returncode == 130
+        assert not await retained(bus)
+
+
+async def retained(bus: Bus) -> list[str]:
+    """Return the topics of retained messages at the broker; what is published after them is the last of them."""
+    await bus.subscribe("#")
+    await bus.publish("over", b"")
+    found = []
+    async for event in bus.messages():
+        if isinstance(event, Delivery) and event.topic == "over":
+            break
+        if isinstance(event, Delivery) and event.retain:
+            found.append(event.topic)
+    return found
 
 
 def test_all_wrong_faults_are_refused_at_once_with_their_places(ssmic: Ssmic, lane_file: Path, tmp_path: Path) -> None:

@@ -236,3 +236,43 @@ def test_a_scenario_changes_the_strategy_and_names_one_that_is_not_there(ssmic: 
         3,
         True,
     )
+
+
+BROKEN = """
+class NotOne:
+    pass
+
+
+def needs_more(state):
+    return state
+"""
+
+
+@pytest.mark.long
+def test_a_plugin_that_cannot_be_used_is_named_before_the_run(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Whether it is missing, cannot be loaded, or makes no scheduler; nothing is written."""
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    names = {"gone": "nothing_here", "not-one": "NotOne", "needs-more": "needs_more"}
+    points = "".join(f"{name} = broken_plugins:{value}\n" for name, value in names.items())
+    (info / "entry_points.txt").write_text(
+        f"[ssmic.schedulers]\n{points}[ssmic.agents]\nmine = broken_plugins:NotOne\n"
+    )
+    (tmp_path / "broken_plugins.py").write_text(BROKEN)
+    path = f"{PROJECT}:{tmp_path}"
+    expected = {
+        "gone": "plug-in 'gone' (broken_plugins:nothing_here) cannot be loaded: AttributeError",
+        "not-one": "plug-in 'not-one': expected a scheduler, with the method 'place'",
+        "needs-more": "plug-in 'needs-more' cannot make a scheduler: TypeError",
+    }
+    for name, problem in expected.items():
+        ended = ssmic("run", "street", "--algorithm", name, PYTHONPATH=path)
+        assert (ended.code, problem in ended.err) == (2, True), ended.err
+        assert not (tmp_path / "results").exists()
+    text = (PROJECT / "scenarios" / "bundled" / "street.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("algorithm: insertion", "algorithm: gon\nstrategy: mne", 1))
+    ended = ssmic("check", "mine.yaml", PYTHONPATH=path)
+    assert ended.code == 3
+    assert "algorithm: there is no algorithm 'gon'; did you mean 'gone'?" in ended.err
+    assert "strategy: there is no strategy 'mne'; did you mean 'mine'?" in ended.err

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
-from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
@@ -115,10 +115,14 @@ def scenario_algorithm(
         node_limit: Search-tree nodes per decision of `exact`; None: the default.
 
     Raises:
-        SettingsError: see `algorithm_settings`.
+        SettingsError: See `algorithm_settings`; or the algorithm's plug-in cannot be loaded.
     """
     chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
-    return chosen if name is not None else replace(chosen, name=scenario.algorithm)
+    if name is None:
+        chosen = replace(chosen, name=scenario.algorithm)
+    if chosen.name not in ALGORITHMS:
+        scheduler_for(chosen)  # before the run, to see that its plug-in can be loaded
+    return chosen
 
 
 def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from scenarios import Zone
 from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
+from tui.monitor.device_message import DeviceMessageDialog
 from tui.monitor.formatting import Pane, clock, moment
 from tui.shell import AskText
 from tui.widgets import Cell, Column, VirtualTable
@@ -95,6 +96,7 @@ class DevicesPane(Pane):
         self._changes = -1
         self._chosen = ""
         self._watched: ObservedRun | None = None
+        self._zone = Zone()
 
     def compose(self) -> ComposeResult:
         """Two tables."""
@@ -126,6 +128,7 @@ class DevicesPane(Pane):
     @override
     def show_times(self, zone: Zone) -> None:
         super().show_times(zone)
+        self._zone = zone
         self.query_one("#devices", VirtualTable).columns = _columns(zone)
         self.query_one("#device-messages", VirtualTable).columns = _message_columns(zone)
 
@@ -139,6 +142,11 @@ class DevicesPane(Pane):
         device: ObservedDevice = event.row
         self._chosen = device.id
         self._show_messages()
+
+    @on(VirtualTable.Chosen, "#device-messages")
+    def _show_whole(self, event: VirtualTable.Chosen) -> None:
+        message: DeviceMessage = event.row
+        self.app.push_screen(DeviceMessageDialog(self._chosen, message, self._zone))
 
     def action_ask(self) -> None:
         """Ask when the chosen device must have finished, and request the job on its behalf."""

@@ -64,7 +64,8 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
 - **Hosts**: which hosts are online, and what each device is doing.
-- **Devices**: real devices with their power, commands and raw messages; `Q` requests a job. Shown once one takes part.
+- **Devices**: real devices with their power, commands and raw messages; `Enter` shows a message, `Q` requests a job.
+  Shown once a device takes part.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.

@@ -3,6 +3,7 @@ from .timeline_build import (
     build_expectations as build_expectations,
     build_timeline as build_timeline,
     event_action as event_action,
+    strategy_problem as strategy_problem,
 )
 from .timeline_dump import (
     expect_entries as expect_entries,
@@ -29,5 +30,6 @@ __all__ = [
     "duration_s",
     "event_action",
     "expect_entries",
+    "strategy_problem",
     "timeline_entries",
 ]

@@ -91,6 +91,15 @@ class Known:
         return max((job.latest_start_s + job.duration_s for job in self.jobs), default=self.start_s)
 
 
+def strategy_problem(strategy: str) -> str:
+    """Return why consumers cannot have the strategy of this name; empty: they can. No name: the built-in one."""
+    known = known_strategies()
+    if not strategy or strategy in known:
+        return ""
+    installed = suggest(strategy, known) if known else "; no plug-in is installed that provides one"
+    return f"there is no strategy {strategy!r}{installed}"
+
+
 def build_timeline(
     entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
 ) -> tuple[tuple[Event, ...], list[str]]:
@@ -382,10 +391,8 @@ class _TimelineBuilder:
         return SwitchAlgorithm(producers=self._producers(entry.producers, path), algorithm=settings)
 
     def _strategy(self, entry: StrategyEntry, path: KeyPath) -> Action | None:
-        known = known_strategies()
-        if entry.strategy and entry.strategy not in known:
-            installed = suggest(entry.strategy, known) if known else "; no plug-in is installed that provides one"
-            self._collector.at((*path, "strategy"), f"there is no strategy {entry.strategy!r}{installed}")
+        if problem := strategy_problem(entry.strategy):
+            self._collector.at((*path, "strategy"), problem)
             return None
         return SwitchStrategy(houses=self._houses(entry.houses, path), strategy=entry.strategy)
 

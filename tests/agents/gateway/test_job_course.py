@@ -58,13 +58,19 @@ def test_a_pause_in_the_first_half_is_no_end(course: JobCourse) -> None:
 
 
 def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCourse) -> None:
-    """One that still draws power is followed for twice its duration and an hour."""
+    """One on stand-by is followed for twice its duration and an hour, one that draws more at times for longer."""
     _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))
     late_s = HOUR_S + course.grace_s
     assert _end(course, late_s, silent_s=course.grace_s + 1) == End("ABORTED", "vanished")
     assert _end(course, late_s, is_lost=True) == End("ABORTED", "vanished")
-    assert _end(course, late_s, power_w=2000) is None
-    assert _end(course, 3 * HOUR_S, power_w=2000) == End("FINISHED", "", "it still draws power")
+    _reads(course, (2 * HOUR_S, 8, 1100))
+    assert _end(course, 3 * HOUR_S - 1, power_w=8) is None
+    assert _end(course, 3 * HOUR_S, power_w=8) == End("FINISHED", "", "it still draws power")
+    _reads(course, (3 * HOUR_S, 30, 1110), (3 * HOUR_S + 60, 8, 1110))
+    assert _end(course, 4 * HOUR_S, power_w=8) is None
+    _reads(course, (26 * HOUR_S, 2000, 9000))
+    assert _end(course, 27 * HOUR_S - 1, power_w=2000) is None
+    assert _end(course, 27 * HOUR_S, power_w=2000) == End("FINISHED", "", "it still draws power")
 
 
 def test_standby_after_the_end_does_not_count_as_drawn(course: JobCourse) -> None:

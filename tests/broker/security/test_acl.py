@@ -120,6 +120,26 @@ def test_a_device_writes_only_its_own_topics_and_its_household_those_it_reads() 
     assert not covers(house.write, "cmnd/y/POWER")
 
 
+def test_a_device_may_use_its_makers_topics_as_its_gateway_does() -> None:
+    """A plug with its maker's firmware writes what its gateway reads, claims nothing, and is no other plug."""
+    claim = f"{topics.ROOT}/+/claims/x"
+    bridge = "zigbee2mqtt/bridge/state"
+    devices = [
+        DeviceAccess("adler", "washer", ("tele/x/LWT", "stat/x/RESULT", claim), ("cmnd/x/+", claim)),
+        DeviceAccess("adler", "dryer", ("tele/y/LWT",), ("cmnd/y/+",)),
+        DeviceAccess("adler", "lamp", (bridge, "zigbee2mqtt/lamp"), ("zigbee2mqtt/lamp/+",)),
+        DeviceAccess("b/+#", "pump", (bridge, "zigbee2mqtt/pump"), ("zigbee2mqtt/pump/+",)),
+        DeviceAccess("b/+#", ""),
+    ]
+    plug = rights_of("device.washer", HOUSES, CLOCK_HOSTS, devices)
+    assert {"tele/x/LWT", "stat/x/RESULT"} <= set(plug.write)
+    assert "cmnd/x/+" in plug.read
+    assert not [topic for topic in (*plug.read, *plug.write) if topic == claim or "y" in topic.split("/")]
+    behind = rights_of("device.lamp", HOUSES, CLOCK_HOSTS, devices)
+    assert {bridge, "zigbee2mqtt/lamp", "zigbee2mqtt/pump"} <= set(behind.write)
+    assert {"zigbee2mqtt/lamp/+", "zigbee2mqtt/pump/+"} <= set(behind.read)
+
+
 def test_room_for_guests_opens_no_device_of_another_household() -> None:
     """The ids of guests are not known, but those of declared devices are."""
     devices = [DeviceAccess("adler", "washer"), DeviceAccess("b/+#", "pump"), DeviceAccess("b/+#", "")]

@@ -14,6 +14,7 @@ from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked,
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import Saying
 from scenarios.files.parse import load_text
+from scenarios.results import ResultsReader
 from scenarios.simulation.replay import Recording, RecordingError, read_recording
 from tests.scenarios.devices.session import STREET
 from tui.cli.app import app
@@ -142,6 +143,30 @@ def test_a_recording_replays_by_the_rules_of_its_time(tmp_path: Path) -> None:
         code, said, _ = replayed(old, tmp_path / "old.jsonl", tmp_path / f"old-{rules}.sqlite")
         assert (code, said["same"], said["device_rules"]) == (0, True, rules)
         assert read_recording(tmp_path / f"old-{rules}.sqlite").device_rules == rules
+
+
+def long_session(last_w: float, rules: int) -> Recording:
+    """Return the record of a plug whose appliance takes three hours, six times as long as planned, then draws less."""
+    asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 2_000)
+    said: list[tuple[int, JobAsked | Reported]] = [(60, asked)]
+    said += [(s, Reported(is_on=True, power_w=75.0, counter_wh=s / 48)) for s in range(120, 11_100, 60)]
+    said += [(s, Reported(is_on=True, power_w=last_w, counter_wh=232.0)) for s in range(11_100, 18_000, 60)]
+    plug = STREET.replace("gateway: {answer_s: 3600}", "gateway: {adapter: tasmota, topic: kitchen}")
+    washer = [Saying(START_S + s, "adler/washer", DeviceSaid(device="washer", said=event)) for s, event in said]
+    scenario = load_text(plug, "test", None)
+    return replace(cloudy_session(), scenario=scenario, sayings=tuple(washer), device_rules=rules)
+
+
+@pytest.mark.parametrize(("rules", "last_w", "expected_s"), [(3, 0.0, 7_500), (4, 0.0, 11_400), (4, 12.0, 15_000)])
+def test_power_is_not_cut_while_a_programme_runs_however_long_it_takes(
+    tmp_path: Path, rules: int, last_w: float, expected_s: int
+) -> None:
+    """Rules 3 cut it off after twice its planned duration and an hour; a stand-by still ends the job."""
+    _, said, _ = replayed(long_session(last_w, rules), tmp_path / "a.jsonl", tmp_path / "a.sqlite")
+    with ResultsReader(tmp_path / "a.sqlite") as results:
+        history = results.ledger(1)[0].history
+    finished_s = next(event.at_s for event in history if event.what == "finished") - START_S
+    assert finished_s == pytest.approx(expected_s, abs=700), said
 
 
 def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> None:

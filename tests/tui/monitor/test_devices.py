@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from textual.widgets import Input, TabbedContent
+from textual.widgets import Input, Static, TabbedContent
 
 from broker.transport import MemoryBroker
 from scenarios.monitor import BusFeed, ObservedRun
 from tests.tui.driving import dialog, until
 from tests.tui.monitor.test_screen import table, the_app
+from tui.monitor.device_message import DeviceMessageDialog
 from tui.shell import AskText
 
 STATE = {
@@ -37,6 +38,11 @@ async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened
         await pilot.press("E")
         await until(pilot, lambda: len(table(pilot, "device-messages").rows) == 2)
         assert len(table(pilot, "devices").rows) == 1
+        table(pilot, "device-messages").focus()
+        await pilot.press("end", "enter")
+        message = await dialog(pilot, DeviceMessageDialog)
+        assert '"command": "start"' in str(message.query_one(Static).render())
+        await pilot.press("escape")
         await pilot.press("Q")
         asking = await dialog(pilot, AskText)
         asking.query_one(Input).value = "18:30"

@@ -43,7 +43,7 @@ Examples:
   ssmic lab street                                        Tasmota plugs and an OpenDTU, a day in 24 minutes
   ssmic lab street --as shelly,ahoydtu --broker mqtt://127.0.0.1
   ssmic lab street --as zigbee2mqtt --from 06:00 --until 12:00 --pace 600x --faults faults.yaml
-  ssmic lab street --controller "python my_controller.py" --junit verdict.xml --expect "self_sufficiency>=0.8"
+  ssmic lab street --controller "python my_controller.py" --junit verdict.xml --expect "bill_eur<=-6"
 
 Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is negative, 2 wrong usage,
 3 invalid scenario, 4 broker unreachable or lost, 6 broker refuses the login or is not trusted,
@@ -308,7 +308,7 @@ class _Found:
 
 
 async def _run(order: _Order, found: list[_Found]) -> int:
-    """Run the lab, add its outcome to `found` however it ends, and return the exit code."""
+    """Run the lab, add its outcome to `found` however it ends once it has begun, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
     from tui.cli.output import notes
     from tui.exit_codes import FAILED, INTERRUPTED, complain
@@ -329,9 +329,9 @@ async def _run(order: _Order, found: list[_Found]) -> int:
             await _with_controller(the_lab, order.command, extra)
             is_complete = not the_lab.stopped_by
         finally:
-            found.append(
-                _record(the_lab, order, extra, is_complete=is_complete, wall_s=time.monotonic() - began_wall_s)
-            )
+            if the_lab.has_begun:
+                wall_s = time.monotonic() - began_wall_s
+                found.append(_record(the_lab, order, extra, is_complete=is_complete, wall_s=wall_s))
     if the_lab.stopped_by:
         complain(f"stopped before the end by {the_lab.stopped_by}")
         return FAILED if extra else INTERRUPTED
