@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agents.provisional_promises import FIRM_BEFORE_S
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
@@ -55,3 +56,9 @@ def _crowded() -> Scenario:
 def _ran(ssmic: Ssmic, file: Path, *options: str) -> tuple[str, str | None]:
     ended = ssmic("run", file, "--bus", "memory", "--reset-scores", *options, "--json").json
     return ended["runs"][0]["ledger_sha256"], ended["settings"].get("promise")
+
+
+def test_the_help_says_when_a_late_promise_is_firm(ssmic: Ssmic) -> None:
+    """It said five minutes, as in an earlier version."""
+    assert FIRM_BEFORE_S == 60
+    assert "one minute before the start" in " ".join(ssmic("run", "--help").out.split())
