@@ -54,13 +54,21 @@ class LedgerEntry(BaseModel):
         Args:
             most_bytes: Maximum size as JSON; exceeded only if the contract itself is larger.
         """
-        shorter, kept = self, len(self.history)
-        while kept > 1 and len(shorter.model_dump_json()) > most_bytes:
-            kept //= 2
-            shorter = self.model_copy(
-                update={"history": (*self.history[:1], *self.history[len(self.history) - kept :])}
-            )
-        return shorter
+        beginning, later = self.history[:1], self.history[1:]
+        left_bytes = most_bytes - _json_bytes(self.model_copy(update={"history": beginning}))
+        kept = 0
+        for event in reversed(later):  # the others, which may be many, are not encoded
+            left_bytes -= _json_bytes(event) + 1
+            if left_bytes < 0 and kept:
+                break
+            kept += 1
+        if kept == len(later):
+            return self
+        return self.model_copy(update={"history": (*beginning, *later[len(later) - kept :])})
+
+
+def _json_bytes(model: BaseModel) -> int:
+    return len(model.model_dump_json().encode())
 
 
 def canonical(entries: Iterable[LedgerEntry]) -> bytes:

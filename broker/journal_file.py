@@ -43,6 +43,10 @@ COMMIT;
 _ROUNDS, _STATE, _PROGRESS = "rounds", "state", "progress"
 """Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
 _ROWS = "SELECT step, grant_json, delivered_json, digest FROM rounds ORDER BY step"
+_HEADER_BYTES = 100
+_PAGE_BYTES, _CHANGES, _PAGES, _LENGTH_IS_OF = slice(16, 18), slice(24, 28), slice(28, 32), slice(92, 96)
+"""Parts of the header of an SQLite file: the size of a page, the number of changes, the number of pages, and of which
+change the latter is."""
 _NO_CHAIN = "a journal of an earlier release; finish the run with that release, or"
 _DAMAGED = "was changed or cut after it was written, and cannot be used; restore it from a backup, or"
 _REMEDY = "remove it and begin again under another run id"
@@ -85,6 +89,9 @@ class JournalFile:
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
             raise self._error(error) from error
+        except JournalError:
+            self._lock.release()
+            raise
         if stored != identity:
             self._close()
             differences = ", ".join(setup_differences(stored, identity))
@@ -135,11 +142,33 @@ class JournalFile:
         self._inode = self._inode_in_place()
 
     def _connected(self) -> sqlite3.Connection:
+        self._check_length()
         make_private(self.path)
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         return connection
+
+    def _check_length(self) -> None:
+        """Raise for a file that was cut; while its write-ahead log is not empty, the length says nothing.
+
+        Raises:
+            JournalError: It was.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not self.path.is_file() or (log.exists() and log.stat().st_size):
+            return
+        with self.path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+        if 0 < len(header) < _HEADER_BYTES:
+            raise self._damaged(f"{len(header)} bytes are left")
+        if header[_CHANGES] != header[_LENGTH_IS_OF]:
+            return  # the length in the header is out of date
+        page_bytes = int.from_bytes(header[_PAGE_BYTES]) or 1
+        page_bytes = 2**16 if page_bytes == 1 else page_bytes
+        expected_bytes, actual_bytes = int.from_bytes(header[_PAGES]) * page_bytes, self.path.stat().st_size
+        if actual_bytes < expected_bytes:
+            raise self._damaged(f"{actual_bytes:,} of {expected_bytes:,} bytes are left")
 
     def _locked(self) -> FileLock:
         """Lock the journal by a separate file: closing the journal itself would release SQLite's locks."""
@@ -338,6 +367,8 @@ class JournalFile:
     def _error(self, cause: Exception) -> JournalError:
         if isinstance(cause, OSError | sqlite3.OperationalError):
             return JournalWriteError(f"journal {self.path} cannot be written: {cause}")
+        if isinstance(cause, sqlite3.DatabaseError):
+            return self._damaged(str(cause))
         return JournalError(f"journal {self.path}: {cause}")
 
 

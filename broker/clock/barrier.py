@@ -141,8 +141,11 @@ class RoundBarrier:
         """Record that a host was granted the step again."""
         self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
 
-    def record_answer(self, host: str, done: Done) -> None:
+    def record_answer(self, host: str, done: Done) -> bool:
         """Record a host's answer; answers to another step and repeated answers are ignored.
+
+        Returns:
+            Whether it is the host's answer to the step, and new.
 
         Raises:
             MalformedError: The host has answered the step differently before.
@@ -152,23 +155,25 @@ class RoundBarrier:
             if done.step == self.step and host in self.awaited:
                 self._busy.add(host)
                 self.mark_alive(host)
-            return
+            return False
         if host in self.dones:
             if self.dones[host].model_copy(update={"session": done.session}) != done:
                 raise MalformedError(f"a second answer to step {self.step} differs from the first one")
-        elif host in self.awaited:
-            self.awaited.discard(host)
-            self.dones[host] = done
-            self.mark_alive(host)
-            arrived = self._arrived[host]
-            if not arrived and not self._local:
-                return
+            return False
+        if host not in self.awaited:
+            return False
+        self.awaited.discard(host)
+        self.dones[host] = done
+        self.mark_alive(host)
+        arrived = self._arrived[host]
+        if arrived or self._local:
             if any(step > done.last_step for _, step in arrived):
                 raise ContradictionError(f"messages were sent after step {done.last_step}, the last one that was run")
             # A host that runs alone stops in the round in which it sends to another host.
             reported = {(to, done.last_step): count for to, count in done.sent.items()}
             if self._local[host] > done.local or any(reported.get(of, 0) < n for of, n in arrived.items()):
                 raise ContradictionError(f"more messages were sent in step {self.step} than the answer reports")
+        return True
 
     def _check_surplus(self, from_host: str, to_host: str, step: int) -> None:
         """Reject a message that arrives after its host's answer, which does not report it."""

@@ -27,6 +27,7 @@ from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, Pa
 from broker.clock.quarantine import Initiatives, Violations
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
+from broker.clock.unread import SENT_BY_HOSTS, UnreadPackets
 from broker.errors import (
     AgentFailedError,
     ClockTakenError,
@@ -74,6 +75,8 @@ MOST_LIMITS = 10
 
 class Clock:
     """Coordinates the rounds of one run."""
+
+    _reporter: Reporter
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class Clock:
         counted = None if self._earlier is None else self._earlier.counted
         self._violations = Violations(counted)
         self._initiatives = Initiatives(counted, self._known_hosts)
+        self._unread = UnreadPackets(settings.hosts, settings.hosts.keys() - settings.indispensable)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
         self._lost_before_the_step: list[str] = []
@@ -147,7 +151,6 @@ class Clock:
         )
         self._on_report = on_report
         self._run_control: RunControl | None = None
-        self._reporter: Reporter
         self._waiting_since_wall_s: float | None = None
         """When the clock began to wait for hosts before the run, loop time; None: it is not waiting."""
         self._missing_since_wall_s: float | None = None
@@ -274,11 +277,14 @@ class Clock:
         await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
             await bus.subscribe(topics.all_inboxes(run), topics.all_local(run))
+        if self._unread.foreign:
+            await bus.subscribe(topics.all_resends(run))
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(self._read(bus, run_control), name="clock.read"),
                 tasks.create_task(self._admission.keep_publishing(bus), name="clock.tell"),
                 tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
+                tasks.create_task(self._unread.keep_echoing(bus, run), name="clock.echo"),
             ]
             try:
                 if self._step.phase != "end":
@@ -405,7 +411,7 @@ class Clock:
             if self._violations.offenders([host], self._owing):
                 self._barrier.alert()
 
-    def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
+    def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:  # noqa: C901, PLR0912 - one for each topic
         """Hand a message to the component that it concerns.
 
         Raises:
@@ -416,6 +422,10 @@ class Clock:
             raise ProtocolError("not a topic of this run")
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
+        if address.kind in SENT_BY_HOSTS and (host := address.ids[-1]) in self._unread.foreign:
+            why = self._unread.count(address, delivery.size_bytes)
+            if why is not None or host in self._violations.condemned or host in self.membership.quarantined:
+                self._refuse(host, why)
         if address.kind == "done":  # most are
             self._take_answer(address.ids[0], delivery.read(Done))
             return
@@ -429,6 +439,9 @@ class Clock:
                     self.membership.note_published(delivery.read(Roster))
             case "wake", (host,):
                 self._take_wake(host, delivery.read(Wake), run_control)
+            case "resend", ids:
+                if ids == (topics.CLOCK, topics.CLOCK):
+                    self._unread.take_echo(delivery.read(ResendRequest))
             case "control", ():
                 control = delivery.read(Control)
                 self._leave_out_absence()
@@ -440,13 +453,30 @@ class Clock:
             case _:
                 raise ProtocolError("the clock does not read this topic")
 
+    def _refuse(self, host: str, why: str | None) -> None:
+        """Refuse a message of a host that was put out of the run, or whose packets may have filled a queue.
+
+        Args:
+            host: The host.
+            why: Why the host is condemned now; None: it was put out before.
+
+        Raises:
+            ProtocolError: Always.
+        """
+        if why is None:
+            raise ProtocolError(f"host {host!r} was put out of the run")
+        self._violations.condemn(host, why)
+        self._barrier.alert()
+        raise ProtocolError(why)
+
     def _take_answer(self, host: str, done: Done) -> None:
         if host not in self.membership.expected:
             raise ProtocolError(f"host {host!r} is not expected in this run")
         self.membership.check_session(host, done.session)
         latest_s = self.settings.latest_s
         check_answer(done, host, self._step, self._known_hosts, latest_s, is_alone=self._is_alone)
-        self._barrier.record_answer(host, done)
+        if self._barrier.record_answer(host, done):
+            self._unread.clear(host)
 
     def _take_batch(self, to_host: str, from_host: str, delivery: Delivery) -> None:
         """Record messages between agents; each message that violates the protocol is rejected individually."""

@@ -49,12 +49,13 @@ class Violations:
         self._total: Counter[str] = Counter(counted.malformed)
         self._in_step: Counter[str] = Counter()
         self._last: dict[str, str] = dict(counted.last_malformed)
-        self._condemned: dict[str, str] = {}
+        self.condemned: dict[str, str] = {}
+        """Hosts that are quarantined regardless of their malformed messages, with the reason."""
 
     @property
     def has_suspects(self) -> bool:
         """Whether any host has sent a malformed message or is condemned; never with honest hosts."""
-        return bool(self._total or self._condemned)
+        return bool(self._total or self.condemned)
 
     @property
     def malformed(self) -> Mapping[str, int]:
@@ -88,7 +89,7 @@ class Violations:
             host: The host.
             why: The reason, for display.
         """
-        self._condemned.setdefault(host, why)
+        self.condemned.setdefault(host, why)
 
     def offenders(self, hosts: Collection[str], owing: Collection[str]) -> dict[str, str]:
         """Return the hosts to quarantine, sorted, with the reason.
@@ -105,7 +106,7 @@ class Violations:
         reasons = {
             host: f"it sent {_messages(self._total[host])} that break the protocol, the last: {self._last[host]}"
             for host in found
-        } | self._condemned
+        } | self.condemned
         return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
 
 

@@ -20,6 +20,8 @@ class Directory:
         """
         self.host_by_agent: Mapping[str, str] = {}
         """By agent id, the host that it lives on; all hosts of a process share what they read in the same roster."""
+        self.quarantined: Mapping[str, str] = {}
+        """Hosts that were put out of the run, with the reason: what they send is void."""
         self._host_id = host_id
         self._session = session
         self._sessions: Mapping[str, str] = {}
@@ -31,6 +33,7 @@ class Directory:
         known = {**self._last_sessions, **self._sessions} if self._last_sessions else self._sessions
         self._last_sessions = {host: known[host] for host in known.keys() - roster.sessions.keys()}
         self.host_by_agent, self._sessions = roster.host_by_agent, roster.sessions
+        self.quarantined = roster.quarantined
 
     def _session_of(self, host: str) -> str | None:
         return self._session if host == self._host_id else self._sessions.get(host) or self._last_sessions.get(host)

@@ -281,6 +281,9 @@ class Host:
             if address.kind == "inbox":
                 self._take_batch(address.ids[1], delivery)
                 return True
+            if address.kind == "resend":
+                is_out = address.ids[1] in self._directory.quarantined
+                return is_out or not self._outbox.has(delivery.read(ResendRequest).step)
             if address.kind in _GRANTS:
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
                 return granted is None or self._take_new_grant(granted)
@@ -372,7 +375,13 @@ class Host:
                 await self._outbox.answer(bus)
 
     def _take_batch(self, from_host: str, delivery: Delivery) -> None:
-        """Buffer another host's messages; each message that does not belong here is rejected individually."""
+        """Buffer another host's messages; each message that does not belong here is rejected individually.
+
+        Raises:
+            ProtocolError: That host was put out of the run.
+        """
+        if from_host in self._directory.quarantined:
+            raise ProtocolError(f"host {from_host!r} was put out of the run")
         envelopes = delivery.envelopes
         size_bytes = delivery.size_bytes // len(envelopes)
         for envelope in envelopes:

@@ -127,6 +127,10 @@ class RetransmitBuffer:
         for topic in self._publications:
             await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
+    def has(self, step: int) -> bool:
+        """Return whether the messages of a step may be requested again."""
+        return any(answer.first_step <= step <= answer.last_step for answer in self._answers)
+
     async def resend(self, bus: Bus, step: int, to_host: str) -> None:
         """Publish a step's messages to one host again.
 
@@ -174,10 +178,9 @@ class _Fact:
     def encoded(self) -> bytes:
         """Return it as JSON, shortened if that is too large."""
         content = self._fact.content
-        payload = content.model_dump_json().encode()
-        if len(payload) > MOST_PUBLISHED_BYTES and isinstance(content, Shortens):
-            payload = content.shortened(MOST_PUBLISHED_BYTES).model_dump_json().encode()
-        return payload
+        if isinstance(content, Shortens):
+            content = content.shortened(MOST_PUBLISHED_BYTES)
+        return content.model_dump_json().encode()
 
     def payloads(self) -> tuple[bytes, ...]:
         """Return what is published: nothing that a broker would refuse, and cut the connection for."""

@@ -275,6 +275,11 @@ def resends(run: str, host_id: str) -> str:
     return _build(run, "resend", encode(host_id), "+")
 
 
+def all_resends(run: str) -> str:
+    """Return the filter for all such requests, which the clock counts."""
+    return _build(run, "resend", "+", "+")
+
+
 def ledger(run: str, contract_id: str) -> str:
     """Return the topic on which the manager publishes a contract."""
     return _build(run, "ledger", encode(contract_id))

@@ -109,7 +109,7 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+", "local/+", "ledger/+"),
+        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+", "local/+", "resend/+/+", "ledger/+"),
         *_in_any_run("forecast/+/+", "devices/+/+", "claims/+"),
         *(topic for rights in own for topic in rights.read),
     ]

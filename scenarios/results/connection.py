@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from broker import SsmicError, atomic_write
+from scenarios.results.damage import wrong_value
 from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, SWEEP_ID
 
 
@@ -35,6 +36,8 @@ class FigureFormatError(ResultsError):
     """A comparison cannot be written in the requested format."""
 
 
+DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a damaged file may raise, besides errors of SQLite."""
 HEADER_BYTES = 100
 MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0
@@ -79,8 +82,12 @@ def is_sweep_file(path: Path) -> bool:
     return header.startswith(MAGIC) and header[68:72] == struct.pack(">I", SWEEP_ID)
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+def open_for_reading(path: Path, tables: Collection[str] | None = None) -> sqlite3.Connection:
     """Open a results file, read-only.
+
+    Args:
+        path: The file.
+        tables: The tables that will be read, whose values are checked; None: all.
 
     Raises:
         ResultsError: The file is missing, empty, truncated, not an SQLite file, not ours, or of a newer version.
@@ -102,7 +109,16 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         )
     _check_length(path, header)
     with translate_read_errors(path):
-        return _connect(path)
+        connection = _connect(path)
+        try:
+            problem = wrong_value(connection, tables)
+        except BaseException:
+            connection.close()
+            raise
+    if problem is not None:
+        connection.close()
+        raise ResultsError(f"{path}: is damaged: {problem}")
+    return connection
 
 
 @contextmanager

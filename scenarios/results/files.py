@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from broker import atomic_write, create_private_file, make_private_folder
+from broker.protocol import first_problem
 from scenarios.prices import price_in_words
 from scenarios.results.connection import (
+    DAMAGE,
     ResultsError,
     ResultsExistError,
     ResultsWriteError,
@@ -32,6 +34,9 @@ from scenarios.scenario import SCENARIO, Scenario
 
 DEFAULT_FOLDER = Path("results")
 SUFFIX = ".sqlite"
+_BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite keeps beside a file while it is open. It would take those of a deleted file for
+those of the new one."""
 
 
 def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> str:
@@ -63,7 +68,7 @@ def reserve(folder: Path, name: str) -> Path:
 
 
 def reserve_exactly(path: Path) -> Path:
-    """Create an empty file.
+    """Create an empty file. What SQLite has left beside a file of this name that was deleted is removed, too.
 
     Raises:
         FileExistsError: It exists already.
@@ -72,6 +77,8 @@ def reserve_exactly(path: Path) -> Path:
     try:
         make_private_folder(path.parent)
         create_private_file(path)
+        for ending in _BESIDE:
+            path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
     except FileExistsError:
         if path.parent.is_dir():
             raise
@@ -314,12 +321,12 @@ def glance(path: Path) -> ResultsEntry:
         return _glance(path, size_bytes)
     except ResultsError as error:
         return ResultsEntry(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
-    except (ValueError, TypeError) as error:
-        return ResultsEntry(path, size_bytes, problem=f"is damaged: {error}")
+    except DAMAGE as error:
+        return ResultsEntry(path, size_bytes, problem=f"is damaged: {first_problem(error)}")
 
 
 def _glance(path: Path, size_bytes: int) -> ResultsEntry:
-    connection = open_for_reading(path)
+    connection = open_for_reading(path, {"simulation", "runs"})
     try:
         with translate_read_errors(path):
             about = connection.execute(

@@ -17,6 +17,7 @@ from typing import Any, Self, cast
 from pydantic import ValidationError
 
 from agents import LedgerEntry
+from broker.protocol import first_problem
 from scenarios.events import Happening
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
@@ -32,7 +33,7 @@ from scenarios.metrics import (
 )
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
-from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
+from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.overviews import (
     HouseholdRow,
     Minutes,
@@ -521,8 +522,8 @@ class _Damage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # ValidationError and JSONDecodeError are ValueErrors.
-        if isinstance(error, ValueError | TypeError | IndexError):
-            raise ResultsError(f"{self._path}: is damaged: {error}") from error
+        if isinstance(error, DAMAGE):
+            raise ResultsError(f"{self._path}: is damaged: {first_problem(error)}") from error
 
 
 def _message(row: sqlite3.Row) -> RecordedMessage:

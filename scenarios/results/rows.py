@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from scenarios.events import Happening
@@ -231,16 +231,49 @@ def _read_shares(
     return shares, {(contract_id, n): producer for contract_id, n, producer in rows}
 
 
-def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry) -> None:
-    key = (run, entry.contract.contract_id)
-    versions = {CURRENT: entry.contract.shares, **{n: e.shares for n, e in enumerate(entry.history, start=1)}}
-    suppliers = [(*key, n, e.producer) for n, e in enumerate(entry.history, start=1) if e.producer]
-    if not suppliers and not any(versions.values()):
+class Written(NamedTuple):
+    """The history of a contract as the file has it."""
+
+    history: tuple[LedgerEvent, ...]
+    left_out: int = 0
+    """Number of events behind the first one that are not there any more; the numbers of the others stay."""
+
+    def number(self, i: int) -> int:
+        """Return the number of an event in the file.
+
+        Args:
+            i: Its index in the history.
+        """
+        return i + 1 + (self.left_out if i else 0)
+
+    def kept_in(self, history: tuple[LedgerEvent, ...]) -> tuple[Written, int]:
+        """Return a newer history as the file will have it, and how many of its events the file has already.
+
+        Args:
+            history: The newer version: with further events, or without some behind the first one.
+        """
+        before = self.history
+        if not before or not history or history[0] is not before[0]:
+            return Written(history), 0
+        gone = next((n for n, event in enumerate(before[1:]) if event is history[1]), 0) if len(history) > 1 else 0
+        known = before[1 + gone :]
+        if len(known) >= len(history) or any(a is not b for a, b in zip(known, history[1:], strict=False)):
+            return Written(history), 0
+        return Written(history, self.left_out + gone), 1 + len(known)
+
+
+def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry, written: Written, known: int) -> None:
+    history = entry.history
+    if not entry.contract.shares and not any(event.shares or event.producer for event in history):
         return  # a contract that has had shares once has them in its history for ever
     for table in SHARE_TABLES:
         connection.execute(table)
-    connection.execute("DELETE FROM shares WHERE run = ? AND contract_id = ?", key)
-    connection.execute("DELETE FROM suppliers WHERE run = ? AND contract_id = ?", key)
+    key = (run, entry.contract.contract_id)
+    _delete_events(connection, "shares", key, written, known)
+    _delete_events(connection, "suppliers", key, written, known)
+    connection.execute("DELETE FROM shares WHERE run = ? AND contract_id = ? AND n = ?", (*key, CURRENT))
+    versions = {CURRENT: entry.contract.shares}
+    versions |= {written.number(i): history[i].shares for i in range(known, len(history))}
     connection.executemany(
         "INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?)",
         [
@@ -249,7 +282,19 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry) 
             for share in shares
         ],
     )
-    connection.executemany("INSERT INTO suppliers VALUES (?, ?, ?, ?)", suppliers)
+    named = [i for i in range(known, len(history)) if history[i].producer]
+    connection.executemany(
+        "INSERT INTO suppliers VALUES (?, ?, ?, ?)", [(*key, written.number(i), history[i].producer) for i in named]
+    )
+
+
+def _delete_events(
+    connection: sqlite3.Connection, table: str, key: tuple[int, str], written: Written, known: int
+) -> None:
+    """Delete a contract's events that its history does not have any more: all, if none of the newer ones is known."""
+    where = "run = ? AND contract_id = ? AND n BETWEEN ? AND ?"
+    span = (2, 1 + written.left_out) if known else (1, 2**53)
+    connection.execute(f"DELETE FROM {table} WHERE {where}", (*key, *span))  # noqa: S608 - our own names
 
 
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
@@ -294,21 +339,30 @@ def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening
     return tuple(happening_of(time_s, json.loads(body)) for time_s, body in rows)
 
 
-def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry]) -> None:
-    """Write ledger entries, replacing earlier versions of them.
+def write_entries(
+    connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry], written: Mapping[str, Written]
+) -> dict[str, Written]:
+    """Write ledger entries, replacing earlier versions of them; of a history, only what the file does not have.
 
     Args:
         connection: Open for writing, within a transaction.
         run: Number of the run.
         entries: The ledger entries.
+        written: By contract id, the history in the file, as this function returned it.
+
+    Returns:
+        The same for these entries, valid once the transaction has been committed.
 
     Raises:
         sqlite3.Error: The rows cannot be written.
     """
+    newer: dict[str, Written] = {}
     for entry in entries:
         contract = entry.contract
         key = (run, contract.contract_id)
-        connection.execute("DELETE FROM history WHERE run = ? AND contract_id = ?", key)
+        now, known = written.get(contract.contract_id, Written(())).kept_in(entry.history)
+        newer[contract.contract_id] = now
+        _delete_events(connection, "history", key, now, known)
         connection.execute(
             "INSERT INTO contracts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, contract_id) DO UPDATE SET"
             " producer = excluded.producer, start_s = excluded.start_s, agreed_s = excluded.agreed_s,"
@@ -323,11 +377,13 @@ def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[Le
                 entry.state,
             ),
         )
+        later = [(now.number(i), entry.history[i]) for i in range(known, len(entry.history))]
         connection.executemany(
             "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
+            [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in later],
         )
-        _write_shares(connection, run, entry)
+        _write_shares(connection, run, entry, now, known)
+    return newer
 
 
 def record_verdicts(path: Path, run: int, verdicts: Sequence[dict[str, Any]]) -> None:

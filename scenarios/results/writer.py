@@ -43,6 +43,7 @@ from scenarios.results.overviews import (
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
+    Written,
     job_of,
     read_happenings,
     read_ledger,
@@ -110,6 +111,10 @@ class RunWriter:
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
+        self._written: dict[str, Written] = {}
+        """By contract id, the history in the file, as of the last commit."""
+        self._to_be_written: dict[str, Written] = {}
+        """The same of the entries that the next commit changes."""
         self._ledger: dict[str, LedgerEntry] = {}
         self._happenings: list[Happening] = []
         self._ended = False
@@ -388,11 +393,13 @@ class RunWriter:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._messages,
         )
-        write_entries(self._connection, self.run, self._changed.values())
+        self._to_be_written = write_entries(self._connection, self.run, self._changed.values(), self._written)
 
     def _forget_waiting(self) -> None:
         self._messages.clear()
         self._changed.clear()
+        self._written |= self._to_be_written
+        self._to_be_written = {}
 
     def _write_minutes(self, settled: Settlement) -> None:
         ids = dict(self._connection.execute("SELECT producer, id FROM producers"))

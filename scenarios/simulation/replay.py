@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents import DEVICE_RULES, DeviceSaid, NegotiationSettings, SettingsError
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write
-from broker.protocol import first_problem
+from broker.protocol import MAX_TIME_S, first_problem
 from scenarios.devices import Saying
 from scenarios.results import ResultsReader, RunInfo
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
@@ -24,6 +24,23 @@ from scenarios.simulation.run import Replay
 VERSION = 1
 _MAGIC = "ssmic_recording"
 _SQLITE = b"SQLite format 3\0"
+
+
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a file that was changed by hand may raise."""
+
+
+class _Head(BaseModel):
+    """Those parts of the first line that nothing else checks."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    seed: Annotated[int, Field(ge=-(2**53), le=2**53)]
+    patient: bool
+    days: Annotated[int, Field(ge=1)] | None
+    scores: dict[str, Annotated[int, Field(ge=-(2**53), le=2**53)]]
+    stop_after_s: Annotated[int, Field(ge=0, le=MAX_TIME_S)] | None
+    ledger_sha256: str | None
 
 
 class RecordingError(SsmicError):
@@ -124,6 +141,8 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         RecordingError: It is neither.
         ResultsError: See `ResultsReader`.
     """
+    if path.exists() and not path.is_file():
+        raise RecordingError(f"{path}: is no file; expected a results file, or what --record wrote")
     try:
         with path.open("rb") as file:
             is_results = file.read(len(_SQLITE)) == _SQLITE
@@ -133,6 +152,15 @@ def read_recording(path: Path, run: int = 1) -> Recording:
 
 
 def _from_results(path: Path, run: int) -> Recording:
+    try:
+        return _recorded(path, run)
+    except SsmicError:
+        raise
+    except _MALFORMED as error:
+        raise RecordingError(f"{path}: is damaged: its settings cannot be used: {first_problem(error)}") from None
+
+
+def _recorded(path: Path, run: int) -> Recording:
     with ResultsReader(path) as results:
         info, settings = results.run(run), results.info.settings
         chosen = _those_in(settings, AlgorithmSettings)
@@ -165,7 +193,7 @@ def _from_lines(path: Path) -> Recording:
         head = json.loads(lines[0])
         if not isinstance(head, dict) or head.get(_MAGIC) != VERSION:
             raise RecordingError(f"{path}: is no record of a session; expected a results file, or what --record wrote")
-    except (OSError, UnicodeDecodeError, ValueError, IndexError):
+    except (OSError, UnicodeDecodeError, ValueError, IndexError, RecursionError):
         raise RecordingError(
             f"{path}: is no record of a session; expected a results file, or what --record wrote"
         ) from None
@@ -173,13 +201,8 @@ def _from_lines(path: Path) -> Recording:
         scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
         return Recording(
             scenario=scenario,
-            seed=int(head["seed"]),
+            **dict(_Head.model_validate(head)),
             algorithm=AlgorithmSettings(**head["algorithm"]),
-            patient=bool(head["patient"]),
-            days=head["days"],
-            scores=head["scores"],
-            stop_after_s=head["stop_after_s"],
-            ledger_sha256=head["ledger_sha256"],
             negotiating=NegotiationSettings(**head.get("negotiating", {})),
             supply=_supply(head["supply"]) if "supply" in head else None,
             device_rules=_rules(path, head),
@@ -189,7 +212,7 @@ def _from_lines(path: Path) -> Recording:
         raise RecordingError(f"{path}: line 1: {first_problem(error)}") from None
     except SettingsError as error:
         raise RecordingError(f"{path}: line 1: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except _MALFORMED as error:
         raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
 
 
@@ -231,9 +254,11 @@ def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:
         saying = Saying(int(said["time_s"]), str(said["agent"]), message)
     except ValidationError as error:
         raise RecordingError(f"{path}: line {number}: {first_problem(error)}") from None
-    except (ValueError, KeyError, TypeError):
+    except _MALFORMED:
         what = "expected an object with time_s, agent, device and said"
         raise RecordingError(f"{path}: line {number}: {what}") from None
+    if saying.time_s > MAX_TIME_S:
+        raise RecordingError(f"{path}: line {number}: time_s {saying.time_s}: expected at most {MAX_TIME_S}")
     if saying.time_s <= scenario.start_s:
         what = f"time_s {saying.time_s}: devices are heard after the start of the run, {scenario.start_s}"
         raise RecordingError(f"{path}: line {number}: {what}")

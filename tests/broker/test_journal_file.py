@@ -108,6 +108,27 @@ def test_a_changed_or_cut_journal_is_detected(file: Path, statement: str) -> Non
     assert not re.search(r"pydantic|https?:|JSONDecode|Attribute|Traceback|\n", message)
 
 
+@pytest.mark.parametrize("part", [0.001, 0.3, 0.9])
+def test_a_file_that_broke_off_is_detected(file: Path, part: float) -> None:
+    """A copy of it is incomplete: the message says what to do, and how much is left."""
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(
+        JournalError, match=r"was changed or cut .* remove it and begin again .*\(.*bytes are left"
+    ) as caught:
+        read(file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"no journal" * 100, b"SQLite format 3\x00" + b"\xff" * 5_000])
+def test_a_file_of_another_kind_is_no_journal(file: Path, content: bytes) -> None:
+    """The message says what to do, besides SQLite's reason."""
+    file.write_bytes(content)
+    with pytest.raises(JournalError, match=r"cannot be used; restore .* remove it and begin again") as caught:
+        read(file)
+    assert str(file) in str(caught.value)
+
+
 def test_the_number_of_remaining_rounds_is_reported(file: Path) -> None:
     """The journal was cut."""
     change(file, "DELETE FROM rounds WHERE step > 2")

@@ -5,17 +5,23 @@ Over the guarded broker, by plain MQTT with the household's login. No other memb
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 import pytest
 
 from agents.manager import MAX_CANCELLED
 from agents.model import GRID, MANAGER
+from broker.protocol import topics
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_messages
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.attacks import MEMBER, agreed
-from tests.redteam.member import Attack, Member, Turn
+from tests.redteam.flood import flood
+from tests.redteam.member import Attack, Member, Turn, batch_with, fields_of
 
+NEIGHBOUR = "adler"
 ROUNDS = 12
 """Rounds of a second in which the member continues."""
 
@@ -103,3 +109,68 @@ async def test_a_member_that_sends_too_many_messages_is_quarantined(street: Scen
     (dropped,) = attacked.done.without
     assert (dropped.host, dropped.is_quarantined) == (MEMBER, True)
     assert "messages in one round" in dropped.why
+
+
+FLOOD = 250_000
+"""Packets that no reader has room for: its queue at the broker holds 100,000, and the sockets about as many."""
+
+
+def junk_of(turn: Turn) -> bytes:
+    """Return a batch that is dropped without counting against its sender."""
+    return batch_with(fields_of(turn.sent[0].payload) | {"session": "x", "body": {"kind": "Withdraw"}})
+
+
+def hides_contracts_from_the_clock(guarded: GuardedBroker) -> Attack:
+    """Attack 105: flood a topic that only the clock reads, so that the broker drops the clock's copy of a report."""
+    flooded: list[int] = []
+
+    def attack(turn: Turn) -> None:
+        member = turn.member
+        if flooded or not any(message.body.get("kind") == "ContractAgreed" for message in turn.sent):
+            return
+        flooded.append(turn.grant.step)
+        with flood(guarded, MEMBER) as flooding:
+            flooding.publish(topics.local(member.run, MEMBER), junk_of(turn), FLOOD)
+            for i, message in enumerate(list(turn.sent)):
+                if message.body.get("kind") == "ContractAgreed":
+                    flooding.publish(topics.inbox(member.run, message.home, MEMBER), message.payload)
+                    turn.say(MANAGER, {"kind": "Withdraw", "job_id": "x"})
+                    turn.sent[i] = turn.sent.pop()
+
+    return attack
+
+
+def hides_a_message_from_its_receiver(guarded: GuardedBroker) -> Attack:
+    """Attack 106: flood a topic that only one household reads, and do not repeat the message that it misses."""
+
+    def attack(turn: Turn) -> None:
+        if not turn.is_first_of_run:
+            return
+        member, counted = turn.member, Counter(message.home for message in turn.sent)
+        turn.say(f"pv-{NEIGHBOUR}", {"kind": "Withdraw", "job_id": "x"})
+        missed = turn.sent.pop()
+        with flood(guarded, MEMBER) as flooding:
+            flooding.publish(topics.resend(member.run, NEIGHBOUR, MEMBER), b'{"v":4,"step":999}', FLOOD)
+            flooding.publish(topics.inbox(member.run, NEIGHBOUR, MEMBER), missed.payload)
+        turn.done["sent"] = counted + Counter({NEIGHBOUR: 1})
+
+    return attack
+
+
+FLOODS: dict[str, Callable[[GuardedBroker], Attack]] = {
+    "105 a report hidden from the clock": hides_contracts_from_the_clock,
+    "106 a message hidden from its receiver": hides_a_message_from_its_receiver,
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FLOODS)
+async def test_a_flood_hides_no_message_from_one_reader(street: Scenario, guarded: GuardedBroker, name: str) -> None:
+    """The clock would fail for a contract of which it has read no report, or wait in vain for the neighbour."""
+    member = Member(street, MEMBER, name.replace(" ", "-"), FLOODS[name](guarded))
+    outcome = (await attack_guarded(street, member, guarded, on_loss="drop")).done
+    (dropped,) = outcome.without
+    assert (dropped.host, dropped.is_quarantined) == (MEMBER, True)
+    assert "packets that were not read yet" in dropped.why
+    others = {job.job_id for job in street.jobs if job.house != MEMBER}
+    assert others <= {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from broker.protocol import topics
-from broker.protocol.wire import Announcement
+from broker.protocol.wire import Announcement, Roster
+from broker.transport.base import Bus
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, unsigned
-from tests.redteam.member import Attack, Member, Sent, Turn, batch_with, fields_of
+from tests.redteam.member import Attack, Member, Sent, Turn, Wire, batch_with, fields_of
 
 MEMBER, OTHER = "brandt", "adler"
 LIMIT_WALL_S = 10.0
@@ -53,6 +54,44 @@ def uses_a_number_twice(turn: Turn) -> None:
             return
 
 
+def sends_one_more_than_it_reports(turn: Turn) -> None:
+    """Attack 101: a surplus message, which its receiver would take instead of one that it has missed."""
+    if turn.is_first_of_run:
+        turn.say(f"pv-{OTHER}", WITHDRAW)
+        turn.say(f"pv-{OTHER}", WITHDRAW, is_counted=False)
+
+
+def alternates_two_processes(turn: Turn) -> None:
+    """Attack 102: a thousand announcements of two processes that take turns; each changes the roster."""
+    if not turn.is_first_of_run:
+        return
+    member = turn.member
+    there = {"state": "there", "agents": member.agents, "setup": member.setup, "ran": member.granted[-2].step}
+    gone = {"state": "gone", "agents": ()}
+    for n in range(250):
+        for session, state in ((member.session, gone), (f"{n}", there), (f"{n}", gone), (member.session, there)):
+            announced = Announcement(host=MEMBER, session=session, **state)
+            turn.raw.append((topics.host(member.run, MEMBER), announced.encoded()))
+
+
+def reports_its_job_under_ids_of_others(street: Scenario) -> Attack:
+    """Attack 104: its own job, with its own panel, under the ids that contracts of other households will have."""
+    own = next(job for job in street.jobs if job.house == MEMBER)
+
+    def attack(turn: Turn) -> None:
+        if not turn.is_first_of_run:
+            return
+        terms = {"job_id": own.job_id, "start_s": own.latest_start_s, "energy_wh": own.as_sent.energy_wh}
+        turn.say("manager", {"kind": "Promised", "consumer": own.agent} | terms, sender=f"pv-{MEMBER}")
+        for job in street.jobs:
+            if job.house != MEMBER:
+                contract = terms | {"contract_id": f"{job.job_id}/1", "producer": f"pv-{MEMBER}"}
+                contract["agreed_s"] = turn.grant.time
+                turn.say("manager", {"kind": "ContractAgreed", "contract": contract}, sender=own.agent)
+
+    return attack
+
+
 def check(scenario: Scenario, attacked: Attacked, *, without: set[str]) -> None:
     """No other process ended, both parties signed each contract, and all jobs of others have one."""
     outcome = attacked.done
@@ -66,6 +105,7 @@ ATTACKS: list[tuple[str, Attack, set[str]]] = [
     ("82 contracts of another round", reports_contracts_in_another_round, set()),
     ("83 a process that is not known yet", speaks_as_a_process_that_is_not_known_yet, {MEMBER}),
     ("100 a number that is used twice", uses_a_number_twice, {MEMBER}),
+    ("101 one message more than it reports", sends_one_more_than_it_reports, {MEMBER}),
 ]
 
 
@@ -78,3 +118,32 @@ async def test_the_clock_and_the_receiver_take_the_same_messages(
     member = Member(street, MEMBER, f"rounds-{attack.__name__.replace('_', '-')}", attack)
     attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
     check(street, attacked, without=without)
+
+
+class _ReadsRosters(Member):
+    rosters = 0
+
+    async def _read_roster(self, wire: Wire | Bus, roster: Roster, *, is_stored: bool) -> None:
+        self.rosters += 1
+        await super()._read_roster(wire, roster, is_stored=is_stored)
+
+
+@pytest.mark.long
+async def test_two_processes_that_take_turns_change_few_rosters(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 102: each roster is read by all households."""
+    member = _ReadsRosters(street, MEMBER, "alternates", alternates_two_processes)
+    attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+    check(street, attacked, without={dropped.host for dropped in attacked.done.without} & {MEMBER})
+    assert member.rosters < 60
+
+
+@pytest.mark.long
+async def test_the_ids_of_others_contracts_are_of_no_use(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 104: others' contracts enter the ledger under their ids, and are moved, as ever."""
+    member = Member(street, MEMBER, "ids", reports_its_job_under_ids_of_others(street))
+    attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+    check(street, attacked, without=set())
+    owners = {job.job_id: job.house for job in street.jobs}
+    for entry in attacked.done.ledger:
+        of = entry.contract
+        assert (of.contract_id.rpartition("/")[0] == of.job_id) or owners[of.job_id] == MEMBER

@@ -118,12 +118,31 @@ async def test_an_attack_on_shared_supply_harms_no_other_household(
     check(scenario, await attack_guarded(scenario, member, guarded))
 
 
-@pytest.mark.long
-async def test_a_panel_that_a_member_keeps_busy_stays(street: Scenario) -> None:
-    """Attack 98: the second takes as many rounds as it may, and the member that asks is put out."""
+def two_jobs(street: Scenario) -> Scenario:
+    """Return the street with a job of the neighbour and one of the member, so that a second takes few rounds."""
     first_of = {job.house: job for job in reversed(street.jobs)}
-    scenario = replace(street, supply="shared", jobs=(first_of["adler"], first_of[MEMBER]))
-    attacked = await attack_in_memory(scenario, Member(scenario, MEMBER, "busy", keeps_a_panel_busy(scenario)))
+    return replace(street, supply="shared", jobs=(first_of["adler"], first_of[MEMBER]))
+
+
+def check_busy(scenario: Scenario, attacked: Attacked) -> None:
+    """Assert that the member that asks is put out, and not the panel that answers."""
     check(scenario, attacked)
     (dropped,) = attacked.done.without
     assert dropped.why == f"it has kept a second of virtual time going for {most_rounds_a_second(scenario)} rounds"
+
+
+@pytest.mark.long
+async def test_a_panel_that_a_member_keeps_busy_stays(street: Scenario) -> None:
+    """Attack 98: the second takes as many rounds as it may, and the member that asks is put out."""
+    scenario = two_jobs(street)
+    check_busy(
+        scenario, await attack_in_memory(scenario, Member(scenario, MEMBER, "busy", keeps_a_panel_busy(scenario)))
+    )
+
+
+@pytest.mark.long
+async def test_a_panel_that_is_kept_busy_over_the_broker_stays(street: Scenario, guarded: GuardedBroker) -> None:
+    """The same by plain MQTT."""
+    scenario = two_jobs(street)
+    member = Member(scenario, MEMBER, "busy-guarded", keeps_a_panel_busy(scenario))
+    check_busy(scenario, await attack_guarded(scenario, member, guarded))

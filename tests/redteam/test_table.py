@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.redteam import test_negotiation_attacks, test_round_attacks, test_shared_attacks
+from tests.redteam import test_flood_attacks, test_negotiation_attacks, test_round_attacks, test_shared_attacks
 from tests.redteam.attacks import COST_THE_MEMBER_ITS_PLACE, LEAVE_NO_TRACE
 from tests.redteam.test_protocol_attacks import CASES
 
@@ -23,6 +23,7 @@ NUMBERS_OF = {
     "test_an_attack_on_the_negotiation_costs_nobody_a_contract": {
         int(name.split()[0]) for name, *_ in test_negotiation_attacks.ATTACKS
     },
+    "test_a_flood_hides_no_message_from_one_reader": {int(name.split()[0]) for name in test_flood_attacks.FLOODS},
     "test_an_attack_on_shared_supply_harms_no_other_household": {
         int(name.split()[0]) for name in test_shared_attacks.ATTACKS
     },
@@ -33,7 +34,7 @@ NUMBERS_OF = {
 def test_each_attack_has_a_test() -> None:
     """All of them, in order; each parametrised test makes exactly the attacks that it is named for."""
     rows = [row for line in (FOLDER / "README.md").read_text().splitlines() if (row := ROW.match(line))]
-    assert [int(row[1]) for row in rows] == list(range(1, 105))
+    assert [int(row[1]) for row in rows] == list(range(1, 109))
     named: dict[str, set[int]] = {name: set() for name in NUMBERS_OF}
     for row in rows:
         for test in re.findall(r"`([^`]+)`", row[2]):

@@ -132,11 +132,13 @@ def test_old_messages_leave_room_for_those_that_count() -> None:
     """Those of past steps, which the clock ignores as late duplicates, do not displace one that the clock counts."""
 
     async def lie(member: Member, grant: Grant) -> dict[str, Any]:
-        if grant.time != 20:
+        if grant.time not in {20, 21}:
             return {"next": 20} if grant.time < 20 else {}
-        for _ in range(280):
+        for _ in range(140):
             body = Ping(n=1).model_dump() | {"x": "y" * 500_000}
             await member.send("a", member.message(grant, body=body, step=grant.step - 1))
+        if grant.time == 20:
+            return {"next": 21}
         await member.send("a", member.message(grant))
         return {"sent": {"a": 1}}
 

@@ -54,6 +54,47 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
         read_recording(tmp_path / "session.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("changed", "line", "problem"),
+    [
+        ({"days": "x"}, "", "line 1: .*days"),
+        ({"scores": [1]}, "", "line 1: .*scores"),
+        ({"stop_after_s": 1e300}, "", "line 1: .*stop_after_s"),
+        ({"seed": None}, "", "line 1: .*seed"),
+        ({}, "[]", "line 2: expected an object with time_s"),
+        ({}, '{"time_s": 1e999, "agent": "a", "device": "d", "said": {}}', "line 2: "),
+        ({}, "[" * 200_000, "line 2: expected an object with time_s"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_recording_that_was_changed_is_refused_with_the_line(
+    changed: dict[str, Any], line: str, problem: str, tmp_path: Path
+) -> None:
+    """Whatever stands in it, it is one error, not an internal one."""
+    recording = Recording(
+        scenario=load_text(STREET, "test", None),
+        seed=1,
+        algorithm=AlgorithmSettings(),
+        patient=True,
+        days=None,
+        scores={},
+        stop_after_s=None,
+        ledger_sha256=None,
+        sayings=(),
+    )
+    head = json.loads(next(recording.lines()))
+    path = tmp_path / "session.jsonl"
+    path.write_text(json.dumps(head | changed) + "\n" + line)
+    with pytest.raises(RecordingError, match=rf"session\.jsonl: {problem}"):
+        read_recording(path)
+
+
+def test_what_is_no_file_is_not_read_as_a_recording() -> None:
+    """A device may never end."""
+    with pytest.raises(RecordingError, match="/dev/zero: is no file"):
+        read_recording(Path("/dev/zero"))
+
+
 ROOF = STREET.replace("        predictions:\n", "        gateway: {}\n        predictions:\n")
 """The roof of the street is a real one."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.results.connection import ResultsError, seal
+from scenarios.results.files import SimulationSpec, create_results, glance
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
@@ -94,8 +95,14 @@ def test_a_corrupt_file(results_file: Path) -> None:
         ("UPDATE simulation SET scenario_json = '{'", "scenario"),
         ("UPDATE simulation SET scenario_json = '{}'", "scenario"),
         ("DELETE FROM simulation", "does not say what was simulated"),
-        ("UPDATE simulation SET settings_json = 'x'", "Expecting value"),
-        ("UPDATE runs SET not_registered_json = '['", "Expecting value"),
+        ("UPDATE simulation SET settings_json = 'x'", "'settings_json': expected a JSON object"),
+        ("UPDATE simulation SET settings_json = '[1,2]'", "'settings_json': expected a JSON object"),
+        ("UPDATE simulation SET seeds_json = '[\"a\"]'", "'seeds_json': expected a JSON array"),
+        ("UPDATE runs SET not_registered_json = '['", "'not_registered_json': expected a JSON array"),
+        ("UPDATE runs SET wall_s = 'x'", "table 'runs' has 'x' in column 'wall_s': expected a number"),
+        ("UPDATE messages SET time_s = 'x'", "table 'messages' has 'x' in column 'time_s'"),
+        ("UPDATE production SET produced_wh = 9e999", "table 'production' has 'inf' in column 'produced_wh'"),
+        ("CREATE VIEW v AS WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT * FROM n", "the view 'v'"),
         ("UPDATE contracts SET job_id = 'ghost'", "does not have"),
         ("UPDATE contracts SET producer = 'ghost'", "'ghost', which is not a producer"),
         ("UPDATE contracts SET start_s = 'noon'", "start_s"),
@@ -109,6 +116,39 @@ def test_a_file_that_was_tampered_with(results_file: Path, change: str, message:
 
     with pytest.raises(ResultsError, match=rf"(?s){results_file.name}: (is damaged|cannot be read).*{message}"):
         _read_all(results_file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE runs SET kpis_json = '{}'",
+        "UPDATE runs SET kpis_json = '[]'",
+        'UPDATE runs SET kpis_json = \'{"self_sufficiency": "x"}\'',
+    ],
+)
+def test_a_damaged_file_does_not_keep_others_from_being_listed(results_file: Path, change: str) -> None:
+    """The list gives its problem."""
+    _change(results_file, change)
+
+    assert glance(results_file).problem.startswith("is damaged")
+
+
+def test_the_log_of_a_file_that_was_deleted_is_not_taken_for_that_of_its_successor(
+    results_file: Path, simulation: SimulationSpec
+) -> None:
+    """A run was killed, and its file deleted, but not the write-ahead log beside it."""
+    writer = RunWriter(results_file, simulation.scenario, run=3, run_id="r3", seed=3, start_s=START_S)
+    log = results_file.with_name(f"{results_file.name}-wal")
+    content = log.read_bytes()
+    writer.close()
+    results_file.unlink()
+    log.write_bytes(content)
+
+    create_results(simulation, out=results_file)
+    with RunWriter(results_file, simulation.scenario, run=3, run_id="r3", seed=3, start_s=START_S):
+        pass
+    with ResultsReader(results_file) as results:
+        assert [info.run for info in results.runs()] == [3]
 
 
 def test_a_run_that_is_not_there(results_file: Path) -> None:
