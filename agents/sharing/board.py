@@ -135,6 +135,10 @@ class EnergyBoard:
         rows[is_known] = self._by_hour[numbers[is_known], max(first, 0) : max(end, 0)].sum(axis=1) / 1_000
         return rows
 
+    def knows(self, number: int) -> bool:
+        """Return whether a producer has said what it expects to produce."""
+        return number in self._books
+
     def offer(
         self,
         number: int,

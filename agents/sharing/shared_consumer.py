@@ -365,6 +365,11 @@ def supplier_of(job: Job, start_s: int, held: Mapping[str, IntArray]) -> tuple[s
     return SHARED, shares
 
 
+def _of_own(held: Mapping[str, IntArray], own: Collection[str]) -> int:
+    """Return how much energy comes from producers of the household, mWh."""
+    return sum(int(series.sum()) for producer, series in held.items() if producer in own)
+
+
 class SharedJobRun(JobRun):
     """A job with shared supply, from its registration to its end."""
 
@@ -472,6 +477,21 @@ class SharedJobRun(JobRun):
         assert prices is not None  # noqa: S101 - cost comes first only where there is a tariff
         return -cost_of(self._load, start_s, held, self._agent.own, first, prices)
 
+    def _costs_no_more(self, start_s: int, held: Mapping[str, IntArray]) -> bool:
+        """Return whether the household would get no less from its own roof, and pay no more, than by the contract.
+
+        Only what it prefers counts: who does not ask for its own roof or for low cost gives up neither.
+        """
+        supply, own, prefer = self._supply, self._agent.own, self._agent.supply.prefer
+        if "own-roof" in prefer and _of_own(held, own) < _of_own(supply.held, own):
+            return False
+        first, minutes = self._minutes(tuple(sorted(((start_s, start_s), (supply.start_s, supply.start_s)))))
+        prices = self._prices(first, minutes) if "cheapest" in prefer else None
+        if prices is None:
+            return True
+        after = cost_of(self._load, start_s, held, own, first, prices)
+        return after <= cost_of(self._load, supply.start_s, supply.held, own, first, prices)
+
     @property
     def _worth_now(self) -> float:
         """The value of the present contract."""
@@ -514,13 +534,16 @@ class SharedJobRun(JobRun):
             known = (supply.start_s, supply.held[producer])
         return known is not None and known[0] == start_s and is_same(known[1], series)
 
-    async def _reserve(self, starts: Starts, least_worth: float = -np.inf) -> tuple[int, dict[str, IntArray]] | None:
+    async def _reserve(
+        self, starts: Starts, least_worth: float = -np.inf, *, is_for_others: bool = False
+    ) -> tuple[int, dict[str, IntArray]] | None:
         """Compose, and reserve each share; compose again where a producer has less.
 
         Args:
             starts: Where the job may start.
             least_worth: Minimum value of a start and its shares. Some energy must be covered, unless the job has a
                 contract and cost comes first: then the grid alone may be best.
+            is_for_others: Whether other jobs gain by the move: its household must not lose by it.
 
         Returns:
             Start and shares, all of them reserved; None: nothing of use, and nothing has changed.
@@ -537,6 +560,8 @@ class SharedJobRun(JobRun):
             worth = self._worth(start_s, wanted)
             if worth < least_worth or not (wanted or is_grid_of_use):
                 break
+            if is_for_others and not self._costs_no_more(start_s, wanted):
+                break
             sent += sum(not self._is_held(p, start_s, series) for p, series in wanted.items())
             refused = await self._ask_to_reserve(start_s, wanted)
             # A running job's shares hold what has passed: all of them change, or none.
@@ -544,7 +569,9 @@ class SharedJobRun(JobRun):
             if not refused or not (left or is_running):
                 held = {p: self._reserved_by(p) for p in wanted if p not in refused}
                 held = {p: series for p, series in held.items() if series.any()}
-                if (held or is_grid_of_use) and self._worth(start_s, held) >= least_worth:
+                is_worth_it = self._worth(start_s, held) >= least_worth
+                is_fair = not is_for_others or self._costs_no_more(start_s, held)
+                if (held or is_grid_of_use) and is_worth_it and is_fair:
                     return start_s, held
                 break
             # Another start would need other reservations everywhere: it must be worth that.
@@ -703,8 +730,8 @@ class SharedJobRun(JobRun):
             self._supply.start_s = start_s
             self._agent.amend(self._job, "none of it is covered")
 
-    async def _change(self, starts: Starts, least_worth: float, reason: str) -> None:
-        reserved = await self._reserve(starts, least_worth)
+    async def _change(self, starts: Starts, least_worth: float, reason: str, *, is_for_others: bool = False) -> None:
+        reserved = await self._reserve(starts, least_worth, is_for_others=is_for_others)
         has_ended = self._job.job_id not in self._agent.contracts
         if has_ended or reserved is None or self._is_as_before(*reserved):
             for producer in list(self._supply.reserved):
@@ -717,7 +744,7 @@ class SharedJobRun(JobRun):
         return start_s == self._supply.start_s and shares_of(held) == shares_of(self._supply.held)
 
     async def _make_room(self, producer: str, needed: RoomNeeded) -> None:
-        """Leave what another job wants, if as much of this one is covered elsewhere."""
+        """Leave what another job wants, if as much of this one is covered elsewhere, at no higher cost."""
         supply, contract = self._supply, self._agent.contracts.get(self._job.job_id)
         if contract is None or contract.start_s <= self._agent.now_s or producer not in supply.offers:
             return
@@ -729,7 +756,8 @@ class SharedJobRun(JobRun):
                 offered = supply.offers[share.producer]
                 supply.offers[share.producer] = offered.without(needed.start_s // MINUTE_S, share.minutes())
         left = dict(supply.offers)
-        await self._change(self._starts(), self._worth_now, "another job is covered better for it")
+        reason = "another job is covered better for it"
+        await self._change(self._starts(), self._worth_now, reason, is_for_others=True)
         for name, offered in left.items():
             if supply.offers.get(name) is offered:  # no newer one has come
                 supply.offers[name] = known[name]

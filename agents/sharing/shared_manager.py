@@ -217,6 +217,8 @@ class SharedManager(Manager):
         most_runs = min(MAX_RUNS_OF_OFFER, MOST_RUNS_OF_OFFERS // max(1, len(order)))
         in_minute_mwh = most_mwh(job.sent)
         movable_after_s = self.now_s if len(numbers) <= MAX_TO_MAKE_ROOM else None
+        if movable_after_s is not None:  # those that have nothing left, too: others may make room there
+            order += [n for n in numbers if n not in order and self._energy.knows(n)]
         offers = []
         for number in order:
             left, movable = self._energy.offer(
@@ -384,6 +386,7 @@ class SharedManager(Manager):
         if not promise.minutes_mwh:
             self._dropped.pop(key, None)
             if key not in self._said and producer not in self._signed.get(promise.job_id, {}):
+                self._free(producer, promise.job_id)  # its contract has done without the share before
                 return ""
         elif not job.earliest_start_s <= promise.start_s <= job.latest_start_s:
             return f"promises job {promise.job_id!r} a start at {promise.start_s}, outside its window"
@@ -532,6 +535,9 @@ class SharedManager(Manager):
         if entry.contract.shares and not entry.history[0].shares and len(entry.history) == 1:
             agreed = entry.history[0].model_copy(update={"shares": entry.contract.shares})
             entry = entry.model_copy(update={"history": (agreed,)})
+        if entry.state == "lost":
+            for producer in self._signed.pop(entry.contract.job_id, {}):
+                self._free(producer, entry.contract.job_id)
         super()._write(entry)
 
     def _tell_producers_void(self, contract: Contract, reason: str) -> None:
@@ -539,7 +545,13 @@ class SharedManager(Manager):
             self._tell_share_void(producer, contract.job_id, reason)
 
     def _tell_share_void(self, producer: str, job_id: str, reason: str) -> None:
+        self._free(producer, job_id)
         self.send(producer, ShareVoid(job_id=job_id, reason=reason[:MAX_REASON_CHARACTERS]))
+
+    def _free(self, producer: str, job_id: str) -> None:
+        """Show on the board that a producer's share of a job is free again."""
+        if producer in self.scores.number_of:
+            self._energy.promise(self.scores.number_of[producer], job_id, 0, ())
 
 
 def _shares_by_producer(contract: Contract, job: RegisteredJob) -> dict[str, Runs]:

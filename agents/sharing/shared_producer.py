@@ -45,6 +45,8 @@ TAKEN = "another agent has described a job with this id, and the manager has not
 """Why a share is declined to a consumer that may be honest."""
 MAX_RESERVATIONS = 40
 """Reservations of one job in one second that are followed; honest consumers make a few."""
+MAX_WISHES_TAKEN = 40
+"""Wishes for room of one consumer in one second that are followed; each may lead to several messages."""
 MAX_ROOM_BYTES = 200_000
 """Size of a wish for room, which is passed on with an offer: together they must fit into a message."""
 MAX_ASKED_FOR_ROOM = 4
@@ -107,6 +109,8 @@ class SharedProducer(Producer):
         """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
         self._counts: dict[str, tuple[int, int]] = {}
         """By job, the second of its last reservation, and how many it made in that second."""
+        self._wishes: dict[str, tuple[int, int]] = {}
+        """By consumer, the second of its last wish for room, and how many it sent in that second."""
         self.forecasts: list[tuple[int, Production]] = []
         """All forecasts, each with the time from which it counted, UNIX seconds."""
         self.was_away = False
@@ -133,8 +137,8 @@ class SharedProducer(Producer):
                 self._conclude(job_id, is_agreed=is_agreed)
             case Withdraw(job_id=job_id) if self._is_of(sender, job_id):
                 self._give_up(job_id)
-            case RoomWanted(job_id=job_id) as wanted if self._is_of(sender, job_id):
-                self._ask_for_room(wanted)
+            case RoomWanted(job_id=job_id) as wanted if job_id not in self._jobs or self._is_of(sender, job_id):
+                self._ask_for_room(sender, wanted)
             case ShareVoid(job_id=job_id, reason=reason) if sender == MANAGER:
                 self._take_void(job_id, reason)
             case message:
@@ -320,14 +324,23 @@ class SharedProducer(Producer):
 
     # Room for other jobs.
 
-    def _ask_for_room(self, wanted: RoomWanted) -> None:
-        """Ask unstarted jobs whose shares another job wants whether they would be covered as well elsewhere."""
+    def _ask_for_room(self, consumer: str, wanted: RoomWanted) -> None:
+        """Ask unstarted jobs whose shares another job wants whether they would be covered as well elsewhere.
+
+        The other job may be unknown here, because the producer had nothing left for it to reserve.
+        """
+        at_s, count = self._wishes.get(consumer, (self.now_s, 0))
+        count = count + 1 if at_s == self.now_s else 1
+        self._wishes[consumer] = self.now_s, count
+        if count > MAX_WISHES_TAKEN:
+            self.reject(consumer, f"wants room more than {MAX_WISHES_TAKEN} times in one second")
+            return
         own = next((share for share in wanted.shares if share.producer == self.id), None)
         if own is None:
-            self.reject(self._jobs[wanted.job_id].agent, "wants room at a producer whose share is not among the wanted")
+            self.reject(consumer, "wants room at a producer whose share is not among the wanted")
             return
         if len(wanted.model_dump_json()) > MAX_ROOM_BYTES:
-            self.reject(self._jobs[wanted.job_id].agent, f"wants room in more than {MAX_ROOM_BYTES} bytes")
+            self.reject(consumer, f"wants room in more than {MAX_ROOM_BYTES} bytes")
             return
         wish = Reservation(wanted.start_s, own.minutes(), own.minutes_mwh)
         minutes = len(wish.minutes_mwh)

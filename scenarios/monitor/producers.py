@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agents import FloatArray, LoadProfile, Outlook, Prediction
+from agents import FloatArray, LoadProfile, Outlook, Prediction, Share
 
 PAST_KEPT_S = 7 * 86_400
 """How much of a forecast's past is kept: enough for the day on screen, whenever on that day a forecast is issued."""
@@ -48,6 +48,8 @@ class ObservedProducer:
     """How often it was scored as if it had declined, because a short list left it out."""
     contracts: dict[str, int] = field(default_factory=dict)
     """Start (UNIX seconds) of each standing contract, by job id."""
+    shares: dict[str, LoadProfile] = field(default_factory=dict)
+    """What it gives from the minute in which the job starts, by job id, where several supply the job."""
 
     @property
     def score(self) -> int:
@@ -90,3 +92,12 @@ class ObservedProducer:
             elif job_start_s < end_s and job_start_s + profile.duration_s > start_s:
                 committed_wh += profile.energy_per_bin_wh(edges_s - job_start_s)
         return EnergyBins(edges_s, forecast_wh, committed_wh, unknown)
+
+
+def profile_of(share: Share) -> LoadProfile:
+    """Return a share's energy from the minute in which its job starts, as if it were a job's load."""
+    minutes, mwh = np.array(share.minutes_mwh, dtype=np.float64).T
+    return LoadProfile(
+        times_s=(0, *(int(end_s) for end_s in np.cumsum(minutes) * 60)),
+        cumulative_wh=(0.0, *(float(wh) for wh in np.cumsum(minutes * mwh) / 1_000)),
+    )

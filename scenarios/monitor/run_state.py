@@ -18,7 +18,7 @@ from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
-from scenarios.monitor.producers import EnergyBins, ObservedProducer
+from scenarios.monitor.producers import EnergyBins, ObservedProducer, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone, zone_info
 from scenarios.timeline import happening_of
@@ -381,9 +381,12 @@ class ObservedRun:
         for producer_id in before:
             if producer_id in self.producers:
                 self.producers[producer_id].contracts.pop(contract.job_id, None)
+                self.producers[producer_id].shares.pop(contract.job_id, None)
         if entry.state == "standing":
             for producer_id in contract.producers:
                 self._producer(producer_id).contracts[contract.job_id] = contract.start_s
+            for share in contract.shares:
+                self._producer(share.producer).shares[contract.job_id] = profile_of(share)
 
     def _announced(self, announcement: Announcement) -> None:
         plausibility.check_announcement(announcement)
@@ -426,7 +429,10 @@ class ObservedRun:
             end_s: End of the last bin, UNIX seconds.
             bins: Number of bins.
         """
-        profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
+        profiles = (
+            (at_s // 60 * 60, producer.shares[job_id]) if job_id in producer.shares else (at_s, self._profile(job_id))
+            for job_id, at_s in producer.contracts.items()
+        )
         return producer.day(start_s, end_s, bins, profiles)
 
     def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:

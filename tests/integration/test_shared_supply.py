@@ -26,7 +26,7 @@ from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from scenarios.events import ChangeTariff, Event
+from scenarios.events import ChangeTariff, Event, WithdrawJob
 from scenarios.files import save_scenario
 from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
@@ -193,6 +193,48 @@ def test_each_preference_that_comes_first_gives_another_contract(
     outcome = run(scenario, supply=SupplySettings("shared", prefer))
     assert outcome.ledger[0].contract.start_s == start_s
     assert supplied_wh(outcome, scenario).keys() == suppliers
+
+
+def with_a_dryer(scenario: Scenario, house: int) -> Scenario:
+    """Add a job to a house, which is registered after the other and can only start at 7,200 s."""
+    (wash,) = scenario.jobs
+    of_dryer = {"job_id": "dry", "house": str(house), "device": "dryer", "registered_s": 120}
+    dry = wash.model_copy(update={**of_dryer, "earliest_start_s": 7_200, "latest_start_s": 7_200})
+    houses = list(scenario.houses)
+    devices = (Device(id="dryer", house=str(house), type="consumer"), *houses[house].devices)
+    houses[house] = houses[house].model_copy(update={"devices": devices})
+    return replace(scenario, houses=tuple(houses), jobs=(wash, dry))
+
+
+def suppliers_and_starts(scenario: Scenario) -> dict[str, tuple[str, int]]:
+    """Return the producer and the start of each contract of a run, by job."""
+    contracts = [entry.contract for entry in run(scenario).ledger]
+    return {contract.job_id: (contract.producer, contract.start_s) for contract in contracts}
+
+
+def test_a_job_makes_room_at_a_roof_that_has_nothing_left() -> None:
+    """Another roof covers it as well an hour later; the job that it makes room for has no choice."""
+    nothing, early, late = constant(0, 0, 60), constant(1_200, 7_200, 10_800), constant(1_200, 10_800, 14_400)
+    scenario = neighbourhood((nothing,), (early,), (late,), latest_s=10_800)
+    assert suppliers_and_starts(with_a_dryer(scenario, house=2)) == {
+        "wash": ("roof-2", 10_800),
+        "dry": ("roof-1", 7_200),
+    }
+
+
+def test_a_job_gets_what_another_one_had_that_is_no_longer_wanted() -> None:
+    """The other job had reserved all there is in the only minutes in which this one can run."""
+    scenario = with_a_dryer(neighbourhood((), (constant(1_200, 7_200, 10_800),), latest_s=10_800), house=1)
+    assert suppliers_and_starts(scenario)["dry"] == (GRID, 7_200)
+    withdrawn = Event(at_s=90, action=WithdrawJob(job="wash"))
+    assert suppliers_and_starts(replace(scenario, timeline=(withdrawn,)))["dry"] == ("roof-1", 7_200)
+
+
+def test_a_job_does_not_leave_its_own_roof_to_make_room() -> None:
+    """A neighbour's roof would cover it as well an hour later, but its house would pay for that."""
+    early, late = constant(1_200, 7_200, 10_800), constant(1_200, 10_800, 14_400)
+    scenario = neighbourhood((early,), (late,), latest_s=10_800)
+    assert suppliers_and_starts(with_a_dryer(scenario, house=1)) == {"wash": ("roof-0", 7_200), "dry": (GRID, 7_200)}
 
 
 def _steps(*steps: tuple[int, float]) -> Prediction:

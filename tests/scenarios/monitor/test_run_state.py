@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from agents.energy import CumulativeSeries
-from agents.ledger import canonical
+from agents.ledger import LedgerEntry, canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
@@ -318,3 +318,21 @@ async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None
             await finder.run()
     assert finder.status == "refused"
     assert "refused the login (no user given)" in finder.problem
+
+
+def test_a_producer_has_committed_only_its_shares(street: Scenario) -> None:
+    """Half of the job comes from another roof; it counted whole at both."""
+    share = {"producer": "pv-a", "minutes_mwh": [[30, 5_000], [30, 15_000]]}
+    terms = {"job_id": "wash", "producer": "shared", "start_s": START_S, "agreed_s": START_S, "energy_wh": 1_200.0}
+    contract = {
+        "contract_id": "wash/1",
+        **terms,
+        "shares": [share, {"producer": "pv-b", "minutes_mwh": [[60, 10_000]]}],
+    }
+    event = {"at_s": START_S, "what": "agreed", "start_s": START_S, "reason": "", "shares": contract["shares"]}
+    entry = LedgerEntry.model_validate_json(json.dumps({"contract": contract, "state": "standing", "history": [event]}))
+    run = ObservedRun("run", context_of_scenario(street))
+    run._entry(entry)  # as it comes from the broker
+    day = run.day_of(run.producers["pv-a"], START_S, START_S + 7_200, 4)
+    assert day.committed_wh.tolist() == pytest.approx([150.0, 450.0, 0.0, 0.0])
+    assert day.unknown == 0
