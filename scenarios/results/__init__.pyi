@@ -39,7 +39,6 @@ from .frames import (
 from .kept_messages import (
     ABOUT_KEPT as ABOUT_KEPT,
     KeptMessages as KeptMessages,
-    is_kept as is_kept,
 )
 from .overviews import (
     HouseholdRow as HouseholdRow,
@@ -127,7 +126,6 @@ __all__ = [
     "glance",
     "household_rows",
     "household_total",
-    "is_kept",
     "is_sweep_file",
     "load_frames",
     "load_run",
