@@ -29,6 +29,7 @@ from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, P
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
+from scenarios.scenario import MAX_NAME_LENGTH
 
 _MAX_ROUNDS = 10
 
@@ -367,7 +368,7 @@ def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:  #
         case "literal_error":
             return f"{limits['expected']} is expected"
         case "string_pattern_mismatch" if path == ("name",):
-            return "at most 100 letters, digits, - and _ are expected"
+            return f"at most {MAX_NAME_LENGTH} letters, digits, - and _ are expected"
     return ""
 
 
