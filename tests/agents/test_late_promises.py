@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from agents.consumer import Consumer
 from agents.energy import Prediction, Production
 from agents.job_register import digest_of
+from agents.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -30,7 +31,6 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.producer import Producer
-from agents.provisional_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
