@@ -126,7 +126,7 @@ GRANT: dict[str, Any] = {"v": 4, "step": 0, "time": 0, "round": 0, "expected": {
         {"time": None},
     ],
 )
-def test_what_is_not_quite_right_is_refused(change: dict[str, Any]) -> None:
+def test_nearly_valid_payloads_are_refused(change: dict[str, Any]) -> None:
     """Another version, a negative count, an unknown key: none is guessed at."""
     wire.Grant.model_validate_json(json.dumps(GRANT))
     with pytest.raises(ValidationError):
