@@ -25,9 +25,11 @@ from .notes import (
     run_notes as run_notes,
 )
 from .scenario import (
+    MAX_NAME_LENGTH as MAX_NAME_LENGTH,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
+    fingerprint as fingerprint,
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
     zone_info as zone_info,
@@ -35,6 +37,7 @@ from .scenario import (
 
 __all__ = [
     "APPLIANCES",
+    "MAX_NAME_LENGTH",
     "Appliance",
     "Event",
     "Happening",
@@ -45,6 +48,7 @@ __all__ = [
     "ScenarioWriteError",
     "Zone",
     "asyncapi_document",
+    "fingerprint",
     "in_words",
     "job_notes",
     "judge_simulation",

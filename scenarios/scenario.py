@@ -27,6 +27,8 @@ NO_PUSHES_WITH_SHARES = (
     "'early' is expected, not 'late', with supply 'shared': no job is pushed out, because jobs share the production"
 )
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
+MAX_NAME_LENGTH = 100
+"""Of a scenario, characters."""
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800

@@ -18,7 +18,7 @@ from agents import Contract, LedgerEntry
 from broker import SsmicError
 from broker.clock import Pace
 from broker.protocol import Control
-from scenarios import Event, Happening, Scenario
+from scenarios import MAX_NAME_LENGTH, Event, Happening, Scenario, fingerprint
 from scenarios.expectations import Verdict
 from scenarios.files import duration_s, event_action, parse_moment, save_scenario
 from scenarios.metrics import Kpis
@@ -425,19 +425,22 @@ class Run:
 
     @property
     def recording(self) -> Scenario:
-        """The scenario with all that the script did as a timeline: run again, it comes to the same ledger.
+        """The scenario with all actions of the script as its timeline: run again, it gives the same ledger.
 
-        It has the seed, the days and the algorithm that the run had. Other settings are no part of a scenario, and have
-        to be given again: those of an algorithm, `patient` and `scores`.
+        It has the seed, the days and the algorithm that the run had, and a name of its own, so that it does not begin
+        with scores from other runs of the scenario. Other settings are no part of a scenario, and have to be given
+        again: those of an algorithm, `patient` and `scores`.
         """
         plan = self._plan
-        return replace(
+        recording = replace(
             self.scenario,
             seed=plan.seeds[0],
             algorithm=plan.algorithm.name,
             days=self.scenario.days if plan.days is None else plan.days,
             timeline=(*self.scenario.timeline, *self._acted),
         )
+        own = f"-recording-{fingerprint(recording)[:8]}"
+        return replace(recording, name=f"{recording.name[: MAX_NAME_LENGTH - len(own)]}{own}")
 
     def save_recording(self, file: str | Path) -> None:
         """Write the recording as a scenario file, for `ssmic run`.

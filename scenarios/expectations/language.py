@@ -125,12 +125,12 @@ def names_in(node: Node) -> tuple[Name, ...]:
     return ()
 
 
-def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -> list[str]:
+def condition_problems(text: str, known: Mapping[str, Collection[str] | None] | None) -> list[str]:
     """Return the problems of a condition; empty if it is valid.
 
     Args:
         text: The condition.
-        known: Ids by `job`, `house`, `producer` and `algorithm`; None: ids are not checked.
+        known: Ids by `job`, `house`, `producer` and `algorithm`; None in place of ids or of all: they are not checked.
     """
     try:
         node = parse(text)
@@ -323,7 +323,7 @@ def _numbers(*values: Value) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _problem(name: Name, known: Mapping[str, Collection[str]] | None) -> str:  # noqa: PLR0911 - each problem in turn
+def _problem(name: Name, known: Mapping[str, Collection[str] | None] | None) -> str:  # noqa: PLR0911 - each problem in turn
     word = name.word
     if word == "messages":
         if name.of is not None:
@@ -339,8 +339,9 @@ def _problem(name: Name, known: Mapping[str, Collection[str]] | None) -> str:  #
     if name.field not in FIELDS[word]:
         given = "" if name.field is None else f"{word} has no {name.field!r}"
         return f"{given or f'{word} needs a field'}{nearest(name.field or '', FIELDS[word])}"
-    if known is not None and name.of is not None and name.of not in known[word]:
-        return f"there is no {word} {name.of!r}{nearest(name.of, known[word])}"
+    ids = None if known is None else known.get(word)
+    if ids is not None and name.of is not None and name.of not in ids:
+        return f"there is no {word} {name.of!r}{nearest(name.of, ids)}"
     return ""
 
 

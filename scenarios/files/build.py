@@ -149,18 +149,19 @@ class _ScenarioBuilder:
             zone = Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
         events: tuple[Event, ...] = ()
         expectations: tuple[Expectation, ...] = ()
-        if start_s is not None and (file.timeline or file.expect):
+        if file.timeline or file.expect:
             known = Known(
                 self.houses,
                 {key: (entry.load_profile, self.profiles) for key, entry in self.consumers.items()},
                 tuple(self.producers),
                 jobs,
                 zone,
-                start_s,
+                start_s or 0,
                 seed=file.seed,
                 has_tariff=file.tariff is not None,
                 days=file.days,
                 unresolved=self.unresolved,
+                is_start_lost=start_s is None,
             )
             events, added = build_timeline(file.timeline, known, self.series)
             names = [*(job.job_id for job in jobs), *added]
@@ -365,6 +366,9 @@ class _ScenarioBuilder:
         job_ids = JobIds()
         ids = [job_ids.take(entry.id or f"{entry.house}/{entry.device}") for entry in self.file.jobs]
         jobs = [self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs)]
+        self.unresolved.every_job |= any(
+            entry.id is None and UNKNOWN in (entry.house, entry.device) for entry in self.file.jobs
+        )
         self.unresolved.jobs.update(job_id for job_id, job in zip(ids, jobs, strict=True) if job is None)
         return [job for job in jobs if job is not None]
 

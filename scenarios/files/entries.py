@@ -12,7 +12,9 @@ from pydantic import (
     PlainValidator,
     Strict,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -88,6 +90,10 @@ class FileEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+def _or_stand_in(value: YamlValue, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> YamlValue:
+    return value if _may_stand_in(value, info) else handler(value)
+
+
 class ColumnsEntry(FileEntry):
     """The columns of a table to read."""
 
@@ -96,9 +102,14 @@ class ColumnsEntry(FileEntry):
 
 
 Columns = Annotated[ColumnsEntry | None, Field(description="Columns of the table")]
-Unit = Annotated[Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None, Field(description="Unit of its values")]
+Unit = Annotated[
+    Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None,
+    WrapValidator(_or_stand_in),
+    Field(description="Unit of its values"),
+]
 Reading = Annotated[
     Literal["power", "interval", "counter"] | None,
+    WrapValidator(_or_stand_in),
     Field(description="Kind of the values: average power, energy of an interval, or reading of a counter"),
 ]
 ZoneOfTimes = Annotated[

@@ -31,6 +31,7 @@ from scenarios.files.entries import (
 from scenarios.files.problems import YamlValue
 from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
+from scenarios.scenario import MAX_NAME_LENGTH
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
@@ -233,7 +234,7 @@ class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
     version: Literal[1] = Field(description="Of this format")
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
+    name: str = Field(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$", description="Letters, digits, - and _")
     description: str = Field("", description="For display")
     vars: dict[str, Any] | None = Field(
         None, description="Values that ${name} stands for; --set name=value replaces one"

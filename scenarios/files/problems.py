@@ -16,13 +16,19 @@ MOST_PROBLEMS = 1_000
 TOO_MANY = f"more than {MOST_PROBLEMS - 1:,} problems; the rest of the file was not checked"
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like another; None if none is like it."""
+    by_fold = {known_name.casefold(): known_name for known_name in sorted(set(known))}
+    near = get_close_matches(name[:200].casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[near[0]] if near else None
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message: `did you mean ...?`, or else the known names; empty where none are known."""
     names = sorted(set(known))
-    by_fold = {known_name.casefold(): known_name for known_name in names}
-    near = get_close_matches(name[:200].casefold(), by_fold, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {by_fold[near[0]]!r}?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"; did you mean {near!r}?"
     if not names:
         return ""
     listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +21,14 @@ from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _REMOVABLE: tuple[KeyPath, ...] = (
+    ("houses", "*", "devices", "*", "gateway", "*"),
     ("houses", "*", "devices", "*", "predictions", "*"),
     ("houses", "*", "devices", "*", "actual"),
     ("houses", "*", "devices", "*", "name"),
     ("houses", "*", "devices", "*", "template"),
     ("houses", "*", "devices", "*"),
     ("houses", "*", "base_load"),
+    ("houses", "*", "guests"),
     ("houses", "*", "name"),
     ("houses", "*"),
     ("jobs", "*", "id"),
@@ -49,14 +52,16 @@ _REMOVABLE: tuple[KeyPath, ...] = (
             "penalty",
             "node_limit",
             "id",
+            "producers",
+            "houses",
         )
     ),
     ("timeline", "*", "when", "after"),
     ("timeline", "*"),
     ("timeline",),
+    ("expect", "*", "name"),
     ("expect", "*"),
     ("expect",),
-    ("zone",),
     ("tariff",),
     ("community", "*"),
     ("community",),
@@ -71,22 +76,53 @@ _REMOVABLE: tuple[KeyPath, ...] = (
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 
+_SERIES: tuple[KeyPath, ...] = (
+    ("load_profiles", "*"),
+    ("houses", "*", "devices", "*", "predictions", "*"),
+    ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "base_load"),
+    ("timeline", "*"),
+)
+_OF_SERIES: dict[KeyPath, Any] = {
+    ("file",): UNKNOWN,
+    ("columns",): {"time": UNKNOWN, "value": UNKNOWN},
+    ("columns", "time"): UNKNOWN,
+    ("columns", "value"): UNKNOWN,
+    ("unit",): UNKNOWN,
+    ("reading",): UNKNOWN,
+    ("zone",): UNKNOWN,
+    ("start",): UNKNOWN,
+    ("step_s",): 3600,
+    ("power_w",): [1.0],
+    ("constant_w",): 0.0,
+}
 _STAND_INS: dict[KeyPath, Any] = {
     ("name",): "unnamed",
     ("seed",): 0,
     ("version",): VERSION,
     ("start",): UNKNOWN,
+    ("zone",): "UTC",
     ("houses",): [{"id": UNKNOWN}],
     **dict.fromkeys((("tariff", name) for name in TariffEntry.model_fields), 0.0),
     ("houses", "*", "devices", "*", "load_profile"): UNKNOWN,
+    ("houses", "*", "devices", "*", "gateway"): {},
     ("houses", "*", "devices", "*", "predictions", "*", "issued"): UNKNOWN,
+    **{(*part, *key): value for part in _SERIES for key, value in _OF_SERIES.items()},
+    **dict.fromkeys(
+        (("timeline", "*", key) for key in ("at", "house", "device", "job", "producer", "algorithm")), UNKNOWN
+    ),
     ("timeline", "*", "factor"): 1.0,
     ("timeline", "*", "duration"): 3600,
     ("timeline", "*", "earliest_start"): 0,
     ("timeline", "*", "latest_start"): MAX_SPAN_S,
     ("timeline", "*", "text"): "unknown",
     ("timeline", "*", "patient"): True,
+    ("timeline", "*", "strategy"): "",
+    ("timeline", "*", "when"): {"job": UNKNOWN},
+    ("timeline", "*", "when", "job"): UNKNOWN,
     ("timeline", "*", "when", "turn"): "starts",
+    ("expect", "*", "that"): UNKNOWN,
+    ("expect", "*", "at"): UNKNOWN,
     **dict.fromkeys(
         (
             ("jobs", "*", key)
@@ -95,14 +131,8 @@ _STAND_INS: dict[KeyPath, Any] = {
         UNKNOWN,
     ),
 }
-"""Stand-ins for required values."""
-
-_SERIES: tuple[KeyPath, ...] = (
-    ("load_profiles", "*"),
-    ("houses", "*", "devices", "*", "predictions", "*"),
-    ("houses", "*", "devices", "*", "actual"),
-    ("houses", "*", "base_load"),
-)
+"""Stand-ins for values that others depend on, or that must not be missing."""
+_GATEWAY: KeyPath = ("houses", "*", "devices", "*", "gateway")
 
 
 @dataclass(slots=True)
@@ -130,6 +160,12 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     """
     if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
         return path
+    for length in range(1, len(path)):
+        inner = path[:length]
+        if inner[-1] == "power_w" and _pattern_of(inner, _STAND_INS) is not None:
+            return inner  # an item of a list that is replaced as a whole
+    if _fits((*_GATEWAY, "adapter"), path):
+        return path[:-1]  # the other keys are those of the adapter
     if path[:1] == ("tariff",) and _pattern_of(path[:2], _STAND_INS) is not None:
         return path[:2]  # within a price that varies
     for pattern in _REMOVABLE:
@@ -138,21 +174,24 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     return None
 
 
-def replace_or_take_out(tree: Mapping, path: KeyPath, unresolved: UnresolvedNames) -> None:
+def replace_or_take_out(
+    tree: Mapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
+) -> None:
     """Repair the tree at a path, in place.
 
     Args:
         tree: The file's content.
         path: Key path of the part to remove or replace, from `replaceable`.
         unresolved: Receives the names that are lost.
+        is_unknown_key: Whether it is a key that the format does not have there, and is removed.
     """
     *outer, last = path
     parent: Any = tree
     for part in outer:
         parent = parent[part]
-    pattern = _pattern_of(path, _STAND_INS)
+    pattern = None if is_unknown_key else _pattern_of(path, _STAND_INS)
     if pattern is not None:
-        parent[last] = _STAND_INS[pattern]
+        parent[last] = deepcopy(_STAND_INS[pattern])
         parent.lines.setdefault(last, parent.line)
         unresolved.every_house |= path == ("houses",)
         return

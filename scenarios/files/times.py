@@ -14,6 +14,8 @@ MAX_TIME_S = 253_402_300_799
 
 _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+NOT_A_TIME = "is not a time"
+"""In the message for text that is no time, whatever the start of the run is."""
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -111,7 +113,7 @@ def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{value!r} is not a time; expected are {_FORMS}") from None
+        raise ValueError(f"{value!r} {NOT_A_TIME}; expected are {_FORMS}") from None
     if moment.tzinfo is None and zone is not None and not moment.microsecond:
         both = {moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)}
         time_s = _local_s(moment, zone)

@@ -6,7 +6,7 @@ problems are reported at once.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,7 @@ from broker import canonical, shown
 from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.keys import models_at
+from scenarios.files.mistyped import depends_on_kind, name_kind, rename_key
 from scenarios.files.model import (
     PRICE_FORMS,
     VERSION,
@@ -29,8 +30,11 @@ from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, P
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
+from scenarios.scenario import MAX_NAME_LENGTH
 
 _MAX_ROUNDS = 10
+_UNKNOWN_KEY = "extra_forbidden"
+KeyPaths: TypeAlias = set[KeyPath]
 
 
 def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
@@ -48,30 +52,69 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
         return None, unresolved
     _tell_of_doubles(tree, collector)
     _stop_if_too_many(tree, collector)
+    found = _errors_in(tree, collector)
+    if isinstance(found, ScenarioFile):
+        return found, unresolved
     for round_ in range(_MAX_ROUNDS):
-        try:
-            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), unresolved
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=True)
         whole = True
-        doomed: set[KeyPath] = set()
-        for details in errors:
-            path = _path_in(details["loc"])
-            if round_ == 0:
-                _report(tree, path, details, collector)
-            target = replaceable(path, is_unknown_key=details["type"] == "extra_forbidden")
+        doomed: dict[KeyPath, bool] = {}
+        for details in found:
+            path, is_unknown_key = _path_in(details["loc"]), details["type"] == "extra_forbidden"
+            target = replaceable(path, is_unknown_key=is_unknown_key)
             if target is None:
                 whole = False
             else:
-                doomed.add(target)
+                doomed[target] = is_unknown_key
         if not whole:
             break
         if round_ == 0:
             tell_of_points(tree, doomed, collector)
         # From the end, so that remaining indexes stay valid; an outer path comes after its inner ones.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
-            replace_or_take_out(tree, path, unresolved)
+            replace_or_take_out(tree, path, unresolved, is_unknown_key=doomed[path])
+        try:
+            return ScenarioFile.model_validate(tree, context={STAND_INS: True}), unresolved
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=True)
     return None, unresolved
+
+
+def _errors_in(tree: Mapping, collector: ProblemCollector) -> ScenarioFile | list[ErrorDetails]:
+    """Return the file model; or else report all errors, also those below mistyped keys and kinds, and return them."""
+    opened: KeyPaths = {()}
+    """Parts whose errors are not reported yet."""
+    closed: KeyPaths = set()
+    """Values whose own errors are not reported: their key is reported, as unknown."""
+    guessed: KeyPaths = set()
+    """Parts whose kind is a guess."""
+    for _ in range(_MAX_ROUNDS):
+        try:
+            return ScenarioFile.model_validate(tree)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_context=True)
+        found = []
+        for details in errors:
+            path, kind = _path_in(details["loc"]), details["type"]
+            is_open = path not in closed and any(path[: len(part)] == part for part in opened)
+            if is_open and not (path[:-1] in guessed and _is_of_the_guess(path, kind)):
+                _report(tree, path, details, collector)
+                found.append((path, kind))
+        opened = set()
+        for path, kind in found:
+            if kind == _UNKNOWN_KEY and not _is_of_other_type(tree, path) and (renamed := rename_key(tree, path)):
+                opened.add(renamed)
+                closed.add(renamed)
+            elif kind.startswith("union_tag") and name_kind(tree, path):
+                opened.add(path)
+                guessed.add(path)
+        if not opened:
+            break
+    return errors
+
+
+def _is_of_the_guess(path: KeyPath, kind: str) -> bool:
+    """Return whether a part has this error only because of the kind that it was taken for."""
+    return kind in ("missing", _UNKNOWN_KEY) and depends_on_kind(path, is_missing=kind == "missing")
 
 
 def _stop_if_too_many(tree: Mapping, collector: ProblemCollector) -> None:
@@ -303,12 +346,20 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
-    if model is ConsumerEntry and key in ("predictions", "actual"):
-        collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")
-    elif model is ProducerEntry and key == "load_profile":
-        collector.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
-    else:
+    if not _is_of_other_type(tree, path):
         collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
+    elif model is ConsumerEntry:
+        collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")
+    else:
+        collector.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
+
+
+def _is_of_other_type(tree: dict[str, Any], path: KeyPath) -> bool:
+    """Return whether an unknown key of a device is one of a device of the other type."""
+    model, key = model_at(tree, path[:-1]), path[-1]
+    return (model is ConsumerEntry and key in ("predictions", "actual")) or (
+        model is ProducerEntry and key == "load_profile"
+    )
 
 
 _WORDS = {
@@ -367,7 +418,7 @@ def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:  #
         case "literal_error":
             return f"{limits['expected']} is expected"
         case "string_pattern_mismatch" if path == ("name",):
-            return "at most 100 letters, digits, - and _ are expected"
+            return f"at most {MAX_NAME_LENGTH} letters, digits, - and _ are expected"
     return ""
 
 

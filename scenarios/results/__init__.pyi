@@ -42,7 +42,6 @@ from .frames import (
 from .kept_messages import (
     ABOUT_KEPT as ABOUT_KEPT,
     KeptMessages as KeptMessages,
-    is_kept as is_kept,
 )
 from .overviews import (
     HouseholdRow as HouseholdRow,
@@ -130,7 +129,6 @@ __all__ = [
     "glance",
     "household_rows",
     "household_total",
-    "is_kept",
     "is_sweep_file",
     "load_frames",
     "load_run",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from broker import shown
 from broker.protocol import MAX_TIME_S
+from scenarios.results.message_counts import COUNTS_TABLE
 from scenarios.results.schema import DISPUTES_TABLE, SHARE_TABLES, TABLES
 
 MOST_ROWS = 100_000
@@ -101,7 +102,7 @@ def foreign_part(connection: sqlite3.Connection) -> str | None:
 def _columns_of() -> dict[str, tuple[_Column, ...]]:
     """Return the columns of each table."""
     with closing(sqlite3.connect(":memory:")) as empty:
-        empty.executescript(TABLES + DISPUTES_TABLE + "".join(SHARE_TABLES))
+        empty.executescript(TABLES + DISPUTES_TABLE + COUNTS_TABLE + "".join(SHARE_TABLES))
         tables = [name for (name,) in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
             table: tuple(

@@ -34,6 +34,8 @@ from scenarios.metrics import (
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
+from scenarios.results.kept_messages import KeptMessages, is_kept
+from scenarios.results.message_counts import read_message_counts
 from scenarios.results.overviews import (
     HouseholdRow,
     Minutes,
@@ -450,6 +452,30 @@ class ResultsReader:
     def count_messages(self, run: int) -> int:
         """Return the number of recorded messages of a run."""
         return cast("int", self._one("SELECT COUNT(*) AS n FROM messages WHERE run = ?", run)["n"])
+
+    def count_sent(self, run: int, kind: str | None, until_s: int | None) -> int | None:
+        """Return the number of messages of a run, also of those that the file does not keep.
+
+        Args:
+            run: Number of the run.
+            kind: Only messages of this kind; None: of every kind.
+            until_s: Only messages up to the time of an expectation, UNIX seconds; None: all.
+
+        Returns:
+            None if the file neither keeps nor counts them.
+        """
+        kept: KeptMessages = self.info.settings.get("messages", "all")
+        if kept == "all" or (kind is not None and is_kept(kind, kept)):
+            conditions = "run = :run AND (:kind IS NULL OR kind = :kind) AND (:until_s IS NULL OR time_s <= :until_s)"
+            query = f"SELECT COUNT(*) FROM messages WHERE {conditions}"  # noqa: S608 - made of constants only
+            with self._translate_damage():
+                row = self._connection.execute(query, {"run": run, "kind": kind, "until_s": until_s}).fetchone()
+            return cast("int", row[0])
+        with self._translate_damage():
+            counts = read_message_counts(self._connection, run, until_s)
+        if counts is None:
+            return None
+        return sum(counts.values()) if kind is None else counts.get(kind, 0)
 
     def messages(
         self, run: int, *, after: int = 0, limit: int = -1, kind: str | None = None, job_id: str | None = None

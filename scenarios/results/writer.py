@@ -32,6 +32,7 @@ from scenarios.results.connection import (
     translate_sqlite_errors,
 )
 from scenarios.results.kept_messages import KeptMessages, is_kept
+from scenarios.results.message_counts import MessageCounts
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
     ShareDelivery,
@@ -107,6 +108,8 @@ class RunWriter:
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
         self._kept: KeptMessages = kept
+        moments_s = [one.at_s for one in scenario.expectations if one.at_s is not None]
+        self._counts = None if kept == "all" else MessageCounts(moments_s)
         self._most_minute_rows = most_minute_rows
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
@@ -190,12 +193,18 @@ class RunWriter:
         """Return whether messages of a kind are kept; others are only counted, by `pass_over`."""
         return is_kept(kind, self._kept)
 
-    def pass_over(self, time_s: int) -> None:
+    def pass_over(self, kind: str, time_s: int) -> None:
         """Count a message that is not kept.
 
         Args:
+            kind: Kind of the message.
             time_s: Virtual time of sending, UNIX seconds.
         """
+        self._count(kind, time_s)
+
+    def _count(self, kind: str, time_s: int) -> None:
+        if self._counts is not None:
+            self._counts.add(kind, time_s)
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
 
@@ -215,8 +224,7 @@ class RunWriter:
         """
         if kind in KINDS:
             self.realised.append((sender, body))
-        self._message_count += 1
-        self._reached_s = max(self._reached_s, time_s)
+        self._count(kind, time_s)
         if sender == TIMELINE and kind == "Happened":
             self._happenings.append(happening_of(time_s, body))
         text = _encoded(self._condenser.condensed(body))
@@ -242,7 +250,7 @@ class RunWriter:
         Raises:
             ResultsError: The file cannot be written.
         """
-        if not self._changed and not self._messages:
+        if not self._changed and not self._messages and (self._counts is None or not self._counts.is_due):
             return True
         if time.monotonic() < self._busy_until_wall_s:
             return False
@@ -345,6 +353,8 @@ class RunWriter:
         rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
+            if self._counts is not None:
+                self._counts.write(self._connection, self.run)
             if minute_rows(settled) <= self._most_minute_rows:
                 self._write_minutes(settled)
             else:
@@ -394,6 +404,8 @@ class RunWriter:
             self._messages,
         )
         self._to_be_written = write_entries(self._connection, self.run, self._changed.values(), self._written)
+        if self._counts is not None and self._counts.is_due:
+            self._counts.write(self._connection, self.run)
 
     def _forget_waiting(self) -> None:
         self._messages.clear()

@@ -77,6 +77,7 @@ class RunRecord:
 
     def _tell(self, time_s: int) -> None:
         if self._on_progress is not None:
+            self.writer.commit()  # expectations that are due are judged by the file
             self._on_progress(time_s)
 
 

@@ -92,7 +92,7 @@ class SelectiveRecorder(Recorder, Protocol):
         """Return whether messages of a kind are recorded; others are only counted, by `pass_over`."""
         ...
 
-    def pass_over(self, time_s: int) -> None:
+    def pass_over(self, kind: str, time_s: int) -> None:
         """An agent sent a message of a kind that is not recorded."""
         ...
 
@@ -172,7 +172,7 @@ class Watch:
             if self._recorder is None:
                 continue
             if self._selective is not None and not self._selective.keeps(kind):
-                self._selective.pass_over(e.time)
+                self._selective.pass_over(kind, e.time)
             else:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 

@@ -292,7 +292,9 @@ def _check_same(path: Path, plan: SweepPlan) -> None:
         return
     before, now = request_json(info.request), request_json(plan.request)
     changed = [
-        f"{_OPTIONS[key]} {_said(before[key])} and now {_said(now[key])}" for key in now if before[key] != now[key]
+        f"{option} {_said(before[key])} and now {_said(now[key])}"
+        for key, option in _OPTIONS.items()
+        if before[key] != now[key]
     ]
     what = "; ".join(changed) or "the scenario has changed since"
     raise ResultsExistError(f"{path}: holds another sweep ({what}); name another file")
@@ -306,7 +308,9 @@ _OPTIONS = {
     "first_seed": "--seed",
     "sample": "--sample",
     "sample_seed": "--sample-seed",
+    "together": "--zip",
 }
+"""By field of the request, the option that changes what is run."""
 
 
 def _said(value: object) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from subprocess import run as run_process
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 import ssmic
 from broker.errors import SsmicError
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
+from tui.cli.app import app
 from tui.cli.commands.run import app as run_app
 
 
@@ -53,6 +56,27 @@ async def test_a_run_is_controlled_minute_by_minute_and_replayed_from_its_record
     assert len(going.events) > 14
     assert again.ledger_sha256 == going.ledger_sha256 == from_file.ledger_sha256
     assert again.kpis() == going.kpis() == from_file.kpis()
+
+
+def test_a_recording_is_repeated_where_its_scenario_has_scores_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ssmic run RECORDING` begins with fresh scores like its script, not with those of the scenario's other runs."""
+    monkeypatch.chdir(tmp_path)
+
+    async def record() -> str | None:
+        async with ssmic.Emulation("scarce") as going:
+            await going.until("09:00")
+            going.note("nothing else")
+        going.save_recording("recording.yaml")
+        return going.ledger_sha256
+
+    expected = asyncio.run(record())
+    ledgers = []
+    for options in (["scarce", "--seed", "7"], ["recording.yaml"], ["recording.yaml"]):
+        outcome = CliRunner().invoke(app, ["run", *options, "--bus", "memory", "--json"])
+        ledgers.append(json.loads(outcome.stdout)["runs"][0]["ledger_sha256"])
+    assert ledgers[1:] == [expected, expected]
 
 
 async def test_stops_alone_change_nothing() -> None:

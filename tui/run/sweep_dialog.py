@@ -153,6 +153,7 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
     SweepDialog Bar { width: 1fr; }
     SweepDialog #state { height: auto; min-height: 1; }
     SweepDialog .problem { color: $text-error; height: auto; }
+    SweepDialog #notes { color: $text-muted; height: auto; max-height: 3; }
     SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; }
     SweepDialog #points { height: auto; width: auto; }
     SweepDialog .buttons { height: auto; align-horizontal: right; }
@@ -203,6 +204,7 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
                     yield Label(label)
                     yield Input(values.get(name, value), placeholder=example, id=f"sweep-{name}", compact=True)
             yield Static("", classes="problem", markup=False)
+            yield Static("", id="notes", markup=False)
             yield ProgressBar(total=1, show_eta=False, id="sweep-progress")
             yield Static("", id="state", markup=False)
             with VerticalScroll():
@@ -223,13 +225,16 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
         """Start or continue the sweep."""
         if self.sweep is not None and self.sweep.goes_on:
             return
-        problem = self.query_one(".problem", Static)
+        problem, notes = self.query_one(".problem", Static), self.query_one("#notes", Static)
         try:
             self.sweep = prepared(self._request(), self._text("out"))
         except SsmicError as error:
             problem.update(str(error))
+            notes.update("")
             return
         problem.update("")
+        notes.update("\n".join(f"Note: {note}" for note in self.sweep.plan.notes))
+        self._results = None
         self._begin(self.sweep)
         self._show()
 
@@ -268,9 +273,11 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
         self.action_start()
 
     async def _look(self) -> None:
-        if self.sweep is not None:
-            self._results = await asyncio.to_thread(found_in, self.sweep.path)
-            if self.is_mounted:
+        sweep = self.sweep
+        if sweep is not None:
+            results = await asyncio.to_thread(found_in, sweep.path)
+            if self.is_mounted and sweep is self.sweep:
+                self._results = results
                 self._show()
 
     def _show(self) -> None:
@@ -283,8 +290,7 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
         done = 0 if results is None else sum(row.state == "done" for row in results.rows)
         self.query_one("#sweep-progress", ProgressBar).update(total=sweep.plan.count, progress=done)
         self.query_one("#state", Static).update(state_of(sweep, done))
-        if results is not None and done:
-            self.query_one("#points", Static).update(points_of(results))
+        self.query_one("#points", Static).update("" if results is None or not done else points_of(results))
 
 
 def state_of(sweep: SweepProcess, done: int) -> str:

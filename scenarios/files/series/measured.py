@@ -10,17 +10,18 @@ import math
 import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.entries import UNKNOWN
 from scenarios.files.problems import suggest
 from scenarios.files.series.table_times import (
     EXPECTED,
@@ -43,6 +44,7 @@ Reading = Literal["power", "interval", "counter"]
 
 UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
 """By unit, the factor to W or Wh."""
+_POWER_UNITS = ("W", "kW", "MW")
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
@@ -106,17 +108,74 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     """
     table = read_table(path, where)
     notes = list(table.notes)
-    time_column = _time_column(table, wanted.time, is_run=is_run)
-    value_column = _value_column(table, wanted.value, time_column, notes)
-    zone = None if wanted.zone is None else zone_of(wanted.zone, where)
-    unit = wanted.unit or _unit(table, value_column, wanted.reading, notes)
-    grid, values = _grid_and_values(table, time_column, zone, value_column, unit, notes, is_run=is_run)
+    problems: list[Problem] = []
+    time_column = _found(wanted.time, lambda: _time_column(table, wanted.time, is_run=is_run), problems)
+    value_column = None
+    if time_column is not None or wanted.value is not None:
+        value_column = _found(wanted.value, lambda: _value_column(table, wanted.value, time_column, notes), problems)
+    zone: tzinfo | None = None
+    if wanted.zone is not None:
+        # With a stand-in, the rest is checked too.
+        zone = _found(wanted.zone, lambda: zone_of(wanted.zone or "", where), problems) or UTC
+    unit = wanted.unit
+    if unit is None and value_column is not None and wanted.reading != UNKNOWN:
+        unit = _found(None, lambda: _unit(table, value_column, wanted.reading, notes), problems)
+    is_known = unit is not None and UNKNOWN not in (unit, wanted.reading)
+    if unit is not None and is_known and wanted.reading and (wanted.reading == "power") != (unit in _POWER_UNITS):
+        problems.append(Problem(where, f"{unit} is not a unit of {_READINGS[wanted.reading]}"))
+    grid_and_values = None
+    try:
+        if unit is not None and is_known and time_column is not None and value_column is not None:
+            grid_and_values = _grid_and_values(table, time_column, zone, value_column, unit, notes, is_run=is_run)
+        elif time_column is not None:
+            _check_times(table, _Times(table, time_column, zone, is_run=is_run))
+    except ScenarioError as error:
+        problems += error.problems
+    is_whole = grid_and_values is not None and not problems and wanted.zone != UNKNOWN
+    if not is_whole or time_column is None or value_column is None or unit is None or grid_and_values is None:
+        raise ScenarioError(problems)
+    grid, values = grid_and_values
     reading = wanted.reading or _reading(unit, values.tolist(), notes)
-    if (reading == "power") != (unit in {"W", "kW", "MW"}):
-        raise ScenarioError([Problem(where, f"{unit} is not a unit of {_READINGS[reading]}")])
     times_s, energy_wh = _cumulated(table, grid, values * UNITS[unit], reading, notes)
     done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, wanted.zone)
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
+
+
+_Found = TypeVar("_Found")
+
+
+def _found(wanted: object, find: Callable[[], _Found], problems: list[Problem]) -> _Found | None:
+    """Return what is found; None after adding problems, or if what is wanted could not be read."""
+    if wanted == UNKNOWN:
+        return None
+    try:
+        return find()
+    except ScenarioError as error:
+        problems += error.problems
+        return None
+
+
+def _check_times(table: Table, of_time: _Times) -> None:
+    """Check the times of a table whose values cannot be read.
+
+    Raises:
+        ScenarioError: Carries their problems.
+    """
+    problems: list[Problem] = []
+    before_s: int | None = None
+    for line, cells in _in_order(table, of_time, []):
+        try:
+            before_s = of_time.time_s(cells, before_s) if len(cells) > of_time.column else before_s
+        except ValueError as error:
+            problems.append(Problem(f"{table.where}:{line}", str(error)))
+    _raise_first(table, problems)
+
+
+def _raise_first(table: Table, problems: Sequence[Problem]) -> None:
+    if problems:
+        rest = len(problems) - _MAX_PROBLEMS
+        more = [Problem(table.where, f"and {rest} more problems")] if rest > 0 else []
+        raise ScenarioError([*problems[:_MAX_PROBLEMS], *more])
 
 
 def head_of(path: Path, where: str, count: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -229,7 +288,7 @@ def _is_time(cell: object) -> bool:
     return moment(cell) is not None or (isinstance(cell, str) and is_clock(cell))
 
 
-def _value_column(table: Table, wanted: str | int | None, time_column: int, notes: list[str]) -> int:
+def _value_column(table: Table, wanted: str | int | None, time_column: int | None, notes: list[str]) -> int:
     if wanted is not None:
         found = table.named(wanted)
         if found == time_column:
@@ -486,10 +545,7 @@ def _parsed(
             continue
         times.append(time_s)
         values.append(value)
-    if problems:
-        rest = len(problems) - _MAX_PROBLEMS
-        more = [Problem(table.where, f"and {rest} more problems")] if rest > 0 else []
-        raise ScenarioError([*problems[:_MAX_PROBLEMS], *more])
+    _raise_first(table, problems)
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:

@@ -19,7 +19,7 @@ from scenarios.files.entries import UNKNOWN, BaseLoadEntry, ColumnsEntry, Produc
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
-from scenarios.files.series.measured import MeasuredFormat, is_measured, read_measured, read_prices
+from scenarios.files.series.measured import MeasuredFormat, is_measured, read_measured, read_prices, zone_of
 from scenarios.files.series.tables import is_number, read_table
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
@@ -265,11 +265,21 @@ class SeriesReader:
         """Return the series in a file: lines of 'seconds Wh', or a table of measurements."""
         columns = entry.columns or ColumnsEntry()
         wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
+        if name == UNKNOWN:
+            if wanted.zone not in (None, UNKNOWN):
+                self._report_zone(wanted.zone, path)
+            return None
         if wanted == MeasuredFormat() and not (is_measured(name) and self._is_table(name, kind)):
             return self._from_file(kind, name, path)
         if wanted.zone is None and self.zone is not None:
             wanted = replace(wanted, zone=self.zone.key)
         return self._measured(kind, name, wanted, path)
+
+    def _report_zone(self, name: str, path: KeyPath) -> None:
+        try:
+            zone_of(name, self.collector.locate((*path, "zone")))
+        except ScenarioError as error:
+            self.collector.at((*path, "zone"), next(iter(error.problems)).what)
 
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,6 +33,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
+from scenarios.files.entries import UNKNOWN
 from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
@@ -56,7 +57,7 @@ from scenarios.files.timeline.timeline_model import (
     TimelineEntry,
     WithdrawJobEntry,
 )
-from scenarios.files.times import parse_moment
+from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.scenario import Expectation, Scenario, Zone
 from scenarios.timeline import as_planned
@@ -82,6 +83,8 @@ class Known:
     has_tariff: bool
     days: int | None
     unresolved: UnresolvedNames
+    is_start_lost: bool = False
+    """The start could not be read: times are not checked."""
 
     @property
     def end_s(self) -> int:
@@ -127,19 +130,18 @@ def build_expectations(
         collector: Receives the problems.
     """
     found = []
+    lost = known.unresolved
     names = {
-        "job": [*jobs, *known.unresolved.jobs],
-        "house": list(known.houses),
-        "producer": list(known.producers),
+        "job": None if lost.every_job else [*jobs, *lost.jobs],
+        "house": None if lost.every_house else [*known.houses, *lost.houses],
+        "producer": None if lost.every_house or lost.houses else [*known.producers, *(id_ for _, id_ in lost.devices)],
         "algorithm": list(known_algorithms()),
     }
-    lost = known.unresolved
-    whole = not (lost.every_house or lost.houses or lost.devices or lost.every_job)
     for i, entry in enumerate(entries):
         path: KeyPath = ("expect", i)
         condition = entry if isinstance(entry, ConditionEntry) else ConditionEntry(that=entry)
         at_s = None
-        if condition.at is not None:
+        if condition.at not in (None, UNKNOWN) and not known.is_start_lost:
             try:
                 at_s = parse_moment(condition.at, known.start_s, known.zone)
             except ValueError as error:
@@ -147,7 +149,9 @@ def build_expectations(
             else:
                 _note_too_late(at_s, known, (*path, "at"), collector)
         place = (*path, "that") if isinstance(entry, ConditionEntry) else path
-        for what in condition_problems(condition.that, names if whole else None):
+        if condition.that == UNKNOWN:
+            continue
+        for what in condition_problems(condition.that, names):
             collector.at(place, what)
         collector.notes += [f"{collector.locate(place)}: {what}" for what in condition_notes(condition.that)]
         found.append(Expectation(condition.that, at_s, condition.name))
@@ -229,12 +233,15 @@ class _TimelineBuilder:
         return times_s
 
     def _moment(self, value: int | str | None, path: KeyPath) -> int | None:
-        if value is None:
+        if value is None or value == UNKNOWN:
             return None
         try:
             time_s = parse_moment(value, self._known.start_s, self._known.zone)
         except ValueError as error:
-            self._collector.at(path, str(error))
+            if not self._known.is_start_lost or f"{NOT_A_TIME};" in str(error):
+                self._collector.at(path, str(error))
+            return None
+        if self._known.is_start_lost:
             return None
         _note_too_late(time_s, self._known, path, self._collector)
         return time_s
@@ -319,28 +326,18 @@ class _TimelineBuilder:
         return None if production is None else GiveForecast(producer=entry.producer, production=production)
 
     def _added_job(self, entry: AddJobEntry, path: KeyPath, time_s: int | None) -> Action | None:
-        key = (entry.house, entry.device)
-        self._device(entry.house, entry.device, path)
-        earliest_s = self._after_event(entry.earliest_start, time_s, (*path, "earliest_start"))
-        latest_s = self._after_event(entry.latest_start, time_s, (*path, "latest_start"))
-        if earliest_s is None or latest_s is None:
-            return None
-        if latest_s < earliest_s:
-            self._collector.at((*path, "latest_start"), "is before the earliest start")
-        if key not in self._known.consumers:
-            if not self._is_lost(entry.house) and self._has(key):
-                self._collector.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
-            return None
-        default, profiles = self._known.consumers[key]
-        name = entry.load_profile or default
-        if name is None:
-            self._collector.at((*path, "load_profile"), f"required; device {entry.device!r} names none")
-            return None
-        profile = profiles.get(name)
-        if profile is None:
-            self._one_of(name, {*profiles, *self._known.unresolved.profiles}, "load profile", (*path, "load_profile"))
-            return None
         source = entry.id or f"{entry.house}/{entry.device}"
+        self._device(entry.house, entry.device, path)
+        has_time = entry.at is not None
+        earliest_s = self._after_event(entry.earliest_start, time_s, (*path, "earliest_start"), has_time=has_time)
+        latest_s = self._after_event(entry.latest_start, time_s, (*path, "latest_start"), has_time=has_time)
+        if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
+            self._collector.at((*path, "latest_start"), "is before the earliest start")
+        found = self._profile_of_job(entry, path)
+        if found is None or earliest_s is None or latest_s is None:
+            self._known.unresolved.jobs.add(source)
+            return None
+        name, profile = found
         job_id, n = source, 1
         while job_id in self._jobs:
             n += 1
@@ -358,10 +355,34 @@ class _TimelineBuilder:
             latest_after_s=latest_s,
         )
 
-    def _after_event(self, value: int | str, event_s: int | None, path: KeyPath) -> int | None:
+    def _profile_of_job(self, entry: AddJobEntry, path: KeyPath) -> tuple[str, LoadProfile] | None:
+        """Return the load profile of an added job and its name; None after reporting why there is none."""
+        key = (entry.house, entry.device)
+        if key not in self._known.consumers:
+            if not self._is_lost(entry.house) and self._has(key):
+                self._collector.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
+            if entry.load_profile is not None:
+                every = next((profiles for _, profiles in self._known.consumers.values()), {})
+                known = {*every, *self._known.unresolved.profiles}
+                self._one_of(entry.load_profile, known, "load profile", (*path, "load_profile"))
+            return None
+        default, profiles = self._known.consumers[key]
+        name = entry.load_profile or default
+        if name is None:
+            self._collector.at((*path, "load_profile"), f"required; device {entry.device!r} names none")
+            return None
+        profile = profiles.get(name)
+        if profile is None:
+            self._one_of(name, {*profiles, *self._known.unresolved.profiles}, "load profile", (*path, "load_profile"))
+            return None
+        return name, profile
+
+    def _after_event(self, value: int | str, event_s: int | None, path: KeyPath, *, has_time: bool) -> int | None:
         """Return how long after the event a job may start, seconds; None after reporting a problem."""
         if isinstance(value, int):
             return value
+        if event_s is None and has_time:
+            return None  # it could not be read
         if event_s is None:
             self._collector.at(path, f"how long after the event is expected, such as 2h, not {value!r}, without 'at'")
             return None
@@ -382,6 +403,8 @@ class _TimelineBuilder:
         return time_s - event_s
 
     def _algorithm(self, entry: AlgorithmEntry, path: KeyPath) -> Action | None:
+        if entry.algorithm == UNKNOWN:
+            return None
         if entry.algorithm not in known_algorithms():
             what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, known_algorithms())}"
             self._collector.at((*path, "algorithm"), what)
@@ -420,21 +443,29 @@ class _TimelineBuilder:
         return unresolved.every_house or house in unresolved.houses
 
     def _device(self, house: str, device: str, path: KeyPath) -> None:
+        unresolved = self._known.unresolved
         if house not in self._known.houses:
             self._house(house, (*path, "house"))
-        elif not self._has((house, device)) and (house, device) not in self._known.unresolved.devices:
+        elif not self._has((house, device)) and not (
+            device == UNKNOWN or house in unresolved.houses or (house, device) in unresolved.devices
+        ):
             ids = [known.id for known in self._known.houses[house].devices]
             self._collector.at((*path, "device"), f"house {house!r} has no device {device!r}{suggest(device, ids)}")
 
-    def _one_of(self, name: str, known: Iterable[str], kind: str, path: KeyPath) -> None:
-        unresolved = self._known.unresolved
-        lost = (
-            unresolved.every_house
-            or unresolved.houses
-            or unresolved.devices
-            or (kind == "job" and unresolved.every_job)
-        )
-        if name not in set(known) and not lost:
+    def _one_of(
+        self, name: str, known: Iterable[str], kind: Literal["house", "producer", "job", "load profile"], path: KeyPath
+    ) -> None:
+        lost = self._known.unresolved
+        match kind:
+            case "house":
+                is_lost = lost.every_house or name in lost.houses
+            case "producer":
+                is_lost = lost.every_house or bool(lost.houses) or name in {device for _, device in lost.devices}
+            case "job":
+                is_lost = lost.every_job or name in lost.jobs
+            case "load profile":
+                is_lost = lost.every_profile or name in lost.profiles
+        if name not in set(known) and name != UNKNOWN and not is_lost:
             self._collector.at(path, f"there is no {kind} {name!r}{suggest(name, known)}")
 
 

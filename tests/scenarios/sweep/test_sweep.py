@@ -225,6 +225,22 @@ def test_another_sweep_never_overwrites_a_file(undisturbed: Path, tmp_path: Path
     assert foreign.read_text(encoding="utf-8") == "mine"
 
 
+def test_the_error_for_another_sweep_names_every_option_that_differs(undisturbed: Path) -> None:
+    """Each option that changes a sweep's runs is named as on the command line."""
+    varied = ("algorithm=insertion,fifty_fifty", "jobs[adler-car].latest_start=18:00,19:00")
+    together = ("algorithm,jobs[adler-car].latest_start",)
+    zipped = SweepRequest("street", varied, REQUEST.fixed, 2, 5, allow_outside=True, together=together)
+    sampled = SweepRequest("scarce", REQUEST.vary, ("days=2",), 2, sample=2, sample_seed=3)
+    for request, options in (
+        (zipped, ["--vary", "--seed", "--zip"]),
+        (sampled, ["scenario", "--set", "--sample", "--sample-seed"]),
+    ):
+        with pytest.raises(ResultsExistError) as refused:
+            sweep(plan_sweep(request), undisturbed)
+        differences = str(refused.value).partition("(")[2].rpartition(")")[0]
+        assert [difference.split()[0] for difference in differences.split("; ")] == options
+
+
 def test_the_number_of_hosts_changes_no_ledger(tmp_path: Path) -> None:
     """The number of hosts changes no ledger."""
     plan = plan_sweep(SweepRequest("street", ("hosts=1,2",), ("days=1",), seeds=1))

@@ -56,6 +56,13 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
         assert points.splitlines()[0].startswith("algorithm ")
         assert points.splitlines()[2].startswith("fifty_fifty ")
         assert "±" in points
+        # Another sweep begins without the points of this one.
+        _fill(again, vary="penalty=1,2", seeds="2", out=str(tmp_path / "other.sqlite"))
+        await pilot.press("ctrl+r")
+        assert str(again.query_one("#points", Static).content) == ""
+        notes = str(again.query_one("#notes", Static).content)
+        assert notes.startswith("Note: penalty belongs to")
+        await until(pilot, lambda: "4 of 4 runs done" in _state(again))
     assert read_sweep(path).is_complete
 
 

@@ -171,7 +171,7 @@ def _base_load(house: dict[str, Any], ref: Ref) -> Field:
         load.get("constant_w") if isinstance(load, dict) else None,
         f"a series{f' in {file}' if file else ''}; a number replaces it" if is_series else "W, such as 150",
         covers=((*ref, "base_load"),),
-        help="Constant consumption besides jobs, W; supplied by the own roof first, then neighbours, then the grid.",
+        help="Constant consumption besides jobs, W, or a series: Import (i). The own roof supplies it first.",
     )
 
 

@@ -30,7 +30,7 @@ _HELP = {
     "value": "The column with the values.",
     "unit": "Unit of the values.",
     "reading": "Mean power of each step, energy of each interval, or a meter's counter, which may reset.",
-    "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00. Never guessed.",
+    "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00.",
 }
 _WIDEST = 24
 
@@ -103,7 +103,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
                 with Horizontal(classes="part", id="of-zone"):
                     yield Label(_LABELS["zone"])
                     yield Input(
-                        placeholder=f"if times have none, such as {self._zone}" if self._zone else "if times have none",
+                        placeholder=f"such as {self._zone}" if self._zone else "if times have none",
                         compact=True,
                         id="series-zone",
                     )

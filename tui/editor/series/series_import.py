@@ -58,6 +58,10 @@ class SeriesImport:
             self._session.apply(lambda _: Change(f"load profile {name}", steps, ("load_profiles", name)))
             return
         numbers = [int(number) for number in place.split(".")]
+        if kind == "base":
+            house = ("houses", numbers[0])
+            self._session.apply(lambda _: Change("base load", (Put((*house, "base_load"), entry),), house))
+            return
         if kind == "panels":
             forecast = {"issued": "00:00", **entry}
             self._session.apply(lambda tree: commands.add_producer(tree, ("houses", numbers[0]), [forecast]))
@@ -117,6 +121,10 @@ def destinations(tree: Tree) -> list[Item]:
                 items.append(Item(f"forecast:{i}.{j}", f"Another forecast of {title}", where, "Panels"))
     items += [
         Item(f"panels:{i}", f"New PV panels of {tree_model.house_title(house)}", "with this forecast", "New panels")
+        for i, house in tree_model.houses(tree)
+    ]
+    items += [
+        Item(f"base:{i}", f"Base load of {tree_model.house_title(house)}", "its consumption besides jobs", "Houses")
         for i, house in tree_model.houses(tree)
     ]
     items.append(Item(_RUN, "A load profile", "what one run of a device draws", "Devices"))

@@ -104,3 +104,29 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
         )
         assert (person.work.tree["start"], person.work.tree["days"]) == ("2026-03-01T00:00:00Z", 1)
         assert not isinstance(person.app.screen, PickPath)
+
+
+async def test_a_smart_meters_file_is_imported_as_a_houses_base_load(editing: Editing, file: Path) -> None:
+    """It is offered for each house, and the house's form names the file; what was there before is replaced."""
+    rows = "".join(f"2026-06-21T{hour:02}:00Z;0,{hour % 5}\n" for hour in range(24))
+    (file.parent / "smart meter öst.csv").write_text("Zeit;Bezug [kWh]\n" + rows, encoding="cp1252")
+    async with editing(file) as person:
+        await person.show()
+        await person.press("i")
+        asking = await person.dialog(ImportDialog)
+        asking.query_one("#source", Input).value = str(file.parent / "smart meter öst.csv")
+        await person.pilot.press("ctrl+s")
+        await person.dialog(Picker)
+        await person.pilot.press(*"base load", "enter")
+        dialog = await person.dialog(SeriesDialog)
+        await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: "base_load" in person.work.tree["houses"][0])
+        await person.settle()
+        assert person.work.problems == ()
+        assert person.work.tree["houses"][0]["base_load"] == {
+            "file": "smart meter öst.csv",
+            "columns": {"time": "Zeit", "value": "Bezug [kWh]"},
+            "unit": "kWh",
+            "reading": "interval",
+        }
