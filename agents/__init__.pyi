@@ -45,6 +45,9 @@ from .job_register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
 )
+from .late_promises import (
+    Promise as Promise,
+)
 from .ledger import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
@@ -109,9 +112,6 @@ from .plugins import (
 )
 from .producer import (
     Producer as Producer,
-)
-from .provisional_promises import (
-    Promise as Promise,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (

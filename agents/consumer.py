@@ -26,6 +26,7 @@ from typing import ClassVar, Literal
 import structlog
 
 from agents.device_calendar import Calendar
+from agents.late_promises import MAX_PUSHES, is_firm
 from agents.messages import (
     MAX_STRETCHES,
     Accept,
@@ -56,7 +57,6 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.negotiation import RANKED, NegotiationSettings
 from agents.plugins import AGENTS, load_plugin
-from agents.provisional_promises import MAX_PUSHES, is_firm
 from agents.ranking import ROUNDS_TO_ASK
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp

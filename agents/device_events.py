@@ -159,7 +159,7 @@ DeviceEvent = Annotated[
 
 
 class DeviceCommand(Event):
-    """A command to a device."""
+    """What a gateway asks its device to do now; unlike the contract, it can fail."""
 
     command: Literal["start", "stop", "renew"]
     """`stop` is never given while a programme runs; `renew` sets the device's own timer again while it runs."""

@@ -20,7 +20,7 @@ MAX_AT_ONCE: Final = 64
 RANKINGS = "ssmic.rankings"
 """Group of the entry points by which packages add rankings."""
 ABOUT_RANKING: Final = {
-    "scores": "who has accepted more and declined less comes first, as in PySSMic",
+    "scores": "those that have accepted more and declined less come first, as in PySSMic",
     "own-roof": "panels of the job's own house first",
     "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
     "nearest": "fewest houses between, in the scenario's order",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from agents.energy import CumulativeSeries, Outlook, Prediction
 from agents.headroom import Need, Uncommitted, View, uncommitted_of
 from agents.job_register import digest_of
+from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -40,7 +41,6 @@ from agents.messages import (
 )
 from agents.model import MANAGER, TIMELINE, Job
 from agents.negotiation import RANKED, NegotiationSettings
-from agents.provisional_promises import PUSHED_OUT, Provisional, is_firm
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError

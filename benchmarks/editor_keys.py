@@ -21,7 +21,7 @@ from tui.app import SsmicApp
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.tree_model import WHOLE
 from tui.editor.tree_view import NeighbourhoodTree
-from tui.shell.lifecycle import IdleCollector
+from tui.shell.idle_collector import IdleCollector
 
 ROUNDS = 12
 NAMES = ("street", "village")

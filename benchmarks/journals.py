@@ -44,7 +44,7 @@ async def replay(street: Scenario, settings: RunSettings, house: str) -> float:
         async with asyncio.TaskGroup() as tasks:
             await host._replay(tasks)  # noqa: SLF001 - what a restart does first
             took = time.process_time() - began
-            host._group.stop()  # noqa: SLF001
+            host._group.stop()  # noqa: SLF001 - as a crash leaves it
     return took
 
 

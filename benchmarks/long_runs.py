@@ -89,12 +89,12 @@ def scenario_of(houses: int, days: int, seed: int = 1) -> Scenario:
     )
 
 
-def _forecast(power_w: np.ndarray, day: int, days: int) -> Prediction:  # type: ignore[type-arg]
+def _forecast(power_w: np.ndarray, day: int, days: int) -> Prediction:  # type: ignore[type-arg]  # of floats
     start_s = START_S + day * DAY_S
     return Prediction(issued_s=start_s, production=_series(power_w[day * 1440 : (day + days) * 1440] * 0.95, start_s))
 
 
-def _series(power_w: np.ndarray, start_s: int) -> Production:  # type: ignore[type-arg]
+def _series(power_w: np.ndarray, start_s: int) -> Production:  # type: ignore[type-arg]  # of floats
     energy_wh = np.concatenate([[0.0], np.cumsum(power_w / 60)])
     return Production(
         times_s=tuple(range(start_s, start_s + 60 * len(energy_wh), 60)), cumulative_wh=tuple(energy_wh.tolist())

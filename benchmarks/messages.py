@@ -235,7 +235,7 @@ def peers_rates(size: Size, url: str) -> dict[str, Callable[[], Awaitable[float]
                 if peer not in absent:
                     asked = Asked(peer, "steps", hosts, size.steps, sends=sends, url=url)
                     name = f"{steps_name(hosts, active, sends=sends)}, {peer}"
-                    measured[name] = lambda asked=asked: rate_of(asked)  # type: ignore[misc]
+                    measured[name] = lambda asked=asked: rate_of(asked)  # type: ignore[misc]  # mypy infers no types of a lambda's defaults
     return measured
 
 
@@ -257,7 +257,7 @@ async def measure(size: Size) -> dict[str, float]:
         for hosts, active in size.hosts:
             for sends in (False, True):
                 name = steps_name(hosts, active, sends=sends)
-                measured[name] = lambda hosts=hosts, active=active, sends=sends: steps_a_second(  # type: ignore[misc]
+                measured[name] = lambda hosts=hosts, active=active, sends=sends: steps_a_second(  # type: ignore[misc]  # mypy infers no types of a lambda's defaults
                     url, size.steps, hosts=hosts, active=active, sends=sends
                 )
         measured |= peers_rates(size, url)

@@ -13,8 +13,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from agents.late_promises import Promise
 from agents.model import GRID
-from agents.provisional_promises import Promise
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.generate.neighbourhood import scarce

@@ -89,7 +89,7 @@ async def rate_of(asked: Asked) -> float:
 
 
 @contextmanager
-def _hosts(target: Any, arguments: list[tuple[Any, ...]]) -> Iterator[None]:  # noqa: ANN401 - a module's function
+def _hosts(target: Any, arguments: list[tuple[Any, ...]]) -> Iterator[None]:  # a module's function
     """Run each host in a process of its own."""
     spawning = multiprocessing.get_context("spawn")
     processes = [spawning.Process(target=target, args=some, daemon=True) for some in arguments]
@@ -108,31 +108,31 @@ def _hosts(target: Any, arguments: list[tuple[Any, ...]]) -> Iterator[None]:  # 
 # event in each step. Messages are not counted: a step may begin before the messages of the last one have arrived.
 
 
-def _without_delay(container: Any) -> None:  # noqa: ANN401 - mango's
+def _without_delay(container: Any) -> None:  # mango's
     """Have the kernel send each packet at once: with Nagle's algorithm, mango would wait for acknowledgements."""
     container.mqtt_client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 async def _mango_messages(url: BrokerUrl, count: int) -> float:
-    from mango import Agent, activate, create_mqtt_container, sender_addr  # noqa: PLC0415 - may not be installed
+    from mango import Agent, activate, create_mqtt_container, sender_addr  # may not be installed
 
     each = count // ASKERS
     left = ASKERS
     ended = asyncio.Event()
 
     class Echo(Agent):
-        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:  # noqa: ANN401
+        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:
             self.schedule_instant_message(content, sender_addr(meta))
 
     class Asker(Agent):
-        def __init__(self, echo: Any) -> None:  # noqa: ANN401
+        def __init__(self, echo: Any) -> None:
             super().__init__()
             self.echo = echo
 
         def ask(self, number: int) -> None:
             self.schedule_instant_message({"kind": "Ping", "n": number}, self.echo)
 
-        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:  # noqa: ANN401, ARG002
+        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:
             nonlocal left
             if content["n"] + 1 < each:
                 self.ask(content["n"] + 1)
@@ -156,9 +156,9 @@ async def _mango_messages(url: BrokerUrl, count: int) -> float:
 
 
 def _mango_host(url: BrokerUrl, number: int, hosts: int, sends: bool) -> None:  # noqa: FBT001 - of a process
-    from mango import Agent, AgentAddress, activate, create_mqtt_container  # noqa: PLC0415 - may not be installed
-    from mango.util.clock import ExternalClock  # noqa: PLC0415
-    from mango.util.distributed_clock import DistributedClockAgent  # noqa: PLC0415
+    from mango import Agent, AgentAddress, activate, create_mqtt_container  # may not be installed
+    from mango.util.clock import ExternalClock
+    from mango.util.distributed_clock import DistributedClockAgent
 
     logging.disable(logging.CRITICAL)
     neighbour = AgentAddress(f"mango-{(number + 1) % hosts}", "walker")
@@ -171,7 +171,7 @@ def _mango_host(url: BrokerUrl, number: int, hosts: int, sends: bool) -> None:  
             if sends:
                 await self.send_message(number, neighbour)
 
-        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:  # noqa: ANN401
+        def handle_message(self, content: Any, meta: dict[str, Any]) -> None:
             pass
 
     async def walk() -> None:
@@ -186,9 +186,9 @@ def _mango_host(url: BrokerUrl, number: int, hosts: int, sends: bool) -> None:  
 
 
 async def _mango_steps(url: BrokerUrl, asked: Asked) -> float:
-    from mango import AgentAddress, activate, create_mqtt_container  # noqa: PLC0415 - may not be installed
-    from mango.util.clock import ExternalClock  # noqa: PLC0415
-    from mango.util.distributed_clock import DistributedClockManager  # noqa: PLC0415
+    from mango import AgentAddress, activate, create_mqtt_container  # may not be installed
+    from mango.util.clock import ExternalClock
+    from mango.util.distributed_clock import DistributedClockManager
 
     with _hosts(_mango_host, [(url, number, asked.hosts, asked.sends) for number in range(asked.hosts)]):
         clock = ExternalClock()
@@ -213,8 +213,8 @@ async def _mango_steps(url: BrokerUrl, asked: Asked) -> float:
 # HELICS: federates of a ZeroMQ broker, written in C++ and called from Python.
 
 
-def _helics_host(number: int, hosts: int, count: int, sends: bool, port: int, results: Any) -> None:  # noqa: ANN401, FBT001 - of a process
-    import helics  # noqa: PLC0415 - may not be installed
+def _helics_host(number: int, hosts: int, count: int, sends: bool, port: int, results: Any) -> None:  # noqa: FBT001 - of a process
+    import helics  # may not be installed
 
     info = helics.helicsCreateFederateInfo()
     helics.helicsFederateInfoSetCoreName(info, f"core-{port}-{number}")
@@ -244,7 +244,7 @@ def _helics_host(number: int, hosts: int, count: int, sends: bool, port: int, re
 
 
 def _helics_steps(asked: Asked) -> float:
-    import helics  # noqa: PLC0415 - may not be installed
+    import helics  # may not be installed
 
     port = free_port()
     helics.helicsCreateBroker("zmq", f"broker-{port}", f"-f {asked.hosts} --port={port} --loglevel=no_print")
@@ -258,7 +258,7 @@ def _helics_steps(asked: Asked) -> float:
 
 
 def _mosaik_steps(asked: Asked) -> float:
-    import mosaik  # noqa: PLC0415 - may not be installed
+    import mosaik  # may not be installed
 
     command = f"{sys.executable} -m benchmarks.peers mosaik host --url %(addr)s"
     with contextlib.redirect_stdout(sys.stderr):
@@ -275,20 +275,20 @@ def _mosaik_steps(asked: Asked) -> float:
 
 
 def _mosaik_host() -> None:
-    import mosaik_api_v3  # noqa: PLC0415 - may not be installed
+    import mosaik_api_v3  # may not be installed
 
     class Host(mosaik_api_v3.Simulator):
         def __init__(self) -> None:
             model = {"public": True, "params": [], "attrs": ["n"]}
             super().__init__({"type": "time-based", "models": {"Host": model}})
 
-        def create(self, num: int, model: str, **_: Any) -> list[Any]:  # noqa: ANN401
+        def create(self, num: int, model: str, **_: Any) -> list[Any]:
             return [{"eid": f"host-{number}", "type": model} for number in range(num)]
 
-        def step(self, at_s: int, inputs: Any, max_advance: int) -> int:  # noqa: ANN401, ARG002
+        def step(self, at_s: int, inputs: Any, max_advance: int) -> int:
             return at_s + SECONDS_APART
 
-        def get_data(self, outputs: Any) -> Any:  # noqa: ANN401
+        def get_data(self, outputs: Any) -> Any:
             return {entity: dict.fromkeys(attributes, 1) for entity, attributes in outputs.items()}
 
     sys.argv = [sys.argv[0], sys.argv[-1]]

@@ -31,7 +31,7 @@ from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tui.app import SsmicApp
 from tui.results.screen import ResultsScreen
-from tui.shell.lifecycle import IdleCollector
+from tui.shell.idle_collector import IdleCollector
 from tui.widgets.table import CellTable
 
 REPEATS = 3

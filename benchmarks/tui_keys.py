@@ -36,7 +36,7 @@ from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
 from tui.run.simulation_client import SimulationClient
 from tui.shell.help import HelpScreen
-from tui.shell.lifecycle import IdleCollector
+from tui.shell.idle_collector import IdleCollector
 from tui.widgets.table import VirtualTable
 
 PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), ("H", "hosts"))
@@ -48,7 +48,7 @@ class Fingers:
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self._pilot = pilot
-        self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type] - it is ours
+        self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type]  # it is ours
         self.took: dict[str, list[Took]] = {"cursor": [], "pane": [], "find": [], "help": [], "palette": []}
 
     async def go_through(self, key: str, pane: str) -> None:

@@ -47,7 +47,7 @@ PARAMETERS = {
     "house": "Id of a house",
     "device": "Id of a device",
     "job": "Id of a job",
-    "switch": "Id of a switch in front of a device, of its maker's name and its maker's topic",
+    "switch": "Id of the switch in front of a device: the adapter's name and the switch's own topic",
 }
 """Variable levels of topics; ids are percent-encoded."""
 

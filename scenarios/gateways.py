@@ -19,8 +19,8 @@ class WaitingEntry(BaseModel):
 
     above_w: float = Field(ge=0, allow_inf_nan=False, description="It draws more than this ...")
     below_w: float = Field(gt=0, allow_inf_nan=False, description="... and less than this ...")
-    for_s: int = Field(60, ge=0, description="... for so many seconds: then it waits for its programme")
-    within_s: int = Field(ge=1, description="Its programme has to be over so many seconds later")
+    for_s: int = Field(60, ge=0, description="... for this many seconds: then it is waiting to start its programme")
+    within_s: int = Field(ge=1, description="Its programme must end within this many seconds")
     load_profile: str = Field("", description="Name of its load profile; default: the device's")
 
 

@@ -1,6 +1,6 @@
 """Notes on what a scenario's author may not have intended.
 
-Jobs that have to overlap another job of their device, ids that several jobs have, and parts that have no effect where
+Jobs that have to overlap another job of their device, job ids used more than once, and parts that have no effect where
 jobs are supplied by shares.
 """
 
@@ -76,7 +76,7 @@ def _note(job: Job, scenario: Scenario) -> str:
     device = f"device {job.device!r} of house {job.house!r}"
     return (
         f"job {job.job_id!r} runs at the same time as another job of {device}: "
-        f"the windows leave no room for one after the other (beside {named})"
+        f"the windows leave no room for one after the other (with {named})"
     )
 
 

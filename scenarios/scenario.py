@@ -266,8 +266,8 @@ class Scenario:
     faults: tuple[Fault, ...] = ()
     """Faults in a lab; runs ignore them."""
     base_loads: Mapping[str, CumulativeSeries] = field(default_factory=dict)
-    """By house id, its consumption besides its jobs, which cannot be shifted, at UNIX seconds; houses without one are
-    omitted."""
+    """By house id, its consumption apart from its jobs, which cannot be shifted, at UNIX seconds; houses without one
+    are omitted."""
     community: Community | None = None
     """How bills are settled; None: minute by minute, as negotiated, by the tariff only."""
 

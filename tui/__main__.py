@@ -31,7 +31,7 @@ def _run() -> None:
         if sys.argv[1:2] == ["host"]:
             # structlog imports rich if it is installed: 6 MB of a household's 60, for tracebacks that no user sees
             # there.
-            sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+            sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: not to be imported
         from tui.cli.app import app  # noqa: PLC0415 - a signal is heard while it is imported, too
 
         app(prog_name="ssmic")

@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -28,11 +27,11 @@ from broker import new_loop
 from scenarios import Zone
 from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
+from tui.palette import Palette, commands
 from tui.safe_output import make_textual_safe
 from tui.shell import (
     REFRESH_WALL_S,
     AreaScreen,
-    Everything,
     Guarded,
     HelpScreen,
     IdleCollector,
@@ -44,7 +43,6 @@ from tui.shell import (
     complain,
     described,
     ended_by_signals,
-    is_move,
     keep_details,
     load_preferences,
     rescued,
@@ -63,7 +61,7 @@ class SsmicApp(Guarded, App[None]):
 
     TITLE = "ssmic"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Everything}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Palette}
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {area.id: area.make_screen for area in AREAS}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -223,7 +221,7 @@ class SsmicApp(Guarded, App[None]):
         if isinstance(base, AreaScreen):
             base.receive(intent)
 
-    # Help and palette.
+    # Help.
 
     def action_help(self) -> None:
         """Show help for the screen or dialog, or close it."""
@@ -235,34 +233,8 @@ class SsmicApp(Guarded, App[None]):
             self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield all palette entries: the screen's own, every active binding, areas, themes."""
-        seen = set()
-        if isinstance(screen, AreaScreen):
-            for entry in screen.palette():
-                seen.add(entry.title)
-                yield SystemCommand(entry.title, entry.help, entry.run)
-        for active in described(screen):
-            binding = active.binding
-            title = binding.description
-            if active.enabled and title not in seen and not is_move(active):
-                seen |= {title, binding.tooltip}
-                help_text = f"{binding.tooltip or title} ({self.get_key_display(binding)})"
-                yield SystemCommand(title, help_text, partial(self.run_action, binding.action, active.node))
-        for area in AREAS:
-            for way in area.ways_in if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
-                if way.title not in seen:
-                    seen.add(way.title)
-                    yield SystemCommand(way.title, f"In {area.title}", partial(self.take_way, area.id, way.action))
-        yield SystemCommand("Theme", "Choose colours: light, dark, and more", self.action_change_theme)
-        yield SystemCommand(
-            "Screenshot",
-            "Save a screenshot as SVG",
-            lambda: self.set_timer(0.1, self.deliver_screenshot),
-        )
-        if screen.maximized is not None:
-            yield SystemCommand("Minimize", "Restore the full screen", screen.action_minimize)
-        elif screen.focused is not None and screen.focused.allow_maximize:
-            yield SystemCommand("Maximize", "Maximize the focused part", screen.action_maximize)
+        """Yield all commands of the palette; see `tui.palette`."""
+        return commands(self, screen)
 
     async def take_way(self, area: str, action: str) -> None:
         """Show an area and run an action of its screen."""

@@ -61,7 +61,7 @@ def exit_codes() -> Iterator[None]:
     except Exception as error:
         if hasattr(error, "exit_code"):
             if isinstance(message := getattr(error, "message", None), str):
-                error.message = printable(message)  # type: ignore[attr-defined]
+                error.message = printable(message)  # type: ignore[attr-defined]  # click's errors have one
             raise  # Typer's own errors, which it shows itself
         if is_interruption(error):
             complain("interrupted")

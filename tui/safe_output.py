@@ -31,7 +31,7 @@ def make_rich_safe() -> None:
     """Make Rich escape every character that controls a terminal or cannot be seen."""
     import rich.text  # noqa: PLC0415 - a household's process does without Rich
 
-    rich.text.strip_control_codes = printable  # type: ignore[attr-defined,assignment]
+    rich.text.strip_control_codes = printable  # type: ignore[attr-defined,assignment]  # stricter than rich's
 
 
 def make_textual_safe() -> None:

@@ -15,79 +15,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-
-ALIVE_FILE = "SSMIC_ALIVE_FILE"
-NOTIFY_SOCKET = "NOTIFY_SOCKET"
-"""Set by systemd for services of `Type=notify`: where they report that they are ready, and alive."""
-EVERY_WALL_S = 5.0
-
-
-@contextmanager
-def showing_life() -> Iterator[None]:
-    """Heartbeat, every few seconds during the context: touch the file named by SSMIC_ALIVE_FILE, and notify systemd."""
-    name, address = os.environ.get(ALIVE_FILE), os.environ.get(NOTIFY_SOCKET)
-    if not name and not address:
-        yield
-        return
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle
-    has_failed = False
-
-    def show() -> None:
-        nonlocal timer, has_failed
-        timer = loop.call_later(EVERY_WALL_S, show)
-        if address:
-            _notify(address, "READY=1\nWATCHDOG=1")
-        if name:
-            has_failed = _touch(name, has_failed=has_failed)
-
-    show()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if address:
-            _notify(address, "STOPPING=1")
-
-
-def _touch(name: str, *, has_failed: bool) -> bool:
-    """Touch a file; return whether that failed. A failure is logged, and so is its end."""
-    try:
-        Path(name).touch()
-    except (OSError, ValueError) as error:
-        if not has_failed:
-            why = getattr(error, "strerror", None) or str(error)
-            _say(f"{ALIVE_FILE}: {name} cannot be touched ({why}); trying again every {EVERY_WALL_S:g} s")
-        return True
-    if has_failed:
-        _say(f"{ALIVE_FILE}: {name} can be touched again")
-    return False
-
-
-def _notify(address: str, state: str) -> None:
-    """Send systemd a state, as sd_notify(3) does; one that cannot be sent is repeated with the next heartbeat."""
-    import socket
-
-    if address.startswith("@"):
-        address = f"\0{address[1:]}"  # a name that is in no file system
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-        sender.sendto(state.encode(), address)
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):
-        os.write(2, f"ssmic: {text}\n".encode(errors="replace"))
-
 
 Result = TypeVar("Result")
 
@@ -236,6 +170,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
     import asyncio
 
     from broker import new_loop
+    from tui.heartbeat import showing_life
 
     interrupted = False
 

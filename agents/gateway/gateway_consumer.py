@@ -8,12 +8,12 @@ contract's history and on the device's topic `job`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import structlog
 from pydantic import ValidationError
+from typing_extensions import override
 
 from agents.consumer import Consumer
 from agents.device_events import (
@@ -36,10 +36,11 @@ from agents.device_events import (
 )
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
+from agents.gateway.job_course import JobCourse
 from agents.gateway.represented_device import DeviceAgent
 from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Contract, Job
-from broker.hosts import Channel, Received, TimeUp
+from broker.hosts import Received, TimeUp
 from broker.protocol import first_problem
 
 log = structlog.get_logger(__name__)
@@ -52,9 +53,6 @@ MAX_PROFILES = 1_000
 """Load profiles of one device, those that it announced before included."""
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
-_LEAST_GRACE_S = 600
-_HOUR_S = 3600
-_OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
 
 
 class _LoadError(Exception):
@@ -64,53 +62,6 @@ class _LoadError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.expected = expected
-
-
-@dataclass(slots=True)
-class _Course:
-    """The course of one job on the device."""
-
-    job: Job
-    asked_id: str
-    """The job's id as the device knows it."""
-    device: str
-    """The device's gateway id; a guest's place may have another one by now."""
-    changed: Channel[None]
-    reference: str = ""
-    """The reference of the job, as requested."""
-    state: JobState = "NOT_SCHEDULED"
-    outcome: Outcome = ""
-    reason: str = ""
-    is_due: bool = False
-    """Whether its contract has started."""
-    is_commanded: bool = False
-    is_followed: bool = False
-    """Whether it is followed although its contract has not started, because its device was started by hand."""
-    is_in_ledger: bool = False
-    """Whether the ledger has its start, because it came before its contract's."""
-    started_s: int | None = None
-    interrupted_s: int | None = None
-    renew_timer_s: int | None = None
-    """When its device's own timer is set again; None: it has none."""
-    is_ended_by: JobState | None = None
-    """The report of the device on its end."""
-    base_wh: float = 0.0
-    """The meter at its start."""
-    points: list[tuple[int, float]] = field(default_factory=list)
-    """Seconds since its start, and Wh since then."""
-    idle_since_s: int | None = None
-    has_drawn: bool = False
-    readings: int = 0
-    was_offline: bool = False
-    measured: LoadProfile | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in _OPEN
-
-    @property
-    def is_running(self) -> bool:
-        return self.state in {"EXECUTING", "INTERRUPTED"}
 
 
 class GatewayConsumer(DeviceAgent, Consumer):
@@ -143,7 +94,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._stand_for(gateway)
         self._profiles = dict(gateway.profiles)
         self._own_profile = gateway.profile
-        self._courses = {job.job_id: _Course(job, job.job_id, self._device, self.channel()) for job in jobs}
+        self._courses = {job.job_id: JobCourse(job, job.job_id, self._device, self.channel()) for job in jobs}
         self._commands = 0
         self._answers = 0
         self._numbered = 0
@@ -154,8 +105,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._shown_jobs: dict[str, dict[str, Any]] = {}
         self._price_changes: list[PriceChange] = []
 
+    @override
     async def run(self) -> None:
-        """See `Consumer.run`."""
         self.spawn(self._end(), "device")
         if self._device:
             self._show()
@@ -299,7 +250,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
             self._take_start(min(to_come, key=self._start_of))
 
-    def _course_of(self, report: Reported) -> _Course | None:
+    def _course_of(self, report: Reported) -> JobCourse | None:
         """Return the job that a report is about: the one that runs or is commanded, else the next one."""
         if report.job is not None:
             course = self._course(report.job)
@@ -310,11 +261,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
         under_way = [course for course in is_open if course.is_running or course.is_commanded]
         return next(iter(under_way or sorted(is_open, key=self._start_of)), None)
 
-    def _start_of(self, course: _Course) -> int:
+    def _start_of(self, course: JobCourse) -> int:
         contract = self.contracts.get(course.job.job_id)
         return course.job.latest_start_s if contract is None else contract.start_s
 
-    def _take_state(self, course: _Course, report: Reported) -> None:
+    def _take_state(self, course: JobCourse, report: Reported) -> None:
         if course.is_running and report.restarted:
             course.was_offline = True
         match report.state:
@@ -338,7 +289,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             case _:
                 pass
 
-    def _take_start(self, course: _Course) -> None:
+    def _take_start(self, course: JobCourse) -> None:
         """The device says that it runs."""
         if course.state == "EXECUTING":
             return
@@ -346,9 +297,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self.contracts.get(course.job.job_id) is None:
                 self._complain("report", f"job {course.asked_id!r} has no supplier yet", "a command to start")
                 return
-            course.started_s = self.now_s
-            course.base_wh = self._meter.energy_wh
-            course.points = [(0, 0.0)]
+            course.begin(self.now_s, self._meter)
             if course.is_commanded:
                 self._answers += 1
             else:
@@ -369,17 +318,15 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
         course.changed.put(None)
 
-    def _take_switched_off(self, course: _Course) -> None:
+    def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
-        elapsed_s = self.now_s - (course.started_s or self.now_s)
-        is_over = course.idle_since_s is not None or elapsed_s >= course.job.duration_s * 9 // 10
-        if is_over:
+        if course.is_over_when_switched_off(self.now_s):
             course.is_ended_by = "FINISHED"
             course.changed.put(None)
         else:
             self._interrupt(course)
 
-    def _interrupt(self, course: _Course) -> None:
+    def _interrupt(self, course: JobCourse) -> None:
         course.state, course.interrupted_s = "INTERRUPTED", self.now_s
         course.outcome = "power_lost" if course.was_offline else "stopped_by_hand"
         self._tell_ledger(course)
@@ -388,25 +335,12 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._command(course, 1)
         course.changed.put(None)
 
-    def _meter_run(self, course: _Course) -> None:
+    def _meter_run(self, course: JobCourse) -> None:
         """Add a reading to what a running job drew."""
-        after_s = self.now_s - (course.started_s or self.now_s)
-        drawn_wh = max(course.points[-1][1], self._meter.energy_wh - course.base_wh)
-        course.readings += 1
-        if after_s > course.points[-1][0]:
-            course.points.append((after_s, drawn_wh))
-        elif len(course.points) > 1:
-            course.points[-1] = (after_s, drawn_wh)
-        power_w = self._meter.power_w
-        if power_w is None:
-            return
-        if power_w > self._gateway.idle_w:
-            course.has_drawn, course.idle_since_s = True, None
-        elif course.has_drawn and course.idle_since_s is None:
-            course.idle_since_s = self.now_s
+        if course.add_reading(self.now_s, self._meter, self._gateway.idle_w):
             course.changed.put(None)
 
-    def _meter_until_end(self, course: _Course) -> None:
+    def _meter_until_end(self, course: JobCourse) -> None:
         """Count the power of the last reading until now, if the device ends a job without a new reading."""
         if course.is_running and course.readings and self._meter.counter_wh is None:
             self._meter.advance(self.now_s)
@@ -477,14 +411,14 @@ class GatewayConsumer(DeviceAgent, Consumer):
             expected = "a load and times within the limits of scenarios"
             self._complain("request", first_problem(error), expected)
             return
-        course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel(), asked.reference)
+        course = self._courses[job.job_id] = JobCourse(job, asked_id, self._device, self.channel(), asked.reference)
         self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
 
     def add_job(self, job: Job) -> None:
         """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
-        course = self._courses[job.job_id] = _Course(job, job.job_id, self._device, self.channel())
+        course = self._courses[job.job_id] = JobCourse(job, job.job_id, self._device, self.channel())
         self._show_job(course)
         super().add_job(job)
 
@@ -513,7 +447,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._course(asked_id) is None:
                 return asked_id
 
-    def _course(self, asked_id: str) -> _Course | None:
+    def _course(self, asked_id: str) -> JobCourse | None:
         """Return a job by the id that the device knows."""
         of_device = self._courses.get(f"{self._gateway.house}/{self._device}/{asked_id}")
         return of_device or self._courses.get(asked_id)
@@ -522,13 +456,13 @@ class GatewayConsumer(DeviceAgent, Consumer):
         ids = [course.asked_id for course in self._courses.values() if course.is_open]
         return f"one of: {', '.join(ids)}" if ids else "no job is open"
 
-    def _has_begun(self, course: _Course) -> bool:
+    def _has_begun(self, course: JobCourse) -> bool:
         """Return whether it is too late to withdraw a job."""
         contract = self.contracts.get(course.job.job_id)
         has_started = contract is not None and contract.start_s <= self.now_s
         return has_started or course.is_due or course.is_commanded or course.is_running
 
-    def _withdraw(self, course: _Course, reason: str) -> None:
+    def _withdraw(self, course: JobCourse, reason: str) -> None:
         if self._has_begun(course):
             return
         course.reason = reason
@@ -543,8 +477,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             super().drop(job_id)
             self._show_job(course)
 
+    @override
     def contract_changed(self, job_id: str) -> None:
-        """See `Consumer.contract_changed`."""
         course = self._courses[job_id]
         if course.state in {"NOT_SCHEDULED", "SCHEDULED"}:
             course.state = "SCHEDULED" if job_id in self.contracts else "NOT_SCHEDULED"
@@ -553,8 +487,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     # Execution.
 
+    @override
     def runs_itself(self, job: Job) -> bool:
-        """See `Consumer.runs_itself`."""
         del job
         return True
 
@@ -574,7 +508,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             await self._follow(course)
         self._show()
 
-    async def _start(self, course: _Course) -> bool:
+    async def _start(self, course: JobCourse) -> bool:
         """Command the device until it answers; return whether it runs."""
         while any(other.is_running for other in self._courses.values() if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
@@ -602,7 +536,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._conclude(course, "ABORTED", "no_answer", offline)
         return False
 
-    async def _follow(self, course: _Course, *, until_due: bool = False) -> None:
+    async def _follow(self, course: JobCourse, *, until_due: bool = False) -> None:
         """Follow a running job to its end.
 
         Args:
@@ -613,74 +547,30 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return
-            end = self._end_of(course)
+            is_lost, silent_s = self._is_available is False, self.now_s - (self._last_heard_s or self.now_s)
+            end = course.end_at(self.now_s, self._gateway, self._meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
                 self._conclude(course, *end)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self.now_s:
                 self._renew_timer(course)
             self._show_job(course)
-            await course.changed.get(self._next_look_s(course))
+            await course.changed.get(course.next_look_s(self.now_s, self._gateway))
 
-    def _end_of(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
-        """Return how a running job has ended; None: it is still running."""
-        gateway, now_s, started_s = self._gateway, self.now_s, course.started_s or self.now_s
-        if course.is_ended_by is not None:
-            return course.is_ended_by, course.outcome or "on_time", course.reason
-        if course.interrupted_s is not None:
-            return None if now_s < course.interrupted_s + gateway.resume_s else ("ABORTED", course.outcome, "")
-        is_idle = course.idle_since_s is not None and now_s >= course.idle_since_s + gateway.idle_s
-        if is_idle and now_s - started_s >= course.job.duration_s // 2:
-            return "FINISHED", course.outcome, ""
-        if now_s < started_s + course.job.duration_s + self._grace_s(course):
-            return None
-        return self._overdue(course)
-
-    def _overdue(self, course: _Course) -> tuple[JobState, Outcome, str] | None:
-        """Return how an overdue job has ended; None: it is still running."""
-        silent_s = self.now_s - (self._last_heard_s or self.now_s)
-        if self._is_available is False or (course.readings > 1 and silent_s > self._grace_s(course)):
-            return "ABORTED", "vanished", ""
-        still_runs = course.idle_since_s is None and (self._meter.power_w or 0.0) > self._gateway.idle_w
-        if still_runs and self.now_s < self._limit_s(course):
-            return None
-        return "FINISHED", course.outcome, "it still draws power" if still_runs else ""
-
-    def _grace_s(self, course: _Course) -> int:
-        """Return how much longer than planned a job may take before anything follows from it, seconds."""
-        return max(_LEAST_GRACE_S, course.job.duration_s // 4) if course.readings else self._gateway.answer_s
-
-    def _limit_s(self, course: _Course) -> int:
-        return (course.started_s or self.now_s) + 2 * course.job.duration_s + 3600
-
-    def _next_look_s(self, course: _Course) -> int:
-        started_s = course.started_s or self.now_s
-        over_s = started_s + course.job.duration_s + self._grace_s(course)
-        while over_s <= self.now_s:
-            over_s += self._grace_s(course)
-        looks = [over_s]
-        if course.interrupted_s is not None:
-            looks.append(course.interrupted_s + self._gateway.resume_s)
-        if course.idle_since_s is not None:
-            looks.append(max(course.idle_since_s + self._gateway.idle_s, started_s + course.job.duration_s // 2))
-        if course.renew_timer_s is not None:
-            looks.append(course.renew_timer_s)
-        return min(look_s for look_s in looks if look_s > self.now_s)
-
-    def _command(self, course: _Course, attempt: int) -> None:
+    def _command(self, course: JobCourse, attempt: int) -> None:
         course.is_commanded = True
         self._instruct_timed("start", course, attempt)
         self._show()
 
-    def _renew_timer(self, course: _Course) -> None:
+    def _renew_timer(self, course: JobCourse) -> None:
         """Prolong the device's own timer, which would end a job that takes longer than the timer lasts."""
         course.renew_timer_s = None
         if course.state == "EXECUTING":
             self._instruct_timed("renew", course)
 
-    def _instruct_timed(self, command: Literal["start", "renew"], course: _Course, attempt: int = 1) -> None:
+    def _instruct_timed(self, command: Literal["start", "renew"], course: JobCourse, attempt: int = 1) -> None:
         """Command a device, with the time after which it switches itself off if no further command arrives."""
-        run_s = 2 * (course.job.duration_s + max(_LEAST_GRACE_S, course.job.duration_s // 4))
+        run_s = course.timer_s
         longest_s = self._gateway.longest_timer_s
         course.renew_timer_s = None if longest_s is None else self.now_s + min(run_s, longest_s) // 2
         self._instruct(command, course.asked_id, attempt, run_s, course.device, course.reference)
@@ -709,11 +599,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
             )
         )
 
-    def _conclude(self, course: _Course, state: JobState, outcome: Outcome, reason: str = "") -> None:
+    def _conclude(self, course: JobCourse, state: JobState, outcome: Outcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason
-        course.measured = self._measured(course)
+        course.measured = course.drawn(self._meter)
         self._tell_ledger(course)
         self._show_job(course)
         if state == "FINISHED":
@@ -724,30 +614,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._gateway.is_switched and self._gateway.waiting is None:
                 self._instruct("stop", course.asked_id)
 
-    def _measured(self, course: _Course) -> LoadProfile | None:
-        """Return what a job drew; nothing if it did not start; None if it was not measured."""
-        if course.started_s is None:
-            return LoadProfile(times_s=(0, max(1, course.job.duration_s)), cumulative_wh=(0.0, 0.0))
-        if len(course.points) < 2:
-            return None
-        points = course.points
-        if course.state == "FINISHED" and course.idle_since_s is not None:
-            points = self._until_over(points, course.idle_since_s - course.started_s)
-        if len(points) < 2:
-            return None
-        return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
-
-    def _until_over(self, points: list[tuple[int, float]], over_s: int) -> list[tuple[int, float]]:
-        """Return what a programme drew until it was over, without what its device draws afterwards.
-
-        A meter may say that the power has fallen before its counter has the last of the energy.
-        """
-        end_s, end_wh = points[-1]
-        until_wh = max(wh for s, wh in points if s <= over_s)
-        idle_wh = (self._meter.power_w or 0.0) * (end_s - over_s) / _HOUR_S
-        return [*(point for point in points if point[0] < over_s), (over_s, max(until_wh, end_wh - idle_wh))]
-
-    def _tell_ledger(self, course: _Course) -> None:
+    def _tell_ledger(self, course: JobCourse) -> None:
         contract = self.contracts.get(course.job.job_id)
         if contract is not None:
             self.send(
@@ -776,7 +643,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     # Notices.
 
-    def _show_job(self, course: _Course, *, again: bool = False) -> None:
+    def _show_job(self, course: JobCourse, *, again: bool = False) -> None:
         """Publish a job if something changed."""
         contract = self.contracts.get(course.job.job_id)
         start_s = None if contract is None else contract.start_s
@@ -827,7 +694,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             answers=self._answers,
         )
 
-    def _next_course(self) -> _Course | None:
+    def _next_course(self) -> JobCourse | None:
         """Return the job that runs, or the next one, or else the last one."""
         is_open = [course for course in self._courses.values() if course.is_open]
         running = [course for course in is_open if course.is_running or course.is_commanded]

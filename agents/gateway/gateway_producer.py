@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
+from typing_extensions import override
 
 from agents.device_events import (
     Announced,
@@ -63,8 +64,8 @@ class GatewayProducer(DeviceAgent, Producer):
         self._lowers_forecast = gateway.learns and gateway.rules >= 2
         self._points: list[tuple[int, float]] = []
 
+    @override
     async def run(self) -> None:
-        """See `Producer.run`."""
         self.spawn(self._end(), "device")
         if self._device:
             self._show()

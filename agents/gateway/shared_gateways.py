@@ -18,9 +18,10 @@ import numpy as np
 
 from agents.consumer import Event, JobRun, _Changed, _RunEnds
 from agents.energy import IntArray
-from agents.gateway.gateway_consumer import GatewayConsumer, _Course
+from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.job_course import JobCourse
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
 from agents.sequencing import Starts
@@ -98,7 +99,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         supply.start_s, supply.held = contract.start_s, {}
         super().agree(job, contract, movable)
 
-    def _take_start(self, course: _Course) -> None:
+    def _take_start(self, course: JobCourse) -> None:
         """See `GatewayConsumer._take_start`; a job that was started by hand starts by its contract as well."""
         super()._take_start(course)
         if self.is_started_by_hand(course.job):

@@ -13,6 +13,7 @@ from random import Random
 from typing import Final, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
@@ -92,8 +93,8 @@ class ByScore:
 class OwnRoofFirst(ByScore):
     """Panels of the job's own house first: a house does not buy from a neighbour while its own panels export."""
 
+    @override
     def keys(self, question: Question) -> FloatArray | None:
-        """See `Ranking`."""
         house_of = question.places.house_of
         return np.array([float(house_of.get(p) != question.house) for p in question.producers])
 
@@ -104,8 +105,8 @@ class ByPrice(ByScore):
     Prices are those of the tariff in force, at the job's earliest start. Without a tariff, the own roof comes first.
     """
 
+    @override
     def keys(self, question: Question) -> FloatArray | None:
-        """See `Ranking`."""
         house_of = question.places.house_of
         own, neighbour = question.places.prices_at(question.begin_s) or (0.0, 1.0)
         return np.array([own if house_of.get(p) == question.house else neighbour for p in question.producers])
@@ -114,8 +115,8 @@ class ByPrice(ByScore):
 class Nearest(ByScore):
     """The fewest houses between, in the scenario's order of houses; one's own panels first."""
 
+    @override
     def keys(self, question: Question) -> FloatArray | None:
-        """See `Ranking`."""
         houses, house_of = question.places.houses, question.places.house_of
         mine = houses.get(question.house, 0)
         return np.array([float(abs(houses.get(house_of.get(p, ""), 0) - mine)) for p in question.producers])

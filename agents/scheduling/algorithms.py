@@ -6,9 +6,9 @@ from agents.plugins import SCHEDULERS, load_plugin
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
-from agents.scheduling.late_promises import LatePromises
 from agents.scheduling.milp import Exact
 from agents.scheduling.problem import Scheduler
+from agents.scheduling.push_out import LatePromises
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
@@ -40,8 +41,8 @@ class Exact(Insertion):
     """Limit on nodes of the search tree per decision."""
 
     @property
+    @override
     def is_heavy(self) -> bool:
-        """See `Scheduler.is_heavy`."""
         return True
 
     @one_blas_thread()
@@ -121,8 +122,8 @@ class _Program:
     def solve(self, node_limit: int) -> dict[str, int] | None:
         """Return the best starts found within the node limit, by job id; None if none were found."""
         # SciPy takes a third of a second to import, so it is imported only if it is used.
-        from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
-        from scipy.sparse import csc_array  # noqa: PLC0415
+        from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - as in basin_hopping
+        from scipy.sparse import csc_array  # noqa: PLC0415 - as in basin_hopping
 
         task_of = np.concatenate([np.full(len(c.kept), c.task) for c in self.columns])
         starts_s = np.concatenate([c.starts_s for c in self.columns])

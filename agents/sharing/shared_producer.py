@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from agents.energy import IntArray, Outlook, Prediction, Production
 from agents.job_register import digest_of
@@ -119,8 +120,8 @@ class SharedProducer(Producer):
         return {job_id: (r.start_s, r.runs) for job_id, r in {**self._given, **self._reserved}.items() if r.runs}
 
     @property
+    @override
     def promised_s(self) -> Mapping[str, int]:
-        """See `Producer.promised_s`."""
         return {job_id: start_s for job_id, (start_s, _) in self.shares.items()}
 
     async def _take(self, received: Received[AnyMessage]) -> None:

@@ -11,7 +11,7 @@ from broker.journal_file import JournalFile
 
 
 class ClockProgress(BaseModel):
-    """The state of a clock besides the last granted round, needed to resume."""
+    """What a clock needs to resume in addition to the last granted round."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -14,8 +14,8 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
+from broker.hosts.granted_round import Round
 from broker.hosts.journal import RoundRecord
-from broker.hosts.round import Round
 from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shown
 
 log = structlog.get_logger(__name__)

@@ -32,9 +32,9 @@ from broker.hosts.agent import Agent, Rejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
+from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.retransmit_buffer import RetransmitBuffer
-from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_BUFFERED_BYTES,

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.agent import Instruction, RetainedPublication
-from broker.hosts.round import Round
+from broker.hosts.granted_round import Round
 from broker.journal_file import JournalFile
 from broker.protocol import Envelope, Failure, decode_journaled, encode_journaled
 

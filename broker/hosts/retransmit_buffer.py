@@ -1,6 +1,7 @@
 """Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications.
 
-`broker.hosts.host` requests missing messages from other hosts, and answers such requests from here.
+`broker.hosts.host` requests missing messages from other hosts, and answers such requests from here. How long it waits
+before it asks again is in `broker.protocol.timeouts`.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ class RetransmitBuffer:
             await self.publish_answer(bus, last)
 
     async def publish_answer(self, bus: Bus, done: Done) -> None:
-        """Publish an answer."""
+        """Publish an answer at QoS 0: the clock repeats its grant if it does not arrive."""
         await bus.publish(self._done_topic, done, qos=topics.QOS_AT_MOST_ONCE)
 
     async def _publish_messages(self, bus: Bus, answer: _Answer, to_host: str) -> None:

@@ -37,10 +37,12 @@ from .timeouts import (
     Backoff as Backoff,
     Timeouts as Timeouts,
 )
+from .version import (
+    VERSION as VERSION,
+)
 from .wire import (
     MOST_NAMED as MOST_NAMED,
     MOST_ROUNDS_A_GRANT as MOST_ROUNDS_A_GRANT,
-    VERSION as VERSION,
     Announcement as Announcement,
     Batch as Batch,
     Control as Control,

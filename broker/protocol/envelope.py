@@ -14,7 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
 from broker.protocol.bounds import MAX_PAYLOAD_BYTES, Session
-from broker.protocol.wire import VERSION, Batch, RoundMessages
+from broker.protocol.version import VERSION
+from broker.protocol.wire import Batch, RoundMessages
 
 
 class Envelope:

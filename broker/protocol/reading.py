@@ -14,7 +14,8 @@ from broker.errors import MalformedError
 from broker.protocol.bounds import MAX_MEMBERS, AgentIds, Count, Counts, Session, Time
 from broker.protocol.envelope import Envelope, envelopes_in
 from broker.protocol.rejections import decoded, first_problem
-from broker.protocol.wire import Batch, Grant, Phase, Rounds, Version
+from broker.protocol.version import Version
+from broker.protocol.wire import Batch, Grant, Phase, Rounds
 
 
 @with_config(Batch.model_config)

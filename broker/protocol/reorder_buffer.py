@@ -1,4 +1,4 @@
-"""Buffers messages that arrive before their round, and removes duplicates.
+"""Buffers messages until their round, each once, and puts a round's messages in the order in which agents get them.
 
 The clock and the receiving host buffer the same messages, which the broker gives both in the same order, and judge them
 by the same rules. So if a host sends more messages than it reports, or messages of another moment, both leave out the
@@ -122,7 +122,7 @@ class ReorderBuffer:
             ContradictionError: Its sender has sent another message under this number.
         """
         moment = (envelope.step, envelope.time, envelope.round)
-        known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]
+        known = self._by_moment.get(moment, _NONE).get((envelope.sender, envelope.seq))  # type: ignore[call-overload]  # the default is of the same type
         if known is None:
             return False
         if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():

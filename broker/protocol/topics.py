@@ -143,7 +143,7 @@ def _parse(topic: str) -> Address | None:
     if _LEVELS.get(kind) != len(levels):
         return None
     try:
-        return Address(decode(run), kind, tuple(decode(level) for level in levels))  # type: ignore[arg-type]
+        return Address(decode(run), kind, tuple(decode(level) for level in levels))  # type: ignore[arg-type]  # checked above
     except ValueError:
         return None
 

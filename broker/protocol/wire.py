@@ -1,4 +1,4 @@
-"""The payloads exchanged between clock and hosts, as pydantic models: version 4 of the protocol in `docs/protocol.md`.
+"""The payloads exchanged between clock and hosts, as pydantic models (`docs/protocol.md`).
 
 The body of an agent's message is opaque to this package.
 """
@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
 from pydantic_core import to_json
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, override
 
 from broker.errors import SsmicError
 from broker.protocol.bounds import (
@@ -33,9 +33,8 @@ from broker.protocol.bounds import (
     Time,
     WallS,
 )
+from broker.protocol.version import VERSION, ControlVersion, Version
 
-Version = Literal[4]
-VERSION: Version = 4
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
 MOST_ROUNDS_A_GRANT = 200
@@ -337,8 +336,8 @@ class Roster(Wire):
         """By host id, the process that takes part; hosts without one are left out."""
         return {host: member.session for host, member in self.hosts.items() if member.session}
 
+    @override
     def encoded(self) -> bytes:
-        """See `Wire.encoded`."""
         unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s", "zone") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
@@ -405,9 +404,9 @@ _LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "p
 
 
 class Control(Wire):
-    """A person's command to the clock, on `control`. Controllers may still write version 2, which is identical."""
+    """A person's command to the clock, on `control`."""
 
-    v: Literal[2, 3, 4] = VERSION  # type: ignore[assignment]
+    v: ControlVersion = VERSION  # type: ignore[assignment]  # wider than the base's
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: Text | None = None
     """For `pace`: the new pace."""

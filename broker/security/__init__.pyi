@@ -5,6 +5,9 @@ from .acl import (
     WATCHER as WATCHER,
     DeviceAccess as DeviceAccess,
 )
+from .certificates import (
+    VALID_DAYS as VALID_DAYS,
+)
 from .mosquitto_conf import (
     HOST_FILE as HOST_FILE,
 )
@@ -28,6 +31,7 @@ __all__ = [
     "DEVICE_PREFIX",
     "HOST_FILE",
     "SERVICE_LOGINS",
+    "VALID_DAYS",
     "WATCHER",
     "DeviceAccess",
     "Guard",

@@ -20,6 +20,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from broker.errors import GuardError
 
 AUTHORITY_DAYS = 3650
+"""Validity of the authority's own certificate."""
+VALID_DAYS = 825
+"""Validity of the certificates that it issues, unless another is chosen."""
 RENEW_DAYS = 30
 """A certificate with fewer days left is renewed."""
 _CLOCKS_DIFFER = timedelta(hours=1)

@@ -22,6 +22,7 @@ from broker.security import mosquitto_conf as conf
 from broker.security.acl import DEVICE_PREFIX, SERVICE_LOGINS, DeviceAccess, acl_text, rights_of
 from broker.security.certificates import (
     MOST_NAME_CHARACTERS,
+    VALID_DAYS,
     Credential,
     is_good,
     names_of,
@@ -139,7 +140,7 @@ class Guard:
     """None: unchanged, initially 8883."""
     client_certificates: bool | None = None
     """Whether clients log in by certificate instead of by password; None: unchanged, initially by password."""
-    days: float = 825
+    days: float = VALID_DAYS
     """Validity of new certificates."""
     owner: Owner | None = None
     devices: tuple[DeviceAccess, ...] = ()

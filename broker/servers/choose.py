@@ -41,7 +41,7 @@ async def choose_broker(
         wanted: A URL, `mosquitto` or `embedded`; None: Mosquitto if installed, otherwise the embedded broker.
         port: Port of a broker that is started; None: any free port.
         tls: Certificates for a broker with an `mqtts` URL.
-        is_open: Whether everybody on this machine may connect to a broker that is started; otherwise it has a random
+        is_open: Whether every user of this machine may connect to a broker that is started; otherwise it has a random
             login, which this user's other processes find.
         lost_after_wall_s: How long the connection may be down before it counts as lost, wall-clock seconds.
 

@@ -36,6 +36,14 @@ from broker.transport.disconnect_reasons import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.packets import Published, decode_publish, encode_publish
 
+KEEPALIVE_WALL_S = 10
+"""MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
+one and a half."""
+LONGEST_KEEPALIVE_WALL_S = 60
+"""The same, of a process with many connections."""
+CONNECTIONS_A_SECOND = 10
+"""How many connections lengthen it by a second."""
+
 _READ_AHEAD_BYTES = 64 * 1024
 _HEAD_BYTES = 16
 _DISCONNECT = 0xE0
@@ -53,9 +61,9 @@ class SocketBuffers:
         """
         self._client = client
         self._is_encrypted = is_encrypted
-        self._receive = client._sock_recv  # noqa: SLF001
-        client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
-        client._sock_send = self._put  # type: ignore[method-assign]  # noqa: SLF001
+        self._receive = client._sock_recv
+        client._sock_recv = self._take  # type: ignore[method-assign]  # see the class
+        client._sock_send = self._put  # type: ignore[method-assign]  # see the class
         self.first_bytes = b""
         """The first bytes received, which identify the protocol."""
         self.error: OSError | None = None
@@ -101,7 +109,7 @@ class SocketBuffers:
 
     def take_publish(self) -> Published | None:
         """Read a message of QoS 0; None if there is none, or if what comes next is for the client to read."""
-        if self._client._in_packet["command"]:  # noqa: SLF001 - see `__init__`: it has read a part of a packet
+        if self._client._in_packet["command"]:  # see `__init__`: it has read a part of a packet
             return None
         if self._taken >= len(self._read_ahead):
             try:
@@ -314,6 +322,19 @@ _UNSPECIFIED = 128
 """paho's reason code for a connection that ended without one."""
 
 
+def keepalive_for(connections: int, least_wall_s: int = KEEPALIVE_WALL_S) -> int:
+    """Return the keep-alive interval of a process, in seconds.
+
+    With hundreds of connections on a busy machine, seconds pass until a process has dealt with each of them once, so
+    that a short interval would break healthy connections.
+
+    Args:
+        connections: How many the process will have.
+        least_wall_s: The interval of a process with few.
+    """
+    return max(least_wall_s, min(LONGEST_KEEPALIVE_WALL_S, connections // CONNECTIONS_A_SECOND))
+
+
 class ConnectionBrokenError(Exception):
     """The connection ended during an operation; internal to the bus, which reconnects."""
 
@@ -386,8 +407,8 @@ class Connection(aiomqtt.Client):
         """Whether it is called when the socket is writable again."""
         # The callback would be called for QoS 0 messages too, where it costs more than publishing.
         self._client.on_publish = None
-        self._confirm = self._client._do_on_publish  # noqa: SLF001
-        self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # noqa: SLF001
+        self._confirm = self._client._do_on_publish
+        self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # see the class
         self._ended: asyncio.Future[str] = asyncio.Future()
         self._has_room_event = asyncio.Event()
         self._has_room_event.set()
@@ -521,7 +542,7 @@ class Connection(aiomqtt.Client):
 
     def drop(self, reason: str) -> None:
         """Close the socket without disconnecting; pending operations fail with `reason`."""
-        self._client._sock_close()  # noqa: SLF001 - paho's public method disconnects first
+        self._client._sock_close()  # paho's public method disconnects first
         self._end(reason)
 
     def _end(self, reason: str) -> None:
@@ -561,7 +582,7 @@ class Connection(aiomqtt.Client):
         if self._abandoned:
             self.drop("closed")
 
-    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:  # noqa: ANN401, ARG002
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -578,11 +599,11 @@ class Connection(aiomqtt.Client):
 
     def _on_disconnect(
         self,
-        client: paho.Client,  # noqa: ARG002
-        userdata: Any,  # noqa: ANN401, ARG002
-        flags: paho.DisconnectFlags,  # noqa: ARG002
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.DisconnectFlags,
         reason_code: ReasonCode,
-        properties: Any = None,  # noqa: ANN401, ARG002
+        properties: Any = None,
     ) -> None:
         if reason_code != _UNSPECIFIED or self._ended.done():
             self._end(str(reason_code))
@@ -594,7 +615,7 @@ class Connection(aiomqtt.Client):
             wall_s = self.disconnect.at_wall_s - self._last_sent_wall_s
             self._end(f"closed by the other side {wall_s:.1f} s after a packet of {self._last_sent_bytes:,} bytes")
 
-    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
+    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         # Called in the thread that connects.
         self._loop.call_soon_threadsafe(self._start, sock)
 
@@ -608,16 +629,16 @@ class Connection(aiomqtt.Client):
         if self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:
             self._timer = self._loop.call_later(1, self._tick)
 
-    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
+    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         if threading.get_ident() == self._thread_id:
             self._write_soon()
         else:
             self._loop.call_soon_threadsafe(self._write)
 
-    def _on_socket_unregister_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+    def _on_socket_unregister_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         pass  # `_write` knows whether the socket is waited for
 
-    def _on_socket_close(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+    def _on_socket_close(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         if self._waits_to_write and sock.fileno() >= 0:
             self._waits_to_write = False
             self._loop.remove_writer(sock.fileno())
@@ -636,7 +657,7 @@ class Connection(aiomqtt.Client):
         """Process received packets, up to `_PACKETS_A_TURN`."""
         try:
             # For the pings of a client that receives nothing.
-            self._client._last_bytes_received = time.monotonic()  # noqa: SLF001
+            self._client._last_bytes_received = time.monotonic()
             for _ in range(_PACKETS_A_TURN):
                 if (published := self._buffers.take_publish()) is not None:
                     self._receive(Delivery(published.topic, published.payload, published.retain))
@@ -660,7 +681,7 @@ class Connection(aiomqtt.Client):
             if client.want_write():
                 client.loop_write()
             buffers.flush()
-            client._last_msg_out = time.monotonic()  # noqa: SLF001 - for the pings of a client that is silent
+            client._last_msg_out = time.monotonic()  # for the pings of a client that is silent
             self._unwritten_bytes = buffers.unsent_bytes
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():

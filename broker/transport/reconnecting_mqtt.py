@@ -19,19 +19,12 @@ import structlog
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError, BrokerUrlError
 from broker.protocol import Backoff
 from broker.transport.base import Content, Delivery, Reconnected, Will
-from broker.transport.connection import Connection, ConnectionBrokenError
+from broker.transport.connection import KEEPALIVE_WALL_S, Connection, ConnectionBrokenError, keepalive_for
 from broker.transport.disconnect_reasons import DisconnectHistory, describe
 from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
 
-KEEPALIVE_WALL_S = 10
-"""MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
-one and a half."""
-LONGEST_KEEPALIVE_WALL_S = 60
-"""The same, of a process with many connections."""
-CONNECTIONS_A_SECOND = 10
-"""How many connections lengthen it by a second."""
 LOST_AFTER_WALL_S = 60.0
 
 _ANSWER_WALL_S = 10.0
@@ -367,12 +360,11 @@ class MqttBroker:
         Args:
             url: The broker's URL.
             tls: Certificates for an `mqtts` URL; None: the system's.
-            keepalive_wall_s: See `KEEPALIVE_WALL_S`.
+            keepalive_wall_s: The least keep-alive interval; see `broker.transport.connection.keepalive_for`.
             lost_after_wall_s: How long to try to connect, initially and after the connection broke.
             is_patient: Whether the first connection is retried too; False if the caller does that.
             access: Reads login and certificates again before each reconnection; None: they never change.
-            connections: How many this process will have. With hundreds, and on a busy machine, seconds pass until it
-                has dealt with all of them once; so the keep-alive interval is longer then.
+            connections: How many this process will have.
 
         Raises:
             BrokerUrlError: The URL is malformed.
@@ -380,9 +372,7 @@ class MqttBroker:
         """
         self.url = parse_url(url) if isinstance(url, str) else url
         self.lost_after_wall_s = lost_after_wall_s
-        self.keepalive_wall_s = max(
-            keepalive_wall_s, min(LONGEST_KEEPALIVE_WALL_S, connections // CONNECTIONS_A_SECOND)
-        )
+        self.keepalive_wall_s = keepalive_for(connections, keepalive_wall_s)
         self.is_patient = is_patient
         self.expects_breaks = False
         """Whether connections are expected to break, so that breaks are logged only at a verbose level."""

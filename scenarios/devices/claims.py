@@ -52,13 +52,13 @@ class Claim(BaseModel):
     """The process whose claim has lapsed; empty: there was none."""
 
     def encoded(self) -> bytes:
-        """Return the payload."""
+        """Return the JSON payload, without keys that have their defaults."""
         return self.model_dump_json(exclude_defaults=True).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimMessage:
-    """A message to publish."""
+    """A claim, question or withdrawal to publish."""
 
     topic: str
     payload: bytes

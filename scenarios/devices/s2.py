@@ -286,7 +286,7 @@ def _without_progress(content: dict[str, Any]) -> dict[str, Any]:
         if isinstance(progress, int) and not isinstance(progress, bool):
             if progress < 0:
                 raise MessageError(f"progress {progress}", "a duration in ms")
-            container = {key: value for key, value in container.items() if key != "progress"}  # noqa: PLW2901
+            container = {key: value for key, value in container.items() if key != "progress"}  # noqa: PLW2901 - the same container, without a key
         kept.append(container)
     return {**content, "sequence_container_status": kept}
 

@@ -126,6 +126,6 @@ class ProductionEntry(FileEntry):
 
 
 class BaseLoadEntry(ProductionEntry):
-    """A house's consumption besides its jobs: `constant_w`, or a series in one of the forms of `actual`."""
+    """A house's consumption apart from its jobs: `constant_w`, or a series in one of the forms of `actual`."""
 
     constant_w: Power | None = Field(None, description="The same power at all times, W")

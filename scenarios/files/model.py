@@ -122,7 +122,9 @@ class HouseEntry(FileEntry):
     name: str = Field("", description="For display")
     guests: int = Field(0, ge=0, le=100, description="How many real devices of each type may join during a run")
     devices: list[DeviceEntry] = Field(default_factory=list, description="Its consumers and producers")
-    base_load: BaseLoadEntry | None = Field(None, description="Consumption besides its jobs, which cannot be shifted")
+    base_load: BaseLoadEntry | None = Field(
+        None, description="Consumption apart from its jobs, which cannot be shifted"
+    )
 
 
 class JobEntry(FileEntry):

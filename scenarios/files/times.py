@@ -97,7 +97,7 @@ def _local_s(local: datetime, zone: ZoneInfo) -> int:
     time_s = int(local.replace(tzinfo=zone).timestamp())
     if datetime.fromtimestamp(time_s, zone).replace(tzinfo=None) != local:
         raise ValueError(
-            f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clock is put forward"
+            f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clocks go forward"
         )
     return time_s
 

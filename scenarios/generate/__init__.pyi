@@ -11,13 +11,11 @@ from .generator import (
     GeneratorSpec as GeneratorSpec,
     generate as generate,
 )
-from .roofs import (
-    clear_sky_power as clear_sky_power,
-)
 from .solar import (
     Roof as Roof,
     Site as Site,
     clear_irradiance as clear_irradiance,
+    clear_sky_w as clear_sky_w,
     usual_zone as usual_zone,
 )
 
@@ -27,7 +25,7 @@ __all__ = [
     "Roof",
     "Site",
     "clear_irradiance",
-    "clear_sky_power",
+    "clear_sky_w",
     "generate",
     "generated_yaml",
     "needs_tables",

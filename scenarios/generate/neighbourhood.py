@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from agents import Device, House, Job
+from scenarios.generate.bundled_roofs import SITE, TARIFF, WeatherDay, actual_of, midnight_s, producer_of, utc_offset_s
 from scenarios.generate.habits import HABITS, HEATING, Habit, draw_job
 from scenarios.generate.rng import Rng
-from scenarios.generate.roofs import SITE, TARIFF, WeatherDay, actual_of, midnight_s, producer_of, utc_offset_s
 from scenarios.generate.solar import Roof
 from scenarios.generate.weather import WEATHERS, draw_cloud_cover
 from scenarios.scenario import Scenario

@@ -175,6 +175,18 @@ def power_of(irradiance: FloatArray, ambient: FloatArray) -> FloatArray:
     return np.asarray(_SYSTEM * irradiance * (1 + _PER_KELVIN * (cell_c - 25)), dtype=np.float64)
 
 
+def clear_sky_w(site: Site, roof: Roof, times_s: FloatArray) -> FloatArray:
+    """Return what a roof produces under a clear sky, W, shape (times,).
+
+    Args:
+        site: Latitude and longitude.
+        roof: Tilt, azimuth and rated power.
+        times_s: The moments, UNIX seconds, shape (times,).
+    """
+    light = clear_irradiance(site, roof.tilt_deg, roof.azimuth_deg, times_s)
+    return roof.peak_kw * power_of(light.beam + light.diffuse, ambient_c(site, times_s))
+
+
 def usual_zone(site: Site) -> tzinfo:
     """Return German time in and around Germany, otherwise the whole hour nearest to solar time."""
     south, north, west, east = _GERMANY

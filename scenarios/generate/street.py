@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from agents import Device, House, Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.roofs import SITE, TARIFF, WeatherDay, midnight_s, producer_of, utc_offset_s
+from scenarios.generate.bundled_roofs import SITE, TARIFF, WeatherDay, midnight_s, producer_of, utc_offset_s
 from scenarios.generate.solar import Roof
 from scenarios.generate.weather import WEATHERS, draw_cloud_cover
 from scenarios.scenario import Scenario

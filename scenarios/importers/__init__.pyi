@@ -1,7 +1,7 @@
 from .assumptions import (
-    SITE as SITE,
     START_S as START_S,
     STEP_S as STEP_S,
+    clear_sky_steps_w as clear_sky_steps_w,
 )
 from .detect import (
     import_source as import_source,
@@ -15,10 +15,10 @@ from .pyssmic_xml import (
 )
 
 __all__ = [
-    "SITE",
     "START_S",
     "STEP_S",
     "InputJob",
+    "clear_sky_steps_w",
     "import_source",
     "needs_import",
     "read_jobs",

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from agents import Prediction, Production
 from scenarios.appliances import APPLIANCES, Appliance, steps_wh
 from scenarios.errors import Problem, ScenarioError
@@ -22,7 +24,7 @@ from scenarios.files import (
     make_file,
     natural_order,
 )
-from scenarios.generate import Roof, Site, clear_sky_power
+from scenarios.generate import Roof, Site, clear_sky_w
 from scenarios.scenario import Scenario
 
 SEED = 1
@@ -138,7 +140,7 @@ _BY_WORD = {
 SITE = Site(47.66, 9.18)
 """Konstanz, where the houses of CoSSMic were."""
 ROOF = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=5)
-ROOF_IN_WORDS = "cloudless sky over a roof of 5 kWp that looks south, in Konstanz"
+ROOF_IN_WORDS = "clear sky over a roof of 5 kWp facing south, in Konstanz"
 STEP_S = 900
 _DAY_S = 86_400
 
@@ -152,7 +154,19 @@ def appliance_for(*texts: str) -> Appliance:
     return APPLIANCES[DEFAULT_APPLIANCE]
 
 
-def cloudless(start_s: int, end_s: int) -> Prediction:
+def clear_sky_steps_w(roof: Roof, start_s: int, steps: int) -> list[int]:
+    """Return what a roof in Konstanz produces under a clear sky, in steps of `STEP_S`, W.
+
+    Args:
+        roof: Tilt, azimuth and rated power.
+        start_s: Beginning of the first step, UNIX seconds.
+        steps: How many.
+    """
+    middles_s = start_s + STEP_S // 2 + STEP_S * np.arange(steps, dtype=np.float64)
+    return [round(power) for power in clear_sky_w(SITE, roof, middles_s).tolist()]
+
+
+def clear_sky_forecast(start_s: int, end_s: int) -> Prediction:
     """Return a clear-sky forecast.
 
     Args:
@@ -162,8 +176,6 @@ def cloudless(start_s: int, end_s: int) -> Prediction:
     first_s = start_s // _DAY_S * _DAY_S
     last_s = max(-(-end_s // _DAY_S) * _DAY_S, first_s + _DAY_S)
     times_s = range(first_s, last_s + 1, STEP_S)
-    power_w = [
-        round(ROOF.peak_kw * clear_sky_power(SITE, ROOF, time_s + STEP_S // 2).clear_w) for time_s in times_s[:-1]
-    ]
+    power_w = clear_sky_steps_w(ROOF, first_s, len(times_s) - 1)
     production = Production(times_s=tuple(times_s), cumulative_wh=steps_wh(power_w, STEP_S))
     return Prediction(issued_s=start_s, production=production)

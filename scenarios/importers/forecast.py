@@ -118,7 +118,9 @@ def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
     if begin:
         notes.append(f"the first value is 0, so the forecast is taken to begin there: {listed(begin)}")
     if counters:
-        what = "the first value is far more than any step gives, or below 0, so it is taken as where a counter stood"
+        what = (
+            "the first value is far more than any step gives, or below 0, so it is taken as a counter's initial reading"
+        )
         notes.append(f"{what}, and only differences count: {listed(counters)}")
     return notes
 

@@ -41,7 +41,7 @@ from scenarios.importers.assumptions import (
     Places,
     apart_problems,
     appliance_for,
-    cloudless,
+    clear_sky_forecast,
     finish,
     scenario_name,
 )
@@ -61,7 +61,7 @@ class InputHouse:
     name: str = ""
     """Empty: it is named after its id."""
     base_load: tuple[tuple[int, float], ...] = ()
-    """Consumption besides its jobs: UNIX seconds and cumulative Wh; empty: none."""
+    """Consumption apart from its jobs: UNIX seconds and cumulative Wh; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +322,7 @@ def assemble(
 
 def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
     end_s = max((job.latest_start_s for job in assembly.jobs), default=start_s) + _DAY_S
-    clear_sky = cloudless(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * _DAY_S))
+    clear_sky = clear_sky_forecast(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * _DAY_S))
     of_house: dict[str, list[tuple[InputDevice, dict[str, Any], list[str]]]] = {}
     for device in assembly.devices:
         device_id = assembly.ids[device.house, device.user, device.id]

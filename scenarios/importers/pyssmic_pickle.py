@@ -59,7 +59,7 @@ class _PickleContent:
     values: int = 0
 
     def tell(self, place: str, what: str) -> None:
-        """Add a problem."""
+        """Record a problem and where it is, so that all are reported together."""
         self.problems.append(Problem(place, what))
 
     def count(self, values: int) -> None:

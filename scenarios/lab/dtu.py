@@ -44,7 +44,7 @@ class Dtu(ABC):
         return tuple(inverter.key for inverter in self.inverters)
 
     def subscribed(self, now_s: int) -> Publications:
-        """Publish everything."""
+        """Return all values, so that nothing that subscribes waits for the next interval."""
         self._due_s = now_s + self.period_s
         return self.values(now_s)
 
@@ -85,7 +85,7 @@ class Dtu(ABC):
 
 
 class OpenDtu(Dtu):
-    """An OpenDTU."""
+    """OpenDTU: reports and limits all inverters of the lab, under one base topic."""
 
     @property
     def client_id(self) -> str:

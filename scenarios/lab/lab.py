@@ -82,7 +82,7 @@ JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 @dataclass(frozen=True, slots=True)
 class LabSettings:
-    """Settings of a lab."""
+    """What a user chooses about a lab, apart from its scenario."""
 
     run_id: str
     kinds: Kinds = field(default_factory=Kinds)

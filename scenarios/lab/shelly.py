@@ -50,7 +50,7 @@ class ShellyDevice(ABC):
 
     @property
     def client_id(self) -> str:
-        """The device's id."""
+        """Of MQTT; Shelly firmware uses the device's id."""
         return self.device_id
 
     @property
@@ -251,7 +251,7 @@ class ShellyPlug(ShellyDevice):
         return super().next_due_s() if event_s is None else min(event_s, super().next_due_s())
 
     def due(self, now_s: int) -> Publications:
-        """Say what changed."""
+        """Publish what the relay's timer and the load have changed since, and the status when it is due."""
         if self.plug.advance(now_s):
             self._source, self._timer_from_s = "timer", None
             return self.notified(now_s, "timer")

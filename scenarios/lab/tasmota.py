@@ -295,7 +295,7 @@ class TasmotaPlug(TasmotaDevice):
         return (self.plug.key,)
 
     def relays(self) -> int:
-        """One."""
+        """Return 1: a Nous A1T switches a single socket."""
         return 1
 
     def relay_states(self) -> list[Publication]:

@@ -45,7 +45,7 @@ class JobCounts:
     jobs_lost: int
     """Jobs without a standing contract because their household stayed offline."""
     jobs_overlapping: int
-    """Jobs that started while another job of their device ran, because their windows left no other way."""
+    """Jobs that started while another job of their device ran, because their windows left no alternative."""
     jobs_unfinished: int
     """Jobs still running or not yet started when the run ended."""
     jobs_not_registered: int
@@ -298,7 +298,7 @@ FIGURES = (
     Figure("contracted_wh", "Contracted", "wh", "Promised by producers."),
     Figure("delivered_wh", "Delivered", "wh", "What panels covered of their own contracts, minute by minute."),
     Figure("shortfall_wh", "Shortfall", "wh", "Promised by panels but not delivered; the grid supplied it."),
-    Figure("base_load_wh", "Base load", "wh", "What houses drew beside their jobs."),
+    Figure("base_load_wh", "Base load", "wh", "What houses drew apart from their jobs."),
     Figure("base_load_local_wh", "Base load from panels", "wh", "The own roof first, then what neighbours had left."),
     Figure("local_wh", "From panels", "wh", "Delivered by contract, and base load from panels."),
     Figure("grid_wh", "From the grid", "wh", "What no panel served."),
@@ -328,7 +328,7 @@ FIGURES = (
     Figure("production_peak_to_average", "Peak to average, production", "ratio", "Peak over mean."),
     Figure("load_factor", "Load factor", "ratio", "Mean over peak of consumption: 1 is flat."),
     Figure("jobs", "Jobs", "count", "With a standing contract."),
-    Figure("jobs_on_grid", "Jobs on the grid", "count", "Supplied by the grid, by no producer."),
+    Figure("jobs_on_grid", "Jobs on the grid", "count", "Supplied by the grid alone."),
     Figure(
         "jobs_late", "Jobs started after their earliest time", "count", "Shifted to where more production is available."
     ),
@@ -342,7 +342,7 @@ FIGURES = (
         "jobs_overlapping",
         "Jobs overlapping on their device",
         "count",
-        "They started while another job of their device ran: their windows left no other way.",
+        "They started while another job of their device ran: their windows left no alternative.",
     ),
     Figure("jobs_unfinished", "Jobs unfinished", "count", "Still running when the run ended."),
     Figure("jobs_not_registered", "Jobs not registered", "count", "The run ended before they became known."),

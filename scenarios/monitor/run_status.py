@@ -42,7 +42,7 @@ TONES: dict[Kind, Tone] = {
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """The status of a run."""
+    """What all screens and tables say about a run, so that they agree."""
 
     kind: Kind
     words: str

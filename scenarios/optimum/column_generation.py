@@ -66,7 +66,7 @@ class RestrictedMaster:
         self._tasks = len(pricing.worth_wh)
         self._rows = self._blocks(minutes)
         self._blocks_end = self._tasks + int(self._rows.max(initial=self._tasks - 1)) - self._tasks + 1
-        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy has no types
         for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
             self._solver.setOptionValue(option, value)
         self._strategy = PRIMAL

@@ -342,7 +342,7 @@ class MilpModel:
 
     def _make_solver(self, remaining_wall_s: float) -> highspy.Highs:
         """Return a solver loaded with the model."""
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy has no types
         options = {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "time_limit": max(0.0, remaining_wall_s)}
         for name, setting in options.items():
             solver.setOptionValue(name, setting)
@@ -409,7 +409,7 @@ def _solve_interruptibly(solver: highspy.Highs, stop: Callable[[], bool]) -> Non
     try:
         while not solver.wait(POLL_WALL_S)[0]:
             if stop():
-                solver.cancelSolve()  # type: ignore[no-untyped-call]
+                solver.cancelSolve()  # type: ignore[no-untyped-call]  # highspy has no types
     finally:
-        solver.cancelSolve()  # type: ignore[no-untyped-call]
+        solver.cancelSolve()  # type: ignore[no-untyped-call]  # highspy has no types
         solver.wait()

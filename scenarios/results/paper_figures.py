@@ -1,4 +1,4 @@
-"""Figures fit for a paper, by matplotlib: the profile of a day, and the contracts as a Gantt chart."""
+"""Figures for papers, drawn with matplotlib: the profile of a day, and the contracts as a Gantt chart."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class _Process:
         )
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process; it connects to the broker and waits for the clock."""
         self._process.start()
 
     async def ended(self) -> SsmicError | None:

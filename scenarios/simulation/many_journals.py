@@ -17,7 +17,7 @@ from scenarios.simulation.settings import RunSettings
 try:
     import resource
 except ImportError:  # pragma: no cover - Windows, which has no such limit
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # not on Windows
 
 MOST_THREADS = 16
 """More do not make it faster."""

@@ -82,14 +82,14 @@ async def look_after(files: Collection[KeptFile]) -> None:
                 try:
                     file.put_back()
                 except SsmicError as error:
-                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400
+                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400 - the user needs no traceback
                 else:
                     log.error("file removed, put back", file=str(file.path))
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """The outcome of a run."""
+    """How a run ended, and what was agreed until then."""
 
     seed: int
     run_id: str

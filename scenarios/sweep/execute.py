@@ -31,7 +31,7 @@ class SweepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """The progress of a sweep."""
+    """How far a sweep is, for displays; counts are runs."""
 
     done: int
     """Runs that are in the file."""

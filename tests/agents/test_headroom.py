@@ -94,7 +94,7 @@ def test_one_job_is_judged_as_by_the_bounds_of_all_stretches(seed: int) -> None:
         pytest.param((500.0, 500.0, 900.0), (), 100.0, 20.0, id="too weak"),
     ],
 )
-def test_who_cannot_serve_a_job_is_left_out(
+def test_a_producer_that_cannot_serve_a_job_is_left_out(
     free_wh: tuple[float, ...], promised: tuple[tuple[int, int, float], ...], needed_wh: float, peak_wh: float
 ) -> None:
     """The job may run in the first two hours; the third would do."""
@@ -105,7 +105,7 @@ def test_who_cannot_serve_a_job_is_left_out(
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4])
-def test_who_has_the_energy_but_not_in_one_piece_is_left_out(slots: int) -> None:
+def test_a_producer_with_enough_energy_but_not_in_one_block_is_left_out(slots: int) -> None:
     """Two sunny blocks with a dark one between; the job draws 500 Wh in 70 minutes without a break."""
     load = LoadProfile(times_s=(0, 4200), cumulative_wh=(0.0, 500.0))
     peaks = tuple(wh for block_wh in (10.0, 0.0, 10.0) for wh in [block_wh] * slots)
@@ -116,7 +116,7 @@ def test_who_has_the_energy_but_not_in_one_piece_is_left_out(slots: int) -> None
     assert bounds.may_serve(Need(0, 3 * HOUR_S, short.energy_wh, short.least_peak_wh, short))
 
 
-def test_who_has_promised_the_only_minutes_that_would_do_is_left_out_by_a_fine_view() -> None:
+def test_a_fine_view_leaves_out_a_producer_that_has_promised_the_only_suitable_minutes() -> None:
     """A promised job may start within half an hour, so it draws between in any case: no other fits around that."""
     production = Production(times_s=(NOW_S, NOW_S + 5400), cumulative_wh=(0.0, 1800.0))
     wash = LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 900.0))

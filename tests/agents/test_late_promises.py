@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from agents.consumer import Consumer
 from agents.energy import Prediction, Production
 from agents.job_register import digest_of
+from agents.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -30,7 +31,6 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.producer import Producer
-from agents.provisional_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
@@ -264,7 +264,7 @@ def states(draw: st.DrawFn) -> tuple[ProducerState, Task]:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(states(), st.integers(0, 9))
-def test_a_push_raises_the_energy_supplied_and_spares_what_is_firm(case: tuple[ProducerState, Task], seed: int) -> None:
+def test_a_push_raises_the_energy_supplied_and_spares_firm_jobs(case: tuple[ProducerState, Task], seed: int) -> None:
     """In any state no minute is overdrawn, and a chain of pushes ends because the supply rises each time."""
     state, task = case
     placed = scheduler_for(AlgorithmSettings(), pushes_out=True).place(state, task, Random(seed))
@@ -287,7 +287,7 @@ def _pressed(seed: int, jobs: int) -> Scenario:
     return replace(whole, jobs=tuple(of for of in whole.jobs if of.energy_wh > 100)[:jobs], promise="late")
 
 
-def test_where_agents_live_and_what_is_lost_changes_no_ledger() -> None:
+def test_neither_placement_of_agents_nor_lost_messages_change_a_ledger() -> None:
     """One host, and three on a bad network, give the same ledger; early promises give a different one."""
     scenario = _pressed(2, 9)
     outcomes = [_run(scenario), _run(scenario, FaultyBroker(MemoryBroker(), BAD_NETWORK, 1), 3)]

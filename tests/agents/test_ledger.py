@@ -10,9 +10,9 @@ from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
 from agents.model import Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication
+from broker.hosts.granted_round import Round
 from broker.hosts.journal import RoundRecord
 from broker.hosts.retransmit_buffer import RetransmitBuffer
-from broker.hosts.round import Round
 from broker.transport.base import Bus
 
 

@@ -187,7 +187,7 @@ def test_a_message_reads_back_as_it_was_written(message: Message) -> None:
         "",
     ],
 )
-def test_what_is_no_message_is_refused(payload: str) -> None:
+def test_other_content_than_messages_is_refused(payload: str) -> None:
     """Unknown kinds, missing, additional and mistyped fields."""
     with pytest.raises(ValidationError):
         MESSAGES.validate_json(payload)

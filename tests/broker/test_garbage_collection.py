@@ -26,7 +26,7 @@ def test_collections_are_rare_and_then_as_before() -> None:
     assert gc.get_threshold() == before
 
 
-def test_a_collector_that_somebody_turned_off_stays_off() -> None:
+def test_a_disabled_collector_stays_disabled() -> None:
     """A threshold of 0 means never."""
     before = gc.get_threshold()
     try:
@@ -49,7 +49,7 @@ def test_existing_objects_are_left_out_until_the_outermost_context_ends() -> Non
     assert gc.get_freeze_count() == 0
 
 
-def test_contexts_that_overlap_leave_the_collector_as_it_was() -> None:
+def test_overlapping_contexts_restore_the_collector() -> None:
     """Two runs in one process: the first one to begin ends first."""
     before = gc.get_threshold()
     first, second = long_lived_objects(), long_lived_objects()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from broker.clock.journal import ClockJournal
+from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundRecord
-from broker.hosts.round import Round
 from broker.journal_file import JournalError
 from broker.protocol.envelope import Envelope
 from tests.patience import PATIENCE_WALL_S

@@ -95,7 +95,7 @@ def test_a_run_in_one_process_fails_if_consumer_and_ledger_differ() -> None:
     assert "the ledger has no contract" in str(error)
 
 
-def test_a_deployed_run_ends_and_says_who_differs() -> None:
+def test_a_deployed_run_ends_and_names_the_household_that_differs() -> None:
     """The household that reports wrong contracts has none, and no other household is concerned."""
     street = load_scenario("street")
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:

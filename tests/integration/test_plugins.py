@@ -54,7 +54,7 @@ def test_a_scheduler_and_a_strategy_of_another_package_run_and_repeat(ssmic: Ssm
     assert hashes[0] != hashes[1] == hashes[2]
 
 
-def test_a_plugin_that_is_not_there_is_named_with_those_that_are(ssmic: Ssmic, tmp_path: Path) -> None:
+def test_a_missing_plugin_is_named_with_the_installed_ones(ssmic: Ssmic, tmp_path: Path) -> None:
     """Wrong usage, in one line."""
     path = installed(tmp_path)
     ended = ssmic("run", "street", "--strategy", "nobodys", PYTHONPATH=path)

@@ -332,7 +332,7 @@ def test_any_neighbourhood_spread_and_network_gives_one_ledger_in_which_no_energ
         assert given_wh[edges_s] == pytest.approx(job.load_profile.energy_until_wh(edges_s), abs=1e-6)
 
 
-def test_composing_again_never_lowers_what_is_covered() -> None:
+def test_composing_again_never_lowers_coverage() -> None:
     """Neither for the job itself nor to make room for others; only a forecast, or a producer that leaves, does."""
     scenario = scarce(3)
     scenario = replace(scenario, jobs=scenario.jobs[:40])

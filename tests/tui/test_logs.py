@@ -11,7 +11,7 @@ import pytest
 from tui.logs import configure_logs
 
 
-def test_messages_go_to_what_is_standard_error_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_go_to_the_current_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that embeds a command may have replaced, and closed, the stream of the start."""
     at_start, later = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", at_start)

@@ -79,7 +79,7 @@ COMMANDS = {
     "import": "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.",
     "generate": "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.",
     "scenarios": "List, show and copy the bundled scenarios.",
-    "lab": "Emulate the devices of a scenario on MQTT, for a controller from outside.",
+    "lab": "Emulate the devices of a scenario on MQTT, for an external controller.",
     "optimum": "Compute the best plan possible with perfect foresight.",
     "results": "List, show, export and report simulation results.",
     "devices": "List the real devices at a broker.",
@@ -95,7 +95,7 @@ COMMANDS = {
 def application_of(command: str) -> typer.Typer:
     """Import the module of a command, and return its application."""
     module = f"{command}_" if iskeyword(command) else command
-    return import_module(f"tui.cli.commands.{module}").app  # type: ignore[no-any-return]
+    return import_module(f"tui.cli.commands.{module}").app  # type: ignore[no-any-return]  # click has no types here
 
 
 class Commands(TyperGroup):
@@ -106,16 +106,16 @@ class Commands(TyperGroup):
         del ctx
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]
-        """Return a command."""
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]  # as in `list_commands`
+        """Return a command, whose module is imported only now; None if there is none of that name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
         command: Any = typer.main.get_command(application_of(cmd_name))
         command.name = cmd_name
-        return command  # type: ignore[no-any-return]
+        return command  # type: ignore[no-any-return]  # click has no types here
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - as in `list_commands`
         """List the commands."""
         del ctx
         with formatter.section("Commands"):
@@ -126,7 +126,7 @@ class Commands(TyperGroup):
         with suggesting_options():
             return super().make_context(*args, **more)
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in `list_commands`
         """Find the command; suggest similar ones for an unknown name."""
         try:
             return super().resolve_command(ctx, args)
@@ -186,7 +186,7 @@ def ssmic(
       ssmic run street                     a bundled neighbourhood, one summer day
       ssmic run street --runs 10 --json    ten seeds, one JSON object
       ssmic check my-street.yaml           all problems of a scenario, with their lines
-      ssmic results show FILE              what came out
+      ssmic results show FILE              the outcome of a simulation
     """  # noqa: D301 - \b is click's, and no escape of ours
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:

@@ -299,7 +299,7 @@ PromiseOption = Annotated[
     Literal["early", "late"] | None,
     typer.Option(
         "--promise",
-        help="When a producer's promise is firm: early, on acceptance; late, five minutes before the start. Until then "
+        help="When a producer's promise is firm: early, on acceptance; late, one minute before the start. Until then "
         "jobs that use the production better may push it out; it then looks for another producer. Not with shared "
         "supply. [default: the scenario's, or early]",
         envvar="SSMIC_PROMISE",

@@ -228,7 +228,7 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
     """
     wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     try:
-        return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
+        return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
     except SettingsError as error:
         raise typer.BadParameter("; ".join(error.problems)) from None
 

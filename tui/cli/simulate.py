@@ -24,7 +24,7 @@ from scenarios.results.comparison import SimulationComparison, compare_simulatio
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.output import notes, optimum_progress, output, own_output, progress_of
 from tui.cli.results_tables import show_comparison
-from tui.cli.tables import show_outcome
+from tui.cli.run_tables import show_outcome
 from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers

@@ -343,7 +343,7 @@ def add_job(tree: Tree, house_id: str, device_id: str) -> Change:
 
 
 def remove_job(tree: Tree, ref: Ref) -> Change:
-    """Remove a job."""
+    """Return the change that removes a job and selects its device."""
     select = tree_model.parent_of(tree, ref)
     return Change(f"remove {tree_model.title_of(tree, ref).lower()}", (Remove(ref),), select)
 

@@ -89,7 +89,7 @@ class JobsTable(Vertical):
         )
 
     def show(self, tree: Tree) -> None:
-        """Show the jobs."""
+        """List the jobs of a neighbourhood; the cursor stays where it is."""
         self.query_one(VirtualTable).show_rows(rows_of(tree))
 
     def focus_table(self) -> None:

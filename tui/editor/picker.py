@@ -17,8 +17,8 @@ from textual.widgets.option_list import Option
 
 from scenarios import APPLIANCES
 from scenarios.files import format_after_start
-from scenarios.generate import Roof, clear_sky_power
-from scenarios.importers import SITE, START_S, STEP_S
+from scenarios.generate import Roof
+from scenarios.importers import START_S, STEP_S, clear_sky_steps_w
 from tui.editor import tree_model
 from tui.editor.forms import Origin
 from tui.editor.preview_chart import Artist, Picture, load_picture
@@ -324,10 +324,7 @@ class ClearSky:
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1
         # One that rises in the run is known from its first minute on; nights between days are zeros.
         steps = count * _DAY_S // STEP_S
-        power_w = [
-            round(self.roof.peak_kw * clear_sky_power(SITE, self.roof, start_s + i * STEP_S + STEP_S // 2).clear_w)
-            for i in range(steps)
-        ]
+        power_w = clear_sky_steps_w(self.roof, start_s, steps)
         first = next((i for i, power in enumerate(power_w) if power), 0)
         last = max((i for i, power in enumerate(power_w) if power), default=steps - 1)
         return {

@@ -88,7 +88,7 @@ class Artist:
                 return self._day_of(ref)
 
     def load_profile(self, name: str) -> Picture:
-        """Draw a load profile."""
+        """Draw a load profile of the file, or a bundled one, by its name."""
         if not name:
             return Picture("No load profile chosen yet")
         return load_picture(name, self.profile(name))

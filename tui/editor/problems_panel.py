@@ -127,7 +127,7 @@ class ProblemsPanel(Vertical):
         )
 
     def show(self, tree: Tree, problems: Sequence[Problem]) -> None:
-        """Show these."""
+        """List problems, as many rows as the terminal has room for; none hides the panel."""
         self._tree = tree
         self.set_class(bool(problems), "some")
         self.border_title = plural(len(problems), "problem")

@@ -329,7 +329,7 @@ file.
         self.workspace.begin(self.files.generate)
 
     def action_save(self) -> None:
-        """Save."""
+        """Save to the file, or ask for one if the neighbourhood has none."""
         self.workspace.begin(self.files.save, group="save")
 
     def action_save_as(self) -> None:
@@ -352,7 +352,7 @@ file.
     # Keys: changes.
 
     def action_add_house(self) -> None:
-        """Add a house."""
+        """Add a house with the next free id, and go to its fields."""
         self.edits.add_house()
 
     def action_add_device(self) -> None:
@@ -372,7 +372,7 @@ file.
         self.workspace.begin(self.edits.add_profile)
 
     def action_add_jobs_xml(self) -> None:
-        """Add jobs from XML."""
+        """Add the jobs of a PySSMic XML file to the devices that they name."""
         self.workspace.begin(self.edits.add_jobs_xml)
 
     def action_add_event(self) -> None:

@@ -85,7 +85,7 @@ def items(node: object) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def houses(tree: Tree) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the houses."""
+    """Yield each house with its index in the file; entries that are no mapping are skipped."""
     return items(tree.get("houses"))
 
 
@@ -95,7 +95,7 @@ def devices(house: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def jobs(tree: Tree) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the jobs."""
+    """Yield each job with its index in the file; as above."""
     return items(tree.get("jobs"))
 
 

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from typing_extensions import override
 
 from scenarios import Zone
 from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
@@ -122,8 +123,8 @@ class DevicesPane(Pane):
         self.query_one("#devices", VirtualTable).show_rows([])
         self._show_messages()
 
+    @override
     def show_times(self, zone: Zone) -> None:
-        """See `Pane.show_times`."""
         super().show_times(zone)
         self.query_one("#devices", VirtualTable).columns = _columns(zone)
         self.query_one("#device-messages", VirtualTable).columns = _message_columns(zone)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
+from typing_extensions import override
 
 from agents import MANAGER
 from scenarios import Zone
@@ -184,8 +185,8 @@ class JobsPane(Pane):
         self.query_one("#jobs", VirtualTable).show_rows([])
         self.query_one(SequenceView).show(None)
 
+    @override
     def show_times(self, zone: Zone) -> None:
-        """See `Pane.show_times`."""
         super().show_times(zone)
         self.query_one("#jobs", VirtualTable).columns = _columns(zone)
         self.query_one(SequenceView).zone = zone

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from textual import on
 from textual.app import ComposeResult
+from typing_extensions import override
 
 from agents import GRID, SHARED, LedgerEntry, Share
 from scenarios import Zone
@@ -95,8 +96,8 @@ class LedgerPane(Pane):
         self._changes = -1
         self.query_one("#ledger", VirtualTable).show_rows([])
 
+    @override
     def show_times(self, zone: Zone) -> None:
-        """See `Pane.show_times`."""
         super().show_times(zone)
         self.query_one("#ledger", VirtualTable).columns = _columns(zone)
 

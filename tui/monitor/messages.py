@@ -16,6 +16,7 @@ from textual.containers import Horizontal
 from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Input, Select
+from typing_extensions import override
 
 from broker import printable_line
 from scenarios import Zone
@@ -105,7 +106,7 @@ class Found(Sequence[MessageSummary]):
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(MessageSummary.__eq__, self, other))
 
     # Equal to lists, and unhashable like them.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
 
 
 class Search:
@@ -226,7 +227,7 @@ class MessagesPane(Pane):
 
     @property
     def table(self) -> VirtualTable[MessageSummary]:
-        """The messages."""
+        """The list itself; the detail beside it follows its cursor."""
         return self.query_one("#messages", VirtualTable)
 
     # Drawing.
@@ -254,8 +255,8 @@ class MessagesPane(Pane):
         self._search = None
         self.table.show_rows([])
 
+    @override
     def show_times(self, zone: Zone) -> None:
-        """See `Pane.show_times`."""
         super().show_times(zone)
         self._filter = replace(self._filter, zone=zone)
         self.table.columns = _columns(zone)

@@ -160,7 +160,7 @@ class BillsPane(Guarded, Vertical):
         yield Words(classes="detail")
 
     def show(self, sheet: BillsSheet) -> None:
-        """Show other bills."""
+        """Show the bills of another run, or by another allocation key."""
         self.query_one("#bill-rows", CellTable).show_rows(sheet.rows)
         self.query_one(".detail", Words).say(sheet.said)
 

@@ -61,7 +61,7 @@ class OtherChooser(Dialog[Path | None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Show them."""
+        """List the simulations and take the focus, so that Enter chooses."""
         table = self.query_one(VirtualTable)
         table.show_rows(self._books)
         table.focus()

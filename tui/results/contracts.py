@@ -116,7 +116,7 @@ class Contracts(Guarded, Vertical):
 
     @property
     def table(self) -> CellTable[ContractRow]:
-        """The contracts."""
+        """The rows; the sentence below is about the one under the cursor."""
         return self.query_one(CellTable)
 
     @property

@@ -98,7 +98,7 @@ class Figures(Widget):
         self.figures: tuple[tuple[str, str], ...] = ()
 
     def show(self, figures: tuple[tuple[str, str], ...]) -> None:
-        """Show other figures."""
+        """Replace the labels and values."""
         self.figures = figures
         self.refresh()
 

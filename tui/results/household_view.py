@@ -41,7 +41,7 @@ class EnergyBar(Widget):
         self.whole: EnergyTotal | None = None
 
     def show(self, whole: EnergyTotal) -> None:
-        """Draw another energy."""
+        """Replace the total and its parts."""
         self.whole = whole
         self.refresh()
 
@@ -129,7 +129,7 @@ class DayChart(Chart):
 
 
 class SheetPane(Guarded, Vertical):
-    """The pane of one sheet."""
+    """Day chart, energies and tables of one household, or of all together."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
@@ -216,7 +216,7 @@ class SheetPane(Guarded, Vertical):
             yield Contracts()
 
     def show(self, sheet: Sheet) -> None:
-        """Draw another sheet."""
+        """Replace all content by that of another run or household."""
         self.sheet = sheet
         for bar, whole in zip(self.query(EnergyBar), sheet.wholes, strict=True):
             bar.show(whole)

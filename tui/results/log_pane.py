@@ -141,7 +141,7 @@ class LogPane(Guarded, Vertical):
         yield Words(classes="detail")
 
     def show(self, sheet: LogSheet) -> None:
-        """Show another log."""
+        """Show the log of another run, at its scenario's offset."""
         table = self.query_one("#log-rows", CellTable)
         table.show_columns(_columns(sheet.zone))
         table.show_rows(sheet.rows)

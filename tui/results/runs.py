@@ -159,7 +159,7 @@ def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
 
 
 class RunsPane(Guarded, Vertical):
-    """All runs."""
+    """The runs of a simulation, and their average day."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
@@ -195,7 +195,7 @@ class RunsPane(Guarded, Vertical):
         yield Words(classes="detail")
 
     def show(self, sheet: RunsSheet) -> None:
-        """Draw other runs."""
+        """Replace the runs; the day that is shown stays the same."""
         self.sheet = sheet
         table = self.query_one("#runs", CellTable)
         table.show_columns(columns_for(sheet.rows))

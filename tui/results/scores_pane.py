@@ -109,7 +109,7 @@ class ScoresPane(Guarded, Vertical):
         yield Words(classes="detail")
 
     def show(self, sheet: ScoresSheet) -> None:
-        """Show other scores."""
+        """Show the scores of another run."""
         self.query_one("#score-rows", CellTable).show_rows(sheet.rows)
         self.query_one(".detail", Words).say(sheet.said)
 

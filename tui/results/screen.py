@@ -28,7 +28,7 @@ _FILES = frozenset({"compare", "export", "report"})
 
 
 class ResultsScreen(AreaScreen):
-    """The screen of results."""
+    """Lists simulations, opens one, and compares several."""
 
     AREA = "results"
     TITLE = "Results"
@@ -130,7 +130,7 @@ covered.
 
     @property
     def comparison(self) -> ComparisonPane:
-        """The comparison."""
+        """The pane of the place `comparison`; empty until simulations are compared."""
         return self.query_one(ComparisonPane)
 
     @property
@@ -236,7 +236,7 @@ covered.
         self.call_after_refresh(self.catalogue.focus_list)
 
     def action_view(self, view: str) -> None:
-        """Show a view."""
+        """Show a view of the opened simulation; `view` is the id of its tab."""
         self.simulation.show_tab(view)
 
     def action_side(self, side: str) -> None:

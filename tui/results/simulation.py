@@ -300,11 +300,11 @@ class SimulationPane(Reads):
             self.query_one(f"#tab-{self.tab} CellTable").focus()
 
     def show_run(self, run: int) -> None:
-        """Show another run."""
+        """Choose a run by its number, counted from 1."""
         self.query_one("#run-choice", Select).value = run
 
     def show_house(self, house: str) -> None:
-        """Show another household."""
+        """Choose a household by its id."""
         if self.opened is not None and len(self.opened.houses) > MOST_LISTED:
             self.house = house
             self._offer(self.opened)

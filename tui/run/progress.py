@@ -144,12 +144,12 @@ class Bar(Widget):
         self._batch: Batch | None = None
 
     def show(self, batch: Batch | None) -> None:
-        """Show the progress."""
+        """Update bar, status and rows from the state of all runs."""
         self._batch = batch
         self.refresh()
 
     def render(self) -> Text:
-        """Draw it."""
+        """Draw state, bar and figures in one line, as wide as the panel."""
         batch, colours = self._batch, self.app.theme_variables
         if batch is None:
             return Text()
@@ -297,7 +297,7 @@ class ProgressPanel(Vertical):
         yield ExpectationsPanel()
 
     def show(self, batch: Batch, monitored_run: MonitoredRun) -> None:
-        """Show the progress."""
+        """Take over the state of all runs, and draw it."""
         running = batch.current
         self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)

@@ -99,7 +99,7 @@ class _Parent:
         self._writer = writer
 
     def tell(self, event: Event) -> None:
-        """Say what happened."""
+        """Send an event to the application; ignored if that has ended."""
         with suppress(ConnectionError):
             self._writer.write(frame(event))
 

@@ -35,14 +35,13 @@ from .help import (
     described as described,
     is_move as is_move,
 )
-from .lifecycle import (
+from .idle_collector import (
     IdleCollector as IdleCollector,
-    Preferences as Preferences,
+)
+from .lifecycle import (
     Rescue as Rescue,
     ended_by_signals as ended_by_signals,
-    load_preferences as load_preferences,
     rescued as rescued,
-    save_preferences as save_preferences,
 )
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
@@ -50,14 +49,19 @@ from .monitored_run import (
     whoami as whoami,
 )
 from .navigation import (
+    Application as Application,
     CompareResults as CompareResults,
     EditScenario as EditScenario,
-    Everything as Everything,
     Intent as Intent,
     OpenNeighbourhood as OpenNeighbourhood,
     OpenResults as OpenResults,
     RunScenario as RunScenario,
     WatchBroker as WatchBroker,
+)
+from .preferences import (
+    Preferences as Preferences,
+    load_preferences as load_preferences,
+    save_preferences as save_preferences,
 )
 from .run_controls import (
     PACES as PACES,
@@ -70,6 +74,7 @@ __all__ = [
     "REFRESH_WALL_S",
     "AdviceError",
     "Answer",
+    "Application",
     "AreaScreen",
     "AskText",
     "ChooseOne",
@@ -79,7 +84,6 @@ __all__ = [
     "Dialog",
     "EditScenario",
     "EmptyState",
-    "Everything",
     "Footer",
     "Guarded",
     "HelpScreen",

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +24,26 @@ from tui.shell.footer import Footer
 
 _INLINE = re.compile(r"\*\*(?P<strong>.+?)\*\*|\*(?P<em>.+?)\*|`(?P<code>.+?)`", re.DOTALL)
 _BULLET = "- "
+
+
+class RenderedOnce:
+    """Renders once for each width, because laying out a dialog asks for height and lines several times."""
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self._renderable = renderable
+        self._segments: dict[int, list[Segment]] = {}
+        self._measurements: dict[int, Measurement] = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        if width not in self._segments:
+            self._segments[width] = list(console.render(self._renderable, options.reset_height()))
+        return self._segments[width]
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        if options.max_width not in self._measurements:
+            self._measurements[options.max_width] = Measurement.get(console, options, self._renderable)
+        return self._measurements[options.max_width]
 
 
 class Prose(Static):
@@ -44,11 +66,16 @@ class Prose(Static):
         """
         super().__init__()
         self.source = source.strip()
+        self._rendered: tuple[tuple[Style, Style], RenderedOnce] | None = None
 
     def render(self) -> RenderableType:
-        """Render the blocks below each other."""
-        code = self.get_component_rich_style("prose--code")
-        bullet = self.get_component_rich_style("prose--bullet")
+        """Render the blocks below each other, again only where a theme has changed the styles."""
+        styles = self.get_component_rich_style("prose--code"), self.get_component_rich_style("prose--bullet")
+        if self._rendered is None or self._rendered[0] != styles:
+            self._rendered = styles, RenderedOnce(self._blocks(*styles))
+        return self._rendered[1]
+
+    def _blocks(self, code: Style, bullet: Style) -> RenderableType:
         parts: list[RenderableType] = []
         for block in blocks(self.source):
             if isinstance(block, str):
@@ -147,7 +174,7 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = f"Help: {self._title}"
             if self._text:
                 yield Prose(self._text)
-            yield Static(self._keys(), classes="keys")
+            yield Static(RenderedOnce(self._keys()), classes="keys")
         yield Footer()
 
     def on_mount(self) -> None:

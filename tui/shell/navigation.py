@@ -1,14 +1,12 @@
-"""Navigation between areas: intents, the application's interface that screens use, the command palette's search."""
+"""Navigation between areas: intents, and the application's interface that screens use."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from textual.app import SystemCommand
-from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
 from textual.worker import Worker
 
@@ -16,7 +14,6 @@ from broker.transport import Access
 from scenarios import Scenario, Zone
 from scenarios.monitor import ScenarioContext
 from tui.shell.lifecycle import Rescue
-from tui.widgets import rank_of
 
 if TYPE_CHECKING:
     from tui.shell.monitored_run import MonitoredRun
@@ -47,25 +44,6 @@ class OpenNeighbourhood:
             and (self.work is other.work and self.state is other.state)
             and (self.source, self.is_saved) == (other.source, other.is_saved)
         )
-
-
-class Everything(Provider):
-    """Command provider: searches titles, then descriptions, then synonyms."""
-
-    def _commands(self) -> Iterable[SystemCommand]:
-        return self.app.get_system_commands(self.screen)
-
-    async def discover(self) -> Hits:
-        """Yield all entries while nothing is typed."""
-        for title, details, run, _ in sorted(self._commands(), key=lambda command: command.title):
-            yield DiscoveryHit(title, run, help=details)
-
-    async def search(self, query: str) -> Hits:
-        """Yield matches, scored by relevance."""
-        for title, details, run, _ in self._commands():
-            rank = rank_of(query, title, details)
-            if rank is not None:
-                yield Hit(1 / (1 + rank), title, run, text=title, help=details)
 
 
 class Intent(Message):

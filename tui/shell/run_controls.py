@@ -139,7 +139,7 @@ class RunControlsScreen(AreaScreen):
         await self.ask_clock("pace", pace=wanted)
 
     def action_ask_pace(self) -> None:
-        """Ask for a pace."""
+        """Ask for the new pace, starting from the current one."""
         feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
         details = "How fast virtual time passes: max, or a factor of real time such as 1x, 60x or 0.5x."

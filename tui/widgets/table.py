@@ -12,6 +12,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
+from typing_extensions import override
 
 from tui.formatting import plural
 from tui.widgets.table_rendering import Cell, Column, Ground, Lines, Painter
@@ -299,8 +300,8 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
     # Drawing.
 
     @property
+    @override
     def length(self) -> int:
-        """See `Lines.length`."""
         return len(self.rows) + 1
 
     @property
@@ -308,8 +309,8 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         """Index of the column whose cell is under the cursor; None: the whole row is."""
         return None
 
+    @override
     def line(self, painter: Painter, y: int) -> Strip:
-        """See `Lines.line`."""
         if y == 0:
             return painter.titles(self.sorted_by, is_reversed=self.is_reversed)
         index = self.scroll_offset.y + y - 1
@@ -368,8 +369,8 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         return self.columns[self._column]
 
     @property
+    @override
     def marked_column(self) -> int:
-        """See `VirtualTable.marked_column`."""
         return self._column
 
     def show_columns(self, columns: Sequence[Column[RowT]]) -> None:

@@ -88,7 +88,7 @@ class Source(BaseModel):
 
 
 class NumberSource(Source):
-    """The source of a number."""
+    """Where a reading is in the messages of a device, and its unit."""
 
     unit: Unit
 

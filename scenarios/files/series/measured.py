@@ -516,7 +516,7 @@ def _in_order(table: Table, of_time: _Times, notes: list[str]) -> Sequence[tuple
     whole = [row for row in rows if len(row[1]) > of_time.column]
     found = [rough for row in (*whole[:3], *whole[-1:]) if (rough := of_time.rough(row[1])) is not None]
     if len(whole) > 2 and len(found) == 4 and found[0] > found[-1] and found[0] >= found[1] >= found[2]:
-        notes.append("rows run from new to old and are read in reverse.")
+        notes.append("the newest row comes first; rows are read in reverse.")
         return rows[::-1]
     return rows
 

@@ -154,10 +154,10 @@ class AddJobEntry(_EventEntry):
     id: Id | None = Field(None, description="Default: <house>/<device>")
     load_profile: Id | None = Field(None, description="Default: the device's")
     earliest_start: EventStart = Field(
-        0, description="It starts then or later: so long after the event (2h), or a time on its day (14:00)"
+        0, description="Not before: a duration after the event (2h), or a time on the event's day (14:00)"
     )
     latest_start: EventStart = Field(
-        description="It starts then or earlier: so long after the event (4h), or a time on its day (18:00)"
+        description="Not after: a duration after the event (4h), or a time on the event's day (18:00)"
     )
 
 

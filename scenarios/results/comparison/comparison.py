@@ -102,7 +102,7 @@ class SimulationComparison:
 
     @property
     def indexes(self) -> range:
-        """Indexes of the simulations."""
+        """By which the methods below name a simulation; 0 is the reference."""
         return range(len(self.simulations))
 
     def statistics_of(self, index: int, figure: str) -> SampleStatistics:

@@ -119,7 +119,7 @@ class _Page:
         roofs: Sequence[str],
         most_contracts: int,
     ) -> dict[str, Any]:
-        """Return a run."""
+        """Return the part of the page about one run, as JSON values."""
         rows = {row.house: row for row in view.households}
         bills = {row.house: row for row in results.bills(info.run)}
         listed = sorted(view.contracts, key=lambda row: (row.delivered_wh - row.energy_wh, row.contract_id))

@@ -45,7 +45,7 @@ async def asked(ranking: str, places: Places = PLACES) -> list[str]:
         ("nearest", ["on-b", "on-c", "on-a", "on-d"]),
     ],
 )
-async def test_a_ranking_decides_whom_a_job_asks_first(ranking: str, order: list[str]) -> None:
+async def test_a_ranking_decides_which_producer_a_job_asks_first(ranking: str, order: list[str]) -> None:
     """Where it makes no difference between producers, the score decides."""
     assert await asked(ranking) == order
 
@@ -67,7 +67,7 @@ def test_after_a_tariff_event_the_cheapest_supplier_is_another_one() -> None:
     assert after == {"wash-a": "pv-b", "wash-b": "pv-a"}
 
 
-def test_a_learning_automaton_comes_to_prefer_who_has_accepted() -> None:
+def test_a_learning_automaton_comes_to_prefer_producers_that_accept() -> None:
     """At first each producer is equally likely to be first."""
     ranking, random = ranking_for("learning"), Random(1)
     question = Question("b/washer", "b", 0, ROOFS, PLACES, random)

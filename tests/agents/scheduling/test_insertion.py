@@ -44,7 +44,7 @@ def test_moves_what_stands_in_the_way() -> None:
     assert fits(state, new, schedule.starts_s)
 
 
-def test_where_tasks_move_none_leaves_sun_before_it_unused() -> None:
+def test_moved_tasks_leave_no_earlier_production_unused() -> None:
     """Two stand later than they need; when one has to move, both go as soon as they can."""
     stands = (Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 3 * HOUR))
     new = task("c", 900.0, HOUR + 1, HOUR + 1)

@@ -39,7 +39,7 @@ def delays_h(commitments: Sequence[Commitment]) -> np.ndarray:
     return np.array([(c.start_s - NOW_S) / HOUR_S for c in commitments])
 
 
-def test_what_is_drawn_is_exact() -> None:
+def test_the_energy_drawn_is_exact() -> None:
     """Without averaging, the draw at whole-second starts equals the grid's, up to rounding."""
     state, commitments = crowd(1)
     grid = Grid.of(state, *(c.task for c in commitments))

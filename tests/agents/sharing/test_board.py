@@ -80,7 +80,7 @@ def test_a_long_offer_in_many_steps_shows_what_is_there_for_sure() -> None:
     ),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1_400), st.integers(0, 300)), max_size=3),
 )
-def test_what_is_left_is_what_is_expected_without_the_shares_in_any_order_of_messages(
+def test_the_board_has_production_less_shares_in_any_order_of_messages(
     shares: list[tuple[int, str, int, int]], forecasts: list[tuple[int, int, int]]
 ) -> None:
     """Later forecasts replace earlier ones from their first minute on."""

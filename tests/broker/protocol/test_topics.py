@@ -103,7 +103,7 @@ def test_topics_without_an_id(run: str) -> None:
         "ssmic/%FF/time",
     ],
 )
-def test_what_is_not_ours_is_not_parsed(topic: str) -> None:
+def test_foreign_topics_are_not_parsed(topic: str) -> None:
     """Foreign, incomplete, with empty levels, or an id in another spelling than ours."""
     assert topics.parse(topic) is None
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from broker.errors import MalformedError
 from broker.identifiers import character_problem
-from broker.protocol import bounds, decode_batch, decode_grant, envelopes_of, wire
+from broker.protocol import VERSION, bounds, decode_batch, decode_grant, envelopes_of, wire
 from broker.protocol.rejections import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -104,7 +104,7 @@ def test_every_message_comes_in_as_it_went_out(model: wire.Wire) -> None:
     decoded = type(model).model_validate_json(payload)
     assert decoded == model
     assert decoded.encoded() == payload
-    assert json.loads(payload)["v"] in {wire.VERSION, model.v}
+    assert json.loads(payload)["v"] in {VERSION, model.v}
 
 
 GRANT: dict[str, Any] = {"v": 4, "step": 0, "time": 0, "round": 0, "expected": {"2": {"1": 2}}}
@@ -126,7 +126,7 @@ GRANT: dict[str, Any] = {"v": 4, "step": 0, "time": 0, "round": 0, "expected": {
         {"time": None},
     ],
 )
-def test_what_is_not_quite_right_is_refused(change: dict[str, Any]) -> None:
+def test_nearly_valid_payloads_are_refused(change: dict[str, Any]) -> None:
     """Another version, a negative count, an unknown key: none is guessed at."""
     wire.Grant.model_validate_json(json.dumps(GRANT))
     with pytest.raises(ValidationError):

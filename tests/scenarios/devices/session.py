@@ -131,10 +131,12 @@ class Session:
 
     async def stop(self) -> RunOutcome:
         """End the run, as an operator does."""
-        async with self.device(f"ssmic/{self.run_id}/time") as operator:
-            operator.say(f"ssmic/{self.run_id}/control", Control(command="stop", by="test").encoded())
-            async with asyncio.timeout(PATIENCE_WALL_S):
-                return (await self.outcome)[0]
+        async with self.device(f"ssmic/{self.run_id}/time") as operator, asyncio.timeout(PATIENCE_WALL_S):
+            # A clock that has not subscribed yet does not hear it: devices may be shown before.
+            while not self.outcome.done():
+                operator.say(f"ssmic/{self.run_id}/control", Control(command="stop", by="test").encoded())
+                await asyncio.wait({self.outcome}, timeout=1)
+            return (await self.outcome)[0]
 
 
 @asynccontextmanager

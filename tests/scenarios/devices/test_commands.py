@@ -56,7 +56,7 @@ def test_the_timer_of_a_zigbee_plug_is_set_for_as_long_as_it_can_last(run_s: int
     assert json.loads(payload) == {"state": "ON", **timer}
 
 
-def test_a_device_of_ones_own_is_told_how_long_it_may_run() -> None:
+def test_a_command_to_a_device_with_our_topics_says_how_long_it_may_run() -> None:
     """By a template, again while it runs; one with a message for its timer gets only that again."""
     power = {"topic": "p", "unit": "W"}
     command = {"topic": "my/plug", "on": "on for {{ run_s }} s ({{ job }})", "off": "off"}

@@ -271,7 +271,7 @@ async def test_a_flood_is_cut_short_and_leftovers_are_refused(tmp_path: Path) ->
         await run.stop()
 
 
-async def test_a_stranger_is_told_each_of_its_mistakes_once() -> None:
+async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
     """Who builds a device corrects one mistake and makes another; a device that repeats one is not answered again."""
     broker = MemoryBroker()
     scenario = load_text(STREET, "test", None)

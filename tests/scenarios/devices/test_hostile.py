@@ -114,7 +114,7 @@ NEITHER = {
 
 
 @pytest.mark.parametrize("name", NEITHER)
-def test_what_is_neither_on_nor_off_is_refused(name: str) -> None:
+def test_a_state_other_than_on_and_off_is_refused(name: str) -> None:
     """It was taken for off, or for offline, which interrupts a job; an empty message says nothing."""
     adapter = adapter_for(DEVICES[name][0])
     for topic, payload, expected in NEITHER[name]:
@@ -126,7 +126,7 @@ def test_what_is_neither_on_nor_off_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "n" * 300, "", ["z"]])
-def test_a_bridge_cannot_rename_a_device_to_what_is_no_topic(name: Any) -> None:
+def test_a_bridge_cannot_rename_a_device_to_an_invalid_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""
     adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x1"))
     listed = json.dumps([{"ieee_address": "0x1", "friendly_name": name}]).encode()
@@ -166,7 +166,7 @@ def test_a_time_that_no_device_can_mean_is_refused(part: str, content: Any, expe
     assert expected in str(refused.value)
 
 
-def test_what_is_just_possible_is_taken() -> None:
+def test_values_at_the_limits_are_accepted() -> None:
     """A month ahead, and a forecast of a year."""
     month = {"energy_wh": 1, "duration_s": 60, "latest_start": NOW_S + 31 * 86_400}
     assert isinstance(event_of("request", json.dumps(month).encode(), NOW_S, Zone(0)), JobAsked)

@@ -107,7 +107,7 @@ def test_items_are_added_before_and_behind() -> None:
     )
 
 
-def test_what_is_taken_out_leaves_the_rest() -> None:
+def test_removing_a_part_keeps_the_rest_of_the_text() -> None:
     """A job, a device, a point, a key; the last job leaves an empty list."""
     assert DOCUMENT.without(("seed",)).text == TEXT.replace("seed: 1\n", "")
     assert DOCUMENT.without(("load_profiles", "dish", "points", 0)).text == TEXT.replace("[0, 0], [60", "[60")

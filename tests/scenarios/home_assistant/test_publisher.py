@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from broker.clock import Pace
+from broker.protocol import topics
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
 from scenarios.files import load_text
@@ -163,7 +164,9 @@ async def test_a_real_device_is_discovered_at_once_with_what_a_job_is_requested_
     async with managed_mosquitto() as running, reading(MqttBroker(running.url)) as reader:
         settings = RunSettings(seed=1, run_id=RUN, pace=Pace(60.0), home_assistant=True)
         run = asyncio.create_task(run_scenario(load_text(STREET, "real.yaml", None), settings, MqttBroker(running.url)))
-        await reader.until(lambda: f"ssmic/{RUN}/ha/pv/state" in reader.retained)
+        await reader.bus.subscribe(time := topics.time(RUN), qos=1)
+        # A clock that has published the time takes commands.
+        await reader.until(lambda: time in reader.first and f"ssmic/{RUN}/ha/pv/state" in reader.retained)
         configs = [json.loads(payload) for topic, payload in reader.first.items() if topic.endswith("/config")]
         (washer,) = [config for config in configs if config["dev"]["name"] == "adler washer"]
         assert {"ready_by", "start", "withdraw"} <= washer["cmps"].keys()

@@ -121,7 +121,7 @@ def test_assumptions_are_noted(tmp_path: Path) -> None:
         "the first value is taken as the energy of the 15 min before the first row: predictions/p0.csv",
         "the first value is 0, so the forecast is taken to begin there: predictions/p2.csv",
         (
-            "the first value is far more than any step gives, or below 0, so it is taken as where a counter stood, "
-            "and only differences count: predictions/p1.csv (1,234,567 Wh)"
+            "the first value is far more than any step gives, or below 0, so it is taken as a counter's initial "
+            "reading, and only differences count: predictions/p1.csv (1,234,567 Wh)"
         ),
     )

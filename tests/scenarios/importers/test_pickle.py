@@ -332,7 +332,7 @@ def test_a_list_that_holds_itself_ends(tmp_path: Path) -> None:
     assert message_of(content, tmp_path) == "houses: contains something other than a House"
 
 
-def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path) -> None:
+def test_repeated_references_to_one_value_are_counted(thing: Thing, tmp_path: Path) -> None:
     """A small file cannot stand for a million devices."""
     user = thing("User", id=1, devices=[])
     house = thing("House", id=1, users=[user] * 1000)

@@ -143,7 +143,7 @@ class TestTasmota:
         sml = meter.sensors(START_S + 3600)["SML"]
         assert sml == {"Total_in": 0.0, "Total_out": 0.995, "Power_curr": -3000}
 
-    def test_leaving_takes_back_what_is_retained(self) -> None:
+    def test_leaving_removes_retained_messages(self) -> None:
         plug = self.plug()
         retained = {p.topic for p in [*plug.connected(START_S), *plug.subscribed(START_S)] if p.retain}
         assert {p.topic for p in plug.leaving(START_S)} == retained
@@ -198,7 +198,7 @@ class TestShelly:
         assert status["aenergy"]["by_minute"][0] == pytest.approx(2000 / 60 * 1000, abs=0.01)
         assert status["aenergy"]["minute_ts"] == START_S + 1260
 
-    def test_everybody_is_asked_to_announce_themselves(self) -> None:
+    def test_all_devices_are_asked_to_announce_themselves(self) -> None:
         plug = self.plug()
         found = by_topic(plug.received("shellies/command", b"announce", START_S))
         assert found["shellies/announce"]["id"] == plug.device_id
@@ -282,7 +282,7 @@ class TestInverters:
         assert found[f"solar/{serial}/status/producing"] == "1"
         assert found["solar/ac/power"] == "3000.0"
 
-    def test_open_dtu_limits_and_ignores_what_is_retained(self) -> None:
+    def test_open_dtu_limits_and_ignores_retained_commands(self) -> None:
         dtu: OpenDtu = device(street(), OpenDtu, "adler/pv")
         serial = dtu.inverters[0].serial
         topic = f"solar/{serial}/cmd/limit_nonpersistent_absolute"

@@ -53,7 +53,7 @@ def test_shares_by_contract_and_pooled_over_the_neighbourhood() -> None:
     assert (figures.jobs, figures.jobs_on_grid) == (2, 1)
 
 
-def test_a_share_of_nothing_is_none() -> None:
+def test_a_ratio_with_denominator_zero_is_none() -> None:
     """Without jobs or production there is no ratio, instead of 0 or an error."""
     scenario = neighbourhood({"a": {}}, [])
 

@@ -56,7 +56,7 @@ def test_exactly_the_feasible_seconds_are_found(
         assert own_wh == pytest.approx(drawn_wh(profile, start_s), abs=1e-6)
 
 
-def test_the_last_second_of_a_piece_draws_no_more_than_there_is() -> None:
+def test_the_last_second_of_a_piece_draws_at_most_what_remains() -> None:
     """A minute that has no sun from its middle on: a wash must end before; half a minute earlier is the last start."""
     profile = load((0, 0.0), (60, 6.0))
     limit_wh = np.array([6.0, 6.0, 3.0, *([0.0] * (BINS - 3))])

@@ -95,7 +95,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
     assert "did you mean 'self_sufficiency'?" in found[2]
 
 
-def test_one_mistake_hides_no_other_and_makes_up_none() -> None:
+def test_one_mistake_neither_hides_nor_invents_others() -> None:
     """A problem of an event's key, of a job that it names, or of a variable is reported once."""
     found = problems(
         "{at: '12:00', do: cloud, factor: 0.1, duration: soon, producers: [pv-c]}\n"

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_WALL_S
-from tui.signals import run_until_interrupted, showing_life
+from tui.heartbeat import showing_life
+from tui.signals import run_until_interrupted
 
 
 def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is touched repeatedly, and not any more afterwards."""
     file = tmp_path / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
-    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
+    monkeypatch.setattr("tui.heartbeat.EVERY_WALL_S", 0.01)
 
     async def wait_for_signs() -> None:
         for _ in range(3):
@@ -53,7 +54,7 @@ def test_a_touch_that_fails_is_repeated(
     """The folder is missing at first, then present, then missing for a while: each change is logged once."""
     file = tmp_path / "run" / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
-    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
+    monkeypatch.setattr("tui.heartbeat.EVERY_WALL_S", 0.01)
 
     async def until_touched() -> None:
         async with asyncio.timeout(PATIENCE_WALL_S):
@@ -78,7 +79,7 @@ def test_systemd_is_notified_that_the_process_is_ready_and_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is notified repeatedly, and at the end that the process stops."""
-    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
+    monkeypatch.setattr("tui.heartbeat.EVERY_WALL_S", 0.01)
     heard: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))

@@ -45,9 +45,7 @@ def test_a_file_outside_the_folder_is_read_if_it_is_allowed(ssmic: Ssmic, outsid
     assert ssmic(*arguments, "--allow-outside").code == 0
 
 
-def test_what_is_allowed_by_the_environment_is_allowed(
-    ssmic: Ssmic, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_can_allow_outside_files(ssmic: Ssmic, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`SSMIC_ALLOW_OUTSIDE`, for a command that has no other reason to be long."""
     monkeypatch.setenv("SSMIC_ALLOW_OUTSIDE", "1")
     assert ssmic("check", outside).code == 0

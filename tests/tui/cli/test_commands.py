@@ -32,6 +32,13 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
         assert "Example: ssmic results" in ssmic("results", name, "--help").out
 
 
+def test_only_the_programs_own_help_offers_to_install_completion(ssmic: Ssmic) -> None:
+    """A command that offers it too installs it for a program of the same name, which does not exist."""
+    assert "--install-completion" in ssmic("--help").out
+    for name in ("clock", "host", "compose", "lab", "replay", "asyncapi", "devices"):
+        assert "--install-completion" not in ssmic(name, "--help").out
+
+
 def test_a_bare_command_without_a_terminal_prints_help(ssmic: Ssmic) -> None:
     """The terminal UI needs a terminal."""
     assert ssmic().out == ssmic("--help").out

@@ -116,7 +116,7 @@ def test_an_invalid_scenario_is_3_with_all_problems(ssmic: Ssmic, small: Path, c
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere.yaml", "no/folder"])
-def test_a_scenario_that_is_not_there_is_3(ssmic: Ssmic, source: str) -> None:
+def test_a_missing_scenario_is_3(ssmic: Ssmic, source: str) -> None:
     """Whether it looks like a name or like a path."""
     ended = ssmic("run", source, "--bus", "memory")
     assert ended.code == 3

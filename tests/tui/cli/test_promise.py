@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agents.late_promises import FIRM_BEFORE_S
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
@@ -55,3 +56,9 @@ def _crowded() -> Scenario:
 def _ran(ssmic: Ssmic, file: Path, *options: str) -> tuple[str, str | None]:
     ended = ssmic("run", file, "--bus", "memory", "--reset-scores", *options, "--json").json
     return ended["runs"][0]["ledger_sha256"], ended["settings"].get("promise")
+
+
+def test_the_help_names_the_minute_before_the_start_at_which_a_late_promise_is_firm(ssmic: Ssmic) -> None:
+    """It said five minutes for some time after that had become one."""
+    assert FIRM_BEFORE_S == 60
+    assert "late, one minute before the start" in " ".join(ssmic("run", "--help").out.split())

@@ -45,7 +45,7 @@ def test_a_single_run_states_how_much_it_covers(ssmic: Ssmic, stopped: Path) -> 
     assert "seed 2, interrupted at 50 %" in " ".join(house.split())
 
 
-def test_the_list_has_no_share_of_what_is_not_complete(ssmic: Ssmic, stopped: Path) -> None:
+def test_the_list_shows_no_share_of_incomplete_runs(ssmic: Ssmic, stopped: Path) -> None:
     """A simulation that was stopped has no self-sufficiency yet."""
     (listed,) = ssmic("results", "list", "--folder", stopped.parent, "--json").json["results"]
 

@@ -40,7 +40,7 @@ def test_an_id_that_is_too_long_keeps_its_end() -> None:
     assert first.startswith("pv-pr")
 
 
-def test_columns_of_ids_grow_where_there_is_room() -> None:
+def test_id_columns_grow_with_the_terminal() -> None:
     """With 200 columns an id gets more of them than with 80."""
     columns: tuple[Column[str], ...] = (
         Column("from", lambda text: text, 18, 14, wide=30),
@@ -50,7 +50,7 @@ def test_columns_of_ids_grow_where_there_is_room() -> None:
     assert widths == [14, 30, 30]
 
 
-def test_titles_are_written_in_full_where_there_is_room() -> None:
+def test_titles_are_not_cut_if_they_fit() -> None:
     """The titles of the runs' figures fit at 80 columns; other columns keep their width."""
     shown = {columns.title_in(width) for columns, width in _placed(RUN_COLUMNS[1:8] + RUN_COLUMNS[10:11], 80)}
     assert {"self-consumption", "self-sufficiency", "from grid", "messages"} <= shown

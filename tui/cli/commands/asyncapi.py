@@ -8,7 +8,7 @@ import typer
 
 from tui.log_level import LogLevel
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

@@ -84,7 +84,10 @@ def init(
             show_default=False,
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Validity of new certificates.")] = 825,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, help="Validity of new certificates, in days. [default: 825]", show_default=False),
+    ] = None,
     owner: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +101,7 @@ def init(
     watcher, operator.
     """
     from agents import MANAGER
-    from broker.security import DeviceAccess, Guard, write_guard
+    from broker.security import VALID_DAYS, DeviceAccess, Guard, write_guard
     from scenarios.devices import access_of
     from scenarios.load import load_scenario
 
@@ -120,7 +123,7 @@ def init(
             names=tuple(name or ()),
             port=port,
             client_certificates=client_certificates,
-            days=days,
+            days=VALID_DAYS if days is None else days,
             owner=None if owner is None else _owner(owner),
         ),
     )
@@ -214,7 +217,7 @@ def clean(
 ) -> None:
     """Remove the retained messages that dead runs have left at a broker.
 
-    Runs that end, fail or are interrupted do so themselves; leftovers stem from killed processes, or from runs
+    Runs that end, fail or are interrupted remove their own. What is left comes from killed processes, or from runs
     with --keep.
     """
     from broker.transport import AccessOptions, MqttBroker

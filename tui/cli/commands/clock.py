@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from scenarios import Scenario as Loaded
     from scenarios.simulation import RunSettings, ScoresFile
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b
@@ -153,7 +153,7 @@ def clock(
 ) -> None:
     """Keep the time and the ledger of a run whose households are separate processes.
 
-    Waits until every household of the scenario is there, and says who is missing.
+    Waits until every household of the scenario has connected, and names those that have not.
     """
     from broker import file_name
     from broker.clock import CatchUp, Pace

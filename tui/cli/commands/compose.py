@@ -10,7 +10,7 @@ import typer
 from tui.cli.options import ScenarioArgument, SetVariables, chosen_values, parse_id
 from tui.safe_output import echo
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

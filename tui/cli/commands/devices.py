@@ -12,7 +12,7 @@ from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

@@ -26,7 +26,8 @@ def generate(
     days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 1,
     place: Annotated[str, typer.Option(metavar="LAT,LON", help="Degrees; north and east are positive.")] = "50.1,8.7",
     date: Annotated[
-        datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day.")
+        datetime,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day.", show_default="2026-06-22"),
     ] = datetime(2026, 6, 22),  # noqa: DTZ001 - a date
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
     weather: Annotated[
@@ -39,7 +40,9 @@ def generate(
     flexibility: Annotated[
         float,
         typer.Option(
-            min=0, max=10, help="How long jobs can wait, as a multiple of the usual; 0: they start within five minutes."
+            min=0,
+            max=10,
+            help="How long jobs can wait, as a multiple of the usual time; 0: they start within five minutes.",
         ),
     ] = 1.0,
     zone: Annotated[
@@ -47,7 +50,7 @@ def generate(
         typer.Option(
             metavar="ZONE",
             help="Time zone: Europe/Oslo, +02:00. [default: German time in and around Germany, "
-            "else the whole hour nearest to solar time]",
+            "else the full-hour offset nearest to solar time]",
         ),
     ] = None,
     holiday: Annotated[
@@ -69,7 +72,7 @@ def generate(
     name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,
     sun: Annotated[
         Literal["built-in", "pvlib"],
-        typer.Option(help="Computes the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day."),
+        typer.Option(help="Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day."),
     ] = "built-in",
     series: Annotated[
         Literal["auto", "inline", "csv", "parquet"],
@@ -85,8 +88,8 @@ def generate(
 ) -> None:
     """Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.
 
-    Every house has devices that households of its size own, used as often and at the times that studies report
-    (docs/generate.md names the sources). Neighbours share their clouds; forecasts come four times a day.
+    Households own and use appliances as statistics report for households of their size (docs/generate.md names the
+    sources). Neighbours see the same clouds; forecasts are issued four times a day.
     """
     from scenarios.files import write_text
     from scenarios.generate import (
@@ -134,7 +137,7 @@ def generate(
     if kind == "inline":
         text = generated_yaml(made)
     elif target is None:
-        raise typer.BadParameter("tables lie beside a file: add --out FILE", param_hint="--series")
+        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
     else:
         text = generated_yaml(made, target.stem, kind)
         table_kind: Literal["csv", "parquet"] = "parquet" if kind == "parquet" else "csv"
@@ -173,7 +176,7 @@ def _name(name: str | None) -> str:
 
 def _require_pvlib() -> None:
     try:
-        import pvlib  # noqa: F401
+        import pvlib  # noqa: F401 - whether it is installed
     except ImportError:
         what = "needs pvlib, which is not installed: pip install 'ssmic[pv]'"
         raise typer.BadParameter(what, param_hint="--sun") from None

@@ -43,7 +43,7 @@ from tui.exit_codes import supervised
 from tui.log_level import LogLevel
 from tui.safe_output import echo, listed
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from scenarios import Scenario as Loaded
     from scenarios.lab import Case, Expectation, Lab, LabSettings
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b
@@ -51,7 +51,7 @@ Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is n
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Emulate the devices of a scenario on MQTT, for a controller from outside.")
+@app.command(epilog=_EXAMPLES, short_help="Emulate the devices of a scenario on MQTT, for an external controller.")
 def lab(
     ctx: typer.Context,
     scenario: ScenarioArgument,
@@ -147,10 +147,10 @@ def lab(
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Emulate the devices of a scenario on MQTT, so that a controller from outside can be tested against them.
+    """Emulate the devices of a scenario on MQTT, so that an external controller can be tested against them.
 
-    Plugs with a load behind them, inverters that follow the real production, a grid meter for each house. What the
-    controller's switching came to is compared with a negotiated run and the optimum. See docs/lab.md.
+    Each appliance is behind a smart plug, inverters follow the actual production, and each house has a grid meter. The
+    outcome of the controller's switching is compared with a negotiated run and the optimum. See docs/lab.md.
     """
     from broker.clock import Pace
     from broker.transport import AccessOptions

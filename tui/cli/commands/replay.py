@@ -13,7 +13,7 @@ from tui.log_level import LogLevel
 if TYPE_CHECKING:
     from scenarios.simulation import Recording
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

@@ -114,8 +114,8 @@ def show(
         view_house,
     )
     from tui.cli.output import output
+    from tui.cli.run_tables import house_json, show_house, show_outcome
     from tui.cli.simulate import print_json
-    from tui.cli.tables import house_json, show_house, show_outcome
 
     interval_s = 60 * interval
     path = named_results(file)
@@ -158,7 +158,7 @@ def show(
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
     from tui.cli.output import output
-    from tui.cli.tables import show_neighbourhood, show_streets
+    from tui.cli.run_tables import show_neighbourhood, show_streets
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)
@@ -360,7 +360,7 @@ def figure(
     day: Annotated[int, typer.Option(min=1, help="Day of a run of more than two days, counted from 1.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Draw a figure fit for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
+    """Draw a figure for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
 
     It needs matplotlib: pip install 'ssmic[figures]'.
     """

@@ -78,7 +78,7 @@ def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: ssmic scenarios show cloud-front")
 def show(name: Name) -> None:
-    """Print a bundled scenario's file; the comment on top says what it teaches."""
+    """Print a bundled scenario's file; the comment at its top explains what it shows."""
     echo(_text(name), nl=False)
 
 

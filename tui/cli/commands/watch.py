@@ -33,7 +33,7 @@ Examples:
   ssmic watch --broker mqtt://localhost --run street --control
 
 Watching is read-only. With --control, or after the key C, which asks, keys pause, step, pace and stop the run for
-everybody. Leave with Ctrl+Q and come back at any time; if the broker goes away, watch reconnects.
+everyone. Leave with Ctrl+Q and come back at any time; if the broker goes away, watch reconnects.
 """
 
 

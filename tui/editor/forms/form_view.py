@@ -54,11 +54,11 @@ class PickButton(Static, can_focus=True):
         return set_cell_size(self._said.replace("\n", " "), width).replace("[", r"\[") + " ▾"
 
     def action_press(self) -> None:
-        """Ask."""
+        """Request the picker; the form knows what can be picked."""
         self.post_message(self.Pressed())
 
     def on_click(self) -> None:
-        """Ask."""
+        """Do as Enter does."""
         self.action_press()
 
 

@@ -81,13 +81,16 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             ("mixed", "clear", "fair", "changeable"),
         ),
         GenerateField(
-            "flexibility", "Flexibility", "1", "How long jobs can wait, as a multiple of the usual, 0 to 10; 0: 5 min."
+            "flexibility",
+            "Flexibility",
+            "1",
+            "How long jobs can wait, as a multiple of the usual time, 0 to 10; 0: 5 min.",
         ),
         GenerateField(
             "sun",
             "Sun",
             "built-in",
-            "Computes the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day.",
+            "Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day.",
             ("built-in", "pvlib"),
         ),
     ),

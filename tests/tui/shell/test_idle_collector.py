@@ -1,4 +1,4 @@
-"""Looking for rubbish waits for a pause between keys."""
+"""Garbage collection waits for a pause between keys."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.shell.lifecycle import MOST_LOOKS, QUIET_WALL_S, IdleCollector
+from tui.shell.idle_collector import MOST_LOOKS, QUIET_WALL_S, IdleCollector
 
 
 @pytest.fixture
 def looks_at_all() -> Iterator[list[str]]:
-    """Every time that all objects are looked at, a word."""
+    """Return a list that gets an entry with each full collection."""
     seen: list[str] = []
 
     def note(phase: str, about: dict[str, int]) -> None:

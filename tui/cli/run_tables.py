@@ -1,4 +1,4 @@
-"""Results as text tables: simulations, one run with its households, one household."""
+"""The tables of `ssmic run` and `ssmic results show`: a simulation, one run with its households, one household."""
 
 from __future__ import annotations
 

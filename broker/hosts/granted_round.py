@@ -1,4 +1,4 @@
-"""A round as one host runs it."""
+"""A round that the clock has granted, as one host runs it."""
 
 from __future__ import annotations
 

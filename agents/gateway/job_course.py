@@ -1,0 +1,215 @@
+"""The course of a job on a real device: what its meter measured, and when its programme is over.
+
+A plug knows nothing of programmes. One is over when the appliance behind it has drawn next to nothing for some minutes,
+in the second half of the planned duration or later. Nothing here acts: `GatewayConsumer` commands, waits and reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from agents.device_events import JobState, Outcome
+from agents.energy import LoadProfile
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.represented_device import Meter
+from agents.model import Job
+from broker.hosts import Channel
+
+_OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
+_LEAST_GRACE_S = 600
+_HOUR_S = 3600
+
+
+class End(NamedTuple):
+    """How a job has ended."""
+
+    state: JobState
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class JobCourse:
+    """One job, from its request until its end; times in UNIX seconds."""
+
+    job: Job
+    asked_id: str
+    """The job's id as the device knows it."""
+    device: str
+    """The device's gateway id; a guest's place may have another one by now."""
+    changed: Channel[None]
+    """Wakes the coroutine that follows the job."""
+    reference: str = ""
+    """The reference of the job, as requested."""
+    state: JobState = "NOT_SCHEDULED"
+    outcome: Outcome = ""
+    reason: str = ""
+    is_due: bool = False
+    """Whether its contract has started."""
+    is_commanded: bool = False
+    is_followed: bool = False
+    """Whether it is followed although its contract has not started, because its device was started by hand."""
+    is_in_ledger: bool = False
+    """Whether the ledger has its start, because it came before its contract's."""
+    started_s: int | None = None
+    interrupted_s: int | None = None
+    renew_timer_s: int | None = None
+    """When its device's own timer is set again; None: it has none."""
+    is_ended_by: JobState | None = None
+    """The report of the device on its end."""
+    base_wh: float = 0.0
+    """The meter at its start."""
+    points: list[tuple[int, float]] = field(default_factory=list)
+    """Seconds since its start, and Wh since then."""
+    idle_since_s: int | None = None
+    """Since when the device draws next to nothing; None: it draws, or has not drawn yet."""
+    has_drawn: bool = False
+    readings: int = 0
+    was_offline: bool = False
+    measured: LoadProfile | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in _OPEN
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has started and not ended; an interrupted job may continue."""
+        return self.state in {"EXECUTING", "INTERRUPTED"}
+
+    @property
+    def grace_s(self) -> int:
+        """How much longer than planned a metered job may take before anything follows from it, seconds."""
+        return max(_LEAST_GRACE_S, self.job.duration_s // 4)
+
+    @property
+    def timer_s(self) -> int:
+        """After how long a device should switch itself off if no further command arrives, seconds."""
+        return 2 * (self.job.duration_s + self.grace_s)
+
+    def begin(self, now_s: int, meter: Meter) -> None:
+        """Start metering.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's.
+        """
+        self.started_s = now_s
+        self.base_wh = meter.energy_wh
+        self.points = [(0, 0.0)]
+
+    def add_reading(self, now_s: int, meter: Meter, idle_w: float) -> bool:
+        """Add a reading to what a running job drew; return whether the device has just become idle.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's, with the reading.
+            idle_w: Highest power of an appliance whose programme is over, W.
+        """
+        after_s = now_s - (self.started_s or now_s)
+        drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
+        self.readings += 1
+        if after_s > self.points[-1][0]:
+            self.points.append((after_s, drawn_wh))
+        elif len(self.points) > 1:
+            self.points[-1] = (after_s, drawn_wh)
+        if meter.power_w is None:
+            return False
+        if meter.power_w > idle_w:
+            self.has_drawn, self.idle_since_s = True, None
+        elif self.has_drawn and self.idle_since_s is None:
+            self.idle_since_s = now_s
+            return True
+        return False
+
+    def is_over_when_switched_off(self, now_s: int) -> bool:
+        """Return whether its programme is over if its switch opens now; otherwise its power was cut."""
+        elapsed_s = now_s - (self.started_s or now_s)
+        return self.idle_since_s is not None or elapsed_s >= self.job.duration_s * 9 // 10
+
+    def end_at(self, now_s: int, gateway: GatewaySettings, meter: Meter, *, is_lost: bool, silent_s: int) -> End | None:
+        """Return how a running job has ended; None: it is still running.
+
+        Args:
+            now_s: Virtual time.
+            gateway: The device's settings.
+            meter: The device's.
+            is_lost: Whether the device is known to be offline.
+            silent_s: For how long it has sent nothing.
+        """
+        started_s = self.started_s or now_s
+        if self.is_ended_by is not None:
+            return End(self.is_ended_by, self.outcome or "on_time", self.reason)
+        if self.interrupted_s is not None:
+            return None if now_s < self.interrupted_s + gateway.resume_s else End("ABORTED", self.outcome)
+        is_idle = self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s
+        if is_idle and now_s - started_s >= self.job.duration_s // 2:
+            return End("FINISHED", self.outcome)
+        grace_s = self._grace_with(gateway)
+        if now_s < started_s + self.job.duration_s + grace_s:
+            return None
+        if is_lost or (self.readings > 1 and silent_s > grace_s):
+            return End("ABORTED", "vanished")
+        still_draws = self.idle_since_s is None and (meter.power_w or 0.0) > gateway.idle_w
+        return self._overdue(now_s, still_draws=still_draws)
+
+    def _overdue(self, now_s: int, *, still_draws: bool) -> End | None:
+        """Return how a job that takes longer than planned has ended; None: it may go on drawing power for a while."""
+        if still_draws and now_s < (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S:
+            return None
+        return End("FINISHED", self.outcome, "it still draws power" if still_draws else "")
+
+    def next_look_s(self, now_s: int, gateway: GatewaySettings) -> int:
+        """Return when a running job may have ended without a message of its device.
+
+        Args:
+            now_s: Virtual time; the result is later.
+            gateway: The device's settings.
+        """
+        started_s, grace_s = self.started_s or now_s, self._grace_with(gateway)
+        over_s = started_s + self.job.duration_s + grace_s
+        while over_s <= now_s:
+            over_s += grace_s
+        looks = [over_s]
+        if self.interrupted_s is not None:
+            looks.append(self.interrupted_s + gateway.resume_s)
+        if self.idle_since_s is not None:
+            looks.append(max(self.idle_since_s + gateway.idle_s, started_s + self.job.duration_s // 2))
+        if self.renew_timer_s is not None:
+            looks.append(self.renew_timer_s)
+        return min(look_s for look_s in looks if look_s > now_s)
+
+    def _grace_with(self, gateway: GatewaySettings) -> int:
+        """Return the grace of a job that may not be metered: then only the answer to a command is waited for."""
+        return self.grace_s if self.readings else gateway.answer_s
+
+    def drawn(self, meter: Meter) -> LoadProfile | None:
+        """Return what an ended job drew; nothing if it did not start; None if it was not measured."""
+        if self.started_s is None:
+            return LoadProfile(times_s=(0, max(1, self.job.duration_s)), cumulative_wh=(0.0, 0.0))
+        if len(self.points) < 2:
+            return None
+        points = self.points
+        if self.state == "FINISHED" and self.idle_since_s is not None:
+            points = _until_over(points, self.idle_since_s - self.started_s, meter.power_w or 0.0)
+        if len(points) < 2:
+            return None
+        return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
+
+
+def _until_over(points: list[tuple[int, float]], over_s: int, idle_w: float) -> list[tuple[int, float]]:
+    """Return what a programme drew until it was over, without what its device draws afterwards.
+
+    A meter may say that the power has fallen before its counter has the last of the energy.
+
+    Args:
+        points: Seconds since the start, and Wh since then.
+        over_s: When it was over, seconds since the start.
+        idle_w: What the device draws afterwards, W.
+    """
+    end_s, end_wh = points[-1]
+    until_wh = max(wh for s, wh in points if s <= over_s)
+    idle_wh = idle_w * (end_s - over_s) / _HOUR_S
+    return [*(point for point in points if point[0] < over_s), (over_s, max(until_wh, end_wh - idle_wh))]

@@ -1,0 +1,77 @@
+"""The course of a job on a device: what counts as its end, and as what it drew."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.energy import LoadProfile
+from agents.gateway.gateway_consumer import GatewayConsumer
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.job_course import End, JobCourse
+from agents.gateway.represented_device import Meter
+from agents.model import Job
+
+START_S, HOUR_S = 1_000_000, 3600
+
+
+GATEWAY = GatewaySettings(id="washer", house="adler", device="washer")
+
+
+@pytest.fixture
+def course() -> JobCourse:
+    """Return a job of an hour that has just started."""
+    job = Job(
+        job_id="adler/washer/wash-1",
+        source_id="wash-1",
+        house="adler",
+        device="washer",
+        profile="eco",
+        load_profile=LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 1000.0)),
+        registered_s=START_S,
+        earliest_start_s=START_S,
+        latest_start_s=START_S,
+    )
+    agent = GatewayConsumer("adler/washer", (), patient=True, gateway=GATEWAY)
+    course = JobCourse(job, "wash-1", "washer", agent.channel(), state="EXECUTING")
+    course.begin(START_S, Meter())
+    return course
+
+
+def _end(
+    course: JobCourse, after_s: int, *, is_lost: bool = False, silent_s: int = 0, power_w: float = 0
+) -> End | None:
+    meter = Meter(power_w=power_w)
+    return course.end_at(START_S + after_s, GATEWAY, meter, is_lost=is_lost, silent_s=silent_s)
+
+
+def _reads(course: JobCourse, *readings: tuple[int, float, float]) -> None:
+    """Take readings: seconds since the start, W, and Wh since then."""
+    for after_s, power_w, energy_wh in readings:
+        course.add_reading(START_S + after_s, Meter(energy_wh=energy_wh, power_w=power_w), GATEWAY.idle_w)
+
+
+def test_a_pause_in_the_first_half_is_no_end(course: JobCourse) -> None:
+    """A washing machine soaks: it draws next to nothing for longer than `idle_s`, and goes on."""
+    _reads(course, (60, 2000, 30), (600, 1, 300))
+    assert _end(course, 600 + GATEWAY.idle_s) is None
+    assert _end(course, HOUR_S // 2) == End("FINISHED", "")
+
+
+def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCourse) -> None:
+    """One that still draws power is followed for twice its duration and an hour."""
+    _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))
+    late_s = HOUR_S + course.grace_s
+    assert _end(course, late_s, silent_s=course.grace_s + 1) == End("ABORTED", "vanished")
+    assert _end(course, late_s, is_lost=True) == End("ABORTED", "vanished")
+    assert _end(course, late_s, power_w=2000) is None
+    assert _end(course, 3 * HOUR_S, power_w=2000) == End("FINISHED", "", "it still draws power")
+
+
+def test_standby_after_the_end_does_not_count_as_drawn(course: JobCourse) -> None:
+    """The measured load ends where the programme did, with the energy of before."""
+    _reads(course, (600, 2000, 333), (3000, 4, 900), (3600, 4, 900.7))
+    course.state = "FINISHED"
+    drawn = course.drawn(Meter(power_w=4))
+    assert drawn is not None
+    assert drawn.times_s == (0, 600, 3000)
+    assert drawn.energy_wh == pytest.approx(900, abs=0.1)

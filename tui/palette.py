@@ -1,0 +1,65 @@
+"""The command palette (`Ctrl+P`): what it lists, and how it searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.app import App, SystemCommand
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+
+from tui.areas import AREAS
+from tui.shell import AreaScreen, described, is_move
+from tui.widgets import rank_of
+
+if TYPE_CHECKING:
+    from tui.shell import Application
+
+
+class Palette(Provider):
+    """Searches the titles of all commands, then their descriptions, then synonyms."""
+
+    def _commands(self) -> Iterable[SystemCommand]:
+        return self.app.get_system_commands(self.screen)
+
+    async def discover(self) -> Hits:
+        """Yield all commands while nothing is typed."""
+        for title, details, run, _ in sorted(self._commands(), key=lambda command: command.title):
+            yield DiscoveryHit(title, run, help=details)
+
+    async def search(self, query: str) -> Hits:
+        """Yield matches, scored by relevance."""
+        for title, details, run, _ in self._commands():
+            rank = rank_of(query, title, details)
+            if rank is not None:
+                yield Hit(1 / (1 + rank), title, run, text=title, help=details)
+
+
+def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
+    """Yield the commands that are possible now: the screen's own, its bindings, the other areas', and general ones."""
+    seen = set()
+    if isinstance(screen, AreaScreen):
+        for entry in screen.palette():
+            seen.add(entry.title)
+            yield SystemCommand(entry.title, entry.help, entry.run)
+    for active in described(screen):
+        binding = active.binding
+        title = binding.description
+        if active.enabled and title not in seen and not is_move(active):
+            seen |= {title, binding.tooltip}
+            help_text = f"{binding.tooltip or title} ({app.get_key_display(binding)})"
+            yield SystemCommand(title, help_text, partial(app.run_action, binding.action, active.node))
+    application = cast("Application", app)
+    for area in AREAS:
+        for way in area.ways_in if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
+            if way.title not in seen:
+                seen.add(way.title)
+                yield SystemCommand(way.title, f"In {area.title}", partial(application.take_way, area.id, way.action))
+    yield SystemCommand("Theme", "Choose colours: light, dark, and more", app.action_change_theme)
+    yield SystemCommand("Screenshot", "Save a screenshot as SVG", lambda: app.set_timer(0.1, app.deliver_screenshot))
+    if screen.maximized is not None:
+        yield SystemCommand("Minimize", "Restore the full screen", screen.action_minimize)
+    elif screen.focused is not None and screen.focused.allow_maximize:
+        yield SystemCommand("Maximize", "Maximize the focused part", screen.action_maximize)
