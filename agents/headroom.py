@@ -119,6 +119,60 @@ class View(BaseModel):
         return Bounds.of(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Uncommitted:
+    """What a view shows, in arrays: most of it is only compared, and not published."""
+
+    from_s: int
+    block_s: int
+    free_wh: FloatArray
+    """See `View.free_wh`."""
+    peak_wh: FloatArray
+    """See `View.peak_wh`."""
+    promised: tuple[tuple[int, int, float], ...]
+    """See `View.promised`."""
+
+    @property
+    def slot_s(self) -> int:
+        """Length of a slot, seconds."""
+        return self.block_s * len(self.free_wh) // len(self.peak_wh) if len(self.peak_wh) else self.block_s
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """The bounds of all stretches."""
+        return Bounds.of(self)
+
+    def may_serve(self, need: Need) -> bool:
+        """Return whether the producer could accept a job; the same as by `bounds`, of which it computes one part."""
+        blocks = len(self.free_wh)
+        row, column = stretch(need, self.from_s, self.block_s, blocks)
+        peak_wh, left_wh = 0.0, 0.0
+        if row < column:
+            slots = len(self.peak_wh) // blocks
+            peak_wh = float(self.peak_wh[row * slots : column * slots].max())
+        if peak_wh + MARGIN_WH < need.peak_wh:
+            return False
+        if not may_run(need, np.array([self.from_s]), self.slot_s, self.peak_wh[np.newaxis])[0]:
+            return False
+        if row < column:
+            until_wh = np.concatenate([[0.0], np.cumsum(self.free_wh)])
+            around_wh = until_wh[np.newaxis, column:] - until_wh[: row + 1, np.newaxis]
+            if self.promised:
+                around_wh -= _within_wh(self.promised, blocks)[: row + 1, column:]
+            left_wh = float(around_wh.min())
+        return left_wh + MARGIN_WH >= need.energy_wh
+
+    def view(self) -> View:
+        """Return it as it is published."""
+        return View(
+            from_s=self.from_s,
+            block_s=self.block_s,
+            free_wh=tuple(self.free_wh.tolist()),
+            peak_wh=tuple(self.peak_wh.tolist()),
+            promised=self.promised,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """The most energy that a job can get within each stretch of blocks."""
@@ -135,15 +189,11 @@ class Bounds:
     """In the best minute of each slot, shape (slots,)."""
 
     @classmethod
-    def of(cls, view: View) -> Bounds:
+    def of(cls, view: View | Uncommitted) -> Bounds:
         """Return the bounds of a view."""
         blocks = len(view.free_wh)
         until_wh = np.concatenate([[0.0], np.cumsum(view.free_wh)])
-        within_wh = np.zeros((blocks + 1, blocks + 1))
-        for first, end, energy_wh in view.promised:
-            within_wh[min(first, blocks), min(end, blocks)] += energy_wh
-        within_wh = np.cumsum(np.cumsum(within_wh[::-1], axis=0)[::-1], axis=1)
-        left_wh = until_wh[np.newaxis, :] - until_wh[:, np.newaxis] - within_wh
+        left_wh = until_wh[np.newaxis, :] - until_wh[:, np.newaxis] - _within_wh(view.promised, blocks)
         is_stretch = np.triu(np.ones((blocks + 1, blocks + 1), dtype=bool), k=1)
         left_wh[~is_stretch] = np.inf
         # A job that runs within a stretch also runs within each longer one around it.
@@ -196,6 +246,14 @@ class Bounds:
         return least_wh
 
 
+def _within_wh(promised: Iterable[tuple[int, int, float]], blocks: int) -> FloatArray:
+    """Return what movable jobs draw that must run within each stretch, Wh, shape (blocks + 1, blocks + 1)."""
+    within_wh = np.zeros((blocks + 1, blocks + 1))
+    for first, end, energy_wh in promised:
+        within_wh[min(first, blocks), min(end, blocks)] += energy_wh
+    return np.cumsum(np.cumsum(within_wh[::-1], axis=0)[::-1], axis=1)
+
+
 def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, int]:
     """Return the smallest stretch of blocks that holds all possible runs of a job: its first block, and the one after.
 
@@ -237,12 +295,50 @@ def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.
     there_wh[~is_inside] = 0.0
     if minutes == 1:
         return _any_covered(there_wh, needed_wh[0], starts)
-    fits = np.ones((len(from_s), starts, minutes), dtype=np.bool_)
-    fits[:, 0, : first % minutes] = False
-    fits[:, -1, last % minutes + 1 :] = False
-    for slot in range(touched):
-        fits &= there_wh[:, slot : slot + starts, np.newaxis] >= needed_wh[:, slot]
-    return np.asarray(fits.reshape(len(from_s), -1).any(axis=1), dtype=np.bool_)
+    is_possible = np.ones((starts, minutes), dtype=np.bool_)
+    is_possible[0, : first % minutes] = False
+    is_possible[-1, last % minutes + 1 :] = False
+    return _any_covered_by_minute(there_wh, needed_wh, is_possible)
+
+
+def _any_covered_by_minute(
+    there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.floating], is_possible: BoolArray
+) -> BoolArray:
+    """Return which producers cover a run at some start, if slots are longer than minutes.
+
+    Args:
+        there_wh: The best minute of each slot, Wh, shape (producers, starts + slots of a run - 1).
+        needed_wh: What the run draws in each slot, Wh, shape (minutes of a slot, slots of a run): by the minute of the
+            slot in which it starts.
+        is_possible: Whether it may start in each minute, shape (starts, minutes of a slot).
+    """
+    starts, touched = len(is_possible), needed_wh.shape[1]
+    found = np.zeros(len(there_wh), dtype=np.bool_)
+    # What a run draws in a slot whatever the minute leaves few starts at which to compare minutes.
+    least_wh = needed_wh.min(axis=0)
+    fits = np.ones((len(there_wh), starts), dtype=np.bool_)
+    for slot in np.flatnonzero(least_wh > 0).tolist():
+        fits &= there_wh[:, slot : slot + starts] >= least_wh[slot]
+    producers, begins = fits.nonzero()
+    if not len(producers):
+        return found
+    run, block = np.arange(touched), max(1, MAX_CELLS // needed_wh.size)
+
+    def compare(places: IntArray) -> None:
+        for at in range(0, len(places), block):
+            some, first = producers[places[at : at + block]], begins[places[at : at + block]]
+            windows_wh = there_wh[some[:, np.newaxis], first[:, np.newaxis] + run]
+            covers = (windows_wh[:, np.newaxis, :] >= needed_wh).all(axis=2) & is_possible[first]
+            found[some[covers.any(axis=1)]] = True
+
+    # A producer that has enough usually has it in the middle of these starts.
+    edges = np.flatnonzero(np.diff(producers, prepend=-1, append=len(there_wh)))
+    middles = (edges[:-1] + edges[1:]) // 2
+    compare(middles)
+    left = ~found[producers]
+    left[middles] = False
+    compare(np.flatnonzero(left))
+    return found
 
 
 def _any_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.floating], starts: int) -> BoolArray:
@@ -268,8 +364,8 @@ def _any_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.f
     return found
 
 
-def view_of(state: ProducerState, *, is_fine: bool = False) -> View:
-    """Return a producer's view.
+def uncommitted_of(state: ProducerState, *, is_fine: bool = False) -> Uncommitted:
+    """Return what a producer's view shows at present.
 
     Args:
         state: The producer's state.
@@ -282,7 +378,7 @@ def view_of(state: ProducerState, *, is_fine: bool = False) -> View:
     from_s = begin_s // block_s * block_s
     blocks = min(MAX_BLOCKS, max(0, -(-(end_s - from_s) // block_s)))
     if not blocks:
-        return View(from_s=from_s, block_s=block_s)
+        return Uncommitted(from_s, block_s, np.zeros(0), np.zeros(0), ())
     fixed: list[Commitment] = []
     movable: list[Commitment] = []
     for commitment in state.committed:
@@ -298,13 +394,9 @@ def view_of(state: ProducerState, *, is_fine: bool = False) -> View:
     if is_fine and len(movable) <= MAX_TASKS:
         left_wh = without_compulsory_draw(minutes_wh, [c.task for c in movable], from_s, state.now_s)
         slots = FINE_SLOTS_A_BLOCK
-    return View(
-        from_s=from_s,
-        block_s=block_s,
-        free_wh=_up(by_block.sum(axis=1)),
-        peak_wh=_up(left_wh.reshape(blocks * slots, -1).max(axis=1)),
-        promised=_promised(movable, from_s, block_s, blocks),
-    )
+    peaks_wh = left_wh if slots * BIN_S == block_s else left_wh.reshape(blocks * slots, -1).max(axis=1)
+    promised = _promised(movable, from_s, block_s, blocks)
+    return Uncommitted(from_s, block_s, _up(by_block.sum(axis=1)), _up(peaks_wh), promised)
 
 
 def coarse_slots_wh(slots_wh: FloatArray, blocks: int) -> FloatArray:
@@ -336,5 +428,5 @@ def _promised(
     return tuple((*at, float(np.floor(wh * _DIGITS) / _DIGITS)) for at, wh in sorted(found.items()))
 
 
-def _up(energies_wh: FloatArray) -> tuple[float, ...]:
-    return tuple((np.ceil(energies_wh * _DIGITS) / _DIGITS).tolist())
+def _up(energies_wh: FloatArray) -> FloatArray:
+    return np.ceil(energies_wh * _DIGITS) / _DIGITS

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.energy import CumulativeSeries, Outlook, Prediction
-from agents.headroom import Need, View, view_of
+from agents.headroom import Need, Uncommitted, View, uncommitted_of
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
@@ -403,10 +403,9 @@ class Producer(Agent[AnyMessage]):
     def _show_headroom(self, state: ProducerState) -> None:
         """Publish the headroom to the manager if it has risen."""
         if self.negotiating.leaves_out:
-            view = view_of(state, is_fine=self._headroom is not None and self._headroom.is_fine)
-            if self._headroom is None or view.bounds.exceeds(self._headroom.bounds):
-                self._headroom = view
-                self.send(MANAGER, Headroom(view=view))
+            now = uncommitted_of(state, is_fine=self._headroom is not None and self._headroom.is_fine)
+            if self._headroom is None or now.bounds.exceeds(self._headroom.bounds):
+                self._publish_headroom(now)
 
     def _correct_headroom(self, state: ProducerState, task: Task) -> None:
         """Publish the headroom to the manager, if it shows why a job was declined and what was published does not.
@@ -416,10 +415,13 @@ class Producer(Agent[AnyMessage]):
         if self._headroom is None:
             return
         need = _need(task, self.now_s)
-        view = view_of(state, is_fine=True)
-        if not view.bounds.may_serve(need) and self._headroom.bounds.may_serve(need):
-            self._headroom = view
-            self.send(MANAGER, Headroom(view=view))
+        now = uncommitted_of(state, is_fine=True)
+        if not now.may_serve(need) and self._headroom.bounds.may_serve(need):
+            self._publish_headroom(now)
+
+    def _publish_headroom(self, now: Uncommitted) -> None:
+        self._headroom = now.view()
+        self.send(MANAGER, Headroom(view=self._headroom))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
         sent = prediction.model_copy(update={"production": prediction.production.as_sent})
@@ -475,11 +477,11 @@ class Producer(Agent[AnyMessage]):
         self._show_headroom(state)
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
-        bounds = view_of(state, is_fine=True).bounds if self._waiting and self._provisional is None else None
+        left = uncommitted_of(state, is_fine=True) if self._waiting and self._provisional is None else None
         tried: dict[str, _Prospect] = {}
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)
-            if prospect != client.told and (bounds is None or bounds.may_serve(_need(client.task, self.now_s))):
+            if prospect != client.told and (left is None or left.may_serve(_need(client.task, self.now_s))):
                 tried[job_id] = prospect
         have_room = self._scheduler.have_room(state, [self._waiting[job_id].task for job_id in tried])
         for (job_id, prospect), has_room in zip(tried.items(), have_room, strict=True):

@@ -39,7 +39,7 @@ ALL_HOUSES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 QUICK_HOUSES = (10, 30, 100, 300)
 PROFILED = {
     "decisions": ("place", "have_room", "replan"),
-    "views": ("view_of", "may_serve", "exceeds"),
+    "views": ("uncommitted_of", "may_serve", "exceeds"),
     "lists": ("_begin_negotiation", "next_portion"),
 }
 """Parts of a run by the functions that they are in; all else is messages and rounds."""

@@ -22,6 +22,8 @@ MAX_EVALUATED_CELLS = 4_096
 """Limit on starts times bins per evaluation. In longer windows every second, third, ... start is evaluated, then those
 around the best one; evaluating all found no further schedules.
 """
+ROUNDING_WH = 1e-6
+"""By how much sums of the same energies may differ, Wh."""
 TABU_MOVES = 5
 """For how many moves a moved task is tabu."""
 
@@ -137,8 +139,7 @@ class TentativeSchedule:
             evaluations += len(free)
             if evaluations > max_evaluations:
                 return False
-            moves = [(*self.best_move(placed), placed) for placed in free]
-            _, start_s, placed = max(moves, key=lambda move: move[0])
+            placed, start_s = self._best_of_moves(free)
             self.move(placed, start_s)
             placed.tabu_until = step + TABU_MOVES
 
@@ -188,6 +189,15 @@ class TentativeSchedule:
             and placed.load_wh @ weights[placed.bins] > 0
         ]
 
+    def _best_of_moves(self, candidates: Sequence[PlacedTask]) -> tuple[PlacedTask, int]:
+        """Return the task whose best other start reduces the overdraft most, the first of several, and that start."""
+        best, best_wh, best_s = candidates[0], float("-inf"), 0
+        for placed in candidates:
+            gain_wh, start_s = self.best_move_beyond(placed, best_wh)
+            if gain_wh > best_wh:
+                best, best_wh, best_s = placed, gain_wh, start_s
+        return best, best_s
+
     def best_move(self, placed: PlacedTask) -> tuple[float, int]:
         """Find the best other start of a task.
 
@@ -197,10 +207,25 @@ class TentativeSchedule:
         Returns:
             By how much the move reduces the overdraft, Wh (negative: increases it), and the start, UNIX seconds.
         """
+        return self.best_move_beyond(placed, float("-inf"))
+
+    def best_move_beyond(self, placed: PlacedTask, beyond_wh: float) -> tuple[float, int]:
+        """Find the best other start of a task, unless no start can be better than another task's.
+
+        Args:
+            placed: The task.
+            beyond_wh: By how much the overdraft must be reduced, Wh. A task gains at most what is not covered here.
+
+        Returns:
+            As `best_move`; minus infinity and the present start if no start was searched for.
+        """
         bins = placed.bins
         self.left_wh[bins] += placed.load_wh
         here_wh = float(np.add.reduce(np.minimum(placed.load_wh, np.maximum(self.left_wh[bins], 0.0))))
-        covered_wh, start_s = best_covered(placed.groups, self.left_wh, except_s=placed.start_s)
+        covered_wh, start_s = float("-inf"), placed.start_s
+        if placed.task.load.energy_wh - here_wh + ROUNDING_WH > beyond_wh:
+            covered_wh, start_s = best_covered(placed.groups, self.left_wh, except_s=placed.start_s)
+        # Also without a search: what is left would be rounded otherwise, and equally good moves chosen differently.
         self.left_wh[bins] -= placed.load_wh
         return covered_wh - here_wh, start_s
 

@@ -20,6 +20,8 @@ CHECK_INTERVAL_WALL_S = 1.0
 """How often the clock checks whether it is still waiting; while it is, each check is published."""
 STALLED_AFTER_WALL_S = 3.0
 """A run that has waited for hosts for this long counts as stalled."""
+LATE_WALL_S = 0.1
+"""A check that is this much later than planned means that this process could receive nothing meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +94,8 @@ class Reporter:
         self._state: RunPhase = "waiting"
         self._last_wall_s = float("-inf")
         self._is_stalled = False
+        self._late: list[tuple[float, float]] = []
+        """When this process could receive nothing while it waited for hosts, loop time: it worked, or was suspended."""
 
     async def report(self, bus: Bus, state: RunPhase) -> None:
         """Publish the run's status, unless the same state was published a moment ago.
@@ -102,7 +106,7 @@ class Reporter:
         """
         loop = asyncio.get_running_loop()
         if self._is_stalled:
-            self._log_stall(self._awaited(), loop.time())
+            self._log_stall(self._awaited())
         if state == self._state and loop.time() - self._last_wall_s < MIN_REPORT_INTERVAL_WALL_S:
             return
         self._state = state
@@ -112,9 +116,14 @@ class Reporter:
         """Publish heartbeats, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            due_wall_s = loop.time() + CHECK_INTERVAL_WALL_S
             await asyncio.sleep(CHECK_INTERVAL_WALL_S)
             awaited = self._awaited()
-            self._log_stall(awaited, loop.time())
+            if not awaited.hosts:
+                self._late.clear()
+            elif loop.time() - due_wall_s >= LATE_WALL_S:
+                self._late.append((due_wall_s, loop.time()))
+            self._log_stall(awaited)
             if (
                 awaited.hosts
                 or self._is_stalled
@@ -139,7 +148,7 @@ class Reporter:
     def _compose(self) -> TimeReport:
         now, run_control, awaited = self._now(), self._run_control, self._awaited()
         reached_s = run_control.reached_s(now)
-        waiting_wall_s = asyncio.get_running_loop().time() - awaited.since_wall_s if awaited.hosts else 0.0
+        waiting_wall_s = self._listened_wall_s(awaited.since_wall_s) if awaited.hosts else 0.0
         named = awaited.hosts[:MOST_NAMED]
         return TimeReport(
             time=now.time_s,
@@ -158,12 +167,21 @@ class Reporter:
             every_wall_s=HEARTBEAT_WALL_S,
         )
 
-    def _log_stall(self, awaited: Awaited, now_wall_s: float) -> None:
+    def _listened_wall_s(self, since_wall_s: float) -> float:
+        """Return for how long this process could have received answers since a moment, loop time.
+
+        Agents in its own process may keep it busy for seconds, and a suspended process receives nothing either. Hosts
+        are not silent in that time, as their answers would be read only after it.
+        """
+        late_wall_s = sum(max(0.0, until_s - max(from_s, since_wall_s)) for from_s, until_s in self._late)
+        return asyncio.get_running_loop().time() - since_wall_s - late_wall_s
+
+    def _log_stall(self, awaited: Awaited) -> None:
         """Log when the run stalls, and when it resumes."""
         is_stalled = (
             self._state != "waiting"
             and bool(awaited.silent)
-            and now_wall_s - min(awaited.silent.values()) >= STALLED_AFTER_WALL_S
+            and self._listened_wall_s(min(awaited.silent.values())) >= STALLED_AFTER_WALL_S
         )
         if is_stalled and not self._is_stalled:
             silent = sorted(awaited.silent)

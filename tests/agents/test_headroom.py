@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
-from agents.headroom import Need, View, view_of
+from agents.headroom import MARGIN_WH, Need, View, may_run, uncommitted_of
 from agents.ranking.scores import Scores
 from agents.ranking.short_list import Board, Negotiation
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
@@ -57,7 +57,8 @@ def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
     """This holds immediately and later, until a new view is published."""
     random = Random(seed)
     state = random_state(random)
-    views = [view_of(state), view_of(state, is_fine=True)]
+    shown = [uncommitted_of(state), uncommitted_of(state, is_fine=True)]
+    views = [left.view() for left in shown]
     board = Board()
     for producer, view in enumerate(views):
         board.put(producer, view)
@@ -67,8 +68,22 @@ def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
             task = random_task(random, 100 + number, now.now_s)
             if isinstance(scheduler_for(AlgorithmSettings()).place(now, task, random), Schedule):
                 assert all(view.bounds.may_serve(need_of(task, now.now_s)) for view in views)
+                assert all(left.may_serve(need_of(task, now.now_s)) for left in shown)
                 assert board.may_serve(need_of(task, now.now_s), np.array([0, 1])).all()
                 assert board.may_run(need_of(task, now.now_s), np.array([0, 1])).all()
+
+
+@settings(max_examples=20, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_one_job_is_judged_as_by_the_bounds_of_all_stretches(seed: int) -> None:
+    """What a producer compares without publishing it must rule out the same jobs as the view that it would publish."""
+    random = Random(seed)
+    state = random_state(random)
+    for left in (uncommitted_of(state), uncommitted_of(state, is_fine=True)):
+        bounds = left.view().bounds
+        for number in range(30):
+            need = need_of(random_task(random, number, NOW_S - random.choice([0, 4, 12]) * HOUR_S), NOW_S)
+            assert left.may_serve(need) == bounds.may_serve(need)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +125,11 @@ def test_a_fine_view_leaves_out_a_producer_that_has_promised_the_only_suitable_m
     another = Task("another", wash, NOW_S, NOW_S + 4 * HOUR_S)
     assert not isinstance(scheduler_for(AlgorithmSettings()).place(state, another, Random(1)), Schedule)
     need, board = need_of(another, NOW_S), Board()
-    board.put(0, view_of(state))
-    board.put(1, view_of(state, is_fine=True))
+    board.put(0, uncommitted_of(state).view())
+    board.put(1, uncommitted_of(state, is_fine=True).view())
     assert board.may_serve(need, np.array([0, 1])).all()
     assert board.may_run(need, np.array([0, 1])).tolist() == [True, False]
-    assert not view_of(state, is_fine=True).bounds.may_serve(need)
+    assert not uncommitted_of(state, is_fine=True).may_serve(need)
 
 
 @settings(max_examples=15, derandomize=True, deadline=None)
@@ -157,3 +172,32 @@ def test_producers_left_out_are_scored_when_the_job_would_have_received_their_re
     assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}
     begun.score_places(begun.place_of(1), scores)
     assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 10**6), slot_s=st.sampled_from([60, 900, 3600]))
+def test_a_job_may_run_exactly_where_each_slot_has_what_it_draws(seed: int, slot_s: int) -> None:
+    """Looking at all starts one by one comes to the same producers as the comparison of arrays."""
+    random = Random(seed)
+    slots = random.choice([4, 40])
+    slots_wh = np.array([[random.choice([0.0, 1.0, 4.0, 9.0]) for _ in range(slots)] for _ in range(6)])
+    from_s = np.array([NOW_S + slot_s * random.randrange(3) for _ in range(6)])
+    for number in range(8):
+        task = random_task(random, number, NOW_S - 2 * HOUR_S)
+        need = need_of(task, NOW_S)
+        needed_wh = task.load.least_peaks_wh(slot_s) - MARGIN_WH
+        expected = []
+        for begin_s, there_wh in zip(from_s.tolist(), slots_wh, strict=True):
+            at = {begin_s + slot_s * place: wh for place, wh in enumerate(there_wh.tolist())}
+            expected.append(
+                any(
+                    all(
+                        at.get(minute_s // slot_s * slot_s + begin_s % slot_s + slot_s * slot, 0.0) >= wh
+                        for slot, wh in enumerate(needed_wh[minute_s % slot_s // 60])
+                    )
+                    for minute_s in (
+                        s - begin_s % slot_s for s in range(need.begin_s // 60 * 60, need.last_start_s + 1, 60)
+                    )
+                )
+            )
+        assert may_run(need, from_s, slot_s, slots_wh).tolist() == expected

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from agents.energy import FloatArray, LoadProfile, Production
-from agents.scheduling import insertion
+from agents.scheduling import insertion, repair
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Task
-from agents.scheduling.repair import PlacedTask, TentativeSchedule
+from agents.scheduling.repair import PlacedTask, TentativeSchedule, best_covered
 from agents.scheduling.time_grid import Grid, Starts, first_feasible_s
 
 NOW_S = 1_782_000_000
@@ -30,18 +31,35 @@ def _grid(*tasks: Task) -> Grid:
 
 def test_a_repair_that_moves_in_circles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tasks of 70 minutes do not fit one after the other into two hours, however often they are moved."""
-    moves, best_move = 0, TentativeSchedule.best_move
+    moves, best_move = 0, TentativeSchedule.best_move_beyond
 
-    def counted(self: TentativeSchedule, placed: PlacedTask) -> tuple[float, int]:
+    def counted(self: TentativeSchedule, placed: PlacedTask, beyond_wh: float) -> tuple[float, int]:
         nonlocal moves
         moves += 1
-        return best_move(self, placed)
+        return best_move(self, placed, beyond_wh)
 
-    monkeypatch.setattr(TentativeSchedule, "best_move", counted)
+    monkeypatch.setattr(TentativeSchedule, "best_move_beyond", counted)
     tasks = [_task("one", 70, 700.0), _task("other", 70, 700.0)]
     tentative = TentativeSchedule(_grid(*tasks), [Commitment(task, NOW_S) for task in tasks])
     assert not tentative.repair(1_000)
-    assert moves < 30
+    assert 0 < moves < 30
+
+
+def test_starts_are_not_searched_for_a_task_that_can_gain_less_than_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large task moves to where it is covered whole; each small one lacks half as much and is not looked at."""
+    searches = 0
+
+    def counted(*arguments: Any, **more: Any) -> tuple[float, int]:
+        nonlocal searches
+        searches += 1
+        return best_covered(*arguments, **more)
+
+    monkeypatch.setattr(repair, "best_covered", counted)
+    tasks = [_task("large", 50, 450.0), _task("small", 20, 40.0), _task("another small", 20, 40.0)]
+    starts_s = [NOW_S, NOW_S, NOW_S + 20 * 60]
+    tentative = TentativeSchedule(_grid(*tasks), map(Commitment, tasks, starts_s))
+    assert tentative.repair(1_000)
+    assert searches == 1
 
 
 def test_orders_that_begin_alike_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:

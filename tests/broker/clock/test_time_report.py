@@ -12,12 +12,14 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock
 from broker.clock.pacing import Pace
 from broker.clock.settings import ClockSettings
+from broker.clock.time_report import STALLED_AFTER_WALL_S
+from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.wire import Control, Roster, TimeReport
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
-from tests.broker.clock.test_clock import MESSAGES, Asker, Echo
+from tests.broker.clock.test_clock import MESSAGES, Asker, Echo, Ping
 from tests.broker.hosts.test_sessions import PATIENCE, announced, answered, quickly
 
 RUN = "r"
@@ -193,3 +195,58 @@ def test_a_clock_that_is_interrupted_leaves_no_report() -> None:
         assert topics.time(RUN) not in broker._retained
 
     quickly(main())
+
+
+class BusyLoop(asyncio.SelectorEventLoop):
+    """A loop in which callbacks take as long as they say: all of that time at once, as in a loop that is kept busy."""
+
+    def __init__(self) -> None:
+        self.worked_wall_s = 0.0
+        super().__init__()
+
+    def time(self) -> float:
+        return super().time() + self.worked_wall_s
+
+
+class Workers(Agent[Ping]):
+    """Computes for long in its first round, in several coroutines one after the other, as many agents of a host do."""
+
+    def __init__(self, agent_id: str, works_wall_s: list[float]) -> None:
+        super().__init__(agent_id)
+        self._works_wall_s = works_wall_s
+
+    async def run(self) -> None:
+        self._work(0)
+        await self.until(3600)
+
+    def _work(self, number: int) -> None:
+        if number < len(self._works_wall_s):
+            self.spawn(self._works(number), f"work {number}")
+
+    async def _works(self, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, BusyLoop)
+        loop.worked_wall_s += self._works_wall_s[number]
+        self._work(number + 1)
+
+
+@pytest.mark.parametrize("works_wall_s", [[20.0], [1.7] * 8, [0.9] * 20])
+def test_a_run_whose_agents_keep_its_only_process_busy_is_not_said_to_be_stalled(works_wall_s: list[float]) -> None:
+    """The clock could hear nothing meanwhile: ten thousand houses that take a forecast in one round are not silent."""
+
+    async def main() -> list[TimeReport]:
+        broker, reader = MemoryBroker(), Reader()
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(reader.read(broker))
+            host = Host("a", RUN, [Workers("workers", works_wall_s)], MESSAGES, seed=1, timeouts=PATIENCE)
+            tasks.create_task(host.run(broker))
+            await Clock(ClockSettings(RUN, {"a": ("workers",)}, 0, timeouts=PATIENCE)).run(broker)
+            reading.cancel()
+        return [report for _, report in reader.reports]
+
+    with capture_logs() as logs, asyncio.Runner(loop_factory=BusyLoop) as runner:
+        reports = runner.run(main())
+    assert reports[-1].state == "ended"
+    silent = [report for report in reports if set(report.waiting_for) - set(report.busy)]
+    assert all(report.waiting_wall_s < STALLED_AFTER_WALL_S for report in silent)
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == []
