@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
+MAX_ERROR_CHARACTERS = 500
+"""Longest problem, and longest expectation, in a device's `error`: brokers refuse messages without a bound."""
 MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
@@ -180,13 +182,15 @@ class DeviceAgent(Agent[AnyMessage], ABC):
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""
-        log.warning("device message refused", device=self._device, topic=topic, problem=problem, expected=expected)
+        what = {"problem": _shortened(problem), "expected": _shortened(expected)}
+        log.warning("device message refused", device=self._device, topic=topic, **what)
         self._answer_error(topic, problem, expected, payload)
 
     def _answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish a problem on the device's topic `error`."""
         self._errors += 1
-        content = {"topic": topic, "problem": problem, "expected": expected, "payload": payload, "time": self.now_s}
+        what = {"problem": _shortened(problem), "expected": _shortened(expected)}
+        content = {"topic": topic, **what, "payload": payload, "time": self.now_s}
         notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
         self.instruct(notice)
 
@@ -234,3 +238,8 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         if self._device and content != self._shown:
             self._shown = content
             self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
+
+
+def _shortened(text: str) -> str:
+    """Return a text for an `error` with its end left out if it is long, as a list of all profiles is."""
+    return text if len(text) <= MAX_ERROR_CHARACTERS else f"{text[: MAX_ERROR_CHARACTERS - 3]}..."

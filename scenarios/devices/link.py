@@ -41,6 +41,8 @@ MAX_ANSWERS_TO_STRANGER = 20
 """How many different things an unknown device is told."""
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
+MAX_TEXT_SHOWN = 500
+"""Characters of a problem, or of what is expected instead, that an error shows; a village has 10,000 houses."""
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
 LASTING = frozenset({"announce", "availability"})
@@ -463,6 +465,7 @@ class DeviceLink:
         if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
             return
         told.add(problem)
+        expected = expected[:MAX_TEXT_SHOWN]
         log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
         content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
         notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
@@ -476,7 +479,7 @@ class DeviceLink:
                 return self._ours(message, now_s)
             return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
         except MessageError as error:
-            problem, expected = error.problem[:500], error.expected[:500]
+            problem, expected = error.problem[:MAX_TEXT_SHOWN], error.expected[:MAX_TEXT_SHOWN]
         except Exception as error:
             # No message of a device may end the run for others.
             log.exception("device message not understood", device=message.device, topic=message.topic)

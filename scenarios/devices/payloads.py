@@ -44,6 +44,8 @@ _LOAD_FORMS = "power_w with step_s, points, or energy_wh with duration_s"
 DAY_S = 86_400
 MAX_BYTES = 64 * 1024
 MAX_STEPS = 10_000
+MAX_POINTS = 15_000
+"""Of all profiles of an announcement: more would not fit into the message that records it (`MAX_PAYLOAD_BYTES`)."""
 MAX_DURATION_S = 7 * 86_400
 MAX_AHEAD_S = 31 * 86_400
 """A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
@@ -296,6 +298,9 @@ def _announced(payload: bytes) -> DeviceEvent:
         if profile is None:
             raise MessageError(f"profile {name!r}: the load is missing", _LOAD_FORMS)
         profiles[name] = profile
+    points = sum(len(profile.times_s) for profile in profiles.values())
+    if points > MAX_POINTS:
+        raise MessageError(f"the profiles have {points:,} points together", f"at most {MAX_POINTS:,}")
     return Announced(type=said.type, name=said.name, profiles=profiles)
 
 

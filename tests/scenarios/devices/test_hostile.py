@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from agents.device_events import Forecasted, JobAsked, Reported
+from agents import DeviceSaid, LoadProfile
+from agents.device_events import Announced, DeviceNotice, Forecasted, JobAsked, Reported
+from agents.gateway.gateway_consumer import GatewayConsumer
+from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.represented_device import Meter
+from broker.hosts import Received
+from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for
 from scenarios.devices.payloads import event_of, moment_of
@@ -164,6 +169,35 @@ def test_a_time_that_no_device_can_mean_is_refused(part: str, content: Any, expe
     with pytest.raises(MessageError) as refused:
         event_of(part, payload, NOW_S, Zone(0))
     assert expected in str(refused.value)
+
+
+def test_what_a_device_says_fits_into_a_message() -> None:
+    """The broker cut its household off for each larger message: 60 kB of profiles became 739 kB of points."""
+
+    def announcement_of(profiles: int) -> bytes:
+        loads = {f"p{number}": {"step_s": 60, "power_w": [7] * 7_400} for number in range(profiles)}
+        return json.dumps({"type": "consumer", "profiles": loads}, separators=(",", ":")).encode()
+
+    event = event_of("announce", announcement_of(2), NOW_S, Zone(0))
+    assert len(DeviceSaid(device="d" * 200, said=event).model_dump_json()) < MAX_PAYLOAD_BYTES
+    with pytest.raises(MessageError) as refused:
+        event_of("announce", announcement_of(4), NOW_S, Zone(0))
+    assert str(refused.value) == "the profiles have 29,604 points together; expected: at most 15,000"
+
+
+def test_an_error_is_short_however_many_profiles_a_device_has() -> None:
+    """A refused request named all of them: 800 kB, more than the broker takes, which ended its household's process."""
+    gateway = GatewaySettings(id="washer", house="adler", device="washer")
+    agent = GatewayConsumer("adler/washer", (), patient=True, gateway=gateway)
+    load = LoadProfile(times_s=(0, 60), cumulative_wh=(0.0, 1.0))
+    profiles = {"\U0001f600" * 196 + f"{number:04}": load for number in range(1_000)}
+    for said in (Announced(type="consumer", profiles=profiles), JobAsked(id="1", profile="none")):
+        agent.take_other(Received(agent.id, 1, DeviceSaid(device="washer", said=said)))
+    notices = [sent.content for sent in agent.take_instructions() if isinstance(sent.content, DeviceNotice)]
+    (error,) = [notice.content for notice in notices if notice.part == "error"]
+    assert error["problem"] == "profile 'none' is not known"
+    size_bytes = len(json.dumps(error, ensure_ascii=False).encode())
+    assert size_bytes < 5_000
 
 
 def test_values_at_the_limits_are_accepted() -> None:
