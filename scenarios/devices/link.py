@@ -17,7 +17,17 @@ from typing import NamedTuple, TypeGuard
 
 import structlog
 
-from agents import DeviceCommand, DeviceEvent, DeviceNotice, DeviceSaid, Occupied, Rejected, Vacated
+from agents import (
+    Announced,
+    DeviceCommand,
+    DeviceEvent,
+    DeviceNotice,
+    DeviceSaid,
+    Left,
+    Occupied,
+    Rejected,
+    Vacated,
+)
 from broker import BrokerUnreachableError
 from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
@@ -519,34 +529,53 @@ class DeviceLink:
             raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
             raise MessageError("a retained message (a leftover)", "a message that is not retained")
+        gateway = message.gateway
+        if self._devices.get(message.device) is not gateway:
+            self._have_back(message)
+        elif message.topic == "announce" and not message.payload and not gateway.id:
+            self._let_go(message.device)
+            self._strangers.clear()
+            return [Left()]
         language = self._language_of(message)
         if language is not None:
             return language.events_of(message.topic, message.payload, now_s)
         event = event_of(message.topic, message.payload, now_s, self._zone)
-        gateway = message.gateway
         if message.topic == "announce" and message.payload:
             said = announcement(message.payload)
             if said.type != gateway.type:
                 raise MessageError(f"type {said.type!r}", f"{gateway.type!r}, as it was declared")
             if said.house not in {None, gateway.house}:
                 raise MessageError(f"house {said.house!r}", f"{gateway.house!r}, to which the device belongs")
-        elif message.topic == "announce" and not gateway.id:
-            del self._devices[message.device]
-            self._free[gateway.house, gateway.type].append(gateway)
-            self._strangers.clear()
         return [event]
+
+    def _let_go(self, device: str) -> None:
+        """Free the place of a guest that has left."""
+        gateway = self._devices.pop(device)
+        self._free[gateway.house, gateway.type].append(gateway)
+
+    def _have_back(self, message: _Waiting) -> None:
+        """Give its place back to a guest that has left and announces itself again in the same second.
+
+        Raises:
+            MessageError: It says something else, or another guest has the place.
+        """
+        free = self._free[message.gateway.house, message.gateway.type]
+        is_announced = message.topic == "announce" and message.payload
+        if not is_announced or message.gateway not in free or message.device in self._devices:
+            raise MessageError("the device has left", "its announcement first")
+        free.remove(message.gateway)
+        self._devices[message.device] = message.gateway
 
     # Messages to devices.
 
     def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
         """Restore the input from before a restart: see `Port.restore` for `taken`, `instructions` and `now_s`."""
         self._now_s = now_s
-        guests = {place.agent: place for places in self._free.values() for place in places}
+        left: set[str] = set()
         for incoming in taken:
             message = incoming.message
-            if isinstance(message, DeviceSaid) and message.device not in self._devices and incoming.agent in guests:
-                place = self._devices[message.device] = guests.pop(incoming.agent)
-                self._free[place.house, place.type].remove(place)
+            if isinstance(message, DeviceSaid):
+                self._restore_guest(incoming.agent, message, left)
         last = {one.agent: message.said for one in taken if _is_on_claims(message := one.message)}
         for agent, said in last.items():
             gateway = next((gateway for gateway in self._devices.values() if gateway.agent == agent), None)
@@ -555,6 +584,24 @@ class DeviceLink:
         for instruction in instructions:
             if isinstance(instruction.content, DeviceNotice) and instruction.content.part in RETAINED_NOTICES:
                 self._publish(instruction.content)
+
+    def _restore_guest(self, agent: str, message: DeviceSaid, left: set[str]) -> None:
+        """Restore who has a place for a guest, from a message taken before a restart.
+
+        Args:
+            agent: The agent of the place, if it is one.
+            message: The message.
+            left: The guests that left in the same second; they are added here.
+        """
+        device, holder = message.device, self._devices.get(message.device)
+        if isinstance(message.said, Left) and holder is not None and (holder.agent, holder.id) == (agent, ""):
+            self._let_go(device)
+            left.add(device)
+        elif holder is None and (device not in left or isinstance(message.said, Announced)):
+            free = [place for places in self._free.values() for place in places if place.agent == agent]
+            for place in free:
+                self._free[place.house, place.type].remove(place)
+                self._devices[device] = place
 
     def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
         """See `Port.carry_out`."""

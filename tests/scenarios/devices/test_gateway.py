@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agents import Announced, DeviceSaid, Left, Rejected
+from broker.hosts import Incoming
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
@@ -325,3 +326,53 @@ async def test_of_too_many_announcements_the_last_one_counts() -> None:
         assert isinstance(flood, Rejected)
         assert flood.problem == "3000 messages at once, of which 2967 are dropped"
         assert [type(event) for device, event in await say("oven", here) if device == "oven"] == [Announced]
+
+
+def guest_link(broker: MemoryBroker) -> tuple[DeviceLink, list[str]]:
+    """Return the link of a household with two places for guests that are consumers, and their agents."""
+    scenario = load_text(STREET.replace("guests: 1", "guests: 2"), "test", None)
+    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
+    return DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0)), [guest.agent for guest in guests]
+
+
+async def test_a_guest_that_leaves_and_comes_back_within_a_second_keeps_its_place() -> None:
+    """It lost it, but its agent believed it; with each further announcement it got another one, and kept them all."""
+    broker, here = MemoryBroker(), b'{"type": "consumer", "house": "adler"}'
+    link, _ = guest_link(broker)
+    port = link.port("adler")
+    assert port is not None
+    async with link.connected(), broker.connect("device") as bus:
+
+        async def say(device: str, *parts: tuple[str, bytes]) -> list[tuple[str, str, type]]:
+            for part, payload in parts:
+                await bus.publish(f"ssmic/{RUN}/devices/{device}/{part}", payload, qos=1)
+            for _ in range(100):  # the broker is in this event loop: what was published arrives by turns
+                await asyncio.sleep(0)
+            taken = [(one.agent, one.message) for one in port.take(NOW_S)]
+            return [(agent, said.device, type(said.said)) for agent, said in taken if isinstance(said, DeviceSaid)]
+
+        ((first, *_),) = await say("fridge", ("announce", here))
+        back = await say("fridge", ("announce", b""), ("report", b'{"power_w": 5}'), ("announce", here))
+        assert back == [(first, "fridge", said) for said in (Left, Rejected, Announced)]
+        assert [agent for agent, *_ in await say("fridge", ("announce", here))] == [first]
+        ((second, *_),) = await say("oven", ("announce", here))
+        assert second != first
+        assert await say("kettle", ("announce", here)) == []
+
+
+async def test_a_guest_that_left_before_a_restart_leaves_its_place_to_others() -> None:
+    """The new process counted the place as taken for good, and refused the guest that had it since."""
+    broker, here = MemoryBroker(), b'{"type": "consumer", "house": "adler"}'
+    (link, agents), said = guest_link(broker), Announced(type="consumer")
+    port = link.port("adler")
+    assert port is not None
+    agent = agents[0]
+    for device, event in (("fridge", said), ("fridge", Left()), ("oven", said)):
+        port.restore([Incoming(agent, DeviceSaid(device=device, said=event))], [], NOW_S)
+    async with link.connected(), broker.connect("device") as bus:
+        await bus.publish(f"ssmic/{RUN}/devices/oven/announce", here, qos=1)
+        await bus.publish(f"ssmic/{RUN}/devices/fridge/announce", here, qos=1)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        taken = port.take(NOW_S)
+    assert [one.agent == agent for one in taken] == [True, False]
