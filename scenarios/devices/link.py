@@ -35,7 +35,7 @@ from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
 from scenarios.devices.adapter import Adapter, Guest, Language, Message, MessageError, MissingLibraryError
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, Claims, Outcome, switch_id
-from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
+from scenarios.devices.payloads import MAX_BYTES, MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
 
@@ -45,6 +45,9 @@ MAX_WAITING = 32
 """Messages of one device on one topic that are taken in one second of the run; more are dropped and counted."""
 MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
 """The same on all its topics."""
+MAX_WAITING_BYTES = 2 * MAX_BYTES
+"""The same in bytes, on our topics, whose series become up to 13 times as long in the messages that record them: the
+clock has room for `MAX_BUFFERED_BYTES` of a household."""
 MAX_STRANGERS = 1_000
 """How many unknown devices are remembered, so that each is told once what is wrong."""
 MAX_ANSWERS_TO_STRANGER = 20
@@ -105,6 +108,8 @@ class DevicePort:
     _messages: deque[_Waiting] = field(default_factory=deque)
     _count: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By device and topic, the messages since the last round; by device and "", those on all its topics."""
+    _bytes: Counter[str] = field(default_factory=Counter)
+    """By device, the bytes of its messages on our topics since the last round."""
     _newest: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
     """By device and topic, the last of too many messages, where it says what holds from then on."""
     _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
@@ -122,7 +127,11 @@ class DevicePort:
         A meter that reports continuously displaces no request, which has its own topic.
         """
         of_topic, of_device = (message.device, message.topic), (message.device, "")
-        if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE:
+        # A payload that is too long is refused unread.
+        size_bytes = min(len(message.payload), MAX_BYTES) if message.is_ours else 0
+        is_short = self._bytes[message.device] + size_bytes <= MAX_WAITING_BYTES
+        if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE and is_short:
+            self._bytes[message.device] += size_bytes
             self._messages.append(message)
             self._count[of_topic] += 1
             self._count[of_device] += 1
@@ -159,10 +168,12 @@ class DevicePort:
             flood = Rejected(
                 topic=topic[:MAX_TOPIC_SHOWN],
                 problem=f"{self._count[device, topic] + dropped} messages at once, of which {dropped} are dropped",
-                expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all",
+                expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all, "
+                f"and {MAX_WAITING_BYTES // 1024} kB",
             )
             taken.append(Incoming(agent, DeviceSaid(device=device, said=flood)))
         self._count.clear()
+        self._bytes.clear()
         self._dropped.clear()
         self.waiting.clear()
         return taken

@@ -12,6 +12,7 @@ import pytest
 
 from agents import Announced, DeviceSaid, Left, Rejected
 from broker.hosts import Incoming
+from broker.protocol import MAX_BUFFERED_BYTES
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
@@ -376,3 +377,29 @@ async def test_a_guest_that_left_before_a_restart_leaves_its_place_to_others() -
             await asyncio.sleep(0)
         taken = port.take(NOW_S)
     assert [one.agent == agent for one in taken] == [True, False]
+
+
+async def test_devices_that_say_much_at_once_do_not_fill_their_household_s_messages() -> None:
+    """One guest could cause 30 MB in a second; for those of three, the clock that waited for them had no room."""
+    broker, powers_w = MemoryBroker(), [7] * 7_400
+    link, _ = guest_link(broker)
+    port = link.port("adler")
+    assert port is not None
+    load = {"step_s": 60, "power_w": powers_w}
+    here = {"type": "consumer", "house": "adler", "profiles": {"a": load, "b": load}}
+    said = {"announce": here, "request": {**load, "ready_by": "in 400 h"}, "forecast": {**load, "start": NOW_S}}
+    async with link.connected(), broker.connect("device") as bus:
+        for number in range(12):
+            for part, content in said.items():
+                await bus.publish(f"ssmic/{RUN}/devices/fridge/{part}", json.dumps(content).encode(), qos=1)
+            if number == 1:
+                await bus.publish(f"ssmic/{RUN}/devices/fridge/report", b'{"power_w": 5}', qos=1)
+        await bus.publish(f"ssmic/{RUN}/devices/oven/announce", b'{"type": "consumer", "house": "adler"}', qos=1)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        taken = [one.message for one in port.take(NOW_S)]
+    assert sum(len(message.model_dump_json()) for message in taken) < MAX_BUFFERED_BYTES / 10
+    problems = [said.said.problem for said in taken if isinstance(said, DeviceSaid) and isinstance(said.said, Rejected)]
+    assert any("messages at once, of which" in problem for problem in problems)
+    others = [said.device for said in taken if isinstance(said, DeviceSaid) and said.device != "fridge"]
+    assert others == ["oven"], "a device that says much takes no room of another"
