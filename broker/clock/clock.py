@@ -50,7 +50,6 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Roster,
-    TimeReport,
     Wake,
     first_problem,
     shown,
