@@ -4,6 +4,9 @@ from .clock import (
 from .journal import (
     ClockJournal as ClockJournal,
 )
+from .other_clock import (
+    check_alone as check_alone,
+)
 from .pacing import (
     CatchUp as CatchUp,
     Moment as Moment,
@@ -30,4 +33,5 @@ __all__ = [
     "Pace",
     "PaceError",
     "Reported",
+    "check_alone",
 ]

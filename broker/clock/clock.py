@@ -23,6 +23,7 @@ from broker.clock.barrier import RoundBarrier, check_answer, check_message
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.next_round import ScheduledRound, first_round, next_round
+from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, PaceError, RunControl
 from broker.clock.quarantine import Initiatives, Violations
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
@@ -30,7 +31,6 @@ from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, R
 from broker.clock.unread import SENT_BY_HOSTS, UnreadPackets
 from broker.errors import (
     AgentFailedError,
-    ClockTakenError,
     ContradictionError,
     HostsGoneError,
     HostsMissingError,
@@ -50,7 +50,6 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Roster,
-    TimeReport,
     Wake,
     first_problem,
     shown,
@@ -63,8 +62,6 @@ log = structlog.get_logger(__name__)
 
 KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store observed messages while another process has locked the record."""
-RETAINED_WALL_S = 0.5
-"""How long a starting clock waits for retained messages of another clock of its run."""
 MOST_HOSTS_OF_A_COMMON_GRANT = 100
 """A grant to more hosts is published to each, since each would have to read through the others' part of it."""
 RECORD = "the results file"
@@ -213,7 +210,7 @@ class Clock:
         # The client id must stay secret, as a host's: a broker ends a client's connection when another one takes its
         # id.
         if self._journal is not None:
-            await self._check_alone(broker)
+            await check_alone(broker, self.settings.run)
         self._begun_wall_s = asyncio.get_running_loop().time()
         failure: BaseException | None = None
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
@@ -229,37 +226,6 @@ class Clock:
                 await self._clear_retained(bus, with_roster=has_all)
         if failure is not None:
             raise failure
-
-    async def _check_alone(self, broker: Broker) -> None:
-        """Raise if another clock runs this run: it would refuse our households, and we would refuse its own.
-
-        A journal is locked, but a clock on another machine has another journal. Retained messages at the broker show
-        whether there may be such a clock; if so, this one listens for a sign of life.
-
-        Raises:
-            ClockTakenError: There is another clock.
-        """
-        async with broker.connect(f"{self.settings.run}-clock-{secrets.token_hex(8)}") as bus:
-            await bus.subscribe(topics.time(self.settings.run))
-            until_wall_s = asyncio.get_running_loop().time() + RETAINED_WALL_S
-            messages = bus.messages()
-            while True:
-                try:
-                    async with asyncio.timeout_at(until_wall_s):
-                        event = await anext(messages)
-                    report = event.read(TimeReport) if isinstance(event, Delivery) else None
-                except (TimeoutError, StopAsyncIteration):
-                    return
-                except ProtocolError:
-                    continue  # an empty payload: that clock has just left
-                if report is None or report.state not in {"waiting", "running", "paused"}:
-                    continue
-                if isinstance(event, Delivery) and not event.retain:
-                    raise ClockTakenError(
-                        f"run {self.settings.run!r} already has a clock ({report.state}): stop it first, or "
-                        "choose another run id"
-                    )
-                until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run

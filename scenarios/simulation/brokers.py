@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from broker.clock import check_alone
 from broker.servers import choose_broker, find_mosquitto
 from broker.transport import LOST_AFTER_WALL_S, Broker, BrokerUrl, MemoryBroker, MqttBroker, Tls
 from scenarios.simulation.plan import Plan
@@ -47,6 +48,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
     Raises:
         BrokerUrlError: The plan's URL is malformed.
         BrokerUnreachableError: It cannot be started, or the connection or login is refused.
+        ClockTakenError: A run or a lab with the plan's run id takes place there.
     """
     if plan.bus == "memory":
         yield OpenBroker("memory", "in memory", None)
@@ -59,6 +61,8 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
         name = plan.broker or own
         if name not in {"mosquitto", "embedded"}:
             name = _without_login(chosen.url)
+            if plan.run_id is not None:  # others are random
+                await check_alone(chosen.broker, plan.run_id)
         yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls, plan.limit_wall_s, chosen.restart)
 
 

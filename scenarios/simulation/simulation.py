@@ -100,7 +100,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
 
     Raises:
         ScoresFileError: the scores to start from cannot be used.
-        BrokerUrlError, BrokerUnreachableError: see `open_broker`.
+        BrokerUrlError, BrokerUnreachableError, ClockTakenError: see `open_broker`.
         SsmicError: The neighbourhood is too large for a broker.
         ResultsError: the results file cannot be made.
         MissingLibraryError: a real device uses payloads whose library is not installed.

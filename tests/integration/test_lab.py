@@ -152,6 +152,13 @@ async def test_a_second_lab_is_refused_and_an_interrupted_one_leaves_nothing(lan
             _, told = await second.communicate()
             assert second.returncode == 1
             assert b"lab 'first' at this broker already emulates" in told
+            run = ("run", str(lane_file), "--run", "first", "--broker", str(broker.url), "--pace", "60x")
+            beside = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tui", *run, cwd=folder, stdout=PIPE, stderr=PIPE
+            )
+            _, told = await beside.communicate()
+            assert beside.returncode == 1
+            assert b"run or lab 'first' already takes place at this broker (paused): end it first" in told
             assert not (folder / "results").exists()
             first.send_signal(signal.SIGINT)
             await first.communicate()

@@ -13,6 +13,7 @@ import pytest
 from agents import Announced, DeviceSaid, Left, Rejected
 from broker.hosts import Incoming
 from broker.protocol import MAX_BUFFERED_BYTES
+from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
@@ -133,6 +134,29 @@ async def test_the_next_job_is_planned_with_what_the_last_one_drew(tmp_path: Pat
         device.say(f"{WASHER}/request", {"id": "wash-2", "profile": "eco40", "ready_by": "in 20 h"})
         await device.until(lambda: device.on("job")[-1]["id"] == "wash-2")
         assert device.on("job")[-1]["energy_wh"] == 400.0
+
+
+async def test_all_commands_of_a_second_leave_before_what_is_said_about_the_devices(tmp_path: Path) -> None:
+    """Five washers of a house start in the same second; no `state` and no `job` delays the command of another one."""
+    washers = [f"w{number}" for number in range(5)]
+    devices = "".join(f"      - {{id: {one}, type: consumer, load_profile: eco40, gateway: {{}}}}\n" for one in washers)
+    jobs = "".join(
+        f'  - {{house: adler, device: {one}, registered: "00:00", earliest_start: "02:00", latest_start: "02:00"}}\n'
+        for one in washers
+    )
+    text = STREET.replace("      - id: pv\n", f"{devices}      - id: pv\n").replace("tariff:", f"{jobs}tariff:")
+    async with session(tmp_path, text, pace=1.0) as run, run.device(f"ssmic/{RUN}/devices/+/+") as watcher:
+        watcher.say(f"ssmic/{RUN}/control", Control(command="pace", pace="36000x", by="test").encoded())
+        await watcher.until(lambda: len({command["id"] for command in watcher.on("set")}) == len(washers))
+        start_s = watcher.on("set")[0]["time"]
+        await watcher.until(lambda: [state for state in watcher.on("state") if state["time"] > start_s])
+        await run.stop()
+    said = [
+        (topic, json.loads(payload)) for topic, payload, is_retained in watcher.heard if payload and not is_retained
+    ]
+    parts = [topic.rsplit("/", 1)[1] for topic, content in said if content["time"] == start_s]
+    assert parts[: len(washers)] == ["set"] * len(washers), parts
+    assert parts.count("state") == len(washers)
 
 
 @pytest.mark.long
