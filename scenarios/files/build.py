@@ -359,7 +359,7 @@ class _ScenarioBuilder:
         algorithm, algorithms = self.file.algorithm, known_algorithms()
         if algorithm not in algorithms:
             self.collector.at(("algorithm",), f"there is no algorithm {algorithm!r}{suggest(algorithm, algorithms)}")
-        if problem := strategy_problem(self.file.strategy):
+        if self.file.supply != "shared" and (problem := strategy_problem(self.file.strategy)):
             self.collector.at(("strategy",), problem)
 
     def _jobs(self) -> list[Job]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -507,5 +508,5 @@ def test_late_promises_and_strategies_do_not_go_with_shared_supply() -> None:
         f"s.yaml:7: strategy: {strategy}",
     ]
     with pytest.raises(SettingsError) as error:
-        load_text(text, "s.yaml", None).supplied("shared")
+        replace(load_text(text.replace("strategy: mine\n", ""), "s.yaml", None), strategy="mine").supplied("shared")
     assert error.value.problems == (f"promise: {late}", f"strategy: {strategy}")
