@@ -129,6 +129,7 @@ KEYS: tuple[KeyMeaning, ...] = (
     _key("greater_than_sign", "Faster", _STEERED, "pace"),
     _key("p", "Set the pace", _STEERED, "ask_pace"),
     _key("x", "Stop the run", _STEERED, "stop"),
+    _key("ctrl+g", "Stop the sweep", "Dialog of a sweep", "stop"),
     _key("M", "Messages", _LIVE, "pane"),
     _key("J", "Jobs", f"{_LIVE}, {_RESULTS}", "pane", "side"),
     _key("P", "Producers", _LIVE, "pane"),

@@ -14,11 +14,10 @@ from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems, address_of
 from scenarios.events import Event
-from scenarios.files.entries import UNKNOWN
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
-from scenarios.files.problems import KeyPath, ProblemCollector, suggest
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
@@ -303,7 +302,8 @@ class _ScenarioBuilder:
         if kind == "producer" and device.id in RESERVED:
             self.collector.at((*path, "id"), f"{device.id!r} is reserved; give the producer another id")
         if (device.house, device.id) in self.devices:
-            self.collector.at((*path, "id"), f"house {device.house!r} already has a device {device.id!r}")
+            house = "the house" if is_unknown(device.house) else f"house {device.house!r}"
+            self.collector.at((*path, "id"), f"{house} already has a device {device.id!r}")
         elif kind == "producer" and device.id in self.producers:
             what = f"producer {device.id!r} already exists; a producer's id is unique in the neighbourhood"
             self.collector.at((*path, "id"), what)

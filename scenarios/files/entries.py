@@ -19,17 +19,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from broker import MAX_CHARACTERS, canonical, character_problem
-from scenarios.files.problems import YamlValue
+from scenarios.files.problems import UNKNOWN, YamlValue, is_unknown
 
-UNKNOWN = "\0unknown"
-"""Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
 STAND_INS = "stand_ins"
 """Key in a validation's context: stand-ins are allowed. In a user's own file `UNKNOWN` is an error like any other."""
 
 
 def _may_stand_in(value: object, info: ValidationInfo) -> bool:
     context = info.context or {}
-    return value == UNKNOWN and bool(context.get(STAND_INS))
+    return isinstance(value, str) and is_unknown(value) and bool(context.get(STAND_INS))
 
 
 def _id(value: YamlValue, info: ValidationInfo) -> YamlValue:

@@ -16,6 +16,15 @@ MOST_PROBLEMS = 1_000
 TOO_MANY = f"more than {MOST_PROBLEMS - 1:,} problems; the rest of the file was not checked"
 
 
+UNKNOWN = "\0unknown"
+"""Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
+
+
+def is_unknown(name: str) -> bool:
+    """Return whether a name is a stand-in: `UNKNOWN`, or that of a house or device, which has a number behind it."""
+    return name.startswith(UNKNOWN)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like another; None if none is like it."""
     by_fold = {known_name.casefold(): known_name for known_name in sorted(set(known))}
@@ -25,7 +34,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message: `did you mean ...?`, or else the known names; empty where none are known."""
-    names = sorted(set(known))
+    names = sorted(name for name in set(known) if not is_unknown(name))
     near = nearest(name, names)
     if near is not None:
         return f"; did you mean {near!r}?"

@@ -12,9 +12,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.files.entries import UNKNOWN
 from scenarios.files.model import VERSION, TariffEntry
-from scenarios.files.problems import KeyPath, ProblemCollector
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.timeline import MAX_SPAN_S
 from scenarios.files.times import parse_time
@@ -104,6 +103,8 @@ _STAND_INS: dict[KeyPath, Any] = {
     ("zone",): "UTC",
     ("houses",): [{"id": UNKNOWN}],
     **dict.fromkeys((("tariff", name) for name in TariffEntry.model_fields), 0.0),
+    ("houses", "*", "id"): UNKNOWN,
+    ("houses", "*", "devices", "*", "id"): UNKNOWN,
     ("houses", "*", "devices", "*", "load_profile"): UNKNOWN,
     ("houses", "*", "devices", "*", "gateway"): {},
     ("houses", "*", "devices", "*", "predictions", "*", "issued"): UNKNOWN,
@@ -191,7 +192,11 @@ def replace_or_take_out(
         parent = parent[part]
     pattern = None if is_unknown_key else _pattern_of(path, _STAND_INS)
     if pattern is not None:
-        parent[last] = deepcopy(_STAND_INS[pattern])
+        is_id = path[0] == "houses" and last == "id"
+        if is_id:
+            _remember(tree, path[:-1], parent, unresolved)
+        # Each house and device has an id of its own, so that none seems to be there twice.
+        parent[last] = f"{UNKNOWN} {path[-2]}" if is_id else deepcopy(_STAND_INS[pattern])
         parent.lines.setdefault(last, parent.line)
         unresolved.every_house |= path == ("houses",)
         return
@@ -245,14 +250,20 @@ def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: Unresolved
     elif path[0] == "load_profiles" and len(path) == 2:
         unresolved.profiles.add(str(path[1]))
     elif path[0] == "houses" and len(path) in (2, 4):
-        name = gone.get("id") if isinstance(gone, dict) else None
-        house = name if len(path) == 2 else tree["houses"][path[1]].get("id")
+        name = _id_of(gone)
+        house = name if len(path) == 2 else _id_of(tree["houses"][path[1]])
         if house is None:
             unresolved.every_house = True
         elif len(path) == 2 or name is None:
-            unresolved.houses.add(str(house))
+            unresolved.houses.add(house)
         else:
-            unresolved.devices.add((str(house), str(name)))
+            unresolved.devices.add((house, name))
+
+
+def _id_of(entry: object) -> str | None:
+    """Return the id that an entry has in the file; None if it has none that a reference could repeat."""
+    id_ = entry.get("id") if isinstance(entry, dict) else None
+    return str(id_) if isinstance(id_, str) or type(id_) is int else None
 
 
 def _remember_job(path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:

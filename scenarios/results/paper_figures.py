@@ -103,20 +103,45 @@ def _canvas(height_inch: float) -> tuple[Canvas, Any]:
     return canvas, axes
 
 
-def _hours(axes: Any, zone: tzinfo) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's axes
-    """Show times in the scenario's zone; return the function from UNIX seconds to the axis's units."""
+def _hours(axes: Any, zone: tzinfo, first_s: int, end_s: int) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's
+    """Show times in the scenario's zone, and below them the dates; return the function from UNIX seconds to units.
+
+    Args:
+        axes: Where times run from left to right.
+        zone: The scenario's zone.
+        first_s: First moment that is shown, UNIX seconds.
+        end_s: End of what is shown, UNIX seconds.
+    """
     import matplotlib.dates as mdates  # noqa: PLC0415 - an extra
 
     locator = mdates.AutoDateLocator(tz=zone)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))
+    day, clock = "%m-%d", "%H:%M"
+    # matplotlib's own date beside the axis is that of the last tick, which is often the midnight after the day.
+    formatter = mdates.ConciseDateFormatter(
+        locator,
+        tz=zone,
+        formats=["%Y", "%Y-%m", day, clock, clock, "%H:%M:%S"],
+        zero_formats=["%Y", "%Y", day, day, clock, clock],
+        show_offset=False,
+    )
+    axes.xaxis.set_major_formatter(formatter)
+    axes.set_xlabel(_dates(datetime.fromtimestamp(first_s, zone), datetime.fromtimestamp(end_s - 1, zone)))
     return lambda time_s: mdates.date2num(datetime.fromtimestamp(time_s, zone))
+
+
+def _dates(first: datetime, last: datetime) -> str:
+    """Return the dates from one moment to another, with their offsets from UTC."""
+    offsets = dict.fromkeys(f"UTC{moment.isoformat()[-6:]}" for moment in (first, last))
+    dates = dict.fromkeys(f"{moment:%Y-%m-%d}" for moment in (first, last))
+    return f"{' to '.join(dates)} ({' to '.join(offsets)})"
 
 
 def _day(profile: PowerProfile, zone: tzinfo) -> Canvas:
     canvas, axes = _canvas(3.2)
-    at = _hours(axes, zone)
-    edges = [at(int(time_s)) for time_s in (*profile.times_s, profile.times_s[-1] + profile.interval_s)]
+    edges_s = [int(time_s) for time_s in (*profile.times_s, profile.times_s[-1] + profile.interval_s)]
+    at = _hours(axes, zone, edges_s[0], edges_s[-1])
+    edges = [at(time_s) for time_s in edges_s]
     kilo = 1e-3
     local, total = profile.local_w * kilo, profile.consumption_w * kilo
     axes.stairs(local, edges, fill=True, color=_LOCAL, alpha=0.75, label="Consumed from panels")
@@ -136,7 +161,8 @@ def _gantt(rows: list[tuple[Any, Any]], zone: tzinfo) -> Canvas:
     from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
     canvas, axes = _canvas(max(2.0, 0.17 * len(rows) + 1.0))
-    at = _hours(axes, zone)
+    first_s = min(job.earliest_start_s for job, _ in rows)
+    at = _hours(axes, zone, first_s, max(job.latest_start_s + job.duration_s for job, _ in rows))
     shares = [share_series(job, contract) for job, contract in rows]
     producers = sorted({series.producer for given in shares for series in given} - {GRID})
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(producers)} | {GRID: _GRID_COLOUR}

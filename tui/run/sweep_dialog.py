@@ -136,11 +136,12 @@ class SweepDialog(Dialog[None]):
 with the same seeds. **Together** names keys that take their first values together, then their second:
 `algorithm,penalty`. **Set** takes one value for all runs. Quote values that contain spaces.
 
-`Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
-the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
+`Ctrl+R` starts, `Ctrl+G` stops. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are
+done; starting the same sweep again continues from there. `ssmic results report FILE` writes its charts as a page.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", priority=True),
+        Binding("ctrl+g", "stop", "Stop", priority=True),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
@@ -243,6 +244,13 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
         if self.sweep is not None:
             self.sweep.stop()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the key that stops a sweep only while one runs, and the key that starts one only while none does."""
+        goes_on = self.sweep is not None and self.sweep.goes_on
+        if action in {"start", "stop"}:
+            return goes_on == (action == "stop")
+        return super().check_action(action, parameters)
+
     def _text(self, name: str) -> str:
         return self.query_one(f"#sweep-{name}", Input).value.strip()
 
@@ -285,6 +293,7 @@ the same sweep again continues from there. `ssmic results report FILE` writes it
         goes_on = sweep is not None and sweep.goes_on
         self.query_one("#start", Button).disabled = goes_on
         self.query_one("#stop", Button).disabled = not goes_on
+        self.refresh_bindings()
         if sweep is None:
             return
         done = 0 if results is None else sum(row.state == "done" for row in results.rows)

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.entries import UNKNOWN
-from scenarios.files.problems import suggest
+from scenarios.files.problems import UNKNOWN, suggest
 from scenarios.files.series.table_times import (
     EXPECTED,
     Order,

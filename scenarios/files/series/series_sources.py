@@ -15,9 +15,9 @@ import numpy as np
 
 from agents import CumulativeSeries, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.entries import UNKNOWN, BaseLoadEntry, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.model import LoadProfileEntry
-from scenarios.files.problems import KeyPath, ProblemCollector
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
 from scenarios.files.series.measured import MeasuredFormat, is_measured, read_measured, read_prices, zone_of
 from scenarios.files.series.tables import is_number, read_table

@@ -33,8 +33,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
-from scenarios.files.entries import UNKNOWN
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, in_words, is_unknown, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline.timeline_model import (
@@ -133,7 +132,7 @@ def build_expectations(
     lost = known.unresolved
     names = {
         "job": None if lost.every_job else [*jobs, *lost.jobs],
-        "house": None if lost.every_house else [*known.houses, *lost.houses],
+        "house": None if lost.every_house else [id_ for id_ in (*known.houses, *lost.houses) if not is_unknown(id_)],
         "producer": None if lost.every_house or lost.houses else [*known.producers, *(id_ for _, id_ in lost.devices)],
         "algorithm": list(known_algorithms()),
     }

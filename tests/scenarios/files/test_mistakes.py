@@ -309,6 +309,18 @@ def places(text: str) -> list[str]:
         ({"{id: dishwasher,": "{di: dishwasher,", '"08:00"': "17:00"}, [
             "10 houses[0].devices[0].id", "10 houses[0].devices[0].di", "16 jobs[0].latest_start",
         ]),
+        ({'- id: "1"\n    devices': "- devices", "load_profile: dish}": "load_profile: disc}", SUN: "file: none.csv"}, [
+            "8 houses[0].id", "9 houses[0].devices[0].load_profile", "13 houses[0].devices[1].predictions[0].file",
+        ]),
+        ({'id: "1"': "id: [1]", "id: pv\n": "name: pv\n", SUN: "file: none.csv"}, [
+            "8 houses[0].id", "11 houses[0].devices[1].id", "14 houses[0].devices[1].predictions[0].file",
+        ]),
+        ({DISH: f"{{type: consumer, load_profile: disc}}\n      - {{id: [], type: consumer}}\n      - {DISH}"}, [
+            "10 houses[0].devices[0].id", "10 houses[0].devices[0].load_profile", "11 houses[0].devices[1].id",
+        ]),
+        ({'- id: "1"\n    devices:': f"- devices: [{{id: pv, type: consumer}}]\n  - devices:\n      - {DISH}"}, [
+            "8 houses[0].id", "9 houses[1].id", "11 houses[1].devices[1].id",
+        ]),
         ({f"load_profiles:\n  dish: {{{POINTS}}}": "load_profiles: 7", '"08:00"': "17:00"}, [
             "5 load_profiles", "15 jobs[0].latest_start",
         ]),
@@ -323,6 +335,7 @@ def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> 
         text = text.replace(old, new)
 
     assert sorted(places(text)) == sorted(found)
+    assert not any("unknown 0" in line or "\0" in line for line in mistakes(text))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,3 +121,17 @@ def test_the_notebook_runs_from_top_to_bottom() -> None:
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("self_sufficiency" in str(output) for output in shown)
+
+
+@pytest.mark.parametrize("write", [write_day_figure, write_gantt_figure])
+def test_figures_name_the_day_that_they_show(
+    results_file: Path, tmp_path: Path, write: Callable[[ResultsReader, Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the axis are the dates with their offset from UTC; the axis itself shows clock times."""
+    mpl = pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")  # texts as texts, not as outlines
+    with ResultsReader(results_file) as results:
+        write(results, tmp_path / "figure.svg")
+    texts = re.findall(r">([^<>]+)</text>", (tmp_path / "figure.svg").read_text())
+    assert "2016-06-20 to 2016-06-21 (UTC+00:00)" in texts
+    assert any(text.endswith(":00") for text in texts)

@@ -41,7 +41,7 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "left" in _state(sweep))
         assert sweep.query_one("#start", Button).disabled
-        sweep.action_stop()
+        await pilot.press("ctrl+g")
         await until(pilot, lambda: _state(sweep).startswith("Stopped:"))
         kept = len(read_sweep(path).rows)
         assert 0 < kept < 40
