@@ -218,7 +218,7 @@ class BasinHopping(Insertion):
             The best delays found, hours from now, shape (tasks,).
         """
         # SciPy takes a third of a second to import, so it is imported only if it is used.
-        from scipy.optimize import basinhopping  # noqa: PLC0415 - takes 0.2 s, which others save
+        from scipy.optimize import basinhopping  # noqa: PLC0415 - see above
 
         tasks = [c.task for c in commitments]
         objective = PenaltyObjective.of(grid, tasks, self.penalty, self.step_size_s)

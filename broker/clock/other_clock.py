@@ -40,11 +40,11 @@ async def check_alone(broker: Broker, run: str) -> None:
                 return
             except ProtocolError:
                 continue  # an empty payload: that clock has just left
-            if report is None or report.state not in {"waiting", "running", "paused"}:
+            if report is None or not report.is_under_way:
                 continue
             if isinstance(event, Delivery) and not event.retain:
                 raise ClockTakenError(
                     f"run or lab {run!r} already takes place at this broker ({report.state}): end it first, or choose "
                     "another --run"
                 )
-            until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s
+            until_wall_s = asyncio.get_running_loop().time() + report.valid_wall_s

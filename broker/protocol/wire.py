@@ -358,6 +358,10 @@ class Roster(Wire):
         return (payload,)
 
 
+REPORTS_MISSED = 2.5
+"""After this many of its intervals without a report, a run has ended."""
+
+
 class TimeReport(Wire):
     """The run's status, on `time`.
 
@@ -393,6 +397,16 @@ class TimeReport(Wire):
     """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
     reached: Time = 0
     """Virtual time reached at the pace, UNIX seconds, between `time` and the next event; 0: not known."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a run takes place, or is about to."""
+        return self.state in {"waiting", "running", "paused"}
+
+    @property
+    def valid_wall_s(self) -> float:
+        """How long a run that sends no further report may still be there, wall-clock seconds."""
+        return REPORTS_MISSED * self.every_wall_s
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""

@@ -30,8 +30,6 @@ SILENT_WALL_S = 5.0
 """A lab or run that gives no sign of life for this long has ended, wall-clock seconds."""
 _PASSED_ON_WALL_S = 5.0
 """How long the broker may take to pass on the claim of this lab, wall-clock seconds."""
-_REPORTS_MISSED = 2.5
-"""After this many of its intervals without a report, a run has ended."""
 _SHOWN = 3
 """Devices that an error names."""
 _SHOWN_BYTES = 40
@@ -209,11 +207,11 @@ class LabClaims:
         except ValidationError:
             self._run_lives = False  # an empty payload: it has just ended
             return
-        if report.state not in {"waiting", "running", "paused"}:
+        if not report.is_under_way:
             self._run_lives = False
         elif delivery.retain:
             self._run_lives = None
-            self._silent_wall_s = max(self._silent_wall_s, _REPORTS_MISSED * report.every_wall_s)
+            self._silent_wall_s = max(self._silent_wall_s, report.valid_wall_s)
         else:
             self._run_lives = True
 

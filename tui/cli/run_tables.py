@@ -73,19 +73,24 @@ def _notes(run: Json, name: str) -> Iterator[str]:
             yield f"  and {len(disputes) - MAX_DISPUTES} more, which --json lists"
 
 
+def _figures_table(title: str, *, has_share: bool = False) -> Table:
+    """Return an empty table of figures: name, value, and with `has_share` a share in per cent."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    if has_share:
+        table.add_column("share", justify="right", no_wrap=True)
+    return table
+
+
 def _one_run(simulation: Json, run: Json) -> RenderableType:
     kpis: Json = run["kpis"]
     how = unfinished(run["state"], run["covered_share"])
     state = f", {how}" if how else f", done{without(run['without'])}" if run["without"] else ""
-    table = Table(
-        title=f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, seed {run['seed']}{state}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
+    table = _figures_table(
+        f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, seed {run['seed']}{state}",
+        has_share=True,
     )
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
     for row in (*_consumed(run), *_base_load(kpis)):
         table.add_row(*row)
     table.add_row("Energy produced", kwh(kpis["produced_wh"]), "")
@@ -140,14 +145,7 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
         optimum: Its best plan and bounds.
         jobs: Number of jobs in the scenario.
     """
-    table = Table(
-        title=f"{scenario}, best plan with perfect knowledge",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-    )
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
+    table = _figures_table(f"{scenario}, best plan with perfect knowledge")
     table.add_row("Delivered by the best known plan", kwh(optimum.best_wh))
     table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
     table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
@@ -168,15 +166,7 @@ def shared_optimum_table(
         jobs_wh: Energy of all jobs, Wh.
         whole: The optimum for whole jobs, for comparison; None: it is not known.
     """
-    table = Table(
-        title=f"{scenario}, best plan with shared supply",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-    )
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
+    table = _figures_table(f"{scenario}, best plan with shared supply", has_share=True)
     table.add_row("Energy of all jobs", kwh(jobs_wh), "")
     share = percent(optimum.best_wh / jobs_wh if jobs_wh else None)
     table.add_row("Delivered by the best known plan", kwh(optimum.best_wh), share)
@@ -404,14 +394,7 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     """
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)
-    table = Table(
-        title=f"House {name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-    )
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
+    table = _figures_table(f"House {name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}")
     split = view.split
     for title, wh in (
         ("Energy consumed", split.consumed_wh),

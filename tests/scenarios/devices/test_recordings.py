@@ -22,6 +22,21 @@ from tui.cli.app import app
 START_S = 1782021600
 
 
+def recorded(*sayings: Saying) -> Recording:
+    """Return a recording of the street."""
+    return Recording(
+        scenario=load_text(STREET, "test", None),
+        seed=1,
+        algorithm=AlgorithmSettings(),
+        patient=True,
+        days=None,
+        scores={},
+        stop_after_s=None,
+        ledger_sha256=None,
+        sayings=sayings,
+    )
+
+
 @pytest.mark.parametrize(
     ("time_s", "agent", "problem"),
     [
@@ -38,19 +53,7 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
 ) -> None:
     """Otherwise the replay would wait for its host forever."""
     saying = Saying(time_s, agent, DeviceSaid(device="washer", said=Availability(online=True)))
-    scenario = load_text(STREET, "test", None)
-    recording = Recording(
-        scenario=scenario,
-        seed=1,
-        algorithm=AlgorithmSettings(),
-        patient=True,
-        days=None,
-        scores={},
-        stop_after_s=None,
-        ledger_sha256=None,
-        sayings=(saying,),
-    )
-    recording.save(tmp_path / "session.jsonl")
+    recorded(saying).save(tmp_path / "session.jsonl")
     with pytest.raises(RecordingError, match=problem):
         read_recording(tmp_path / "session.jsonl")
 
@@ -72,18 +75,7 @@ def test_a_recording_that_was_changed_is_refused_with_the_line(
     changed: dict[str, Any], line: str, problem: str, tmp_path: Path
 ) -> None:
     """Whatever stands in it, it is one error, not an internal one."""
-    recording = Recording(
-        scenario=load_text(STREET, "test", None),
-        seed=1,
-        algorithm=AlgorithmSettings(),
-        patient=True,
-        days=None,
-        scores={},
-        stop_after_s=None,
-        ledger_sha256=None,
-        sayings=(),
-    )
-    head = json.loads(next(recording.lines()))
+    head = json.loads(next(recorded().lines()))
     path = tmp_path / "session.jsonl"
     path.write_text(json.dumps(head | changed) + "\n" + line)
     with pytest.raises(RecordingError, match=rf"session\.jsonl: {problem}"):

@@ -205,9 +205,9 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
 
 
-def shows_the_share(pilot: Pilot[Any], *, is_told: bool) -> bool:
-    """Return whether the table of runs has the column of the share, or has it not, as `is_told` says."""
-    return ("of best" in [column.title for column in table(pilot, "#runs").columns]) == is_told
+def shows_the_share(pilot: Pilot[Any], *, is_shown: bool) -> bool:
+    """Return whether the table of runs shows the column of the share exactly if `is_shown` says so."""
+    return ("of best" in [column.title for column in table(pilot, "#runs").columns]) == is_shown
 
 
 async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Opened, results_folder: Path) -> None:
@@ -217,15 +217,15 @@ async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Open
     connection.close()
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot)
-        for keys, is_told in ((("home",), True), (("end",), False)):
+        for keys, is_shown in ((("home",), True), (("end",), False)):
             await pilot.press(*keys)
             await opened_first(pilot)
             await pilot.press("U")
             await until(pilot, lambda: table(pilot, "#runs").has_focus and table(pilot, "#runs").rows)
             # Until the simulation is read, the table shows the one before.
-            await until(pilot, partial(shows_the_share, pilot, is_told=is_told))
+            await until(pilot, partial(shows_the_share, pilot, is_shown=is_shown))
             await pilot.press("Y")
-            await until(pilot, partial(copied, pilot, "87.5", is_there=is_told))
+            await until(pilot, partial(copied, pilot, "87.5", is_there=is_shown))
             await pilot.press("escape")
             await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
