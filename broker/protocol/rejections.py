@@ -91,7 +91,8 @@ def first_problem(error: Exception) -> str:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(shown(str(part)) for part in first["loc"])
         count = error.error_count()
-        return clipped(f"{first['msg']}" if not place else f"{count} problems, the first: {place}: {first['msg']}")
+        others = f"{count} problems, the first: " if count > 1 else ""
+        return clipped(first["msg"] if not place else f"{others}{place}: {first['msg']}")
     return clipped(str(error))
 
 
