@@ -125,6 +125,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _stand_for_guest(self, device: str) -> None:
         super()._stand_for_guest(device)
         self._profiles, self._own_profile = dict(self._gateway.profiles), ""
+        if self._gateway.rules >= 5:
+            self._commands = self._answers = 0
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """See `Consumer._obey`; the device is informed of the new prices of its jobs."""

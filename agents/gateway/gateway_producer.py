@@ -79,6 +79,13 @@ class GatewayProducer(DeviceAgent, Producer):
         else:
             self._take_from_device(message)
 
+    def _stand_for_guest(self, device: str) -> None:
+        """See `DeviceAgent._stand_for_guest`; what was measured of the one before is recorded."""
+        if self._gateway.rules >= 5:
+            self._record()
+            self._points, self._outlook = [], MeasuredOutlook()
+        super()._stand_for_guest(device)
+
     def _hear(self, said: DeviceEvent) -> None:
         match said:
             case Announced(type="producer", name=name):
@@ -88,6 +95,8 @@ class GatewayProducer(DeviceAgent, Producer):
                 self._complain(topic, "the device is a producer", "type 'producer', and no jobs")
             case Left():
                 self._is_available = False
+                if self._gateway.rules >= 5 and self._points:
+                    self._add_point()
                 self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online

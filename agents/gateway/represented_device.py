@@ -76,6 +76,12 @@ class Meter:
             self.energy_wh += self.power_w * (now_s - self.at_s) / _HOUR_S
         self.at_s = now_s
 
+    def pause(self, now_s: int) -> None:
+        """Count the power until now, and nothing more until the next reading: the device has left."""
+        if self.counter_wh is None:
+            self.advance(now_s)
+        self.power_w = None
+
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
         suspect_wh, self._suspect_wh = self._suspect_wh, None
@@ -142,7 +148,7 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name
-        self._meter = Meter(passes_over=gateway.rules >= 3)
+        self._meter = self._new_meter()
         self._is_available: bool | None = None
         self._has_left = False
         """Whether it has taken its announcement back."""
@@ -152,18 +158,23 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         """Id of the message being processed; empty: it has none."""
         self._shown: dict[str, Any] = {}
 
+    def _new_meter(self) -> Meter:
+        return Meter(passes_over=self._gateway.rules >= 3)
+
     def _take_from_device(self, message: DeviceSaid) -> None:
         """Take what the device says; it comes from this agent itself."""
         self.send(MANAGER, message)
-        if not isinstance(message.said, self.no_signs_of_life):
-            self._last_heard_s = self.now_s
         if not self._gateway.id and message.device != self._device:
             self._stand_for_guest(message.device)
+        if not isinstance(message.said, self.no_signs_of_life):
+            self._last_heard_s = self.now_s
         self._message_id = message.message_id
         if isinstance(message.said, Announced) and self._has_left and self._gateway.rules >= 3:
             self._is_available = None
         if isinstance(message.said, Announced | Left):
             self._has_left = isinstance(message.said, Left)
+        if self._has_left and self._gateway.rules >= 5:
+            self._meter.pause(self.now_s)
         self._hear(message.said)
         self._message_id = ""
         self._show()
@@ -171,6 +182,8 @@ class DeviceAgent(Agent[AnyMessage], ABC):
     def _stand_for_guest(self, device: str) -> None:
         """Stand for a guest that has come, and forget the one before."""
         self._device, self._name, self._is_available = device, "", None
+        if self._gateway.rules >= 5:
+            self._meter, self._last_heard_s, self._errors = self._new_meter(), None, 0
 
     @abstractmethod
     def _hear(self, said: DeviceEvent) -> None:
