@@ -70,6 +70,8 @@ class DeviceAccess:
     read: tuple[str, ...] = ()
     """Its maker's topics that are read, as filters."""
     write: tuple[str, ...] = ()
+    is_guest: bool = False
+    """Whether it joins during a run, although its household is known. A household with such guests takes no others."""
 
 
 def device_rights(device: str, accesses: Sequence[DeviceAccess] = ()) -> Rights:
@@ -169,10 +171,10 @@ def rights_of(
         return device_rights(login.removeprefix(DEVICE_PREFIX), devices)
     if login in hosts:
         own = host_rights(login)
-        outside = gateway_rights(
-            [access for access in devices if access.host == login],
-            [access for access in devices if access.host != login],
-        )
+        own_devices = [access for access in devices if access.host == login]
+        if any(access.is_guest for access in own_devices):
+            own_devices = [access for access in own_devices if access.device]
+        outside = gateway_rights(own_devices, [access for access in devices if access.host != login])
         return Rights(own.read + outside.read, own.write + outside.write, outside.deny)
     return {CLOCK: clock_rights(clock_hosts), WATCHER: watcher_rights(), OPERATOR: operator_rights()}[login]
 

@@ -77,6 +77,9 @@ folder's name: `Haus%201` for the household `Haus 1`.
 | `operator` | everything | control: pause, pace, stop; requests on behalf of real devices |
 | `device.<id>`, a real device | what its gateway tells it, time | what it says on its own topics, also its maker's |
 
+A household with room for guests reads and writes the topics of any device that no household is known to have, until
+one of its guests is named with it: `ssmic broker init DIR --device ID@HOUSE`.
+
 To revoke a household's rights: remove `logins/<login>`, run `ssmic broker init` without it, and restart the broker.
 
 ## Audit
@@ -243,6 +246,10 @@ class _Folder:
         for host in self._guard.hosts:
             if host in SERVICE_LOGINS or host in self._guard.clock_hosts or host.startswith(DEVICE_PREFIX):
                 raise GuardError(f"a household cannot have the id {host!r}, which is reserved for a service")
+        households = {login for login in (*found, *self._guard.hosts) if not login.startswith(DEVICE_PREFIX)}
+        for access in self._guard.devices:
+            if access.host and access.host not in households:
+                raise GuardError(f"device {access.device!r}: there is no household {access.host!r}")
         devices = [f"{DEVICE_PREFIX}{access.device}" for access in self._guard.devices if access.device]
         all_logins = (*found, *self._guard.hosts, *devices)
         return tuple(host for host in dict.fromkeys(all_logins) if host not in SERVICE_LOGINS)

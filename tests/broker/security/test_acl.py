@@ -151,3 +151,13 @@ def test_room_for_guests_opens_no_device_of_another_household() -> None:
     assert rights_of("adler", HOUSES, CLOCK_HOSTS, devices).deny == ()
     lines = acl_text([("b/+#", rights)]).splitlines()
     assert lines.index("topic deny ssmic/+/devices/washer/#") == lines.index("user b%2F%2B%23") + 1
+
+
+def test_a_household_whose_guests_are_known_may_use_no_other_device() -> None:
+    """Another household with room for guests may not use theirs."""
+    devices = [DeviceAccess("adler", ""), DeviceAccess("adler", "kettle", is_guest=True), DeviceAccess("b/+#", "")]
+    rights = rights_of("adler", HOUSES, CLOCK_HOSTS, devices)
+    for covering in (rights.read, rights.write):
+        assert covers(covering, topics.device(RUN, "kettle", "set"))
+        assert not covers(covering, topics.device(RUN, "oven", "set"))
+    assert covers(rights_of("b/+#", HOUSES, CLOCK_HOSTS, devices).deny, topics.device(RUN, "kettle", "set"))

@@ -12,7 +12,16 @@ from tests.ended import Ssmic
 def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) -> None:
     """The output lists the files and points to the documentation; no password is shown."""
     ended = ssmic(
-        "broker", "init", "guard", "street", "--house", "gerber", "--device", "kettle", "--name", "broker.example"
+        "broker",
+        "init",
+        "guard",
+        "street",
+        "--house",
+        "gerber",
+        "--device",
+        "kettle@gerber",
+        "--name",
+        "broker.example",
     )
     assert ended.code == 0, ended.err
     logins = {folder.name for folder in (tmp_path / "guard" / "logins").iterdir()}
@@ -34,6 +43,8 @@ def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) ->
         (["guard", "--owner", "me"], 2, "UID"),
         (["guard", "no-such-scenario"], 3, "no-such-scenario"),
         (["guard", "--name", "a b"], 1, "neither a host name"),
+        (["guard", "--house", "adler", "--device", "kettle@brandt"], 1, "there is no household 'brandt'"),
+        (["guard", "--house", "adler", "--device", "@adler"], 2, "'@adler' is not ID or ID@HOUSE"),
     ],
 )
 def test_impossible_requests_are_reported(ssmic: Ssmic, arguments: list[str], code: int, complaint: str) -> None:

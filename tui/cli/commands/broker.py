@@ -27,7 +27,7 @@ from tui.log_level import LogLevel
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
-    from broker.security import Owner, Written
+    from broker.security import DeviceAccess, Owner, Written
 
 INIT_EXAMPLES = """
 \b
@@ -35,6 +35,7 @@ Examples:
   ssmic broker init guard street --name broker.example --name 192.0.2.7
   ssmic broker init guard --house adler --house brandt --client-certificates
   ssmic broker init guard --house celik                 one more; all others stay as they are
+  ssmic broker init guard --device kettle@celik         a guest of that household
 """
 
 
@@ -57,8 +58,9 @@ def init(
         list[str] | None,
         typer.Option(
             "--device",
-            metavar="ID",
-            help="Real device that joins as a guest, and gets a login; repeatable. Those of SCENARIO get one anyway.",
+            metavar="ID[@HOUSE]",
+            help="Real device that joins as a guest, and gets a login; repeatable. With its household, no other one "
+            "may use its topics. Those of SCENARIO get one anyway.",
             parser=parse_id,
         ),
     ] = None,
@@ -101,7 +103,7 @@ def init(
     watcher, operator.
     """
     from agents import MANAGER
-    from broker.security import VALID_DAYS, DeviceAccess, Guard, write_guard
+    from broker.security import VALID_DAYS, Guard, write_guard
     from scenarios.devices import access_of
     from scenarios.load import load_scenario
 
@@ -109,7 +111,7 @@ def init(
     if chosen and scenario is None:
         raise typer.BadParameter("requires a SCENARIO", param_hint="--set")
     houses = list(house or ())
-    devices = tuple(DeviceAccess("", guest) for guest in device or ())
+    devices = tuple(_guest(text) for text in device or ())
     if scenario is not None:
         loaded = load_scenario(scenario, chosen, allow_outside=allow_outside)
         houses += [known.id for known in loaded.houses]
@@ -128,6 +130,18 @@ def init(
         ),
     )
     echo(_summary(folder, written))
+
+
+def _guest(text: str) -> DeviceAccess:
+    """Return a guest that the command line names, with its household if it is known."""
+    from broker.security import DeviceAccess
+
+    guest, at, house = text.rpartition("@")
+    if not at:
+        return DeviceAccess("", text)
+    if not guest or not house:
+        raise typer.BadParameter(f"{text!r} is not ID or ID@HOUSE", param_hint="--device")
+    return DeviceAccess(parse_id(house), parse_id(guest), is_guest=True)
 
 
 def _owner(text: str) -> Owner:
