@@ -282,8 +282,9 @@ class Host:
                 self._take_batch(address.ids[1], delivery)
                 return True
             if address.kind == "resend":
-                is_out = address.ids[1] in self._directory.quarantined
-                return is_out or not self._outbox.has(delivery.read(ResendRequest).step)
+                from_host = address.ids[1]
+                is_out = from_host in self._directory.quarantined
+                return is_out or not self._outbox.may_repeat(delivery.read(ResendRequest).step, from_host)
             if address.kind in _GRANTS:
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
                 return granted is None or self._take_new_grant(granted)

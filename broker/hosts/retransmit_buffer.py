@@ -7,18 +7,32 @@ before it asks again is in `broker.protocol.timeouts`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
 from broker.hosts.agent import RetainedPublication, Shortens
 from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_PAYLOAD_BYTES, VERSION, Done, Envelope, Envelopes, topics
+from broker.protocol import MAX_BUFFERED_BYTES, MAX_PAYLOAD_BYTES, VERSION, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
 
 log = structlog.get_logger(__name__)
 
 MOST_PUBLISHED_BYTES = 100_000
 """Publications that become larger are shortened: each is sent again whenever it changes."""
+MOST_REPEATS = 100
+"""How often another host gets the messages of one answer again: far more often than a network loses them. A host that
+asks without an end would otherwise keep this one busy, and make it publish more than the clock allows
+(`broker.clock.unread`)."""
+MOST_REPEATED_BYTES = MAX_BUFFERED_BYTES // 2
+"""After so many bytes of payload it does not get them again either."""
+
+
+class _Repeated(NamedTuple):
+    """How often the messages of an answer were sent to a host again, and their bytes of payload in all."""
+
+    times: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -31,6 +45,8 @@ class _Answer:
     """By receiving host, what was sent to it in the last round."""
     local: list[Envelope] = field(default_factory=list)
     """What agents of the host said to each other."""
+    repeated: dict[str, _Repeated] = field(default_factory=dict)
+    """By receiving host that has asked for them again."""
 
 
 class RetransmitBuffer:
@@ -127,21 +143,41 @@ class RetransmitBuffer:
         for topic in self._publications:
             await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
-    def has(self, step: int) -> bool:
-        """Return whether the messages of a step may be requested again."""
-        return any(answer.first_step <= step <= answer.last_step for answer in self._answers)
+    def may_repeat(self, step: int, to_host: str) -> bool:
+        """Return whether `resend` would publish something.
+
+        Args:
+            step: As for `resend`.
+            to_host: As for `resend`.
+        """
+        answer = self._answer_with(step)
+        if answer is None:
+            return False
+        if to_host == topics.CLOCK:
+            return True
+        repeated = answer.repeated.get(to_host, _Repeated())
+        is_bounded = repeated.times < MOST_REPEATS and repeated.size_bytes < MOST_REPEATED_BYTES
+        return is_bounded and to_host in answer.to_others
+
+    def _answer_with(self, step: int) -> _Answer | None:
+        return next((answer for answer in self._answers if answer.first_step <= step <= answer.last_step), None)
 
     async def resend(self, bus: Bus, step: int, to_host: str) -> None:
-        """Publish a step's messages to one host again.
+        """Publish a step's messages to one host again, unless it has asked for them too often.
 
         Args:
             bus: The host's connection.
             step: The step.
             to_host: The receiving host; the clock's id: send the messages of all rounds of the answer, to all hosts.
         """
-        for answer in self._answers:
-            if answer.first_step <= step <= answer.last_step:
-                await self._publish_messages(bus, answer, to_host)
+        answer = self._answer_with(step)
+        if answer is None or not self.may_repeat(step, to_host):
+            return
+        if to_host != topics.CLOCK:
+            times, size_bytes = answer.repeated.get(to_host, _Repeated())
+            more_bytes = len(answer.to_others[to_host].encoded())
+            answer.repeated[to_host] = _Repeated(times + 1, size_bytes + more_bytes)
+        await self._publish_messages(bus, answer, to_host)
 
     async def answer(self, bus: Bus) -> None:
         """Publish the answer to the last grant whose rounds ran, if there is one."""

@@ -5,21 +5,27 @@ Over the guarded broker, by plain MQTT with the household's login. No other memb
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from agents.energy import LoadProfile
 from agents.manager import MAX_CANCELLED
 from agents.model import GRID, MANAGER
+from agents.negotiation import NegotiationSettings
 from broker.protocol import topics
+from broker.protocol.wire import Grant, ResendRequest
+from broker.transport.base import Bus
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_messages
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.attacks import MEMBER, agreed
 from tests.redteam.flood import flood
-from tests.redteam.member import Attack, Member, Turn, batch_with, fields_of
+from tests.redteam.member import Attack, Member, Turn, Wire, batch_with, fields_of
 
 NEIGHBOUR = "adler"
 ROUNDS = 12
@@ -174,3 +180,68 @@ async def test_a_flood_hides_no_message_from_one_reader(street: Scenario, guarde
     assert "packets that were not read yet" in dropped.why
     others = {job.job_id for job in street.jobs if job.house != MEMBER}
     assert others <= {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+
+
+LONG = LoadProfile(times_s=tuple(range(9_999)), cumulative_wh=tuple(n * 0.0123456789 for n in range(9_999)))
+"""A load that makes a request of 200 kB."""
+REPEATS = 2_000
+"""So many copies of such a request are more than a household may send at once."""
+IGNORED_GRANTS = 5
+
+
+class AsksAgainAndAgain(Member):
+    """Attack 112: ask a neighbour for a long message again and again, and answer the clock only after that."""
+
+    ignored = 0
+
+    async def _run_round(self, wire: Wire | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
+        sizes = [len(envelope.encoded()) for _, envelope in self._held.get(grant.step - 1, {}).values()]
+        if self.ignored < IGNORED_GRANTS and (self.ignored or max(sizes, default=0) > 100_000):
+            request = ResendRequest(step=grant.step - 1).encoded()
+            for _ in range(0 if self.ignored else REPEATS):
+                await wire.publish(topics.resend(self.run, NEIGHBOUR, self.house), request)
+            self.ignored += 1
+        else:
+            await super()._run_round(wire, grant, tasks)
+
+
+@pytest.mark.long
+async def test_a_neighbour_that_is_asked_for_its_messages_without_end_stays(
+    street: Scenario, guarded: GuardedBroker
+) -> None:
+    """The clock counted what the neighbour repeated as a flood, and quarantined the neighbour."""
+    jobs = tuple(
+        job.model_copy(update={"load_profile": LONG}) if job.house == NEIGHBOUR else job for job in street.jobs
+    )
+    scenario = replace(street, jobs=jobs)
+    at_once = NegotiationSettings(ask_at_once=4)
+    member = AsksAgainAndAgain(scenario, MEMBER, "asks-again", negotiating=at_once)
+    outcome = (await attack_guarded(scenario, member, guarded, on_loss="drop")).done
+    assert member.ignored == IGNORED_GRANTS
+    assert outcome.without == ()
+    assert {job.job_id for job in jobs} <= {e.contract.job_id for e in outcome.ledger if e.state == "standing"}
+
+
+def invents_long_topics(turn: Turn) -> None:
+    """Attack 86: messages to hosts with ids of 60 kB that do not exist, each on a topic of its own."""
+    if turn.is_first_of_run:
+        turn.say(MANAGER, {"kind": "Withdraw", "job_id": "x"}, session="x")
+        junk = turn.sent.pop().payload
+        for n in range(LONG_TOPICS):
+            topic = topics.inbox(turn.member.run, "x", MEMBER).replace("/x/", f"/{n}{'x' * 60_000}/")
+            turn.raw.append((topic, junk))
+
+
+LONG_TOPICS = 300
+
+
+@pytest.mark.long
+async def test_long_topics_do_not_stay_in_the_clocks_memory(street: Scenario, guarded: GuardedBroker) -> None:
+    """It keeps the topics that it reads often, of which a run has few, and they are short."""
+    before = topics._parse_cached.cache_info().currsize
+    quiet = await attack_guarded(street, Member(street, MEMBER, "short-topics"), guarded)
+    usual = topics._parse_cached.cache_info().currsize - before
+    member = Member(street, MEMBER, "long-topics", invents_long_topics)
+    outcome = (await attack_guarded(street, member, guarded)).done
+    assert (outcome.without, outcome.ledger_sha256) == ((), quiet.done.ledger_sha256)
+    assert topics._parse_cached.cache_info().currsize - before - usual <= usual
