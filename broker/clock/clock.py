@@ -55,6 +55,7 @@ from broker.protocol import (
     shown,
     too_large,
     topics,
+    weight_bytes,
 )
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
 
@@ -450,7 +451,7 @@ class Clock:
         if from_host not in self._known_hosts:
             raise ProtocolError(f"host {from_host!r} is not expected in this run")
         self.membership.check_session(from_host, envelopes[0].session)
-        size_bytes = delivery.size_bytes // len(envelopes)
+        size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
         for envelope in envelopes:
             try:
                 self._take_message(to_host, from_host, envelope, size_bytes)

@@ -51,6 +51,7 @@ from broker.protocol import (
     Wake,
     too_large,
     topics,
+    weight_bytes,
 )
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 
@@ -335,6 +336,7 @@ class Host:
         mine = roster.hosts.get(self.host_id)
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
+        self._forget_quarantined(roster)
         self._directory.update(roster)
         if mine.session:
             self._is_current_session = mine.session == self.session
@@ -344,6 +346,12 @@ class Host:
             self._journal.save_host_by_agent(roster.host_by_agent_json)
         self._in_roster.set()
         return True
+
+    def _forget_quarantined(self, roster: Roster) -> None:
+        """Drop what newly quarantined hosts have sent for later rounds, which would be gone through in each of them."""
+        for host in roster.quarantined.keys() - self._directory.quarantined.keys():
+            # The latest grant may name them; no later one does.
+            self._buffer.drop_from(0 if self._expecting is None else self._expecting.step, host)
 
     def _take_new_grant(self, grant: Round) -> bool:
         """Take a grant of a step that has not begun; return whether it is one."""
@@ -384,7 +392,7 @@ class Host:
         if from_host in self._directory.quarantined:
             raise ProtocolError(f"host {from_host!r} was put out of the run")
         envelopes = delivery.envelopes
-        size_bytes = delivery.size_bytes // len(envelopes)
+        size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
         for envelope in envelopes:
             try:
                 self._take_envelope(from_host, envelope, size_bytes)

@@ -31,6 +31,7 @@ from .reorder_buffer import (
     SendingMoment as SendingMoment,
     in_order as in_order,
     most_buffered as most_buffered,
+    weight_bytes as weight_bytes,
 )
 from .timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
@@ -106,4 +107,5 @@ __all__ = [
     "most_buffered",
     "shown",
     "too_large",
+    "weight_bytes",
 ]

@@ -7,6 +7,7 @@ same ones.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,12 +21,23 @@ other hosts."""
 _MESSAGES_OF_AGENT = 10
 """Per agent of a host: far more than agents send in a round on average."""
 MAX_BUFFERED_BYTES = 64 * 2**20
-"""The same limit, in bytes of payload."""
+"""The same limit, in bytes of payload, see `weight_bytes`."""
+_LIST_BYTES, _MAPPING_BYTES = 32, 64
+"""What a list or a mapping counts at least: it takes up to three times as much, and two or three bytes of payload."""
 
 
 def most_buffered(agents: int) -> int:
     """Return how many messages of a host with this many agents may wait for their rounds."""
     return max(MAX_BUFFERED_MESSAGES, _MESSAGES_OF_AGENT * agents)
+
+
+def weight_bytes(payload: bytes) -> int:
+    """Return what a payload counts in a buffer: its size, unless it becomes far larger in memory.
+
+    Args:
+        payload: A batch, as it was received.
+    """
+    return max(len(payload), _LIST_BYTES * payload.count(b"[") + _MAPPING_BYTES * payload.count(b"{"))
 
 
 class SendingMoment(NamedTuple):
@@ -75,6 +87,8 @@ class ReorderBuffer:
         """By moment and sending host, how many messages are buffered."""
         self._counts: dict[str, int] = defaultdict(int)
         self._bytes: dict[str, int] = defaultdict(int)
+        self._moments: dict[str, list[SendingMoment]] = {}
+        """By sending host that has had too many messages, the moments of those in the buffer, as a heap."""
 
     def add(self, from_host: str, envelope: Envelope, size_bytes: int = 0, *, to_host: str = "") -> bool:
         """Buffer a message; duplicates by (sender, sequence number) are dropped.
@@ -85,7 +99,7 @@ class ReorderBuffer:
         Args:
             from_host: The sending host, from the topic.
             envelope: The message.
-            size_bytes: Size of its payload.
+            size_bytes: Its part of what its batch counts, see `weight_bytes`.
             to_host: The receiving host, from the topic; empty: the buffer's own.
 
         Returns:
@@ -100,7 +114,7 @@ class ReorderBuffer:
         if of_moment and self.has(envelope):
             return False
         if not self._has_room(from_host, size_bytes):
-            self._drop_before(moment.step, from_host)
+            self._make_room(moment.step, from_host, size_bytes)
             if not self._has_room(from_host, size_bytes):
                 most = self._most_of.get(from_host, self._most_messages)
                 raise ProtocolError(
@@ -111,6 +125,8 @@ class ReorderBuffer:
             of_moment = self._by_moment[moment] = {}
         of_moment[envelope.sender, envelope.seq] = Buffered(from_host, to_host, envelope, size_bytes)
         self._arrived[moment, from_host] += 1
+        if from_host in self._moments and self._arrived[moment, from_host] == 1:
+            heapq.heappush(self._moments[from_host], moment)
         self._counts[from_host] += 1
         self._bytes[from_host] += size_bytes
         return True
@@ -133,14 +149,35 @@ class ReorderBuffer:
         has_few = self._counts[from_host] < self._most_of.get(from_host, self._most_messages)
         return has_few and self._bytes[from_host] + size_bytes <= self._most_bytes
 
-    def _drop_before(self, step: int, from_host: str) -> None:
-        """Drop a host's messages of steps before the given one."""
-        for moment in [m for m in self._by_moment if m.step < step]:
-            of_moment = self._by_moment[moment]
-            for key in [key for key, message in of_moment.items() if message.from_host == from_host]:
-                self._forget(moment, of_moment.pop(key))
-            if not of_moment:
-                del self._by_moment[moment]
+    def _make_room(self, step: int, from_host: str, size_bytes: int) -> None:
+        """Drop a host's messages of the earliest steps before the given one until there is room for another one.
+
+        Each moment is looked at once, however many messages find no room.
+        """
+        if from_host not in self._moments:
+            self._moments[from_host] = [moment for moment, host in self._arrived if host == from_host]
+            heapq.heapify(self._moments[from_host])
+        moments = self._moments[from_host]
+        while moments and moments[0].step < step and not self._has_room(from_host, size_bytes):
+            self._drop(heapq.heappop(moments), from_host)
+
+    def drop_from(self, step: int, from_host: str) -> None:
+        """Drop a host's messages of the given step and later ones.
+
+        Args:
+            step: The first of these steps.
+            from_host: The sending host.
+        """
+        for moment, host in list(self._arrived):
+            if host == from_host and moment.step >= step:
+                self._drop(moment, from_host)
+
+    def _drop(self, moment: SendingMoment, from_host: str) -> None:
+        of_moment = self._by_moment.get(moment, {})
+        for key in [key for key, message in of_moment.items() if message.from_host == from_host]:
+            self._forget(moment, of_moment.pop(key))
+        if not of_moment:
+            self._by_moment.pop(moment, None)
 
     def _forget(self, moment: SendingMoment, message: Buffered) -> None:
         self._counts[message.from_host] -= 1
@@ -172,6 +209,8 @@ class ReorderBuffer:
         for old in [m for m in by_moment if m.step <= moment.step]:
             for message in by_moment.pop(old).values():
                 self._forget(old, message)
+        if self._moments:
+            self._moments = {host: moments for host, moments in self._moments.items() if self._counts[host]}
         return taken
 
     def pop(self, moment: SendingMoment, expected: Mapping[str, int]) -> tuple[Envelope, ...]:

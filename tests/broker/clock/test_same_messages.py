@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from broker.protocol import ReorderBuffer, topics
-from broker.protocol.envelope import Envelope
+from broker.errors import ProtocolError
+from broker.protocol import ReorderBuffer, topics, weight_bytes
+from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.reorder_buffer import SendingMoment
 from broker.protocol.wire import Announcement, Grant
 from tests.broker.clock.test_clock import Ping
@@ -146,16 +148,63 @@ def test_old_messages_leave_room_for_those_that_count() -> None:
     assert outcome.without == {}
 
 
+def waiting(step: int, seq: int, sender: str = "bee", time_s: int = 0) -> Envelope:
+    """Return a message that a host may receive."""
+    return Envelope(session="s", step=step, time=time_s, round=step, sender=sender, seq=seq, to="x", body={"kind": "x"})
+
+
 def test_a_full_buffer_drops_the_earliest_steps_of_the_same_host() -> None:
-    """Other hosts lose nothing."""
-
-    def message(step: int, seq: int, sender: str = "bee") -> Envelope:
-        return Envelope(session="s", step=step, time=0, round=step, sender=sender, seq=seq, to="x", body={"kind": "x"})
-
+    """Other hosts lose nothing, and the host no more than what makes room."""
     buffer = ReorderBuffer(3, 1_000)
-    buffer.add("c", message(0, 1, "cat"))
+    buffer.add("c", waiting(0, 1, "cat"))
     for seq in range(3):
-        buffer.add("b", message(seq % 2, seq), 10)
-    buffer.add("b", message(5, 9), 10)
-    assert buffer.missing(SendingMoment(5, 0, 5), {"b": 1}) == []
-    assert buffer.missing(SendingMoment(0, 0, 0), {"b": 1, "c": 1}) == ["b"]
+        buffer.add("b", waiting(seq, seq), 10)
+    buffer.add("b", waiting(5, 9), 10)
+    moments = [SendingMoment(step, 0, step) for step in (0, 1, 2, 5)]
+    assert [buffer.missing(moment, {"b": 1, "c": 1})[:1] for moment in moments] == [["b"], ["c"], ["c"], ["c"]]
+    assert buffer.missing(moments[0], {"c": 1}) == []
+
+
+class _LookedAt(dict[Any, Any]):
+    """Counts how many of its keys are gone through."""
+
+    gone_through = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for key in super().__iter__():
+            self.gone_through += 1
+            yield key
+
+    def __missing__(self, _: Any) -> int:
+        return 0
+
+
+def test_messages_that_find_no_room_are_not_searched_room_for() -> None:
+    """Attack 113: each message to a full buffer cost 10 ms: 65 s for a packet, in which the host did nothing else."""
+    buffer, by_moment, arrived = ReorderBuffer(1_000, 10**9), _LookedAt(), _LookedAt()
+    buffer._by_moment, buffer._arrived = by_moment, arrived
+    for n in range(1_000):
+        buffer.add("b", waiting(5, n, time_s=n))
+    for n in range(1_000, 2_000):
+        with pytest.raises(ProtocolError):
+            buffer.add("b", waiting(5, n, time_s=n))
+    assert by_moment.gone_through + arrived.gone_through <= 2_000
+
+
+def test_what_a_quarantined_host_sent_for_later_rounds_is_forgotten() -> None:
+    """It would be gone through in each of them; what the latest grant names stays."""
+    buffer = ReorderBuffer()
+    for step in range(4):
+        buffer.add("b", waiting(step, step))
+        buffer.add("c", waiting(step, step, "cat"))
+    buffer.drop_from(2, "b")
+    missing = [buffer.missing(SendingMoment(step, 0, step), {"b": 1, "c": 1}) for step in range(4)]
+    assert missing == [[], [], ["b"], ["b"]]
+
+
+def test_a_payload_counts_what_it_becomes_in_memory() -> None:
+    """Attack 114: 128 MiB of empty lists would take 3 GB of a household's memory."""
+    lists = b'{"kind":"x","a":[' + b"[]," * 100_000 + b"[]]}"
+    assert weight_bytes(lists) > 10 * len(lists)
+    usual = Envelopes([waiting(1, number) for number in range(100)]).encoded()
+    assert weight_bytes(usual) < 2 * len(usual)
