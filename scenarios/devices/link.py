@@ -417,6 +417,13 @@ class DeviceLink:
             self._ask_devices(self._adapters)
 
     def _take(self, delivery: Delivery) -> None:
+        """Sort a message; one that raises an exception, which none should, does not end the run for others."""
+        try:
+            self._sort(delivery)
+        except Exception:
+            log.exception("device message not understood", topic=delivery.topic)
+
+    def _sort(self, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
         if address is not None and address.kind == "claims":
             self._follow(self._claims.take(delivery, _wall_s()))
@@ -512,9 +519,9 @@ class DeviceLink:
         """Return the id of a message in the device's own language; empty: it has none."""
         try:
             language = self._language_of(message) if message.is_ours else None
-        except MessageError:
-            return ""  # which `translate` says
-        return "" if language is None else language.message_id(message.payload)
+            return "" if language is None else language.message_id(message.payload)
+        except Exception:  # noqa: BLE001 - `translate`, which is asked first, says so
+            return ""
 
     def _language_of(self, message: _Waiting) -> Language | None:
         """Return the language of a message on one of our topics; None: it is in our own form."""
@@ -724,7 +731,15 @@ def _guest_of(device: str, payload: bytes) -> Guest:
     """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
     from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - as above
 
-    return guest_of(device, payload)
+    try:
+        return guest_of(device, payload)
+    except MessageError:
+        raise
+    except Exception as error:
+        log.exception("device message not understood", device=device, topic="announce")
+        raise MessageError(
+            f"cannot be read ({type(error).__name__})", "an announcement as in docs/devices.md"
+        ) from None
 
 
 def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:

@@ -11,14 +11,16 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 from urllib.parse import unquote
 
 import structlog
+from pydantic import ValidationError
 
 from broker import SsmicError
-from broker.protocol.topics import encode
+from broker.protocol import first_problem
+from broker.protocol.topics import encode, parse
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
+from scenarios.device_state import DeviceState
 from scenarios.home_assistant.discovery import PREFIX, Shown, base_topic, devices_of, status_topic
 from scenarios.home_assistant.states import Standing, real_consumer, states_at
 from scenarios.scenario import Scenario
@@ -64,10 +66,11 @@ class _Publisher:
             if gateway.id and gateway.type == "consumer"
         }
         """Gateway id in topics by agent, for the consumers that are real devices; guests are added when they join."""
+        self._declared = {gateway.id for gateway in scenario.gateways.values() if gateway.id}
         self._ready_by: dict[str, str] = {}
         self._jobs: dict[str, str | None] = {}
         """The job of each such agent, as its gateway says."""
-        self._real: dict[str, dict[str, Any]] = {}
+        self._real: dict[str, DeviceState] = {}
         """What the gateway of each such agent said last."""
         self._said: dict[str, bytes] = {}
         self._requests = 0
@@ -93,6 +96,8 @@ class _Publisher:
                     await leave_gracefully(self._take_back(bus))
         except SsmicError as error:
             _log.warning("Home Assistant is not kept up to date", run=self._run, reason=str(error))
+        except Exception:  # noqa: BLE001 - see the module
+            _log.exception("Home Assistant is not kept up to date", run=self._run)
 
     def _device_states(self) -> str:
         return f"ssmic/{encode(self._run)}/devices/+/state"
@@ -124,14 +129,23 @@ class _Publisher:
             if not isinstance(event, Delivery):
                 await bus.publish(status_topic(self._run), b"online", qos=1, retain=True)
                 await self._show_again(bus)
-            elif event.topic == _BIRTH:
-                if event.payload == b"online":
-                    await self._show_again(bus)
-            elif event.topic.endswith("/set"):
-                if not event.retain:
-                    await self._command(bus, event)
-            else:
-                await self._device(bus, event)
+                continue
+            try:
+                await self._take(bus, event)
+            except SsmicError:
+                raise
+            except Exception:  # noqa: BLE001 - one message keeps no other from being shown
+                _log.exception("message dropped", topic=event.topic)
+
+    async def _take(self, bus: Bus, event: Delivery) -> None:
+        if event.topic == _BIRTH:
+            if event.payload == b"online":
+                await self._show_again(bus)
+        elif event.topic.endswith("/set"):
+            if not event.retain:
+                await self._command(bus, event)
+        else:
+            await self._device(bus, event)
 
     async def _show_again(self, bus: Bus) -> None:
         """Publish everything again: Home Assistant, or the broker, has restarted."""
@@ -140,18 +154,30 @@ class _Publisher:
 
     async def _device(self, bus: Bus, event: Delivery) -> None:
         """Learn what real devices do, and which of them have joined."""
-        content = _object(event.payload)
-        agent = content.get("agent")
-        if content.get("type") != "consumer" or not isinstance(agent, str):
+        address = parse(event.topic)
+        if address is None or event.is_empty:
             return
-        self._real[agent] = content
-        job = content.get("job")
-        is_open = content.get("state") in {"NOT_SCHEDULED", "SCHEDULED"}
-        self._jobs[agent] = job if isinstance(job, str) and is_open else None
-        if agent not in self._on_request:
-            self._on_request[agent] = event.topic.split("/")[-2]
+        try:
+            said = DeviceState.model_validate_json(event.payload)
+        except ValidationError as error:
+            _log.warning("state of a device not understood", topic=event.topic, why=first_problem(error))
+            return
+        agent, device = said.agent, address.ids[0]
+        if said.type != "consumer" or not self._is_of(agent, device):
+            return
+        self._real[agent] = said
+        self._jobs[agent] = said.job if said.state in {"NOT_SCHEDULED", "SCHEDULED"} else None
+        if self._on_request.get(agent) != encode(device):
+            self._on_request[agent] = encode(device)
             self._said.pop(agent, None)
             await self._discover(bus, agent)
+
+    def _is_of(self, agent: str, device: str) -> bool:
+        """Return whether an agent represents a device: its own, or any that is not declared if it is for guests."""
+        gateway = self._scenario.gateways.get(agent)
+        if gateway is None:
+            return False
+        return gateway.id == device if gateway.id else device not in self._declared
 
     async def _command(self, bus: Bus, event: Delivery) -> None:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
@@ -184,11 +210,3 @@ class _Publisher:
         else:
             await bus.publish(status_topic(self._run), b"offline", qos=1, retain=True)
         await bus.flush()
-
-
-def _object(payload: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(payload)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}

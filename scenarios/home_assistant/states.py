@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
+from scenarios.device_state import DeviceState
 from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
 from scenarios.realised_scenario import Realised
 from scenarios.scenario import ProducerSeries, Scenario
@@ -149,19 +150,18 @@ def _supplier(contract: Contract) -> str:
     return " + ".join((*contract.producers, *rest))
 
 
-def real_consumer(scenario: Scenario, said: Mapping[str, Any]) -> dict[str, Any]:
+def real_consumer(scenario: Scenario, said: DeviceState) -> dict[str, Any]:
     """Return the state of a consumer that is a real device, as its gateway says it, as far as it does.
 
     Args:
         scenario: The scenario.
-        said: The content of its `state` topic, see docs/devices.md.
+        said: The content of its `state` topic.
     """
-    state, next_s = said.get("state"), said.get("next_start")
-    known: dict[str, Any] = {"next_start": _iso(scenario, next_s) if isinstance(next_s, int) else None}
-    if isinstance(state, str):
-        known |= {"state": state, "supplier": said.get("supplier")}
-    if isinstance(power_w := said.get("power_w"), int | float):
-        known |= {"power": round(power_w, 1), "energy": _kwh(said.get("energy_wh") or 0.0)}
+    known: dict[str, Any] = {"next_start": None if said.next_start is None else _iso(scenario, said.next_start)}
+    if said.state is not None:
+        known |= {"state": said.state, "supplier": said.supplier}
+    if said.power_w is not None:
+        known |= {"power": round(said.power_w, 1), "energy": _kwh(said.energy_wh or 0.0)}
     return known
 
 

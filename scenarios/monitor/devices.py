@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from scenarios.device_state import DeviceState
 
 KEPT_MESSAGES = 200
 """Raw messages kept of each device."""
@@ -33,7 +34,7 @@ class ObservedDevice:
 
     id: str
     state: dict[str, Any] = field(default_factory=dict)
-    """The newest `state`, see `docs/devices.md`."""
+    """The newest `state` whose values are in range, see `docs/devices.md`."""
     messages: deque[DeviceMessage] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
     heard: int = 0
 
@@ -43,6 +44,4 @@ class ObservedDevice:
         text = payload[:_SHOWN].decode(errors="replace")
         self.messages.append(DeviceMessage(self.heard, time_s, part, text))
         if part == "state":
-            state = json.loads(payload)
-            if isinstance(state, dict):
-                self.state = state
+            self.state = DeviceState.model_validate_json(payload).model_dump(exclude_unset=True)

@@ -1,4 +1,4 @@
-"""No input from outside raises an exception in a process: clock, host, watcher, and agents."""
+"""No input from outside raises an exception in a process: clock, host, watcher, devices, Home Assistant, and agents."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
+from s2python.generated.gen_s2 import ControlType, RoleType
+from structlog.testing import capture_logs
 
+from agents import DeviceSaid
+from agents.gateway.gateway_consumer import GatewayConsumer
+from agents.gateway.gateway_settings import GatewaySettings
 from agents.ledger import LedgerEntry
 from agents.messages import MESSAGES
+from broker.hosts import Received
 from broker.hosts.host import Host
 from broker.protocol import envelopes_of, topics
 from broker.protocol.wire import (
@@ -28,12 +34,23 @@ from broker.protocol.wire import (
     SentMessage,
     TimeReport,
 )
+from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
+from scenarios.device_state import DeviceState
+from scenarios.devices.link import DeviceLink, adapters_of
+from scenarios.files.parse import load_text
+from scenarios.home_assistant.publisher import _Publisher
+from scenarios.home_assistant.states import Standing
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
+from scenarios.scenario import Zone
 from tests.broker.clock.test_clock import MESSAGES as PINGS, Echo, Ping
 from tests.broker.clock.test_quarantine import HONEST, RUN, TIMEOUTS, Member, once, run_with
 from tests.broker.hosts.test_sessions import heard, quickly
+from tests.scenarios.devices.session import STREET as STREET_WITH_DEVICES
+from tests.scenarios.devices.test_s2 import definition, details, element, sequence, wrapped
+from tui.monitor.device_message import _readable
+from tui.monitor.devices import _columns
 
 EXTREMES: list[Any] = [
     None, True, -1, 0, 2**31, 2**53, 2**63, -(2**70), 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "\0",
@@ -41,6 +58,9 @@ EXTREMES: list[Any] = [
     "\x1b]0;title\x07", "\u202e", "a/b", "#", "pv-adler", "x" * 100_000, [], {}, [[[]]], {"kind": []}, {"": {"": None}},
 ]  # fmt: skip
 ANY = st.sampled_from(EXTREMES)
+NESTED = [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 1_500 + b"]" * 1_500]
+HALF = b'"\\ud800"'
+"""Half of a surrogate pair, which JSON can express and UTF-8 cannot."""
 
 
 def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -89,7 +109,10 @@ def mutations_of(model: BaseModel) -> st.SearchStrategy[bytes]:
 
 def payloads(*models: BaseModel) -> st.SearchStrategy[bytes]:
     """Return anything from random bytes to models with a few wrong values."""
-    return st.one_of(st.binary(max_size=60), *(mutations_of(model) for model in models))
+    known = [model.model_dump_json().encode() for model in models]
+    halves = [payload.replace(b'"x"', HALF) for payload in known if b'"x"' in payload]
+    raw = st.one_of(st.binary(max_size=60), st.sampled_from([*NESTED, HALF, *halves]))
+    return st.one_of(raw, *(mutations_of(model) for model in models))
 
 
 def batch_of(to: str, body: dict[str, Any]) -> Batch:
@@ -180,6 +203,23 @@ BODIES: list[dict[str, Any]] = [
     {"kind": "Declined", "job_id": "j", "producer": "pv"},
 ]
 SAID = [batch_of("asker", body) for body in BODIES]
+STATE = DeviceState(
+    device="washer",
+    agent="adler/washer",
+    house="adler",
+    type="consumer",
+    name="x",
+    available=True,
+    state="SCHEDULED",
+    job="x",
+    next_start=1_782_030_000,
+    supplier="x",
+    power_w=5.0,
+    energy_wh=7.0,
+    last_heard=1_782_030_000,
+    commands_sent=1,
+)
+REPORTED = RootModel[dict[str, Any]]({"id": "x", "state": "EXECUTING", "power_w": 1987.0, "energy_wh": 5.0, "time": 5})
 AT_A_WATCHER = st.one_of(
     st.tuples(st.just(topics.inbox(RUN, "a", "b")), payloads(*SAID)),
     st.tuples(st.just(topics.host(RUN, "b")), payloads(THERE)),
@@ -188,6 +228,8 @@ AT_A_WATCHER = st.one_of(
     st.tuples(st.just(topics.time(RUN)), payloads(REPORT)),
     st.tuples(st.just(topics.roster(RUN)), payloads(ROSTER)),
     st.tuples(st.just(topics.control(RUN)), payloads(CONTROL)),
+    st.tuples(st.just(topics.device(RUN, "washer", "state")), payloads(STATE)),
+    st.tuples(st.just(topics.device(RUN, "washer", "report")), payloads(REPORTED)),
     st.tuples(st.text(max_size=30), st.binary(max_size=20)),
 )
 
@@ -206,6 +248,11 @@ def test_nothing_that_arrives_ends_a_watcher(sent: list[tuple[str, bytes]]) -> N
         watched.steps(negotiation)
     for producer in list(watched.producers.values()):
         watched.day_of(producer, STREET.start_s, STREET.start_s + 86_400, 24)
+    for device in watched.devices.values():
+        for column in _columns(Zone()):
+            column.cell(device)
+        for message in device.messages:
+            _readable(message.text)
 
 
 @settings(max_examples=60)
@@ -218,3 +265,68 @@ def test_the_body_of_a_message_is_understood_or_refused(payload: bytes) -> None:
         return
     if message.kind == "Request":
         assert message.job.load_profile.per_minute_wh(0).sum() == pytest.approx(message.job.energy_wh)
+
+
+NOW_S = 1_782_021_600
+NEIGHBOURHOOD = load_text(STREET_WITH_DEVICES, "test", None)
+PROFILES = {"eco40": {"step_s": 600, "power_w": [100, 2000]}, "x": {"energy_wh": 800, "duration_s": 3600}}
+SAID_BY_DEVICES: list[tuple[str, dict[str, Any]]] = [
+    ("announce", {"type": "consumer", "house": "adler", "name": "x", "profiles": PROFILES}),
+    ("announce", wrapped(details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL))),
+    ("request", {"id": "x", "profile": "eco40", "ready_by": "in 8 h"}),
+    ("request", {"id": "x", "points": [[0, 0], [600, 17], [1200, 350]], "earliest_start": 5, "latest_start": "10:00"}),
+    ("request", wrapped(definition(NOW_S, NOW_S + 90_000, [sequence(element(600, 2_000))]))),
+    ("withdraw", {"id": "x"}),
+    ("report", REPORTED.root),
+    ("forecast", {"start": "2026-06-21T06:00:00Z", "step_s": 900, "power_w": [0, 120]}),
+]
+FROM_A_DEVICE = st.one_of(
+    [
+        st.tuples(st.sampled_from(["washer", "guest"]), st.just(part), payloads(RootModel[dict[str, Any]](said)))
+        for part, said in SAID_BY_DEVICES
+    ]
+)
+
+
+@settings(max_examples=80)
+@given(st.lists(FROM_A_DEVICE, min_size=1, max_size=8))
+def test_nothing_that_a_device_sends_ends_its_household(sent: list[tuple[str, str, bytes]]) -> None:
+    """What the household's agents read of it is understood or refused, in the device's own form and in S2."""
+    places = [place for place in NEIGHBOURHOOD.gateways.values() if place.type == "consumer"]
+    link = DeviceLink(RUN, MemoryBroker(), {"adler": places}, adapters_of(places), Zone(0))
+    port = link.port("adler")
+    assert port is not None
+    agents = {
+        place.agent: GatewayConsumer(
+            place.agent, (), patient=True, gateway=GatewaySettings(id=place.id, house="adler", device=place.device)
+        )
+        for place in places
+    }
+    with capture_logs() as logs:
+        for device, part, payload in sent:
+            link._take(Delivery(topics.device(RUN, device, part), payload, retain=False))
+        for incoming in port.take(NOW_S):
+            message = incoming.message
+            assert isinstance(message, DeviceSaid)
+            agent = agents[incoming.agent]
+            agent.take_other(Received(agent.id, 1, DeviceSaid.model_validate_json(message.model_dump_json())))
+            link.carry_out(agent.take_instructions(), NOW_S)
+    assert [entry["event"] for entry in logs if "exc_info" in entry] == []
+
+
+@settings(max_examples=60)
+@given(st.lists(payloads(STATE), min_size=1, max_size=4))
+def test_nothing_that_a_household_says_of_its_devices_ends_the_display_in_home_assistant(sent: list[bytes]) -> None:
+    """The clock's process shows them; what it publishes of them is JSON, whatever they are."""
+    standing = Standing(NOW_S + 3_600, (), {})
+    publisher = _Publisher(NEIGHBOURHOOD, RUN, lambda: standing, keep=False)
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        async with broker.connect("publisher") as bus:
+            await publisher._discover(bus)
+            for payload in sent:
+                await publisher._take(bus, Delivery(topics.device(RUN, "washer", "state"), payload, retain=False))
+                await publisher._publish_states(bus)
+
+    asyncio.run(main())

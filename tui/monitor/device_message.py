@@ -21,7 +21,7 @@ def _readable(text: str) -> str:
     """Return a payload with one value on a line if it is JSON, otherwise as it is."""
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text or "(empty)"
     return json.dumps(content, indent=2, ensure_ascii=False)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
-from broker import MAX_CHARACTERS
+from broker import MAX_CHARACTERS, character_problem
 from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -190,9 +190,10 @@ def _friendly(name: object) -> str:
     Raises:
         MessageError: It makes no topic.
     """
-    is_topic = isinstance(name, str) and 0 < len(name) <= MAX_CHARACTERS and not set(name) & set("+#\0")
-    if not is_topic:
-        raise MessageError(f"friendly_name {str(name)[:40]!r}", f"1 to {MAX_CHARACTERS} characters without + and #")
+    is_topic = isinstance(name, str) and 0 < len(name) <= MAX_CHARACTERS and not set(name) & set("+#")
+    if not is_topic or character_problem(str(name)) is not None:  # brokers take no control characters
+        expected = f"1 to {MAX_CHARACTERS} visible characters without + and #"
+        raise MessageError(f"friendly_name {str(name)[:40]!r}", expected)
     return str(name)
 
 

@@ -130,7 +130,7 @@ def test_a_state_other_than_on_and_off_is_refused(name: str) -> None:
             assert adapter.take(topic, b"", retained=False) == []
 
 
-@pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "n" * 300, "", ["z"]])
+@pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "x\x01y", "\ud800", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_an_invalid_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""
     adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x1"))

@@ -1,0 +1,49 @@
+"""What the gateway of a real device says on the device's topic `state`, as who shows it reads it.
+
+A household that has real devices, or room for guests, may publish on these topics (`broker.security.acl`), so that
+nothing about them can be relied upon but what is checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents import JobState
+from broker import MAX_CHARACTERS
+from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
+
+_MAX_COUNT = 2**53 - 1
+_MAX_POWER_W = 1e9
+_MAX_ENERGY_WH = 1e15
+
+_Name = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+_Time = Annotated[int, Field(ge=0, le=MAX_TIME_S)]
+"""UNIX seconds of virtual time."""
+_Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
+
+
+class DeviceState(BaseModel):
+    """The payload of `state`, see `docs/devices.md`; keys that nothing shows are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    device: _Name = ""
+    agent: Annotated[str, Field(max_length=MAX_AGENT_CHARACTERS)] = ""
+    house: _Name = ""
+    type: Literal["consumer", "producer"] | None = None
+    name: _Name = ""
+    adapter: _Name = ""
+    available: bool | None = None
+    state: JobState | None = None
+    job: _Name | None = None
+    next_start: _Time | None = None
+    supplier: Annotated[str, Field(max_length=100_000)] | None = None
+    """All of them, if several supply the job."""
+    power_w: Annotated[float, Field(ge=0, le=_MAX_POWER_W)] | None = None
+    energy_wh: Annotated[float, Field(ge=0, le=_MAX_ENERGY_WH)] | None = None
+    last_heard: _Time | None = None
+    commands_sent: _Count = 0
+    commands_answered: _Count = 0
+    errors: _Count = 0
