@@ -81,9 +81,6 @@ ATTACKS = [
     ("94 pushes out what it promised", lambda: pushes_out_what_it_promised),
 ]
 
-OVER_THE_BROKER = {"90", "92", "94"}
-"""Those that need no time but that of the run."""
-
 
 def neighbourhoods(street: Scenario) -> list[tuple[Scenario, str]]:
     """Return neighbourhoods with early and late promises, and of each a household with panels, which lies."""
@@ -127,7 +124,7 @@ async def test_an_attack_on_the_negotiation_costs_nobody_a_contract(street: Scen
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in ATTACKS if name[:2] in OVER_THE_BROKER])
+@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in ATTACKS])
 async def test_such_attacks_over_the_broker(street: Scenario, guarded: GuardedBroker, make: type[AnswersLate]) -> None:
     """With the household's login."""
     attack: Attack = make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.clock.quarantine import ALLOWED
 from broker.protocol import topics
 from broker.protocol.wire import Announcement, Roster
 from broker.transport.base import Bus
@@ -40,6 +41,19 @@ def speaks_as_a_process_that_is_not_known_yet(turn: Turn) -> None:
     turn.say(f"pv-{OTHER}", WITHDRAW, session="new")
     turn.raw.append((topics.inbox(member.run, OTHER, MEMBER), turn.sent.pop().payload))
     turn.done |= {"session": "new", "sent": {OTHER: 1}}
+
+
+def sends_nonsense_after_its_answer(turn: Turn) -> None:
+    """Attack 81: a message that no agent understands, after the answer, which does not report it."""
+    if turn.is_first_of_run:
+        turn.say(f"pv-{OTHER}", {"kind": "Nonsense"}, is_counted=False)
+        turn.later.append(turn.sent.pop())
+
+
+def speaks_for_a_round_to_come(turn: Turn) -> None:
+    """Attack 85: a message as of the next round, which its receiver could take for one of that round."""
+    if turn.is_first_of_run:
+        turn.say(f"pv-{OTHER}", WITHDRAW, is_counted=False, step=turn.grant.step + 1, round=turn.grant.round + 1)
 
 
 def uses_a_number_twice(turn: Turn) -> None:
@@ -92,18 +106,28 @@ def reports_its_job_under_ids_of_others(street: Scenario) -> Attack:
     return attack
 
 
-def check(scenario: Scenario, attacked: Attacked, *, without: set[str]) -> None:
-    """No other process ended, both parties signed each contract, and all jobs of others have one."""
+def check(scenario: Scenario, attacked: Attacked, *, without: set[str] | None) -> None:
+    """No other process ended, both parties signed each contract, and all jobs of others have one.
+
+    Args:
+        scenario: What was run.
+        attacked: Its outcome.
+        without: Who was put out of it; None: the liar, if anyone.
+    """
     outcome = attacked.done
-    assert {dropped.host for dropped in outcome.without} == without
+    put_out = {dropped.host for dropped in outcome.without}
+    assert put_out == (put_out & {MEMBER} if without is None else without)
     assert unsigned(scenario, attacked) == []
     standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
     assert {job.job_id for job in scenario.jobs if job.house != MEMBER} <= standing
 
 
-ATTACKS: list[tuple[str, Attack, set[str]]] = [
+ATTACKS: list[tuple[str, Attack, set[str] | None]] = [
+    # If it is the last one to answer, the clock may have ended the step before the message comes.
+    ("81 nonsense after its answer", sends_nonsense_after_its_answer, None),
     ("82 contracts of another round", reports_contracts_in_another_round, set()),
     ("83 a process that is not known yet", speaks_as_a_process_that_is_not_known_yet, {MEMBER}),
+    ("85 a message of a round to come", speaks_for_a_round_to_come, {MEMBER}),
     ("100 a number that is used twice", uses_a_number_twice, {MEMBER}),
     ("101 one message more than it reports", sends_one_more_than_it_reports, {MEMBER}),
 ]
@@ -112,12 +136,30 @@ ATTACKS: list[tuple[str, Attack, set[str]]] = [
 @pytest.mark.long
 @pytest.mark.parametrize(("attack", "without"), [pytest.param(*case, id=name) for name, *case in ATTACKS])
 async def test_the_clock_and_the_receiver_take_the_same_messages(
-    street: Scenario, guarded: GuardedBroker, attack: Attack, without: set[str]
+    street: Scenario, guarded: GuardedBroker, attack: Attack, without: set[str] | None
 ) -> None:
     """Over the guarded broker; no other household is dropped in the liar's place, and the clock goes on."""
     member = Member(street, MEMBER, f"rounds-{attack.__name__.replace('_', '-')}", attack)
     attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
     check(street, attacked, without=without)
+
+
+class _NeverJoins(Member):
+    async def take_part(self, wire: Wire | Bus) -> None:
+        """Send only what no process could have sent."""
+        for _ in range(ALLOWED):
+            await wire.publish(topics.done(self.run, MEMBER), b"{}")
+
+
+@pytest.mark.long
+async def test_a_member_that_only_breaks_the_protocol_is_not_waited_for(
+    street: Scenario, guarded: GuardedBroker
+) -> None:
+    """Attack 80: the others begin without it, long before the time limit for those that have not come."""
+    member = _NeverJoins(street, MEMBER, "never-joins")
+    attacked = await attack_guarded(street, member, guarded, limit_wall_s=LIMIT_WALL_S)
+    check(street, attacked, without={MEMBER})
+    assert [dropped.is_quarantined for dropped in attacked.done.without] == [True]
 
 
 class _ReadsRosters(Member):
@@ -133,7 +175,7 @@ async def test_two_processes_that_take_turns_change_few_rosters(street: Scenario
     """Attack 102: each roster is read by all households."""
     member = _ReadsRosters(street, MEMBER, "alternates", alternates_two_processes)
     attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
-    check(street, attacked, without={dropped.host for dropped in attacked.done.without} & {MEMBER})
+    check(street, attacked, without=None)
     assert member.rosters < 60
 
 
