@@ -9,8 +9,8 @@ import pytest
 
 from broker.protocol import topics
 from broker.protocol.wire import Announcement, TimeReport
-from broker.servers.cleanup import NotRemovedError, find_leftovers, remove
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.retained_cleanup import NotRemovedError, find_leftovers, remove
 from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
 
