@@ -32,7 +32,7 @@ from .reorder_buffer import (
     in_order as in_order,
     most_buffered as most_buffered,
 )
-from .timeouts import (
+from .retry_timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
     Backoff as Backoff,
     Timeouts as Timeouts,

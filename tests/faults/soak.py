@@ -22,7 +22,7 @@ import structlog
 from agents.model import MANAGER
 from agents.sharing import SUPPLY_RULES, SupplyRule
 from broker.clock.pacing import Moment, Pace
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results

@@ -15,7 +15,7 @@ import pytest
 from agents.errors import SettingsError
 from agents.model import MANAGER
 from agents.plugins import AGENTS, load_plugin, plugins
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.events import Event, SwitchStrategy
 from scenarios.scenario import Scenario

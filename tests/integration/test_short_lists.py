@@ -14,7 +14,7 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Job
 from agents.scheduling.settings import AlgorithmSettings
 from benchmarks.growth import grown
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import ProducerSeries, Scenario

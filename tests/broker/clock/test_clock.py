@@ -15,7 +15,7 @@ from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.hosts.agent import TIME_UP, Agent
 from broker.hosts.host import Host
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from tests.patience import PATIENCE_WALL_S

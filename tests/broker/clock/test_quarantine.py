@@ -21,7 +21,7 @@ from broker.hosts.agent import Agent, AskLapsedError
 from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Announcement, Done, Grant, Roster, Wake
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
 from broker.transport.memory import MemoryBroker

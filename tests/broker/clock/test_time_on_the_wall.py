@@ -25,7 +25,7 @@ from broker.errors import ClockTakenError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Control, TimeReport
 from broker.transport.base import Bus, Content, Delivery
 from broker.transport.memory import MemoryBroker

@@ -15,7 +15,7 @@ from broker.hosts.agent import Agent, Instruction
 from broker.hosts.external_port import Incoming
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping
 
