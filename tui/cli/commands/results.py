@@ -45,8 +45,8 @@ def list_(
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
     from scenarios.results import sweep_files
+    from tui.cli.list_compare_bills_tables import listed_json, show_listed
     from tui.cli.output import output
-    from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.results import ResultsIndex
 
@@ -114,7 +114,7 @@ def show(
         view_house,
     )
     from tui.cli.output import output
-    from tui.cli.run_tables import house_json, show_house, show_outcome
+    from tui.cli.run_show_tables import house_json, show_house, show_outcome
     from tui.cli.simulate import print_json
 
     interval_s = 60 * interval
@@ -158,7 +158,7 @@ def show(
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
     from tui.cli.output import output
-    from tui.cli.run_tables import show_neighbourhood, show_streets
+    from tui.cli.run_show_tables import show_neighbourhood, show_streets
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)
@@ -199,8 +199,8 @@ def bills(
     The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
     """
     from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
+    from tui.cli.list_compare_bills_tables import bills_json, show_bills
     from tui.cli.output import output
-    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
@@ -253,8 +253,8 @@ def compare(
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
+    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import notes, output
-    from tui.cli.results_tables import show_comparison
     from tui.cli.simulate import print_json
 
     if len(files) < 2:
