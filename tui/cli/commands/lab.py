@@ -355,7 +355,7 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
                 processes.append(await stack.enter_async_context(run_controller(the_lab, command)))
             else:
                 notes().print(
-                    f"A program in the lab's time: faketime -f '{the_lab.faketime()}' COMMAND", soft_wrap=True
+                    f"A program in the lab's time: faketime -f '{the_lab.clock.faketime()}' COMMAND", soft_wrap=True
                 )
 
         await the_lab.run(on_ready=on_ready)
