@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -56,6 +55,7 @@ from scenarios.results.rows import (
 )
 from scenarios.results.scenario_text import restored
 from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
+from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
@@ -269,8 +269,7 @@ class ResultsReader:
         if house in houses:
             return
         if len(houses) > MOST_NAMED:
-            near = get_close_matches(house[:200], houses, n=1)
-            there = f"there are {len(houses):,}{f'; did you mean {near[0]!r}?' if near else ''}"
+            there = f"there are {len(houses):,}{suggest(house, houses, otherwise='')}"
         else:
             there = f"there are {', '.join(houses)}"
         raise ResultsError(f"{self.path}: has no house {house!r}; {there}")
