@@ -52,8 +52,8 @@ from scenarios.results.rows import (
     read_ledger,
     read_realised,
     read_verdicts,
+    restored_scenario,
 )
-from scenarios.results.scenario_text import restored
 from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
 from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
@@ -126,7 +126,7 @@ class ResultsReader:
 
     def _scenario_json(self) -> str:
         with self._translate_damage():
-            return restored(self._one("SELECT scenario_json FROM simulation")["scenario_json"])
+            return restored_scenario(self._one("SELECT scenario_json FROM simulation")["scenario_json"])
 
     @property
     def parsed_scenario(self) -> Scenario | None:

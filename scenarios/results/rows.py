@@ -1,9 +1,10 @@
-"""Rows of a results file: simulations, runs, verdicts on expectations, messages, and a run's ledger."""
+"""Rows of a results file: simulations with their scenarios, runs, verdicts on expectations, messages, runs' ledgers."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ from scenarios.results.connection import open_for_writing, transaction, translat
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
+
+COMPRESSED_FROM_CHARACTERS = 4_000_000
+"""A scenario's JSON is compressed from this length: that of 10,000 houses has 270 MB, because each of its 50,000 jobs
+repeats one of a few load profiles. Shorter ones stay text, which any program that reads SQLite can show."""
+_COMPRESSION_LEVEL = 1
+"""Higher levels save little more of repeated profiles, and take several times as long."""
 
 RunState = Literal["running", "done", "interrupted", "failed"]
 _VERDICTS_TABLE = """
@@ -151,6 +158,25 @@ def job_of(body: dict[str, Any]) -> str | None:
     if isinstance(contract_id, str) and "/" in contract_id:
         return contract_id.rpartition("/")[0]  # see `agents.model.Contract`
     return None
+
+
+def stored_scenario(text: str) -> str | bytes:
+    """Return a scenario's JSON as it is stored."""
+    return text if len(text) < COMPRESSED_FROM_CHARACTERS else zlib.compress(text.encode(), _COMPRESSION_LEVEL)
+
+
+def restored_scenario(kept: str | bytes) -> str:
+    """Return a scenario's JSON from what was stored.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    if isinstance(kept, str):
+        return kept
+    try:
+        return zlib.decompress(kept).decode()
+    except zlib.error as error:
+        raise ValueError(f"its scenario cannot be decompressed ({error})") from error
 
 
 def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, ...]:
