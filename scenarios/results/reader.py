@@ -33,8 +33,7 @@ from scenarios.metrics import (
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
-from scenarios.results.kept_messages import KeptMessages, is_kept
-from scenarios.results.message_counts import read_message_counts
+from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
 from scenarios.results.overviews import (
     HouseholdRow,
     Minutes,

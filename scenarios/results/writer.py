@@ -31,8 +31,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.kept_messages import KeptMessages, is_kept
-from scenarios.results.message_counts import MessageCounts
+from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
     ShareDelivery,
