@@ -143,7 +143,7 @@ async def run_disturbed(
         await run_hosts(scenario, settings, way, [house])
 
     houses = [house.id for house in scenario.houses if house.devices]
-    processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]
+    processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
     async def clock(way: FaultyBroker) -> RunOutcome:
         with RunWriter(

@@ -74,7 +74,7 @@ class Folder:
     def make(self, *arguments: str, **more: str) -> tuple[int, str]:
         """Set up; return the exit code and the output."""
         done = subprocess.run(
-            ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],  # noqa: S607 - wherever it is
+            ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],
             cwd=self.path,
             env={**_ENVIRONMENT, **more},
             stdout=subprocess.PIPE,

@@ -45,7 +45,7 @@ class AnswersLate:
         for item in [item for item in self._kept if item[0] <= turn.grant.step]:
             self._kept.remove(item)
             _, to, fields = item
-            turn.say(to, fields["body"], sender=str(fields["sender"]), re=fields["re"])  # type: ignore[arg-type]
+            turn.say(to, fields["body"], sender=str(fields["sender"]), re=fields["re"])  # type: ignore[arg-type]  # fields that no agent would send
 
 
 def answers_requests_to_others(turn: Turn) -> None:

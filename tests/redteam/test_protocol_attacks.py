@@ -54,7 +54,7 @@ def once(what: Callable[[Turn], None]) -> Attack:
 
 def says(body: object, to: str = "manager", **fields: object) -> Attack:
     """Send one message, which is counted."""
-    return once(lambda turn: turn.say(to, body, **fields))  # type: ignore[arg-type]
+    return once(lambda turn: turn.say(to, body, **fields))  # type: ignore[arg-type]  # fields that no agent would send
 
 
 def answers(**fields: object) -> Attack:
@@ -296,7 +296,7 @@ async def test_the_results_name_the_quarantined_member_and_the_reason(
     path = create_results(SimulationSpec(street, "insertion", (1,), "mqtt"), tmp_path / "results.sqlite")
     with RunWriter(path, street, run=1, run_id="told", seed=1, start_s=street.start_s) as recorder:
         member = Member(street, MEMBER, "told", says({}))
-        (await attack_guarded(street, member, guarded, recorder=recorder, limit_wall_s=LIMIT_WALL_S)).done  # noqa: B018
+        (await attack_guarded(street, member, guarded, recorder=recorder, limit_wall_s=LIMIT_WALL_S)).done  # noqa: B018 - raises if the run failed
     with ResultsReader(path) as results:
         (dropped,) = results.run(1).without
     assert dropped.host == MEMBER

@@ -59,7 +59,7 @@ async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: o
     moments: list[Moment] = []
     members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
     timeouts = Timeouts(resend_wall_s=0.05, limit_wall_s=PATIENCE_WALL_S)
-    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]
+    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]  # each test names the settings it varies
     async with asyncio.TaskGroup() as tasks:
         for host, agents in hosts.items():
             tasks.create_task(Host(host, "r", agents, MESSAGES, seed=1, timeouts=timeouts).run(broker))

@@ -122,7 +122,7 @@ def test_a_process_speaks_only_once_all_hosts_can_know_it() -> None:
         await member.send("a", member.message(grant, session="new"))
         await member.bus.publish(topics.done(RUN, "b"), member.answer(grant, session="new", sent={"a": 1}))
 
-    outcome = run_with(once(0, what))  # type: ignore[arg-type]
+    outcome = run_with(once(0, what))  # type: ignore[arg-type]  # a member that says something else
     assert outcome.asker.notes == HONEST
     assert set(outcome.without) == {"b"}
 

@@ -48,7 +48,7 @@ def test_different_ids_have_different_levels(one: str, other: str) -> None:
 def test_topics_with_one_id(kind: str, run: str, identifier: str) -> None:
     """A topic parses back to its parts, and its filter covers it."""
     topic = ONE[kind](run, identifier)
-    assert topics.parse(topic) == Address(run, kind, (identifier,))  # type: ignore[arg-type]
+    assert topics.parse(topic) == Address(run, kind, (identifier,))  # type: ignore[arg-type]  # `kind` is one of the kinds
     assert matches(topics.everything(run), topic)
     if kind in FILTERS:
         assert matches(FILTERS[kind](run), topic)

@@ -48,5 +48,5 @@ async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened
         asking.query_one(Input).value = "18:30"
         await pilot.press("enter")
         async for event in bus.messages():
-            assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]
+            assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]  # a delivery
             break

@@ -223,7 +223,7 @@ async def test_an_import_that_was_never_saved_asks_for_its_file(
             await pilot.press("escape")
         await user.go_to_run()
         assert "never saved" in user.about
-        assert user.run.query_one("#source", Input).value == user.editor.work.title  # type: ignore[union-attr]
+        assert user.run.query_one("#source", Input).value == user.editor.work.title  # type: ignore[union-attr]  # something is open
         await pilot.press("ctrl+r")
         await dialog(pilot, Confirm)
         await pilot.press("enter")
