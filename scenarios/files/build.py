@@ -54,7 +54,7 @@ def build_scenario(
         collector: Problems found so far; raised together with those found here.
         folder: Folder that file names in it are relative to.
         allow_outside: Whether it may refer to files outside the folder.
-        unresolved: Names that the file defines but that could not be read; references to them are no problems.
+        unresolved: Names that the file defines but that could not be read; references to them are not problems.
 
     Raises:
         ScenarioError: The file has problems; carries all of them.

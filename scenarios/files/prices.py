@@ -47,7 +47,7 @@ def build_community(
         series: Reads prices.
         houses: Ids of the houses.
         has_tariff: Whether the file has a tariff.
-        complete: Whether all houses could be read; if not, unknown ones are no problem.
+        complete: Whether all houses could be read; if not, unknown ones are not a problem.
     """
     if entry is None:
         return None

@@ -43,7 +43,7 @@ class ProblemCollector:
     """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Assumptions about a file, and findings in it that are no problems; one sentence each."""
+    """Assumptions about a file, and findings that are not problems; one sentence each."""
 
     def at(self, path: KeyPath, what: str) -> None:
         """Add a problem with the value at `path`.

@@ -230,7 +230,7 @@ def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
     """Return senders and bodies of a run's messages that say what real devices made of the scenario, in order.
 
     Raises:
-        ValueError: A row is no message.
+        ValueError: A row is not a message.
         sqlite3.Error: The rows cannot be read.
     """
     query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
@@ -262,7 +262,7 @@ class Written(NamedTuple):
 
     history: tuple[LedgerEvent, ...]
     left_out: int = 0
-    """Number of events behind the first one that are not there any more; the numbers of the others stay."""
+    """Number of events after the first one that have been removed; the others keep their numbers."""
 
     def number(self, i: int) -> int:
         """Return the number of an event in the file.
@@ -317,7 +317,7 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry, 
 def _delete_events(
     connection: sqlite3.Connection, table: str, key: tuple[int, str], written: Written, known: int
 ) -> None:
-    """Delete a contract's events that its history does not have any more: all, if none of the newer ones is known."""
+    """Delete the events that a contract's history no longer has: all of them, if none of the newer ones is known."""
     where = "run = ? AND contract_id = ? AND n BETWEEN ? AND ?"
     span = (2, 1 + written.left_out) if known else (1, 2**53)
     connection.execute(f"DELETE FROM {table} WHERE {where}", (*key, *span))  # noqa: S608 - our own names

@@ -58,7 +58,7 @@ def street() -> Scenario:
 
 @pytest.fixture(scope="module")
 def ledger() -> str:
-    """What the undisturbed street comes to."""
+    """The outcome of the undisturbed street."""
     return asyncio.run(run_scenario(STREET, RunSettings(seed=1, run_id=RUN), MemoryBroker())).ledger_sha256
 
 

@@ -242,7 +242,7 @@ class Disk:
 
 @dataclass
 class Operator:
-    """An operator to whom all of this happens."""
+    """An operator who experiences all of this."""
 
     mosquitto: Mosquitto
     clock: Supervised
@@ -355,7 +355,7 @@ class Operator:
         await self.goes_on("a suspended machine")
 
     async def full_disk(self) -> None:
-        """Who cannot write ends with 75 and is started again, until there is room."""
+        """A process that cannot write ends with 75 and is started again, until there is room."""
         if not self.disk.can_be_filled:
             self.skipped.append("a full disk: a small file system can be mounted by root only")
             return

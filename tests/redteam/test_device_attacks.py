@@ -19,7 +19,7 @@ DEVICES = (DeviceAccess(OTHER, "washer"), DeviceAccess(MEMBER, ""), DeviceAccess
 @pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_87_room_for_guests_opens_no_device_of_another_household(tmp_path: Path) -> None:
-    """Its commands, forecasts and announcements for a declared device reach nobody, and it receives nothing of it."""
+    """Its commands, forecasts and announcements for a declared device are dropped, and it receives nothing of it."""
     parts = ("set", "job", "state", "announce", "availability", "forecast", "error", "request", "report", "withdraw")
     async with (
         guarded_mosquitto(tmp_path / "guard", (MEMBER, OTHER), devices=DEVICES) as guarded,

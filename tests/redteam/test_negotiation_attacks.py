@@ -119,7 +119,9 @@ async def harmed(scenario: Scenario, house: str, attack: Attack, guarded: Guarde
 @pytest.mark.long
 @pytest.mark.looptime
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in ATTACKS])
-async def test_an_attack_on_the_negotiation_costs_nobody_a_contract(street: Scenario, make: type[AnswersLate]) -> None:
+async def test_an_attack_on_the_negotiation_costs_no_other_member_a_contract(
+    street: Scenario, make: type[AnswersLate]
+) -> None:
     """With promises that are firm at once, or late, and with scarce production."""
     for scenario, house in neighbourhoods(street):
         attack: Attack = make()

@@ -198,7 +198,7 @@ CASES = [
     Case(13, "a contract id of 70,000 characters", says(contract(contract_id="x" * 70_000)), "done"),
     Case(14, "an energy of NaN", rewritten(contract(), b"1000.0", b"NaN")),
     Case(15, "an infinite energy", rewritten(contract(), b"1000.0", b"1e999")),
-    Case(15, "a start that is no whole number", rewritten(contract(), b"1782018000", b"1782018000.0"), "done"),
+    Case(15, "a start that is not a whole number", rewritten(contract(), b"1782018000", b"1782018000.0"), "done"),
     Case(15, "control characters in ids", says(contract(contract_id="a\0b", job_id="a\0b")), "done"),
     Case(15, "a key twice", rewritten(WITHDRAW, b'"job_id"', b'"kind": "Hold", "job_id"'), "done"),
     Case(16, "a failure of another's agent", answers(failure={"agent": "pv-adler", "traceback": "it was pv-adler"})),

@@ -133,8 +133,8 @@ def forget_tables() -> None:
 class _KeptTables:
     """The tables that were read last, up to a number of cells in all.
 
-    The number of tables is no bound: a week of forecasts of a large neighbourhood has 30, each device has a column in
-    every one of them, and they would be read again for each device.
+    The number of tables would not be a useful limit: a week of forecasts of a large neighbourhood has 30, each device
+    has a column in every one of them, and they would be read again for each device.
     """
 
     def __init__(self, most_cells: int) -> None:

@@ -131,7 +131,7 @@ async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -
 
 
 async def test_a_missing_host_is_named() -> None:
-    """The wall-clock limit says for whom the clock waited."""
+    """The error at the wall-clock limit names the hosts that the clock waited for."""
     clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, timeouts=Timeouts(limit_wall_s=0.05)))
     with pytest.raises(ExceptionGroup) as caught:
         await clock.run(MemoryBroker())

@@ -1,4 +1,4 @@
-"""The clock and the receiving host take the same messages of a liar: else the clock drops a host that waits in vain."""
+"""The clock and the receiving host accept the same messages of a liar; else the clock would drop an honest host."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_surplus_message_quarantines_its_sender_at_once(others: int) -> None:
 
 
 def test_a_number_that_is_used_twice_quarantines_its_sender_at_once() -> None:
-    """The clock hears of both messages, but each of the two receivers of one only."""
+    """The clock learns of both messages, each of the two receivers of only one."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         await member.send("a", member.message(grant))

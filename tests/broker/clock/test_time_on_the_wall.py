@@ -117,7 +117,7 @@ class Street:
         await self.settle()
 
     async def kill_clock(self) -> None:
-        """End the clock's process as SIGKILL does: nothing is stored or said any more."""
+        """End the clock's process as SIGKILL does: from then on, nothing is stored or sent."""
         assert self._clock is not None
         stored = self.journal._load_progress()
         self._process.crash()
@@ -401,7 +401,7 @@ def test_no_command_starts_time_before_all_households_are_present(tmp_path: Path
 
 
 def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: Path) -> None:
-    """Virtual time does not seem to go back to the last event, and what has passed since is no lag."""
+    """Virtual time does not seem to go back to the last event, and what has passed since does not count as lag."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 36_000], "600x").open() as street:

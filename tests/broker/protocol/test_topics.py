@@ -124,7 +124,7 @@ def test_invalid_ids_are_refused(identifier: str) -> None:
 
 
 def test_ids_that_look_the_same_have_one_topic() -> None:
-    """An umlaut is written as one character or as two; only one spelling stands in topics."""
+    """An umlaut is written as one character or as two; topics contain only one spelling."""
     assert topics.host("run", "M\u00fcller") == topics.host("run", "Mu\u0308ller")
     assert topics.parse("ssmic/run/hosts/Mu%CC%88ller") is None
 

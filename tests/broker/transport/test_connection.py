@@ -162,7 +162,7 @@ async def test_a_wrong_login_fails_at_once(tmp_path: Path) -> None:
     assert not isinstance(caught.value, BrokerAwayError)
 
 
-async def test_something_that_is_no_broker_fails_at_once() -> None:
+async def test_something_that_is_not_a_broker_fails_at_once() -> None:
     """A web server says so itself."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -156,6 +156,6 @@ def test_small_packets_are_not_refused_for_their_size() -> None:
 
 
 def test_connections_over_which_nothing_was_sent() -> None:
-    """They are no evidence about packets."""
+    """They say nothing about packets."""
     cuts = DisconnectHistory()
     assert not any(cuts.add(Disconnect(None, 100.0)) for _ in range(3 * SAME_DISCONNECTS))

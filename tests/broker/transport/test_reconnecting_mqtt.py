@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is n
 
 
 async def take(bus: Bus) -> Delivery | Reconnected:
-    """Read one item, without waiting for ever."""
+    """Read one item, with a time limit."""
     async with asyncio.timeout(PATIENCE_WALL_S):
         return await anext(bus.messages())
 

@@ -145,7 +145,7 @@ async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
 
 
 async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Opened) -> None:
-    """The problems are no algorithm and no number of seeds; keys 1 to 6 tick; Escape changes nothing."""
+    """A missing algorithm and a wrong number of seeds are problems; keys 1 to 6 tick; Escape changes nothing."""
     assert set(SENTENCES) == set(ALGORITHMS)
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot)

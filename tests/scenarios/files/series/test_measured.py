@@ -119,7 +119,7 @@ def test_a_few_watts_below_zero_at_night_count_as_nothing(tmp_path: Path) -> Non
 
 
 def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> None:
-    """A reset is no error and no energy."""
+    """A reset is neither an error nor energy."""
     rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
     text = "time,total kWh\n" + "".join(f"2026-06-21T{hour:02}:00Z,{value}\n" for hour, value in rows)
     loaded = _load(tmp_path, text)
