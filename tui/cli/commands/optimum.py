@@ -50,7 +50,7 @@ def optimum(
     supply limits every run under either rule: it is the most that production and time windows allow.
     """
     from scenarios.load import load_scenario
-    from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_json, shared_optimum_of
+    from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_of
     from tui.cli.output import optimum_progress, output, own_output
     from tui.cli.run_show_tables import optimum_table, shared_optimum_table
     from tui.cli.simulate import print_json
@@ -80,7 +80,7 @@ def optimum(
                 {"job_id": job_id, "producer": "shared", "start": start_s}
                 for job_id, start_s in sorted(shared.plan.items())
             ]
-            found["shared"] = {**shared_optimum_json(shared), "plan": plan}
+            found["shared"] = {**optimum_json(shared), "plan": plan}
         print_json({"scenario": loaded.name, "supply": supply, **(found.get(supply, found))})
         return
     if whole is not None:
