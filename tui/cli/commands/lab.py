@@ -16,6 +16,8 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     AllowOutside,
+    AnyBroker,
+    AsJson,
     CaFile,
     CertFile,
     KeyFile,
@@ -67,16 +69,7 @@ def lab(
         ),
     ] = None,
     pace: Annotated[str, typer.Option(metavar="1x|60x...", help="Virtual seconds per second, such as 60x.")] = "60x",
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a private Mosquitto if installed, else the embedded broker]",
-            envvar="SSMIC_BROKER",
-            show_envvar=False,
-        ),
-    ] = None,
+    broker: AnyBroker = None,
     run: Run = None,
     days: Annotated[
         int | None,
@@ -144,7 +137,7 @@ def lab(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Emulate the devices of a scenario on MQTT, so that an external controller can be tested against them.

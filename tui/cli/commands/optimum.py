@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
+from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -41,7 +41,7 @@ def optimum(
         float,
         typer.Option(min=0.1, metavar="S", help="Time limit, seconds; the best plan found by then is reported."),
     ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Compute the best plan possible with perfect foresight.

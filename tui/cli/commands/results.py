@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import CompareTo
+from tui.cli.options import AsJson, CompareTo
 from tui.exit_codes import complain
 from tui.safe_output import echo
 
@@ -30,7 +30,6 @@ ResultsFile = Annotated[
         help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
 ]
@@ -41,7 +40,7 @@ Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC. [default: a
 @app.command("list", epilog="Example: ssmic results list")
 def list_(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder with results files.")] = Path("results"),
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
     from scenarios.results import sweep_files
@@ -102,7 +101,7 @@ def show(
     house: Annotated[str | None, typer.Option(help="One household, by its id; run 1 unless --run is given.")] = None,
     interval: Interval = 15,
     utc: Utc = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
     from scenarios import Zone
@@ -192,7 +191,7 @@ def bills(
             "[default: from the scenario]"
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
 
@@ -245,7 +244,7 @@ def compare(
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
     interval: Interval = 15,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
 
