@@ -125,7 +125,7 @@ class Occupied(Event):
 
 
 class Vacated(Event):
-    """No other run commands the device any more."""
+    """No other run commands the device now."""
 
     what: Literal["vacated"] = "vacated"
 

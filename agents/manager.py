@@ -1,4 +1,4 @@
-"""The manager: registers producers, says whom jobs may ask, and keeps the ledger, which two sign.
+"""The manager: registers producers, names those that a job may ask, and keeps the ledger, which two parties confirm.
 
 A contract stands when its consumer and its producer have reported the same job, start and energy. The producer reports
 first, in the round of its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms

@@ -165,7 +165,7 @@ class _Idle:
         """Nothing comes."""
 
     async def control(self, control: object) -> None:
-        """Nobody listens."""
+        """There are no listeners."""
 
 
 def _resident_mb() -> float:

@@ -17,6 +17,7 @@ from .files import (
     atomic_write as atomic_write,
     create_private_file as create_private_file,
     file_name as file_name,
+    inode_of as inode_of,
     make_private_folder as make_private_folder,
 )
 from .garbage_collection import (
@@ -68,6 +69,7 @@ __all__ = [
     "create_private_file",
     "file_name",
     "identifier_problem",
+    "inode_of",
     "long_lived_objects",
     "make_private_folder",
     "new_loop",

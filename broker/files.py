@@ -90,6 +90,15 @@ def make_private(path: Path) -> None:
         path.chmod(FILE_MODE)
 
 
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, which differ if another file took its place; None: it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def file_name(text: str, *, dots: bool = True, most_bytes: int = MAX_BYTES) -> str:
     """Return a file or folder name for a text.
 

@@ -27,7 +27,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from broker.errors import SsmicError
-from broker.files import FILE_MODE, atomic_write, make_private, make_private_folder
+from broker.files import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
 from broker.process_setup import setup_differences
 
 _SCHEMA = """
@@ -103,7 +103,7 @@ class JournalFile:
         if len(self._chains()) < 3:
             self._close()
             raise JournalError(f"journal {path}: {_NO_CHAIN} {_REMEDY}")
-        self._inode = self._inode_in_place()
+        self._inode = inode_of(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +116,7 @@ class JournalFile:
     @property
     def is_in_place(self) -> bool:
         """Whether the file is still where it was opened: a user may have removed or replaced it."""
-        return self._inode_in_place() == self._inode
+        return inode_of(self.path) == self._inode
 
     def put_back(self) -> None:
         """Write the journal to its place again, after its file was removed; nothing that was stored is lost.
@@ -139,7 +139,7 @@ class JournalFile:
                 self._connection = self._connected()
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
-        self._inode = self._inode_in_place()
+        self._inode = inode_of(self.path)
 
     def _connected(self) -> sqlite3.Connection:
         self._check_length()
@@ -182,13 +182,6 @@ class JournalFile:
         except OSError as error:
             raise self._error(error) from error
         return lock
-
-    def _inode_in_place(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
 
     def _close(self) -> None:
         with self._writing:

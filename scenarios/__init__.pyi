@@ -34,6 +34,9 @@ from .scenario import (
     sharing_problems as sharing_problems,
     zone_info as zone_info,
 )
+from .suggestions import (
+    suggest as suggest,
+)
 
 __all__ = [
     "APPLIANCES",
@@ -57,5 +60,6 @@ __all__ = [
     "repeated_id_notes",
     "run_notes",
     "sharing_problems",
+    "suggest",
     "zone_info",
 ]

@@ -178,7 +178,7 @@ def _is_plausible(execution: JobExecuted, job: Job) -> bool:
 def _understood(body: dict[str, Any]) -> AnyMessage | None:
     """Return a message; None if a household's process sent nonsense, which the manager has refused as well.
 
-    Jobs that the scenario knows are recorded without their load profile, and are no additions either.
+    Jobs that the scenario knows are recorded without their load profile, and are not additions either.
     """
     try:
         return MESSAGES.validate_python(body)

@@ -16,9 +16,8 @@ from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
-from scenarios import Scenario
+from scenarios import Scenario, suggest
 from scenarios.devices import with_guests
-from scenarios.files import suggest
 from scenarios.load import load_scenario
 from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan

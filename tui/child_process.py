@@ -11,6 +11,7 @@ import pickle
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,6 +63,45 @@ async def start_process(module: str, folder: Path | None = None) -> Process:
         env=environment,
         start_new_session=True,
     )
+
+
+class ChildServer:
+    """One of our modules as a process that answers requests: started by the first one, and again if it has ended."""
+
+    def __init__(self, module: str) -> None:
+        """Make a server that is not running yet.
+
+        Args:
+            module: Name of the module, which answers each frame by one frame.
+        """
+        self._module = module
+        self.process: Process | None = None
+        """The process that was started last; None: none, or it was closed."""
+
+    async def ask(self, request: object) -> Any:  # noqa: ANN401 - as above
+        """Send a request and return the answer; None: the process ended instead.
+
+        Raises:
+            OSError: The process cannot be started, or the request cannot be sent.
+        """
+        process = self.process
+        if process is None or process.returncode is not None:
+            process = self.process = await start_process(self._module)
+        assert process.stdin is not None  # noqa: S101 - for mypy: a pipe
+        assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
+        process.stdin.write(frame(request))
+        await process.stdin.drain()
+        return await read_frame(process.stdout)
+
+    async def close(self) -> None:
+        """End the process, even while it is working."""
+        process, self.process = self.process, None
+        if process is not None:
+            if process.stdin is not None:
+                process.stdin.close()
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 def let_keys_go_first() -> None:

@@ -1,4 +1,4 @@
-"""Gateway agents: each stands for a real device, and is never waited for."""
+"""Gateway agents: each represents a real device, for which a run never waits."""
 
 import lazy_loader
 

@@ -195,7 +195,7 @@ class JobCourse:
         return min(look_s for look_s in looks if look_s > now_s)
 
     def _grace_with(self, gateway: GatewaySettings) -> int:
-        """Return the grace of a job that may not be metered: then only the answer to a command is waited for."""
+        """Return the grace of a job that may not be metered: the gateway waits only for the answer to a command."""
         return self.grace_s if self.readings else gateway.answer_s
 
     def drawn(self, meter: Meter) -> LoadProfile | None:

@@ -106,7 +106,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             self._channels[course.job.job_id].put(_Changed())
 
     def is_under_way(self, job: Job) -> bool:
-        """Return whether a job's device has begun it, or has been commanded to, so that it does not move any more."""
+        """Return whether a job's device has begun it, or has been commanded to, so that it no longer moves."""
         return self._has_begun(self._courses[job.job_id])
 
     def is_started_by_hand(self, job: Job) -> bool:

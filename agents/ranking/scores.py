@@ -1,4 +1,4 @@
-"""Producer scores, which determine whom jobs ask first.
+"""Producer scores: jobs ask the producers with the lowest scores first.
 
 As in PySSMic: the lowest score first; accepting a job lowers a producer's score by 1, declining raises it by 1. Only
 confirmed events count: contracts that both sides reported, once per job and producer, and refusals that a producer

@@ -1,7 +1,7 @@
 """Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications.
 
 `broker.hosts.host` requests missing messages from other hosts, and answers such requests from here. How long it waits
-before it asks again is in `broker.protocol.timeouts`.
+before it asks again is in `broker.protocol.retry_timeouts`.
 """
 
 from __future__ import annotations

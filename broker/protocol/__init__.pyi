@@ -33,7 +33,7 @@ from .reorder_buffer import (
     most_buffered as most_buffered,
     weight_bytes as weight_bytes,
 )
-from .timeouts import (
+from .retry_timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
     Backoff as Backoff,
     Timeouts as Timeouts,

@@ -168,8 +168,8 @@ class Grant(Wire):
     """`start`: agents start; `run`; `closing`: the run's end is reached, agents finish what is open; `end`: hosts
     leave."""
     lapse: bool = False
-    """Whether requests that have not been answered lapse in this round: nothing is in flight any more that could answer
-    them, and time is about to move. Omitted from the payload if false."""
+    """Whether requests that have not been answered lapse in this round: nothing that could answer them is in flight
+    any longer, and time is about to move. Omitted from the payload if false."""
     alone: bool = False
     """Whether the host is the only one that runs this round and no message to another one is in flight: it then runs
     the following rounds of the second too, as long as its agents send messages to each other only. Omitted from the

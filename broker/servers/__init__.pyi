@@ -2,11 +2,6 @@ from .choose import (
     ChosenBroker as ChosenBroker,
     choose_broker as choose_broker,
 )
-from .cleanup import (
-    Leftover as Leftover,
-    find_leftovers as find_leftovers,
-    remove as remove,
-)
 from .local import (
     own_brokers as own_brokers,
     with_own_login as with_own_login,
@@ -14,6 +9,11 @@ from .local import (
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
     managed_mosquitto as managed_mosquitto,
+)
+from .retained_cleanup import (
+    Leftover as Leftover,
+    find_leftovers as find_leftovers,
+    remove as remove,
 )
 
 __all__ = [

@@ -1,9 +1,10 @@
 """One connection to an MQTT broker; `MqttBus` makes a new one each time it is lost.
 
-The only module that knows aiomqtt. It overrides private parts of aiomqtt 2.5, to which the project is pinned, because
-the public API costs two tasks per message: `publish` waits for the socket through `wait_for`, and iterating over
-`messages` creates a task for each. Here all messages of an event-loop iteration are written together at its end, and
-incoming ones go straight to the receiver. Messages of QoS 0, for which paho has nothing to remember, pass it by.
+Only this module and `connection_failures` know aiomqtt. It overrides private parts of aiomqtt 2.5, to which the project
+is pinned, because the public API costs two tasks per message: `publish` waits for the socket through `wait_for`, and
+iterating over `messages` creates a task for each. Here all messages of an event-loop iteration are written together at
+its end, and incoming ones go straight to the receiver. Messages of QoS 0, for which paho has nothing to remember, pass
+it by.
 """
 
 from __future__ import annotations
@@ -17,22 +18,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
 import structlog
-from aiomqtt import MqttError
-from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.errors import BrokerAwayError, BrokerRefusedError
-from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
-from broker.transport.disconnect_reasons import Disconnect, SentPacket
+from broker.transport.connection_failures import Disconnect, NoAnswerError, SentPacket, classify
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.packets import Published, decode_publish, encode_publish
 
@@ -158,145 +155,6 @@ class SocketBuffers:
                 del self._unsent[-2:]
                 raise BlockingIOError
         return len(buf)
-
-
-_BAD_LOGIN = frozenset({134, 135})
-_CLIENT_ID_REFUSED = 133
-_SERVER_UNAVAILABLE = 136
-_FOR_NOW = frozenset({_SERVER_UNAVAILABLE, 128, 131, 137, 151, 156, 159})
-"""CONNACK codes of MQTT 5, to which paho also maps those of MQTT 3.1.1, that are not caused by this client: unspecified
-or implementation error, server unavailable or busy, quota exceeded, use another server, connection rate exceeded.
-"""
-
-_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
-"""OpenSSL's reasons for an answer that is not TLS."""
-_NO_COMMON_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL"})
-_ALERTS_FOR_NOW = ("INTERNAL_ERROR", "USER_CANCELLED", "CLOSE_NOTIFY")
-
-_CONNACK = 0x20
-_TLS_RECORDS = frozenset(range(0x14, 0x18))
-"""First byte of a TLS record: change cipher spec, alert, handshake, application data."""
-
-
-class NoAnswerError(MqttError):
-    """The other side closed the connection instead of answering, or its answer is not MQTT."""
-
-    def __init__(self, reason: str, first_bytes: bytes = b"", cause: OSError | None = None) -> None:
-        super().__init__(reason)
-        self.first_bytes = first_bytes
-        """The first bytes that it sent."""
-        self.cause = cause
-        """The socket's error."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectFailure:
-    """A failed attempt to connect."""
-
-    reason: str
-    """What went wrong, for users."""
-    is_final: bool
-    """Whether another attempt would certainly fail for the same reason."""
-
-
-def classify(error: Exception, url: BrokerUrl, *, other_connections: int = 0) -> ConnectFailure:
-    """Classify a failed attempt to connect.
-
-    Final are failures that waiting cannot cure: a refused login, certificate or client id, an untrusted broker, another
-    protocol. All others may be temporary: connection refused or reset, no answer, broken handshake, unknown host,
-    "server unavailable".
-
-    Args:
-        error: What aiomqtt raised; the cause is the context of its error.
-        url: The broker's URL.
-        other_connections: Number of other connections of this process to the broker.
-    """
-    cause: BaseException = error.__context__ or error
-    if isinstance(error, NoAnswerError):
-        cause = error.cause or error
-    match cause:
-        case MqttConnectError(rc=ReasonCode() as code):
-            return _refused(code, url)
-        case ssl.SSLError():
-            return _tls_failure(cause)
-        case NoAnswerError(first_bytes=first_bytes) if first_bytes and first_bytes[0] != _CONNACK:
-            return ConnectFailure(_foreign(first_bytes, url), is_final=True)
-        case OSError() | NoAnswerError():
-            return ConnectFailure(_away(cause, url, other_connections), is_final=False)
-        case UnicodeError():
-            return ConnectFailure(f"there is no host named {url.host!r}", is_final=True)
-    # A value that paho rejects, such as a user name of 70,000 bytes, will be rejected again.
-    return ConnectFailure(str(cause), is_final=isinstance(cause, ValueError))
-
-
-def _away(cause: OSError | NoAnswerError, url: BrokerUrl, other_connections: int) -> str:
-    match cause:
-        case socket.gaierror():
-            return f"there is no host named {url.host!r}"
-        case ConnectionRefusedError():
-            return f"connection refused: no broker at {url.host}:{url.port}"
-        case TimeoutError():
-            return f"no answer; {_doubt(url)}"
-        case OSError(strerror=str(why)) if not isinstance(cause, ConnectionError):
-            return why
-    return f"closed the connection without an answer{_full_or_foreign(url, other_connections)}"
-
-
-def _refused(code: ReasonCode, url: BrokerUrl) -> ConnectFailure:
-    if code.value in _BAD_LOGIN:
-        return ConnectFailure(f"refused the login {_login(url.user)}", is_final=True)
-    if code.value == _CLIENT_ID_REFUSED:
-        return ConnectFailure("refused the client id", is_final=True)
-    hint = "; it is starting, overloaded, or has as many clients as it allows" if code.value in _FOR_NOW else ""
-    return ConnectFailure(f"refused the connection ({code}){hint}", is_final=code.value not in _FOR_NOW)
-
-
-def _login(user: str | None) -> str:
-    """Describe the refused login, and its spelling at a guarded broker if that differs."""
-    if user is None:
-        return "(no user given)"
-    try:
-        spelling = encode(user)
-    except ValueError:
-        spelling = user
-    hint = "" if spelling == user else f"; `ssmic broker init` writes this household's login {spelling!r}"
-    return f"(user {user!r}){hint}"
-
-
-def _foreign(first_bytes: bytes, url: BrokerUrl) -> str:
-    if first_bytes[0] in _TLS_RECORDS and not url.tls:
-        return f"speaks TLS on this port: write mqtts://{url.host}:{url.port}"
-    if first_bytes.startswith(b"HTTP/"):
-        return "answers as a web server does: is it an MQTT broker?"
-    return "answers with something other than MQTT: is it an MQTT broker?"
-
-
-def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
-    what = getattr(error, "reason", None) or str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"the broker's certificate is not trusted ({error.verify_message})"
-        return ConnectFailure(f"TLS failed: {why}", is_final=True)
-    if "ALERT" in what and not any(alert in what for alert in _ALERTS_FOR_NOW):
-        return ConnectFailure(f"TLS failed: the broker refuses our certificate ({what})", is_final=True)
-    if what in _NOT_TLS:
-        return ConnectFailure(f"TLS failed ({what}); it does not speak TLS on this port", is_final=True)
-    if what in _NO_COMMON_TLS:
-        return ConnectFailure(f"TLS failed ({what}); no TLS version or cipher in common", is_final=True)
-    return ConnectFailure(f"TLS failed ({what}); does it speak TLS on this port?", is_final=False)
-
-
-def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
-    if other_connections:
-        connections = "1 other connection" if other_connections == 1 else f"{other_connections} other connections"
-        return (
-            f" while it serves {connections} of this process; it has probably reached its limit of connections "
-            "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N)"
-        )
-    return f"; {_doubt(url)} One that has reached its limit of connections does so too (Mosquitto: max_connections)"
-
-
-def _doubt(url: BrokerUrl) -> str:
-    return "does it speak TLS on this port?" if url.tls else "is it an MQTT broker, and without TLS?"
 
 
 AnswerT = TypeVar("AnswerT")

@@ -20,7 +20,7 @@ from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableErr
 from broker.protocol import Backoff
 from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.connection import KEEPALIVE_WALL_S, Connection, ConnectionBrokenError, keepalive_for
-from broker.transport.disconnect_reasons import DisconnectHistory, describe
+from broker.transport.connection_failures import DisconnectHistory, describe
 from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue

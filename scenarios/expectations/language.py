@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 
 from agents import MESSAGE_KINDS
 from scenarios.metrics import Kpis
+from scenarios.suggestions import suggest
 
 Value = float | str | bool | None
 
@@ -329,30 +329,20 @@ def _problem(name: Name, known: Mapping[str, Collection[str] | None] | None) -> 
         if name.of is not None:
             return "write messages.Cancel for the messages of a kind"
         is_known = name.field is None or name.field in MESSAGE_KINDS
-        return "" if is_known else f"there are no messages {name.field!r}{nearest(str(name.field), MESSAGE_KINDS)}"
+        return "" if is_known else f"there are no messages {name.field!r}{suggest(str(name.field), MESSAGE_KINDS)}"
     if word in KPIS or word in COUNTS:
         return "" if name.field is None and name.of is None else f"{word!r} is a number and has no parts"
     if word not in FIELDS:
-        return f"there is no figure {word!r}{nearest(word, (*KPIS, *COUNTS, *FIELDS))}"
+        return f"there is no figure {word!r}{suggest(word, (*KPIS, *COUNTS, *FIELDS))}"
     if (word in WITH_NAME) != (name.of is not None):
         return f'write {word}("...").{FIELDS[word][0]}' if word in WITH_NAME else f"write {word}.{FIELDS[word][0]}"
     if name.field not in FIELDS[word]:
         given = "" if name.field is None else f"{word} has no {name.field!r}"
-        return f"{given or f'{word} needs a field'}{nearest(name.field or '', FIELDS[word])}"
+        return f"{given or f'{word} needs a field'}{suggest(name.field or '', FIELDS[word])}"
     ids = None if known is None else known.get(word)
     if ids is not None and name.of is not None and name.of not in ids:
-        return f"there is no {word} {name.of!r}{nearest(name.of, ids)}"
+        return f"there is no {word} {name.of!r}{suggest(name.of, ids)}"
     return ""
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """Return the end of a message: `; did you mean ...?`, or else the first known words."""
-    folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {folded[near[0]]!r}?"
-    listed = sorted(known)
-    return f"; known: {', '.join(listed[:12])}{', ...' if len(listed) > 12 else ''}" if listed else ""
 
 
 class _Parser:

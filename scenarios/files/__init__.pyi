@@ -48,7 +48,6 @@ from .problems import (
     YamlValue as YamlValue,
     in_words as in_words,
     locate_in as locate_in,
-    suggest as suggest,
 )
 from .read import (
     check_inside as check_inside,
@@ -169,7 +168,6 @@ __all__ = [
     "read_text",
     "save_scenario",
     "series_problems",
-    "suggest",
     "takes_single_value",
     "to_yaml",
     "write_text",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -17,7 +16,7 @@ from scenarios.events import Event
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
-from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown, suggest
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
@@ -32,6 +31,7 @@ from scenarios.scenario import (
     sharing_problems,
     zone_info,
 )
+from scenarios.suggestions import suggest
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
@@ -54,7 +54,7 @@ def build_scenario(
         collector: Problems found so far; raised together with those found here.
         folder: Folder that file names in it are relative to.
         allow_outside: Whether it may refer to files outside the folder.
-        unresolved: Names that the file defines but that could not be read; references to them are no problems.
+        unresolved: Names that the file defines but that could not be read; references to them are not problems.
 
     Raises:
         ScenarioError: The file has problems; carries all of them.
@@ -62,11 +62,8 @@ def build_scenario(
     start_s = None
     zone = None if file.zone is None else zone_info(file.zone)
     if file.zone is not None and zone is None:
-        known = sorted(available_timezones())
-        nearest = suggest(file.zone, known) if get_close_matches(file.zone.casefold(), map(str.casefold, known)) else ""
-        collector.at(
-            ("zone",), f"there is no time zone {file.zone!r}{nearest or '; known are Europe/Berlin, UTC, ...'}"
-        )
+        hint = suggest(file.zone, available_timezones(), otherwise="; known are Europe/Berlin, UTC, ...")
+        collector.at(("zone",), f"there is no time zone {file.zone!r}{hint}")
         zone = zone_info("UTC")  # a stand-in, so that the rest is checked too
     try:
         if file.start != UNKNOWN:

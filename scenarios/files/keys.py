@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 from pydantic import BaseModel
 
 from scenarios.files.model import ScenarioFile
-from scenarios.files.problems import KeyPath, YamlValue, in_words, suggest
+from scenarios.files.problems import KeyPath, YamlValue, in_words
+from scenarios.suggestions import suggest
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
 

@@ -22,12 +22,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scenarios.errors import ScenarioError
 from scenarios.files.model import FaultEntry
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words
 from scenarios.files.read import read_text
 from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
 from scenarios.files.yaml_nodes import line_of, parse_yaml
 from scenarios.scenario import Fault, FaultKind, Scenario
+from scenarios.suggestions import suggest
 
 DEFAULT_DOWN_S = 10
 

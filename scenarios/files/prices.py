@@ -13,11 +13,12 @@ import numpy as np
 
 from scenarios.files.entries import ColumnsEntry
 from scenarios.files.model import BandEntry, CommunityEntry, PriceEntry, TariffEntry, VaryingPriceEntry
-from scenarios.files.problems import KeyPath, ProblemCollector, suggest
+from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import Community, Tariff
+from scenarios.suggestions import suggest
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _FORMS = ("time_of_use", "points", "file", "eur_per_kwh")
@@ -46,7 +47,7 @@ def build_community(
         series: Reads prices.
         houses: Ids of the houses.
         has_tariff: Whether the file has a tariff.
-        complete: Whether all houses could be read; if not, unknown ones are no problem.
+        complete: Whether all houses could be read; if not, unknown ones are not a problem.
     """
     if entry is None:
         return None

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from scenarios.errors import Problem, ScenarioError
 
-MAX_LISTED = 12
 MOST_PROBLEMS = 1_000
 """Problems listed for one scenario; a file with more of them is read no further."""
 TOO_MANY = f"more than {MOST_PROBLEMS - 1:,} problems; the rest of the file was not checked"
@@ -23,25 +21,6 @@ UNKNOWN = "\0unknown"
 def is_unknown(name: str) -> bool:
     """Return whether a name is a stand-in: `UNKNOWN`, or that of a house or device, which has a number behind it."""
     return name.startswith(UNKNOWN)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like another; None if none is like it."""
-    by_fold = {known_name.casefold(): known_name for known_name in sorted(set(known))}
-    near = get_close_matches(name[:200].casefold(), by_fold, n=1, cutoff=0.6)
-    return by_fold[near[0]] if near else None
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message: `did you mean ...?`, or else the known names; empty where none are known."""
-    names = sorted(name for name in set(known) if not is_unknown(name))
-    near = nearest(name, names)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    if not names:
-        return ""
-    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
-    return f"; known: {listed}"
 
 
 YamlValue: TypeAlias = Any
@@ -64,7 +43,7 @@ class ProblemCollector:
     """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Assumptions about a file, and findings in it that are no problems; one sentence each."""
+    """Assumptions about a file, and findings that are not problems; one sentence each."""
 
     def at(self, path: KeyPath, what: str) -> None:
         """Add a problem with the value at `path`.

@@ -138,7 +138,7 @@ _GATEWAY: KeyPath = ("houses", "*", "devices", "*", "gateway")
 
 @dataclass(slots=True)
 class UnresolvedNames:
-    """Names that were lost with removed parts; references to them are no problems."""
+    """Names that were lost with removed parts; references to them are not problems."""
 
     houses: set[str] = field(default_factory=set)
     devices: set[tuple[str, str]] = field(default_factory=set)

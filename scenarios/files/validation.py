@@ -26,11 +26,12 @@ from scenarios.files.model import (
     ProducerEntry,
     ScenarioFile,
 )
-from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue, suggest
+from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import Mapping, Sequence
 from scenarios.scenario import MAX_NAME_LENGTH
+from scenarios.suggestions import suggest
 
 _MAX_ROUNDS = 10
 _UNKNOWN_KEY = "extra_forbidden"

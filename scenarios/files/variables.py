@@ -14,9 +14,10 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.keys import UnknownKeyError, paths_of
-from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words, suggest
+from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, copied, parse_yaml, resolve
+from scenarios.suggestions import suggest
 
 VARS, INCLUDE = "vars", "include"
 MAX_INCLUDED = 50

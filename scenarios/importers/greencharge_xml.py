@@ -22,7 +22,7 @@ import numpy as np
 from agents import LoadProfile, Prediction, Production
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems, suggest
+from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
 from scenarios.importers.assumptions import START_S, Imported, Places
 from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
@@ -35,6 +35,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     window_problems,
 )
 from scenarios.importers.pyssmic_xml import Element, read_xml
+from scenarios.suggestions import suggest
 
 ROOT = "Neighborhood"
 _DAY_S = 86_400

@@ -31,7 +31,6 @@ from scenarios.files import (
     producer_entry,
     profile_entries,
     read_series,
-    suggest,
 )
 from scenarios.importers.assumptions import (
     ROOF_IN_WORDS,
@@ -45,6 +44,7 @@ from scenarios.importers.assumptions import (
     finish,
     scenario_name,
 )
+from scenarios.suggestions import suggest
 
 MAX_DEVICES = 100_000
 """Maximum number of devices in a neighbourhood."""

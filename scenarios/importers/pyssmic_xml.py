@@ -19,7 +19,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import MAX_TIME_S, read_bytes, suggest
+from scenarios.files import MAX_TIME_S, read_bytes
 from scenarios.importers.assumptions import Imported, Places
 from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
@@ -30,6 +30,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     assemble,
     window_problems,
 )
+from scenarios.suggestions import suggest
 
 MAX_DEPTH = 100
 """Maximum nesting depth of elements; a neighbourhood needs five."""

@@ -7,7 +7,7 @@ the reading. So no file can execute code, regardless of its content.
 Why not `pickle.Unpickler` with a `find_class` that returns inert classes: it runs no foreign code either, but it hashes
 the keys of dictionaries, and a key of a million nested tuples (1 MB) ends the process with a segmentation fault. It
 also keeps its memo in an array: an index of 2**32 - 1 in a pickle of nine bytes asks for tens of gigabytes. No limit on
-the size of the file prevents either. Here, keys that are no plain values are dropped unhashed, the memo is a
+the size of the file prevents either. Here, keys that are not plain values are dropped unhashed, the memo is a
 dictionary, and the number of instructions is limited. The price is time: three million instructions take about three
 times as long.
 """
@@ -25,7 +25,7 @@ MAX_STEPS = 5_000_000
 
 
 class PickleError(ValueError):
-    """The bytes are no pickle that can be read here; the message says why."""
+    """The bytes are not a pickle that can be read here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

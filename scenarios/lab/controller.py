@@ -29,7 +29,7 @@ def environment(lab: Lab) -> dict[str, str]:
         "SSMIC_RUN": lab.settings.run_id,
         "MQTT_HOST": url.host,
         "MQTT_PORT": str(url.port),
-        "LAB_FAKETIME": lab.faketime(),
+        "LAB_FAKETIME": lab.clock.faketime(),
     }
 
 

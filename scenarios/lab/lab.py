@@ -18,7 +18,6 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import Literal
@@ -376,7 +375,7 @@ class Lab:
         )
         await bus.publish(time_topic, report.encoded(), retain=True)
         if self._state == "running":
-            await bus.publish(f"ssmic/{run}/lab/faketime", self.faketime().encode())
+            await bus.publish(f"ssmic/{run}/lab/faketime", self.clock.faketime().encode())
 
     async def _tell_changes(self) -> None:
         """Publish the jobs whose state has changed; end the lab when the last one has run."""
@@ -386,11 +385,6 @@ class Lab:
                     await self._tell_job(plug, run)
         if self._state == "running" and self._end_of_last_job_s() is not None:
             self.agenda.end()
-
-    def faketime(self) -> str:
-        """Return the argument of `faketime -f` for a program that is started now; local time of this machine."""
-        at = datetime.fromtimestamp(self.clock.exact_s(), UTC).astimezone()
-        return f"@{at:%Y-%m-%d %H:%M:%S} x{self.clock.pace.factor:g}"
 
     async def _take_commands(self, bus: Bus) -> None:
         async for event in bus.messages():

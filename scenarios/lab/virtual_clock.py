@@ -1,4 +1,4 @@
-"""The lab's time, and the pending actions in its order.
+"""The lab's time, also as `faketime` takes it, and the pending actions in its order.
 
 Virtual seconds follow the wall clock at a pace, because controllers from outside do too.
 """
@@ -9,6 +9,7 @@ import asyncio
 import heapq
 from array import array
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import count
 
 from broker.clock import Pace, PaceError
@@ -49,6 +50,11 @@ class VirtualClock:
     def now_s(self) -> int:
         """Return the last whole virtual second."""
         return int(self.exact_s())
+
+    def faketime(self) -> str:
+        """Return the argument of `faketime -f` for a program that is started now; local time of this machine."""
+        at = datetime.fromtimestamp(self.exact_s(), UTC).astimezone()
+        return f"@{at:%Y-%m-%d %H:%M:%S} x{self._factor:g}"
 
     def set_paused(self, *, paused: bool) -> None:
         """Stop time, or continue it."""

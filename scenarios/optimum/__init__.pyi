@@ -2,7 +2,6 @@ from .comparison import (
     SupplyRules as SupplyRules,
     compare as compare,
     optimum_json as optimum_json,
-    shared_optimum_json as shared_optimum_json,
 )
 from .optimum import (
     Optimum as Optimum,
@@ -20,6 +19,5 @@ __all__ = [
     "clairvoyant_optimum",
     "compare",
     "optimum_json",
-    "shared_optimum_json",
     "shared_optimum_of",
 ]

@@ -4,7 +4,7 @@ The prices that prove the lowest bound are the duals of the linear program over 
 each step solves the program over the columns found so far (the restricted master problem) and prices in the cheapest
 start of every task (one correlation of prices and draw). Minutes share capacity rows in blocks, whose duals are their
 prices, from coarse to fine; over coarse blocks this converges in milliseconds. Then the cuts that the solution violates
-are added, until they gain nothing any more.
+are added, until they no longer improve the bound.
 """
 
 from __future__ import annotations

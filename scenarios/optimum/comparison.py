@@ -87,7 +87,7 @@ def compare(
         if supply != "whole":
             shared = shared_optimum_of(scenario, starts_s, limit_wall_s, progress, end_s=last_s)
             for number, found in of_run.items():
-                found["shared_optimum"] = shared_optimum_json(shared, delivered_wh[number])
+                found["shared_optimum"] = optimum_json(shared, delivered_wh[number])
         for number, found in of_run.items():
             record_comparison(results_file, number, found)
     seal(results_file)
@@ -114,8 +114,8 @@ def _known_by(scenario: Scenario, end_s: int, scenarios: Mapping[int, Scenario])
     )
 
 
-def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[str, Any]:
-    """Return an optimum as a JSON object.
+def optimum_json(optimum: Optimum | SharedOptimum, delivered_wh: float | None = None) -> dict[str, Any]:
+    """Return an optimum, for whole jobs or for shared supply, as a JSON object.
 
     Args:
         optimum: The optimum.
@@ -124,25 +124,8 @@ def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[st
     found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
     if delivered_wh is not None:
         found["share"] = optimum.share(delivered_wh)
-    return {
-        **found,
-        "carried_bound_wh": optimum.carried_bound_wh,
-        "gap": optimum.gap,
-        "proven": optimum.proven,
-        "wall_s": optimum.wall_s,
-    }
-
-
-def shared_optimum_json(optimum: SharedOptimum, delivered_wh: float | None = None) -> dict[str, Any]:
-    """Return an optimum for shared supply as a JSON object.
-
-    Args:
-        optimum: The optimum.
-        delivered_wh: Energy that a run delivered, to state its share; None: no run.
-    """
-    found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
-    if delivered_wh is not None:
-        found["share"] = optimum.share(delivered_wh)
+    if isinstance(optimum, Optimum):
+        found["carried_bound_wh"] = optimum.carried_bound_wh
     return {**found, "gap": optimum.gap, "proven": optimum.proven, "wall_s": optimum.wall_s}
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from broker import shown
 from broker.protocol import MAX_TIME_S
-from scenarios.results.message_counts import COUNTS_TABLE
+from scenarios.results.kept_messages import COUNTS_TABLE
 from scenarios.results.schema import DISPUTES_TABLE, SHARE_TABLES, TABLES
 
 MOST_ROWS = 100_000

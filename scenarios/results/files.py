@@ -27,8 +27,7 @@ from scenarios.results.connection import (
     open_for_reading,
     translate_read_errors,
 )
-from scenarios.results.rows import write_jobs
-from scenarios.results.scenario_text import stored
+from scenarios.results.rows import stored_scenario, write_jobs
 from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
 
@@ -169,7 +168,7 @@ def _about(scenario: Scenario) -> dict[str, Any]:
 
 def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
-    scenario_json = stored(SCENARIO.dump_json(scenario).decode())
+    scenario_json = stored_scenario(SCENARIO.dump_json(scenario).decode())
     version = SCHEMA_VERSION if isinstance(scenario_json, str) else COMPRESSED_SCHEMA_VERSION
     connection = sqlite3.connect(path, isolation_level=None)
     try:

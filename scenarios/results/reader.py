@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -34,8 +33,7 @@ from scenarios.metrics import (
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
-from scenarios.results.kept_messages import KeptMessages, is_kept
-from scenarios.results.message_counts import read_message_counts
+from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
 from scenarios.results.overviews import (
     HouseholdRow,
     Minutes,
@@ -53,9 +51,10 @@ from scenarios.results.rows import (
     read_ledger,
     read_realised,
     read_verdicts,
+    restored_scenario,
 )
-from scenarios.results.scenario_text import restored
 from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
+from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
@@ -126,7 +125,7 @@ class ResultsReader:
 
     def _scenario_json(self) -> str:
         with self._translate_damage():
-            return restored(self._one("SELECT scenario_json FROM simulation")["scenario_json"])
+            return restored_scenario(self._one("SELECT scenario_json FROM simulation")["scenario_json"])
 
     @property
     def parsed_scenario(self) -> Scenario | None:
@@ -269,8 +268,7 @@ class ResultsReader:
         if house in houses:
             return
         if len(houses) > MOST_NAMED:
-            near = get_close_matches(house[:200], houses, n=1)
-            there = f"there are {len(houses):,}{f'; did you mean {near[0]!r}?' if near else ''}"
+            there = f"there are {len(houses):,}{suggest(house, houses, otherwise='')}"
         else:
             there = f"there are {', '.join(houses)}"
         raise ResultsError(f"{self.path}: has no house {house!r}; {there}")

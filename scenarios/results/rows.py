@@ -1,9 +1,10 @@
-"""Rows of a results file: simulations, runs, verdicts on expectations, messages, and a run's ledger."""
+"""Rows of a results file: simulations with their scenarios, runs, verdicts on expectations, messages, runs' ledgers."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ from scenarios.results.connection import open_for_writing, transaction, translat
 from scenarios.results.schema import SHARE_TABLES
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
+
+COMPRESSED_FROM_CHARACTERS = 4_000_000
+"""A scenario's JSON is compressed from this length: that of 10,000 houses has 270 MB, because each of its 50,000 jobs
+repeats one of a few load profiles. Shorter ones stay text, which any program that reads SQLite can show."""
+_COMPRESSION_LEVEL = 1
+"""Higher levels save little more of repeated profiles, and take several times as long."""
 
 RunState = Literal["running", "done", "interrupted", "failed"]
 _VERDICTS_TABLE = """
@@ -153,6 +160,25 @@ def job_of(body: dict[str, Any]) -> str | None:
     return None
 
 
+def stored_scenario(text: str) -> str | bytes:
+    """Return a scenario's JSON as it is stored."""
+    return text if len(text) < COMPRESSED_FROM_CHARACTERS else zlib.compress(text.encode(), _COMPRESSION_LEVEL)
+
+
+def restored_scenario(kept: str | bytes) -> str:
+    """Return a scenario's JSON from what was stored.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    if isinstance(kept, str):
+        return kept
+    try:
+        return zlib.decompress(kept).decode()
+    except zlib.error as error:
+        raise ValueError(f"its scenario cannot be decompressed ({error})") from error
+
+
 def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, ...]:
     """Return a run's contracts with their history, including cancelled ones, in the order of contract ids.
 
@@ -204,7 +230,7 @@ def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
     """Return senders and bodies of a run's messages that say what real devices made of the scenario, in order.
 
     Raises:
-        ValueError: A row is no message.
+        ValueError: A row is not a message.
         sqlite3.Error: The rows cannot be read.
     """
     query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
@@ -236,7 +262,7 @@ class Written(NamedTuple):
 
     history: tuple[LedgerEvent, ...]
     left_out: int = 0
-    """Number of events behind the first one that are not there any more; the numbers of the others stay."""
+    """Number of events after the first one that have been removed; the others keep their numbers."""
 
     def number(self, i: int) -> int:
         """Return the number of an event in the file.
@@ -291,7 +317,7 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry, 
 def _delete_events(
     connection: sqlite3.Connection, table: str, key: tuple[int, str], written: Written, known: int
 ) -> None:
-    """Delete a contract's events that its history does not have any more: all, if none of the newer ones is known."""
+    """Delete the events that a contract's history no longer has: all of them, if none of the newer ones is known."""
     where = "run = ? AND contract_id = ? AND n BETWEEN ? AND ?"
     span = (2, 1 + written.left_out) if known else (1, 2**53)
     connection.execute(f"DELETE FROM {table} WHERE {where}", (*key, *span))  # noqa: S608 - our own names

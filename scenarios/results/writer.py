@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
-from broker import atomic_write
+from broker import atomic_write, inode_of
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Said, realise
@@ -31,8 +31,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.kept_messages import KeptMessages, is_kept
-from scenarios.results.message_counts import MessageCounts
+from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
     ShareDelivery,
@@ -130,7 +129,7 @@ class RunWriter:
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
-            self._inode = self._inode_in_place()
+            self._inode = inode_of(self.path)
             if resume and self._take_up():
                 return
             with transaction(self._connection):
@@ -280,7 +279,7 @@ class RunWriter:
     @property
     def is_in_place(self) -> bool:
         """Whether the file is still where it was opened: a user may have removed or replaced it."""
-        return self._inode_in_place() == self._inode
+        return inode_of(self.path) == self._inode
 
     def put_back(self) -> None:
         """Restore the results file after it was removed, without loss.
@@ -300,14 +299,7 @@ class RunWriter:
             except OSError as error:
                 raise ResultsWriteError(f"{self.path}: cannot be written: {error.strerror or error}") from error
             self._connection = open_for_writing(self.path)
-        self._inode = self._inode_in_place()
-
-    def _inode_in_place(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        self._inode = inode_of(self.path)
 
     def finish(
         self,

@@ -37,8 +37,10 @@ from .settings import (
 )
 from .simulation import (
     Simulation as Simulation,
-    cores as cores,
     open_simulation as open_simulation,
+)
+from .workers import (
+    cores as cores,
 )
 
 __all__ = [

@@ -73,7 +73,7 @@ def most_timers(
 ) -> dict[str, int]:
     """Return more timers than the agents of a host can need in a run; hosts that may set any number are left out.
 
-    Those are the hosts of real devices, at whose pace such a run goes, and all where a script acts on the run.
+    These are the hosts of real devices, which set the pace of such a run, and all hosts if a script acts on the run.
 
     Args:
         scenario: The scenario.

@@ -142,7 +142,7 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         ResultsError: See `ResultsReader`.
     """
     if path.exists() and not path.is_file():
-        raise RecordingError(f"{path}: is no file; expected a results file, or what --record wrote")
+        raise RecordingError(f"{path}: is not a file; expected a results file, or what --record wrote")
     try:
         with path.open("rb") as file:
             is_results = file.read(len(_SQLITE)) == _SQLITE
@@ -192,10 +192,10 @@ def _from_lines(path: Path) -> Recording:
         lines = path.read_text(encoding="utf-8").splitlines()
         head = json.loads(lines[0])
         if not isinstance(head, dict) or head.get(_MAGIC) != VERSION:
-            raise RecordingError(f"{path}: is no record of a session; expected a results file, or what --record wrote")
+            raise RecordingError(f"{path}: is not a recorded session; expected a results file, or what --record wrote")
     except (OSError, UnicodeDecodeError, ValueError, IndexError, RecursionError):
         raise RecordingError(
-            f"{path}: is no record of a session; expected a results file, or what --record wrote"
+            f"{path}: is not a recorded session; expected a results file, or what --record wrote"
         ) from None
     try:
         scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
@@ -260,12 +260,12 @@ def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:
     if saying.time_s > MAX_TIME_S:
         raise RecordingError(f"{path}: line {number}: time_s {saying.time_s}: expected at most {MAX_TIME_S}")
     if saying.time_s <= scenario.start_s:
-        what = f"time_s {saying.time_s}: devices are heard after the start of the run, {scenario.start_s}"
+        what = f"time_s {saying.time_s}: devices send messages only after the run's start, {scenario.start_s}"
         raise RecordingError(f"{path}: line {number}: {what}")
     if saying.agent not in scenario.gateways:
         known = ", ".join(sorted(scenario.gateways)) or "none"
         raise RecordingError(
-            f"{path}: line {number}: agent {saying.agent!r} is no real device; expected one of: {known}"
+            f"{path}: line {number}: agent {saying.agent!r} is not a real device; expected one of: {known}"
         )
     return saying
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,7 +16,7 @@ from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, RunRecord, record_run
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import described
-from scenarios.simulation.workers import perform_all
+from scenarios.simulation.workers import cores, perform_all
 
 
 class Simulation:
@@ -53,7 +51,7 @@ class Simulation:
         """
         processes = 1 if self.plan.replay is not None else self.plan.processes or 1
         workers = 1 if processes > 1 else self.plan.workers or min(len(self.orders), cores())
-        tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
+        tell, report = on_progress or _ignore, on_report or _ignore
         if workers == 1 or len(self.orders) == 1:
             outcomes = []
             for order in self.orders:
@@ -129,9 +127,4 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             seal(results_file)
 
 
-def cores() -> int:
-    """Return how many cores this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _tell_nobody(_run: int, _what: object) -> None: ...
+def _ignore(_run: int, _what: object) -> None: ...

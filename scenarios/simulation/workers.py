@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import pickle
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,6 +31,11 @@ STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""
 
 _spawning = multiprocessing.get_context("spawn")
+
+
+def cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class WorkerError(SsmicError):

@@ -25,9 +25,9 @@ from scenarios.files import (
     meaning,
     paths_of,
     plain_value,
-    suggest,
     takes_single_value,
 )
+from scenarios.suggestions import suggest
 
 Value = str | int | float | bool
 """What a parameter can be set to."""

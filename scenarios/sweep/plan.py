@@ -18,11 +18,12 @@ from typing import Any
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
-from scenarios.files import KeyPath, load_content as build_content, put, suggest
+from scenarios.files import KeyPath, load_content as build_content, put
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
+from scenarios.suggestions import suggest
 from scenarios.sweep.one_run import SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain
 

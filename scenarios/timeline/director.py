@@ -311,7 +311,7 @@ class Director(Agent[AnyMessage]):
             self.send(agent, AddJob(job=job))
 
     def _consumers_of(self, houses: Iterable[str]) -> list[str]:
-        """Return the agents of the devices in some houses that are no producers."""
+        """Return the agents of the devices in some houses that are not producers."""
         agents = [device.agent for house in houses for device in self._devices[house]]
         return [agent for agent in agents if agent not in self._scenario.producers]
 

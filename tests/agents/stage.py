@@ -40,7 +40,7 @@ class Stage:
         return self._sent()
 
     def wait_until(self, time_s: int) -> list[Outgoing]:
-        """Let virtual time come to a moment; return what the agent sends then."""
+        """Advance virtual time to a moment; return what the agent sends then."""
         self.agent.advance(time_s)
         return self._sent()
 

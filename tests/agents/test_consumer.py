@@ -241,7 +241,7 @@ def test_an_acceptance_for_another_start_is_turned_down(start: float) -> None:
         assert request(asks).starts == ((at(6), at(6)), (at(10), at(10)))
         sent = stage.say(("pv", Accept(job_id="one", start_s=at(start))), re=asks)
         assert Withdraw(job_id="one") in to("pv", sent)
-        assert "one" not in stage.agent.contracts  # type: ignore[attr-defined]
+        assert "one" not in stage.agent.contracts  # type: ignore[attr-defined]  # the stage's agent is a consumer
 
 
 def test_the_loss_of_a_producer_frees_the_time_of_its_jobs() -> None:

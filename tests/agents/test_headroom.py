@@ -177,7 +177,7 @@ def test_producers_left_out_are_scored_when_the_job_would_have_received_their_re
 @settings(max_examples=25, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10**6), slot_s=st.sampled_from([60, 900, 3600]))
 def test_a_job_may_run_exactly_where_each_slot_has_what_it_draws(seed: int, slot_s: int) -> None:
-    """Looking at all starts one by one comes to the same producers as the comparison of arrays."""
+    """Checking all starts one by one finds the same producers as the comparison of arrays."""
     random = Random(seed)
     slots = random.choice([4, 40])
     slots_wh = np.array([[random.choice([0.0, 1.0, 4.0, 9.0]) for _ in range(slots)] for _ in range(6)])

@@ -1,4 +1,4 @@
-"""The manager: whom a job may ask, and what enters the ledger, which two sign."""
+"""The manager: which producers a job may ask, and what enters the ledger, which two parties confirm."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_a_withdrawn_job_is_not_informed_of_producers() -> None:
 
 
 async def test_only_a_producer_of_the_neighbourhood_can_join_and_only_itself() -> None:
-    """An agent cannot announce another one, and a consumer is no producer."""
+    """An agent cannot announce another one, and a consumer is not a producer."""
     impostor = Correspondent(DRYER, (0, MANAGER, ProducerJoined(producer="roof")))
     pretender = Correspondent(WASHER, (0, MANAGER, ProducerJoined(producer=WASHER)))
     keeper = manager()

@@ -121,7 +121,7 @@ def test_a_file_that_broke_off_is_detected(file: Path, part: float) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no journal" * 100, b"SQLite format 3\x00" + b"\xff" * 5_000])
-def test_a_file_of_another_kind_is_no_journal(file: Path, content: bytes) -> None:
+def test_a_file_of_another_kind_is_not_a_journal(file: Path, content: bytes) -> None:
     """The message says what to do, besides SQLite's reason."""
     file.write_bytes(content)
     with pytest.raises(JournalError, match=r"cannot be used; restore .* remove it and begin again") as caught:

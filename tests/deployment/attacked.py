@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agents.model import MANAGER
 from broker.errors import HostRefusedError
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Bus, Delivery, Will
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario

@@ -177,7 +177,7 @@ async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_house
 
             async def cut() -> None:
                 await containers.reached(5, CUT)
-                await containers.machines.cut(CUT, 1.0)  # type: ignore[union-attr]
+                await containers.machines.cut(CUT, 1.0)  # type: ignore[union-attr]  # the containers have started
 
             cutting = asyncio.create_task(cut())
             left = [finished(process) for name, process in processes.items() if name != KILLED]

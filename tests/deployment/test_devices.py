@@ -14,7 +14,7 @@ import pytest
 
 from agents.model import MANAGER
 from broker.clock.pacing import Pace
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Control
 from broker.security.acl import DeviceAccess
 from broker.servers.mosquitto import find_mosquitto

@@ -1,4 +1,4 @@
-"""The examples run as they stand in the docs, over a real Mosquitto."""
+"""The examples run exactly as in the docs, over a real Mosquitto."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ import structlog
 from agents.model import MANAGER
 from agents.sharing import SUPPLY_RULES, SupplyRule
 from broker.clock.pacing import Moment, Pace
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
@@ -143,7 +143,7 @@ async def run_disturbed(
         await run_hosts(scenario, settings, way, [house])
 
     houses = [house.id for house in scenario.houses if house.devices]
-    processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]
+    processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
     async def clock(way: FaultyBroker) -> RunOutcome:
         with RunWriter(

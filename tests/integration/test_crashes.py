@@ -14,7 +14,7 @@ from agents.sharing import SupplySettings
 from broker.clock.pacing import Pace
 from broker.hosts.journal import HostJournal
 from broker.journal_file import JournalError
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario

@@ -58,7 +58,7 @@ async def test_both_buses_have_the_same_ledgers() -> None:
                 MqttBroker(mosquitto.url),
                 restart_broker=mosquitto.restart,
             )
-            assert outcome.ledger_sha256 == await asyncio.to_thread(lambda: run(scenario).ledger_sha256), name  # noqa: B023
+            assert outcome.ledger_sha256 == await asyncio.to_thread(lambda: run(scenario).ledger_sha256), name  # noqa: B023 - awaited within the iteration
 
 
 OTHERS = [

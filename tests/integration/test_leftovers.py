@@ -12,7 +12,7 @@ import pytest
 from agents.model import MANAGER
 from broker.clock.pacing import Moment
 from broker.protocol import topics
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport import MqttBroker

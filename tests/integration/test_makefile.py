@@ -32,7 +32,7 @@ name = "tiny"
 version = "1"
 """
 BACKEND = '''\
-"""Builds a wheel with one module, without a network; fails where it is told to."""
+"""Builds a wheel with one module, without a network; fails on request."""
 
 import os
 import zipfile
@@ -74,7 +74,7 @@ class Folder:
     def make(self, *arguments: str, **more: str) -> tuple[int, str]:
         """Set up; return the exit code and the output."""
         done = subprocess.run(
-            ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],  # noqa: S607 - wherever it is
+            ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],
             cwd=self.path,
             env={**_ENVIRONMENT, **more},
             stdout=subprocess.PIPE,
@@ -149,7 +149,7 @@ def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
     assert folder.make()[0] == 0
 
 
-def test_a_folder_that_is_no_environment_is_not_touched(folder: Folder) -> None:
+def test_a_folder_that_is_not_an_environment_is_left_alone(folder: Folder) -> None:
     """It belongs to the user."""
     folder.venv.mkdir()
     (folder.venv / "thesis.txt").touch()

@@ -100,7 +100,7 @@ def test_two_producers_do_not_start_the_same_machine_at_the_same_time() -> None:
     assert by_start == [("pv-1", 6), ("pv-2", 8)]
 
 
-def test_a_job_that_stands_in_the_only_room_of_a_later_one_gives_way() -> None:
+def test_a_job_that_occupies_the_only_time_of_a_later_one_gives_way() -> None:
     """The first could run at any time and took the morning; what is registered later can run then only."""
     early = machine("early", 2, (6, 12))
     only = registered(machine("only", 2, (6, 6)), 5 * HOUR_S)

@@ -86,7 +86,7 @@ async def test_strangers_cannot_touch_a_run_and_its_user_can_watch_it(
             await bus.subscribe(topics.times())
             async with asyncio.timeout(PATIENCE_WALL_S):
                 report = await anext(bus.messages())
-            run_id = re.split("/", report.topic)[1]  # type: ignore[union-attr]
+            run_id = re.split("/", report.topic)[1]  # type: ignore[union-attr]  # the report has come
             await bus.publish(topics.control(run_id), Control(command="pace", pace="max").encoded(), qos=1)
             await bus.flush()
         out, err = await asyncio.to_thread(run.communicate)

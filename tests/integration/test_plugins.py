@@ -1,4 +1,4 @@
-"""Schedulers and consumer strategies of other packages, chosen by name: the examples as they stand in the docs."""
+"""Schedulers and consumer strategies of other packages, chosen by name: the examples exactly as in the docs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from agents.errors import SettingsError
 from agents.model import MANAGER
 from agents.plugins import AGENTS, load_plugin, plugins
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.events import Event, SwitchStrategy
 from scenarios.scenario import Scenario
@@ -185,7 +185,7 @@ def taking_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("taking_turns")
 def test_an_event_changes_the_strategy() -> None:
-    """From then on, in some houses; a strategy that returns begins anew. Deployed, it is the same."""
+    """From then on, in some houses; a strategy that returns starts afresh. The same holds in a deployment."""
     plenty = forecast(sun((0, 0.0), (20 * 3600, 90_000.0)))
     houses = {"a": {"pv-a": plenty}, "b": {"pv-b": plenty}}
     jobs = [
@@ -211,7 +211,7 @@ def test_an_event_changes_the_strategy() -> None:
 
 
 @pytest.mark.usefixtures("taking_turns")
-def test_a_strategy_that_is_no_consumer_is_a_mistake() -> None:
+def test_a_strategy_that_is_not_a_consumer_is_a_mistake() -> None:
     """It is named before the run begins."""
     with pytest.raises(SettingsError, match=r"plug-in 'no-class' \(turns_plugin:no_class\): expected a subclass"):
         load_plugin(AGENTS, "no-class")

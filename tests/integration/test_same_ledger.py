@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.scheduling.settings import AlgorithmSettings
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker

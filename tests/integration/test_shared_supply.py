@@ -21,7 +21,7 @@ from agents import GRID, SHARED, LoadProfile, Prediction, Production
 from agents.ledger import LedgerEntry
 from agents.model import Device, House, Job
 from agents.sharing import Preference, SupplySettings
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
 from broker.transport.base import Broker

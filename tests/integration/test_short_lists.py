@@ -14,7 +14,7 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Job
 from agents.scheduling.settings import AlgorithmSettings
 from benchmarks.growth import grown
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import ProducerSeries, Scenario
@@ -104,7 +104,7 @@ def both(scenario: Scenario, *, algorithm: str = "insertion", patient: bool = Tr
 
 
 def assert_same(scenario: Scenario, *, algorithm: str = "insertion", patient: bool = True) -> None:
-    """Assert that both rules come to the same."""
+    """Assert that both rules give the same result."""
     short, ranked = both(scenario, algorithm=algorithm, patient=patient)
     assert short.ledger_sha256 == ranked.ledger_sha256
     assert short.scores == ranked.scores

@@ -128,7 +128,7 @@ async def test_messages_that_violate_the_protocol_are_dropped(open_broker: objec
     scenario = load_scenario("street")
     calm = await _run(scenario, MemoryBroker(), None)
     with capture_logs() as logs:
-        async with open_broker() as broker, broker.connect("stranger") as stranger:  # type: ignore[operator]
+        async with open_broker() as broker, broker.connect("stranger") as stranger:  # type: ignore[operator]  # a parameter: one of two functions
             disturbed = await _run(scenario, broker, stranger)
     assert disturbed.ledger_sha256 == calm.ledger_sha256
     assert disturbed.messages == calm.messages

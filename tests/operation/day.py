@@ -237,12 +237,12 @@ class Disk:
     def close(self) -> None:
         """Unmount it."""
         if self._is_mounted:
-            subprocess.run(["umount", "-l", str(self.folder)], check=False, capture_output=True)  # noqa: S607
+            subprocess.run(["umount", "-l", str(self.folder)], check=False, capture_output=True)
 
 
 @dataclass
 class Operator:
-    """An operator to whom all of this happens."""
+    """An operator who experiences all of this."""
 
     mosquitto: Mosquitto
     clock: Supervised
@@ -355,7 +355,7 @@ class Operator:
         await self.goes_on("a suspended machine")
 
     async def full_disk(self) -> None:
-        """Who cannot write ends with 75 and is started again, until there is room."""
+        """A process that cannot write ends with 75 and is started again, until there is room."""
         if not self.disk.can_be_filled:
             self.skipped.append("a full disk: a small file system can be mounted by root only")
             return

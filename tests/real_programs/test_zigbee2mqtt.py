@@ -80,12 +80,12 @@ def real_bridge(folder: Path) -> Iterator[tuple[Heard, Path]]:
         "PLUG_METER": str(folder / "meter"),
         "NODE_PATH": str(PROGRAMS / "zigbee2mqtt" / "node_modules"),
     }
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    broker = subprocess.Popen([str(find_mosquitto()), "-p", str(port)], **quiet)  # type: ignore[call-overload]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    broker = subprocess.Popen([str(find_mosquitto()), "-p", str(port)], **quiet)
     try:
         heard = until(lambda: Heard(port), "Mosquitto")
         stand_in = shutil.copy(HERE / "zigbee2mqtt_stand_in.cjs", folder)
-        node = subprocess.Popen(  # type: ignore[call-overload]
+        node = subprocess.Popen(
             [str(shutil.which("node")), str(stand_in)], env=environment, start_new_session=True, **quiet
         )
         try:

@@ -12,7 +12,7 @@ from agents.ledger import LedgerEntry
 from agents.model import MANAGER
 from broker.clock.settings import OnLoss
 from broker.protocol import topics
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Control
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker

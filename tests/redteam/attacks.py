@@ -291,7 +291,7 @@ LEAVE_NO_TRACE: dict[str, Attack] = {
 COST_THE_MEMBER_ITS_PLACE: dict[str, Attack] = {
     "12 a start of 2^70": says(MANAGER, agreed("brandt-whites/1", "brandt-whites", "grid", 2**70)),
     "12 a start of 4,200 digits": _digits(4200),
-    "14 an energy that is no number": once(_not_a_number),
+    "14 an energy that is not a number": once(_not_a_number),
     "19 a load of 2^70 s": says("pv-adler", request(load_profile=_load((0, 0.0), (2**70, 1.0)))),
     "19 a window of 2^70 s": says("pv-adler", request(earliest_start_s=-(2**70), latest_start_s=2**70, registered_s=0)),
 }

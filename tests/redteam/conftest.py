@@ -30,7 +30,7 @@ def street() -> Scenario:
 
 @pytest.fixture(scope="session")
 def calm(street: Scenario) -> RunOutcome:
-    """What the undisturbed street comes to."""
+    """The outcome of the undisturbed street."""
     return asyncio.run(run_scenario(street, RunSettings(seed=1, run_id="calm"), MemoryBroker()))
 
 

@@ -128,7 +128,7 @@ async def test_44_to_46_no_spelling_of_a_topic_writes_as_another_member(guarded:
 
 def properties(**values: object) -> Properties:
     """Return properties of a PUBLISH packet."""
-    made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
     for name, value in values.items():
         setattr(made, name, value)
     return made

@@ -26,7 +26,7 @@ CLOSED = {b"washer", b"toaster"}
 @pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_87_room_for_guests_opens_no_device_of_another_household(tmp_path: Path) -> None:
-    """What it says as or to a device, or a guest, that is known to belong to another household reaches nobody.
+    """What it says as or to a device, or a guest, that is known to belong to another household is dropped.
 
     It receives nothing of it either.
     """

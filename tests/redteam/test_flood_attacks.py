@@ -172,7 +172,7 @@ FLOODS: dict[str, Callable[[GuardedBroker], Attack]] = {
 @pytest.mark.long
 @pytest.mark.parametrize("name", FLOODS)
 async def test_a_flood_hides_no_message_from_one_reader(street: Scenario, guarded: GuardedBroker, name: str) -> None:
-    """The clock would fail for a contract of which it has read no report, or wait in vain for the neighbour."""
+    """The clock would fail for a contract of which it has read no report, or wait for the neighbour too long."""
     member = Member(street, MEMBER, name.replace(" ", "-"), FLOODS[name](guarded))
     outcome = (await attack_guarded(street, member, guarded, on_loss="drop")).done
     (dropped,) = outcome.without

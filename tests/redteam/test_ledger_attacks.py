@@ -144,7 +144,7 @@ def check_shares(scenario: Scenario, attacked: Attacked) -> None:
 
 
 @pytest.mark.long
-async def test_shares_that_are_taken_back_cost_nobody_a_contract(street: Scenario) -> None:
+async def test_shares_that_are_taken_back_cost_no_other_member_a_contract(street: Scenario) -> None:
     """Attack 79: a contract that the ledger never had is made again, though the grid supplies it by then."""
     scenario = replace(street, supply="shared")
     member = Member(scenario, MEMBER, "memory", takes_shares_back)

@@ -45,7 +45,7 @@ class AnswersLate:
         for item in [item for item in self._kept if item[0] <= turn.grant.step]:
             self._kept.remove(item)
             _, to, fields = item
-            turn.say(to, fields["body"], sender=str(fields["sender"]), re=fields["re"])  # type: ignore[arg-type]
+            turn.say(to, fields["body"], sender=str(fields["sender"]), re=fields["re"])  # type: ignore[arg-type]  # fields that no agent would send
 
 
 def answers_requests_to_others(turn: Turn) -> None:
@@ -116,7 +116,9 @@ async def harmed(scenario: Scenario, house: str, attack: Attack, guarded: Guarde
 @pytest.mark.long
 @pytest.mark.looptime
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in ATTACKS])
-async def test_an_attack_on_the_negotiation_costs_nobody_a_contract(street: Scenario, make: type[AnswersLate]) -> None:
+async def test_an_attack_on_the_negotiation_costs_no_other_member_a_contract(
+    street: Scenario, make: type[AnswersLate]
+) -> None:
     """With promises that are firm at once, or late, and with scarce production."""
     for scenario, house in neighbourhoods(street):
         attack: Attack = make()

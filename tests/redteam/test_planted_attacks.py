@@ -73,7 +73,7 @@ def odd_properties() -> list[Properties]:
         {"MessageExpiryInterval": 1},
         {"TopicAlias": 1},
     ):
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         for name, value in values.items():
             setattr(properties, name, value)
         made.append(properties)

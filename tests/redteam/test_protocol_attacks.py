@@ -54,7 +54,7 @@ def once(what: Callable[[Turn], None]) -> Attack:
 
 def says(body: object, to: str = "manager", **fields: object) -> Attack:
     """Send one message, which is counted."""
-    return once(lambda turn: turn.say(to, body, **fields))  # type: ignore[arg-type]
+    return once(lambda turn: turn.say(to, body, **fields))  # type: ignore[arg-type]  # fields that no agent would send
 
 
 def answers(**fields: object) -> Attack:
@@ -198,7 +198,7 @@ CASES = [
     Case(13, "a contract id of 70,000 characters", says(contract(contract_id="x" * 70_000)), "done"),
     Case(14, "an energy of NaN", rewritten(contract(), b"1000.0", b"NaN")),
     Case(15, "an infinite energy", rewritten(contract(), b"1000.0", b"1e999")),
-    Case(15, "a start that is no whole number", rewritten(contract(), b"1782018000", b"1782018000.0"), "done"),
+    Case(15, "a start that is not a whole number", rewritten(contract(), b"1782018000", b"1782018000.0"), "done"),
     Case(15, "control characters in ids", says(contract(contract_id="a\0b", job_id="a\0b")), "done"),
     Case(15, "a key twice", rewritten(WITHDRAW, b'"job_id"', b'"kind": "Hold", "job_id"'), "done"),
     Case(16, "a failure of another's agent", answers(failure={"agent": "pv-adler", "traceback": "it was pv-adler"})),
@@ -296,7 +296,7 @@ async def test_the_results_name_the_quarantined_member_and_the_reason(
     path = create_results(SimulationSpec(street, "insertion", (1,), "mqtt"), tmp_path / "results.sqlite")
     with RunWriter(path, street, run=1, run_id="told", seed=1, start_s=street.start_s) as recorder:
         member = Member(street, MEMBER, "told", says({}))
-        (await attack_guarded(street, member, guarded, recorder=recorder, limit_wall_s=LIMIT_WALL_S)).done  # noqa: B018
+        (await attack_guarded(street, member, guarded, recorder=recorder, limit_wall_s=LIMIT_WALL_S)).done  # noqa: B018 - raises if the run failed
     with ResultsReader(path) as results:
         (dropped,) = results.run(1).without
     assert dropped.host == MEMBER

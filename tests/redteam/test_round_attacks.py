@@ -138,7 +138,7 @@ ATTACKS: list[tuple[str, Attack, set[str] | None]] = [
 async def test_the_clock_and_the_receiver_take_the_same_messages(
     street: Scenario, guarded: GuardedBroker, attack: Attack, without: set[str] | None
 ) -> None:
-    """Over the guarded broker; no other household is dropped in the liar's place, and the clock goes on."""
+    """Over the guarded broker; no other household is dropped in the liar's place, and the clock continues."""
     member = Member(street, MEMBER, f"rounds-{attack.__name__.replace('_', '-')}", attack)
     attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
     check(street, attacked, without=without)

@@ -20,7 +20,7 @@ NUMBERS_OF = {
     "test_the_clock_and_the_receiver_take_the_same_messages": {
         int(name.split()[0]) for name, *_ in test_round_attacks.ATTACKS
     },
-    "test_an_attack_on_the_negotiation_costs_nobody_a_contract": {
+    "test_an_attack_on_the_negotiation_costs_no_other_member_a_contract": {
         int(name.split()[0]) for name, *_ in test_negotiation_attacks.ATTACKS
     },
     "test_a_flood_hides_no_message_from_one_reader": {int(name.split()[0]) for name in test_flood_attacks.FLOODS},

@@ -210,7 +210,7 @@ async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
 
 
 async def test_notices_and_dialogs_show_text_only(opened: Opened) -> None:
-    """They are about a run whose hosts have hostile names; markup in them is no link."""
+    """They are about a run whose hosts have hostile names; markup in them does not become a link."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
         app: Any = pilot.app
         app.notify(f"waiting for {HOSTILE}", title=HOSTILE, markup=False)

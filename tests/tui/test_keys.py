@@ -46,7 +46,7 @@ def _bound() -> Iterator[tuple[str, str, str]]:
 def test_every_key_has_one_meaning_and_the_table_holds_them_all() -> None:
     """Two meanings, a key that the table does not know, and a row without a binding all fail."""
     rows = {key: meaning for meaning in KEYS for key in meaning.keys}
-    assert len(rows) == sum(len(meaning.keys) for meaning in KEYS), "a key stands in two rows"
+    assert len(rows) == sum(len(meaning.keys) for meaning in KEYS), "a key is in two rows"
     bound = list(_bound())
     unknown = [entry for entry in bound if entry[0] not in rows or entry[1] not in rows[entry[0]].actions]
     assert unknown == []

@@ -70,7 +70,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def storybook() -> Iterator[ModuleType]:
-    """Return the module of the story, from this folder, which is no package."""
+    """Return the module of the story, from this folder, which is not a package."""
     spec = importlib.util.spec_from_file_location("story", Path(__file__).with_name("story.py"))
     assert spec is not None
     assert spec.loader is not None

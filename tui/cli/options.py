@@ -23,6 +23,8 @@ def complete_scenario(incomplete: str) -> list[str]:
     return [name for name in bundled_names() if name.startswith(incomplete)]
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
+
 AllowOutside = Annotated[
     bool,
     typer.Option(
@@ -304,6 +306,18 @@ PromiseOption = Annotated[
         "supply. [default: the scenario's, or early]",
         envvar="SSMIC_PROMISE",
         show_default=False,
+    ),
+]
+
+AnyBroker = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        metavar="URL",
+        help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
+        "[default: a private Mosquitto if installed, else the embedded broker]",
+        envvar="SSMIC_BROKER",
+        show_envvar=False,
     ),
 ]
 

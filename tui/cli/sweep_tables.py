@@ -132,7 +132,7 @@ def sweep_progress(plan: SweepPlan) -> Iterator[Callable[[SweepProgress], None]]
 
 
 class _Lines:
-    """Progress as lines, every few seconds, where the output is no terminal."""
+    """Progress as lines, every few seconds, where the output is not a terminal."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self._plan = plan

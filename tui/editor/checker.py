@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio.subprocess import Process
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError, job_notes, run_notes
 from scenarios.files import Document, Note
-from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
+from tui.child_process import ChildServer, frame, let_keys_go_first, read_frame_here
 from tui.editor.edit_history import Version
 
 LARGE = 40_000
@@ -38,7 +36,7 @@ class Checker:
     """Validates a version of the neighbourhood, as `ssmic check` does."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
+        self._server = ChildServer("tui.editor.checker")
 
     async def check(self, version: Version, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
@@ -65,28 +63,17 @@ class Checker:
         self, document: Document, where: str, folder: Path, *, allow_outside: bool
     ) -> tuple[list[Problem], tuple[Note, ...]] | None:
         """Validate in the child process; None if it cannot be started."""
-        process = self._process
         try:
-            if process is None or process.returncode is not None:
-                process = self._process = await start_process("tui.editor.checker")
-            if process.stdin is None or process.stdout is None:
-                return None
-            process.stdin.write(frame((document, where, folder, allow_outside)))
-            await process.stdin.drain()
-            found: tuple[list[Problem], tuple[Note, ...]] | None = await read_frame(process.stdout)
+            found: tuple[list[Problem], tuple[Note, ...]] | None = await self._server.ask(
+                (document, where, folder, allow_outside)
+            )
         except OSError:
             return None
         return found
 
     async def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await self._server.close()
 
 
 def found_in(

@@ -85,7 +85,7 @@ def items(node: object) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def houses(tree: Tree) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each house with its index in the file; entries that are no mapping are skipped."""
+    """Yield each house with its index in the file; entries that are not mappings are skipped."""
     return items(tree.get("houses"))
 
 

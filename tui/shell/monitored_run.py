@@ -100,7 +100,7 @@ def whoami() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container may have no such user
-        user = "somebody"
+        user = "someone"
     return shown(f"{user}@{platform.node() or 'unknown'}")
 
 

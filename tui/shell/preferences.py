@@ -9,6 +9,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker import atomic_write
+from tui.widgets import DEFAULT_THEME
 
 
 class Preferences(BaseModel):
@@ -16,7 +17,7 @@ class Preferences(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    theme: str = "ssmic-dark"
+    theme: str = DEFAULT_THEME
 
 
 def preferences_file() -> Path:

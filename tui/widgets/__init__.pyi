@@ -4,17 +4,6 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
-from .colours import (
-    COMMITTED as COMMITTED,
-    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
-    DEMAND as DEMAND,
-    FORECAST as FORECAST,
-    GRID as GRID,
-    MEANINGS as MEANINGS,
-    OWN as OWN,
-    PRODUCTION as PRODUCTION,
-    THEMES as THEMES,
-)
 from .path_field import (
     PathInput as PathInput,
 )
@@ -36,9 +25,22 @@ from .text_match import (
     rank_of as rank_of,
     ranked as ranked,
 )
+from .theme_colours import (
+    COMMITTED as COMMITTED,
+    DEFAULT_THEME as DEFAULT_THEME,
+    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
+    DEMAND as DEMAND,
+    FORECAST as FORECAST,
+    GRID as GRID,
+    MEANINGS as MEANINGS,
+    OWN as OWN,
+    PRODUCTION as PRODUCTION,
+    THEMES as THEMES,
+)
 
 __all__ = [
     "COMMITTED",
+    "DEFAULT_THEME",
     "DEFAULT_VARIABLES",
     "DEMAND",
     "FORECAST",

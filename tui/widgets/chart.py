@@ -1,6 +1,6 @@
 """A chart of power or energy over time: stacked areas, a dotted area behind them, lines in front.
 
-Each meaning has its own colour and pattern (`tui.widgets.colours`). A cursor, moved by the mouse or by keys,
+Each meaning has its own colour and pattern (`tui.widgets.theme_colours`). A cursor, moved by the mouse or by keys,
 shows the values of its column.
 """
 
@@ -26,7 +26,7 @@ from textual.widget import Widget
 
 from broker import printable_line
 from scenarios import Zone
-from tui.widgets.colours import Look, SeriesStyle
+from tui.widgets.theme_colours import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
 

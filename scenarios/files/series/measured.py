@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import UNKNOWN, suggest
+from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.table_times import (
     EXPECTED,
     Order,
@@ -37,6 +37,7 @@ from scenarios.files.series.table_times import (
 )
 from scenarios.files.series.tables import UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of, read_table
 from scenarios.scenario import zone_info
+from scenarios.suggestions import suggest
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
@@ -255,10 +256,8 @@ def zone_of(name: str, where: str) -> tzinfo:
         return UTC
     zone = zone_info(name)
     if zone is None:
-        nearest = suggest(name, zoneinfo.available_timezones())
-        known = nearest if "did you mean" in nearest else "; known ones are Europe/Berlin, UTC, +02:00, ..."
-        what = f"there is no time zone {name!r}{known}"
-        raise ScenarioError([Problem(where, what)])
+        hint = suggest(name, zoneinfo.available_timezones(), otherwise="; known are Europe/Berlin, UTC, +02:00, ...")
+        raise ScenarioError([Problem(where, f"there is no time zone {name!r}{hint}")])
     return zone
 
 

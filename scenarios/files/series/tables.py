@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import suggest
 from scenarios.files.read import MAX_BYTES, lines_of, read_bytes
 from scenarios.files.series.table_times import is_clock, moment
+from scenarios.suggestions import suggest
 
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""
@@ -133,8 +133,8 @@ def forget_tables() -> None:
 class _KeptTables:
     """The tables that were read last, up to a number of cells in all.
 
-    The number of tables is no bound: a week of forecasts of a large neighbourhood has 30, each device has a column in
-    every one of them, and they would be read again for each device.
+    The number of tables would not be a useful limit: a week of forecasts of a large neighbourhood has 30, each device
+    has a column in every one of them, and they would be read again for each device.
     """
 
     def __init__(self, most_cells: int) -> None:

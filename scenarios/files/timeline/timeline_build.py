@@ -33,7 +33,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
-from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, in_words, is_unknown, suggest
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, in_words, is_unknown
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline.timeline_model import (
@@ -59,6 +59,7 @@ from scenarios.files.timeline.timeline_model import (
 from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.scenario import Expectation, Scenario, Zone
+from scenarios.suggestions import suggest
 from scenarios.timeline import as_planned
 
 DAY_S = 86_400

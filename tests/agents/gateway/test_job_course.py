@@ -50,7 +50,7 @@ def _reads(course: JobCourse, *readings: tuple[int, float, float]) -> None:
         course.add_reading(START_S + after_s, Meter(energy_wh=energy_wh, power_w=power_w), GATEWAY.idle_w)
 
 
-def test_a_pause_in_the_first_half_is_no_end(course: JobCourse) -> None:
+def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:
     """A washing machine soaks: it draws next to nothing for longer than `idle_s`, and goes on."""
     _reads(course, (60, 2000, 30), (600, 1, 300))
     assert _end(course, 600 + GATEWAY.idle_s) is None

@@ -23,7 +23,7 @@ def forecast(powers_w: Sequence[float], start_s: int = 6 * HOUR_S) -> Production
 def measured(
     outlook: MeasuredOutlook, power_w: float, start_s: int, end_s: int, base_wh: float = 0.0
 ) -> list[Production]:
-    """Have the meter read a constant power every minute; return what is promised anew."""
+    """Have the meter read a constant power every minute; return what is newly promised."""
     promised = [
         outlook.take_reading(time_s, power_w, base_wh + power_w * (time_s - start_s) / HOUR_S)
         for time_s in range(start_s, end_s + 1, 60)
@@ -79,7 +79,7 @@ def test_a_forecast_that_foresees_the_clouds_is_not_lowered_further(outlook: Mea
 
 
 def test_a_roof_that_produces_more_promises_no_more(outlook: MeasuredOutlook) -> None:
-    """Nobody could rely on it."""
+    """It would not be reliable."""
     assert not measured(outlook, 2000, NOON_S - HOUR_S, NOON_S)
 
 

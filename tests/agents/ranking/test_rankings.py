@@ -67,7 +67,7 @@ def test_after_a_tariff_event_the_cheapest_supplier_is_another_one() -> None:
     assert after == {"wash-a": "pv-b", "wash-b": "pv-a"}
 
 
-def test_a_learning_automaton_comes_to_prefer_producers_that_accept() -> None:
+def test_a_learning_automaton_learns_to_prefer_producers_that_accept() -> None:
     """At first each producer is equally likely to be first."""
     ranking, random = ranking_for("learning"), Random(1)
     question = Question("b/washer", "b", 0, ROOFS, PLACES, random)

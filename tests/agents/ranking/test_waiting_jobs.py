@@ -1,4 +1,4 @@
-"""Jobs that wait, and whom the manager names to them when producers have more to offer."""
+"""Jobs that wait, and the producers that the manager names to them when these have more to offer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_informing_jobs_takes_few_looks_at_many_producers(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_job_hears_of_the_first_producer_for_it(seed: int) -> None:
+def test_each_job_is_informed_of_its_first_producer(seed: int) -> None:
     """In the order of the producers, and for each of them in the order in which the jobs began to wait."""
     random = Random(seed)
     board, waiting = Board(), WaitingJobs()

@@ -34,7 +34,7 @@ def test_accepts_only_what_fits(name: str) -> None:
     assert isinstance(scheduler.place(state, task("b", 1001.0, 0, 4 * HOUR), Random(1)), Rejection)
 
 
-def test_moves_what_stands_in_the_way() -> None:
+def test_moves_tasks_that_are_in_the_way() -> None:
     """A new task with a window of one second gets the time of one that can move."""
     stands = Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR)
     new = task("b", 900.0, HOUR + 1, HOUR + 1)

@@ -1,4 +1,4 @@
-"""The manager's board with shared supply: what is left, for whom, and who is informed when there is more."""
+"""The manager's board with shared supply: what is left for each job, and which jobs are informed when there is more."""
 
 from __future__ import annotations
 

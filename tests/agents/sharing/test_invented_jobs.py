@@ -69,7 +69,7 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
         assert again.digest == digest_of(WASH.as_sent)
 
 
-def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_nobody() -> None:
+def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_no_other() -> None:
     """Each question takes three rounds; a household with one job has one turn."""
     dry = job("dry", "b", load((0, 0.0), (3600, 400.0)))
     manager = SharedManager(JobRegister([WASH, dry], ["roof"]))

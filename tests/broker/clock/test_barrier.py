@@ -44,7 +44,7 @@ async def test_the_wait_ends_with_the_last_answer() -> None:
     """The first two of three end nothing."""
     barrier = begun("a", "b", "c")
     for delay_s, host in ((0.1, "a"), (0.2, "b"), (0.3, "c")):
-        later(delay_s, lambda host=host: barrier.record_answer(host, answer(host)))  # type: ignore[misc]
+        later(delay_s, lambda host=host: barrier.record_answer(host, answer(host)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     assert await waited(barrier) == (True, 0.3)
     assert not barrier.awaited
 
@@ -98,7 +98,7 @@ async def test_steps_that_are_answered_in_time_set_one_timer() -> None:
         set_timers.append(when)
         return call_at(when, *rest, **more)
 
-    loop.call_at = counted  # type: ignore[assignment,method-assign]
+    loop.call_at = counted  # type: ignore[assignment,method-assign]  # counts the calls of this loop
     barrier = RoundBarrier()
     for _ in range(100):
         barrier.begin(7, ("a",))

@@ -15,7 +15,7 @@ from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.hosts.agent import TIME_UP, Agent
 from broker.hosts.host import Host
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from tests.patience import PATIENCE_WALL_S
@@ -59,7 +59,7 @@ async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: o
     moments: list[Moment] = []
     members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
     timeouts = Timeouts(resend_wall_s=0.05, limit_wall_s=PATIENCE_WALL_S)
-    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]
+    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]  # each test names the settings it varies
     async with asyncio.TaskGroup() as tasks:
         for host, agents in hosts.items():
             tasks.create_task(Host(host, "r", agents, MESSAGES, seed=1, timeouts=timeouts).run(broker))
@@ -131,7 +131,7 @@ async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -
 
 
 async def test_a_missing_host_is_named() -> None:
-    """The wall-clock limit says for whom the clock waited."""
+    """The error at the wall-clock limit names the hosts that the clock waited for."""
     clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, timeouts=Timeouts(limit_wall_s=0.05)))
     with pytest.raises(ExceptionGroup) as caught:
         await clock.run(MemoryBroker())

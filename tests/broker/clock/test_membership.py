@@ -26,7 +26,7 @@ def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
 
 
 def test_the_roster_omits_dropped_hosts() -> None:
-    """No host sends messages to them any more."""
+    """Hosts no longer send messages to them."""
     members = Membership({"adler": ("pv",), "manager": ("manager",)})
     assert members.drop("adler") == ("pv",)
     assert set(members.roster.hosts) == {"manager"}

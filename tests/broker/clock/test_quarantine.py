@@ -21,7 +21,7 @@ from broker.hosts.agent import Agent, AskLapsedError
 from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Announcement, Done, Grant, Roster, Wake
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
 from broker.transport.memory import MemoryBroker
@@ -339,7 +339,7 @@ def test_promised_messages_that_never_arrive_get_their_sender_dropped() -> None:
 
 
 def test_messages_to_another_host_than_reported_quarantine_their_sender_at_once() -> None:
-    """Nobody waits for those that are reported."""
+    """The clock waits for none of those that are reported."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         await member.send("c", member.message(grant, "echo"))
@@ -372,7 +372,7 @@ def test_promised_messages_that_never_arrive_fail_a_run_that_may_lose_no_host() 
     assert caught.group_contains(HostsMissingError, match="no messages that they reported from hosts within 20 s: 'b'")
 
 
-def test_a_host_that_is_busy_for_ever_is_given_up() -> None:
+def test_the_clock_gives_up_on_a_host_that_stays_busy() -> None:
     """Signs of life help for ten limits."""
 
     async def lie(member: Member, grant: Grant) -> dict[str, Any] | None:
@@ -411,13 +411,13 @@ def test_a_request_without_an_answer_lapses_before_time_moves() -> None:
 
 
 def test_a_request_to_an_agent_that_does_not_exist_lapses_at_once() -> None:
-    """The id came from someone else, so it is no failure of the agent that asks."""
+    """The id came from someone else, so the agent that asks is not at fault."""
     outcome = run_with(lying_answer(next=50), first="ghost")
     assert outcome.asker.notes == [(5, "ghost lapsed"), (9, "echo 10")]
     assert [moment.round for moment in outcome.moments if moment.time_s == 5] == [0]
 
 
-def test_a_host_that_claims_to_be_asking_for_ever_does_not_hold_time_up() -> None:
+def test_a_host_that_always_claims_to_be_asking_does_not_stop_time() -> None:
     """Its requests lapse once in a second."""
 
     async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
@@ -624,7 +624,7 @@ def test_a_clock_with_a_poisoned_journal_resumes(tmp_path: Path, timer_s: int) -
 
 
 @pytest.mark.parametrize("on_loss", ["drop", "wait"])
-def test_a_host_that_is_quarantined_before_it_joins_is_not_waited_for(on_loss: OnLoss) -> None:
+def test_the_clock_does_not_wait_for_a_host_quarantined_before_it_joins(on_loss: OnLoss) -> None:
     """The run starts without it as soon as it is quarantined, not at the time limit."""
 
     async def main() -> None:

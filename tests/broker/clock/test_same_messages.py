@@ -1,4 +1,4 @@
-"""The clock and the receiving host take the same messages of a liar: else the clock drops a host that waits in vain."""
+"""The clock and the receiving host accept the same messages of a liar; else the clock would drop an honest host."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_surplus_message_quarantines_its_sender_at_once(others: int) -> None:
 
 
 def test_a_number_that_is_used_twice_quarantines_its_sender_at_once() -> None:
-    """The clock hears of both messages, but each of the two receivers of one only."""
+    """The clock learns of both messages, each of the two receivers of only one."""
 
     async def what(member: Member, grant: Grant) -> dict[str, Any]:
         await member.send("a", member.message(grant))
@@ -124,7 +124,7 @@ def test_a_process_speaks_only_once_all_hosts_can_know_it() -> None:
         await member.send("a", member.message(grant, session="new"))
         await member.bus.publish(topics.done(RUN, "b"), member.answer(grant, session="new", sent={"a": 1}))
 
-    outcome = run_with(once(0, what))  # type: ignore[arg-type]
+    outcome = run_with(once(0, what))  # type: ignore[arg-type]  # a member that says something else
     assert outcome.asker.notes == HONEST
     assert set(outcome.without) == {"b"}
 

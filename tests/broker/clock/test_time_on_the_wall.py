@@ -25,7 +25,7 @@ from broker.errors import ClockTakenError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Control, TimeReport
 from broker.transport.base import Bus, Content, Delivery
 from broker.transport.memory import MemoryBroker
@@ -117,11 +117,11 @@ class Street:
         await self.settle()
 
     async def kill_clock(self) -> None:
-        """End the clock's process as SIGKILL does: nothing is stored or said any more."""
+        """End the clock's process as SIGKILL does: from then on, nothing is stored or sent."""
         assert self._clock is not None
         stored = self.journal._load_progress()
         self._process.crash()
-        self.journal._save_progress = lambda *_, **__: None  # type: ignore[method-assign]
+        self.journal._save_progress = lambda *_, **__: None  # type: ignore[method-assign]  # a clock that died before it wrote
         self._clock.cancel()
         await asyncio.wait([self._clock])
         with ClockJournal(self._journal_file, {"run": RUN}) as journal:
@@ -173,9 +173,9 @@ class Street:
             del qos, retain
             held.append((topic, payload))
 
-        bus.publish = hold  # type: ignore[method-assign]
+        bus.publish = hold  # type: ignore[method-assign]  # a connection that holds messages back
         yield
-        bus.publish = publish  # type: ignore[method-assign]
+        bus.publish = publish  # type: ignore[method-assign]  # as before
         for topic, payload in held:
             await publish(topic, payload)
         await self.settle()
@@ -351,7 +351,7 @@ def test_a_stopped_run_stays_stopped_if_its_clock_dies_before_the_end(tmp_path: 
         async with street.open():
             await asyncio.sleep(20)
             control = Control(command="stop", by="ann@desk")
-            street.clock._run_control.apply(control, street.clock.now)  # type: ignore[union-attr]
+            street.clock._run_control.apply(control, street.clock.now)  # type: ignore[union-attr]  # the clock is running
             street.clock._store_progress(is_final=True)
             await street.kill_clock()
             await street.start_clock()
@@ -401,7 +401,7 @@ def test_no_command_starts_time_before_all_households_are_present(tmp_path: Path
 
 
 def test_a_clock_that_comes_back_reports_where_it_was_while_it_waits(tmp_path: Path) -> None:
-    """Virtual time does not seem to go back to the last event, and what has passed since is no lag."""
+    """Virtual time does not seem to go back to the last event, and what has passed since does not count as lag."""
 
     async def main() -> None:
         async with Street(tmp_path, [600, 36_000], "600x").open() as street:
@@ -457,7 +457,7 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
                 assert report.waiting_wall_s >= 58
                 assert report.lag_wall_s >= 58
             back_wall_s = street.wall_s
-            lag_wall_s = street.clock._run_control.lag_wall_s(street.clock.now)  # type: ignore[union-attr]
+            lag_wall_s = street.clock._run_control.lag_wall_s(street.clock.now)  # type: ignore[union-attr]  # the clock is running
             assert lag_wall_s == pytest.approx(makes_up_wall_s if catch_up != "max" else 0, abs=0.5)
             await street.ended()
             factor = {"none": 1.0, "2x": 2.0, "5x": 5.0}.get(catch_up)
@@ -478,7 +478,7 @@ def test_a_suspended_machine_loses_the_time_and_runs_at_its_pace(tmp_path: Path)
             begun_wall_s = street.begun_wall_s
             await asyncio.sleep(70)
             time_of = loop.time
-            loop.time = lambda: time_of() + 90  # type: ignore[method-assign]
+            loop.time = lambda: time_of() + 90  # type: ignore[method-assign]  # the machine sleeps for 90 s
             await street.ended()
             assert at(street, 6000) - begun_wall_s == pytest.approx(100 + 90, abs=TOLERANCE_WALL_S)
             assert at(street, 6600) - begun_wall_s == pytest.approx(110 + 90, abs=TOLERANCE_WALL_S)
@@ -496,7 +496,7 @@ def test_a_suspended_machine_drops_no_host(tmp_path: Path) -> None:
         async with street.open(with_household=False) as street:
             await asyncio.sleep(10)
             time_of = loop.time
-            loop.time = lambda: time_of() + 1000  # type: ignore[method-assign]
+            loop.time = lambda: time_of() + 1000  # type: ignore[method-assign]  # the machine sleeps for 1000 s
             await asyncio.sleep(55)
             household = await street.start_household()
             await street.ended()
@@ -582,7 +582,7 @@ async def come_back_before_the_household(street: Street, ideal: Ideal, pace: str
         await street.command("resume")
         await asyncio.sleep(20.0)
     ideal.factor, ideal.is_passing = Pace.parse(pace).factor or 0.0, True
-    reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]
+    reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]  # the clock is running
     assert -1e-6 <= before_s - reached_s <= most_forgotten_s
     ideal.change(street.wall_s, at_s=reached_s)
 
@@ -622,7 +622,7 @@ async def operate(  # noqa: C901 - one case for each operation
                 ideal.is_passing = False
                 ideal.change(due_wall_s)
                 ideal.is_passing = True
-                reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]
+                reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]  # the clock is running
                 # What it takes to answer within a second is no absence.
                 assert abs(reached_s - ideal.at(street.wall_s)) <= TOLERANCE_WALL_S * ideal.factor + 1
                 ideal.change(street.wall_s, at_s=reached_s)
@@ -643,7 +643,7 @@ async def operate(  # noqa: C901 - one case for each operation
                 if street._clock.done():
                     return None
                 ideal.is_passing = was_passing
-                state = street.clock._run_control.state  # type: ignore[union-attr]
+                state = street.clock._run_control.state  # type: ignore[union-attr]  # the clock is running
                 # At most a second of wall clock is forgotten with the process; from there on it counts again.
                 forgotten_s = ideal.at(street.wall_s) - state.reached_s
                 assert -1e-6 <= forgotten_s <= TOLERANCE_WALL_S * ideal.factor

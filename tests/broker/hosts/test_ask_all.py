@@ -22,7 +22,7 @@ class Asker(Agent[Note]):
 
 
 async def test_an_agent_is_quiet_while_some_of_those_that_it_asked_have_not_answered() -> None:
-    """Their answers may come in different rounds, and one of them never: else its host would wait for it for ever."""
+    """Their answers may come in different rounds, and one may never come: its host must not wait for it forever."""
     agent = Asker("asker")
     agent.prepare(1, 0)
     living = asyncio.create_task(agent.live())

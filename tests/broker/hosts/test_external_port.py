@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import looptime
 
@@ -15,7 +16,7 @@ from broker.hosts.agent import Agent, Instruction
 from broker.hosts.external_port import Incoming
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping
 
@@ -72,8 +73,8 @@ class Outside:
         self.told += [(now_s, n) for n in _numbers(instruction.content for instruction in instructions)]
 
 
-def _numbers(messages: object) -> list[int]:
-    return [message.n for message in messages]  # type: ignore[attr-defined]
+def _numbers(messages: Iterable[Any]) -> list[int]:
+    return [message.n for message in messages]
 
 
 def run(

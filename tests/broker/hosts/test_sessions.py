@@ -18,7 +18,7 @@ from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, 
 from broker.hosts.host import ClockSigns, Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
-from broker.protocol.timeouts import Timeouts
+from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Announcement, Batch, Done, Grant, Member, Roster, TimeReport
 from broker.transport.base import Bus, Delivery, Will
 from broker.transport.memory import MemoryBroker

@@ -48,7 +48,7 @@ def test_different_ids_have_different_levels(one: str, other: str) -> None:
 def test_topics_with_one_id(kind: str, run: str, identifier: str) -> None:
     """A topic parses back to its parts, and its filter covers it."""
     topic = ONE[kind](run, identifier)
-    assert topics.parse(topic) == Address(run, kind, (identifier,))  # type: ignore[arg-type]
+    assert topics.parse(topic) == Address(run, kind, (identifier,))  # type: ignore[arg-type]  # `kind` is one of the kinds
     assert matches(topics.everything(run), topic)
     if kind in FILTERS:
         assert matches(FILTERS[kind](run), topic)
@@ -124,7 +124,7 @@ def test_invalid_ids_are_refused(identifier: str) -> None:
 
 
 def test_ids_that_look_the_same_have_one_topic() -> None:
-    """An umlaut is written as one character or as two; only one spelling stands in topics."""
+    """An umlaut is written as one character or as two; topics contain only one spelling."""
     assert topics.host("run", "M\u00fcller") == topics.host("run", "Mu\u0308ller")
     assert topics.parse("ssmic/run/hosts/Mu%CC%88ller") is None
 

@@ -134,7 +134,7 @@ def test_nearly_valid_payloads_are_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"v": 4}', b"[" * 100_000])
-def test_payloads_that_are_no_message_are_rejected(payload: bytes) -> None:
+def test_payloads_that_are_not_messages_are_rejected(payload: bytes) -> None:
     """They raise a single error that a receiver can catch."""
     with pytest.raises(ValidationError):
         wire.Grant.model_validate_json(payload)

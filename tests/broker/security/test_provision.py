@@ -63,7 +63,7 @@ def test_an_additional_household_changes_nothing_for_the_others(tmp_path: Path) 
     assert {name.split("/")[1] for name in after.keys() - before.keys()} == {"celik"}
 
 
-def test_a_login_that_is_removed_has_no_rights_any_more(tmp_path: Path) -> None:
+def test_a_removed_login_loses_its_rights(tmp_path: Path) -> None:
     """Removing a login's folder and writing again revokes it."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",)))
     shutil.rmtree(login_folder(tmp_path, "brandt"))
@@ -97,7 +97,7 @@ def test_a_password_stands_nowhere_but_in_its_file(tmp_path: Path) -> None:
 def test_the_hashes_are_mosquittos(tmp_path: Path) -> None:
     """Hashes of Mosquitto's own tool are recognized by the arithmetic that writes ours."""
     file = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-c", "-b", str(file), "adler", "a secret"], check=True, capture_output=True)  # noqa: S607 - found by its name
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(file), "adler", "a secret"], check=True, capture_output=True)
     line = file.read_text().strip()
     assert is_line_of(line, "adler", "a secret")
     assert not is_line_of(line, "adler", "another")
@@ -147,7 +147,7 @@ def test_certificates_stay_required(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["watcher", "operator", "clock", "manager"])
-def test_names_of_services_are_no_households(tmp_path: Path, name: str) -> None:
+def test_names_of_services_are_not_households(tmp_path: Path, name: str) -> None:
     """A household of that name would share a login with the service."""
     with pytest.raises(GuardError, match=f"household cannot have the id '{name}'"):
         write_guard(tmp_path / "guard", Guard((name,), ("manager",)))

@@ -36,7 +36,7 @@ def as_paho_writes_it(topic: str, payload: bytes, *, retain: bool) -> bytes:
     """Return the packet that paho would send."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
     client.on_socket_register_write = lambda *_: None
-    client._sock = object()  # type: ignore[assignment]
+    client._sock = object()  # type: ignore[assignment]  # only has to be there
     client._send_publish(0, topic.encode(), payload, 0, retain)
     client._sock = None
     return bytes(client._out_packet[0]["packet"])
@@ -79,7 +79,7 @@ async def dribbling_link(broker_port: int) -> AsyncIterator[BrokerUrl]:
     served: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served.append(asyncio.current_task())  # type: ignore[arg-type]
+        served.append(asyncio.current_task())  # type: ignore[arg-type]  # runs in a task
         broker_reader, broker_writer = await asyncio.open_connection("127.0.0.1", broker_port)
 
         async def up() -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is n
 
 
 async def take(bus: Bus) -> Delivery | Reconnected:
-    """Read one item, without waiting for ever."""
+    """Read one item, with a time limit."""
     async with asyncio.timeout(PATIENCE_WALL_S):
         return await anext(bus.messages())
 
@@ -289,7 +289,7 @@ async def test_connecting_can_be_cancelled() -> None:
 async def guarded_mosquitto(folder: Path) -> AsyncIterator[RunningBroker]:
     """Run one that knows a single login, `house` with `s3cr/t`, who may read nothing but `mine`."""
     passwords, acl = folder / "passwords", folder / "acl"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "house", "s3cr/t"], check=True)  # noqa: ASYNC221, S607 - a moment
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "house", "s3cr/t"], check=True)  # noqa: ASYNC221 - a moment
     acl.write_text("user house\ntopic readwrite mine\n", encoding="utf-8")
     async with managed_mosquitto(
         extra_configuration=f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n"
@@ -420,7 +420,7 @@ async def test_a_login_refused_on_reconnection_is_logged_and_read_again(tmp_path
     async def guarded(password: str) -> AsyncIterator[RunningBroker]:
         passwords = tmp_path / "passwords"
         subprocess.run(  # noqa: ASYNC221 - Mosquitto's own tool
-            ["mosquitto_passwd", "-c", "-b", str(passwords), "house", password],  # noqa: S607
+            ["mosquitto_passwd", "-c", "-b", str(passwords), "house", password],
             check=True,
             capture_output=True,
         )

@@ -76,7 +76,7 @@ def test_clients_log_in_by_certificate_where_that_is_wanted() -> None:
         assert "SSMIC_PASSWORD_FILE" not in environment
 
 
-def test_no_secret_stands_in_the_file() -> None:
+def test_the_file_contains_no_secret() -> None:
     """Passwords come from files."""
     for service in services_of(compose("street")).values():
         assert "SSMIC_PASSWORD" not in service.get("environment", {})

@@ -91,7 +91,7 @@ class Session:
     """A run, and its broker with its login."""
 
     broker: BrokerUrl
-    outcome: asyncio.Task[list[RunOutcome]]
+    outcome: asyncio.Future[list[RunOutcome]]
     results: Path
     run_id: str = RUN
 

@@ -51,7 +51,7 @@ class Linked:
     link: DeviceLink
 
     async def heard(self) -> list[DeviceEvent]:
-        """Return what its agent is told in the next second."""
+        """Return what its agent receives in the next second."""
         await settle()
         port = self.link.port("adler")
         assert port is not None
@@ -124,7 +124,7 @@ async def retained(broker: MemoryBroker, part: str = "/claims/") -> list[str]:
 
 @pytest.mark.looptime
 async def test_the_second_run_leaves_a_plug_alone_until_the_first_one_ends() -> None:
-    """It is told whose the plug is, hears nothing of it, and takes over with the plug's present state."""
+    """It learns which run has the plug, receives nothing from it, and takes over with the plug's present state."""
     broker = MemoryBroker()
     async with socket(broker) as plugged, running(broker, "second-to-end") as late:
         async with running(broker, "first") as never:
@@ -172,7 +172,7 @@ async def test_of_runs_that_start_at_the_same_time_one_gets_the_plug() -> None:
 
 @pytest.mark.looptime
 async def test_the_claim_of_a_run_that_crashed_lapses() -> None:
-    """Nobody answers for it, so the next run waits for a while, commands the plug, and removes the claim."""
+    """No run answers for it, so the next one waits for a while, commands the plug, and removes the claim."""
     broker = MemoryBroker()
     crashed = topics.claim("crashed", switch_id(address_of(plug()) or ()))
     async with broker.connect("crashed") as bus:
@@ -189,7 +189,7 @@ async def test_the_claim_of_a_run_that_crashed_lapses() -> None:
 
 @pytest.mark.looptime
 async def test_a_run_that_was_cut_off_for_a_moment_keeps_its_plug() -> None:
-    """The broker restarts, for both runs: the one that waits goes on waiting."""
+    """The broker restarts, for both runs: the one that waits continues to wait."""
     broker = MemoryBroker()
     async with socket(broker) as plugged, running(broker, "first") as first, running(broker, "second") as second:
         for _ in range(2):
@@ -246,7 +246,7 @@ async def test_a_second_process_with_the_id_of_a_run_removes_nothing_of_it() -> 
 
 @pytest.mark.looptime
 async def test_nonsense_on_the_topics_of_claims_takes_no_plug_away() -> None:
-    """A run that holds its plug goes on; one that starts takes no claim for one that is none."""
+    """A run that holds its plug continues; one that starts ignores what is not a valid claim."""
     broker = MemoryBroker()
     switch = switch_id(address_of(plug()) or ())
     nonsense = [b"[" * 900, b"null", b"{}", b'{"v": 0, "by": "x"}', b'{"v": 1, "by": 5}', b"\xff", b"x" * 70_000]
@@ -275,7 +275,7 @@ def test_one_plug_has_one_name_however_it_is_written() -> None:
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 @pytest.mark.long
 async def test_a_job_on_a_plug_that_another_run_commands_is_refused(tmp_path: Path) -> None:
-    """With a real broker, from the announcement to the reason in the ledger; the other run's job goes on."""
+    """With a real broker, from the announcement to the reason in the ledger; the other run's job continues."""
     (tmp_path / "other").mkdir()
     async with plugged_in(tasmota, tmp_path) as (run, device, _):
         device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})

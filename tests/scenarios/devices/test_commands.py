@@ -84,7 +84,7 @@ def test_a_counter_counts_in_its_unit(unit: str, expected_wh: float) -> None:
 
 
 def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
-    """As negative power and on a counter of its own; what the inverter draws at night is no production."""
+    """As negative power and on a counter of its own; what the inverter draws at night is not production."""
     roof = Gateway(
         id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="shelly", options={"prefix": "s"}
     )

@@ -208,8 +208,8 @@ def test_values_at_the_limits_are_accepted() -> None:
     assert isinstance(event_of("forecast", json.dumps(year).encode(), NOW_S, Zone(0)), Forecasted)
 
 
-def test_a_meter_takes_no_reading_that_is_no_number() -> None:
-    """Otherwise it could not count energy any more."""
+def test_a_meter_takes_only_readings_that_are_numbers() -> None:
+    """Otherwise it could no longer count energy."""
     meter = Meter()
     assert not meter.take(0, 5.0, 1000.0)
     for reading in (math.nan, math.inf, 1e300):
@@ -219,7 +219,7 @@ def test_a_meter_takes_no_reading_that_is_no_number() -> None:
 
 
 def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothing() -> None:
-    """Another meter, or a wrong reading: half a million Wh are no reset, and it is counted on from there."""
+    """Another meter, or a wrong reading: half a million Wh are not a reset, and counting continues from there."""
     meter = Meter()
     assert not meter.take(0, None, 1_000_000.0)
     assert "expected to rise, or to restart at 0" in meter.take(60, None, 500_000.0)
@@ -295,7 +295,7 @@ def test_a_scan_skips_invalid_announcements() -> None:
     ],
 )
 def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload: str, problem: str) -> None:
-    """In plain words; a flag is no number."""
+    """In plain words; a flag is not a number."""
     with pytest.raises(MessageError) as raised:
         event_of(part, payload.encode(), NOW_S, Zone(0))
     assert raised.value.problem.startswith(problem)

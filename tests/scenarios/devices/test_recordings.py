@@ -45,7 +45,11 @@ def recorded(*sayings: Saying) -> Recording:
             "adler/washer",
             rf"line 2: time_s {START_S}: devices are heard after the start of the run, {START_S}",
         ),
-        (START_S + 1, "adler/dryer", r"line 2: agent 'adler/dryer' is no real device; expected one of: .*adler/washer"),
+        (
+            START_S + 1,
+            "adler/dryer",
+            r"line 2: agent 'adler/dryer' is not a real device; expected one of: .*adler/washer",
+        ),
     ],
 )
 def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
@@ -74,7 +78,7 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
 def test_a_recording_that_was_changed_is_refused_with_the_line(
     changed: dict[str, Any], line: str, problem: str, tmp_path: Path
 ) -> None:
-    """Whatever stands in it, it is one error, not an internal one."""
+    """Whatever it contains, the result is one clear error, not an internal one."""
     head = json.loads(next(recorded().lines()))
     path = tmp_path / "session.jsonl"
     path.write_text(json.dumps(head | changed) + "\n" + line)
@@ -82,9 +86,9 @@ def test_a_recording_that_was_changed_is_refused_with_the_line(
         read_recording(path)
 
 
-def test_what_is_no_file_is_not_read_as_a_recording() -> None:
+def test_only_a_file_is_read_as_a_recording() -> None:
     """A device may never end."""
-    with pytest.raises(RecordingError, match="/dev/zero: is no file"):
+    with pytest.raises(RecordingError, match="/dev/zero: is not a file"):
         read_recording(Path("/dev/zero"))
 
 

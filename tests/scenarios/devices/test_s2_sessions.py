@@ -234,7 +234,7 @@ async def test_a_household_that_is_killed_in_mid_job_comes_back_and_its_device_e
             return process("host", str(street), "--house", house, *common)
 
         clock = process("clock", str(street), *common, "--pace", "60x", "--out", str(results))
-        run = Session(url, asyncio.get_running_loop().create_future(), results)  # type: ignore[arg-type]
+        run = Session(url, asyncio.get_running_loop().create_future(), results)
         async with (
             run.device(f"{WASHER}/#", f"ssmic/{RUN}/time") as device,
             clock as keeper,

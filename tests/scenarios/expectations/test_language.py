@@ -93,7 +93,7 @@ def test_no_text_brings_the_reader_down(text: str) -> None:
         'job("x").is_on_grid or not job("x").has_contract and true',
     ],
 )
-def test_units_that_go_together_are_no_mistake(text: str) -> None:
+def test_units_that_go_together_are_accepted(text: str) -> None:
     """A plain number goes with everything, and what is multiplied is not traced."""
     assert condition_problems(text, {"job": ["x"], "house": [], "producer": [], "algorithm": []}) == []
 

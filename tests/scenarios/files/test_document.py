@@ -208,7 +208,7 @@ def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> Non
 
 
 def test_what_aliases_stand_for_is_not_taken_away() -> None:
-    """An edit that would leave an alias without its anchor is refused, with its name; a merged key is set anew."""
+    """An edit that would leave an alias without its anchor is refused, with its name; a merged key is set afresh."""
     jobs = "jobs:\n  - &wash {id: a, device: washer}\n  - {<<: *wash, id: b}\n"
     document = Document(jobs)
     with pytest.raises(ScenarioError, match=r"\*wash elsewhere in the file stands for it"):

@@ -145,7 +145,7 @@ def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("outside", [False, True])
-def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, *, outside: bool) -> None:
+def test_a_pipe_or_a_device_is_not_read_as_a_series(tmp_path: Path, *, outside: bool) -> None:
     """Attack 65: the command does not hang, even with `--allow-outside`."""
     folder = tmp_path / "scenario"
     file = scenario(folder, "/dev/zero" if outside else "pipe")

@@ -52,7 +52,7 @@ def street() -> Scenario:
     return load_text(STREET, "street.yaml", None)
 
 
-def test_what_stands_at_the_top(street: Scenario) -> None:
+def test_the_keys_at_the_top_of_a_file(street: Scenario) -> None:
     """The start's offset counts; integers are fine where numbers are expected."""
     assert (street.name, street.description, street.start_s, street.days, street.seed, street.algorithm) == (
         "street", "A house", START_S, 1, 7, "insertion",
@@ -68,7 +68,7 @@ def test_times_may_be_said_in_three_ways(street: Scenario) -> None:
     assert times["tea"] == (START_S + 6 * 3600, START_S + 7 * 3600, START_S + 7 * 3600)
 
 
-def test_jobs_stand_in_the_order_of_registration(street: Scenario) -> None:
+def test_jobs_are_in_the_order_of_registration(street: Scenario) -> None:
     """Their ids come from the order of the file: the second with an id is #2, whenever it is registered."""
     assert [(job.job_id, job.source_id, job.profile) for job in street.jobs] == [
         ("1/dishwasher#2", "1/dishwasher", "dish-eco"),

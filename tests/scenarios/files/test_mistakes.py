@@ -213,7 +213,7 @@ def test_names_and_references(old: str, new: str, message: str) -> None:
         ("a: " + "[" * 60 + "]" * 60, ["s.yaml:1: nested more than 50 deep"]),
     ],
 )  # fmt: skip
-def test_yaml_that_is_no_scenario_is_refused(text: str, messages: list[str]) -> None:
+def test_yaml_that_is_not_a_scenario_is_refused(text: str, messages: list[str]) -> None:
     """The line is named if it is known."""
     assert mistakes(text) == messages
 
@@ -378,7 +378,7 @@ def test_mistakes_in_files_next_to_the_scenario(tmp_path: Path, content: bytes |
         ("version: 1".encode("utf-16"), "is not a text file: byte 1 is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_text(tmp_path: Path, content: bytes, message: str) -> None:
     """A picture, a database."""
     path = tmp_path / "s.yaml"
     path.write_bytes(content)

@@ -185,7 +185,7 @@ def test_tables_next_to_the_file_hold_the_same_series(kind: str, tmp_path: Path)
         pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
     made = generate(GeneratorSpec(houses=5, days=2, roofs=1))
     (tmp_path / "made.yaml").write_text(generated_yaml(made, "made", kind), encoding="utf-8")
-    assert len(write_series(made, tmp_path, "made", kind)) == 2 + 8  # type: ignore[arg-type]
+    assert len(write_series(made, tmp_path, "made", kind)) == 2 + 8  # type: ignore[arg-type]  # one of the kinds
     beside, inside = load(tmp_path / "made.yaml").scenario, load_text(generated_yaml(made), "generated", None)
     assert beside.jobs == inside.jobs
     for house, base_load in inside.base_loads.items():
@@ -245,7 +245,7 @@ def test_at_the_poles_there_are_days_without_sun_and_without_night() -> None:
     }
     powers = {}
     for month in (6, 12):
-        made = generate(GeneratorSpec(first_day=date(2026, month, 21), **spec))  # type: ignore[arg-type]
+        made = generate(GeneratorSpec(first_day=date(2026, month, 21), **spec))  # type: ignore[arg-type]  # each case names what it varies
         load_text(generated_yaml(made), "generated", None)
         powers[month] = sum(made.actual_w(house.roof) for house in made.houses if house.roof is not None)
     assert np.all(powers[6] > 0)
@@ -360,4 +360,4 @@ def test_many_houses_without_panels_need_tables_too() -> None:
 def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
     """The error states the limits."""
     with pytest.raises(ValueError, match="from"):
-        GeneratorSpec(**{"houses": 3, **wrong})  # type: ignore[arg-type]
+        GeneratorSpec(**{"houses": 3, **wrong})  # type: ignore[arg-type]  # wrong on purpose

@@ -212,7 +212,7 @@ def test_impossible_neighbourhoods_are_refused(wrong: dict[str, int | float | st
     }
 
     with pytest.raises(ValueError, match=r"from 1 to|positive|weather is one of"):
-        NeighbourhoodSpec(**{**good, **wrong})  # type: ignore[arg-type]
+        NeighbourhoodSpec(**{**good, **wrong})  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_more_jobs_than_the_houses_can_run_are_refused() -> None:

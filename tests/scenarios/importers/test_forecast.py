@@ -66,7 +66,7 @@ def test_energy_is_the_same_for_every_step_and_counter(sun: tuple[int, list[floa
 @given(st.sampled_from(STEPS_S), st.integers(1, 5000), st.integers(10**7, 10**10))
 @settings(max_examples=40, deadline=None)
 def test_a_steady_sun_is_the_same_though_the_counter_began_unseen(step_s: int, power_w: int, counter_wh: int) -> None:
-    """The first row of a running counter comes a step after the time of issue: that step is no darkness."""
+    """The first row of a running counter comes a step after the time of issue: that step does not count as darkness."""
     count = 2 * DAY_S // step_s
     rows = [(ISSUED_S + i * step_s, counter_wh + power_w * i * step_s / 3600) for i in range(1, count + 1)]
     with TemporaryDirectory() as folder:

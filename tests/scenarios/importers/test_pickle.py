@@ -495,7 +495,7 @@ def test_any_damage_to_tables_of_pandas_3_is_a_message(file: Path, tmp_path: Pat
             import_source(path)
 
 
-def test_an_unknown_pandas_is_no_attack(tmp_path: Path) -> None:
+def test_an_unknown_pandas_is_not_taken_for_an_attack(tmp_path: Path) -> None:
     """It is not read, and the message states the remedy."""
     message = message_of(b"\x80\x04\x8c\x0dpandas.arrays\x8c\x09NewColumn\x93.", tmp_path)
 

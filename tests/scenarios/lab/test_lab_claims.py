@@ -56,7 +56,7 @@ async def retained(broker: MemoryBroker) -> list[str]:
                 found.append(item.topic)
 
 
-async def test_a_second_lab_is_refused_with_what_is_taken_and_by_whom() -> None:
+async def test_a_second_lab_is_refused_and_the_error_names_the_first_and_its_devices() -> None:
     """A lab of other devices may run beside it; once the first one has ended, the second one may begin."""
     broker = MemoryBroker()
     async with lab(broker, "first"):

@@ -122,7 +122,7 @@ def test_the_same_arguments_give_the_same_answer() -> None:
 
 
 @pytest.mark.long
-def test_alike_producers_are_no_different_from_nearly_alike_ones() -> None:
+def test_identical_producers_give_the_same_result_as_nearly_identical_ones() -> None:
     """Sharing one price among them changes no bound."""
     nearly = forecast(sun((0, 0.0), (HOUR_S, 1001.0), (24 * HOUR_S, 24_001.0)))
     alike = crowded({"pv-1": forecast(DAY), "pv-2": forecast(DAY)})

@@ -17,7 +17,7 @@ from tests.scenarios.neighbourhoods import START_S
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """The message says so, and no file comes to be."""
+    """The message says so, and no file is created."""
     with pytest.raises(ResultsError, match=r"gone\.sqlite: there is no such file"):
         ResultsReader(tmp_path / "gone.sqlite")
     assert list(tmp_path.iterdir()) == []

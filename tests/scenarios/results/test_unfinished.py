@@ -1,4 +1,4 @@
-"""Runs that did not come to their end: their figures say so wherever they stand, and are excluded from means."""
+"""Runs that did not finish: their figures say so wherever they are shown, and are excluded from means."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from scenarios.sweep import SweepRequest, plan_sweep
 
 def _problems(**request: object) -> str:
     with pytest.raises(SettingsError) as raised:
-        plan_sweep(SweepRequest("street", **request))  # type: ignore[arg-type]
+        plan_sweep(SweepRequest("street", **request))  # type: ignore[arg-type]  # each case names what it varies
     return str(raised.value)
 
 

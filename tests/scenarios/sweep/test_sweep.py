@@ -34,7 +34,7 @@ REQUEST = SweepRequest("street", ("algorithm=insertion,fifty_fifty",), ("days=1"
 
 def sweep(plan: SweepPlan, path: Path, **how: object) -> SweepOutcome:
     """Do a sweep from beginning to end."""
-    return asyncio.run(run_sweep(plan, path, **how))  # type: ignore[arg-type]
+    return asyncio.run(run_sweep(plan, path, **how))  # type: ignore[arg-type]  # passed on
 
 
 def content(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ from tui.signals import run_until_interrupted
 
 
 def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is touched repeatedly, and not any more afterwards."""
+    """It is touched repeatedly during the command, and not afterwards."""
     file = tmp_path / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
     monkeypatch.setattr("tui.heartbeat.EVERY_WALL_S", 0.01)

@@ -1,4 +1,4 @@
-"""`ssmic broker init`, and the options that say as whom a command comes to its broker."""
+"""`ssmic broker init`, and the options with the login of a command at its broker."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def test_results_are_listed_shown_and_exported(ssmic: Ssmic, small: Path) -> Non
 
 
 def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
-    """An empty list is no error."""
+    """An empty list is not an error."""
     ended = ssmic("results", "list")
     assert ended.code == 0
     assert "ssmic run street" in ended.err

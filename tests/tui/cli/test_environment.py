@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer.main
@@ -18,10 +19,10 @@ READ_ELSEWHERE = {endpoint.USER, endpoint.PASSWORD_FILE, endpoint.CA_FILE, endpo
 
 
 @pytest.mark.parametrize("command", [clock, host])
-def test_every_setting_of_a_deployed_process_is_a_documented_environment_variable(command: object) -> None:
+def test_every_setting_of_a_deployed_process_is_a_documented_environment_variable(command: ModuleType) -> None:
     """New settings are covered automatically."""
     written = DEPLOY.read_text(encoding="utf-8")
-    parameters = typer.main.get_command(command.app).params  # type: ignore[attr-defined]
+    parameters = typer.main.get_command(command.app).params
     options = [parameter for parameter in parameters if isinstance(parameter, TyperOption)]
     assert len(options) > 15
     for option in options:

@@ -155,7 +155,7 @@ def test_an_unreachable_broker_is_4(ssmic: Ssmic) -> None:
     assert not Path("results").exists()
 
 
-def test_what_cannot_be_written_is_no_fault_of_what_was_read(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+def test_an_error_while_writing_is_not_blamed_on_the_input(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
     """1, not 3: the input is valid."""
     (tmp_path / "file").touch()
     assert ssmic("run", small, "--bus", "memory", "--out", "out.sqlite").code == 0

@@ -1,4 +1,4 @@
-"""Notes of commands that are no errors: assumptions of an import, and parts that cannot meet in time."""
+"""Notes of commands, which are not errors: assumptions of an import, and parts that cannot meet in time."""
 
 from __future__ import annotations
 

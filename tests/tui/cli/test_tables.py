@@ -44,7 +44,7 @@ jobs:
 
 @pytest.fixture
 def file(ssmic: Ssmic) -> Path:
-    """A run of a neighbourhood with long ids and wide characters, at an offset that is no whole hour."""
+    """A run of a neighbourhood with long ids and wide characters, at an offset that is not a whole hour."""
     Path("wide.yaml").write_text(SCENARIO, encoding="utf-8")
     ended = ssmic("run", "wide.yaml", "--bus", "memory", "--out", "wide.sqlite", "--json")
     assert ended.code == 0, ended.err

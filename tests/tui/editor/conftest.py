@@ -125,7 +125,7 @@ class Person:
         return [row.field.label for row in self.screen.query_one(FormView).rows]
 
     async def type_in(self, label: str, text: str, part: int = 0) -> None:
-        """Replace what stands in a field by typing."""
+        """Replace the content of a field by typing."""
         field = list(self.row(label).query(Input))[part]
         await driving.focus(self.pilot, field)
         await self.press("end", "ctrl+u", *(_KEYS.get(char, char) for char in text))

@@ -105,7 +105,7 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     assert tree_model.at(history.tree, path) == "adler"
 
 
-def test_a_reverted_edit_is_no_change(ours: str) -> None:
+def test_a_reverted_edit_does_not_count_as_a_change(ours: str) -> None:
     """A letter typed and deleted leaves the file as saved."""
     history = History(Document(ours), saved=True)
     for typed in ("oursx", "ours"):

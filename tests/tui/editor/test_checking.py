@@ -27,13 +27,13 @@ async def test_a_large_neighbourhood_is_checked_in_a_separate_process() -> None:
     assert expected
     checker = Checker()
     assert (await checker.check(version, "village", Path.cwd())).problems == expected
-    first = checker._process
+    first = checker._server.process
     assert first is not None
     first.kill()
     assert (await checker.check(version, "village", Path.cwd())).problems == expected
     await first.wait()
     assert (await checker.check(version, "village", Path.cwd())).problems == expected
-    last = checker._process
+    last = checker._server.process
     assert last is not None
     assert last is not first
     await checker.close()
@@ -47,5 +47,5 @@ async def test_a_small_one_needs_no_process() -> None:
     checked = await checker.check(version, "street", Path.cwd())
     assert checked.problems == tuple(version.document().problems("street", Path.cwd()))
     assert checked.problems
-    assert checker._process is None
+    assert checker._server.process is None
     await checker.close()

@@ -11,7 +11,7 @@ from broker.transport import MemoryBroker
 from scenarios.monitor import BusFeed, ObservedRun
 from tests.tui.driving import dialog, until
 from tests.tui.monitor.test_screen import table, the_app
-from tui.monitor.device_message import DeviceMessageDialog
+from tui.monitor.devices import DeviceMessageDialog
 from tui.shell import AskText
 
 STATE = {
@@ -48,5 +48,5 @@ async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened
         asking.query_one(Input).value = "18:30"
         await pilot.press("enter")
         async for event in bus.messages():
-            assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]
+            assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]  # a delivery
             break

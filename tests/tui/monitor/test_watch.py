@@ -100,7 +100,7 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
 
 
 @needs_mosquitto
-async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
+async def test_the_monitor_waits_for_a_broker_that_goes_away(opened: Opened) -> None:
     """A message is shown until it returns, then the view continues; its content is kept."""
     street = load_scenario("street")
     port = free_port()

@@ -37,7 +37,7 @@ def cells(pilot: Pilot[Any], selector: str) -> CellTable[Any]:
 
 
 def text(pilot: Pilot[Any], selector: str) -> str:
-    """Return what stands in a place."""
+    """Return the text in a place."""
     return str(pilot.app.screen.query_one(selector, Static).render())
 
 

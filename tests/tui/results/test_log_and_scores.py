@@ -22,7 +22,7 @@ Opened = Any
 
 @pytest.mark.long
 async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opened, newest: Path) -> None:
-    """They belong to the chosen run; lines that are no record are skipped."""
+    """They belong to the chosen run; lines that are not records are skipped."""
     with ResultsReader(newest) as results:
         run = results.runs()[0]
         events = sum(len(entry.history) for entry in results.ledger(1))

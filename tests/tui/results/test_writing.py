@@ -104,7 +104,7 @@ async def test_an_export_needs_a_folder(opened: Opened, results_folder: Path) ->
 
 
 async def test_the_report_is_written_and_opened(opened: Opened, results_folder: Path, desktop: Desktop) -> None:
-    """The path is proposed and shown; where there is one already, it can be opened, or written over."""
+    """The path is proposed and shown; if there is one already, it can be opened or overwritten."""
     page = results_folder / "fifty.html"
     async with opened(first_area="results") as pilot:
         await listed(pilot)

@@ -19,6 +19,7 @@ from tests.tui.driving import dialog, until
 from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
+from tui.run.form_view import RunForm
 from tui.run.progress import ProgressPanel, RunProgress, columns_for
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
@@ -124,8 +125,8 @@ async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
     """The runs are done and kept; the simulations that were to follow do not begin."""
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot)
-        form = screen.query_one("RunForm")
-        form.choose_algorithms(("insertion", "fifty_fifty"), "1")  # type: ignore[attr-defined]
+        form = screen.query_one(RunForm)
+        form.choose_algorithms(("insertion", "fifty_fifty"), "1")
         screen.query_one("#optimum", Tick).value = True
         screen.query_one("#optimum_s", Input).value = "600"
         screen.query_one("#source", Input).value = "village"
@@ -144,7 +145,7 @@ async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
 
 
 async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Opened) -> None:
-    """The problems are no algorithm and no number of seeds; keys 1 to 6 tick; Escape changes nothing."""
+    """A missing algorithm and a wrong number of seeds are problems; keys 1 to 6 tick; Escape changes nothing."""
     assert set(SENTENCES) == set(ALGORITHMS)
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot)
@@ -158,7 +159,7 @@ async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Ope
         assert "'many' is not a whole number" in str(ask.query_one(".problem", Static).content)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert screen.query_one("RunForm").form.others == ()  # type: ignore[attr-defined]
+        assert screen.query_one(RunForm).form.others == ()
 
 
 async def test_choosing_one_algorithm_ends_the_comparison(opened: Opened) -> None:

@@ -212,7 +212,7 @@ async def test_an_externally_changed_file_is_asked_about(
 async def test_an_import_that_was_never_saved_asks_for_its_file(
     opened: Opened, pyssmic_folder: Path, tmp_path: Path
 ) -> None:
-    """Its name stands in the field until then."""
+    """Its name is in the field until then."""
     async with opened(size=(120, 40)) as pilot:
         user = User(pilot)
         await pilot.press("f2", "i")
@@ -223,7 +223,7 @@ async def test_an_import_that_was_never_saved_asks_for_its_file(
             await pilot.press("escape")
         await user.go_to_run()
         assert "never saved" in user.about
-        assert user.run.query_one("#source", Input).value == user.editor.work.title  # type: ignore[union-attr]
+        assert user.run.query_one("#source", Input).value == user.editor.work.title  # type: ignore[union-attr]  # something is open
         await pilot.press("ctrl+r")
         await dialog(pilot, Confirm)
         await pilot.press("enter")

@@ -214,7 +214,7 @@ async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:
         await until(pilot, lambda: "penalty" in text(screen, "#problem-algorithms"))
 
 
-async def test_a_form_that_is_removed_while_it_is_being_built_is_no_error(opened: Opened) -> None:
+async def test_a_form_that_is_removed_while_it_is_being_built_causes_no_error(opened: Opened) -> None:
     """This is the case if the application quits just after *Run* was opened."""
     async with opened(first_area="run") as pilot:
         await ready(pilot)

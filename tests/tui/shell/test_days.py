@@ -102,7 +102,7 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
     }
 
     whole = Artist(tree, None, 9).day(None)
-    panel = Artist(tree, None, 9).producer(tree["houses"][0]["devices"][1])  # type: ignore[index]
+    panel = Artist(tree, None, 9).producer(tree["houses"][0]["devices"][1])  # type: ignore[index]  # plain data of a known shape
 
     assert whole.days is not None
     assert whole.days.count == 365

@@ -29,7 +29,7 @@ class Knot:
 
     def __init__(self, size: int) -> None:
         self.itself = self
-        self.content = [[] for _ in range(size)]  # type: ignore[var-annotated]
+        self.content: list[list[object]] = [[] for _ in range(size)]
 
 
 @pytest.mark.long

@@ -48,7 +48,7 @@ async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> N
 
 
 async def test_a_click_on_a_key_in_the_footer_does_what_the_key_does(opened: Opened) -> None:
-    """The keys follow the screen, say more under the mouse, and the palette's stands at the right."""
+    """The keys follow the screen and say more under the mouse; the palette's key is at the right."""
     async with opened(first_area="results") as pilot:
         footer = pilot.app.screen.query_one(Footer)
         shown = str(footer.render())

@@ -146,7 +146,7 @@ async def test_a_damaged_history_counts_as_none(opened: Opened, content: str, tm
         await until(pilot, partial(_is_settled, pilot))
 
 
-async def test_a_history_that_cannot_be_written_is_no_obstacle(opened: Opened, tmp_path: Path) -> None:
+async def test_a_history_that_cannot_be_written_stops_nothing(opened: Opened, tmp_path: Path) -> None:
     """A file is in the place of its folder."""
     recent_file().parent.parent.mkdir(parents=True, exist_ok=True)
     recent_file().parent.write_text("no folder")

@@ -12,8 +12,8 @@ from scenarios.scenario import Zone
 from tui.formatting import fit
 from tui.run.progress import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import TimeAxis
-from tui.widgets.colours import MEANINGS
 from tui.widgets.table_rendering import Column, placed
+from tui.widgets.theme_colours import MEANINGS
 
 BERLIN = Zone(7200)
 NEPAL = Zone(20_700)

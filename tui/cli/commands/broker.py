@@ -11,6 +11,7 @@ import typer
 
 from tui.cli.options import (
     AllowOutside,
+    AsJson,
     CaFile,
     CertFile,
     KeyFile,
@@ -226,7 +227,7 @@ def clean(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Remove the retained messages that dead runs have left at a broker.

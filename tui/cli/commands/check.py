@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
+from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
 from tui.safe_output import echo
@@ -19,7 +17,7 @@ def check(
     scenario: ScenarioArgument,
     set_: SetVariables = None,
     allow_outside: AllowOutside = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.
 

@@ -13,6 +13,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AsJson,
     AskAtOnce,
     Broker,
     CaFile,
@@ -148,7 +149,7 @@ def clock(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Keep the time and the ledger of a run whose households are separate processes.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given
+from tui.cli.options import AsJson, CaFile, CertFile, KeyFile, PasswordFile, User, given
 from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
@@ -51,7 +51,7 @@ def scan(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """List the devices that announce themselves at a broker, and print them as YAML for a scenario file.

@@ -16,6 +16,8 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     AllowOutside,
+    AnyBroker,
+    AsJson,
     CaFile,
     CertFile,
     KeyFile,
@@ -67,16 +69,7 @@ def lab(
         ),
     ] = None,
     pace: Annotated[str, typer.Option(metavar="1x|60x...", help="Virtual seconds per second, such as 60x.")] = "60x",
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a private Mosquitto if installed, else the embedded broker]",
-            envvar="SSMIC_BROKER",
-            show_envvar=False,
-        ),
-    ] = None,
+    broker: AnyBroker = None,
     run: Run = None,
     days: Annotated[
         int | None,
@@ -144,7 +137,7 @@ def lab(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Emulate the devices of a scenario on MQTT, so that an external controller can be tested against them.
@@ -355,7 +348,7 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
                 processes.append(await stack.enter_async_context(run_controller(the_lab, command)))
             else:
                 notes().print(
-                    f"A program in the lab's time: faketime -f '{the_lab.faketime()}' COMMAND", soft_wrap=True
+                    f"A program in the lab's time: faketime -f '{the_lab.clock.faketime()}' COMMAND", soft_wrap=True
                 )
 
         await the_lab.run(on_ready=on_ready)
@@ -420,8 +413,8 @@ def _figures(file: Path) -> dict[str, float | None]:
 
 def _show_compared(lab_file: Path, negotiated: Path) -> None:
     from scenarios.results.comparison import compare_simulations
+    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import output
-    from tui.cli.results_tables import show_comparison
 
     console = output()
     show_comparison(console, compare_simulations([negotiated, lab_file]))

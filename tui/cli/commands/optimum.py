@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
+from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -41,7 +41,7 @@ def optimum(
         float,
         typer.Option(min=0.1, metavar="S", help="Time limit, seconds; the best plan found by then is reported."),
     ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Compute the best plan possible with perfect foresight.
@@ -50,9 +50,9 @@ def optimum(
     supply limits every run under either rule: it is the most that production and time windows allow.
     """
     from scenarios.load import load_scenario
-    from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_json, shared_optimum_of
+    from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_of
     from tui.cli.output import optimum_progress, output, own_output
-    from tui.cli.run_tables import optimum_table, shared_optimum_table
+    from tui.cli.run_show_tables import optimum_table, shared_optimum_table
     from tui.cli.simulate import print_json
     from tui.logs import configure_logs
     from tui.signals import end_now, signals_heard
@@ -80,7 +80,7 @@ def optimum(
                 {"job_id": job_id, "producer": "shared", "start": start_s}
                 for job_id, start_s in sorted(shared.plan.items())
             ]
-            found["shared"] = {**shared_optimum_json(shared), "plan": plan}
+            found["shared"] = {**optimum_json(shared), "plan": plan}
         print_json({"scenario": loaded.name, "supply": supply, **(found.get(supply, found))})
         return
     if whole is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.cli.options import AsJson
 from tui.formatting import plural
 from tui.log_level import LogLevel
 
@@ -38,7 +39,7 @@ def replay(
     hosts: Annotated[
         int | None, typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Repeat a session with real devices from its record, and compare the ledger.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import CompareTo
+from tui.cli.options import AsJson, CompareTo
 from tui.exit_codes import complain
 from tui.safe_output import echo
 
@@ -30,7 +30,6 @@ ResultsFile = Annotated[
         help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
 ]
@@ -41,12 +40,12 @@ Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC. [default: a
 @app.command("list", epilog="Example: ssmic results list")
 def list_(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder with results files.")] = Path("results"),
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
     from scenarios.results import sweep_files
+    from tui.cli.list_compare_bills_tables import listed_json, show_listed
     from tui.cli.output import output
-    from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.results import ResultsIndex
 
@@ -102,7 +101,7 @@ def show(
     house: Annotated[str | None, typer.Option(help="One household, by its id; run 1 unless --run is given.")] = None,
     interval: Interval = 15,
     utc: Utc = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
     from scenarios import Zone
@@ -114,7 +113,7 @@ def show(
         view_house,
     )
     from tui.cli.output import output
-    from tui.cli.run_tables import house_json, show_house, show_outcome
+    from tui.cli.run_show_tables import house_json, show_house, show_outcome
     from tui.cli.simulate import print_json
 
     interval_s = 60 * interval
@@ -158,7 +157,7 @@ def show(
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
     from tui.cli.output import output
-    from tui.cli.run_tables import show_neighbourhood, show_streets
+    from tui.cli.run_show_tables import show_neighbourhood, show_streets
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)
@@ -192,15 +191,15 @@ def bills(
             "[default: from the scenario]"
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
 
     The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
     """
     from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
+    from tui.cli.list_compare_bills_tables import bills_json, show_bills
     from tui.cli.output import output
-    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
@@ -245,7 +244,7 @@ def compare(
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
     interval: Interval = 15,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
 
@@ -253,8 +252,8 @@ def compare(
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
+    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import notes, output
-    from tui.cli.results_tables import show_comparison
     from tui.cli.simulate import print_json
 
     if len(files) < 2:

@@ -11,6 +11,8 @@ from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
     AllowOutside,
+    AnyBroker,
+    AsJson,
     AskAtOnce,
     CaFile,
     CertFile,
@@ -142,16 +144,7 @@ def run(
             "[default: mqtt; memory if the neighbourhood is too large for a broker]"
         ),
     ] = None,
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a private Mosquitto if installed, else the embedded broker]",
-            envvar="SSMIC_BROKER",
-            show_envvar=False,
-        ),
-    ] = None,
+    broker: AnyBroker = None,
     user: User = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
@@ -250,7 +243,7 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Write the scenario's expectations as JUnit XML, for CI.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Run a neighbourhood on a virtual clock and print the results."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.cli.options import AsJson
 from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -18,7 +19,6 @@ Examples:
   ssmic scenarios show cloud-front
   ssmic scenarios copy cloud-front my-front.yaml
 """
-AsJson = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 
 
 def _complete(incomplete: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AllowOutside, CompareTo, ScenarioArgument
+from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -97,7 +97,7 @@ def sweep(
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     allow_outside: AllowOutside = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
+    as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
     """Run a scenario many times with varied settings and values, and compare.

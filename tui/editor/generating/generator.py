@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -34,7 +32,7 @@ from scenarios.generate import (
     usual_zone,
     write_series,
 )
-from tui.child_process import frame, read_frame, start_process
+from tui.child_process import ChildServer
 
 STEP_S = 300
 """Length of the steps of demand, s."""
@@ -315,19 +313,12 @@ class Generator:
     """The process, as the application sees it; a request that is cancelled ends it."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
+        self._server = ChildServer("tui.editor.generating.generate_server")
 
     async def make(self, wanted: Wanted) -> Made | Failed:
         """Generate a neighbourhood."""
         try:
-            process = self._process
-            if process is None or process.returncode is not None:
-                process = self._process = await start_process("tui.editor.generating.generate_server")
-            assert process.stdin is not None  # noqa: S101 - for mypy: a pipe
-            assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
-            process.stdin.write(frame(wanted))
-            await process.stdin.drain()
-            found: Made | Failed | None = await read_frame(process.stdout)
+            found: Made | Failed | None = await self._server.ask(wanted)
         except OSError as error:
             return Failed(f"the generator's process failed: {error}")
         except BaseException:
@@ -337,10 +328,4 @@ class Generator:
 
     async def close(self) -> None:
         """End the process, even while it is working."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await self._server.close()

@@ -32,7 +32,7 @@ class Opened:
     """A file of measurements, read as far as it can be."""
 
     columns: tuple[str, ...]
-    """Empty if it is no table."""
+    """Empty if it is not a table."""
     rows: tuple[tuple[str, ...], ...]
     """The first rows."""
     measured: Measured | None

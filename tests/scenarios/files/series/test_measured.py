@@ -53,11 +53,11 @@ def _steps(scenario: Scenario) -> list[tuple[str, float]]:
     ("text", "keys"),
     [
         ("time,power_kw\n2026-06-21T08:00Z,1.0\n2026-06-21T08:30Z,2.0\n2026-06-21T09:00Z,0.5\n", ""),
-        ("Zeitstempel;Leistung [W]\n21.06.2026 10:00;1000,0\n21.06.2026 10:30;2000,0\n21.06.2026 11:00;500,0\n", "zone: Europe/Berlin"),  # noqa: E501
-        ("2026-06-21 10:00:00,500\n2026-06-21 10:30:00,1000\n2026-06-21 11:00:00,250\n", "zone: +02:00\nunit: Wh\nreading: interval"),  # noqa: E501
+        ("Zeitstempel;Leistung [W]\n21.06.2026 10:00;1000,0\n21.06.2026 10:30;2000,0\n21.06.2026 11:00;500,0\n", "zone: Europe/Berlin"),  # noqa: E501 - a file's text
+        ("2026-06-21 10:00:00,500\n2026-06-21 10:30:00,1000\n2026-06-21 11:00:00,250\n", "zone: +02:00\nunit: Wh\nreading: interval"),  # noqa: E501 - a file's text
         ("1782028800,0.5\n1782030600,1.0\n1782032400,0.25\n", "unit: kWh\nreading: interval"),
         ("1782028800000\t500\n1782030600000\t1000\n1782032400000\t250\n", "unit: Wh\nreading: interval"),
-        ("t,a,b\n2026-06-21T08:00Z,9,500\n2026-06-21T08:30Z,9,1000\n2026-06-21T09:00Z,9,250\n", "unit: Wh\ncolumns: {time: 1, value: b}"),  # noqa: E501
+        ("t,a,b\n2026-06-21T08:00Z,9,500\n2026-06-21T08:30Z,9,1000\n2026-06-21T09:00Z,9,250\n", "unit: Wh\ncolumns: {time: 1, value: b}"),  # noqa: E501 - a file's text
     ],
 )  # fmt: skip
 def test_headers_units_and_times_of_every_kind_give_the_same_energy(text: str, keys: str, tmp_path: Path) -> None:
@@ -72,12 +72,12 @@ BERLIN = "zone: Europe/Berlin"
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501
-        ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501
+        ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501 - a file's text
+        ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501 - a file's text
         ('Date,Energy (Wh)\n6/21/2026 10:00 AM,500\n6/21/2026 10:30 AM,"1,000"\n6/21/2026 11:00 AM,250\n', BERLIN),
         ("Date,Energy (kWh)\n21/06/2026 10:00,0.5\n21/06/2026 10:30,1\n21/06/2026 11:00,0.25\nTotal,1.75\n", BERLIN),
         ("Period;kWh\n21.06.26 10:00 - 10:30;0,5\n21.06.26 10:30 - 11:00;1,0\n21.06.26 11:00 - 11:30;0,25\n", BERLIN),
-        ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501
+        ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T09:00Z,0.5\n2026-06-21T08:30Z,2\n2026-06-21T08:00Z,1\n", ""),
         ("Time;kWh\n46194,4166666667;0,5\n46194,4375;1\n46194,4583333333;0,25\n", BERLIN),
         ("time,power\n2026-06-21 10:00 CEST,1000 W\n2026-06-21 10:30 CEST,2 kW\n2026-06-21 11:00 CEST,500 W\n", ""),
@@ -119,7 +119,7 @@ def test_a_few_watts_below_zero_at_night_count_as_nothing(tmp_path: Path) -> Non
 
 
 def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> None:
-    """A reset is no error and no energy."""
+    """A reset is neither an error nor energy."""
     rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
     text = "time,total kWh\n" + "".join(f"2026-06-21T{hour:02}:00Z,{value}\n" for hour, value in rows)
     loaded = _load(tmp_path, text)
@@ -169,12 +169,12 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,x,y\n2026-06-21T10:00Z,1,2\n2026-06-21T11:00Z,1,2\n", "", "name one under columns.value: 'x', 'y'"),
         ("time,power\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "", "has no unit"),
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "columns: {value: kWx}", "did you mean 'kW'?"),
-        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
-        ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501 - a file's text
+        ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501 - a file's text
         ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "is ambiguous (day or month first)"),
         ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
         ("PK\x03\x04", "", "save the table as CSV"),
-        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is not a unit of a counter"),
     ],

@@ -1,4 +1,4 @@
-"""Wall-clock timeouts and back-off: when to retry, when to give up. They never affect the outcome of a run."""
+"""Wall-clock timeouts and back-off: when to ask again, reconnect or give up. They never affect the outcome of a run."""
 
 from __future__ import annotations
 

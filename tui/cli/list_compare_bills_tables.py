@@ -1,4 +1,4 @@
-"""The tables of `ssmic results list`, `ssmic results compare` and `ssmic results bills`; `run_tables` has `show`'s."""
+"""The tables of `ssmic results list`, `ssmic results compare` and `ssmic results bills`."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import pytest
 
 from broker.protocol import topics
 from broker.protocol.wire import Announcement, TimeReport
-from broker.servers.cleanup import NotRemovedError, find_leftovers, remove
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.retained_cleanup import NotRemovedError, find_leftovers, remove
 from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
 
@@ -53,7 +53,7 @@ async def test_a_run_with_a_process_that_is_connected_is_alive() -> None:
 async def test_a_login_without_permission_to_remove_gets_an_error(tmp_path: Path) -> None:
     """A broker drops forbidden messages silently, so the result is verified."""
     passwords, acl = tmp_path / "passwords", tmp_path / "acl"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "reader", "x"], check=True)  # noqa: ASYNC221, S607 - a moment
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "reader", "x"], check=True)  # noqa: ASYNC221 - a moment
     acl.write_text("topic readwrite #\nuser reader\ntopic read #\n", encoding="utf-8")
     async with managed_mosquitto(extra_configuration=f"password_file {passwords}\nacl_file {acl}\n") as running:
         async with MqttBroker(running.url).connect("dead") as bus:

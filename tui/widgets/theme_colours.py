@@ -1,4 +1,4 @@
-"""Colours: our dark and light theme, and one colour and one pattern per meaning, the same on every chart and screen.
+"""The default dark and the light theme; one colour and one pattern per meaning, the same on every chart and screen.
 
 The report's page has the same colours and meanings (`scenarios/results/report/assets/page.css`). Without colour,
 patterns distinguish them.
@@ -86,6 +86,7 @@ LIGHT = Theme(
 )
 
 THEMES = (DARK, LIGHT)
+DEFAULT_THEME = DARK.name
 
 DEFAULT_VARIABLES = {
     "production": "#e0bd3c",

@@ -1,4 +1,4 @@
-"""The tables of `ssmic run` and `ssmic results show`: a simulation, one run with its households, one household."""
+"""The tables of `ssmic run`, `ssmic results show` and `ssmic optimum`: one or several runs, households, the optimum."""
 
 from __future__ import annotations
 
