@@ -43,6 +43,12 @@ def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
     assert (call["method"], call["params"]) == ("Switch.Set", {"id": 0, "on": True, "toggle_after": 7_200})
 
 
+def test_shellys_of_runs_whose_devices_have_the_same_id_answer_on_different_topics() -> None:
+    """The answer to the command of one run counted as that to the other's, so a job ran whose plug was off."""
+    sources = [json.loads(*commanded("shelly", 60, prefix=prefix).values())["src"] for prefix in ("s-1", "s-2")]
+    assert len(set(sources)) == 2
+
+
 @pytest.mark.parametrize(
     ("run_s", "timer"),
     [
