@@ -11,24 +11,37 @@ from pydantic import BaseModel, TypeAdapter
 
 from agents import MESSAGES, LedgerEntry, Prediction
 from broker.protocol import Announcement, Batch, Control, Done, Grant, ResendRequest, Roster, TimeReport, Wake
-from scenarios.devices import Claim
+from scenarios.devices import (
+    AnnouncePayload,
+    Claim,
+    ErrorPayload,
+    ForecastPayload,
+    JobPayload,
+    ReportPayload,
+    RequestPayload,
+    S2Envelope,
+    SetPayload,
+    StatePayload,
+    WithdrawPayload,
+)
 from scenarios.lab import JobNotice, LabClaim
 
 ASYNCAPI = "3.0.0"
 """Version of the AsyncAPI specification."""
 _REFERENCES = "#/components/schemas/{model}"
 _MQTT_BINDING = "0.2.0"
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, dict: {"type": "object"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A topic under `ssmic/{run}`."""
+    """A topic, mostly under `ssmic/{run}`."""
 
     name: str
     """Name of the channel and its message."""
     topic: str
-    """Below the run; variable levels in braces."""
+    """Below `root`; variable levels in braces."""
     model: Any
     """The pydantic model of the payload; `str`: plain text; `dict`: an object that its document describes."""
     sender: str
@@ -36,6 +49,15 @@ class Channel:
     qos: int
     about: str
     retain: bool = False
+    is_s2_too: bool = False
+    """Whether the payload may be a message of S2 instead."""
+    root: str = "ssmic/{run}"
+    """First levels."""
+
+    @property
+    def address(self) -> str:
+        """The whole topic."""
+        return f"{self.root}/{self.topic}"
 
 
 PARAMETERS = {
@@ -49,6 +71,9 @@ PARAMETERS = {
     "job": "Id of a job",
     "switch": "Id of the switch in front of a device: the adapter's name and the switch's own topic",
     "process": "Random name of a process",
+    "agent": "Id of an agent",
+    "command": "`ready_by`, `start` or `withdraw`",
+    "entities": "Id of a device in Home Assistant",
 }
 """Variable levels of topics; ids are percent-encoded."""
 
@@ -120,18 +145,20 @@ CHANNELS: tuple[Channel, ...] = (
 )
 
 _OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
-    ("announce", "device", dict, True, "Description of a device; empty: it has left for good."),
+    ("announce", "device", AnnouncePayload, True, "Description of a device; empty: it has left for good."),
     ("availability", "device", str, True, "`online` or `offline`, also as last will."),
-    ("request", "device", dict, False, "A job is requested."),
-    ("withdraw", "device", dict, False, "A job is withdrawn."),
-    ("report", "device", dict, False, "State and measured power."),
-    ("forecast", "device", dict, True, "Expected production."),
-    ("job", "gateway", dict, True, "The job that changed last."),
-    ("set", "gateway", dict, False, "A command."),
-    ("error", "gateway", dict, False, "What was wrong with a message, and what was expected."),
-    ("state", "gateway", dict, True, "The device as its gateway sees it."),
+    ("request", "device", RequestPayload, False, "A job is requested."),
+    ("withdraw", "device", WithdrawPayload, False, "A job is withdrawn."),
+    ("report", "device", ReportPayload, False, "State and measured power."),
+    ("forecast", "device", ForecastPayload, True, "Expected production."),
+    ("job", "gateway", JobPayload, True, "The job that changed last."),
+    ("set", "gateway", SetPayload, False, "A command."),
+    ("error", "gateway", ErrorPayload, False, "What was wrong with a message, and what was expected."),
+    ("state", "gateway", StatePayload, True, "The device as its gateway sees it."),
 )
 """Last level, sender, model, whether it is retained, and meaning."""
+_ALSO_IN_S2 = frozenset({"announce", "request", "withdraw", "report", "forecast", "set"})
+"""Last levels of topics on which a device may use S2."""
 
 DEVICE_CHANNELS = tuple(
     Channel(
@@ -143,8 +170,39 @@ DEVICE_CHANNELS = tuple(
         1,
         f"{about} See docs/devices.md.",
         retain=retain,
+        is_s2_too=part in _ALSO_IN_S2,
     )
     for part, sender, model, retain, about in _OF_DEVICES
+)
+
+_HA = "Home Assistant"
+_SEE_HA = "See docs/home-assistant.md."
+HOME_ASSISTANT_CHANNELS = (
+    Channel(
+        "haConfig",
+        "device/{entities}/config",
+        dict,
+        "clock",
+        _HA,
+        1,
+        f"Discovery of an agent, or of the run, in Home Assistant's own format; empty: it is gone. {_SEE_HA}",
+        retain=True,
+        root="homeassistant",
+    ),
+    Channel("haStatus", "ha/status", str, "clock", _HA, 1, f"`online`, or `offline`. {_SEE_HA}", retain=True),
+    Channel("haRun", "ha/state", dict, "clock", _HA, 1, f"States of the run's entities. {_SEE_HA}", retain=True),
+    Channel(
+        "haAgent", "ha/{agent}/state", dict, "clock", _HA, 1, f"States of an agent's entities. {_SEE_HA}", retain=True
+    ),
+    Channel(
+        "haCommand",
+        "ha/{agent}/{command}/set",
+        str,
+        _HA,
+        "clock",
+        1,
+        f"What a person enters or presses: `ready_by`, `start` or `withdraw`. {_SEE_HA}",
+    ),
 )
 
 AGENT_MESSAGES: Any = MESSAGES
@@ -153,8 +211,9 @@ AGENT_MESSAGES: Any = MESSAGES
 
 def asyncapi_document() -> dict[str, Any]:
     """Return the document, as JSON values."""
-    every = (*CHANNELS, *DEVICE_CHANNELS)
+    every = (*CHANNELS, *DEVICE_CHANNELS, *HOME_ASSISTANT_CHANNELS)
     schemas: dict[str, Any] = {}
+    schemas[S2Envelope.__name__] = _schema(S2Envelope, schemas)
     for channel in every:
         if channel.model not in _PLAIN:
             schemas[channel.model.__name__] = _schema(channel.model, schemas)
@@ -197,9 +256,9 @@ def _version() -> str:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    levels = re.findall(r"\{(\w+)\}", f"ssmic/{{run}}/{channel.topic}")
+    levels = re.findall(r"\{(\w+)\}", channel.address)
     return {
-        "address": f"ssmic/{{run}}/{channel.topic}",
+        "address": channel.address,
         "description": channel.about,
         "parameters": {level: {"description": f"{PARAMETERS[level]}; percent-encoded."} for level in levels},
         "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
@@ -228,6 +287,8 @@ def _operations(channel: Channel) -> dict[str, Any]:
 def _message(channel: Channel) -> dict[str, Any]:
     is_text = channel.model is str
     payload = _PLAIN.get(channel.model) or {"$ref": _REFERENCES.format(model=channel.model.__name__)}
+    if channel.is_s2_too:
+        payload = {"anyOf": [payload, {"$ref": _REFERENCES.format(model=S2Envelope.__name__)}]}
     return {
         "name": channel.name,
         "title": channel.about.rstrip("."),
@@ -248,13 +309,18 @@ def _with_components(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[st
     return cleaned
 
 
+def _keyword(key: str, value: object) -> str:
+    """Return the keyword of a schema; pydantic keeps its own for the limits of what a validator reads first."""
+    return _LIMITS.get(key, key) if isinstance(value, int | float) else key
+
+
 def _cleaned(node: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return a schema with discriminators as AsyncAPI has them: the name of a property."""
     if isinstance(node, list):
         return [_cleaned(item) for item in node]
     if not isinstance(node, dict):
         return node
-    cleaned = {key: _cleaned(value) for key, value in node.items()}
+    cleaned = {_keyword(key, value): _cleaned(value) for key, value in node.items()}
     discriminator = cleaned.get("discriminator")
     if isinstance(discriminator, dict) and "propertyName" in discriminator:
         cleaned["discriminator"] = discriminator["propertyName"]

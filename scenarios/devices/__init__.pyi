@@ -20,6 +20,20 @@ from .link import (
     adapters_of as adapters_of,
     languages_of as languages_of,
 )
+from .notices import (
+    ErrorPayload as ErrorPayload,
+    JobPayload as JobPayload,
+    S2Envelope as S2Envelope,
+    SetPayload as SetPayload,
+    StatePayload as StatePayload,
+)
+from .payloads import (
+    AnnouncePayload as AnnouncePayload,
+    ForecastPayload as ForecastPayload,
+    ReportPayload as ReportPayload,
+    RequestPayload as RequestPayload,
+    WithdrawPayload as WithdrawPayload,
+)
 from .recording import (
     ReplayPort as ReplayPort,
     Saying as Saying,
@@ -33,14 +47,24 @@ from .scan import (
 __all__ = [
     "GUEST",
     "Adapter",
+    "AnnouncePayload",
     "Claim",
     "DeviceLink",
+    "ErrorPayload",
+    "ForecastPayload",
     "Found",
+    "JobPayload",
     "Message",
     "MessageError",
     "MissingLibraryError",
     "ReplayPort",
+    "ReportPayload",
+    "RequestPayload",
+    "S2Envelope",
     "Saying",
+    "SetPayload",
+    "StatePayload",
+    "WithdrawPayload",
     "access_of",
     "adapters_of",
     "found_in",

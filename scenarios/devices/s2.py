@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from s2python.common import (
     InstructionStatusUpdate,
     PowerForecast,
@@ -59,12 +59,12 @@ from agents import (
 )
 from broker.protocol import first_problem
 from scenarios.devices.adapter import Guest, MessageError
+from scenarios.devices.notices import S2Envelope
 from scenarios.devices.payloads import (
     MAX_BYTES,
     MAX_DURATION_S,
     MAX_FORECAST_S,
     MAX_POWER_W,
-    Payload,
     check_ahead,
     check_clock,
     is_s2,
@@ -96,22 +96,6 @@ _ROLES: Mapping[Literal["consumer", "producer"], RoleType] = {
 }
 _IDS = uuid.UUID("1f6d7c1e-8a52-5d0b-9f0a-4f2d1f3f6a52")
 """Namespace of the ids in our own messages, which are the same whenever a run is repeated."""
-
-
-class Metadata(Payload):
-    """Metadata of a message."""
-
-    dt: AwareDatetime | None = None
-    """When it was sent, virtual time."""
-    house: str | None = Field(None, max_length=200)
-    """With the announcement of a device that is not in the scenario: the house that it belongs to."""
-
-
-class Envelope(Payload):
-    """A message of S2, with the virtual time."""
-
-    message: dict[str, Any]
-    metadata: Metadata = Metadata()
 
 
 class S2:
@@ -241,11 +225,11 @@ def _names(values: Iterable[Any]) -> str:
     return ", ".join(sorted(value.value for value in values)) or "none"
 
 
-def _envelope(payload: bytes) -> Envelope:
+def _envelope(payload: bytes) -> S2Envelope:
     if len(payload) > MAX_BYTES:
         raise MessageError(f"{len(payload)} bytes", f"at most {MAX_BYTES}")
     try:
-        return Envelope.model_validate_json(payload)
+        return S2Envelope.model_validate_json(payload)
     except ValidationError as error:
         raise MessageError(first_problem(error), _WRAPPER) from None
 

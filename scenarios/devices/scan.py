@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from broker.protocol import topics
@@ -18,11 +18,14 @@ FILTERS = (
     "+/+/bridge/devices",
     "shellies/announce",
     "+/announce",
+    "+/+/announce",
     "+/online",
     "+/+/status/reachable",
     "+/+/+/status/reachable",
     "+/+/ch0/P_AC",
     "+/+/+/ch0/P_AC",
+    "+/+/ch0",
+    "+/+/+/ch0",
     topics.devices("+", "announce").replace("%2B", "+"),
 )
 """What is listened to."""
@@ -36,7 +39,12 @@ _SHELLYS_WITHOUT_SWITCH = (
     "shellyi4g3",
     "shellyblugw",
 )
-"""Beginnings of the ids of meters, sensors and gateways, in front of which no appliance can be."""
+"""Beginnings of the ids of meters, sensors and gateways, in front of which no appliance can be, where they do not
+answer what they have."""
+_SHELLYS = "shellies/announce"
+"""All Shellys announce themselves on it, besides the topic under their own prefix."""
+_SWITCH = "switch:"
+"""Beginning of the keys of a Shelly's switches in its status; the rest is the channel."""
 _MOST = 10_000
 
 
@@ -70,31 +78,85 @@ async def scan_broker(broker: Broker, wall_s: float) -> tuple[Found, ...]:
         BrokerUnreachableError, BrokerLostError: See `broker.transport`.
     """
     heard: dict[str, bytes] = {}
-    async with broker.connect(f"ssmic-scan-{secrets.token_hex(4)}") as bus:
-        await bus.subscribe(*FILTERS, qos=1)
+    asked: list[str] = []
+    us = f"ssmic-scan-{secrets.token_hex(4)}"
+    async with broker.connect(us) as bus:
+        await bus.subscribe(*FILTERS, f"{us}/rpc", qos=1)
         await bus.publish("shellies/command", b"announce", qos=1)
         try:
             async with asyncio.timeout(wall_s):
                 async for event in bus.messages():
-                    if isinstance(event, Delivery) and event.payload and len(heard) < _MOST:
-                        heard[_key(event)] = event.payload
+                    if not isinstance(event, Delivery) or not event.payload or len(heard) >= _MOST:
+                        continue
+                    heard[_key(event, f"{us}/rpc", asked)] = event.payload
+                    for device in _understood(event.topic, event.payload):
+                        prefix = str(device.gateway.get("prefix", ""))
+                        if device.adapter == "shelly" and prefix not in asked:
+                            asked.append(prefix)
+                            call = {"id": len(asked), "src": us, "method": "Shelly.GetStatus"}
+                            await bus.publish(f"{prefix}/rpc", json.dumps(call).encode(), qos=1)
         except TimeoutError:
             pass
     return found_in(heard)
 
 
-def _key(event: Delivery) -> str:
-    """Return under what a message is kept: all Shellys announce themselves on one topic."""
-    return f"{event.topic}\0{event.payload!r}" if event.topic == "shellies/announce" else event.topic
+def _key(event: Delivery, answers: str, asked: Sequence[str]) -> str:
+    """Return under what a message is kept.
+
+    Args:
+        event: The message.
+        answers: Topic of what Shellys answer.
+        asked: Their prefixes, in the order of the calls.
+    """
+    if event.topic == _SHELLYS:
+        return f"{event.topic}\0{event.payload!r}"
+    number = _object(event.payload).get("id") if event.topic == answers else None
+    return f"{asked[number - 1]}/rpc" if isinstance(number, int) and 0 < number <= len(asked) else event.topic
 
 
 def found_in(heard: Mapping[str, bytes]) -> tuple[Found, ...]:
-    """Return the devices that announce themselves in these messages, by topic, each once and sorted."""
+    """Return the devices that announce themselves in these messages, each once and sorted.
+
+    Args:
+        heard: By topic; what a Shelly answers to `Shelly.GetStatus` is at `<prefix>/rpc`.
+    """
     found: dict[tuple[str, str], Found] = {}
+    moved = _moved_shellys(heard)
     for key, payload in heard.items():
-        for device in _understood(key.partition("\0")[0], payload):
-            found.setdefault((device.adapter, json.dumps(dict(device.gateway), sort_keys=True) + device.id), device)
+        topic = key.partition("\0")[0]
+        for device in _understood(topic, payload):
+            prefix = device.gateway.get("prefix")
+            if topic == _SHELLYS and prefix in moved:
+                continue
+            for each in _switches(device, heard[f"{prefix}/rpc"]) if f"{prefix}/rpc" in heard else (device,):
+                found.setdefault((each.adapter, json.dumps(dict(each.gateway), sort_keys=True) + each.id), each)
     return tuple(sorted(found.values(), key=lambda device: (device.adapter, device.id)))
+
+
+def _moved_shellys(heard: Mapping[str, bytes]) -> set[str]:
+    """Return the ids of Shellys whose prefix is another one, under which they announce themselves too."""
+    own = {
+        topic.removesuffix("/announce"): _object(payload).get("id")
+        for topic, payload in heard.items()
+        if topic.endswith("/announce")
+    }
+    return {id_ for prefix, id_ in own.items() if isinstance(id_, str) and id_ != prefix}
+
+
+def _switches(device: Found, answer: bytes) -> list[Found]:
+    """Return an entry for each switch of a Shelly, as its answer lists them."""
+    status = _object(answer).get("result")
+    if not isinstance(status, dict):
+        return [device]
+    numbers = [key.removeprefix(_SWITCH) for key in status if key.startswith(_SWITCH)]
+    channels = sorted(int(number) for number in numbers if number.isdecimal())
+    if len(channels) == 1:
+        return [replace(device, gateway=_channel(device, channels[0]))]
+    return [replace(device, id=f"{device.id}-{n}", gateway=_channel(device, n)) for n in channels]
+
+
+def _channel(device: Found, channel: int) -> dict[str, Any]:
+    return {**device.gateway, **({"channel": channel} if channel else {})}
 
 
 def _understood(topic: str, payload: bytes) -> list[Found]:
@@ -112,15 +174,18 @@ def _devices_in(topic: str, payload: bytes) -> Iterator[Found]:
             yield from _tasmota(_object(payload))
         case [*base, "bridge", "devices"]:
             yield from _zigbee("/".join(base), payload)
-        case [_, "announce"]:
+        case [*prefix, "announce"] if levels[0] != "ssmic":
             said = _object(payload)
-            if isinstance(said.get("id"), str) and said.get("gen", 2) != 1:
-                yield from _shelly(said["id"], str(said.get("name") or said.get("model") or ""))
+            if isinstance(id_ := said.get("id"), str) and said.get("gen", 2) != 1:
+                own = id_ if topic == _SHELLYS else "/".join(prefix)
+                yield from _shelly(own, str(said.get("name") or said.get("model") or ""), id_)
         case [prefix, "online"] if prefix.startswith("shelly"):
-            yield from _shelly(prefix, "")
+            yield from _shelly(prefix, "", prefix)
         case [*base, serial, "status", "reachable"]:
             yield Found("opendtu", "producer", f"pv-{serial}", "", {"base": "/".join(base), "serial": serial})
-        case [*base, name, "ch0", "P_AC"]:
+        case [*base, name, "ch0"] if "P_AC" not in _object(payload):
+            pass
+        case [*base, name, "ch0", "P_AC"] | [*base, name, "ch0"]:
             yield Found("ahoydtu", "producer", f"pv-{name}", name, {"base": "/".join(base), "name": name})
         case _:
             yield from _ours(topic, payload)
@@ -157,13 +222,19 @@ def _zigbee(base: str, payload: bytes) -> Iterator[Found]:
             continue
         name = str(device.get("friendly_name") or address)
         gateway = {"ieee_address": address} | ({} if base == "zigbee2mqtt" else {"base": base})
-        yield Found("zigbee2mqtt", "consumer", name.replace("/", "-"), name, gateway)
+        # A switch without an endpoint is the only one, and has no suffix in its topics.
+        endpoints = {item.get("endpoint") or "" for item in exposes if item.get("type") == "switch"}
+        for endpoint in sorted(endpoints):
+            id_, of_endpoint = name.replace("/", "-"), {"endpoint": endpoint} if endpoint else {}
+            id_ = f"{id_}-{endpoint}" if len(endpoints) > 1 else id_
+            yield Found("zigbee2mqtt", "consumer", id_, name, gateway | of_endpoint)
 
 
-def _shelly(prefix: str, name: str) -> Iterator[Found]:
-    if prefix.lower().startswith(_SHELLYS_WITHOUT_SWITCH):
+def _shelly(prefix: str, name: str, id_: str) -> Iterator[Found]:
+    if id_.lower().startswith(_SHELLYS_WITHOUT_SWITCH) or not prefix or set(prefix) & set("+#\0"):
         return
-    yield Found("shelly", "consumer", prefix, name if name != prefix else "", {"prefix": prefix})
+    proposed = prefix.replace("/", "-")
+    yield Found("shelly", "consumer", proposed, name if name != prefix else "", {"prefix": prefix})
 
 
 def _ours(topic: str, payload: bytes) -> Iterator[Found]:

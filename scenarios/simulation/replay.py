@@ -19,7 +19,7 @@ from scenarios.devices import Saying
 from scenarios.results import ResultsReader, RunInfo
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.run import Replay
+from scenarios.simulation.run import CUT_OFF, Replay
 
 VERSION = 1
 _MAGIC = "ssmic_recording"
@@ -61,7 +61,7 @@ class Recording:
     stop_after_s: int | None
     """The last second of a session that was stopped, UNIX seconds; None: it ran to its end."""
     ledger_sha256: str | None
-    """Its outcome; None: it has not ended."""
+    """Its outcome; None: its end is not recorded."""
     sayings: tuple[Saying, ...]
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs found a supplier."""
@@ -172,7 +172,7 @@ def _recorded(path: Path, run: int) -> Recording:
             days=settings.get("days"),
             scores=dict(settings.get("scores", {}).get(str(info.seed), {})),
             stop_after_s=_stopped_s(info),
-            ledger_sha256=info.ledger_sha256,
+            ledger_sha256=None if info.error == CUT_OFF else info.ledger_sha256,
             negotiating=NegotiationSettings(**_those_in(settings, NegotiationSettings)),
             supply=_supply_beside(results.scenario, settings),
             device_rules=_rules(path, settings),

@@ -28,7 +28,7 @@ from broker import (
 )
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import ClockSigns, Host, HostJournal, Port
-from broker.protocol import MAX_TIME_S
+from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import DisturbLink
@@ -47,6 +47,10 @@ from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happene
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
+CUT_OFF = "the end of the session is not recorded, so it cannot be replayed to the same ledger"
+"""Error of an interrupted run with real devices that did not end in order."""
+_STOP_WALL_S = 2.0
+"""How long an interrupted run may take to end in order; a few seconds after the signal, the process ends anyway."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 LOOK_AFTER_FILES_WALL_S = 2.0
@@ -268,6 +272,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 )
             return outcome
 
+        has_devices, is_cut = bool(scenario.gateways) and replay is None, False
         try:
             async with (
                 _shown(scenario, settings, broker, clock, cast, watch),
@@ -282,10 +287,15 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                         link = DisturbedBroker(broker, host.host_id, disturbances)
                     members.append(tasks.create_task(host.run(link), name=f"host[{host.host_id}]"))
                 looking = tasks.create_task(look_after(files), name="look after files")
-                await asyncio.wait(members)
+                try:
+                    await asyncio.wait(members)
+                except asyncio.CancelledError:
+                    # A session with real devices has no other end, and can be repeated only if that is recorded.
+                    is_cut = has_devices and not await _stopped(clock, members)
+                    raise
                 looking.cancel()
         except asyncio.CancelledError as cancelled:
-            finish("interrupted", str(cancelled))
+            finish("interrupted", CUT_OFF if is_cut else str(cancelled))
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
@@ -302,6 +312,17 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             log.warning("dispute", what=dispute)
         was_stopped = replay is not None and replay.stop_after_s is not None
         return finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
+
+
+async def _stopped(clock: Clock, members: Collection[asyncio.Task[None]]) -> bool:
+    """End an interrupted run at the present moment, as an operator does; return whether it ended, in a short time."""
+    if any(member.done() for member in members):
+        return False
+    clock.command(Control(command="stop", by="signal"))
+    if not clock.is_stopped:
+        return False  # it has not begun
+    done, running = await asyncio.wait(members, timeout=_STOP_WALL_S, return_when=asyncio.FIRST_EXCEPTION)
+    return not running and not any(member.cancelled() or member.exception() for member in done)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import Message, MessageError
-from scenarios.devices.adapters.values import Topic, number_of, text_of
+from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 _OFFLINE = frozenset({"0", "offline"})
@@ -48,7 +48,9 @@ class Inverter:
     is_switched = False
     longest_timer_s: int | None = None
 
-    def __init__(self, power: str, counter: str, inverter: str, bridge: str, online: frozenset[str]) -> None:
+    def __init__(
+        self, power: str, counter: str, inverter: str, bridge: str, online: frozenset[str], together: str = ""
+    ) -> None:
         """Create an adapter.
 
         Args:
@@ -57,9 +59,11 @@ class Inverter:
             inverter: Topic that says whether the inverter is there.
             bridge: Topic that says whether the bridge is there.
             online: What these say when it is; `0` or `offline` when it is not.
+            together: Topic of a JSON object with power and counter, under the last levels of their topics; empty: none.
         """
         self._power, self._counter, self._inverter, self._bridge = power, counter, inverter, bridge
         self._online = online
+        self._together = together
         self._is_there: dict[str, bool] = {}
         self._was_online: bool | None = None
 
@@ -75,11 +79,12 @@ class Inverter:
         """Return the adapter of an inverter behind AhoyDTU."""
         own = f"{options.base}/{options.name}"
         topics = (f"{own}/ch0/P_AC", f"{own}/ch0/YieldDay", f"{own}/available", f"{options.base}/status")
-        return cls(*topics, frozenset({"1", "2", "3", "4", "online"}))
+        return cls(*topics, frozenset({"1", "2", "3", "4", "online"}), together=f"{own}/ch0")
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
-        return [self._power, self._counter, self._inverter, self._bridge]
+        topics = [self._power, self._counter, self._inverter, self._bridge]
+        return [*topics, self._together] if self._together else topics
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
@@ -108,6 +113,13 @@ class Inverter:
                 return []
             self._was_online = is_online
             return [Availability(online=is_online)]
+        if topic == self._together:
+            said = {} if retained else json_of(payload)
+            power, counter = (said.get(key.rpartition("/")[2]) for key in (self._power, self._counter))
+            report = Reported(
+                power_w=number_of(power, "W", "power"), counter_wh=number_of(counter, "Wh", "the day's energy")
+            )
+            return [] if report == Reported() else [report]
         if topic == self._power:
             return [] if retained else [Reported(power_w=number_of(text, "W", "power"))]
         return [Reported(counter_wh=number_of(text, "Wh", "the day's energy"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -44,7 +45,9 @@ class Shelly:
         self._prefix = options.prefix
         self._channel = options.channel
         self._component = f"switch:{options.channel}"
-        self._source = f"ssmic-{gateway.id}".replace("/", "-").replace("+", "-").replace("#", "-")
+        # It answers on a topic of that name; devices of other runs may have the same id.
+        whose = hashlib.sha256(options.prefix.encode()).hexdigest()[:6]
+        self._source = f"ssmic-{gateway.id}-{whose}".replace("/", "-").replace("+", "-").replace("#", "-")
         self._produces = gateway.type == "producer"
         self._returns = False
         """Whether it has counted energy that flows back through it."""

@@ -55,6 +55,9 @@ class Tasmota:
         self._options = options
         self._power = "POWER" if options.relay is None else f"POWER{options.relay}"
         self._uptime_s: float | None = None
+        self._produces = gateway.type == "producer"
+        self._returns = False
+        """Whether it has metered energy that flows back through it."""
         self._availability = self._topic(2, "LWT")
 
     def _topic(self, prefix: int, command: str) -> str:
@@ -99,13 +102,27 @@ class Tasmota:
         if isinstance(uptime_s, int | float):
             restarted = self._uptime_s is not None and uptime_s < self._uptime_s
             self._uptime_s = uptime_s
-        report = Reported(
-            is_on=self._switch(said),
-            power_w=number_of(energy.get("Power"), "W", "Power"),
-            counter_wh=number_of(energy.get("Total"), "kWh", "Total"),
-            restarted=restarted,
-        )
+        power_w, counter_wh = self._metered(energy)
+        report = Reported(is_on=self._switch(said), power_w=power_w, counter_wh=counter_wh, restarted=restarted)
         return [] if report == Reported() else [report]
+
+    def _metered(self, energy: dict[str, Any]) -> tuple[float | None, float | None]:
+        """Return power in W and the counter in Wh."""
+        power, total = energy.get("Power"), energy.get("Total")
+        if self._options.relay is not None and isinstance(power, list) and not isinstance(total, list):
+            total = None  # of all relays together, unless SetOption129 splits it
+        power_w = number_of(self._of_relay(power), "W", "Power")
+        returned_wh = number_of(self._of_relay(energy.get("ExportActive")), "kWh", "ExportActive")
+        # A meter that counts both ways says of a roof what it returns, as negative power; at night the inverter draws.
+        self._returns |= self._produces and ((returned_wh or 0.0) > 0 or (power_w or 0.0) < 0)
+        if self._returns:
+            return None if power_w is None else max(0.0, -power_w), returned_wh
+        return None if power_w is None else abs(power_w), number_of(self._of_relay(total), "kWh", "Total")
+
+    def _of_relay(self, value: Any) -> Any:  # noqa: ANN401 - whatever a device sent
+        """Return the value of this relay where a meter has one for each; all of them are phases of the only relay."""
+        relay = self._options.relay
+        return value[relay - 1] if relay is not None and isinstance(value, list) and len(value) >= relay else value
 
     def _switch(self, said: dict[str, Any]) -> bool | None:
         value = said.get(self._power, said.get("POWER1") if self._options.relay is None else None)

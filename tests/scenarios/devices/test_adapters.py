@@ -449,11 +449,15 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
         "shellyplusht-eeff/announce": b'{"id": "shellyplusht-eeff", "gen": 2}',
         "home/solar/116180/status/reachable": b"1",
         "inverter/roof/ch0/P_AC": b"12.5",
+        "inverter/roof/ch0": b'{"P_AC": 12.5, "YieldDay": 8}',
+        "inverter/shed/ch0": b'{"P_AC": 0, "YieldDay": 0}',
+        "my/other/ch0": b'{"temperature": 12.5}',
         "ssmic/r/devices/heater/announce": b'{"type": "consumer", "house": "adler", "name": "Heater"}',
     }
     found = found_in(heard)
     assert [(device.adapter, device.id) for device in found] == [
         ("ahoydtu", "pv-roof"),
+        ("ahoydtu", "pv-shed"),
         ("opendtu", "pv-116180"),
         ("shelly", "shellyplugmg3-aabb"),
         ("ssmic", "heater"),
@@ -471,6 +475,55 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
     )
     assert {gateway.adapter for gateway in scenario.gateways.values()} == {device.adapter for device in found}
     assert load_text(to_yaml(scenario), "again", None).gateways == scenario.gateways
+
+
+def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:
+    """A job switches one of them: a Shelly answers what it has, Zigbee2MQTT lists endpoints, Tasmota relays."""
+    double = {
+        "exposes": [{"type": "switch", "endpoint": "l1"}, {"type": "switch", "endpoint": "l2"}, {"name": "power"}]
+    }
+    single = {"exposes": [{"type": "switch", "endpoint": "l1"}]}
+    zigbee = [
+        {"ieee_address": "0x1", "friendly_name": "double", "definition": double},
+        {"ieee_address": "0x2", "friendly_name": "single", "definition": single},
+    ]
+    heard = {
+        "zigbee2mqtt/bridge/devices": json.dumps(zigbee).encode(),
+        "tasmota/discovery/1/config": b'{"t": "dual", "rl": [1, 1, 0]}',
+        "shellyplus2pm-1/announce": b'{"id": "shellyplus2pm-1", "gen": 2}',
+        "shellyplus2pm-1/rpc": b'{"id": 1, "result": {"switch:0": {}, "switch:1": {}, "input:0": {}}}',
+        "shellypmminig3-2/online": b"true",
+        "shellypmminig3-2/rpc": b'{"id": 2, "result": {"pm1:0": {}}}',
+        "shellyplus1-3/online": b"true",
+        "shellyplus1-3/rpc": b'{"id": 3, "error": {"code": 401, "message": "{}"}}',
+    }
+    gateways = {device.id: dict(device.gateway) for device in found_in(heard)}
+    assert gateways == {
+        "double-l1": {"ieee_address": "0x1", "endpoint": "l1"},
+        "double-l2": {"ieee_address": "0x1", "endpoint": "l2"},
+        "single": {"ieee_address": "0x2", "endpoint": "l1"},
+        "dual-1": {"topic": "dual", "relay": 1},
+        "dual-2": {"topic": "dual", "relay": 2},
+        "shellyplus2pm-1-0": {"prefix": "shellyplus2pm-1"},
+        "shellyplus2pm-1-1": {"prefix": "shellyplus2pm-1", "channel": 1},
+        "shellyplus1-3": {"prefix": "shellyplus1-3"},
+    }
+
+
+def test_a_scan_names_a_shelly_by_the_prefix_of_its_topics() -> None:
+    """Not by its id, to which nothing is published if the owner chose another prefix."""
+    said = b'{"id": "shellyplugsg3-1", "gen": 3, "name": null, "model": "S3PL-00112EU"}'
+    heard = {
+        f"shellies/announce\0{said!r}": said,
+        "home/washer/announce": said,
+        'shellies/announce\0"other"': b'{"id": "shellyplugsg3-2", "gen": 3}',
+        'shellies/announce\0"hostile"': b'{"id": "a/#", "gen": 3}',
+    }
+    found = found_in(heard)
+    assert [(device.id, device.gateway["prefix"]) for device in found] == [
+        ("home-washer", "home/washer"),
+        ("shellyplugsg3-2", "shellyplugsg3-2"),
+    ]
 
 
 def test_a_mistake_in_a_gateway_is_named_with_its_key() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from agents import DeviceCommand, Reported
+from scenarios.devices.adapter import Adapter
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
 
@@ -40,6 +41,12 @@ def test_the_timer_of_a_shelly_goes_with_its_command() -> None:
     (payload,) = commanded("shelly", 7_200, prefix="shelly-1").values()
     call = json.loads(payload)
     assert (call["method"], call["params"]) == ("Switch.Set", {"id": 0, "on": True, "toggle_after": 7_200})
+
+
+def test_shellys_of_runs_whose_devices_have_the_same_id_answer_on_different_topics() -> None:
+    """The answer to the command of one run counted as that to the other's, so a job ran whose plug was off."""
+    sources = [json.loads(*commanded("shelly", 60, prefix=prefix).values())["src"] for prefix in ("s-1", "s-2")]
+    assert len(set(sources)) == 2
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,56 @@ def test_a_counter_counts_in_its_unit(unit: str, expected_wh: float) -> None:
     )
     (event,) = adapter_for(gateway).take("e", b"12", retained=False)
     assert getattr(event, "counter_wh", None) == pytest.approx(expected_wh)
+
+
+def metered(adapter: Adapter, topic: str, **said: Any) -> tuple[float | None, float | None]:
+    """Return the power in W and the counter in Wh that an adapter reads in a message."""
+    events = adapter.take(topic, json.dumps(said).encode(), retained=False)
+    (report,) = [event for event in events if isinstance(event, Reported)]
+    return report.power_w, report.counter_wh
+
+
+def test_a_tasmota_with_several_relays_is_metered_at_each() -> None:
+    """As a Sonoff Dual R3 says it: the power of each relay, and unless SetOption129 splits it, a counter of both."""
+
+    def plug(relay: int | None) -> Adapter:
+        options = {"topic": "dual", **({} if relay is None else {"relay": relay})}
+        return adapter_for(
+            Gateway(
+                id="d", house="adler", device="d", type="consumer", agent="adler/d", adapter="tasmota", options=options
+            )
+        )
+
+    both = {"TotalStartTime": "2024-03-15T00:00:00", "Total": 0.031, "Power": [114, 25], "Voltage": 234}
+    assert metered(plug(1), "tele/dual/SENSOR", ENERGY=both) == (114.0, None)
+    assert metered(plug(2), "tele/dual/SENSOR", ENERGY=both) == (25.0, None)
+    assert metered(plug(2), "tele/dual/SENSOR", ENERGY=both | {"Total": [0.02, 0.011]}) == pytest.approx((25.0, 11.0))
+    assert metered(plug(2), "tele/dual/SENSOR", ENERGY={"Total": 0.031, "Power": 139}) == pytest.approx((139.0, 31.0))
+    assert metered(plug(None), "tele/dual/SENSOR", ENERGY=both) == pytest.approx((139.0, 31.0))  # phases of one load
+
+
+def test_a_tasmota_behind_a_roof_reports_what_it_returns() -> None:
+    """A meter of both directions says it as negative power, with a counter of its own; `Total` may run backwards."""
+    roof = Gateway(
+        id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="tasmota", options={"topic": "t"}
+    )
+    adapter = adapter_for(roof)
+    assert metered(adapter, "tele/t/SENSOR", ENERGY={"Total": 1.5, "Power": 310}) == (310.0, 1500.0)
+    night = {"Total": 0.006, "ExportActive": [0.5, 0.0, 0.25], "Power": [1.5, 0.0, 0.5]}
+    assert metered(adapter, "tele/t/SENSOR", ENERGY=night) == (0.0, 750.0)
+    assert metered(adapter, "tele/t/SENSOR", ENERGY=night | {"Power": [-210, 0, -100]}) == (310.0, 750.0)
+
+
+def test_an_ahoydtu_that_publishes_json_is_read() -> None:
+    """One object for each channel, instead of a topic for each value (setting "JSON Payload", from 0.8.123 on)."""
+    roof = Gateway(
+        id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="ahoydtu", options={"name": "roof"}
+    )
+    adapter = adapter_for(roof)
+    said = {"U_AC": 233.1, "P_AC": 310.5, "YieldDay": 1204, "YieldTotal": 812.4}
+    assert "inverter/roof/ch0" in adapter.filters()
+    assert metered(adapter, "inverter/roof/ch0", **said) == (310.5, 1204.0)
+    assert adapter.take("inverter/roof/ch0", json.dumps(said).encode(), retained=True) == []
 
 
 def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:

@@ -125,6 +125,32 @@ async def test_a_session_replays_to_the_same_ledger_and_to_the_same_recording(tm
         assert (tmp_path / "second.jsonl").read_bytes() == (tmp_path / "first.jsonl").read_bytes()
 
 
+async def test_a_session_that_is_interrupted_replays_to_the_same_ledger(tmp_path: Path) -> None:
+    """By Ctrl-C or SIGTERM, which is how a session without an end ends; a job that runs is `run_ended`."""
+    async with session(tmp_path) as run, run.device(f"{WASHER}/#") as device:
+        ask(device)
+        await device.until(lambda: device.on("set"))
+        device.say(f"{WASHER}/report", {"id": "wash-1", "state": "EXECUTING", "power_w": 2000, "energy_wh": 1000})
+        await device.until(lambda: job_state(device) == "EXECUTING")
+        run.outcome.cancel()
+        await asyncio.wait({run.outcome})
+    assert device.on("job")[-1]["outcome"] == "run_ended"
+    recording = read_recording(run.results)
+    async with open_simulation(recording.plan(bus="memory", out=tmp_path / "again.sqlite")) as repeated:
+        assert (await repeated.run())[0].ledger_sha256 == recording.ledger_sha256
+
+
+async def test_a_session_whose_end_is_cut_off_has_no_ledger_to_compare_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is too busy to end it in time, the record says so instead of blaming its version."""
+    monkeypatch.setattr("scenarios.simulation.run._STOP_WALL_S", 0.0)
+    async with session(tmp_path) as run:
+        run.outcome.cancel()
+        await asyncio.wait({run.outcome})
+    assert read_recording(run.results).ledger_sha256 is None
+
+
 @pytest.mark.long
 async def test_the_next_job_is_planned_with_what_the_last_one_drew(tmp_path: Path) -> None:
     """The profile of a programme is learned from the device's own readings."""

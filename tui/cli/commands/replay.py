@@ -95,8 +95,14 @@ def replay(
         output().print(f"{plural(said, 'message')} of devices replayed\nledger_sha256 {ledger_sha256}", soft_wrap=True)
         output().print(f"Results: {results_file}", soft_wrap=True)
     if not same:
-        complain(
-            f"the ledger differs from the recorded one, {recording.ledger_sha256 or 'which is not known'}: "
-            "the record was changed, or made by a version of ssmic with other rules"
-        )
+        complain(_difference_from(recording.ledger_sha256))
         raise typer.Exit(FAILED)
+
+
+def _difference_from(recorded_sha256: str | None) -> str:
+    if recorded_sha256 is None:
+        return "the end of the session is not recorded, so there is no ledger to compare with"
+    return (
+        f"the ledger differs from the recorded one, {recorded_sha256}: the record was changed, or made by a version of "
+        "ssmic with other rules"
+    )

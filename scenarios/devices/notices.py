@@ -1,0 +1,126 @@
+"""The payloads on our own topics for devices and their watchers, which a gateway writes, and those of S2.
+
+`ssmic asyncapi` describes them by these models; the tests compare what is published.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from agents import JobState, Outcome
+from scenarios.devices.payloads import Payload
+
+
+class S2Metadata(Payload):
+    """Metadata of a message of S2."""
+
+    dt: AwareDatetime | None = None
+    """When it was sent, virtual time."""
+    house: str | None = Field(None, max_length=200)
+    """With the announcement of a device that is not in the scenario: the house that it belongs to."""
+
+
+class S2Envelope(Payload):
+    """A message of S2, in the JSON of s2-python, with the virtual time."""
+
+    message: dict[str, Any]
+    metadata: S2Metadata = S2Metadata()
+
+
+class Notice(BaseModel):
+    """Common parts of what a gateway publishes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    v: Literal[1]
+    """Version of the payload."""
+    time: int
+    """When it was published, virtual time, UNIX seconds."""
+
+
+class SupplierNotice(BaseModel):
+    """A supplier of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    producer: str
+    """Its id; `grid`: grid power."""
+    house: str
+    """Its house; empty: the grid's."""
+    share: float
+    """Its part of the job's energy, 0 to 1."""
+    energy_wh: float | None = None
+    """With shared supply: its energy, Wh."""
+
+
+class JobPayload(Notice):
+    """The payload of `job`: the job of a device that changed last."""
+
+    id: str
+    """As the device knows it."""
+    state: JobState
+    suppliers: list[SupplierNotice]
+    start: int | None
+    """UNIX seconds; null: there is no supplier yet."""
+    start_iso: str | None
+    end: int | None
+    """As planned, UNIX seconds."""
+    energy_wh: float
+    """As planned, Wh."""
+    price_eur: float | None
+    measured_wh: float | None
+    outcome: Outcome
+    reason: str
+
+
+class SetPayload(Notice):
+    """The payload of `set`: a command."""
+
+    command: Literal["start"]
+    id: str
+    """The job's, as the device knows it."""
+
+
+class ErrorPayload(Notice):
+    """The payload of `error`: the problem with a message."""
+
+    topic: str
+    """Last level of the message's topic, or the device's own topic."""
+    problem: str
+    expected: str
+    payload: str
+    """The beginning of the message."""
+    message: dict[str, Any] | None = None
+    """The `ReceptionStatus` for a message of S2."""
+    metadata: S2Metadata | None = None
+    """With `message`."""
+
+
+class StatePayload(Notice):
+    """The payload of `state`: the device as its gateway sees it."""
+
+    device: str
+    house: str
+    type: Literal["consumer", "producer"]
+    agent: str
+    name: str
+    adapter: str
+    available: bool | None
+    """null: it has not sent a message yet."""
+    state: JobState | None
+    """Of the job that runs, or of the next one."""
+    job: str | None
+    """The id of that job."""
+    next_start: int | None
+    """UNIX seconds."""
+    supplier: str | None
+    power_w: float | None
+    energy_wh: float
+    """Metered in this run, without jumps at counter resets, Wh."""
+    last_heard: int | None
+    """UNIX seconds."""
+    commands_sent: int
+    commands_answered: int
+    errors: int
