@@ -11,9 +11,15 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
 )
 from .events import (
+    AddJobs as AddJobs,
     Event as Event,
     Happening as Happening,
     in_words as in_words,
+)
+from .figures import (
+    FigureKind as FigureKind,
+    FigureKindError as FigureKindError,
+    write_figure as write_figure,
 )
 from .judgement import (
     judge_simulation as judge_simulation,
@@ -41,8 +47,11 @@ from .suggestions import (
 __all__ = [
     "APPLIANCES",
     "MAX_NAME_LENGTH",
+    "AddJobs",
     "Appliance",
     "Event",
+    "FigureKind",
+    "FigureKindError",
     "Happening",
     "Problem",
     "ProducerSeries",
@@ -61,5 +70,6 @@ __all__ = [
     "run_notes",
     "sharing_problems",
     "suggest",
+    "write_figure",
     "zone_info",
 ]

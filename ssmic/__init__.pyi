@@ -1,9 +1,11 @@
 from . import (
     results as results,
 )
+from .arguments import (
+    EmulationError as EmulationError,
+)
 from .emulation import (
     Emulation as Emulation,
-    EmulationError as EmulationError,
     HouseHandle as HouseHandle,
     JobHandle as JobHandle,
     ProducerHandle as ProducerHandle,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -15,27 +16,18 @@ from types import TracebackType
 from typing import Any, Literal, Unpack
 
 from agents import Contract, LedgerEntry
-from broker import SsmicError
 from broker.clock import Pace
 from broker.protocol import Control
-from scenarios import MAX_NAME_LENGTH, Event, Happening, Scenario, fingerprint
+from scenarios import MAX_NAME_LENGTH, AddJobs, Event, Happening, Scenario, fingerprint
 from scenarios.expectations import Verdict
-from scenarios.files import duration_s, event_action, parse_moment, save_scenario
+from scenarios.files import event_action, save_scenario
 from scenarios.metrics import Kpis
 from scenarios.results import ResultsReader
 from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
 from scenarios.timeline import Script
+from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.options import RunOptions, plan_of
 from ssmic.verdicts import compared, judged, write_junit
-
-TimeLike = str | int | datetime
-"""`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""
-SpanLike = str | int
-"""`"1h30m"`, or seconds."""
-
-
-class EmulationError(SsmicError):
-    """A script asks for what cannot be: a time in the past, a change after the end."""
 
 
 class Emulation:
@@ -66,7 +58,7 @@ class Emulation:
             folder = mkdtemp(prefix="ssmic-run-")
             weakref.finalize(self, rmtree, folder, ignore_errors=True)
             out = Path(folder) / "run.sqlite"
-        self._plan = plan_of(scenario, options, Path(out))
+        self._plan = plan_of(scenario, options, file_path(out))
         self.scenario = self._plan.scenario
         """What is run."""
         self._stack = AsyncExitStack()
@@ -182,7 +174,7 @@ class Run:
             EmulationError: It is not a time, or in the past.
             SsmicError: The run failed.
         """
-        time_s = self._time_s(time)
+        time_s = self.moment_s(time)
         if time_s < self.now_s:
             zone = self.scenario.zone
             raise EmulationError(f"{zone.iso(time_s)} is in the past: the run is at {zone.iso(self.now_s)}")
@@ -191,8 +183,13 @@ class Run:
             await self.wait_stopped()
 
     async def every(self, span: SpanLike) -> AsyncIterator[datetime]:
-        """Continue the run step by step; yield the time after each step, until the run ends."""
-        step_s = _span_s(span)
+        """Continue the run step by step; yield the time after each step, until the run ends.
+
+        Raises:
+            EmulationError: The step is not a duration.
+            SsmicError: The run failed.
+        """
+        step_s = span_s(span)
         while not self.is_over:
             await self.until(self.now_s + step_s)
             if not self.is_over:
@@ -226,8 +223,11 @@ class Run:
 
         Raises:
             PaceError: The text is not a pace.
+            EmulationError: The run has ended.
         """
-        self._script.command(Control(command="pace", pace=str(Pace.parse(pace)), by="script"))
+        parsed = Pace.parse(str(pace))
+        self._check_going()
+        self._script.command(Control(command="pace", pace=str(parsed), by="script"))
 
     async def wait_stopped(self) -> None:
         """Wait until the run is stopped, or has ended."""
@@ -239,15 +239,18 @@ class Run:
         if self.task.done():
             self.task.result()
 
-    def _time_s(self, time: TimeLike) -> int:
-        if isinstance(time, datetime):
-            if time.tzinfo is None:
-                time = time.replace(tzinfo=self.scenario.zone.tzinfo)
-            return int(time.timestamp())
-        try:
-            return parse_moment(time, self.scenario.start_s, self.scenario.zone)
-        except ValueError as error:
-            raise EmulationError(str(error)) from None
+    def moment_s(self, time: TimeLike) -> int:
+        """Return a time in UNIX seconds.
+
+        Raises:
+            EmulationError: It is not a time, or before the run's start.
+        """
+        return moment_s(time, self.scenario.start_s, self.scenario.zone)
+
+    def _check_going(self) -> None:
+        """Raise `EmulationError` if the run has ended."""
+        if self.is_over:
+            raise EmulationError("the run has ended; nothing can be changed")
 
     # Parts of the run.
 
@@ -315,7 +318,7 @@ class Run:
             time_limit_wall_s: How long the optimum may be sought, real seconds.
 
         Raises:
-            EmulationError: It has not ended.
+            EmulationError: It has not ended, or an argument is not valid.
         """
         self.outcome  # noqa: B018 - raises where there is none
         return compared(self.results_file, supply, time_limit_wall_s)
@@ -327,7 +330,7 @@ class Run:
             EmulationError: The run has not ended.
             ResultsError: The file cannot be written.
         """
-        write_junit(self.results_file, self.scenario.name, Path(file), self.outcome.wall_s)
+        write_junit(self.results_file, self.scenario.name, file_path(file), self.outcome.wall_s)
 
     # Actions of a script.
 
@@ -338,8 +341,9 @@ class Run:
             ScenarioError: There is no such event, or its keys are not valid; carries all problems.
             EmulationError: The run has ended.
         """
-        if self.is_over:
-            raise EmulationError("the run has ended; nothing can be changed")
+        self._check_going()
+        if "do" in how:
+            raise EmulationError(f"an event has one name, not {what!r} and {how['do']!r}")
         known = replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
         action = event_action(known, {"do": what, **how}, self.now_s)
         self._acted.append(Event(at_s=self.now_s, action=action))
@@ -351,11 +355,14 @@ class Run:
         Raises:
             EmulationError: There is no part with this id.
         """
-        for house in self.scenario.houses:
-            for device in house.devices:
-                if device.type == "producer" and device.id == producer:
-                    return ProducerHandle(self, producer, house.id)
-        raise EmulationError(f"there is no producer {producer!r}; there are {', '.join(self.scenario.producers)}")
+        check_part("producer", producer, self.scenario.producers)
+        house = next(
+            house.id
+            for house in self.scenario.houses
+            for device in house.devices
+            if device.type == "producer" and device.id == producer
+        )
+        return ProducerHandle(self, producer, house)
 
     def house(self, house: str) -> HouseHandle:
         """Return a household, to change something about it.
@@ -363,13 +370,19 @@ class Run:
         Raises:
             EmulationError: There is no part with this id.
         """
-        known = [one.id for one in self.scenario.houses]
-        if house not in known:
-            raise EmulationError(f"there is no house {house!r}; there are {', '.join(known)}")
+        check_part("house", house, (one.id for one in self.scenario.houses))
         return HouseHandle(self, house)
 
     def job(self, job_id: str) -> JobHandle:
-        """Return a job, to see its contract or to withdraw it."""
+        """Return a job, to see its contract or to withdraw it.
+
+        Raises:
+            EmulationError: There is no job with this id; those that events add count.
+        """
+        if not self.scenario.gateways:  # real devices have jobs that nothing here knows yet
+            events = (*self.scenario.timeline, *self._acted)
+            added = (event.action.job_id for event in events if isinstance(event.action, AddJobs))
+            check_part("job", job_id, (*(job.job_id for job in self.scenario.jobs), *added))
         return JobHandle(self, job_id)
 
     def add_job(
@@ -406,7 +419,7 @@ class Run:
         The production of `producers` falls to `factor` within `ramp`, for `duration`; the front reaches each further
         producer later by `travel`; `announced` says whether forecasts follow.
         """
-        of = {} if producers is None else {"producers": list(producers)}
+        of = {} if producers is None else {"producers": plain_list(producers)}
         self.do("cloud", factor=factor, duration=duration, ramp=ramp, travel=travel, announced=announced, **of)
 
     def tariff(self, **prices: float) -> None:
@@ -447,8 +460,9 @@ class Run:
 
         Raises:
             ScenarioError: It cannot be written.
+            EmulationError: It is not a file name.
         """
-        save_scenario(self.recording, Path(file))
+        save_scenario(self.recording, file_path(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,16 +490,36 @@ class ProducerHandle:
             power_w: Mean power of each step, W.
             step: Length of a step.
             start: When the first step begins; None: now.
+
+        Raises:
+            ScenarioError: It is not a forecast; carries all problems.
+            EmulationError: A time or a duration is not valid, or the run has ended.
         """
         how: dict[str, object] = {}
         if points is not None:
-            how["points"] = [[self.run._time_s(time), wh] for time, wh in points]  # noqa: SLF001 - its run
+            how["points"] = self._timed(points)
         if factor is not None:
             how["factor"] = factor
         if power_w is not None:
-            first_s = self.run.now_s if start is None else self.run._time_s(start)  # noqa: SLF001 - its run
-            how |= {"power_w": [float(power) for power in power_w], "step_s": _span_s(step), "start": first_s}
+            first_s = self.run.now_s if start is None else self.run.moment_s(start)
+            given = plain_list(power_w)
+            how |= {
+                "power_w": _numbers(given) if isinstance(given, list) else given,
+                "step_s": span_s(step),
+                "start": first_s,
+            }
         self.run.do("forecast", producer=self.id, **how)
+
+    def _timed(self, points: object) -> object:
+        """Return points of a forecast with UNIX seconds; what is no point as it is."""
+        given = plain_list(points)
+        if not isinstance(given, list):
+            return given
+        pairs = [plain_list(point) for point in given]
+        return [
+            [self.run.moment_s(pair[0]), *_numbers(pair[1:])] if isinstance(pair, list) and pair else pair
+            for pair in pairs
+        ]
 
     def cloud(self, *, factor: float, duration: SpanLike, ramp: SpanLike = 600, announced: bool = True) -> None:
         """Reduce only this producer's production by clouds; see `Run.cloud` for the arguments."""
@@ -556,8 +590,6 @@ class JobHandle:
         self.run.do("withdraw_job", job=self.id)
 
 
-def _span_s(span: SpanLike) -> int:
-    seconds = span if isinstance(span, int) else duration_s(span)
-    if seconds is None or seconds <= 0:
-        raise EmulationError(f"{span!r} is not a duration; write for example 15m or 1h30m")
-    return seconds
+def _numbers(values: Iterable[object]) -> list[object]:
+    """Return numbers, also those of NumPy, as floats; what is no number as it is."""
+    return [float(value) if isinstance(value, Real) and not isinstance(value, bool) else value for value in values]

@@ -21,6 +21,8 @@ from scenarios.devices import with_guests
 from scenarios.load import load_scenario
 from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan
+from ssmic.arguments import check_source
+from ssmic.option_types import RUN_OPTIONS, type_problems
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
@@ -168,14 +170,7 @@ def _check(options: RunOptions) -> None:
         SettingsError: They are not valid; lists all problems.
     """
     values: dict[str, Any] = dict(options)
-    problems = []
-    for name, least in (("seed", 0), ("days", 1), ("hosts", 1), ("guests", 0)):
-        value = values.get(name)
-        if value is not None and (name, value) != ("hosts", "houses") and (not isinstance(value, int) or value < least):
-            problems.append(f"{name} {value!r}: a whole number from {least} on is expected")
-    limit = values.get("limit_wall_s", LIMIT_WALL_S)
-    if not isinstance(limit, int | float) or not limit > 0:
-        problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    problems = [*type_problems(values, RUN_OPTIONS)]
     for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
         if values.get(name) is not None and values[name] not in known:
             problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
@@ -199,6 +194,7 @@ def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
 
 
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:
+    check_source(source)
     chosen = {key: str(value) for key, value in options.get("variables", {}).items()}
     return load_scenario(source, chosen, allow_outside=options.get("allow_outside", False))
 

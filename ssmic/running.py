@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Unpack
 
+from agents import SettingsError
 from broker import new_loop
 from scenarios import Scenario
 from scenarios.expectations import Verdict
 from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
+from ssmic.arguments import check_source, file_path
 from ssmic.emulation import Emulation, Run
+from ssmic.option_types import SWEEP_OPTIONS, type_problems
 from ssmic.options import RunOptions
-from ssmic.verdicts import beside_loop
+from ssmic.verdicts import beside_loop, check_comparison
 
 ResultT = TypeVar("ResultT")
 
@@ -56,6 +59,7 @@ def load_scenario(source: str | Path, **variables: object) -> Scenario:
     Raises:
         ScenarioError: It cannot be used; carries all problems.
     """
+    check_source(source)
     return _load_scenario(source, {key: str(value) for key, value in variables.items()})
 
 
@@ -79,6 +83,10 @@ def run(
     Raises:
         SsmicError: The scenario or an option cannot be used, or the run failed.
     """
+    supply: Any = "whole" if compare is True else compare
+    if compare is not False:
+        check_comparison(supply, time_limit_wall_s)
+    report = None if junit is None else file_path(junit)
     emulation = Emulation(scenario, **options)
 
     async def whole() -> Run:
@@ -87,8 +95,8 @@ def run(
         return going
 
     done = _complete(whole())
-    if junit is not None:
-        done.write_junit(junit)
+    if report is not None:
+        done.write_junit(report)
     out = options.get("out")
     return Outcome(
         ledger_sha256=done.ledger_sha256,
@@ -96,9 +104,7 @@ def run(
         contracts={job_id: (contract.producer, contract.start_s) for job_id, contract in done.contracts.items()},
         results_file=None if out is None else Path(out),
         verdicts=done.verdicts(),
-        optimum=done.optimum(supply="whole" if compare is True else compare, time_limit_wall_s=time_limit_wall_s)
-        if compare
-        else None,
+        optimum=None if compare is False else done.optimum(supply=supply, time_limit_wall_s=time_limit_wall_s),
         scores=dict(done.outcome.scores),
     )
 
@@ -137,6 +143,23 @@ def sweep(
     Raises:
         SsmicError: The sweep cannot be done; the message says why.
     """
+    check_source(scenario)
+    given = {
+        "vary": vary,
+        "fixed": fixed,
+        "seeds": seeds,
+        "first_seed": first_seed,
+        "sample": sample,
+        "sample_seed": sample_seed,
+        "out": out,
+        "workers": workers,
+        "dask": dask,
+        "together": together,
+        "allow_outside": allow_outside,
+    }
+    problems = tuple(type_problems(given, SWEEP_OPTIONS))
+    if problems:
+        raise SettingsError(problems)
     varied = tuple(
         f"{key}={values if isinstance(values, str) else ','.join(map(_written, values))}"
         for key, values in (vary or {}).items()

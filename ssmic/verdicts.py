@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,8 +13,11 @@ from scenarios import judge_simulation
 from scenarios.expectations import Verdict, junit_xml
 from scenarios.optimum import compare
 from scenarios.results import ResultsReader, whole_file
+from ssmic.arguments import EmulationError
 
 ResultT = TypeVar("ResultT")
+SUPPLIES = ("whole", "shared", "both")
+"""Supplies that a run can be compared with the optimum of."""
 
 
 def beside_loop(function: Callable[[], ResultT]) -> ResultT:
@@ -38,13 +42,32 @@ def _kept(results_file: Path) -> tuple[Verdict, ...]:
         return tuple(Verdict(**verdict) for verdict in results.verdicts(1))
 
 
+def check_comparison(supply: object, time_limit_wall_s: object) -> None:
+    """Check how a run is to be compared with the optimum; see `compared`.
+
+    Raises:
+        EmulationError: There is no such supply, or the time is not a number of seconds above 0.
+    """
+    if supply not in SUPPLIES:
+        raise EmulationError(
+            f"supply {supply!r}: {', '.join(map(repr, SUPPLIES[:-1]))} or {SUPPLIES[-1]!r} is expected"
+        )
+    is_number = isinstance(time_limit_wall_s, int | float) and not isinstance(time_limit_wall_s, bool)
+    if not is_number or not 0 < time_limit_wall_s < inf:  # type: ignore[operator]  # mypy does not see that it is one
+        raise EmulationError(f"time_limit_wall_s {time_limit_wall_s!r}: a number of seconds above 0 is expected")
+
+
 def compared(
     results_file: Path, supply: Literal["whole", "shared", "both"], time_limit_wall_s: float
 ) -> Mapping[str, Any]:
     """Compare the only run of `results_file` with the optimum of `supply`; return the stored comparison.
 
     The search takes at most `time_limit_wall_s`, wall-clock seconds.
+
+    Raises:
+        EmulationError: There is no such supply, or the time is not a number of seconds above 0.
     """
+    check_comparison(supply, time_limit_wall_s)
     beside_loop(lambda: compare(results_file, time_limit_wall_s, supply=supply))
     with ResultsReader(results_file) as results:
         return results.run(1).comparison

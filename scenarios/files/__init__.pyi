@@ -78,7 +78,12 @@ from .series import (
     series_problems as series_problems,
     zone_of as zone_of,
 )
-from .timeline import EVENT_ENTRIES as EVENT_ENTRIES, duration_s as duration_s, event_action as event_action
+from .timeline import (
+    EVENT_ENTRIES as EVENT_ENTRIES,
+    MAX_SPAN_S as MAX_SPAN_S,
+    duration_s as duration_s,
+    event_action as event_action,
+)
 from .times import (
     MAX_TIME_S as MAX_TIME_S,
     counts_from_start as counts_from_start,
@@ -102,6 +107,7 @@ from .yaml_nodes import (
 __all__ = [
     "EVENT_ENTRIES",
     "MAX_DAYS",
+    "MAX_SPAN_S",
     "MAX_TIME_S",
     "MEASURED_SUFFIXES",
     "RESERVED",

@@ -16,6 +16,7 @@ _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.
 _AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 NOT_A_TIME = "is not a time"
 """In the message for text that is not a time, whatever the start of the run is."""
+_MOMENTS = "12:00, 2d 12:00, +2h after the start, an ISO time (2026-06-21T06:00:00+02:00), or UNIX seconds"
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -50,8 +51,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
         time_s = start_s + after_s
     else:
         time_s = _parse_iso(value, zone)
-    if not 0 <= time_s <= MAX_TIME_S:
-        raise ValueError(f"{value!r} is not a time between the years 1970 and 9999")
+    _check_range(value, time_s)
     return time_s
 
 
@@ -84,10 +84,16 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
         local = midnight + timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
         time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info)
     else:
-        time_s = parse_time(value, None, info)
+        time_s = value if isinstance(value, int) else _parse_iso(value, info, _MOMENTS)
+        _check_range(value, time_s)
     if time_s < start_s:
         raise ValueError(f"{value!r} is in the past: {zone.iso(time_s)} is before the run starts ({zone.iso(start_s)})")
     return time_s
+
+
+def _check_range(value: int | str, time_s: int) -> None:
+    if not 0 <= time_s <= MAX_TIME_S:
+        raise ValueError(f"{value!r} is not a time between the years 1970 and 9999")
 
 
 def _local_s(local: datetime, zone: ZoneInfo) -> int:
@@ -109,12 +115,14 @@ def counts_from_start(value: int | str) -> bool:
     return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
 
 
-def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:
+def _parse_iso(value: str, zone: ZoneInfo | None = None, forms: str = _FORMS) -> int:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{value!r} {NOT_A_TIME}; expected are {_FORMS}") from None
-    if moment.tzinfo is None and zone is not None and not moment.microsecond:
+        raise ValueError(f"{value!r} {NOT_A_TIME}; expected are {forms}") from None
+    if moment.microsecond:
+        raise ValueError(f"{value!r} has a fraction of a second; times are whole seconds")
+    if moment.tzinfo is None and zone is not None:
         both = {moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)}
         time_s = _local_s(moment, zone)
         if len(both) > 1:
@@ -123,8 +131,6 @@ def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:
         return time_s
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} has no UTC offset; write for example {_suggest_offset(moment)}")
-    if moment.microsecond:
-        raise ValueError(f"{value!r} has a fraction of a second; times are whole seconds")
     try:
         return int(moment.timestamp())
     except (OverflowError, ValueError):

@@ -37,6 +37,7 @@ from .files import (
     versions as versions,
 )
 from .frames import (
+    ResultFrames as ResultFrames,
     load_frames as load_frames,
 )
 from .kept_messages import (
@@ -111,6 +112,7 @@ __all__ = [
     "Overview",
     "PowerProfile",
     "RecordedMessage",
+    "ResultFrames",
     "ResultsEntry",
     "ResultsError",
     "ResultsExistError",

@@ -7,6 +7,7 @@ from .effects import (
     as_happened as as_happened,
     as_planned as as_planned,
     happening_of as happening_of,
+    job_added as job_added,
     optional_jobs as optional_jobs,
 )
 from .network_faults import (
@@ -23,5 +24,6 @@ __all__ = [
     "as_happened",
     "as_planned",
     "happening_of",
+    "job_added",
     "optional_jobs",
 ]

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import re
 import sys
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from subprocess import run as run_process
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import ssmic
+from agents import SettingsError
 from broker.errors import SsmicError
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
@@ -119,11 +126,130 @@ async def test_invalid_requests_of_a_script_are_reported() -> None:
             going.producer("pv-c")
         with pytest.raises(ScenarioError) as caught:
             going.do("cloud", factr=0.1, producers=["pv-x"], duration="soon")
-        with pytest.raises(ScenarioError, match="did you mean 'wash-"):
+        with pytest.raises(ssmic.EmulationError, match="there is no job 'wash-x'; did you mean 'wash-"):
             going.job("wash-x").withdraw()
     assert {str(problem).split(":")[0] for problem in caught.value.problems} == {"factor", "factr", "duration"}
     with pytest.raises(ssmic.EmulationError, match="has ended"):
         going.note("too late")
+
+
+NOT_TIMES: tuple[Any, ...] = (
+    None,
+    1.5,
+    math.nan,
+    True,
+    [],
+    b"12:00",
+    date(2026, 6, 21),
+    timedelta(hours=1),
+    "soon",
+    "125:00",
+    -5,
+    10**30,
+)
+NOT_DURATIONS: tuple[Any, ...] = (
+    None,
+    1.5,
+    math.nan,
+    True,
+    [],
+    timedelta(hours=1),
+    "",
+    "soon",
+    "0s",
+    "-1h",
+    0,
+    -5,
+    10**30,
+)
+
+
+async def test_what_is_no_time_duration_or_part_is_one_error_that_says_what_is_expected() -> None:
+    """Whatever its type is."""
+    going: Any  # what a type checker would refuse
+    async with ssmic.Emulation(scripted()) as going:
+        await going.until("+1h")
+        for time in NOT_TIMES:
+            with pytest.raises(ssmic.EmulationError, match="is not a time"):
+                await going.until(time)
+        with pytest.raises(ssmic.EmulationError, match="fraction of a second"):
+            await going.until(datetime(2026, 6, 21, 12, 0, 0, 5))  # noqa: DTZ001 - in the scenario's zone
+        for span in NOT_DURATIONS:
+            with pytest.raises(ssmic.EmulationError, match="is not a duration"):
+                await anext(going.every(span))
+        names: tuple[Any, ...] = (None, 5, [], "", "pv-a-")
+        for name in names:
+            for find, kind in ((going.producer, "producer"), (going.house, "house"), (going.job, "job")):
+                with pytest.raises(ssmic.EmulationError, match=f"there is no {kind} .*; (known: |did you mean)"):
+                    find(name)
+        for pace in (5, None, "fast"):
+            with pytest.raises(SsmicError, match="expected 'max' or a factor above 0"):
+                going.set_pace(pace)
+        for file in (5, None, ""):
+            with pytest.raises(ssmic.EmulationError, match="is not a file name"):
+                going.save_recording(file)
+        await going.until(np.int64(going.now_s + 60))
+        assert going.events == ()
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda run: run.do("note", text="x", at="13:00"), "^at: belongs to a file's timeline"),
+        (lambda run: run.do("note", text="x", when={"job": "wash-a"}), "^when: belongs to a file's timeline"),
+        (lambda run: run.do("note", text="x", repeat={"every": "1h"}), "^repeat: belongs to a file's timeline"),
+        (lambda run: run.do("note", do="cloud", text="x"), "not 'note' and 'cloud'"),
+        (lambda run: run.cloud(factor=0.5, duration=0), "^duration: a duration above 0 is expected"),
+        (lambda run: run.cloud(factor=math.nan, duration=60), "^factor: a finite number is expected"),
+        (lambda run: run.cloud(factor=0.5, duration=60, producers="pv-a"), "^producers: a list is expected"),
+        (lambda run: run.cloud(factor=0.5, duration=60, producers=5), "^producers: a list is expected"),
+        (lambda run: run.house("a").offline(0), "^duration: a duration above 0 is expected"),
+        (lambda run: run.house("a").link(duration="0s", loss=0.1), "^duration: a duration above 0 is expected"),
+        (lambda run: run.do("forecast_error", duration=0), "^duration: a duration above 0 is expected"),
+        (lambda run: run.producer("pv-a").forecast(power_w=5), "^power_w: a list is expected"),
+        (lambda run: run.producer("pv-a").forecast(power_w=["a"]), r"^power_w\[0\]: a number is expected"),
+        (lambda run: run.producer("pv-a").forecast(power_w=[1], step=None), "None is not a duration"),
+        (lambda run: run.producer("pv-a").forecast(5), "^points: a list is expected"),
+        (lambda run: run.producer("pv-a").forecast([5]), r"^points\[0\]: a point is two numbers"),
+        (lambda run: run.producer("pv-a").forecast([("12:00",)]), r"^points\[0\]: a point is two numbers"),
+        (lambda run: run.producer("pv-a").forecast([("soon", 5)]), "'soon' is not a time"),
+    ],
+)
+async def test_an_action_that_is_not_valid_changes_nothing(act: Callable[[Any], None], message: str) -> None:
+    """The error says which argument it is about."""
+    async with ssmic.Emulation(scripted()) as going:
+        with pytest.raises(SsmicError, match=message):
+            act(going)
+        assert going.recording.timeline == going.scenario.timeline
+        await going.stop()
+    with pytest.raises(ssmic.EmulationError, match="the run has ended"):
+        going.set_pace("60x")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"supply": "hole"}, "supply 'hole': 'whole', 'shared' or 'both' is expected"),
+        ({"time_limit_wall_s": 0}, "time_limit_wall_s 0: a number of seconds above 0"),
+        ({"time_limit_wall_s": math.nan}, "time_limit_wall_s nan"),
+        ({"time_limit_wall_s": "5"}, "time_limit_wall_s '5'"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_reported_before_the_run(options: dict[str, Any], message: str) -> None:
+    """Not after it."""
+    given = {"compare": options.get("supply", True), "time_limit_wall_s": options.get("time_limit_wall_s", 1)}
+    with pytest.raises(ssmic.EmulationError, match=message):
+        ssmic.run("night", **given)
+
+
+async def test_a_job_that_an_event_adds_later_can_be_withdrawn() -> None:
+    """Also one whose event waits for another job."""
+    waiting = "{when: {job: wash-a, turn: agreed}, do: add_job, house: b, device: washer, id: late, latest_start: 9h}"
+    async with ssmic.Emulation(scripted(waiting)) as going:
+        await going.until("+6h30m")
+        going.job("late").withdraw()
+    assert going.job("late").contract is None
+    assert [event.action.do for event in going.events] == ["add_job", "withdraw_job"]
 
 
 async def test_a_script_that_fails_interrupts_its_run() -> None:
@@ -170,6 +296,49 @@ def test_python_has_every_option_of_the_command_line() -> None:
         ssmic.run("night", days=0, keep=True)
     with pytest.raises(SsmicError, match="promise 'never': 'early' or 'late' is expected"):
         ssmic.run("night", promise="never")  # type: ignore[arg-type]  # as a user mistypes it
+
+
+WRONG_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("algorithm", 5), ("penalty", "1"), ("node_limit", 1.5), ("seed", True), ("seed", 2**63), ("days", 10**9),
+    ("limit_wall_s", True), ("pace", 5), ("prefer", "cheapest"), ("prefer", 5), ("scores", 5), ("scores", {"pv": 1.5}),
+    ("reset_scores", "yes"), ("hosts", True), ("hosts", "house"), ("ask_at_once", "a"), ("ask_at_once", 1.5),
+    ("variables", "days=2"), ("variables", {5: 1}), ("broker", 5), ("patient", "no"), ("patient", None),
+    ("allow_outside", 1), ("run_id", 5), ("strategy", 5), ("user", 5),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_OPTIONS)
+def test_an_option_of_another_type_is_reported_by_its_name(name: str, value: object) -> None:
+    """With what is expected, and not by a traceback from within."""
+    with pytest.raises(SettingsError, match=rf"^{name} {re.escape(repr(value))}: .* expected"):
+        ssmic.Emulation("night", **{name: value})  # type: ignore[arg-type]  # as a user mistypes it
+
+
+WRONG_SWEEPS: tuple[tuple[str, Any], ...] = (
+    ("vary", 5), ("vary", "algorithm=exact"), ("vary", {"algorithm": 5}), ("vary", {5: ["exact"]}), ("fixed", 5),
+    ("seeds", 0), ("seeds", 1.5), ("seeds", True), ("first_seed", -1), ("first_seed", "a"), ("sample", 0),
+    ("sample", 1.5), ("sample_seed", -1), ("out", 5), ("workers", 0), ("workers", 1.5), ("dask", 5), ("together", 5),
+    ("together", ["days"]), ("allow_outside", "x"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_SWEEPS)
+def test_an_option_of_a_sweep_is_reported_by_its_name(name: str, value: object, tmp_path: Path) -> None:
+    """Nothing is written then."""
+    given: dict[str, Any] = {"out": tmp_path / "sweep.sqlite", name: value}
+    with pytest.raises(SettingsError, match=rf"^{name} {re.escape(repr(value))}: .* expected"):
+        ssmic.sweep("night", **given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("source", [None, 5, "", b"night", ["night"]])
+def test_what_names_no_scenario_is_reported(source: Any) -> None:
+    """Wherever a scenario is expected."""
+    for use in (ssmic.Emulation, ssmic.load_scenario, ssmic.sweep):
+        with pytest.raises(ssmic.EmulationError, match="is not a scenario"):
+            use(source)
+    with pytest.raises(ssmic.EmulationError, match="5 is not a file name"):
+        ssmic.Emulation("night", out=5)  # type: ignore[arg-type]  # as a user mistypes it
 
 
 def test_a_run_has_verdicts_and_the_distance_to_the_optimum(tmp_path: Path) -> None:
@@ -239,3 +408,32 @@ def test_results_are_frames_and_sweeps_are_run(tmp_path: Path) -> None:
 
     assert outcome.sha256 is not None
     assert not outcome.failed
+
+
+def test_figures_of_results_are_drawn_by_what_they_are_of(tmp_path: Path) -> None:
+    """As `ssmic results figure` does; whatever is not a results file, a kind or a figure is one clear error."""
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    one, other = tmp_path / "one.sqlite", tmp_path / "other.sqlite"
+    ssmic.run("sunny", out=one)
+    ssmic.run("sunny", out=other, algorithm="fifty_fifty")
+    ssmic.results.figure(one, tmp_path / "day.svg")
+    ssmic.results.figure(str(one), tmp_path / "gantt.svg", kind="gantt")
+    ssmic.results.figure([one, other], tmp_path / "comparison.svg")
+    texts = [(tmp_path / f"{name}.svg").read_bytes() for name in ("day", "gantt", "comparison")]
+    assert len(set(texts)) == 3
+
+    draw: Any = ssmic.results.figure
+    for wrong, message in (
+        (lambda: draw(one, tmp_path / "day.svg"), "exists already"),
+        (lambda: draw(one, tmp_path / "x.bmp"), "expected one of these extensions"),
+        (lambda: draw(one, None), "None is not a file name"),
+        (lambda: draw(5, tmp_path / "x.svg"), "5 is not a file name"),
+        (lambda: draw([one, other], tmp_path / "x.svg", kind="gantt"), "gantt shows a single simulation"),
+        (lambda: draw(one, tmp_path / "x.svg", kind="comparison"), "name two or more simulations"),
+        (lambda: draw(one, tmp_path / "x.svg", kind="dya"), "kind 'dya': 'day', 'gantt' or 'comparison'"),
+        (lambda: draw(one, tmp_path / "x.svg", run=2), "has no run 2"),
+        (lambda: ssmic.results.load(tmp_path / "none.sqlite"), "none.sqlite"),
+        (lambda: ssmic.results.summary(None), "None is not a file name"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(SsmicError, match=message):
+            wrong()

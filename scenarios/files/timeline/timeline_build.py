@@ -60,7 +60,7 @@ from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.scenario import Expectation, Scenario, Zone
 from scenarios.suggestions import suggest
-from scenarios.timeline import as_planned
+from scenarios.timeline import as_planned, job_added
 
 DAY_S = 86_400
 _ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)
@@ -481,12 +481,20 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
         ScenarioError: It is not valid; carries all problems.
     """
     collector = ProblemCollector(lambda path: in_words(path[2:]) or str(entry.get("do")))
-    tree: dict[str, Any] = {"timeline": [{**entry, "at": at_s}]}
+    for key in ("at", "when", "repeat"):
+        if key in entry:
+            collector.at(("timeline", 0, key), "belongs to a file's timeline; this event takes place now, and once")
+    tree: dict[str, Any] = {"timeline": [{**entry, "at": at_s, "when": None, "repeat": None}]}
     try:
         parsed = _ENTRY.validate_python(tree["timeline"][0])
     except ValidationError as error:
         report_errors(tree, error, ("timeline", 0), collector)
         raise ScenarioError(collector.problems) from None
+    when_added = [
+        job_added(event.action, at_s)
+        for event in scenario.timeline
+        if event.at_s is None and isinstance(event.action, AddJobs)
+    ]
     profiles = {job.profile: job.load_profile for job in scenario.jobs}
     defaults = {(job.house, job.device): job.profile for job in scenario.jobs}
     consumers = {
@@ -499,7 +507,7 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
         {house.id: house for house in scenario.houses},
         consumers,
         tuple(scenario.producers),
-        as_planned(replace(scenario, timeline=_only_added(scenario))).jobs,
+        (*as_planned(replace(scenario, timeline=_only_added(scenario))).jobs, *when_added),
         scenario.zone,
         scenario.start_s,
         seed=scenario.seed,

@@ -42,6 +42,13 @@ def _duration(value: YamlValue) -> int:
     return seconds
 
 
+def _duration_above_0(value: YamlValue) -> int:
+    seconds = _duration(value)
+    if not seconds:
+        raise PydanticCustomError("duration", "a duration above 0 is expected, such as 30m, 1h30m, 2d or 90s")
+    return seconds
+
+
 def _moment(value: YamlValue) -> int | str:
     if type(value) is int or isinstance(value, str):
         return value
@@ -54,6 +61,12 @@ Span = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
 ]
 """Seconds in the model; in the file also `1h30m`."""
+SpanAbove0 = Annotated[
+    int,
+    PlainValidator(_duration_above_0),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
+]
+"""A `Span` that is not 0: an effect that lasts no time is a mistake."""
 EventTime = Annotated[int | str, PlainValidator(_moment), WithJsonSchema({"type": ["string", "integer"]})]
 
 
@@ -101,7 +114,7 @@ class CloudEntry(_EventEntry):
     do: Literal["cloud"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
     factor: Factor = Field(description="Remaining share of the production, 0 to 1")
-    duration: Span = Field(description="How long it is over one producer")
+    duration: SpanAbove0 = Field(description="How long it is over one producer")
     ramp: Span = Field(600, description="How long the production takes to fall, and to rise again")
     travel: Span = Field(0, description="How much later it reaches the next producer")
     announced: bool = Field(
@@ -125,7 +138,7 @@ class ForecastErrorEntry(_EventEntry):
     growth_per_h: Share = Field(0.03, description="Standard deviation of the relative error an hour ahead")
     most: Share = Field(0.6, description="Limit of the standard deviation")
     every: Span = Field(6 * 3600, description="How often a forecast is issued")
-    duration: Span | None = Field(None, description="For how long; default: to the end")
+    duration: SpanAbove0 | None = Field(None, description="For how long; default: to the end")
     seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Default: the scenario's")
 
 
@@ -173,7 +186,7 @@ class OfflineEntry(_EventEntry):
 
     do: Literal["offline"] = Field(description="What happens")
     house: Id = Field(description="Id of the house")
-    duration: Span | None = Field(None, description="For how long; default: it does not return")
+    duration: SpanAbove0 | None = Field(None, description="For how long; default: it does not return")
 
 
 class LinkEntry(_EventEntry):
@@ -183,7 +196,7 @@ class LinkEntry(_EventEntry):
     house: Id = Field(description="Id of the house")
     loss: Annotated[float, Field(ge=0, le=0.9)] = Field(0.0, description="Share of the messages that are lost")
     delay_ms: Annotated[int, Field(ge=0, le=10_000)] = Field(0, description="Longest delay, real milliseconds")
-    duration: Span = Field(description="For how long")
+    duration: SpanAbove0 = Field(description="For how long")
 
 
 class RestartBrokerEntry(_EventEntry):

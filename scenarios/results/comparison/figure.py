@@ -25,13 +25,20 @@ DRAWN_FIGURES = ("self_sufficiency", "self_consumption", "grid_wh", OF_BEST, "co
 
 _WIDTH, _MARGIN, _ROW, _PANEL_GAP = 900.0, 18.0, 24.0, 62.0
 _LEFT, _MIDDLE, _RIGHT = (0.20, 0.55), (0.55, 0.60), (0.64, 0.97)
-_LABEL_WIDTH = (_LEFT[0] * _WIDTH - 10 - _MARGIN) / 0.58
-"""Room for a label, pixels, divided by the average width of a letter relative to its size."""
+_LABEL_WIDTH = _LEFT[0] * _WIDTH - 10 - _MARGIN
+"""Room for a label, pixels."""
+_LETTER = 0.58
+"""Average width of a letter, relative to its size."""
+_SMALLEST = 9.0
+"""Size of letters that can still be read, pixels."""
+_LINE = 16.0
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
 """The palette of Okabe and Ito, safe for colour-blind readers; the shapes differ as well."""
 _SHAPES: tuple[Shape, ...] = ("circle", "square", "diamond", "triangle")
 _INK, _FAINT, _GRID = "#222222", "#666666", "#dddddd"
 _PNG_DPI = 200
+_MOST_DOTS = 60_000
+"""Height of a PNG; matplotlib draws less than 2^16."""
 
 Shape = Literal["circle", "square", "diamond", "triangle"]
 
@@ -103,25 +110,40 @@ def drawn_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:
 
 
 def draw(comparison: SimulationComparison) -> Drawing:
-    """Lay out the figure of a comparison."""
+    """Lay out the figure of a comparison.
+
+    Where a label is too long for its row, rows have numbers, and a key above them says what each one is.
+    """
     figures = drawn_figures(comparison)
     count = len(comparison.simulations)
+    title = f"{scenario_title(comparison)}: mean and 95 % interval over seeds"
     parts: list[LineShape | MarkerShape | TextShape] = [
-        TextShape(_MARGIN, 30, f"{scenario_title(comparison)}: mean and 95 % interval over seeds", 16, is_bold=True)
+        TextShape(_MARGIN, 30, title, _fitted(title, 16, _WIDTH - 2 * _MARGIN), is_bold=True)
     ]
+    labels = [one.label for one in comparison.simulations]
+    has_key = any(_fitted(label, 12, _LABEL_WIDTH) < _SMALLEST for label in labels)
+    names = [str(number) for number in range(1, count + 1)] if has_key else labels
+    top = 52.0
+    for i, label in enumerate(labels if has_key else ()):
+        parts.append(TextShape(_MARGIN + 22, top, names[i], 11, "end", is_bold=True))
+        parts.append(MarkerShape(_MARGIN + 33, top - 4, 4, _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)]))
+        for line in textwrap.wrap(label, 115) or [""]:
+            parts.append(TextShape(_MARGIN + 44, top, line, 11))
+            top += _LINE
+    top += 10.0 if has_key else 0.0
     has_differences = any(of.reference == 0 for of in comparison.differences)
-    reference = comparison.simulations[0].label
-    parts.append(TextShape(_LEFT[0] * _WIDTH, 52, "mean; faint: each run", 11, colour=_FAINT))
+    parts.append(TextShape(_LEFT[0] * _WIDTH, top, "mean; faint: each run", 11, colour=_FAINT))
     if has_differences:
-        parts.append(TextShape(_RIGHT[0] * _WIDTH, 52, f"difference from {reference}, same seeds", 11, colour=_FAINT))
-    top = 70.0
+        about, left = f"difference from {names[0]}, same seeds", _RIGHT[0] * _WIDTH
+        parts.append(TextShape(left, top, about, _fitted(about, 11, _WIDTH - _MARGIN - left), colour=_FAINT))
+    top += 18.0
     for figure in figures:
-        parts += _panel(comparison, figure, top, has_differences=has_differences)
+        parts += _panel(comparison, figure, top, names, has_differences=has_differences)
         top += count * _ROW + _PANEL_GAP
     for warning in comparison.warnings:
         for line in textwrap.wrap(warning, 130):
             parts.append(TextShape(_MARGIN, top, line, 11, colour=_FAINT))
-            top += 16
+            top += _LINE
     described = "; ".join(
         f"{one.label}: "
         + ", ".join(
@@ -133,8 +155,13 @@ def draw(comparison: SimulationComparison) -> Drawing:
     return Drawing(_WIDTH, top + 6, tuple(parts), described)
 
 
+def _fitted(text: str, size: float, room: float) -> float:
+    """Return the size of letters, at most `size`, at which a line of text is no wider than `room`, pixels."""
+    return min(size, room / _LETTER / max(1, len(text)))
+
+
 def _panel(
-    comparison: SimulationComparison, figure: Figure, top: float, *, has_differences: bool
+    comparison: SimulationComparison, figure: Figure, top: float, names: Sequence[str], *, has_differences: bool
 ) -> list[LineShape | MarkerShape | TextShape]:
     unit = unit_of(figure)
     parts: list[LineShape | MarkerShape | TextShape] = [
@@ -150,10 +177,9 @@ def _panel(
     bottom = top + len(simulations) * _ROW
     axis = _Axis(_LEFT, [*_ends(figure, spreads), *(value for values in runs for value in values)])
     parts += axis.grid(top, bottom)
-    for i, one in enumerate(simulations):
+    for i, name in enumerate(names):
         y = top + (i + 0.5) * _ROW
-        size = min(12.0, _LABEL_WIDTH / max(1, len(one.label)))
-        parts.append(TextShape(_LEFT[0] * _WIDTH - 10, y + 4, one.label, size, "end"))
+        parts.append(TextShape(_LEFT[0] * _WIDTH - 10, y + 4, name, _fitted(name, 12, _LABEL_WIDTH), "end"))
         parts += [
             MarkerShape(axis.x(value), y + 8, 2.5, _COLOURS[i % len(_COLOURS)], opacity=0.35) for value in runs[i]
         ]
@@ -332,7 +358,8 @@ def _drawn(comparison: SimulationComparison, kind: str, about: dict[str, None]) 
     from matplotlib.patches import Circle, Polygon  # noqa: PLC0415 - as above
 
     drawing = draw(comparison)
-    canvas = Canvas(figsize=(drawing.width / 100, drawing.height / 100), dpi=_PNG_DPI, facecolor="white")
+    dots = min(_PNG_DPI, _MOST_DOTS / drawing.height * 100)  # an inch
+    canvas = Canvas(figsize=(drawing.width / 100, drawing.height / 100), dpi=dots, facecolor="white")
     axes = canvas.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)

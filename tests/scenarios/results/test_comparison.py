@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +15,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.comparison.comparison import SimulationComparison, compare_simulations, comparison_json
+from scenarios.results.comparison.comparison import (
+    Compared,
+    SimulationComparison,
+    compare_simulations,
+    comparison_json,
+)
+from scenarios.results.comparison.figure import TextShape, draw, png
 from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
 from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
@@ -251,3 +258,43 @@ def test_texts_of_users_are_escaped(write: Write, street: Scenario, tmp_path: Pa
     assert "<script>" not in paths[0].read_text(encoding="utf-8").replace("\\<script\\>", "")
     root = ET.fromstring(paths[1].read_text(encoding="utf-8"))  # noqa: S314 - written by us
     assert root[0].text == nasty.name
+
+
+@pytest.mark.parametrize(
+    ("label", "count"),
+    [("insertion", 2), ("algorithm=insertion, jobs[adler-car].latest_start=17:00", 30), ("tolerance=0.001, " * 20, 3)],
+)
+def test_no_text_of_a_figure_is_cut_or_too_small_to_read(write: Write, label: str, count: int) -> None:
+    """Labels that are too long for a row are in a key above the rows, which then have numbers."""
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    from matplotlib.textpath import TextPath  # noqa: PLC0415 - an extra
+
+    comparison = compare_simulations([write("insertion", {1: 3, 2: 2}), write("SLSQP", {1: 2, 2: 1})])
+    one, other = comparison.simulations
+    simulations = (replace(one, label=label), *(replace(other, label=f"{label}, penalty={i}") for i in range(1, count)))
+    drawing = draw(many(comparison, simulations))
+
+    for text in (part for part in drawing.parts if isinstance(part, TextShape)):
+        width = TextPath((0, 0), text.text, size=text.size).get_extents().width
+        left = text.x - {"start": 0, "middle": width / 2, "end": width}[text.anchor]
+        assert 0 <= left < left + width <= drawing.width, text
+        assert 0 < text.y < drawing.height
+        assert text.size >= 8.5, text
+
+
+def many(comparison: SimulationComparison, simulations: tuple[Compared, ...]) -> SimulationComparison:
+    """Return a comparison of more simulations, each of which is one of the two that there are."""
+    (difference,) = comparison.differences
+    pairs = tuple(replace(difference, other=i) for i in range(1, len(simulations)))
+    return replace(comparison, simulations=simulations, differences=pairs)
+
+
+def test_a_figure_of_very_many_simulations_is_drawn(write: Write) -> None:
+    """A PNG has at most 2^16 pixels in each direction, so its pixels become larger."""
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    comparison = compare_simulations([write("insertion", {1: 3}), write("SLSQP", {1: 2})])
+    one, other = comparison.simulations
+    simulations = (one, *(replace(other, label=f"penalty={i}") for i in range(1, 400)))
+    image = png(many(comparison, simulations))
+    width, height = struct.unpack(">II", image[16:24])
+    assert 500 < width < height < 2**16

@@ -121,6 +121,10 @@ def test_the_notebook_runs_from_top_to_bottom() -> None:
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("self_sufficiency" in str(output) for output in shown)
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert not any("\\x1b[" in str(output) or "CompletedProcess" in str(output) for output in shown)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert not re.search(r"\b(import|from) (agents|broker|scenarios|tui)\b", code), "not part of what is promised"
 
 
 @pytest.mark.parametrize("write", [write_day_figure, write_gantt_figure])

@@ -363,36 +363,11 @@ def figure(
 
     It needs matplotlib: pip install 'ssmic[figures]'.
     """
-    from scenarios.results import (
-        ResultsReader,
-        check_paper,
-        is_sweep_file,
-        named_results,
-        write_day_figure,
-        write_gantt_figure,
-    )
-    from scenarios.results.comparison import compare_simulations, write_comparison_figure
+    from scenarios import FigureKindError, write_figure
+    from scenarios.results import named_results
 
-    check_paper(to, overwrite=force)
-    paths = list(dict.fromkeys(named_results(file) for file in files))
-    is_sweep = len(paths) == 1 and is_sweep_file(paths[0])
-    chosen = kind or ("comparison" if is_sweep or len(paths) > 1 else "day")
-    if chosen == "comparison":
-        if is_sweep:
-            from scenarios.sweep import compared_points, read_sweep
-
-            comparison = compared_points(read_sweep(paths[0]))
-        elif len(paths) < 2:
-            raise typer.BadParameter("name two or more simulations, or a sweep, to compare", param_hint="FILE")
-        else:
-            comparison = compare_simulations(paths)
-        write_comparison_figure(comparison, to)
-    else:
-        if is_sweep or len(paths) > 1:
-            raise typer.BadParameter(f"{chosen} shows a single simulation", param_hint="--kind")
-        with ResultsReader(paths[0]) as results:
-            if chosen == "day":
-                write_day_figure(results, to, run=run, day=day, overwrite=force)
-            else:
-                write_gantt_figure(results, to, run=run, overwrite=force)
+    try:
+        write_figure([named_results(file) for file in files], to, kind=kind, run=run, day=day, overwrite=force)
+    except FigureKindError as error:
+        raise typer.BadParameter(str(error), param_hint="--kind") from None
     echo(to)
