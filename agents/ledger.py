@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from agents.model import Contract
+from agents.model import SHARED, Contract
 from agents.shares import MAX_SHARES, Share, without_empty
 
 
@@ -47,6 +47,13 @@ class LedgerEntry(BaseModel):
     state: Literal["standing", "cancelled", "lost"]
     history: tuple[LedgerEvent, ...]
     """In chronological order, `agreed` first."""
+
+    def suppliers_after(self, event: LedgerEvent) -> tuple[str, ...]:
+        """Return the ids of all who supply the job after an event of the history, `GRID` among them."""
+        if event.shares:
+            return self.contract.model_copy(update={"producer": SHARED, "shares": event.shares}).suppliers
+        producer = event.producer or self.contract.producer
+        return self.contract.suppliers if producer == SHARED else (producer,)
 
     def shortened(self, most_bytes: int) -> LedgerEntry:
         """Return the entry with so much of its history that it fits into a message: the beginning and the latest.

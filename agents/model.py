@@ -125,6 +125,10 @@ class Job(BaseModel):
         return self if sent is self.load_profile else self.model_copy(update={"load_profile": sent})
 
 
+LEAST_REST_WH = 0.1
+"""Less than this is the rounding of shares to whole mWh a minute, not energy from the grid."""
+
+
 class Contract(BaseModel):
     """An agreement on who supplies a job, from which start. Times in UNIX seconds."""
 
@@ -161,3 +165,11 @@ class Contract(BaseModel):
         if self.producer == SHARED:
             return tuple(share.producer for share in self.shares)
         return () if self.producer == GRID else (self.producer,)
+
+    @property
+    def suppliers(self) -> tuple[str, ...]:
+        """Ids of all who supply it: its producers, and `GRID` last if that gives any of it."""
+        if self.producer != SHARED:
+            return (self.producer,)
+        rest_wh = self.energy_wh - sum(share.energy_wh for share in self.shares)
+        return (*self.producers, GRID) if rest_wh >= LEAST_REST_WH else self.producers

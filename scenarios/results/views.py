@@ -75,9 +75,15 @@ class ContractRow:
     @property
     def suppliers(self) -> str:
         """The producers that supply it, and the grid if it gives a part: `pv-1 + pv-2 + grid`."""
-        names = [share.producer for share in self.shares]
-        promised_wh = sum(share.contracted_wh for share in self.shares)
-        return " + ".join(names if promised_wh > self.energy_wh * (1 - 1e-9) and names else [*names, GRID])
+        return " + ".join(name for name, _ in self.energy_by_supplier)
+
+    @property
+    def energy_by_supplier(self) -> tuple[tuple[str, float], ...]:
+        """What each producer gives by the contract, Wh, and last what the grid gives, if anything."""
+        given = tuple((share.producer, share.contracted_wh) for share in self.shares)
+        promised_wh = sum(wh for _, wh in given)
+        is_grid_needed = not given or promised_wh <= self.energy_wh * (1 - 1e-9)
+        return (*given, (GRID, self.energy_wh - promised_wh)) if is_grid_needed else given
 
 
 @dataclass(frozen=True, slots=True)

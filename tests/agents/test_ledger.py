@@ -7,7 +7,7 @@ import hashlib
 from typing import Any, cast
 
 from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
-from agents.model import Contract
+from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication
 from broker.hosts.granted_round import Round
@@ -48,6 +48,22 @@ def test_energies_are_written_as_the_shortest_number_that_reads_back_the_same() 
     assert '"energy_wh":0.1,' in canonical([entry("a/1", 0.1)]).decode()
     assert '"energy_wh":0.30000000000000004,' in canonical([entry("a/1", 0.1 + 0.2)]).decode()
     assert '"energy_wh":800.0,' in canonical([entry("a/1", 800)]).decode()
+
+
+def test_an_entry_names_all_suppliers_after_each_event_and_the_grid_only_if_it_gives_any() -> None:
+    """What a screen shows of a contract that several supply: at first with the grid, then without."""
+    one, other = Share(producer="pv-a", minutes_mwh=((60, 2_500),)), Share(producer="pv-b", minutes_mwh=((60, 2_499),))
+    before = LedgerEvent(at_s=10, what="agreed", start_s=500, producer=SHARED, shares=(one,))
+    after = LedgerEvent(at_s=20, what="amended", start_s=500, producer=SHARED, shares=(one, other))
+    lost = LedgerEvent(at_s=30, what="amended", start_s=500, producer=GRID)
+    contract = entry("a/1", 300.0).contract.model_copy(update={"producer": SHARED, "shares": (one, other)})
+    shared = LedgerEntry(contract=contract, state="standing", history=(before, lost, after))
+    assert [shared.suppliers_after(event) for event in shared.history] == [
+        ("pv-a", GRID),
+        (GRID,),
+        ("pv-a", "pv-b"),
+    ]
+    assert entry("a/1").contract.suppliers == ("roof",)
 
 
 def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entries() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from agents import SHARED
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.results import (
@@ -439,9 +440,15 @@ def house_json(view: HouseView) -> dict[str, Any]:
         "load_factor": view.load_factor,
         "bill": None if view.bill is None else {**asdict(view.bill), "saving_eur": view.bill.saving_eur},
         "community": None if view.member is None else view.member.as_dict(),
-        "contracts": [asdict(row) for row in view.contracts],
-        "supplied": [asdict(row) for row in view.supplied],
+        "contracts": [_contract_json(row) for row in view.contracts],
+        "supplied": [_contract_json(row) for row in view.supplied],
     }
+
+
+def _contract_json(row: ContractRow) -> dict[str, Any]:
+    """Return a contract fit for JSON, with the energy that each supplier gives by it, the grid among them."""
+    suppliers = [{"producer": producer, "energy_wh": wh} for producer, wh in row.energy_by_supplier]
+    return {**asdict(row), "suppliers": suppliers}
 
 
 def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], zone: Zone) -> None:
@@ -453,25 +460,35 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
         ("kWh", [_number(row.energy_wh) for row in rows]),
         ("panels", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
     ]
-    room = console.width - sum(max(map(len, (name, *cells))) + _GAP for name, cells in figures)
+    if any(row.producer == SHARED for row in rows):
+        given = [[_number(wh) for _, wh in row.energy_by_supplier] for row in rows]
+        figures.insert(0, ("gives", ["\n".join(each) for each in given]))
+    room = console.width - sum(_width([name, *cells]) + _GAP for name, cells in figures)
+    suppliers = [[name for name, _ in row.energy_by_supplier] for row in rows]
     texts = {
         "job": [row.job_id for row in rows],
         "profile": [row.profile for row in rows],
-        "supplier": [row.producer for row in rows],
+        "supplier": ["\n".join(each) for each in suppliers],
     }
-    wanted = [max(cell_len(cell) for cell in (name, *cells)) for name, cells in texts.items()]
+    wanted = [_width([name, *cells]) for name, cells in texts.items()]
     widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - _GAP * len(texts) + 1)
     table = _table(f"{title}; start times {zone.name}{on}")
-    # Ids wrap, so that they can be copied; other columns stay on one line.
+    # Ids wrap, so that they can be copied; other columns stay on one line for each supplier.
     table.add_column("job", overflow="fold", width=widths[0])
     table.add_column("profile", no_wrap=True, width=widths[1])
     table.add_column("supplier", no_wrap=True, width=widths[2])
     for name, _ in figures:
         table.add_column(name, justify="right", no_wrap=True)
-    for row, *cells in zip(rows, *(cells for _, cells in figures), strict=True):
-        profile, supplier = fit(row.profile, widths[1], is_id=True), fit(row.producer, widths[2], is_id=True)
-        table.add_row(row.job_id, profile.rstrip(), supplier.rstrip(), *cells)
+    for row, names, *cells in zip(rows, suppliers, *(cells for _, cells in figures), strict=True):
+        profile = fit(row.profile, widths[1], is_id=True).rstrip()
+        supplier = "\n".join(fit(name, widths[2], is_id=True).rstrip() for name in names)
+        table.add_row(row.job_id, profile, supplier, *cells)
     console.print(table)
+
+
+def _width(cells: Iterable[str]) -> int:
+    """Return the width of the widest line of some cells."""
+    return max(cell_len(line) for cell in cells for line in cell.split("\n"))
 
 
 def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:

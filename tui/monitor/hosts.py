@@ -160,15 +160,14 @@ def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: 
             if job.load_profile is None
             else f" until {clock(zone, (job.start_s or 0) + job.load_profile.duration_s)}"
         )
-        return HostRow(agent, name, ("▶ runs", "ok"), f"on {job.producer}{until}", "")
+        return HostRow(agent, name, ("▶ runs", "ok"), f"on {' + '.join(job.suppliers)}{until}", "")
     if open_jobs:
         job = open_jobs[-1]
         return HostRow(agent, name, STATES[job.state], f"{job.job_id}, {job.declines} declined", "")
     if to_come:
         job = to_come[0]
-        return HostRow(
-            agent, name, ("◷ planned", "accent"), f"starts {moment(zone, job.start_s)} on {job.producer}", ""
-        )
+        starts = f"starts {moment(zone, job.start_s)} on {' + '.join(job.suppliers)}"
+        return HostRow(agent, name, ("◷ planned", "accent"), starts, "")
     return HostRow(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
 
 

@@ -18,7 +18,7 @@ from tui.widgets import Cell, Column, VirtualTable, Words
 def _producer(entry: LedgerEntry) -> Cell:
     producer = entry.contract.producer
     if producer == SHARED:
-        return " + ".join(entry.contract.producers)
+        return " + ".join(entry.contract.suppliers)
     return ("⌁ grid", "warn") if producer == GRID else producer
 
 

@@ -333,7 +333,7 @@ class _Contents:
                 event.at_s - self._start_s,
                 self._jobs[entry.contract.job_id],
                 self._text(event.what),
-                self._text(entry.contract.producer),
+                self._text(" + ".join(entry.suppliers_after(event))),
                 event.start_s - self._start_s,
                 self._text(event.reason),
             ]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
-from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios import Zone
+from scenarios.monitor import Negotiation
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
+from tui.cli.run_tables import house_json, show_house
+from tui.monitor.hosts import _consumer
 from tui.results import comparison_view
 from tui.results.comparison_model import compare
 from tui.results.household_model import house_sheet, search_text
@@ -42,6 +48,35 @@ def test_a_household_counts_only_grid_power_as_such_and_lists_what_its_panel_giv
     assert dict(owner.figures)["Jobs of others served"] == "1"
     assert [row.job_id for row in owner.contracts] == ["wash"]
     assert "pv-a" in search_text(owner.contracts[0])
+
+
+@pytest.mark.parametrize("most_minute_rows", [MOST_MINUTE_ROWS, 10])
+def test_a_household_names_the_suppliers_of_its_jobs_and_what_each_gives(tmp_path: Path, most_minute_rows: int) -> None:
+    """On screen and in JSON alike, the grid among them."""
+    with ResultsReader(_written(tmp_path / "r.sqlite", most_minute_rows)) as results:
+        view = view_house(results, 1, "b", 900)
+    console = Console(width=100, record=True, file=io.StringIO())
+    show_house(console, view, Zone())
+    shown = [line.split() for line in console.export_text().splitlines() if "pv-" in line or "cook" in line]
+    contracts = {row["job_id"]: row["suppliers"] for row in house_json(view)["contracts"]}
+    assert contracts == {
+        "wash": [{"producer": "pv-a", "energy_wh": 150.0}, {"producer": "pv-c", "energy_wh": 150.0}],
+        "cook": [{"producer": "grid", "energy_wh": 300.0}],
+    }
+    assert [line[2:4] for line in shown if line[0] in contracts] == [["pv-a", "0.15"], ["grid", "0.30"]]
+    assert ["pv-c", "0.15"] in shown
+
+
+def test_the_live_view_names_the_suppliers_of_a_job_that_is_planned_or_runs() -> None:
+    """The device's line said that the job ran "on shared"."""
+    share = Share(producer="pv-a", minutes_mwh=((60, 2_500),))
+    one = contract(job("wash", "b", load((0, 0), (3600, 300)), (0, 14400)), "pv-a", 0)
+    together = one.model_copy(update={"producer": SHARED, "shares": (share,)})
+    event = LedgerEvent(at_s=START_S, what="agreed", start_s=one.start_s, shares=(share,))
+    negotiation = Negotiation("wash", load_profile=load((0, 0), (3600, 300)))
+    negotiation.settle(LedgerEntry(contract=together, state="standing", history=(event,)))
+    for now_s in (one.start_s - 60, one.start_s + 60):
+        assert "on pv-a + grid" in str(_consumer("b/washer", "washer", [negotiation], now_s, Zone()))
 
 
 @pytest.mark.parametrize("most_minute_rows", [MOST_MINUTE_ROWS, 10])
