@@ -117,7 +117,9 @@ class HourEnergy:
     """Beginning of the hour, UNIX seconds."""
     consumed_wh: float
     delivered_wh: float
-    """Served by producers, by contract and of base loads."""
+    """Delivered by producers under contracts."""
+    local_wh: float
+    """Served by producers: under contracts, and of base loads."""
     grid_wh: float
     produced_wh: float
     export_wh: float
@@ -230,6 +232,7 @@ def _by_hour(settlement: Settlement) -> tuple[HourEnergy, ...]:
     first = int(hours[0])
     columns = (
         settlement.consumed_wh,
+        settlement.delivered_wh.sum(axis=0),
         settlement.local_wh,
         settlement.grid_wh,
         settlement.produced_wh.sum(axis=0),

@@ -115,7 +115,8 @@ class ResultsReader:
             except ValidationError as error:
                 problem = error.errors()[0]
                 place = ".".join(str(part) for part in problem["loc"])
-                raise ResultsError(f"{self.path}: is damaged: its scenario, at {place}: {problem['msg']}") from error
+                where = f"its scenario, at {place}" if place else "its scenario"
+                raise ResultsError(f"{self.path}: is damaged: {where}: {problem['msg']}") from error
         return self._scenario
 
     def scenario_digest(self, without: Collection[str] = ()) -> str:

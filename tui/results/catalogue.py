@@ -151,9 +151,10 @@ class Catalogue(Reads):
         self.marked = tuple(path for path in self.marked if any(entry.path == path for entry in entries))
         had_focus = self.table.has_focus
         switcher = self.query_one(ContentSwitcher)
-        switcher.current = "index" if entries else "nothing"
+        was_shown, switcher.current = switcher.current, "index" if entries else "nothing"
         self._show_books()
-        if not self._is_looked or (entries and self.screen.focused is None):
+        # What is hidden must not keep the focus: Enter would press a button that nobody sees.
+        if not self._is_looked or switcher.current != was_shown or (entries and self.screen.focused is None):
             self._is_looked = True
             self.call_after_refresh(self.focus_list)
         elif had_focus:

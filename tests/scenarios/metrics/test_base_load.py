@@ -69,6 +69,7 @@ def test_the_own_roof_comes_first_then_contracts_then_neighbours() -> None:
     split = split_energy(settled, producer_houses(scenario))
     assert split.by_device["b", BASE_LOAD].neighbours_wh == pytest.approx(300)
     assert split.by_house["b"].grid_wh == pytest.approx(350)
+    assert [(hour.delivered_wh, hour.local_wh) for hour in split.by_hour] == [pytest.approx((350, 950))]
 
 
 def test_base_loads_are_billed_like_jobs() -> None:

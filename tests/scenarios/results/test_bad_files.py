@@ -92,7 +92,7 @@ def test_a_corrupt_file(results_file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("UPDATE simulation SET scenario_json = '{'", "scenario"),
+        ("UPDATE simulation SET scenario_json = '{'", "its scenario: Invalid JSON"),
         ("UPDATE simulation SET scenario_json = '{}'", "scenario"),
         ("DELETE FROM simulation", "does not say what was simulated"),
         ("UPDATE simulation SET settings_json = 'x'", "'settings_json': expected a JSON object"),

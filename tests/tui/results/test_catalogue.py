@@ -54,6 +54,20 @@ async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
         await until(pilot, lambda: pilot.app.screen.AREA == "run")
 
 
+async def test_the_first_results_can_be_opened_by_enter(opened: Opened, results_folder: Path) -> None:
+    """They appear while another screen is open; the button of the empty list has had the focus."""
+    elsewhere = results_folder.rename(results_folder.with_name("elsewhere"))
+    async with opened(first_area="results") as pilot:
+        await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
+        await until(pilot, lambda: the_screen(pilot).focused is not None)
+        await pilot.press("0")
+        await until(pilot, lambda: pilot.app.screen.AREA == "start")
+        elsewhere.rename(results_folder)
+        await pilot.press("4")
+        await listed(pilot)
+        await opened_first(pilot)
+
+
 @pytest.mark.usefixtures("results_folder")
 async def test_simulations_are_listed_newest_first(opened: Opened) -> None:
     """Each has its scenario and settings."""
