@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from math import inf
 
 import structlog
+from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
 from broker.process_setup import setup_differences, setup_parts
-from broker.protocol import MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
@@ -22,6 +24,8 @@ MOST_REFUSED = 4
 """How many refused sessions the roster lists for each host; the most recent ones are kept."""
 AWAY_TOO_LONG = "it was away too long, and the run continued without it"
 _REASON_CHARACTERS = 300
+_USUAL_SESSION = "0" * 16
+"""As long as those of our hosts. Others may have longer ones, as long as the roster holds them."""
 _DUPLICATE = "another process already takes part as this host"
 
 log = structlog.get_logger(__name__)
@@ -221,6 +225,8 @@ class Membership:
         if announcement.setup != (setup := self._setups.get(host, announcement.setup)):
             differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
             return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
+        if self._is_too_long(host, announcement.session):
+            return "its session is too long: with it, the roster of this run would not fit into a message"
         if announcement.ran not in ran:
             in_order = sorted(ran)
             steps = " or ".join(map(str, in_order)) if len(in_order) < 3 else f"{in_order[0]} to {in_order[-1]}"
@@ -229,6 +235,20 @@ class Membership:
                 "its journal is missing, incomplete or from another run"
             )
         return None
+
+    def _is_too_long(self, host: str, session: str) -> bool:
+        """Return whether the roster would be too large for a message if a host had this session."""
+        more_bytes = _more_bytes(session)
+        if not more_bytes:
+            return False
+        more_bytes += sum(_more_bytes(member.session) for other, member in self._present.items() if other != host)
+        return self._usual_bytes + more_bytes > MAX_PAYLOAD_BYTES
+
+    @cached_property
+    def _usual_bytes(self) -> int:
+        """Size of the roster if all hosts are present; it shrinks whenever one is dropped."""
+        hosts = {host: Member(session=_USUAL_SESSION, agents=agents) for host, agents in self.expected.items()}
+        return len(self.roster.model_copy(update={"hosts": hosts, "refused": {}, "quarantined": {}}).encoded())
 
     def _admit(self, host: str, session: str) -> None:
         if host in self._sessions:
@@ -265,6 +285,11 @@ class Membership:
         del self._present[host]
         self.gone.add(host)
         return host in self.claims and self.register(host, self._pop_claim(host), ran)
+
+
+def _more_bytes(session: str) -> int:
+    """Return how much more space a session takes in the roster than one of our hosts."""
+    return max(0, len(to_json(session)) - len(to_json(_USUAL_SESSION)))
 
 
 def _by_session(refused: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

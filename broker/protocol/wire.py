@@ -32,6 +32,7 @@ from broker.protocol.bounds import (
     Text,
     Time,
     WallS,
+    clipped,
 )
 from broker.protocol.version import VERSION, ControlVersion, Version
 
@@ -283,6 +284,10 @@ class Announcement(Wire):
         return (payload,)
 
 
+_SHORT = 60
+"""Characters of the reason for a failure in a roster that has room for no more."""
+
+
 class Member(BaseModel):
     """A host in the roster."""
 
@@ -342,7 +347,7 @@ class Roster(Wire):
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """See `Wire.payloads`; where all does not fit into a message, who is refused is left out.
+        """See `Wire.payloads`; where all does not fit into a message, who is refused is left out, and then the reasons.
 
         Raises:
             SsmicError: The run has more hosts and agents than fit into a message.
@@ -350,6 +355,9 @@ class Roster(Wire):
         payload = self.encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:
             payload = self.model_copy(update={"refused": {}}).encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            reasons = {"quarantined": dict.fromkeys(self.quarantined, ""), "failed": clipped(self.failed, _SHORT)}
+            payload = self.model_copy(update={"refused": {}, **reasons}).encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise SsmicError(
                 f"this run is too large for a broker: its roster of {len(self.host_by_agent)} agents takes "

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from broker.clock.membership import Membership
-from broker.protocol.wire import Announcement, Roster
+from broker.protocol.bounds import MAX_PAYLOAD_BYTES
+from broker.protocol.wire import Announcement, Member as RosterMember, Roster
 
 
 def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
@@ -51,3 +52,44 @@ def test_an_offset_of_a_day_or_more_is_refused(offset_s: object) -> None:
     """No time zone has such an offset."""
     with pytest.raises(ValidationError):
         Roster.model_validate({"hosts": {}, "utc_offset_s": offset_s})
+
+
+def full_run() -> Membership:
+    """Return a run, the roster of which fits into a message just so."""
+    hosts = {f"h{n:04}": ("a" * 121,) for n in range(3_000)}
+    present = {host: RosterMember(session="0" * 16, agents=agents) for host, agents in hosts.items()}
+    left = MAX_PAYLOAD_BYTES - len(Roster(hosts=present).encoded())
+    hosts["last"] = ("a" * (left - len('"last":{"session":"0123456789abcdef","agents":[""]},')),)
+    members = Membership(hosts)
+    for host in hosts.keys() - {"h0000"}:
+        members.register(host, there(members, host, "0" * 16))
+    return members
+
+
+def there(members: Membership, host: str, session: str) -> Announcement:
+    """Return an announcement."""
+    return Announcement(host=host, session=session, agents=members.expected[host], state="there")
+
+
+@pytest.mark.parametrize(
+    ("session", "is_admitted"),
+    [("0" * 16, True), ("0" * 17, False), ("\U0001f600" * 64, False)],
+    ids=["usual", "longer", "longest"],
+)
+def test_a_session_does_not_make_the_roster_too_large(session: str, is_admitted: bool) -> None:  # noqa: FBT001
+    """Attack 119: the clock ended, since a member of a run that just fits into a message had a long session."""
+    members = full_run()
+    assert members.register("h0000", there(members, "h0000", session)) is is_admitted
+    (payload,) = members.roster.payloads()
+    assert MAX_PAYLOAD_BYTES - 400 < len(payload) <= MAX_PAYLOAD_BYTES
+
+
+def test_the_reasons_for_which_hosts_are_quarantined_are_left_out_of_a_full_roster() -> None:
+    """That they are out is not."""
+    members = full_run()
+    for number in range(1, 4):
+        members.drop(f"h000{number}", "\U0001f600" * 300, is_quarantined=True)
+    (payload,) = members.roster.model_copy(update={"failed": "x" * 1_000}).payloads()
+    roster = Roster.model_validate_json(payload)
+    assert roster.quarantined == dict.fromkeys(("h0001", "h0002", "h0003"), "")
+    assert roster.failed.startswith("xxx")
