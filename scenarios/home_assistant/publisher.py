@@ -28,6 +28,8 @@ _log = structlog.get_logger(__name__)
 EVERY_WALL_S = 0.5
 _BIRTH = f"{PREFIX}/status"
 _DEFAULT_READY_BY = "in 8 h"
+_TO_COME = frozenset({"NOT_SCHEDULED", "SCHEDULED"})
+"""States of jobs that have not begun."""
 
 
 @asynccontextmanager
@@ -64,9 +66,13 @@ class _Publisher:
             if gateway.id and gateway.type == "consumer"
         }
         """Gateway id in topics by agent, for the consumers that are real devices; guests are added when they join."""
+        self._guests: dict[str, str] = {}
+        """Names of the guests that have joined, by agent."""
         self._ready_by: dict[str, str] = {}
         self._jobs: dict[str, str | None] = {}
-        """The job of each such agent, as its gateway says."""
+        """The next job of each such agent, if it has not begun, as its gateway says."""
+        self._to_come: dict[str, dict[str, None]] = {}
+        """Jobs that have not begun, by gateway id in topics, the newest last."""
         self._real: dict[str, dict[str, Any]] = {}
         """What the gateway of each such agent said last."""
         self._said: dict[str, bytes] = {}
@@ -79,7 +85,8 @@ class _Publisher:
             async with broker.connect(f"ssmic-ha-{secrets.token_hex(4)}", will) as bus:
                 hearing = asyncio.create_task(self._hear(bus), name="home assistant commands")
                 try:
-                    await bus.subscribe(_BIRTH, f"{base_topic(self._run)}/+/+/set", self._device_states(), qos=1)
+                    commands = f"{base_topic(self._run)}/+/+/set"
+                    await bus.subscribe(_BIRTH, commands, self._of_devices("state"), self._of_devices("job"), qos=1)
                     await bus.publish(status_topic(self._run), b"online", qos=1, retain=True)
                     await self._discover(bus)
                     while not self.ending.is_set():
@@ -94,12 +101,12 @@ class _Publisher:
         except SsmicError as error:
             _log.warning("Home Assistant is not kept up to date", run=self._run, reason=str(error))
 
-    def _device_states(self) -> str:
-        return f"ssmic/{encode(self._run)}/devices/+/state"
+    def _of_devices(self, part: str) -> str:
+        return f"ssmic/{encode(self._run)}/devices/+/{part}"
 
     async def _discover(self, bus: Bus, agent: str | None = None) -> None:
         """Publish the discovery of an agent; None: of all."""
-        for shown in devices_of(self._scenario, self._run, self._on_request):
+        for shown in devices_of(self._scenario, self._run, self._on_request, self._guests):
             if agent not in {None, shown.key}:
                 continue
             self._shown[shown.key] = shown
@@ -130,6 +137,8 @@ class _Publisher:
             elif event.topic.endswith("/set"):
                 if not event.retain:
                     await self._command(bus, event)
+            elif event.topic.endswith("/job"):
+                self._take_job(event)
             else:
                 await self._device(bus, event)
 
@@ -142,16 +151,38 @@ class _Publisher:
         """Learn what real devices do, and which of them have joined."""
         content = _object(event.payload)
         agent = content.get("agent")
-        if content.get("type") != "consumer" or not isinstance(agent, str):
+        if not isinstance(agent, str):
             return
-        self._real[agent] = content
-        job = content.get("job")
-        is_open = content.get("state") in {"NOT_SCHEDULED", "SCHEDULED"}
-        self._jobs[agent] = job if isinstance(job, str) and is_open else None
-        if agent not in self._on_request:
-            self._on_request[agent] = event.topic.split("/")[-2]
+        is_new = self._welcome(agent, content)
+        if content.get("type") == "consumer":
+            self._real[agent] = content
+            job = content.get("job")
+            self._jobs[agent] = job if isinstance(job, str) and content.get("state") in _TO_COME else None
+            is_new |= agent not in self._on_request
+            self._on_request.setdefault(agent, event.topic.split("/")[-2])
+        if is_new:
             self._said.pop(agent, None)
             await self._discover(bus, agent)
+
+    def _welcome(self, agent: str, content: dict[str, Any]) -> bool:
+        """Take who has a place for a guest; return whether that is another one than before."""
+        name = str(content.get("name") or content.get("device") or agent)
+        gateway = self._scenario.gateways.get(agent)
+        if gateway is None or gateway.id or self._guests.get(agent) == name:
+            return False
+        self._on_request.pop(agent, None)
+        self._guests[agent] = name
+        return True
+
+    def _take_job(self, event: Delivery) -> None:
+        """Learn which jobs of a real device could be withdrawn."""
+        content, device = _object(event.payload), event.topic.split("/")[-2]
+        if isinstance(job := content.get("id"), str):
+            to_come = self._to_come.setdefault(device, {})
+            if content.get("state") in _TO_COME:
+                to_come[job] = None
+            else:
+                to_come.pop(job, None)
 
     async def _command(self, bus: Bus, event: Delivery) -> None:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
@@ -170,10 +201,12 @@ class _Publisher:
                 request = {"id": job_id, "ready_by": self._ready_by.get(agent, _DEFAULT_READY_BY)}
                 await bus.publish(f"{topic}/request", json.dumps(request).encode(), qos=1)
             case "withdraw":
-                if self._jobs.get(agent) is None:
+                # While a job runs, the one that was requested last.
+                job = self._jobs.get(agent) or next(reversed(self._to_come.get(gateway, {})), None)
+                if job is None:
                     _log.warning("there is no job that could be withdrawn", agent=agent)
                     return
-                await bus.publish(f"{topic}/withdraw", json.dumps({"id": self._jobs[agent]}).encode(), qos=1)
+                await bus.publish(f"{topic}/withdraw", json.dumps({"id": job}).encode(), qos=1)
 
     async def _take_back(self, bus: Bus) -> None:
         if not self._keep:
