@@ -1,4 +1,4 @@
-"""What the gateway of a real device says on the device's topic `state`, as who shows it reads it.
+"""What the gateway of a real device says on the device's topics `state` and `job`, as who shows it reads it.
 
 A household that has real devices, or room for guests, may publish on these topics (`broker.security.acl`), so that
 nothing about them can be relied upon but what is checked here.
@@ -47,3 +47,12 @@ class DeviceState(BaseModel):
     commands_sent: _Count = 0
     commands_answered: _Count = 0
     errors: _Count = 0
+
+
+class DeviceJob(BaseModel):
+    """The payload of `job`, see `docs/devices.md`; keys that nothing shows are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: _Name
+    state: JobState | None = None

@@ -11,8 +11,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from broker import SsmicError
-from scenarios import Zone
-from scenarios.files import MAX_SPAN_S, duration_s, parse_moment, suggest
+from scenarios import Zone, suggest
+from scenarios.files import MAX_SPAN_S, duration_s, parse_moment
 
 TimeLike = str | int | datetime
 """`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""

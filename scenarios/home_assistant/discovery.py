@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from agents import Device, House
+from agents import House
 from broker.protocol.topics import encode
+from scenarios.devices import GUEST
 from scenarios.scenario import Scenario
 
 PREFIX = "homeassistant"
@@ -42,20 +43,25 @@ def status_topic(run: str) -> str:
     return f"{base_topic(run)}/status"
 
 
-def devices_of(scenario: Scenario, run: str, on_request: Iterable[str] = ()) -> list[Shown]:
+def devices_of(
+    scenario: Scenario, run: str, on_request: Iterable[str] = (), guests: Mapping[str, str] | None = None
+) -> list[Shown]:
     """Return what Home Assistant is to show of a run.
 
     Args:
         scenario: The neighbourhood.
         run: Id of the run.
         on_request: Agent ids of consumers from which a job can be requested.
+        guests: Names of the guests that have joined, by agent id; places without a guest are not shown.
     """
-    asked = set(on_request)
+    asked, names = set(on_request), guests or {}
     run_id = object_id("ssmic", run)
     shown = [_shown(run, "", run_id, {"name": f"ssmic {run}", "mdl": "neighbourhood"}, _neighbourhood())]
     for house in scenario.houses:
         for device in house.devices:
-            name = _name(house, device)
+            if device.template == GUEST and device.agent not in names:
+                continue
+            name = _name(house, names.get(device.agent) or device.name or device.id)
             about = {"name": name, "mdl": device.type, "sa": house.name or house.id, "via_device": run_id}
             if device.type == "producer":
                 components = _producer()
@@ -77,8 +83,8 @@ def command_topic(run: str, agent: str, command: str) -> str:
     return f"{base_topic(run)}/{encode(agent)}/{command}/set"
 
 
-def _name(house: House, device: Device) -> str:
-    return f"{house.name or house.id} {device.name or device.id}"
+def _name(house: House, device: str) -> str:
+    return f"{house.name or house.id} {device}"
 
 
 def _shown(run: str, key: str, found_id: str, about: Mapping[str, Any], components: dict[str, dict[str, Any]]) -> Shown:

@@ -11,25 +11,33 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 from urllib.parse import unquote
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from broker import SsmicError
 from broker.protocol import first_problem
 from broker.protocol.topics import encode, parse
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
-from scenarios.device_state import DeviceState
+from scenarios.device_state import DeviceJob, DeviceState
 from scenarios.home_assistant.discovery import PREFIX, Shown, base_topic, devices_of, status_topic
 from scenarios.home_assistant.states import Standing, real_consumer, states_at
 from scenarios.scenario import Scenario
 
 _log = structlog.get_logger(__name__)
+_Said = TypeVar("_Said", bound=BaseModel)
 
 EVERY_WALL_S = 0.5
 _BIRTH = f"{PREFIX}/status"
 _DEFAULT_READY_BY = "in 8 h"
+_TO_COME = frozenset({"NOT_SCHEDULED", "SCHEDULED"})
+"""States of jobs that have not begun."""
+_MOST_JOBS_TO_COME = 100
+"""So many jobs of a device are remembered, the newest."""
+_MOST_DEVICES = 10_000
+"""Of so many devices, since a household may invent topics."""
 
 
 @asynccontextmanager
@@ -67,9 +75,13 @@ class _Publisher:
         }
         """Gateway id in topics by agent, for the consumers that are real devices; guests are added when they join."""
         self._declared = {gateway.id for gateway in scenario.gateways.values() if gateway.id}
+        self._guests: dict[str, str] = {}
+        """Names of the guests that have joined, by agent."""
         self._ready_by: dict[str, str] = {}
         self._jobs: dict[str, str | None] = {}
-        """The job of each such agent, as its gateway says."""
+        """The next job of each such agent, if it has not begun, as its gateway says."""
+        self._to_come: dict[str, dict[str, None]] = {}
+        """Jobs that have not begun, by gateway id in topics, the newest last."""
         self._real: dict[str, DeviceState] = {}
         """What the gateway of each such agent said last."""
         self._said: dict[str, bytes] = {}
@@ -82,7 +94,8 @@ class _Publisher:
             async with broker.connect(f"ssmic-ha-{secrets.token_hex(4)}", will) as bus:
                 hearing = asyncio.create_task(self._hear(bus), name="home assistant commands")
                 try:
-                    await bus.subscribe(_BIRTH, f"{base_topic(self._run)}/+/+/set", self._device_states(), qos=1)
+                    commands = f"{base_topic(self._run)}/+/+/set"
+                    await bus.subscribe(_BIRTH, commands, self._of_devices("state"), self._of_devices("job"), qos=1)
                     await bus.publish(status_topic(self._run), b"online", qos=1, retain=True)
                     await self._discover(bus)
                     while not self.ending.is_set():
@@ -99,12 +112,12 @@ class _Publisher:
         except Exception:  # noqa: BLE001 - see the module
             _log.exception("Home Assistant is not kept up to date", run=self._run)
 
-    def _device_states(self) -> str:
-        return f"ssmic/{encode(self._run)}/devices/+/state"
+    def _of_devices(self, part: str) -> str:
+        return f"ssmic/{encode(self._run)}/devices/+/{part}"
 
     async def _discover(self, bus: Bus, agent: str | None = None) -> None:
         """Publish the discovery of an agent; None: of all."""
-        for shown in devices_of(self._scenario, self._run, self._on_request):
+        for shown in devices_of(self._scenario, self._run, self._on_request, self._guests):
             if agent not in {None, shown.key}:
                 continue
             self._shown[shown.key] = shown
@@ -144,6 +157,8 @@ class _Publisher:
         elif event.topic.endswith("/set"):
             if not event.retain:
                 await self._command(bus, event)
+        elif event.topic.endswith("/job"):
+            self._take_job(event)
         else:
             await self._device(bus, event)
 
@@ -154,21 +169,19 @@ class _Publisher:
 
     async def _device(self, bus: Bus, event: Delivery) -> None:
         """Learn what real devices do, and which of them have joined."""
-        address = parse(event.topic)
-        if address is None or event.is_empty:
+        said = _read(DeviceState, event)
+        if said is None:
             return
-        try:
-            said = DeviceState.model_validate_json(event.payload)
-        except ValidationError as error:
-            _log.warning("state of a device not understood", topic=event.topic, why=first_problem(error))
+        agent, device = said.agent, event.topic.split("/")[-2]
+        if not self._is_of(agent, unquote(device)):
             return
-        agent, device = said.agent, address.ids[0]
-        if said.type != "consumer" or not self._is_of(agent, device):
-            return
-        self._real[agent] = said
-        self._jobs[agent] = said.job if said.state in {"NOT_SCHEDULED", "SCHEDULED"} else None
-        if self._on_request.get(agent) != encode(device):
-            self._on_request[agent] = encode(device)
+        is_new = self._welcome(agent, said)
+        if said.type == "consumer":
+            self._real[agent] = said
+            self._jobs[agent] = said.job if said.state in _TO_COME else None
+            is_new |= self._on_request.get(agent) != device
+            self._on_request[agent] = device
+        if is_new:
             self._said.pop(agent, None)
             await self._discover(bus, agent)
 
@@ -178,6 +191,28 @@ class _Publisher:
         if gateway is None:
             return False
         return gateway.id == device if gateway.id else device not in self._declared
+
+    def _welcome(self, agent: str, said: DeviceState) -> bool:
+        """Take who has a place for a guest; return whether that is another one than before."""
+        name = said.name or said.device or agent
+        if self._scenario.gateways[agent].id or self._guests.get(agent) == name:
+            return False
+        self._on_request.pop(agent, None)
+        self._guests[agent] = name
+        return True
+
+    def _take_job(self, event: Delivery) -> None:
+        """Learn which jobs of a real device could be withdrawn."""
+        said, device = _read(DeviceJob, event), event.topic.split("/")[-2]
+        if said is None:
+            return
+        if said.state not in _TO_COME:
+            self._to_come.get(device, {}).pop(said.id, None)
+        elif device in self._to_come or len(self._to_come) < _MOST_DEVICES:
+            to_come = self._to_come.setdefault(device, {})
+            to_come[said.id] = None
+            if len(to_come) > _MOST_JOBS_TO_COME:
+                del to_come[next(iter(to_come))]
 
     async def _command(self, bus: Bus, event: Delivery) -> None:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
@@ -196,10 +231,12 @@ class _Publisher:
                 request = {"id": job_id, "ready_by": self._ready_by.get(agent, _DEFAULT_READY_BY)}
                 await bus.publish(f"{topic}/request", json.dumps(request).encode(), qos=1)
             case "withdraw":
-                if self._jobs.get(agent) is None:
+                # While a job runs, the one that was requested last.
+                job = self._jobs.get(agent) or next(reversed(self._to_come.get(gateway, {})), None)
+                if job is None:
                     _log.warning("there is no job that could be withdrawn", agent=agent)
                     return
-                await bus.publish(f"{topic}/withdraw", json.dumps({"id": self._jobs[agent]}).encode(), qos=1)
+                await bus.publish(f"{topic}/withdraw", json.dumps({"id": job}).encode(), qos=1)
 
     async def _take_back(self, bus: Bus) -> None:
         if not self._keep:
@@ -210,3 +247,14 @@ class _Publisher:
         else:
             await bus.publish(status_topic(self._run), b"offline", qos=1, retain=True)
         await bus.flush()
+
+
+def _read(model: type[_Said], event: Delivery) -> _Said | None:
+    """Return what the gateway of a device says; None if that is nothing, or not understood."""
+    if event.is_empty or parse(event.topic) is None:
+        return None
+    try:
+        return model.model_validate_json(event.payload)
+    except ValidationError as error:
+        _log.warning("message of a device not understood", topic=event.topic, why=first_problem(error))
+        return None

@@ -153,6 +153,7 @@ class Zigbee2MqttBridge:
         paired = next(p for p in self._paired if p.plug.key == key)
         paired.is_there = on
         if on:
+            paired.due_s = now_s + self.period_s  # reports that it missed do not follow
             paired.plug.get_power(now_s)
             return [self._availability(paired), self._state(paired, now_s)]
         paired.plug.lose_power(now_s)

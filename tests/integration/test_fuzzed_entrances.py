@@ -12,7 +12,6 @@ from hypothesis import given, settings, strategies as st
 from pydantic import BaseModel, RootModel
 from s2python.generated.gen_s2 import ControlType, RoleType
 from structlog.testing import capture_logs
-from tui.monitor.device_message import _readable
 
 from agents import DeviceSaid
 from agents.gateway.gateway_consumer import GatewayConsumer
@@ -50,7 +49,7 @@ from tests.broker.clock.test_quarantine import HONEST, RUN, TIMEOUTS, Member, on
 from tests.broker.hosts.test_sessions import heard, quickly
 from tests.scenarios.devices.session import STREET as STREET_WITH_DEVICES
 from tests.scenarios.devices.test_s2 import definition, details, element, sequence, wrapped
-from tui.monitor.devices import _columns
+from tui.monitor.devices import _columns, _readable
 
 EXTREMES: list[Any] = [
     None, True, -1, 0, 2**31, 2**53, 2**63, -(2**70), 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "\0",

@@ -284,7 +284,7 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
             yield OptionList(*(Option(self._line(id_)) for id_ in self._known), compact=True, markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("OK", variant="primary", action="screen.accept", compact=True)
-                yield Button("Back", action="screen.dismiss", compact=True)
+                yield Button("Back", id="back", action="screen.dismiss", compact=True)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -322,8 +322,6 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
                 listed.replace_option_prompt_at_index(index, self._line(id_))
 
     def action_accept(self) -> None:
-        """Return the ticked items."""
-        if isinstance(self.focused, Button):
-            self.focused.press()
-        else:
-            self.dismiss(tuple(self._chosen))
+        """Return the ticked items, or nothing if `Back` has the focus; the button `OK` calls this, too."""
+        is_back = self.focused is not None and self.focused.id == "back"
+        self.dismiss(None if is_back else tuple(self._chosen))

@@ -93,7 +93,7 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("OK", variant="primary", action="screen.accept", compact=True)
-                yield Button("Back", action="screen.dismiss", compact=True)
+                yield Button("Back", id="back", action="screen.dismiss", compact=True)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -115,9 +115,9 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
 
     @on(Input.Submitted)
     def action_accept(self) -> None:
-        """Return the choice, if valid."""
-        if isinstance(self.focused, Button):
-            self.focused.press()
+        """Return the choice, if valid, or none if `Back` has the focus; the button `OK` calls this, too."""
+        if self.focused is not None and self.focused.id == "back":
+            self.dismiss(None)
             return
         runs = self.query_one("#seeds", Input).value.strip()
         problem = ""

@@ -48,3 +48,41 @@ async def test_a_job_that_is_requested_there_is_negotiated_executed_and_shown(tm
         outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == f"adler/washer/{job}")
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
+async def test_a_guest_is_shown_by_its_name_once_it_has_joined(tmp_path: Path) -> None:
+    """Places without a guest were devices in Home Assistant, named after the place."""
+    guest = f"ssmic/{RUN}/devices/heater"
+    async with session(tmp_path, home_assistant=True) as run, run.device("homeassistant/device/+/config") as device:
+
+        def names() -> list[str]:
+            return [json.loads(text)["dev"]["name"] for _, text, _ in device.heard if text]
+
+        await device.until(lambda: "adler pv" in names() and "adler washer" in names())
+        assert not [name for name in names() if "guest" in name]
+        device.say(f"{guest}/announce", {"type": "consumer", "house": "adler", "name": "Heater"}, retain=True)
+        await device.until(lambda: "adler Heater" in names())
+        config = next(json.loads(text) for _, text, _ in device.heard if '"adler Heater"' in text)
+        assert "start" in config["cmps"]
+        await run.stop()
+        await device.until(lambda: len([text for _, text, _ in device.heard if not text]) >= len(set(names())))
+
+
+async def test_a_job_can_be_withdrawn_there_while_another_one_runs(tmp_path: Path) -> None:
+    """The one that was requested last; the button did nothing until the running one had ended."""
+    topics = (f"{WASHER}/#", "homeassistant/device/+/config")
+    async with session(tmp_path, home_assistant=True) as run, run.device(*topics) as device:
+        config = await device.until(lambda: washer_config(device))
+        start, withdraw = (config["cmps"][name]["cmd_t"] for name in ("start", "withdraw"))
+        device.say(start, "PRESS")
+        await device.until(lambda: device.on("set"))
+        job = device.on("set")[0]["id"]
+        device.say(f"{WASHER}/report", {"id": job, "state": "EXECUTING", "power_w": 2000})
+        await device.until(lambda: device.on("job")[-1]["state"] == "EXECUTING")
+        device.say(start, "PRESS")
+        later = (await device.until(lambda: [one for one in device.on("job") if one["id"] != job]))[0]["id"]
+        device.say(withdraw, "PRESS")
+        await device.until(lambda: device.on("withdraw"))
+        assert device.on("withdraw") == [{"id": later}]
+        await device.until(lambda: device.on("job")[-1]["state"] == "ABORTED")
+        await run.stop()

@@ -253,6 +253,15 @@ class TestZigbee2Mqtt:
         assert found.keys() == {"zigbee2mqtt/bridge/logging"}
         assert "Publish 'set' 'state' to 'adler washer' failed" in found["zigbee2mqtt/bridge/logging"]["message"]
 
+    def test_a_plug_that_has_power_again_does_not_report_what_it_missed(self) -> None:
+        """Its reports of the past had the counter of then, below 0 after a restart of its programme."""
+        bridge = self.bridge()
+        bridge.power(WASHER, START_S, on=False)
+        bridge.power(WASHER, START_S + 3600, on=True)
+        reports = [one for at_s in range(START_S, START_S + 3600, 60) for one in bridge.due(at_s)]
+        assert "zigbee2mqtt/adler washer" not in {report.topic for report in reports}
+        assert "zigbee2mqtt/adler washer" in {report.topic for report in bridge.due(START_S + 7200)}
+
     def test_a_plug_is_renamed_with_its_topics(self) -> None:
         bridge = self.bridge()
         asked = json.dumps({"from": "adler washer", "to": "wash/er", "transaction": "t1"}).encode()

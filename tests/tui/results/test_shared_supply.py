@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tui.cli.run_tables import house_json, show_house
 
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios import Zone
@@ -15,6 +14,7 @@ from scenarios.monitor import Negotiation
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
+from tui.cli.run_show_tables import house_json, show_house
 from tui.monitor.hosts import _consumer
 from tui.results import comparison_view
 from tui.results.comparison_model import compare

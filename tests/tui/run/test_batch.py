@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
-from tests.tui.driving import dialog, until
+from tests.tui.driving import click, dialog, until
 from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
@@ -160,6 +160,21 @@ async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Ope
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.query_one(RunForm).form.others == ()
+
+
+async def test_the_buttons_of_the_dialog_do_what_they_say(opened: Opened) -> None:
+    """`OK` pressed itself forever, and the application hung; `Back` changes nothing."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        form: Any = screen.query_one("RunForm")
+        for n, others in (("back", ()), ("ok", ("exact",))):
+            await pilot.press("m")
+            ask = await dialog(pilot, AlgorithmsDialog)
+            await pilot.press(str(list(ALGORITHMS).index("exact") + 1))
+            buttons = ask.query(Button)
+            await click(pilot, buttons.last() if n == "back" else buttons.first())
+            await until(pilot, lambda: pilot.app.screen is screen)
+            assert form.form.others == others
 
 
 async def test_choosing_one_algorithm_ends_the_comparison(opened: Opened) -> None:
