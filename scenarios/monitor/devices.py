@@ -38,6 +38,11 @@ class ObservedDevice:
     messages: deque[DeviceMessage] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
     heard: int = 0
 
+    def shorten(self, most: int) -> None:
+        """Forget the oldest messages but `most`."""
+        while len(self.messages) > most:
+            self.messages.popleft()
+
     def take(self, part: str, payload: bytes, time_s: int | None) -> None:
         """Record a message on `part`, received at `time_s`, UNIX seconds; keep a `payload` other than JSON as text."""
         self.heard += 1

@@ -6,9 +6,9 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from agents import MANAGER, NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
+from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import in_words
@@ -140,7 +140,11 @@ KEPT_PARTIES = 20_000
 """Maximum number of hosts, and of producers: twice as many as the largest neighbourhood has households, as a stranger
 could announce any number."""
 _KEPT_ADDRESSES = 100_000
+_LONGEST_KEPT_TOPIC = 500
 _KEPT_EVENTS = 10_000
+_KEPT_SIGNED = 100_000
+KEPT_DEVICE_MESSAGES = 40_000
+"""Raw messages of all devices together; of each, the newest ones."""
 
 
 @dataclass(slots=True)
@@ -213,6 +217,10 @@ class ObservedRun:
         """Numbers of houses, producers and agents that `_houses` was made of."""
         self._roster_zone = Zone()
         self._addresses: dict[str, Address | None] = {}
+        self._signed: dict[tuple[str, str], str] = {}
+        """By producer and job, which side has reported a contract: `producer`, `consumer`, or `both`."""
+        self._device_messages = 0
+        """How many messages of devices are kept at most."""
 
     @property
     def zone(self) -> Zone:
@@ -255,6 +263,8 @@ class ObservedRun:
                 self.last_control = Control.model_validate_json(payload)
 
     def _address(self, topic: str) -> Address | None:
+        if len(topic) > _LONGEST_KEPT_TOPIC:
+            return topics.parse(topic)
         try:
             return self._addresses[topic]
         except KeyError:
@@ -268,6 +278,11 @@ class ObservedRun:
         if device_id not in self.devices and len(self.devices) >= MOST_DEVICES:
             return
         device = self.devices.setdefault(device_id, ObservedDevice(device_id))
+        self._device_messages += 1
+        if self._device_messages > KEPT_DEVICE_MESSAGES:
+            for kept in self.devices.values():
+                kept.shorten(KEPT_DEVICE_MESSAGES // 2 // len(self.devices))
+            self._device_messages = sum(len(kept.messages) for kept in self.devices.values())
         device.take(part, payload, None if self.time is None else self.time.time)
 
     def _reported(self, report: TimeReport) -> None:
@@ -314,9 +329,11 @@ class ObservedRun:
             host.last_s = envelope.time
         if job_id:
             self._about_job(line, body)
-        if kind in _SCORED and (kind != "Scored" or envelope.sender == MANAGER):
-            self._score(kind, body)
-        elif kind == "Happened":
+        if kind in _PROMISES:
+            self._sign(envelope.sender, job_id, "producer")
+        elif kind in _SCORED and (kind != "Scored" or envelope.sender == MANAGER):
+            self._score(envelope.sender, kind, body)
+        elif kind == "Happened" and envelope.sender == TIMELINE:
             happening = happening_of(envelope.time, body)
             self.events.append((happening.at_s, in_words(happening.action)[: plausibility.MOST_TEXT]))
 
@@ -335,17 +352,28 @@ class ObservedRun:
         elif not negotiation.consumer and (house := house_of_consumer(line.sender)) is not None:
             negotiation.consumer, negotiation.house = line.sender, house
 
-    def _score(self, kind: str, body: dict[str, Any]) -> None:
+    def _score(self, sender: str, kind: str, body: dict[str, Any]) -> None:
+        """Count what the manager counts: a refusal by the producer itself, a contract that both sides have reported."""
         if kind == "Scored":
             for producer_id, count in plausibility.checked_counts(body["left_out"]).items():
                 self._producer(producer_id).left_out += count
             return
         match kind:
             case "ContractAgreed":
-                for producer_id in Contract.model_validate(body["contract"]).producers:
-                    self._producer(producer_id).accepted += 1
-            case "Declined":
-                self._producer(str(body["producer"])).declined += 1
+                contract = Contract.model_validate(body["contract"])
+                for producer_id in contract.producers:
+                    self._sign(producer_id, contract.job_id, "consumer")
+            case "Declined" if body["producer"] == sender:
+                self._producer(sender).declined += 1
+
+    def _sign(self, producer_id: str, job_id: str, side: Literal["producer", "consumer"]) -> None:
+        """Record that one side reports a contract, and count it once when both have."""
+        if len(self._signed) >= _KEPT_SIGNED:
+            self._signed.clear()
+        before = self._signed.setdefault((producer_id, job_id), side)
+        if before not in {side, "both"}:
+            self._signed[producer_id, job_id] = "both"
+            self._producer(producer_id).accepted += 1
 
     def _producer(self, producer_id: str) -> ObservedProducer:
         producer = self.producers.get(producer_id)
@@ -360,7 +388,10 @@ class ObservedRun:
 
     def _forecast(self, address: Address, prediction: Prediction) -> None:
         plausibility.check_prediction(prediction)
-        self._producer(address.ids[1]).learn(prediction)
+        host_id, producer_id = address.ids
+        if self._host_of and self._host_of.get(producer_id) != host_id:
+            raise ValueError(f"{producer_id!r} does not live on {host_id!r}")
+        self._producer(producer_id).learn(prediction)
 
     def _entry(self, entry: LedgerEntry) -> None:
         plausibility.check_entry(entry)
@@ -509,6 +540,7 @@ class ObservedRun:
 
 
 _SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined", "Scored"})
+_PROMISES = frozenset({"Promised", "SharePromised"})
 _DIGITS = re.compile("([0-9]+)")
 
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import pytest
 
-from agents.energy import CumulativeSeries
+from agents.energy import CumulativeSeries, Prediction, Production
 from agents.ledger import LedgerEntry, canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
@@ -26,6 +26,7 @@ from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
+from scenarios.monitor import run_state
 from scenarios.monitor.feed import BusFeed, RunFinder
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
@@ -237,6 +238,56 @@ def test_memory_has_a_bound() -> None:
     assert (state.lines.total, len(state.lines), state.lines.dropped) == (1000, 100, 900)
     assert [line.number for line in state.lines.since(995)] == [995, 996, 997, 998, 999]
     assert [line.number for line in state.lines.since(0)][:2] == [900, 901]
+
+
+def test_topics_and_devices_that_are_invented_take_little_memory() -> None:
+    """Attacks 86 and 121: topics of 60 kB stayed in memory, and 200 messages of each of 2,000 devices."""
+    state = ObservedRun(RUN)
+    for number in range(50):
+        state.take(topics.inbox(RUN, "x", "1").replace("/x/", f"/{number}{'x' * 60_000}/"), b"{}")
+    assert not state._addresses
+    for number in range(run_state.KEPT_DEVICE_MESSAGES + 1_000):
+        state.take(topics.device(RUN, f"d{number % 1_000}", "report"), b"%d" % number)
+    kept = [message.text for device in state.devices.values() for message in device.messages]
+    assert len(kept) <= run_state.KEPT_DEVICE_MESSAGES
+    assert str(run_state.KEPT_DEVICE_MESSAGES + 999) in kept
+
+
+def shown(state: ObservedRun) -> dict[str, tuple[int, object]]:
+    """Return score and forecast of each producer."""
+    return {
+        producer.id: (producer.score, None if producer.forecast is None else producer.forecast.cumulative_wh.tolist())
+        for producer in state.producers.values()
+    }
+
+
+def test_a_member_is_shown_with_what_it_says_of_itself_only(
+    recorded: tuple[RunOutcome, list[Delivery]],
+) -> None:
+    """Attack 120: forecasts, refusals and contracts in a competitor's name, and invented events of the timeline."""
+    outcome, heard = recorded
+    agent_of = watched(heard)._host_of
+    liar = next(agent for agent in agent_of if "/" in agent)
+    victim = next(p for p in outcome.scores if agent_of[p] != agent_of[liar])
+    contract = {"contract_id": "x/9", "job_id": "x", "producer": victim, "start_s": 9, "agreed_s": 9, "energy_wh": 1.0}
+    event = {"do": "offline", "house": agent_of[victim], "duration_s": None}
+    bodies: list[dict[str, Any]] = [
+        *[{"kind": "Declined", "job_id": "x", "producer": victim}] * 9,
+        {"kind": "ContractAgreed", "contract": contract, "reason": ""},
+        {"kind": "Happened", "n": 1, "event": event},
+    ]
+    lies = [
+        Envelope(session="s", step=1, time=9, round=0, sender=liar, seq=10**6 + n, to="manager", body=body)
+        for n, body in enumerate(bodies)
+    ]
+    nothing = Prediction(issued_s=9, production=Production(times_s=(9, 99), cumulative_wh=(0.0, 9e6)))
+    topic = topics.inbox(RUN, "manager", agent_of[liar])
+    state, quiet = watched(heard, from_the_start=True), watched(heard, from_the_start=True)
+    state.take(topic, Envelopes(lies).encoded())
+    state.take(topics.forecast(RUN, agent_of[liar], victim), nothing.model_dump_json().encode())
+    assert state.lines.total == quiet.lines.total + len(lies)
+    assert shown(state) == shown(quiet)
+    assert state.events == quiet.events
 
 
 def test_every_kind_of_message_has_words() -> None:
