@@ -474,7 +474,8 @@ class DeviceLink:
                     key = "house" if said.adapter == SSMIC else "metadata.house"
                     problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
                 elif said.house in self._houses:
-                    problem, expected = f"house {said.house!r} has no room for another {said.type}", "one that has left"
+                    problem = f"house {said.house!r} has no room for another {said.type}"
+                    expected = "a guest of it that leaves first, or more `guests` in the scenario or by --guests"
                 else:
                     problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
         elif part in {"announce", "availability"} or not self._is_only_one:
