@@ -135,7 +135,9 @@ def _unknown(key: str, part: str, path: KeyPath, content: Mapping[str, Any], mor
         known = [*more, *known]
     where = f" in {in_words(path)}" if path else ""
     if not known:
-        return f"unknown key {key!r}: {in_words(path)} is a single value"
+        is_missing = plain_value(content, path) is None
+        problem = f"there is no {in_words(path)}" if is_missing else f"{in_words(path)} is a single value"
+        return f"unknown key {key!r}: {problem}"
     what = f"unknown key {key!r}" if key == part else f"unknown key {key!r}: there is no {part!r}{where}"
     return f"{what}{suggest(part, known)}"
 

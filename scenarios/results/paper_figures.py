@@ -82,7 +82,7 @@ def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, over
     """
     check_paper(path, overwrite=overwrite)
     results.run(run)
-    jobs = {job.job_id: job for job in results.scenario.jobs}
+    jobs = {job.job_id: job for job in results.scenario_of(run).jobs}
     standing = [entry.contract for entry in results.ledger(run) if entry.state == "standing"]
     if not standing:
         raise ResultsError(f"{results.path}: run {run} has no contract to draw")

@@ -266,7 +266,8 @@ class Director(Agent[AnyMessage]):
             case AddJobs():
                 self._add(action)
             case WithdrawJob(job=job_id):
-                self.send(self._agent_of_job[job_id], DropJob(job_id=job_id))
+                if job_id in self._agent_of_job:  # a job that no event has added yet cannot be withdrawn
+                    self.send(self._agent_of_job[job_id], DropJob(job_id=job_id))
             case GoOffline(house=house, duration_s=duration_s):
                 for agent in self._agents_of(house):
                     self.send(agent, Leave(reason=OFFLINE, is_gone=False))

@@ -22,6 +22,7 @@ import ssmic
 from agents import SettingsError
 from broker.errors import SsmicError
 from scenarios.errors import ScenarioError
+from scenarios.files import save_scenario
 from scenarios.load import load_scenario
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
 from tui.cli.app import app
@@ -437,3 +438,40 @@ def test_figures_of_results_are_drawn_by_what_they_are_of(tmp_path: Path) -> Non
     ):
         with pytest.raises(SsmicError, match=message):
             wrong()
+
+
+SOMETIMES = """
+{at: "09:00", do: forecast, producer: pv-a, factor: 0}
+{at: "09:00", do: forecast, producer: pv-b, factor: 0}
+{when: {job: wash-a, turn: cancelled}, do: add_job, house: a, device: washer, id: again, latest_start: 6h}
+"""
+
+
+def test_results_show_jobs_that_events_add_in_some_runs_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the report of all runs, and in the chart of one."""
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    monkeypatch.chdir(tmp_path)
+    save_scenario(scripted(SOMETIMES), Path("two.yaml"))
+    command = [
+        "run",
+        "two.yaml",
+        "--bus",
+        "memory",
+        "--workers",
+        "1",
+        "--algorithm",
+        "fifty_fifty",
+        "--runs",
+        "3",
+        "--seed",
+        "2",
+    ]
+    assert CliRunner().invoke(app, [*command, "--out", "two.sqlite"]).exit_code == 0
+    runs = ssmic.results.summary("two.sqlite")["runs"]
+    has_again = [any(one["job_id"] == "again" for one in run["contracts"]) for run in runs]
+    assert (has_again[0], True in has_again) == (False, True)
+
+    assert CliRunner().invoke(app, ["results", "report", "two.sqlite", "--to", "report.html"]).exit_code == 0
+    assert '"again"' in Path("report.html").read_text(encoding="utf-8")
+    ssmic.results.figure("two.sqlite", "gantt.svg", kind="gantt", run=has_again.index(True) + 1)
+    assert Path("gantt.svg").stat().st_size

@@ -36,7 +36,7 @@ from scenarios.results.report.large_runs import is_of_large_runs, large_contents
 from scenarios.results.report.run_header import run_header
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
-from scenarios.scenario import Zone
+from scenarios.scenario import Scenario, Zone
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -99,6 +99,19 @@ def contents_of_several(
     return {"simulations": [report_contents(one, interval_s, part, utc=utc) for one in simulations]}
 
 
+def _with_all_jobs(results: ResultsReader) -> Scenario:
+    """Return the scenario with the jobs of all runs."""
+    runs = [info.run for info in results.runs()]
+    if not runs:
+        return results.scenario
+    scenario = results.scenario_of(runs[0])
+    # Real devices take part in a single run, and events with a time add the same jobs to all; others may not occur.
+    if any(event.at_s is None for event in scenario.timeline):
+        jobs = {job.job_id: job for run in reversed(runs) for job in results.scenario_of(run).jobs}
+        return replace(scenario, jobs=tuple(sorted(jobs.values(), key=lambda job: (job.registered_s, job.job_id))))
+    return scenario
+
+
 class _Contents:
     """Collects runs and the texts that they share."""
 
@@ -107,9 +120,7 @@ class _Contents:
     ) -> None:
         self._results = results
         self._utc = utc
-        first = next(iter(results.runs()), None)
-        # Real devices take part in a single run, so what they asked for is the same for all runs.
-        self._scenario = results.scenario if first is None else results.realised(first.run).scenario
+        self._scenario = _with_all_jobs(results)
         self._infos = infos
         self._interval_s = interval_s
         self._texts: dict[str, int] = {}
@@ -207,9 +218,8 @@ class _Contents:
     def _kpis(self, run: RunResults) -> Kpis:
         missing = len(run.run.not_registered)
         end_s, interval_s = run.run.end_s, self._interval_s
-        return compute_kpis(
-            self._scenario, run.settlement, run.ledger, end_s, not_registered=missing, interval_s=interval_s
-        )
+        scenario = self._results.scenario_of(run.run.run)
+        return compute_kpis(scenario, run.settlement, run.ledger, end_s, not_registered=missing, interval_s=interval_s)
 
     def _production_step(self, production: Settlement) -> int:
         """Return how many intervals one production value covers: a long run with many panels would fill the page."""

@@ -103,6 +103,17 @@ def test_jobs_are_added_and_withdrawn() -> None:
     assert set(suppliers(outcome)) == {"wash-a", "extra"}
 
 
+def test_a_job_that_is_not_there_yet_is_not_withdrawn() -> None:
+    """The event has no effect, and the job runs when it is added later."""
+    outcome = run(
+        scripted("""
+        {when: {job: wash-a, turn: starts}, do: add_job, house: a, device: washer, id: extra, latest_start: 4h}
+        {at: "08:00", do: withdraw_job, job: extra}
+        """)
+    )
+    assert set(suppliers(outcome)) == {"wash-a", "wash-b", "extra"}
+
+
 def test_a_job_is_added_with_times_of_the_clock() -> None:
     """They are on the day of the event, or say their day."""
     scenario = scripted(
