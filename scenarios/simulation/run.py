@@ -46,7 +46,7 @@ from scenarios.simulation.shared_invariants import SharedSides, double_booked, f
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
-"""How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
+"""How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 LOOK_AFTER_FILES_WALL_S = 2.0
