@@ -98,7 +98,7 @@ def found_in(heard: Mapping[str, bytes]) -> tuple[Found, ...]:
 
 
 def _understood(topic: str, payload: bytes) -> list[Found]:
-    """Return the devices that a message announces; none if it is no announcement as its maker's devices make it."""
+    """Return the devices that a message announces; none if it is not an announcement of such a device."""
     try:
         return list(_devices_in(topic, payload))
     except (TypeError, AttributeError, LookupError, ValueError):
