@@ -46,7 +46,7 @@ def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
     Args:
         sender: The agent that says so. The timeline may add any job.
         job: The job.
-        is_gateway: Whether the agent stands for a real device.
+        is_gateway: Whether the agent represents a real device.
     """
     if sender == TIMELINE:
         return ""
@@ -99,7 +99,7 @@ class JobRegister:
         Args:
             jobs: All jobs that the scenario's houses name, those included that become known later.
             producers: The ids of all producers.
-            gateways: The ids of the agents that stand for real devices: consumers may add jobs.
+            gateways: The ids of the agents that represent real devices: consumers may add jobs.
         """
         self.producers = frozenset(producers)
         self._gateways = frozenset(gateways)
@@ -143,7 +143,7 @@ class JobRegister:
         )
 
     def is_gateway(self, agent: str) -> bool:
-        """Return whether an agent stands for a real device."""
+        """Return whether an agent represents a real device."""
         return agent in self._gateways
 
     def get(self, job_id: str) -> RegisteredJob | None:

@@ -58,7 +58,7 @@ class _ProcessLimit:
         self._blocks = 0
         self._limited = _Limited()
         self._modules = 0
-        """Number of modules that were imported when the libraries of this process were looked for."""
+        """Number of modules that were imported when this process last searched for its libraries."""
         self._process_wide: list[LibController] = []
         self._for_each_thread: list[LibController] = []
 

@@ -68,8 +68,8 @@ MAX_UNCONFIRMED = 100
 MAX_CANCELLED = 200
 """Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
 MAX_CHANGES = 1_000
-"""Changes of a contract that its history has, the first ones left out: a device that is pushed to and fro by its
-suppliers fills no ledger, and loses no contract."""
+"""Number of changes of a contract that its history has; older ones are left out. So a device whose suppliers keep
+moving it does not fill the ledger, and loses no contract."""
 REPORT_SCORES_EVERY_S = 3_600
 """How often scores that no other message shows are reported to watchers, virtual seconds; also reported at the run's
 end."""

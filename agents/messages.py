@@ -557,7 +557,7 @@ class Reserve(Message):
     start_s: TimeS
     """The job's start."""
     minutes_mwh: Runs
-    """Energy by the minute, from the minute of the start, mWh, run-length encoded. Empty: nothing any more."""
+    """Energy by the minute, from the minute of the start, mWh, run-length encoded. Empty: none."""
     keeps_earlier: bool
     """Whether an earlier reservation for the job holds as well, until `Conclude` says which of the two remains."""
     job: SentJob | None = None
@@ -600,7 +600,7 @@ class SharePromised(Message):
     consumer: AgentId
     start_s: TimeS
     minutes_mwh: Runs
-    """As in `Reserve`; empty: nothing any more."""
+    """As in `Reserve`; empty: none."""
     digest: Digest
     """Of the job that was described to the producer: the promise is void if that is not the registered one."""
     is_answer: bool = False

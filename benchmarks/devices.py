@@ -1,6 +1,6 @@
 """From a contract's start to the command on the wire, for many real devices at once, at the pace of the wall clock.
 
-`python -m benchmarks.devices [DEVICES]` runs a private Mosquitto, and a client that stands for all devices and answers.
+`python -m benchmarks.devices [DEVICES]` runs a private Mosquitto, and a client that plays all devices and answers.
 It prints the delays from the second at which contracts start to the arrival of the commands at the devices, and the
 processor time that passed in between, the devices' own included, which hardly depends on how busy the machine is.
 """
@@ -48,7 +48,7 @@ def street(devices: int) -> str:
 
 
 async def measured(devices: int) -> tuple[np.ndarray, float]:
-    """Return the delays, shape (devices,), and the processor time until the last command is there, milliseconds."""
+    """Return the delays, shape (devices,), and the processor time until the last command has arrived, milliseconds."""
     scenario = load_text(street(devices), "many", None)
     begun_s: dict[int, tuple[float, float]] = {}
     """By virtual time, wall clock and processor time when it began."""

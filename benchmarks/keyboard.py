@@ -41,11 +41,11 @@ class Keyboard:
         app._display = counted  # type: ignore[method-assign]  # noqa: SLF001 - as above
 
     async def press(self, key: str, shows: Callable[[], object]) -> Took:
-        """Press a key; return what it took until its effect was there and something was drawn after it.
+        """Press a key; return what it took until its effect was visible and the screen was drawn after it.
 
         Args:
             key: Its name, or a letter.
-            shows: Whether the effect is there.
+            shows: Whether the effect is visible.
         """
         began_wall_s, began_cpu_s = time.perf_counter(), time.process_time()
         drawn = self._drawn

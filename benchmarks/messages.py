@@ -98,7 +98,7 @@ async def messages_a_second(broker: Broker, count: int, *, hosts: int) -> float:
 
     Args:
         broker: Where the hosts meet.
-        count: Requests in all.
+        count: Total number of requests.
         hosts: 1: all agents on one host; 2: askers on one, echoes on the other.
     """
     run = f"bench-{secrets.token_hex(4)}"

@@ -88,7 +88,7 @@ def _demand(scenario: Scenario, demand_wh: float) -> float:
 
 
 def main() -> None:
-    """Measure what was asked for, one line each, and the means of the generated ones."""
+    """Measure the chosen scenarios, one line each, and the means of the generated ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", nargs="*", default=DEFAULT)
     parser.add_argument("--algorithm", choices=ALGORITHMS, default=INSERTION)

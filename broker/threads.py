@@ -82,7 +82,7 @@ class RareSelector(selectors.DefaultSelector):
         """How often in a row the system was not asked."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return the events that have occurred; if `timeout` is 0, those that the system was asked for last."""
+        """Return the events that have occurred; if `timeout` is 0, those that the system reported last."""
         if timeout is not None and timeout <= 0 and self._passed < self._MOST_PASSED:
             self._passed += 1
             return []

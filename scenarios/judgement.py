@@ -26,7 +26,7 @@ def judge_simulation(results_file: Path, scenario: Scenario | None = None) -> No
 
     Args:
         results_file: The file.
-        scenario: Its scenario, if it is there: reading that of 10,000 houses takes half a minute.
+        scenario: Its scenario, if it has been read already: reading that of 10,000 houses takes half a minute.
 
     Raises:
         ResultsError: The file cannot be read or written.

@@ -138,7 +138,7 @@ class Community:
     """See `scenarios.metrics.allocate`."""
     interval_s: int = 900
     coefficients: Mapping[str, float] | None = None
-    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: all alike."""
+    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: equal shares."""
     grid_fee_eur_per_kwh: Price = 0.0
     """Paid to the grid operator for energy from the grid, on top of the import price."""
     local_grid_fee_eur_per_kwh: Price | None = None
@@ -194,7 +194,7 @@ class Fault:
     until_s: int | None = None
     """When it is over; None: at the end of the lab."""
     device: str = ""
-    """`house/device`, where `*` stands for anything, and `house/meter` for the grid meter."""
+    """`house/device`, where `*` matches anything, and `house/meter` for the grid meter."""
     delay_s: int = 0
     """`late`: seconds of virtual time until it obeys."""
     factor: float = 1.0
@@ -312,7 +312,7 @@ class Scenario:
     def parts_of(self, groups: Mapping[str, Collection[str]]) -> dict[str, Scenario]:
         """Return the parts of the scenario that concern groups of houses, by group; each house is in one at most.
 
-        Everything is looked at once, however many groups there are.
+        Each item is examined once, regardless of the number of groups.
         """
         group_of = {house: group for group, houses in groups.items() for house in houses}
         house_of = {d.id: house.id for house in self.houses for d in house.devices if d.type == "producer"}

@@ -441,7 +441,7 @@ class Run:
         """The scenario with all actions of the script as its timeline: run again, it gives the same ledger.
 
         It has the seed, the days and the algorithm that the run had, and a name of its own, so that it does not begin
-        with scores from other runs of the scenario. Other settings are no part of a scenario, and have to be given
+        with scores from other runs of the scenario. Other settings are not part of a scenario, and have to be given
         again: those of an algorithm, `patient` and `scores`.
         """
         plan = self._plan

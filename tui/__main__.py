@@ -53,7 +53,7 @@ def _run() -> None:
 
 
 def _was_interrupted_by_typer(ended: SystemExit) -> bool:
-    """Return whether Typer made an exit of a signal: without a message, wherever it parses and not yet calls."""
+    """Return whether Typer turned a signal into an exit: without a message, while it parses and does not call yet."""
     return ended.__context__ is not None and isinstance(ended.__context__.__cause__, KeyboardInterrupt)
 
 

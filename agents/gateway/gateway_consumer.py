@@ -65,7 +65,7 @@ class _LoadError(Exception):
 
 
 class GatewayConsumer(DeviceAgent, Consumer):
-    """Stands for one real consumer device, or for a guest that may come."""
+    """Represents one real consumer device, or a guest that may join."""
 
     has_fixed_strategy = True
     no_signs_of_life = (Rejected, JobAsked, JobTakenBack, Occupied, Vacated)

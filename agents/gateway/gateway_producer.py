@@ -36,7 +36,7 @@ _LEAST_STEP_S = 60
 
 
 class GatewayProducer(DeviceAgent, Producer):
-    """Stands for one real producer device, or for a guest that may come."""
+    """Represents one real producer device, or a guest that may join."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ class _Reading:
 
 @dataclass(slots=True)
 class MeasuredOutlook:
-    """The forecasts of one roof, and what its meter makes of them."""
+    """The forecasts of one roof, corrected by its meter."""
 
     share: float = 1.0
     """Share of its forecast that the roof produced when last corrected; 1: it is not corrected."""

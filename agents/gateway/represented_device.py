@@ -139,10 +139,10 @@ class Meter:
 
 
 class DeviceAgent(Agent[AnyMessage], ABC):
-    """Stands for one real device, or for a guest that may come; beside `Consumer` or `Producer`."""
+    """Represents one real device, or a guest that may join; beside `Consumer` or `Producer`."""
 
     no_signs_of_life: ClassVar[tuple[type, ...]] = (Rejected,)
-    """Events that do not show that the device is there."""
+    """Events that do not show that the device is present."""
 
     def _stand_for(self, gateway: GatewaySettings) -> None:
         self._gateway = gateway
@@ -180,7 +180,7 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         self._show()
 
     def _stand_for_guest(self, device: str) -> None:
-        """Stand for a guest that has come, and forget the one before."""
+        """Represent a guest that has joined, and forget the one before."""
         self._device, self._name, self._is_available = device, "", None
         if self._gateway.rules >= 5:
             self._meter, self._last_heard_s, self._errors = self._new_meter(), None, 0

@@ -36,7 +36,7 @@ ENDED_EARLY = "its device needs no more"
 
 
 class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
-    """Stands for one real consumer device, or for a guest that may come, where several producers supply a job."""
+    """Represents one real consumer device, or a guest that may join, where several producers supply a job."""
 
     def __init__(
         self,
@@ -234,4 +234,4 @@ class _SharedDeviceRun(SharedJobRun):
 
 
 class SharedGatewayProducer(GatewayProducer, SharedProducer):
-    """Stands for one real producer device, or for a guest that may come, whose energy several jobs share."""
+    """Represents one real producer device, or a guest that may join, whose energy several jobs share."""

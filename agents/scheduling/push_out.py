@@ -245,7 +245,7 @@ class LatePromises:
 def _pushing(
     state: ProducerState, task: Task, newcomers: Collection[Task], rounds: int, rng: Random
 ) -> Schedule | None:
-    """Return a schedule with the new task and more energy in all, without the commitments that it pushes out."""
+    """Return a schedule with the new task and more energy in total, without the commitments that it pushes out."""
     energy_wh = {c.task.job_id: c.task.load.energy_wh for c in state.committed}
     energy_wh[task.job_id] = task.load.energy_wh
     selection = Selection(state, newcomers)

@@ -112,7 +112,7 @@ class Grid:
     """Production minus running tasks, Wh, shape (bins,); not below 0, although a new forecast may be lower than what
     already runs."""
     _known: dict[str, tuple[Task, tuple[Starts, ...]]] = field(default_factory=dict, compare=False, repr=False)
-    """By job id, the candidate starts of tasks that were asked for."""
+    """By job id, the candidate starts of tasks, as far as requested."""
 
     @classmethod
     def of(cls, state: ProducerState, *tasks: Task) -> Grid:

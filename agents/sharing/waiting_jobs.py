@@ -100,7 +100,7 @@ class WaitingJobs:
             self.remove(job_id)
 
     def remove_ended(self, now_minute: int) -> None:
-        """Remove jobs that cannot run any more."""
+        """Remove jobs that can no longer run."""
         for row in np.flatnonzero(self._end[: len(self._ids)] <= now_minute)[::-1].tolist():
             self.remove(self._ids[row])
 

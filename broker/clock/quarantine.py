@@ -114,7 +114,7 @@ MOST_CAUSED = 5
 """Messages that one message of another household causes at most: to refuse a request, for example, a producer informs
 the consumer and the manager."""
 MOST_PASSED_ON = 3
-"""From whom a message comes is followed over this many agents: a producer answers, the manager passes the answer on."""
+"""The origin of a message is traced over this many agents: a producer answers, the manager passes the answer on."""
 
 
 class _Cause:
@@ -144,7 +144,7 @@ class Initiatives:
 
         Args:
             counted: What earlier processes of this clock counted; None: nothing.
-            hosts: By host, its agents; None: nobody's messages are counted.
+            hosts: By host, its agents; None: no messages are counted.
         """
         counted = counted or Counted()
         self._host_of = {agent: host for host, agents in (hosts or {}).items() for agent in agents}
@@ -154,7 +154,7 @@ class Initiatives:
         self._timers: Counter[str] = Counter(counted.timers)
         self._messages: Counter[str] = Counter(counted.messages)
         self._in_step: Counter[str] = Counter()
-        """By host, messages of the step that nobody else has caused."""
+        """By host, messages of the step that no other household has caused."""
         self._by_host: Counter[str] = Counter(counted.initiatives)
         """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
         self.rounds = counted.rounds

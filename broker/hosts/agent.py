@@ -276,7 +276,7 @@ class Agent(Generic[MessageT]):
     async def ask(self, to: str, message: MessageT) -> MessageT:
         """Send a message and return the answer, which takes no virtual time.
 
-        A request lapses when nothing is in flight any more in the whole neighbourhood that could answer it: an agent
+        A request lapses when no message that could answer it is in flight in the whole neighbourhood: an agent
         that does not answer cannot keep others waiting.
 
         Args:

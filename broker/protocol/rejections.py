@@ -111,7 +111,7 @@ def decode(model: type[ModelT], payload: bytes) -> ModelT:
 
 
 def decoded(read: Callable[[bytes], ContentT], payload: bytes) -> ContentT:
-    """Return what `read` makes of a payload; see `decode`.
+    """Return a payload as `read` parses it; see `decode`.
 
     Raises:
         MalformedError: `read` refuses it.

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 SILENT_WALL_S = 20.0
 """After this long without an answer, the holder of a claim counts as gone, wall-clock seconds. A holder that has lost
-its connection is back within a few seconds, or its run has no devices any more."""
+its connection is back within a few seconds, or its run no longer has devices."""
 ASK_EVERY_WALL_S = 5.0
 """How often the holder of a claim is asked, wall-clock seconds."""
 
@@ -89,9 +89,9 @@ class _Switch:
     """The process of another run that holds it; empty: none."""
     holder_run: str = ""
     is_known_to_live: bool = False
-    """Whether the holder has given a sign of life since we look."""
+    """Whether the holder has given a sign of life since this process began to look."""
     heard_wall_s: float = 0.0
-    """When the holder was last heard of."""
+    """When the holder last gave a sign of life."""
     asked_wall_s: float = 0.0
     informed_of: str = ""
     """The run that the device's agent knows to command it; empty: none."""

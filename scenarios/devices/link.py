@@ -49,9 +49,9 @@ MAX_WAITING_BYTES = 2 * MAX_BYTES
 """The same in bytes, on our topics, whose series become up to 13 times as long in the messages that record them: the
 clock has room for `MAX_BUFFERED_BYTES` of a household."""
 MAX_STRANGERS = 1_000
-"""How many unknown devices are remembered, so that each is told once what is wrong."""
+"""How many unknown devices are remembered, so that each gets each error once."""
 MAX_ANSWERS_TO_STRANGER = 20
-"""How many different things an unknown device is told."""
+"""How many different errors an unknown device gets."""
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 MAX_TEXT_SHOWN = 500
@@ -253,12 +253,12 @@ class DeviceLink:
         self._has_begun = False
         """Whether a host of this process takes part in the run; it may be refused, as another process has its id."""
         self._is_listening = False
-        """Whether the devices that this run commands are heard."""
+        """Whether messages of the devices that this run commands arrive."""
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
         self._count = 0
         self._strangers: dict[str, set[str]] = {}
-        """By unknown device, what it was told is wrong."""
+        """By unknown device, the errors that it got."""
         self._now_s = 0
 
     def port(self, host: str) -> DevicePort | None:

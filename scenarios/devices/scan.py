@@ -160,7 +160,7 @@ def _channel(device: Found, channel: int) -> dict[str, Any]:
 
 
 def _understood(topic: str, payload: bytes) -> list[Found]:
-    """Return the devices that a message announces; none if it is no announcement as its maker's devices make it."""
+    """Return the devices that a message announces; none if it is not an announcement of such a device."""
     try:
         return list(_devices_in(topic, payload))
     except (TypeError, AttributeError, LookupError, ValueError):

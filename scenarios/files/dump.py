@@ -340,7 +340,7 @@ def flow_text(value: object) -> str:
 
 
 def scalar(value: object) -> str:
-    """Return a scalar that YAML 1.1 and 1.2 read alike."""
+    """Return a scalar that YAML 1.1 and 1.2 read in the same way."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):

@@ -22,7 +22,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[^}]+\}"}
-"""`${name}`, which stands for a value of `vars`."""
+"""`${name}`, which is replaced by a value of `vars`."""
 _LITERAL = frozenset({"vars", "include"})
 """Keys whose values are used before variables are known."""
 
@@ -68,7 +68,7 @@ def _without_nulls(node: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _or_variable(node: dict[str, Any]) -> dict[str, Any]:
-    """Let a variable stand for a value, and for each value in it."""
+    """Allow a variable in place of a value, and of each value in it."""
     node = dict(node)
     for key in ("items", "additionalProperties"):
         if isinstance(node.get(key), dict):

@@ -15,7 +15,7 @@ MAX_TIME_S = 253_402_300_799
 _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 NOT_A_TIME = "is not a time"
-"""In the message for text that is not a time, whatever the start of the run is."""
+"""In the message for text that is not a time, for any start of the run."""
 _MOMENTS = "12:00, 2d 12:00, +2h after the start, an ISO time (2026-06-21T06:00:00+02:00), or UNIX seconds"
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 

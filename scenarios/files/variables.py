@@ -1,8 +1,8 @@
-"""`vars`, `--set` and `include`: what is resolved in a scenario's text before its keys are looked at.
+"""`vars`, `--set` and `include`: what is resolved in a scenario's text before its keys are read.
 
-`${name}` anywhere in a value stands for a variable of `vars`; `include` names files whose content is put below that of
-the file itself: mappings are joined, lists are put one behind the other (included ones first), and the including file's
-other values win. Resolved values keep the lines that they stand on, so that problems name them.
+`${name}` anywhere in a value is replaced by a variable of `vars`. `include` names files whose content is merged below
+that of the file itself: mappings are merged, lists are concatenated (included ones first), and the including file's
+other values take precedence. Resolved values keep their lines, so that problems name them.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ MOST_DAYS = 366
 FIRST_DATE, LAST_DATE = date(1970, 1, 2), date(9997, 12, 31)
 """Of the first day: scenarios begin after 1969 in every zone, and the last day's forecasts reach into the next."""
 BASE_LOAD = "base_load"
-"""Stands for light, cooking, cold and standby among the devices of a household."""
+"""Represents light, cooking, cooling and standby among the devices of a household."""
 BASE_LOAD_STEP_S = 3600
 _HABITS = {habit.device: habit for habit in (*HABITS, HEATING)}
 _CAR_PROFILES = (("car-6a-4kwh", 1), ("car-16a-5kwh", 3), ("car-16a-10kwh", 3), ("car-3x16a-15kwh", 1))
@@ -126,7 +126,7 @@ class GeneratorSpec:
         return month in _COLD_MONTHS and abs(self.site.latitude_deg) > _TROPIC_DEG
 
     def season(self, day: date) -> float:
-        """Return the background load of a day relative to the year's mean; between the tropics, all days are alike."""
+        """Return the background load of a day relative to the year's mean; in the tropics, all days are the same."""
         if abs(self.site.latitude_deg) <= _TROPIC_DEG:
             return 1.0
         return season(day, is_southern=self.is_southern)

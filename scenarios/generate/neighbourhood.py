@@ -125,7 +125,7 @@ def _house_names(count: int) -> dict[str, str]:
 
 
 def _jobs(spec: NeighbourhoodSpec, houses: tuple[str, ...], day: WeatherDay) -> list[Job]:
-    """Draw house, habit and time of each job such that no device is asked to run twice at once."""
+    """Draw house, habit and time of each job such that no device has two jobs at the same time."""
     rng = Rng(spec.seed, "jobs")
     habits = (*HABITS, HEATING) if spec.date.month in _COLD_MONTHS else HABITS
     weights = [habit.weight for habit in habits]

@@ -18,7 +18,7 @@ from scenarios.generate.solar import ClearSkyPower
 MINUTES = 24 * 60
 FORECAST_STEP_MIN = 15
 LEAD_H = 6
-"""Lead time that each part of a forecast's error stands for, hours."""
+"""Lead time to which each part of a forecast's error applies, hours."""
 _LEADS = 4
 _CLOUDS_KNOWN_WITHIN_MIN = 30
 _SCATTERED = 0.3
@@ -103,7 +103,7 @@ def draw_cloud_cover(seed: int, weather: Weather) -> CloudCover:
 
 
 def _error_part(rng: Rng, day_ahead: float) -> tuple[float, ...]:
-    """Return one part of the error, a first-order autoregressive series: neighbouring quarter-hours err alike."""
+    """Return one part of the error, a first-order autoregressive series over quarter-hours."""
     keeps = math.exp(-FORECAST_STEP_MIN / 120)
     deviation = day_ahead / math.sqrt(_LEADS)
     value = rng.normal()

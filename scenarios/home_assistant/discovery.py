@@ -39,7 +39,7 @@ def base_topic(run: str) -> str:
 
 
 def status_topic(run: str) -> str:
-    """Return the topic that says whether a run is there: `online` or `offline`."""
+    """Return the topic that says whether a run is online: `online` or `offline`."""
     return f"{base_topic(run)}/status"
 
 

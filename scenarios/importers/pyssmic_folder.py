@@ -86,7 +86,7 @@ class _FolderReader:
     def read(
         self, name: str, columns: tuple[str, ...], parse: Callable[[str, list[str]], _Event | None]
     ) -> list[_Event]:
-        """Return what `parse` makes of each line that is right."""
+        """Return each valid line as `parse` reads it."""
         events = []
         for where, line in self._lines(name):
             values = [value.strip() for value in line.split(";")]

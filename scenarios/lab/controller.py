@@ -35,7 +35,7 @@ def environment(lab: Lab) -> dict[str, str]:
 
 @asynccontextmanager
 async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command for the duration of the context; it is asked to end, then killed with all that it started.
+    """Run a command for the duration of the context; then stop it, and all that it started.
 
     Raises:
         ControllerError: There is no such command.

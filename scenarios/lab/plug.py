@@ -1,4 +1,4 @@
-"""A smart plug as such: a relay, a meter and a timer, with an appliance behind it; protocols are in other modules."""
+"""A smart plug without its protocol: a relay, a meter and a timer, with an appliance behind it."""
 
 from __future__ import annotations
 

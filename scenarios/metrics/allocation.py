@@ -93,7 +93,7 @@ def allocate(
             contracts and base loads minute by minute; a house's own remaining production covers its remaining demand.
             Under every key, energy that no member uses is fed in by the houses that produced it.
         interval_s: Length of an interval, seconds, whole minutes; intervals begin at whole multiples of UNIX time.
-        coefficients: `static`: share of each house, by house id; houses that are left out have none. None: all alike.
+        coefficients: `static`: share of each house, by id; houses that are left out have none. None: equal shares.
         supply: `negotiated`: who supplied whom; None: what the settlement's contracts delivered.
     """
     houses = {house: i for i, house in enumerate(settlement.houses)}

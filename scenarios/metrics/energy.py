@@ -13,7 +13,7 @@ from scenarios.metrics.settlement import MINUTE_S, Settlement
 
 HOUR_S = 3600
 BASE_LOAD = "base_load"
-"""Stands for a house's base load among its devices."""
+"""Represents a house's base load among its devices."""
 
 
 class IntervalError(SsmicError):

@@ -89,7 +89,7 @@ class Deduplicator:
         """Make a deduplicator.
 
         Args:
-            from_the_start: Whether the observer was there before the first message, so that earlier ones count as
+            from_the_start: Whether the observer was connected before the first message, so that earlier ones count as
                 missing.
         """
         self._from_the_start = from_the_start
@@ -180,7 +180,7 @@ class ObservedRun:
         Args:
             run_id: Id of the run.
             scenario_context: The known parts of its scenario.
-            from_the_start: Whether the monitor is there before the first message; if not, scores cover observed
+            from_the_start: Whether the monitor is connected before the first message; if not, scores cover observed
                 messages only.
             kept_lines: Number of messages to keep.
         """

@@ -37,7 +37,7 @@ ROUNDED_WH = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class AggregatedColumn:
-    """Starts of one task on one class of producers that draw alike in the sampled minutes."""
+    """Starts of one task on one class of producers that draw the same in the sampled minutes."""
 
     draw_wh: FloatArray
     """Draw in each sampled minute, Wh, shape (sampled minutes,): a lower bound for all starts; with a slope, the

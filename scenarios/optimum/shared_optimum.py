@@ -10,7 +10,7 @@ In every plan the jobs of one device follow one another, unless their windows ma
 require it, because it holds for runs, which learn of jobs one by one.
 
 Prices of the panels' minutes (`scenarios.optimum.shared_bound`) prove the bound. Measured on the bundled `scarce` and
-on ten generated neighbourhoods, it is 1.2 % above the best plan on the mean, so no integer program follows.
+on ten generated neighbourhoods, it is 1.2 % above the best plan on average, so no integer program follows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Checks the values of a results file, which may come from anybody: SQLite stores any value in any column.
 
 The columns, and what they hold, follow from the schema. Of a large table only the first rows are checked, so that
-opening a file of a large neighbourhood takes no longer. What readers make of a wrong value behind them names the file,
-too, but not the row.
+opening a file of a large neighbourhood takes no longer. An error about a wrong value behind them names the file, too,
+but not the row.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _column(table: str, name: str, kind: str, *, may_be_null: bool) -> _Column:
 
 
 def _sound(table: str, name: str, kind: str) -> tuple[str, str]:
-    """Return the SQL condition for a value that is there, and its description."""
+    """Return the SQL condition for a value that is not NULL, and its description."""
     condition, expected = f"typeof({name}) = 'text'", "a text"
     if name in _ANY:
         condition, expected = "1", "anything"

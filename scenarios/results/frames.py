@@ -24,7 +24,7 @@ _TYPES: Final[dict[Kind, Any]] = {"text": "string", "int": "Int64", "float": "Fl
 
 
 class ResultFrames:
-    """The tables of a results file as frames, each read when it is first asked for; `load_frames` makes one."""
+    """The tables of a results file as frames, each read on first access; `load_frames` makes one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

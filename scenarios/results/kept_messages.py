@@ -59,7 +59,7 @@ def is_kept(kind: str, kept: KeptMessages) -> bool:
 
 
 class MessageCounts:
-    """Counts messages by kind, up to each of some moments and in all."""
+    """Counts messages by kind, up to each of some moments, and in total."""
 
     def __init__(self, moments_s: Iterable[int]) -> None:
         """Begin to count.

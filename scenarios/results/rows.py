@@ -324,7 +324,7 @@ def _delete_events(
 
 
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
-    """Write those jobs that are not there yet.
+    """Write the jobs that the file lacks.
 
     Args:
         connection: Open for writing, within a transaction.

@@ -46,7 +46,7 @@ from scenarios.simulation.shared_invariants import SharedSides, double_booked, f
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
-"""How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
+"""How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
 CUT_OFF = "the end of the session is not recorded, so it cannot be replayed to the same ledger"
 """Error of an interrupted run with real devices that did not end in order."""
 _STOP_WALL_S = 2.0

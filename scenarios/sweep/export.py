@@ -78,7 +78,7 @@ def export_sweep(
     Raises:
         ResultsExistError: A file exists already; nothing was written.
         ResultsWriteError: A file cannot be written.
-        ResultsError: Parquet is asked for, and pyarrow is not installed.
+        ResultsError: Parquet is requested, and pyarrow is not installed.
     """
     if format_ == "parquet":
         require_parquet()

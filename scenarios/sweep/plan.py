@@ -134,7 +134,7 @@ class Point:
     variant: int
     """Index of the scenario that it runs."""
     settings: Mapping[str, Value]
-    """Run settings, by name; those that are not there have their defaults."""
+    """Run settings, by name; all others have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def shown(value: Value) -> str:
 
 
 def plan_sweep(request: SweepRequest) -> SweepPlan:
-    """Check what is asked for and return the plan of the sweep.
+    """Check a request and return the plan of the sweep.
 
     Raises:
         SettingsError: Keys are unknown, or values are invalid; carries all of these problems.

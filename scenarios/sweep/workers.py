@@ -82,7 +82,7 @@ def _perform(order: SweepRun) -> SweepRow:
 
 LOCAL = "local"
 CONNECT_WALL_S = 30
-"""How long a scheduler may take to answer, and its first worker to be there."""
+"""How long a scheduler may take to answer, and its first worker to appear."""
 
 
 class DaskError(SsmicError):

@@ -118,7 +118,7 @@ def job_added(action: AddJobs, at_s: int) -> Job:
 
 
 def absent_at_start(scenario: Scenario) -> frozenset[str]:
-    """Return the agents of devices that are not there until they join."""
+    """Return the agents of devices that are absent until they join."""
     first: dict[tuple[str, str], bool] = {}
     for event in sorted(scenario.timeline, key=lambda event: (event.at_s is None, event.at_s or 0)):
         action = event.action

@@ -222,7 +222,7 @@ def test_a_waiting_job_asks_again_when_its_device_has_more_time() -> None:
         assert request(only(again)).starts[0][0] == at(6)
 
 
-def test_an_opening_is_asked_for_with_the_starts_of_that_moment() -> None:
+def test_a_request_after_an_opening_has_the_starts_of_that_moment() -> None:
     """The request after an opening leaves out the part of the window that has passed."""
     with machine(wash("one", 6, 10)) as stage:
         asks = only(asked(stage, stage.first, "pv"))

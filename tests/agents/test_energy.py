@@ -1,4 +1,4 @@
-"""Energy over time: cumulative series, what they give in between, and how forecasts follow one another."""
+"""Energy over time: cumulative series, interpolation, and how forecasts follow one another."""
 
 from __future__ import annotations
 

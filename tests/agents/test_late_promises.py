@@ -315,7 +315,7 @@ BEST_WH = {1: 41492, 2: 46202, 3: 60215, 4: 73331, 5: 19740, 6: 42933, 7: 23622,
 
 @pytest.mark.long
 def test_late_promises_deliver_nearly_what_the_best_plans_do() -> None:
-    """They deliver at least 95 % on the mean of ten neighbourhoods, and on the bundled one more than early promises."""
+    """They deliver at least 95 % on average over ten neighbourhoods, and on the bundled one more than early ones."""
     shares = [_delivered_wh(replace(scarce(seed), promise="late")) / wh for seed, wh in BEST_WH.items()]
     assert sum(shares) / len(shares) >= 0.95
     bundled = load_scenario("scarce")

@@ -155,8 +155,8 @@ def test_results_with_limited_effort_are_still_valid(
         assert by_brute_force(kept, busy)
 
 
-def test_a_hundred_alike_jobs_take_little_effort() -> None:
-    """Alike jobs keep their order: there is one set of each size."""
+def test_a_hundred_identical_jobs_take_little_effort() -> None:
+    """Identical jobs keep their order: there is one set of each size."""
     jobs = [Run(f"j{i}", 0, 99 * HOUR_S, HOUR_S) for i in range(100)]
     assert open_starts(jobs[0], jobs[1:]) == tuple((h * HOUR_S, h * HOUR_S) for h in range(100))
     assert can_run_in_sequence(jobs)

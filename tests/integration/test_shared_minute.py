@@ -13,7 +13,7 @@ NOON_S = 1_782_043_200
 
 
 def job(job_id: str, start_s: int, duration_s: int) -> Job:
-    """Return a job that cannot wait and draws 3 Wh in all."""
+    """Return a job that cannot wait and draws 3 Wh in total."""
     return Job(
         job_id=job_id,
         source_id=job_id,

@@ -29,7 +29,7 @@ AGENT = "adler/dishwasher"
 
 
 def _envelope(**changed: object) -> bytes:
-    """A message that follows the protocol in all but what is changed."""
+    """A message that follows the protocol except for what is changed."""
     message = {
         "sender": "pv-adler",
         "seq": 10_000,

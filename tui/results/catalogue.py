@@ -17,8 +17,9 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent, plural
-from tui.results.file_access import IndexEntry, Reads, ResultsIndex
+from tui.results.file_access import Reads
 from tui.results.formatting import stamp, state_cell
+from tui.results.results_index import IndexEntry, ResultsIndex
 from tui.shell import EmptyState
 from tui.widgets import Cell, Column, VirtualTable
 

@@ -70,7 +70,7 @@ def read_rows(text: str, where: str, *, quotes: bool = True) -> tuple[list[Serie
     Args:
         text: The file's content.
         where: Its name, for messages.
-        quotes: Whether problems quote what is there.
+        quotes: Whether problems quote the content.
 
     Raises:
         ScenarioError: There are no rows.
@@ -461,7 +461,7 @@ def read_referred(folder: Path, name: str, kind: type[_Series], *, allow_outside
         folder: The scenario's folder.
         name: The file's name in the scenario, relative to the folder.
         kind: Type of the series.
-        allow_outside: Whether it may lie outside the folder. Of such a file, no problem quotes what is in it.
+        allow_outside: Whether it may lie outside the folder. No problem quotes the content of such a file.
 
     Raises:
         ScenarioError: It lies outside, or cannot be used; carries all problems, each with its line.
@@ -484,7 +484,7 @@ def read_series(path: Path, where: str, kind: type[_Series], *, quotes: bool = T
         path: The file; see `read_rows` for its format.
         where: Its name, for messages.
         kind: Type of the series; a load profile begins at 0 s.
-        quotes: Whether problems quote what is there.
+        quotes: Whether problems quote the content.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
@@ -508,7 +508,7 @@ def read_points(
         where: Its name, for messages.
         from_zero: Whether the first time has to be 0 s.
         fewest: Returns the number of points needed, given the first time.
-        quotes: Whether problems quote what is there.
+        quotes: Whether problems quote the content.
 
     Raises:
         ScenarioError: See `read_series`.

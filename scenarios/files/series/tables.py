@@ -86,7 +86,7 @@ class Table:
         return [cell for cell in found if not is_nothing(cell)]
 
     def plain_column(self, column: int) -> NDArray[np.float64] | None:
-        """Return a column as numbers, shape (rows,); None unless each is plain, which `Numbers` reads alike."""
+        """Return a column as numbers, shape (rows,); None unless each is plain, so that `Numbers` would agree."""
         cells = self._columns[column] if column < len(self._columns) else ()
         kinds = set(map(type, cells))
         if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
@@ -131,7 +131,7 @@ def forget_tables() -> None:
 
 
 class _KeptTables:
-    """The tables that were read last, up to a number of cells in all.
+    """The tables that were read last, up to a total number of cells.
 
     The number of tables would not be a useful limit: a week of forecasts of a large neighbourhood has 30, each device
     has a column in every one of them, and they would be read again for each device.

@@ -62,7 +62,7 @@ def test_starts_are_not_searched_for_a_task_that_can_gain_less_than_another(monk
     assert searches == 1
 
 
-def test_orders_that_begin_alike_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orders_with_the_same_beginning_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the first tasks leave no room for the next one, other orders that begin with them do not either."""
     looks = 0
 

@@ -139,7 +139,7 @@ async def test_a_missing_host_is_named() -> None:
 
 
 async def test_threads_return_in_the_order_asked() -> None:
-    """A quick thread does not overtake a slow one that was asked for first."""
+    """A quick thread does not overtake a slow one that was started first."""
     log: Log = []
     slow_done = asyncio.Event()
     loop = asyncio.get_running_loop()

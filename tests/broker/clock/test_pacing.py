@@ -34,7 +34,7 @@ async def test_a_step_of_an_hour_ends_with_the_hour() -> None:
 
 @pytest.mark.parametrize(("until", "rounds_left"), [("event", False), ("hour", False), ("hour", True)])
 async def test_a_step_through_a_quiet_night_gets_to_the_morning(until: str, *, rounds_left: bool) -> None:
-    """Time moves by what happens; a step that led to nothing would lead nowhere, however often it is asked for."""
+    """Time moves by what happens; a step without an event would lead nowhere, however often it is requested."""
     control = paused()
     control.apply(Control.model_validate({"command": "step", "until": until}), at(0))
     if rounds_left:

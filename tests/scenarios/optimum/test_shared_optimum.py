@@ -145,7 +145,7 @@ def test_a_short_search_on_a_scarce_neighbourhood_is_near_its_bound() -> None:
 
 @pytest.mark.long
 def test_best_plans_and_bounds_of_generated_neighbourhoods() -> None:
-    """The plans deliver at least as much as earlier ones, Wh, and bounds are within 2 % on the mean."""
+    """The plans deliver at least as much as earlier ones, Wh, and bounds are within 2 % on average."""
     known_wh = {1: 44_066, 2: 52_220, 5: 35_772, 7: 31_121}
     found = {seed: shared_optimum_of(scarce(seed), rounds=6000, steps=1500) for seed in known_wh}
     assert all(found[seed].best_wh >= wh for seed, wh in known_wh.items())

@@ -1,0 +1,94 @@
+"""The index of a results folder: each file's state (running, done, not ended, ...) and when its simulation began."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scenarios.results import ResultsEntry, glance, results_files
+
+FRESH_WALL_S = 20.0
+"""A running file is written at least once a second, unless paused or in a solver."""
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """A results file in the index."""
+
+    listed: ResultsEntry
+    made_wall_s: float
+    """Start of the simulation, or modification time of an unreadable file; UNIX seconds."""
+    state: str
+    """A key of `tui.results.formatting.STATES`."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.listed.path
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return a value that changes whenever a results file is written to; empty without a file."""
+    found = []
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            status = part.stat()
+        except OSError:
+            continue
+        found.append((status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+class ResultsIndex:
+    """Index of a results folder; rereads changed files only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[Path, tuple[Stamp, ResultsEntry]] = {}
+
+    def look(self) -> tuple[IndexEntry, ...]:
+        """Return the current entries, newest first.
+
+        Raises:
+            ResultsError: The folder cannot be read, or is a file.
+        """
+        now_wall_s = time.time()
+        known = {}
+        for path in results_files(self.folder):
+            stamp = stamp_of(path)
+            before = self._known.get(path)
+            known[path] = before if before is not None and before[0] == stamp else (stamp, glance(path))
+        self._known = known
+        entries = [_entry(stamp, listed, now_wall_s) for stamp, listed in known.values()]
+        return tuple(sorted(entries, key=lambda entry: (entry.made_wall_s, entry.path.name), reverse=True))
+
+
+def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
+    written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
+    made_wall_s = written_wall_s
+    if listed.created_utc:
+        try:
+            made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
+        except ValueError:
+            made_wall_s = written_wall_s
+    return IndexEntry(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
+
+
+def _state(listed: ResultsEntry, *, is_fresh: bool) -> str:
+    if listed.problem:
+        return "beginning" if listed.size_bytes == 0 and is_fresh else "broken"
+    states = dict(listed.states)
+    if "running" in states:
+        return "running" if is_fresh else "stale"
+    for state in ("failed", "interrupted"):
+        if state in states:
+            return state
+    if not states:
+        return "beginning" if is_fresh else "none"
+    if listed.done_runs < listed.planned_runs:
+        return "running" if is_fresh else "stale"
+    return "done"
