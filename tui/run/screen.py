@@ -390,6 +390,8 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _stop_answered(self, answer: str | None) -> None:
         batch = self._batch
         if answer == "stop" and batch is not None:
+            if self.ssmic.monitored_run.feed in batch.current.feeds:
+                self.ssmic.monitored_run.expect_end()
             self.run_worker(batch.interrupt(), exit_on_error=False)
 
     def action_results(self) -> None:
