@@ -24,11 +24,12 @@ from tui.run.simulation_client import Batch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable
 
-State = Literal["held", "failed", "not yet"]
+State = Literal["held", "failed", "not yet", "not judged"]
 _MARKS: dict[State, tuple[str, str]] = {
     "held": ("✓ held   ", "success"),
     "failed": ("✗ failed ", "error"),
     "not yet": ("· not yet", "foreground"),
+    "not judged": ("· not judged", "foreground"),
 }
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),
@@ -63,7 +64,7 @@ class ExpectationLine:
 
 
 def expectation_lines(
-    scenario: Scenario, runs: int, verdicts: Mapping[int, Sequence[Verdict | None]]
+    scenario: Scenario, runs: int, verdicts: Mapping[int, Sequence[Verdict | None]], *, is_over: bool = False
 ) -> tuple[ExpectationLine, ...]:
     """Return how each expectation stands, in the order of the file.
 
@@ -71,16 +72,20 @@ def expectation_lines(
         scenario: The scenario.
         runs: Number of runs.
         verdicts: By run, the verdicts so far; None for an expectation that is not judged yet.
+        is_over: Whether the simulation has ended, so that nothing more will be judged.
     """
     lines = []
+    open_state: State = "not judged" if is_over else "not yet"
     for i, expectation in enumerate(scenario.expectations):
         found = [one for of_run in verdicts.values() if i < len(of_run) and (one := of_run[i]) is not None]
         held = sum(one.holds for one in found)
-        state: State = "failed" if held < len(found) else "held" if len(found) == runs else "not yet"
+        state: State = "failed" if held < len(found) else "held" if len(found) == runs else open_state
         if runs > 1 and found:
             details = f"{held} of {plural(len(found), 'run')}"
         elif found:
             details = found[0].error or found[0].values
+        elif is_over:
+            details = "the run did not get that far"
         else:
             details = _due(expectation.at_s, scenario.start_s, scenario.zone)
         lines.append(ExpectationLine(state, expectation.title, details))
@@ -125,7 +130,7 @@ class ExpectationsPanel(VerticalScroll, can_focus=False):
         self.set_class(bool(lines), "some")
         colours = self.app.theme_variables
         said = Text(f"Expectations: {summary_of(lines)}")
-        order: tuple[State, ...] = ("failed", "held", "not yet")
+        order: tuple[State, ...] = ("failed", "held", "not yet", "not judged")
         for line in sorted(lines, key=lambda line: order.index(line.state)):
             mark, colour = _MARKS[line.state]
             said.append(f"\n{mark} ", style=colours.get(colour, ""))
@@ -309,7 +314,7 @@ class ProgressPanel(Vertical):
         note.display = bool(text)
         note.set_class(bool(running.problem), "wrong")
         plan = running.plan
-        lines = expectation_lines(plan.scenario, len(plan.seeds), running.verdicts)
+        lines = expectation_lines(plan.scenario, len(plan.seeds), running.verdicts, is_over=running.is_over)
         self.query_one(ExpectationsPanel).show(lines)
         rows = rows_of(batch)
         table: VirtualTable[RunProgress] = self.query_one("#runs-table", VirtualTable)

@@ -99,6 +99,8 @@ Results are written during the run; if you stop it early, everything agreed so f
         super().__init__()
         self._scenario: Scenario | None = None
         self._source = ""
+        self._is_loading = False
+        self._starts_once_loaded = False
         self._batch: Batch | None = None
         self._open: OpenNeighbourhood | None = None
         """The open neighbourhood, as of the last time this screen was shown."""
@@ -198,6 +200,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _begin_loading(self, source: str) -> None:
         self._source, self._scenario = source, None
+        self._is_loading, self._starts_once_loaded = True, False
         # Pass the function, not a coroutine: one superseded before it starts would never be awaited.
         load: Any = partial(self._load, source)
         self.run_worker(load, name="load", group="load", exclusive=True, exit_on_error=False)
@@ -205,6 +208,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     async def _load(self, source: str) -> None:
         form = self.query_one(RunForm)
         if not source:
+            self._is_loading = self._starts_once_loaded = False
             form.tell("Name a scenario, choose a bundled one, or open a file (Ctrl+O).")
             return
         await asyncio.sleep(_TYPING_WALL_S if self._simulation is not None or self.is_typing else 0)
@@ -218,15 +222,20 @@ Results are written during the run; if you stop it early, everything agreed so f
             scenario = found.scenario
             seen = await asyncio.to_thread(first_day, scenario)
         except (SsmicError, OSError) as error:
+            self._is_loading = self._starts_once_loaded = False
             form.tell(f"✗ {error}", wrong=True)
             self.query_one(Preview).show(None)
             return
+        self._is_loading = False
         self.query_one(Preview).show(seen)
         self._scenario = scenario
         form.preselect(scenario)
         about = f"{'' if opened is None else say_open(opened)}{describe(scenario)}"
         form.tell("\n".join([about, *_noted(found)]))
         self._check()
+        if self._starts_once_loaded:
+            self._starts_once_loaded = False
+            self.action_start()
 
     @property
     def scenario(self) -> Scenario | None:
@@ -270,6 +279,10 @@ Results are written during the run; if you stop it early, everything agreed so f
         """Start the simulations, if the form is valid."""
         form = self.query_one(RunForm)
         scenario = self._scenario
+        if scenario is None and self._is_loading:
+            self._starts_once_loaded = True
+            self.notify("The run starts once the scenario is loaded.")
+            return
         if scenario is None:
             self.notify("The scenario has problems; see the list below it.", severity="warning")
             form.query_one("#source").focus()
@@ -377,6 +390,8 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _stop_answered(self, answer: str | None) -> None:
         batch = self._batch
         if answer == "stop" and batch is not None:
+            if self.ssmic.monitored_run.feed in batch.current.feeds:
+                self.ssmic.monitored_run.expect_end()
             self.run_worker(batch.interrupt(), exit_on_error=False)
 
     def action_results(self) -> None:

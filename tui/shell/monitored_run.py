@@ -27,6 +27,7 @@ class MonitoredRun:
         self.rate_per_wall_s = 0.0
         self.is_resting = False
         """Whether the run is over and its feed closed."""
+        self._is_stopped_here = False
         self.may_control = False
         """Whether keys may control the run; other people's runs are read-only until control is taken."""
         self._app = app
@@ -46,7 +47,7 @@ class MonitoredRun:
         self.feed = feed
         self.may_control = may_control
         self._heard = feed.watched.time_reports, time.monotonic()
-        self.is_resting = False
+        self.is_resting = self._is_stopped_here = False
         self._rate = Rate()
         self._worker = self._app.run_worker(
             feed.run(), name="feed", group="feed", description=f"watching {feed.title}", exit_on_error=False
@@ -57,6 +58,10 @@ class MonitoredRun:
         if self._worker is not None:
             self._worker.cancel()
         self.feed, self._worker = None, None
+
+    def expect_end(self) -> None:
+        """Take a connection that breaks from now on for the end: this user has stopped the run and its broker."""
+        self._is_stopped_here = True
 
     def rest(self) -> None:
         """Close the feed: the run is over, and its broker may be gone. What was seen is kept."""
@@ -83,7 +88,7 @@ class MonitoredRun:
             link=feed.status,
             problem=feed.problem,
             silent_wall_s=time.monotonic() - self._heard[1],
-            is_over=self.is_resting,
+            is_over=self.is_resting or (self._is_stopped_here and feed.status != "connected"),
             me=whoami(),
         )
 

@@ -17,6 +17,7 @@ from broker.clock.pacing import Pace
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.wire import Announcement, Roster, TimeReport
+from broker.transport import MqttBroker
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
@@ -317,6 +318,24 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         await until(pilot, lambda: sequence.rows == watched.steps(job))
         assert any(step.kind == "Decline" and len(step.text) > 10 for step in sequence.rows)
         assert sequence.rows[-1].kind in {"ContractAgreed", "ContractAmended", "Withdraw", "Amend"}
+
+
+async def test_a_broker_that_goes_after_the_run_was_stopped_here_is_its_end(opened: Opened) -> None:
+    """No reconnection is hoped for, and none is announced; the next run is another matter."""
+    async with opened(first_area="negotiations") as pilot:
+        monitored = the_app(pilot).monitored_run
+        watched = ObservedRun("w")
+        report = TimeReport(time=0, round=0, step=0, pace="max", lag_wall_s=0.0, state="running")
+        watched.take(topics.time("w"), report.encoded())
+        gone = BusFeed(MqttBroker("mqtt://127.0.0.1:1"), watched, "gone")
+        monitored.begin(gone)
+        await pilot.pause()
+        assert monitored.state == "connecting"
+        monitored.expect_end()
+        assert monitored.state == "ended"
+        monitored.begin(gone)
+        await pilot.pause()
+        assert monitored.state == "connecting"
 
 
 @pytest.mark.long

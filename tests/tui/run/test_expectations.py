@@ -37,6 +37,8 @@ async def test_expectations_with_a_time_are_judged_during_the_run(tmp_path: Path
     before = [(line.state, line.details) for line in expectation_lines(scenario, 1, {})]
     assert before[0] == ("not yet", "at the end")
     assert before[4] == ("not yet", "at 08:00")
+    stopped = expectation_lines(scenario, 1, {}, is_over=True)
+    assert {(line.state, line.details) for line in stopped} == {("not judged", "the run did not get that far")}
 
     await client.run()
 

@@ -130,6 +130,23 @@ async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str
     assert summary.ledger_sha256 == command_line_ledger("street", "--seed", "4", "--bus", "memory")
 
 
+async def test_a_scenario_that_is_still_being_loaded_is_run_once_it_is(opened: Opened) -> None:
+    """`Ctrl+R` right after typing its name: nothing is wrong, and the scenario of before is not run."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="memory")
+        screen.query_one("#source").focus()
+        screen.query_one("#source", Input).value = "night"
+        await until(pilot, lambda: screen._source == "night")
+        assert screen.scenario is None
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
+        assert not any("problems" in message for _, message in notices(pilot))
+        assert screen._simulation is not None
+        assert screen._simulation.began is not None
+        with ResultsReader(screen._simulation.began.results_file) as results:
+            assert results.scenario.name == "night"
+
+
 async def test_several_runs_show_their_figures(opened: Opened) -> None:
     """Each run has a line."""
     async with opened(first_area="run", size=(140, 45)) as pilot:
