@@ -126,6 +126,7 @@ from .sequencing import (
 )
 from .shares import (
     Share as Share,
+    giving_periods_s as giving_periods_s,
     load_mwh as load_mwh,
     packed as packed,
     produced_mwh as produced_mwh,
@@ -234,6 +235,7 @@ __all__ = [
     "can_run_in_sequence",
     "consumer_agent",
     "covers",
+    "giving_periods_s",
     "known_rankings",
     "known_strategies",
     "largest_sequence",

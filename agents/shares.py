@@ -127,6 +127,24 @@ def is_same(series_mwh: IntArray, other_mwh: IntArray) -> bool:
     return not rest and bool((series_mwh[:both] == other_mwh[:both]).all())
 
 
+def giving_periods_s(runs: Iterable[tuple[int, int]], start_s: int) -> tuple[tuple[int, int], ...]:
+    """Return the periods in which energy by the minute is not zero, as begin and end, UNIX seconds, whole minutes.
+
+    Args:
+        runs: See `packed`.
+        start_s: A time in the first minute, UNIX seconds.
+    """
+    periods: list[tuple[int, int]] = []
+    end_s = start_s // MINUTE_S * MINUTE_S
+    for minutes, mwh in runs:
+        begin_s, end_s = end_s, end_s + minutes * MINUTE_S
+        if mwh and periods and periods[-1][1] == begin_s:
+            periods[-1] = periods[-1][0], end_s
+        elif mwh:
+            periods.append((begin_s, end_s))
+    return tuple(periods)
+
+
 class Share(BaseModel):
     """A producer's part of a job's supply."""
 
@@ -149,15 +167,13 @@ class Share(BaseModel):
         """Energy of all minutes of the share, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
 
-    def period_s(self, start_s: int) -> tuple[int, int]:
-        """Return from when until when it gives something, UNIX seconds, whole minutes.
+    def periods_s(self, start_s: int) -> tuple[tuple[int, int], ...]:
+        """Return the periods in which it gives something, without gaps, as begin and end, UNIX seconds, whole minutes.
 
         Args:
             start_s: The job's start.
         """
-        given = np.flatnonzero(self.minutes())
-        first = start_s // MINUTE_S
-        return (first + int(given[0])) * MINUTE_S, (first + int(given[-1]) + 1) * MINUTE_S
+        return giving_periods_s(self.minutes_mwh, start_s)
 
     def minutes(self, count: int | None = None) -> IntArray:
         """Return its energy by the minute, mWh, shape (count,); None: up to its last minute."""

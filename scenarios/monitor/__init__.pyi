@@ -40,6 +40,7 @@ from .run_status import (
 from .summaries import (
     KINDS as KINDS,
     energy as energy,
+    in_periods as in_periods,
     summarize as summarize,
 )
 
@@ -66,6 +67,7 @@ __all__ = [
     "Tone",
     "context_of_scenario",
     "energy",
+    "in_periods",
     "most_urgent",
     "names",
     "shown_agent",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from agents import giving_periods_s
 from scenarios.events import ACTION, in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
@@ -45,10 +46,32 @@ def _intervals(body: Body, zone: Zone) -> str:
 
 def _agreed(body: Body, zone: Zone) -> str:
     contract = body["contract"]
-    shares = {share["producer"]: _of_runs(share) for share in contract.get("shares", ())}
+    start_s = contract["start_s"]
+    shares = {
+        share["producer"]: f"{_of_runs(share)} {in_periods(share['minutes_mwh'], start_s, zone)}"
+        for share in contract.get("shares", ())
+    }
     suppliers = ", ".join(f"{producer} ({given})" for producer, given in shares.items()) or contract["producer"]
     said = f"{energy(contract['energy_wh'])} from {suppliers} at {zone.clock(contract['start_s'])}"
     return said + _because(body)
+
+
+MOST_PERIODS = 3
+"""Periods of a share that are listed; the others are counted."""
+
+
+def in_periods(runs: Iterable[tuple[int, int]], start_s: int, zone: Zone) -> str:
+    """Return when a share gives something: `10:00-10:20, 10:25-11:00`.
+
+    Args:
+        runs: Its energy by the minute, mWh, run-length encoded.
+        start_s: The start of its job, UNIX seconds.
+        zone: Display zone of times.
+    """
+    periods = giving_periods_s(runs, start_s)
+    shown = [f"{zone.hours(begin_s)}-{zone.hours(end_s)}" for begin_s, end_s in periods[:MOST_PERIODS]]
+    more = [f"{len(periods) - MOST_PERIODS} more until {zone.hours(periods[-1][1])}"] if periods[MOST_PERIODS:] else []
+    return ", ".join([*shown, *more])
 
 
 def _of_runs(body: Body) -> str:
@@ -143,7 +166,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
     "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
     "SharePromised": lambda body, zone: (
-        f"{_of_runs(body)} to {body['consumer']}, start {zone.clock(body['start_s'])}"
+        f"{_of_runs(body)} to {body['consumer']}, {in_periods(body['minutes_mwh'], body['start_s'], zone)}"
         if body["minutes_mwh"]
         else f"Nothing to {body['consumer']}"
     ),

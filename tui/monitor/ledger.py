@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from agents import GRID, SHARED, LedgerEntry, Share
 from scenarios import Zone
-from scenarios.monitor import ObservedRun
+from scenarios.monitor import ObservedRun, in_periods
 from tui.monitor.formatting import Pane, amount, moment, state_cell
 from tui.widgets import Cell, Column, VirtualTable, Words
 
@@ -25,9 +25,8 @@ def _producer(entry: LedgerEntry) -> Cell:
 def _given(shares: Iterable[Share], start_s: int, zone: Zone) -> str:
     """Return who gives how much, and when."""
     return ", ".join(
-        f"{share.producer} {amount(share.energy_wh).strip()} {zone.hours(begin_s)}-{zone.hours(end_s)}"
+        f"{share.producer} {amount(share.energy_wh).strip()} {in_periods(share.minutes_mwh, start_s, zone)}"
         for share in shares
-        for begin_s, end_s in [share.period_s(start_s)]
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -14,7 +15,7 @@ from agents.errors import SettingsError
 from agents.messages import Reserve, RoomNeeded, RoomWanted
 from agents.model import SHARED, Contract
 from agents.scheduling import AlgorithmSettings, ProducerState, Schedule, Task, scheduler_for
-from agents.shares import Share, load_mwh, packed, unpacked
+from agents.shares import Share, giving_periods_s, load_mwh, packed, unpacked
 from agents.sharing import (
     PREFERENCES,
     EnergyPrices,
@@ -175,6 +176,15 @@ def test_runs_read_back_as_the_minutes_that_they_stand_for(minutes: list[int]) -
     """Zeros at the end are implied."""
     series = np.array(minutes, dtype=np.int64)
     assert (unpacked(packed(series), len(series)) == series).all()
+
+
+@given(st.lists(st.integers(0, 2), max_size=40), st.integers(0, 600))
+def test_periods_are_the_minutes_in_which_a_share_gives_something(minutes: list[int], start_s: int) -> None:
+    """Between two periods there is a gap."""
+    periods = giving_periods_s(packed(np.array(minutes, dtype=np.int64)), start_s)
+    given_s = {start_s // 60 * 60 + 60 * n for n, mwh in enumerate(minutes) if mwh}
+    assert {at_s for begin_s, end_s in periods for at_s in range(begin_s, end_s, 60)} == given_s
+    assert all(before[1] < after[0] for before, after in pairwise(periods))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios import Zone
-from scenarios.monitor import Negotiation
+from scenarios.monitor import Negotiation, summarize
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
@@ -65,6 +65,18 @@ def test_a_household_names_the_suppliers_of_its_jobs_and_what_each_gives(tmp_pat
     }
     assert [line[2:4] for line in shown if line[0] in contracts] == [["pv-a", "0.15"], ["grid", "0.30"]]
     assert ["pv-c", "0.15"] in shown
+
+
+def test_a_message_about_a_contract_names_the_minutes_in_which_each_producer_gives() -> None:
+    """A sequence of messages said only how much; a gap in a share did not show in the ledger either."""
+    shares = [
+        {"producer": "pv-a", "minutes_mwh": [[10, 2_500], [5, 0], [5, 2_500], [5, 1_000]]},
+        {"producer": "pv-b", "minutes_mwh": [*[[1, 0], [1, 1_000]] * 4]},
+    ]
+    terms = {"job_id": "wash", "energy_wh": 300.0, "producer": "shared", "start_s": 36_000}
+    _, said = summarize("ContractAgreed", {"contract": {**terms, "shares": shares}}, Zone())
+    assert "pv-a (42 Wh 10:00-10:10, 10:15-10:25)" in said
+    assert "pv-b (4 Wh 10:01-10:02, 10:03-10:04, 10:05-10:06, 1 more until 10:08)" in said
 
 
 def test_the_live_view_names_the_suppliers_of_a_job_that_is_planned_or_runs() -> None:
