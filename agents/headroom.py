@@ -8,7 +8,7 @@ follows from what they promise, not from how they search.
 The remaining energy may be scattered over minutes. So a view also has the best minute of each slot (a quarter of a
 block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted. A producer
 that declines a job which such a view does not rule out publishes a fine one, if that does: its slots are minutes, less
-what jobs that may still move draw there in any case (`agents.compulsory_draw`).
+what jobs that may still move draw there in any case (`agents.scheduling.compulsory_draw`).
 
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
 down, and a promise counts only where it has to run. Uncommitted production falls with promises and as time passes, so
@@ -27,10 +27,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.compulsory_draw import MAX_TASKS, without_compulsory_draw
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.model import TimeS
-from agents.scheduling import BIN_S, Commitment, ProducerState, add
+from agents.scheduling import (
+    BIN_S,
+    MAX_COMPULSORY_TASKS,
+    Commitment,
+    ProducerState,
+    add,
+    without_compulsory_draw,
+)
 
 MIN_BLOCK_S = 3_600
 """Shortest block of a view, seconds."""
@@ -372,6 +378,14 @@ def uncommitted_of(state: ProducerState, *, is_fine: bool = False) -> Uncommitte
         is_fine: Whether its slots are minutes, without what movable jobs draw in any case; ignored if there are so many
             of them that hardly any draw is compulsory.
     """
+    key = uncommitted_of, is_fine
+    known = state.computed.get(key)
+    if not isinstance(known, Uncommitted):
+        state.computed[key] = known = _uncommitted_of(state, is_fine=is_fine)
+    return known
+
+
+def _uncommitted_of(state: ProducerState, *, is_fine: bool) -> Uncommitted:
     begin_s, end_s = state.now_s - state.now_s % BIN_S, state.production.end_s
     hours = max(0, -(-(end_s - begin_s) // MIN_BLOCK_S) + 1)
     block_s = MIN_BLOCK_S * max(1, -(-hours // MAX_BLOCKS))
@@ -391,8 +405,8 @@ def uncommitted_of(state: ProducerState, *, is_fine: bool = False) -> Uncommitte
     minutes_wh = np.zeros(blocks * block_s // BIN_S)
     minutes_wh[-bins:] = np.maximum(state.production.energy_per_bin_wh(edges_s) - drawn_wh, 0.0)
     by_block, left_wh, slots = minutes_wh.reshape(blocks, -1), minutes_wh, SLOTS_A_BLOCK
-    if is_fine and len(movable) <= MAX_TASKS:
-        left_wh = without_compulsory_draw(minutes_wh, [c.task for c in movable], from_s, state.now_s)
+    if is_fine and len(movable) <= MAX_COMPULSORY_TASKS:
+        left_wh = without_compulsory_draw(minutes_wh, [c.task for c in movable], from_s, state.now_s).left_wh
         slots = FINE_SLOTS_A_BLOCK
     peaks_wh = left_wh if slots * BIN_S == block_s else left_wh.reshape(blocks * slots, -1).max(axis=1)
     promised = _promised(movable, from_s, block_s, blocks)

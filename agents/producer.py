@@ -118,6 +118,9 @@ class Producer(Agent[AnyMessage]):
         self._dealt_with: set[tuple[str, str]] = set()
         """What has been dealt with in this round and is dealt with once: consumers' requests and jobs' releases."""
         self._waiting: dict[str, _Client] = {}
+        self._known_state: ProducerState | None = None
+        """The state as it was last decided on in this round: many jobs that become known at once ask the same
+        producer, which declines most of them."""
 
     def promise_late(self) -> None:
         """Make promises provisional until shortly before the start; the scheduler may push jobs out until then."""
@@ -135,6 +138,7 @@ class Producer(Agent[AnyMessage]):
                 self._adopt(self._predictions.pop(0))
             next_issue_s = self._predictions[0].issued_s if self._predictions else None
             self._dealt_with.clear()
+            self._known_state = None
             batch = await self.receive_round(until_s=next_issue_s)
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
@@ -504,7 +508,11 @@ class Producer(Agent[AnyMessage]):
             return None
         committed = tuple(self._committed.values())
         if self._provisional is None:
-            return ProducerState(self._production, committed, self.now_s)
+            known = self._known_state
+            is_known = known is not None and known.production is self._production and known.now_s == self.now_s
+            if known is None or not is_known or known.committed != committed:
+                self._known_state = known = ProducerState(self._production, committed, self.now_s)
+            return known
         return ProducerState(
             self._production,
             committed,

@@ -1,6 +1,10 @@
 from .algorithms import (
     scheduler_for as scheduler_for,
 )
+from .compulsory_draw import (
+    MAX_COMPULSORY_TASKS as MAX_COMPULSORY_TASKS,
+    without_compulsory_draw as without_compulsory_draw,
+)
 from .insertion import (
     Insertion as Insertion,
 )
@@ -37,6 +41,7 @@ __all__ = [
     "ALGORITHMS_WITH",
     "BIN_S",
     "INSERTION",
+    "MAX_COMPULSORY_TASKS",
     "MAX_STEP_S",
     "AlgorithmSettings",
     "Commitment",
@@ -52,4 +57,5 @@ __all__ = [
     "replan",
     "scheduler_for",
     "settings_of",
+    "without_compulsory_draw",
 ]

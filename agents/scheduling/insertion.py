@@ -10,18 +10,26 @@ energy at every threshold.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
+from agents.scheduling.compulsory_draw import without_compulsory_draw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.repair import TentativeSchedule, insert_with_repair
 from agents.scheduling.rescheduling import replan
-from agents.scheduling.time_grid import Grid, Starts, explain_rejection, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, Grid, explain_rejection, first_feasible_s
+from agents.sequencing import Starts
 
 MAX_EVALUATIONS = 80
 """Limit on evaluations of task windows per decision by `rebuild`; an order that could exceed it is not tried."""
+MAX_ADVANCE_EVALUATIONS = 30
+"""Limit on evaluations of task windows per decision when tasks are moved earlier; more gained no energy."""
+MAX_TASKS_OF_A_PROOF = 6
+"""With more unstarted tasks, a proof that there is no schedule succeeds too rarely to be worth its time."""
 _ORDERS: tuple[Callable[[Task], float], ...] = (
     lambda task: task.latest_start_s,
     lambda task: task.latest_start_s - task.earliest_start_s,
@@ -31,8 +39,74 @@ _ORDERS: tuple[Callable[[Task], float], ...] = (
 """Orders in which tasks are inserted: earliest deadline, narrowest window, longest duration, highest peak power."""
 
 
+class ListSchedule:
+    """Unstarted tasks placed one after the other in one order, as far as there is room: how each list schedule begins.
+
+    It is computed only as far as it is asked for, and serves all new tasks that are tried on one state.
+    """
+
+    def __init__(self, grid: Grid, unstarted: Sequence[Commitment], key: Callable[[Task], float]) -> None:
+        self._grid = grid
+        self._key = key
+        self._tasks = sorted((commitment.task for commitment in unstarted), key=key)
+        self._keys = [key(task) for task in self._tasks]
+        self._starts_s: list[int] = []
+        self._left_wh = [grid.free_wh]
+        """What is left before each of them is placed."""
+        self._is_stuck = False
+
+    def in_order(self, task: Task) -> list[Task]:
+        """Return all tasks and a new one, which follows those with the same key, in their order."""
+        place = bisect_right(self._keys, self._key(task))
+        return [*self._tasks[:place], task, *self._tasks[place:]]
+
+    def starts_with(self, task: Task) -> list[int]:
+        """Return the starts of these tasks, UNIX seconds, up to the first one that there is no room for."""
+        in_order = self.in_order(task)
+        known = self._extended(in_order.index(task))
+        starts_s = self._starts_s[:known]
+        if in_order[known] is task:
+            left_wh = self._left_wh[known].copy()
+            for one in in_order[known:]:
+                if (start_s := _place(self._grid, one, left_wh)) is None:
+                    break
+                starts_s.append(start_s)
+        return starts_s
+
+    def _extended(self, count: int) -> int:
+        """Place the first `count` tasks, or as many as there is room for, without a new one; return how many."""
+        while len(self._starts_s) < count and not self._is_stuck:
+            left_wh = self._left_wh[-1].copy()
+            start_s = _place(self._grid, self._tasks[len(self._starts_s)], left_wh)
+            if start_s is None:
+                self._is_stuck = True
+            else:
+                self._starts_s.append(start_s)
+                self._left_wh.append(left_wh)
+        return min(count, len(self._starts_s))
+
+
+def _place(grid: Grid, task: Task, left_wh: FloatArray) -> int | None:
+    """Return the first feasible start of a task, UNIX seconds, and subtract what it draws; None: there is none."""
+    start_s = first_feasible_s(grid.candidates(task), left_wh)
+    if start_s is not None:
+        load_wh = task.load.per_minute_wh(start_s % BIN_S)
+        first_bin = (start_s - grid.first_s) // BIN_S
+        left_wh[first_bin : first_bin + len(load_wh)] -= load_wh
+    return start_s
+
+
+def list_schedules(grid: Grid, unstarted: Sequence[Commitment]) -> tuple[ListSchedule, ...]:
+    """Return how list schedules begin, in each of the orders."""
+    return tuple(ListSchedule(grid, unstarted, order) for order in _ORDERS)
+
+
 def rebuild(
-    grid: Grid, unstarted: Sequence[Commitment], task: Task, max_evaluations: int = MAX_EVALUATIONS
+    grid: Grid,
+    unstarted: Sequence[Commitment],
+    task: Task,
+    max_evaluations: int = MAX_EVALUATIONS,
+    begun: Sequence[ListSchedule] | None = None,
 ) -> TentativeSchedule | None:
     """Schedule the new task and all unstarted ones from scratch by list scheduling, in several orders.
 
@@ -41,40 +115,86 @@ def rebuild(
         unstarted: Commitments that have not started.
         task: The new task.
         max_evaluations: Limit on evaluations of task windows.
+        begun: What `list_schedules` returned for them; None: it is called.
 
     Returns:
         A feasible schedule; None if no order leads to one.
     """
-    tasks = [*(c.task for c in unstarted), task]
-    groups: dict[str, tuple[Starts, ...]] = {}
     evaluations = 0
     failed: list[list[str]] = []
     """How orders began that led to no schedule, up to the task for which there was no room."""
-    for order in _ORDERS:
-        if evaluations + len(tasks) > max_evaluations:
+    for listed in begun or list_schedules(grid, unstarted):
+        in_order = listed.in_order(task)
+        if evaluations + len(in_order) > max_evaluations:
             return None
-        in_order = sorted(tasks, key=order)
         ids = [candidate.job_id for candidate in in_order]
         if (alike := next((begin for begin in failed if ids[: len(begin)] == begin), None)) is not None:
             evaluations += len(alike)
             continue
-        tentative = TentativeSchedule(grid)
-        for place, candidate in enumerate(in_order, start=1):
-            evaluations += 1
-            if candidate.job_id not in groups:
-                groups[candidate.job_id] = grid.candidates(candidate)
-            start_s = first_feasible_s(groups[candidate.job_id], tentative.left_wh)
-            if start_s is None:
-                failed.append(ids[:place])
-                break
-            tentative.add(candidate, start_s)
-        else:
-            return tentative
+        starts_s = listed.starts_with(task)
+        if len(starts_s) == len(in_order):
+            return TentativeSchedule(grid, map(Commitment, in_order, starts_s))
+        failed.append(ids[: len(starts_s) + 1])
+        evaluations += len(failed[-1])
     return None
 
 
-MAX_ADVANCE_EVALUATIONS = 30
-"""Limit on evaluations of task windows per decision when tasks are moved earlier; more gained no energy."""
+def is_hopeless(grid: Grid, unstarted: Sequence[Commitment], task: Task) -> bool:
+    """Return whether it is certain that there is no schedule of the new task and all unstarted ones.
+
+    This takes a fraction of the search that it makes needless: most tasks are rejected by producers with few others.
+
+    Args:
+        grid: The producer's time grid.
+        unstarted: Commitments that have not started.
+        task: The new task.
+    """
+    if len(unstarted) > MAX_TASKS_OF_A_PROOF:
+        return False
+    tasks = [task, *(commitment.task for commitment in unstarted)]
+    return not without_compulsory_draw(grid.free_wh, tasks, grid.first_s, grid.now_s).is_possible
+
+
+class _Prepared:
+    """What the decisions on all new tasks have in common, as long as the state does not change."""
+
+    def __init__(self, state: ProducerState, tasks: Sequence[Task]) -> None:
+        self.grid = Grid.of(state, *tasks)
+        self.unstarted = [c for c in state.committed if c.start_s > state.now_s]
+        self._begun: tuple[ListSchedule, ...] = ()
+        self.rejected: dict[tuple[str, Starts], Rejection] = {}
+        """By load and allowed starts of a new task; nothing else decides."""
+        self._tentative: TentativeSchedule | None = None
+        self._left_wh = self.grid.free_wh
+
+    @classmethod
+    def of(cls, state: ProducerState, *tasks: Task) -> _Prepared:
+        """Return what is prepared of a state for new tasks."""
+        known = state.computed.get(cls)
+        if not isinstance(known, cls) or not known.grid.holds(tasks):
+            state.computed[cls] = known = cls(state, tasks)
+        return known
+
+    def begun(self) -> tuple[ListSchedule, ...]:
+        """Return how list schedules begin; most states need none."""
+        self._begun = self._begun or list_schedules(self.grid, self.unstarted)
+        return self._begun
+
+    def tentative(self) -> TentativeSchedule:
+        """Return the schedule as it stands, the same object each time: a search that fails puts all tasks back.
+
+        After a search that succeeds, call `renew`.
+        """
+        if self._tentative is None:
+            self._tentative = TentativeSchedule(self.grid, self.unstarted)
+            self._left_wh = self._tentative.left_wh.copy()
+        else:
+            self._tentative.left_wh[:] = self._left_wh  # without what moves there and back have rounded
+        return self._tentative
+
+    def renew(self) -> None:
+        """Let the next schedule be a new one, because tasks of this one have moved."""
+        self._tentative = None
 
 
 def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection:
@@ -84,23 +204,35 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
         state: The producer's state.
         task: The new task.
     """
-    grid = Grid.of(state, task)
-    unstarted = [c for c in state.committed if c.start_s > state.now_s]
-    tentative = TentativeSchedule(grid, unstarted)
-    kept_s = {c.task.job_id: c.start_s for c in state.committed}
+    prepared = _Prepared.of(state, task)
+    terms = task.load.digest, task.open_starts
+    rejection = prepared.rejected.get(terms)
+    if rejection is None:
+        decision = _decide(prepared, task)
+        if isinstance(decision, dict):
+            return Schedule({c.task.job_id: c.start_s for c in state.committed} | decision)
+        prepared.rejected[terms] = rejection = decision
+    return rejection
+
+
+def _decide(prepared: _Prepared, task: Task) -> dict[str, int] | Rejection:
+    """Return the start of a new task and of those that move for it, UNIX seconds, or why it is rejected."""
+    grid, unstarted, tentative = prepared.grid, prepared.unstarted, prepared.tentative()
     groups = grid.candidates(task)
     start_s = first_feasible_s(groups, tentative.left_wh)
     if start_s is not None:
-        return Schedule(kept_s | {task.job_id: start_s})
-    if first_feasible_s(groups, grid.free_wh) is None:
+        return {task.job_id: start_s}
+    if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(grid, unstarted, task):
         return explain_rejection(grid, tentative.left_wh, task)
-    if not insert_with_repair(tentative, task):
-        rebuilt = rebuild(grid, unstarted, task)
+    if insert_with_repair(tentative, task):
+        prepared.renew()
+    else:
+        rebuilt = rebuild(grid, unstarted, task, begun=prepared.begun())
         if rebuilt is None:
             return explain_rejection(grid, tentative.left_wh, task)
         tentative = rebuilt
     tentative.advance(MAX_ADVANCE_EVALUATIONS)
-    return Schedule(kept_s | tentative.starts_s())
+    return tentative.starts_s()
 
 
 def fit_beside(state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
@@ -112,18 +244,19 @@ def fit_beside(state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
     """
     if not tasks:
         return []
-    grid = Grid.of(state, *tasks)
-    unstarted = [c for c in state.committed if c.start_s > state.now_s]
-    left_wh = TentativeSchedule(grid, unstarted).left_wh
+    prepared = _Prepared.of(state, *tasks)
+    grid, unstarted = prepared.grid, prepared.unstarted
 
     def fits(task: Task) -> bool:
-        groups = grid.candidates(task)
-        if first_feasible_s(groups, left_wh) is not None:
+        groups, tentative = grid.candidates(task), prepared.tentative()
+        if first_feasible_s(groups, tentative.left_wh) is not None:
             return True
-        if first_feasible_s(groups, grid.free_wh) is None:
+        if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(grid, unstarted, task):
             return False
-        tentative = TentativeSchedule(grid, unstarted)
-        return insert_with_repair(tentative, task) or rebuild(grid, unstarted, task) is not None
+        if insert_with_repair(tentative, task):
+            prepared.renew()
+            return True
+        return rebuild(grid, unstarted, task, begun=prepared.begun()) is not None
 
     return [fits(task) for task in tasks]
 

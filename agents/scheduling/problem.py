@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
@@ -86,6 +86,8 @@ class ProducerState:
     """Late promises only: ids of the jobs that can no longer be pushed out."""
     waiting: tuple[Task, ...] = ()
     """Late promises only: rejected tasks that wait for an opening."""
+    computed: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What was computed of this state and of nothing else, kept because many tasks are tried one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,8 +119,7 @@ class Grid:
         """Build the grid for a producer's state and tasks that may be added."""
         first_s = state.now_s - state.now_s % BIN_S
         ends_s = [max(c.start_s, c.task.latest_start_s) + c.task.load.duration_s for c in state.committed]
-        ends_s += [max(t.latest_start_s, state.now_s) + t.load.duration_s for t in tasks]
-        bins = -(-(max([first_s, *ends_s]) - first_s) // BIN_S) + 1
+        bins = cls._bins(first_s, [*ends_s, *(_end_s(task, state.now_s) for task in tasks)])
         edges_s = first_s + np.arange(bins + 1, dtype=np.float64) * BIN_S
         running_wh = np.zeros(bins)
         for commitment in state.committed:
@@ -128,6 +127,14 @@ class Grid:
                 add(running_wh, first_s, commitment.task.load, commitment.start_s)
         free_wh = np.maximum(state.production.energy_per_bin_wh(edges_s) - running_wh, 0.0)
         return cls(first_s=first_s, now_s=state.now_s, free_wh=free_wh)
+
+    @staticmethod
+    def _bins(first_s: int, ends_s: Sequence[int]) -> int:
+        return -(-(max([first_s, *ends_s]) - first_s) // BIN_S) + 1
+
+    def holds(self, tasks: Sequence[Task]) -> bool:
+        """Return whether it extends to the end of everything that tasks may run."""
+        return self._bins(self.first_s, [_end_s(task, self.now_s) for task in tasks]) <= len(self.free_wh)
 
     def remaining_beside(self, commitments: Iterable[Commitment]) -> FloatArray:
         """Return `free_wh` minus the loads of unstarted commitments.
@@ -195,6 +202,10 @@ class Grid:
     def _starts(self, task: Task, first_s: int, count: int) -> Starts:
         first_bin = (first_s - self.first_s) // BIN_S
         return Starts(first_s, count, first_bin, task.load.per_minute_wh(first_s % BIN_S))
+
+
+def _end_s(task: Task, now_s: int) -> int:
+    return max(task.latest_start_s, now_s) + task.load.duration_s
 
 
 def first_feasible_s(groups: Iterable[Starts], remaining_wh: FloatArray) -> int | None:

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -462,7 +463,7 @@ class RunWriter:
         minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
         times_s = settled.times_s[minutes].tolist()
         values = [column[minutes].tolist() for column in columns]
-        return ((self.run, owner_id, *row) for row in zip(times_s, *values, strict=True))
+        return zip(repeat(self.run), repeat(owner_id), times_s, *values, strict=False)
 
 
 def _shared(contracts: Iterable[ContractRow]) -> Iterator[ShareDelivery]:
