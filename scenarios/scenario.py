@@ -291,6 +291,11 @@ class Scenario:
         return chosen
 
     @property
+    def expected(self) -> tuple[tuple[int, str], ...]:
+        """The expectations that have a time, as charts mark them: UNIX seconds, in words."""
+        return tuple((one.at_s, f"expected: {one.title}") for one in self.expectations if one.at_s is not None)
+
+    @property
     def strategies(self) -> tuple[str, ...]:
         """The plug-ins that consumers are made by, at the beginning or by an event; not our own."""
         switches = (event.action.strategy for event in self.timeline if isinstance(event.action, SwitchStrategy))

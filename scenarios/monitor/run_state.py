@@ -41,6 +41,8 @@ class ScenarioContext:
     """Display zone of times; None: that of the run's roster."""
     planned: tuple[tuple[int, str], ...] = ()
     """Events of the timeline whose time is known before the run: UNIX seconds, in words."""
+    expected: tuple[tuple[int, str], ...] = ()
+    """Expectations that have a time: UNIX seconds, in words."""
 
 
 def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> ScenarioContext:
@@ -61,6 +63,7 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
         planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
+        expected=scenario.expected,
     )
 
 
@@ -462,7 +465,7 @@ class ObservedRun:
         return producer.day(start_s, end_s, bins, profiles)
 
     def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:
-        """Return the events of a period, those to come included: UNIX seconds, in words; in order of time.
+        """Return the events and expectations of a period, those to come included: UNIX seconds, in words; by time.
 
         Args:
             start_s: Beginning, UNIX seconds.
@@ -478,7 +481,8 @@ class ObservedRun:
             for at_s, text in self.scenario_context.planned
             if (at_s >= now_s or (first_s is not None and at_s < first_s)) and (at_s, text) not in known
         )
-        return sorted(event for event in (*told, *planned) if start_s <= event[0] < end_s)
+        expected = self.scenario_context.expected
+        return sorted(event for event in (*told, *planned, *expected) if start_s <= event[0] < end_s)
 
     @property
     def first_s(self) -> int | None:

@@ -48,7 +48,8 @@ def first_day(scenario: Scenario) -> FirstDay:
         for event in scenario.timeline
         if event.at_s is not None and event.at_s < edges_s[-1]
     )
-    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, events)
+    expected = ((at_s, said) for at_s, said in scenario.expected if at_s < edges_s[-1])
+    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, tuple(sorted((*events, *expected))))
 
 
 class Preview(Vertical):
