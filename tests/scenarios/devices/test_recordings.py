@@ -43,7 +43,7 @@ def recorded(*sayings: Saying) -> Recording:
         (
             START_S,
             "adler/washer",
-            rf"line 2: time_s {START_S}: devices are heard after the start of the run, {START_S}",
+            rf"line 2: time_s {START_S}: devices send messages only after the run's start, {START_S}",
         ),
         (
             START_S + 1,
