@@ -193,6 +193,8 @@ class ObservedRun:
         self.time: TimeReport | None = None
         self.time_reports = 0
         """Number of clock reports received."""
+        self.has_clock_left = False
+        """Whether the clock has removed its report: the run was interrupted, unless it has ended before."""
         self.hosts: dict[str, ObservedHost] = {}
         self.lines = MessageLog(kept_lines)
         self.jobs = Negotiations()
@@ -238,7 +240,11 @@ class ObservedRun:
     def take(self, topic: str, payload: bytes) -> None:
         """Process a delivery; foreign or malformed ones are counted."""
         address = self._address(topic)
-        if address is None or address.run != self.run_id or not payload:
+        if address is None or address.run != self.run_id:
+            return
+        if address.kind == "time":
+            self.has_clock_left = not payload
+        if not payload:
             return
         self.changes += 1
         try:

@@ -78,6 +78,7 @@ def status_of_run(
     problem: str = "",
     silent_wall_s: float = 0.0,
     is_over: bool = False,
+    has_clock_left: bool = False,
     me: str = "",
 ) -> RunStatus:
     """Return the status of a run.
@@ -88,12 +89,15 @@ def status_of_run(
         problem: Why there is no connection.
         silent_wall_s: Age of the report, wall-clock seconds.
         is_over: Whether the run is known to be over, regardless of the report.
+        has_clock_left: Whether its clock has removed its report since, as it does when it ends or is interrupted.
         me: Name of this user, as in `Control.by`.
     """
     if report is not None and report.state == "failed":
         return RunStatus("failed", "failed")
     if report is not None and (is_over or report.state == "ended"):
         return RunStatus("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
+    if report is not None and has_clock_left:
+        return RunStatus("ended", "interrupted, the clock has left")
     if link != "connected":
         return _unlinked(link, problem)
     if report is None:

@@ -89,6 +89,7 @@ class MonitoredRun:
             problem=feed.problem,
             silent_wall_s=time.monotonic() - self._heard[1],
             is_over=self.is_resting or (self._is_stopped_here and feed.status != "connected"),
+            has_clock_left=feed.watched.has_clock_left,
             me=whoami(),
         )
 

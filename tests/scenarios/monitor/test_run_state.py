@@ -20,7 +20,7 @@ from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
-from broker.protocol.wire import Batch, Control, Roster
+from broker.protocol.wire import Batch, Control, Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
@@ -29,6 +29,7 @@ from scenarios.load import load_scenario
 from scenarios.monitor import run_state
 from scenarios.monitor.feed import BusFeed, RunFinder
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
+from scenarios.monitor.run_status import RunStatus, status_of_run
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
@@ -313,6 +314,33 @@ async def test_a_watcher_controls_a_run_and_changes_no_contract(street: Scenario
     outcome = await running
 
     assert outcome.ledger_sha256 == alone.ledger_sha256
+    listening.cancel()
+
+
+async def test_a_watcher_sees_that_a_run_was_interrupted(street: Scenario) -> None:
+    """Its broker may end with it: that the connection is lost says nothing then. A later process of the run is seen."""
+    broker = MemoryBroker()
+    feed = BusFeed(broker, ObservedRun("w"), "memory")
+    listening = asyncio.create_task(feed.run())
+    await until(lambda: feed.status == "connected")
+
+    def status() -> RunStatus:
+        seen = feed.watched
+        return status_of_run(seen.time, link="unreachable", has_clock_left=seen.has_clock_left)
+
+    running = asyncio.create_task(run_scenario(street, RunSettings(seed=3, run_id="w"), broker))
+    await until(lambda: feed.watched.lines.total >= 20)
+    assert status().kind == "disconnected"
+    running.cancel()
+    await until(lambda: status().is_over)
+    assert status().words == "interrupted, the clock has left"
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    async with broker.connect("later") as bus:
+        report = TimeReport(time=START_S, round=1, step=1, pace="max", lag_wall_s=0.0, state="running")
+        await bus.publish(topics.time("w"), report.encoded(), retain=True)
+        await until(lambda: not status().is_over)
     listening.cancel()
 
 

@@ -58,6 +58,8 @@ def report(**more: Any) -> TimeReport:
         ({"state": "ended"}, {"link": "unreachable", "silent_wall_s": 1e6}, "ended", "ended"),
         ({"state": "ended", "stopped_by": "ann@desk"}, {}, "ended", "ended, stopped by ann@desk"),
         ({}, {"is_over": True, "link": "unreachable"}, "ended", "ended"),
+        ({"state": "ended"}, {"has_clock_left": True, "link": "unreachable"}, "ended", "ended"),
+        ({}, {"has_clock_left": True, "link": "unreachable"}, "ended", "interrupted, the clock has left"),
         ({"state": "failed"}, {"link": "reconnecting"}, "failed", "failed"),
         ({}, {"link": "reconnecting"}, "disconnected", "disconnected, trying again"),
         ({}, {"link": "unreachable", "problem": "no route"}, "disconnected", "disconnected, trying again: no route"),
