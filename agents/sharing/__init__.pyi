@@ -16,16 +16,6 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
-from .settings import (
-    ABOUT_PREFERENCE as ABOUT_PREFERENCE,
-    ABOUT_SUPPLY as ABOUT_SUPPLY,
-    PREFERENCES as PREFERENCES,
-    SUPPLY_RULES as SUPPLY_RULES,
-    Preference as Preference,
-    SupplyRule as SupplyRule,
-    SupplySettings as SupplySettings,
-    comes_first as comes_first,
-)
 from .shared_consumer import (
     NOTHING_MWH as NOTHING_MWH,
     SharedConsumer as SharedConsumer,
@@ -37,6 +27,16 @@ from .shared_manager import (
 )
 from .shared_producer import (
     SharedProducer as SharedProducer,
+)
+from .supply_settings import (
+    ABOUT_PREFERENCE as ABOUT_PREFERENCE,
+    ABOUT_SUPPLY as ABOUT_SUPPLY,
+    PREFERENCES as PREFERENCES,
+    SUPPLY_RULES as SUPPLY_RULES,
+    Preference as Preference,
+    SupplyRule as SupplyRule,
+    SupplySettings as SupplySettings,
+    comes_first as comes_first,
 )
 from .waiting_jobs import (
     WaitingJobs as WaitingJobs,

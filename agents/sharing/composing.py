@@ -20,7 +20,7 @@ import numpy.typing as npt
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.pricing import EnergyPrices
-from agents.sharing.settings import Preference, comes_first
+from agents.sharing.supply_settings import Preference, comes_first
 
 Starts = tuple[tuple[int, int], ...]
 NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)

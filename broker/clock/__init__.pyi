@@ -17,7 +17,7 @@ from .settings import (
     ClockSettings as ClockSettings,
     OnLoss as OnLoss,
 )
-from .time_report import (
+from .status_reports import (
     STALLED_AFTER_WALL_S as STALLED_AFTER_WALL_S,
     Reported as Reported,
 )

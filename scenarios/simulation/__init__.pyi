@@ -39,7 +39,7 @@ from .simulation import (
     Simulation as Simulation,
     open_simulation as open_simulation,
 )
-from .workers import (
+from .worker_processes import (
     cores as cores,
 )
 

@@ -20,7 +20,7 @@ from scenarios.simulation.agents import places_of
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.workers import SpawnedProcess, WorkerError, fit_to_travel, run_spawned
+from scenarios.simulation.worker_processes import SpawnedProcess, WorkerError, fit_to_travel, run_spawned
 
 Share = Mapping[str, tuple[str, ...]]
 """By host id, the houses that live on it."""

@@ -16,7 +16,7 @@ from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, RunRecord, record_run
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import described
-from scenarios.simulation.workers import cores, perform_all
+from scenarios.simulation.worker_processes import cores, perform_all
 
 
 class Simulation:

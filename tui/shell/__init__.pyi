@@ -38,11 +38,6 @@ from .help import (
 from .idle_collector import (
     IdleCollector as IdleCollector,
 )
-from .lifecycle import (
-    Rescue as Rescue,
-    ended_by_signals as ended_by_signals,
-    rescued as rescued,
-)
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
     MonitoredRun as MonitoredRun,
@@ -62,6 +57,11 @@ from .preferences import (
     Preferences as Preferences,
     load_preferences as load_preferences,
     save_preferences as save_preferences,
+)
+from .rescue_at_exit import (
+    Rescue as Rescue,
+    ended_by_signals as ended_by_signals,
+    rescued as rescued,
 )
 from .run_controls import (
     PACES as PACES,

@@ -13,7 +13,7 @@ from textual.worker import Worker
 from broker.transport import Access
 from scenarios import Scenario, Zone
 from scenarios.monitor import ScenarioContext
-from tui.shell.lifecycle import Rescue
+from tui.shell.rescue_at_exit import Rescue
 
 if TYPE_CHECKING:
     from tui.shell.monitored_run import MonitoredRun

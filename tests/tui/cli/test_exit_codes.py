@@ -22,7 +22,7 @@ from broker.errors import (
 )
 from broker.journal_file import JournalError, JournalWriteError
 from scenarios.results import ResultsError, ResultsWriteError
-from scenarios.simulation.workers import WorkerError, fit_to_travel
+from scenarios.simulation.worker_processes import WorkerError, fit_to_travel
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock
 from broker.clock.pacing import Pace
 from broker.clock.settings import ClockSettings
-from broker.clock.time_report import STALLED_AFTER_WALL_S
+from broker.clock.status_reports import STALLED_AFTER_WALL_S
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
