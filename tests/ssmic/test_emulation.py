@@ -434,7 +434,7 @@ def test_figures_of_results_are_drawn_by_what_they_are_of(tmp_path: Path) -> Non
         (lambda: draw(one, tmp_path / "x.svg", kind="dya"), "kind 'dya': 'day', 'gantt' or 'comparison'"),
         (lambda: draw(one, tmp_path / "x.svg", run=2), "has no run 2"),
         (lambda: ssmic.results.load(tmp_path / "none.sqlite"), "none.sqlite"),
-        (lambda: ssmic.results.summary(None), "None is not a file name"),  # type: ignore[arg-type]
+        (lambda: ssmic.results.summary(None), "None is not a file name"),  # type: ignore[arg-type]  # what a caller without types may pass
     ):
         with pytest.raises(SsmicError, match=message):
             wrong()

@@ -76,7 +76,7 @@ def there(members: Membership, host: str, session: str) -> Announcement:
     [("0" * 16, True), ("0" * 17, False), ("\U0001f600" * 64, False)],
     ids=["usual", "longer", "longest"],
 )
-def test_a_session_does_not_make_the_roster_too_large(session: str, is_admitted: bool) -> None:  # noqa: FBT001
+def test_a_session_does_not_make_the_roster_too_large(session: str, is_admitted: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Attack 119: the clock ended, since a member of a run that just fits into a message had a long session."""
     members = full_run()
     assert members.register("h0000", there(members, "h0000", session)) is is_admitted
