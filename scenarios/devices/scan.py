@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ answer what they have."""
 _SHELLYS = "shellies/announce"
 """All Shellys announce themselves on it, besides the topic under their own prefix."""
 _SWITCH = "switch:"
+_CHANNEL = re.compile(r"\d{1,3}", re.ASCII)
 """Beginning of the keys of a Shelly's switches in its status; the rest is the channel."""
 _MOST = 10_000
 
@@ -149,7 +151,7 @@ def _switches(device: Found, answer: bytes) -> list[Found]:
     if not isinstance(status, dict):
         return [device]
     numbers = [key.removeprefix(_SWITCH) for key in status if key.startswith(_SWITCH)]
-    channels = sorted(int(number) for number in numbers if number.isdecimal())
+    channels = sorted(int(number) for number in numbers if _CHANNEL.fullmatch(number))
     if len(channels) == 1:
         return [replace(device, gateway=_channel(device, channels[0]))]
     return [replace(device, id=f"{device.id}-{n}", gateway=_channel(device, n)) for n in channels]

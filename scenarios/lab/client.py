@@ -127,8 +127,14 @@ class DeviceClient:
             return
 
         async def obey(now_s: int) -> None:
-            if self._bus is not None:
-                await self.say(self.device.received(delivery.topic, delivery.payload, now_s))
+            if self._bus is None:
+                return
+            try:
+                answers = self.device.received(delivery.topic, delivery.payload, now_s)
+            except Exception:  # noqa: BLE001 - whatever a controller sends, the street goes on
+                _log.exception("command dropped", device=self.device.client_id, topic=delivery.topic)
+                return
+            await self.say(answers)
 
         self._agenda.add(self._agenda.clock.now_s() + self.delay_s, obey)
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker import MAX_CHARACTERS, character_problem
 from broker.transport import Will
+
+MOST_SECONDS = 2**31 - 1
+"""Longest time that a device can be told, and the largest number: they count in 32 bits."""
+_LONGEST_NUMBER = 9
+"""A number of more decimal digits is taken for the largest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +38,47 @@ Publications = Sequence[Publication]
 def say(topic: str, content: object, *, qos: int = 0, retain: bool = False) -> Publication:
     """Return a message on `topic` with `qos` and `retain`: `content` as it is if text, otherwise as compact JSON."""
     text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return Publication(topic, text.encode(), qos, retain)
+    return Publication(topic, text.encode(errors="replace"), qos, retain)
 
 
 def json_object(payload: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that a payload holds; None if it holds none."""
+    """Return the JSON object that a payload holds, its numbers finite; None if it holds none."""
     try:
-        content = json.loads(payload)
-    except ValueError:
+        content = json.loads(payload, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that decimal digits express, at most `MOST_SECONDS`; None if the text is anything else."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text) if len(text) <= _LONGEST_NUMBER else MOST_SECONDS
+
+
+def whole_seconds(value: object) -> int | None:
+    """Return a duration as whole seconds, from 1 to `MOST_SECONDS`; None if it is not a positive number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return None
+    return max(1, round(min(value, MOST_SECONDS)))
+
+
+def may_be_topic(value: object) -> bool:
+    """Return whether a broker accepts a text of a command as (the beginning of) a topic to publish on."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_CHARACTERS
+        and not set(value) & set("+#")
+        and character_problem(value) is None
+    )
 
 
 def mac_of(*names: str) -> str:

@@ -5,18 +5,19 @@ Both keep a limit until it is changed; a retained command is ignored by OpenDTU,
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 from broker.transport import Will
-from scenarios.lab.device import Publication, Publications, mac_of, say
+from scenarios.lab.device import Publication, Publications, mac_of, say, whole_number
 from scenarios.lab.inverter import Inverter
 from scenarios.lab.plug import VOLTAGE_V
 
 _PRODUCING_W = 1.0
-_AHOY_LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(W|%)?", re.IGNORECASE)
+_AHOY_LIMIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(W|%)?", re.IGNORECASE)
 
 
 class Dtu(ABC):
@@ -120,7 +121,7 @@ class OpenDtu(Dtu):
             value = float(payload)
         except ValueError:
             return []
-        if inverter is None or value < 0:
+        if inverter is None or not 0 <= value < math.inf:
             return []
         match command:
             case "limit_nonpersistent_absolute" | "limit_persistent_absolute":
@@ -212,9 +213,10 @@ class AhoyDtu(Dtu):
         It obeys `ctrl/limit/<id>`, `ctrl/power/<id>` and `ctrl/restart/<id>`; anything else is ignored.
         """
         parts = topic.removeprefix(f"{self.base}/ctrl/").split("/")
-        if len(parts) != 2 or not parts[1].isdecimal() or int(parts[1]) >= len(self.inverters):
+        number = whole_number(parts[1]) if len(parts) == 2 else None
+        if number is None or number >= len(self.inverters):
             return []
-        command, number = parts[0], int(parts[1])
+        command = parts[0]
         inverter, text = self.inverters[number], payload.decode(errors="replace").strip()
         if command == "limit" and (found := _AHOY_LIMIT.fullmatch(text)):
             value = float(found[1])

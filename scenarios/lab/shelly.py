@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.transport import Will
-from scenarios.lab.device import Publications, json_object, mac_of, say
+from scenarios.lab.device import Publications, json_object, mac_of, may_be_topic, say, whole_number, whole_seconds
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 from scenarios.scenario import Zone
@@ -172,7 +172,7 @@ class ShellyDevice(ABC):
         if request is None or not isinstance(request.get("method"), str):
             return []
         source = request.get("src")
-        if not isinstance(source, str) or not source or set(source) & {"+", "#"}:
+        if not may_be_topic(source):
             return []
         params = request.get("params")
         answer: dict[str, Any] = {"id": request.get("id"), "src": self.device_id, "dst": source}
@@ -304,11 +304,11 @@ class ShellyPlug(ShellyDevice):
         word, _, seconds = text.partition(",")
         if word == "status_update":
             return [say(f"{self.device_id}/status/switch:0", self.components(now_s)["switch:0"], qos=1)]
-        if word not in {"on", "off", "toggle"} or (seconds and not seconds.isdecimal()):
+        if word not in {"on", "off", "toggle"} or (seconds and not whole_number(seconds)):
             return [say(f"{self.device_id}/error/switch:0", f"Invalid command {text!r}")]
         params: dict[str, Any] = {"on": not self.plug.is_on if word == "toggle" else word == "on"}
         if seconds:
-            params["toggle_after"] = int(seconds)
+            params["toggle_after"] = whole_number(seconds)
         self._set({"id": 0, **params}, now_s)
         return self.notified(now_s, "MQTT")
 
@@ -347,13 +347,14 @@ class ShellyPlug(ShellyDevice):
 
     def _set(self, params: dict[str, Any], now_s: int) -> dict[str, Any]:
         self._of(params, {})
-        on, after_s = params.get("on"), params.get("toggle_after")
+        on, after = params.get("on"), params.get("toggle_after")
+        after_s = whole_seconds(after)
         if not isinstance(on, bool):
             raise _RpcError(_INVALID_ARGUMENT, "Missing or bad argument 'on'!")
-        if after_s is not None and (not isinstance(after_s, int | float) or isinstance(after_s, bool) or after_s <= 0):
+        if after is not None and after_s is None:
             raise _RpcError(_INVALID_ARGUMENT, "Argument 'toggle_after', bad value!")
         was_on = self.plug.is_on
-        self.plug.switch(now_s, on=on, for_s=None if after_s is None else max(1, round(after_s)))
+        self.plug.switch(now_s, on=on, for_s=after_s)
         self._timer_from_s = None if self.plug.switches_back_s is None else now_s
         self._source = "MQTT"
         return {"was_on": was_on}
@@ -379,12 +380,12 @@ class ShellyPlug(ShellyDevice):
         if not isinstance(config, dict):
             raise _RpcError(_INVALID_ARGUMENT, "Missing or bad argument 'config'!")
         state = config.get("initial_state", _INITIAL_STATES[self.plug.power_on])
-        delay_s = config.get("auto_off_delay", self.plug.timer_s or 60)
-        if state not in _POWER_ON or isinstance(delay_s, bool) or not isinstance(delay_s, int | float) or delay_s <= 0:
+        delay_s = whole_seconds(config.get("auto_off_delay", self.plug.timer_s or 60))
+        if not isinstance(state, str) or state not in _POWER_ON or delay_s is None:
             raise _RpcError(_INVALID_ARGUMENT, "Argument 'config', bad value!")
         self.plug.power_on = _POWER_ON[state]
         self._auto_off = bool(config.get("auto_off", self._auto_off))
-        self.plug.timer_s = max(1, round(delay_s)) if self._auto_off else None
+        self.plug.timer_s = delay_s if self._auto_off else None
         return {"restart_required": False}
 
     def _reset(self, params: dict[str, Any], now_s: int) -> dict[str, Any]:

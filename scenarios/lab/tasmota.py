@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.transport import Will
-from scenarios.lab.device import Publication, Publications, mac_of, say
+from scenarios.lab.device import Publication, Publications, mac_of, say, whole_number
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 from scenarios.scenario import Zone
@@ -214,7 +214,10 @@ class TasmotaDevice(ABC):
             said: list[Publication] = []
             for one in filter(None, (part.strip() for part in text.split(";"))):
                 name, _, rest = one.partition(" ")
-                said += self._command(name.upper(), rest.strip(), now_s)
+                if name.upper() == command:
+                    said.append(self.result({"Command": "Unknown"}))
+                else:
+                    said += self._command(name.upper(), rest.strip(), now_s)
             return said
         found = self.relay_command(command, text, now_s)
         if found is not None:
@@ -231,8 +234,8 @@ class TasmotaDevice(ABC):
         return [self.result({"Command": "Unknown"})] if answer is None else answer()
 
     def _tele_period(self, text: str, now_s: int) -> Publications:
-        if text.isdecimal():
-            period_s = int(text)
+        period_s = whole_number(text)
+        if period_s is not None:
             if period_s == 1:
                 period_s = DEFAULT_TELE_PERIOD_S
             self.tele_period_s = 0 if not period_s else min(max(10, period_s), _MOST_PERIOD_S)
@@ -347,7 +350,8 @@ class TasmotaPlug(TasmotaDevice):
             case "POWERONSTATE":
                 return self._power_on_state(text)
             case "POWERDELTA" | "POWERDELTA1":
-                self._power_delta = int(text) if text.isdecimal() else self._power_delta
+                delta = whole_number(text)
+                self._power_delta = self._power_delta if delta is None else delta
                 return [self.result({"PowerDelta1": self._power_delta})]
             case "ENERGYRESET" | "ENERGYTOTAL":
                 if text == "0":
@@ -406,8 +410,9 @@ class TasmotaPlug(TasmotaDevice):
         return self.relay_states()
 
     def _pulse_time(self, text: str, now_s: int) -> Publications:
-        if text.isdecimal():
-            value = min(int(text), _MOST_PULSE_TIME)
+        wanted = whole_number(text)
+        if wanted is not None:
+            value = min(wanted, _MOST_PULSE_TIME)
             # 1 to 111 are tenths of a second; more are seconds, and 100 added.
             self.plug.timer_s = None if not value else max(1, round(value / 10)) if value < 112 else value - 100
             self.plug.switches_back_s = (
@@ -418,8 +423,9 @@ class TasmotaPlug(TasmotaDevice):
         return [self.result({"PulseTime1": {"Set": encoded[0], "Remaining": encoded[1]}})]
 
     def _power_on_state(self, text: str) -> Publications:
-        if text.isdecimal() and int(text) in _POWER_ON_STATES:
-            self.plug.power_on = _POWER_ON_STATES[int(text)]
+        wanted = whole_number(text)
+        if wanted in _POWER_ON_STATES:
+            self.plug.power_on = _POWER_ON_STATES[wanted]
         known = {state: number for number, state in _POWER_ON_STATES.items()}
         return [self.result({"PowerOnState": known[self.plug.power_on]})]
 

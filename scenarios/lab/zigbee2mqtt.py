@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.transport import Will
-from scenarios.lab.device import Publication, Publications, json_object, mac_of, say
+from scenarios.lab.device import (
+    MOST_SECONDS,
+    Publication,
+    Publications,
+    json_object,
+    mac_of,
+    may_be_topic,
+    say,
+    whole_number,
+    whole_seconds,
+)
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 
 _POWER_ON: Mapping[str, PowerOn] = {"off": "off", "on": "on", "previous": "last"}
@@ -145,7 +155,8 @@ class Zigbee2MqttBridge:
         wanted = json_object(payload)
         if wanted is None or found["key"]:
             text = payload.decode(errors="replace").strip()
-            wanted = {found["key"] or "state": int(text) if text.isdecimal() else text}
+            number = whole_number(text)
+            wanted = {found["key"] or "state": text if number is None else number}
         return self._set(paired, wanted, now_s)
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
@@ -185,14 +196,12 @@ class Zigbee2MqttBridge:
                 said.append(self._error(paired, "set", key, "Delivery failed for '4660'"))
             elif key == "state" and isinstance(value, str) and value.upper() in {*_STATES, "TOGGLE"}:
                 on = not paired.plug.is_on if value.upper() == "TOGGLE" else _STATES[value.upper()]
-                on_time_s = wanted.get("on_time")
-                for_s = max(1, round(on_time_s)) if on and isinstance(on_time_s, int | float) and on_time_s else None
-                paired.plug.switch(now_s, on=on, for_s=for_s)
+                paired.plug.switch(now_s, on=on, for_s=whole_seconds(wanted.get("on_time")) if on else None)
                 has_changed = True
-            elif key == "power_on_behavior" and value in _POWER_ON:
+            elif key == "power_on_behavior" and isinstance(value, str) and value in _POWER_ON:
                 paired.plug.power_on = _POWER_ON[value]
                 has_changed = True
-            elif key == "countdown" and isinstance(value, int) and value >= 0:
+            elif key == "countdown" and isinstance(value, int) and 0 <= value <= MOST_SECONDS:
                 paired.plug.switches_back_s = now_s + value if value and paired.plug.is_on else None
                 has_changed = True
             elif key in {"state", "power_on_behavior", "countdown"}:
@@ -215,8 +224,8 @@ class Zigbee2MqttBridge:
 
     def _rename(self, asked: dict[str, Any]) -> Publications:
         old, new = asked.get("from"), asked.get("to")
-        paired = next((p for p in self._paired if old in {p.name, p.ieee_address}), None)
-        if paired is None or not isinstance(new, str) or not new or set(new) & set("+#"):
+        paired = next((p for p in self._paired if old in (p.name, p.ieee_address)), None)
+        if paired is None or not isinstance(new, str) or not may_be_topic(new):
             error = f"Device '{old}' does not exist" if paired is None else "Invalid payload"
             return [self._response("device/rename", asked, error=error)]
         if any(p.name == new for p in self._paired):
