@@ -141,6 +141,8 @@ def _dishes(say: Any) -> Iterator[Told]:
     yield say(at(7), 1, "manager", me, kind="Producers", job_id="ash-dishes", producers=["pv-ash", "pv-birch"])
     yield say(at(7), 2, me, "pv-ash", kind="Request", job=DISHES.model_dump(mode="json"), patient=True)
     yield say(at(7), 3, "pv-ash", me, kind="Accept", job_id="ash-dishes", start_s=start_s)
+    promise = {"job_id": "ash-dishes", "consumer": me, "start_s": start_s, "energy_wh": 1200.0}
+    yield say(at(7), 3, "pv-ash", "manager", kind="Promised", **promise)
     contract = {"contract_id": "ash-dishes/1", "job_id": "ash-dishes", "producer": "pv-ash"}
     contract_more = {"start_s": start_s, "agreed_s": at(7), "energy_wh": 1200.0}
     yield say(at(7), 4, me, "manager", kind="ContractAgreed", contract=contract | contract_more)
@@ -154,9 +156,11 @@ def _car(say: Any) -> Iterator[Told]:
     yield say(at(7, 30), 1, "manager", me, kind="Producers", job_id="birch-car", producers=["pv-birch", "pv-ash"])
     yield say(at(7, 30), 2, me, "pv-birch", kind="Request", job=CAR.model_dump(mode="json"), patient=True)
     yield say(at(7, 30), 3, "pv-birch", me, kind="Decline", job_id="birch-car", reason=why)
-    yield say(at(7, 30), 4, me, "manager", kind="Declined", job_id="birch-car", producer="pv-birch")
+    yield say(at(7, 30), 3, "pv-birch", "manager", kind="Declined", job_id="birch-car", producer="pv-birch")
     yield say(at(7, 30), 4, me, "pv-ash", kind="Request", job=CAR.model_dump(mode="json"), patient=True)
     yield say(at(7, 30), 5, "pv-ash", me, kind="Accept", job_id="birch-car", start_s=start_s)
+    promise = {"job_id": "birch-car", "consumer": me, "start_s": start_s, "energy_wh": 9000.0}
+    yield say(at(7, 30), 5, "pv-ash", "manager", kind="Promised", **promise)
     contract = {"contract_id": "birch-car/1", "job_id": "birch-car", "producer": "pv-ash"}
     contract_more = {"start_s": start_s, "agreed_s": at(7, 30), "energy_wh": 9000.0}
     yield say(at(7, 30), 6, me, "pv-birch", kind="Withdraw", job_id="birch-car")
