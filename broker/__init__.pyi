@@ -29,6 +29,7 @@ from .identifiers import (
     canonical as canonical,
     character_problem as character_problem,
     identifier_problem as identifier_problem,
+    may_be_topic as may_be_topic,
     shown as shown,
 )
 from .journal_file import (
@@ -72,6 +73,7 @@ __all__ = [
     "inode_of",
     "long_lived_objects",
     "make_private_folder",
+    "may_be_topic",
     "new_loop",
     "printable",
     "printable_json",

@@ -57,6 +57,16 @@ def character_problem(text: str) -> str | None:
     return None
 
 
+def may_be_topic(value: object) -> bool:
+    """Return whether a value from outside can be the topic, or the beginning of one, of a message to publish."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_CHARACTERS
+        and not set(value) & set("+#")
+        and character_problem(value) is None  # a broker ends the connection of who publishes control characters
+    )
+
+
 def checked(identifier: str) -> str:
     """Return a valid id in its NFC form.
 

@@ -1,7 +1,7 @@
-"""What the gateway of a real device says on the device's topics `state` and `job`, as who shows it reads it.
+"""The payloads of a real device's topics `state` and `job`, as read by what displays them.
 
-A household that has real devices, or room for guests, may publish on these topics (`broker.security.acl`), so that
-nothing about them can be relied upon but what is checked here.
+A gateway writes them as `scenarios.devices.notices` has them. But a household with real devices, or with room for
+guests, may publish anything on these topics (`broker.security.acl`); only what is checked here can be relied upon.
 """
 
 from __future__ import annotations

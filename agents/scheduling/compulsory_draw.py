@@ -71,7 +71,7 @@ _NO_STARTS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Remaining:
     """What tasks leave wherever they start."""
 
     left_wh: FloatArray
@@ -80,7 +80,7 @@ class Left:
     """Whether each task may have a start; if not, there is no schedule of them all."""
 
 
-def without_compulsory_draw(free_wh: FloatArray, tasks: Iterable[Task], begin_s: int, now_s: int) -> Left:
+def without_compulsory_draw(free_wh: FloatArray, tasks: Iterable[Task], begin_s: int, now_s: int) -> Remaining:
     """Return what tasks leave in each minute wherever they start.
 
     Args:
@@ -102,7 +102,7 @@ def without_compulsory_draw(free_wh: FloatArray, tasks: Iterable[Task], begin_s:
             left_wh[task.drawn_from : task.drawn_from + len(before_wh)] += before_wh
             starts = _possible_starts(left_wh, task)
             if starts is None:
-                return Left(np.maximum(left_wh[:minutes], 0.0), is_possible=False)
+                return Remaining(np.maximum(left_wh[:minutes], 0.0), is_possible=False)
             task.drawn_from, task.drawn_wh = _always_drawn(starts, task.load_wh, minutes)
             end = task.drawn_from + len(task.drawn_wh)
             left_wh[task.drawn_from : end] -= task.drawn_wh
@@ -112,7 +112,7 @@ def without_compulsory_draw(free_wh: FloatArray, tasks: Iterable[Task], begin_s:
         waiting = [task for task in movable if _is_concerned(task, changes)]
         if not waiting:
             break
-    return Left(np.maximum(left_wh[:minutes], 0.0), is_possible=True)
+    return Remaining(np.maximum(left_wh[:minutes], 0.0), is_possible=True)
 
 
 def _is_concerned(task: _Movable, changes: Sequence[tuple[int, int, _Movable]]) -> bool:

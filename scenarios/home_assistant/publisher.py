@@ -35,9 +35,9 @@ _DEFAULT_READY_BY = "in 8 h"
 _TO_COME = frozenset({"NOT_SCHEDULED", "SCHEDULED"})
 """States of jobs that have not begun."""
 _MOST_JOBS_TO_COME = 100
-"""So many jobs of a device are remembered, the newest."""
+"""Number of jobs remembered for each device; the oldest are forgotten."""
 _MOST_DEVICES = 10_000
-"""Of so many devices, since a household may invent topics."""
+"""Number of devices whose jobs are remembered; a household could invent any number of them."""
 
 
 @asynccontextmanager

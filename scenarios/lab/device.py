@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker import MAX_CHARACTERS, character_problem
 from broker.transport import Will
 
 MOST_SECONDS = 2**31 - 1
@@ -69,16 +68,6 @@ def whole_seconds(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         return None
     return max(1, round(min(value, MOST_SECONDS)))
-
-
-def may_be_topic(value: object) -> bool:
-    """Return whether a broker accepts a text of a command as (the beginning of) a topic to publish on."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= MAX_CHARACTERS
-        and not set(value) & set("+#")
-        and character_problem(value) is None
-    )
 
 
 def mac_of(*names: str) -> str:

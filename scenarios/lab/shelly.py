@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from broker import may_be_topic
 from broker.transport import Will
-from scenarios.lab.device import Publications, json_object, mac_of, may_be_topic, say, whole_number, whole_seconds
+from scenarios.lab.device import Publications, json_object, mac_of, say, whole_number, whole_seconds
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 from scenarios.scenario import Zone

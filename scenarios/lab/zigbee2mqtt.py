@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker import may_be_topic
 from broker.transport import Will
 from scenarios.lab.device import (
     MOST_SECONDS,
@@ -18,7 +19,6 @@ from scenarios.lab.device import (
     Publications,
     json_object,
     mac_of,
-    may_be_topic,
     say,
     whole_number,
     whole_seconds,

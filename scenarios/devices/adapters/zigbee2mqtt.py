@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
-from broker import MAX_CHARACTERS, character_problem
+from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -190,8 +190,7 @@ def _friendly(name: object) -> str:
     Raises:
         MessageError: It makes no topic.
     """
-    is_topic = isinstance(name, str) and 0 < len(name) <= MAX_CHARACTERS and not set(name) & set("+#")
-    if not is_topic or character_problem(str(name)) is not None:  # brokers take no control characters
+    if not may_be_topic(name):
         expected = f"1 to {MAX_CHARACTERS} visible characters without + and #"
         raise MessageError(f"friendly_name {str(name)[:40]!r}", expected)
     return str(name)
