@@ -26,9 +26,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from broker.clock import Pace, PaceError
-from broker.protocol import Control as Command, RunPhase, TimeReport, topics
+from broker.protocol import Control, RunPhase, TimeReport, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
-from scenarios.lab.appliance import JobRun
+from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
 from scenarios.lab.emulated_devices import Kinds, Street
@@ -127,7 +127,7 @@ class Lab:
         return self._state != "waiting"
 
     @property
-    def runs(self) -> list[JobRun]:
+    def runs(self) -> list[ApplianceRun]:
         """All jobs and how they went, in the order of registration."""
         runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
         return sorted(runs, key=lambda run: (run.job.registered_s, run.job.job_id))
@@ -218,7 +218,7 @@ class Lab:
         for fault in self.settings.faults:
             self._enter_fault(fault, tasks)
 
-    def _enter_job(self, plug: Plug, run: JobRun) -> None:
+    def _enter_job(self, plug: Plug, run: ApplianceRun) -> None:
         job = run.job
 
         async def tell(_now_s: int) -> None:
@@ -242,7 +242,7 @@ class Lab:
         if self.settings.by_hand and plug.key not in self.street.fixed:
             self.agenda.add(max(job.latest_start_s, run.loaded_s), by_hand)
 
-    async def _tell_job(self, plug: Plug, run: JobRun) -> None:
+    async def _tell_job(self, plug: Plug, run: ApplianceRun) -> None:
         """Publish a job if its state has changed."""
         if self._bus is None or plug.key in self.street.fixed:
             return
@@ -396,7 +396,7 @@ class Lab:
 
     def _obey(self, payload: bytes) -> None:
         try:
-            command = Command.model_validate_json(payload)
+            command = Control.model_validate_json(payload)
             match command.command:
                 case "pause" | "resume":
                     self.clock.set_paused(paused=command.command == "pause")
@@ -416,7 +416,7 @@ class Lab:
         await bus.flush()
 
 
-def _state_of(run: JobRun, now_s: int) -> JobState:
+def _state_of(run: ApplianceRun, now_s: int) -> JobState:
     if run.is_done:
         return "done"
     if run.start_s is not None:

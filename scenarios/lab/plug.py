@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents import House
-from scenarios.lab.appliance import Appliance, Starter
+from scenarios.lab.appliance import EmulatedAppliance, Starter
 from scenarios.lab.device import TRUTH, mac_of
 from scenarios.scenario import Zone
 
@@ -18,7 +18,9 @@ PowerOn = Literal["off", "on", "last"]
 class Plug:
     """Relay, meter and timer. Times are whole UNIX seconds of virtual time."""
 
-    def __init__(self, house: House, device: str, name: str, appliance: Appliance, start_s: int, zone: Zone) -> None:
+    def __init__(
+        self, house: House, device: str, name: str, appliance: EmulatedAppliance, start_s: int, zone: Zone
+    ) -> None:
         """Make a plug that is off.
 
         Args:

@@ -35,7 +35,7 @@ from tui.log_level import LogLevel
 if TYPE_CHECKING:
     from broker.transport import Access
     from scenarios import Scenario as Loaded
-    from scenarios.lab import Case, Expectation, Lab, LabSettings
+    from scenarios.lab import Case, FigureExpectation, Lab, LabSettings
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -148,7 +148,7 @@ def lab(
     from broker.clock import Pace
     from broker.transport import AccessOptions
     from scenarios.files import load_faults
-    from scenarios.lab import Expectation, Kinds, LabSettings
+    from scenarios.lab import FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
     from tui.cli.settings import chosen_access
     from tui.exit_codes import tell_notes
@@ -159,7 +159,7 @@ def lab(
     configure_logs(log_level or ctx.obj)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
-    expectations = [Expectation.parse(text) for text in expect or ()]
+    expectations = [FigureExpectation.parse(text) for text in expect or ()]
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
@@ -198,7 +198,7 @@ class _Order:
     access: Access | None
     limit_wall_s: float
     command: tuple[str, ...]
-    expectations: tuple[Expectation, ...]
+    expectations: tuple[FigureExpectation, ...]
     junit: Path | None
     compare_wall_s: float | None
     """How long the optimum is sought; None: there is no comparison."""
@@ -296,7 +296,7 @@ class _Found:
 
     file: Path
     figures: dict[str, float]
-    cases: Callable[[Sequence[Expectation], Mapping[str, float | None]], list[Case]]
+    cases: Callable[[Sequence[FigureExpectation], Mapping[str, float | None]], list[Case]]
     extra: tuple[Case, ...]
 
 
