@@ -92,7 +92,7 @@ class _Returned:
 
 Part = Literal["first", "next", "last"]
 """See `ProducersFor.part`."""
-Event = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
+JobEvent = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Consumer(Agent[AnyMessage]):
         self._dropped: set[str] = set()
         self._calendar = Calendar(self.jobs)
         self._turns = _TurnLock(self)
-        self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
+        self._channels: dict[str, Channel[JobEvent]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._premature: dict[str, list[Received[AnyMessage]]] = {}
         self._asking: dict[str, frozenset[str]] = {}
@@ -571,7 +571,7 @@ class _TurnLock:
 class JobRun:
     """A job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:
+    def __init__(self, agent: Consumer, job: Job, channel: Channel[JobEvent]) -> None:
         self._agent = agent
         self._job = job
         self._channel = channel

@@ -23,13 +23,13 @@ from agents.device_events import (
     DeviceCommand,
     DeviceEvent,
     DeviceNotice,
+    ExecutionOutcome,
     Forecasted,
     JobAsked,
     JobState,
     JobTakenBack,
     Left,
     Occupied,
-    Outcome,
     Rejected,
     Reported,
     Vacated,
@@ -601,7 +601,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             )
         )
 
-    def _conclude(self, course: JobCourse, state: JobState, outcome: Outcome, reason: str = "") -> None:
+    def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.consumer import Event, JobRun, _Changed, _RunEnds
+from agents.consumer import JobEvent, JobRun, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
@@ -153,7 +153,7 @@ class _SharedDeviceRun(SharedJobRun):
 
     _agent: SharedGatewayConsumer
 
-    def __init__(self, agent: SharedGatewayConsumer, job: Job, channel: Channel[Event]) -> None:
+    def __init__(self, agent: SharedGatewayConsumer, job: Job, channel: Channel[JobEvent]) -> None:
         super().__init__(agent, job, channel)
         self._is_executed = False
         self._has_ended = False
@@ -187,7 +187,7 @@ class _SharedDeviceRun(SharedJobRun):
         self._has_ended = True
         self._channel.put(_Changed())
 
-    async def _follow(self, events: Sequence[Event]) -> None:
+    async def _follow(self, events: Sequence[JobEvent]) -> None:
         if self._agent.is_started_by_hand(self._job):
             async with self._agent.turns:
                 await self._start_now()

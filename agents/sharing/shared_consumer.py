@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, Event, JobRun, Part, _Changed, _RunEnds
+from agents.consumer import Consumer, JobEvent, JobRun, Part, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -375,7 +375,7 @@ class SharedJobRun(JobRun):
 
     _agent: SharedConsumer
 
-    def __init__(self, agent: SharedConsumer, job: Job, channel: Channel[Event]) -> None:
+    def __init__(self, agent: SharedConsumer, job: Job, channel: Channel[JobEvent]) -> None:
         super().__init__(agent, job, channel)
         self._load = job.as_sent.load_profile
         self._energy_mwh = int(load_mwh(self._load, 0).sum())
@@ -670,7 +670,7 @@ class SharedJobRun(JobRun):
             elif not self._run_ends and not self._agent.is_away:
                 await self._follow([event, *self._channel.take_all()])
 
-    async def _follow(self, events: Sequence[Event]) -> None:
+    async def _follow(self, events: Sequence[JobEvent]) -> None:
         """Compose again after these events, which came at the same time."""
         self._run_ends |= any(isinstance(event, _RunEnds) for event in events)
         async with self._agent.turns:

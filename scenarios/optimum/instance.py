@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents import Busy, FloatArray, Job, LoadProfile, Run
+from agents import Busy, FloatArray, Job, LoadProfile, PendingRun
 from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.metrics import real_production_wh
@@ -33,7 +33,7 @@ class OptimumTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
-    run: Run
+    run: PendingRun
     """The job as its device's calendar sees it."""
     device: str
     """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agents import FloatArray, Job, LoadProfile, Run
+from agents import FloatArray, Job, LoadProfile, PendingRun
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.metrics import real_production_wh
 from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
@@ -34,7 +34,7 @@ class SharedTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
-    run: Run
+    run: PendingRun
     """The job as its device's calendar sees it."""
     device: str
     """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""

@@ -19,7 +19,7 @@ COMPETING = 2.0
 not all of them can use it, because it comes in other minutes than they need it."""
 
 
-class WaitingJobs:
+class UndersuppliedJobs:
     """Jobs by the time in which they can run, and by what they lack."""
 
     def __init__(self) -> None:
