@@ -27,7 +27,7 @@ from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, PaceError, RunControl
 from broker.clock.quarantine import Initiatives, Violations
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
-from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
+from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, ClockReport, Reporter, last_will
 from broker.clock.unread import SENT_BY_HOSTS, UnreadPackets
 from broker.errors import (
     AgentFailedError,
@@ -82,7 +82,7 @@ class Clock:
         on_moment: Callable[[Moment], None] | None = None,
         *,
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
-        on_report: Callable[[Reported], None] | None = None,
+        on_report: Callable[[ClockReport], None] | None = None,
         observer: StepObserver | None = None,
         journal: ClockJournal | None = None,
         messages: TypeAdapter[Any] | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, MessageRejection, Outgoing, Received, RetainedPublication
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import RoundRecord
 from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shown
@@ -50,7 +50,7 @@ class AgentGroup:
         self._resuming: dict[str, int] = {}
         """By agent that skips rounds, the step in which it continues."""
         self._failed: dict[str, Failure] = {}
-        self._rejections: list[Rejection] = []
+        self._rejections: list[MessageRejection] = []
         self._is_closing = False
 
     def __contains__(self, agent: str) -> bool:
@@ -187,7 +187,7 @@ class AgentGroup:
             outgoing, published = agent.collect()
             publications += published
 
-    def take_rejections(self) -> list[Rejection]:
+    def take_rejections(self) -> list[MessageRejection]:
         """Remove and return the messages that the agents rejected since the last call."""
         rejections, self._rejections = self._rejections, []
         return rejections

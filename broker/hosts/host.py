@@ -28,7 +28,7 @@ from broker.errors import (
     RunFailedError,
     RunSuspendedError,
 )
-from broker.hosts.agent import Agent, Rejection
+from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
@@ -531,7 +531,7 @@ class Host:
         """Return whether the host may run the next round without a grant: all messages are between its own agents."""
         return record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
 
-    def _count_rejections(self, rejections: Sequence[Rejection]) -> None:
+    def _count_rejections(self, rejections: Sequence[MessageRejection]) -> None:
         """Count messages that the agents rejected against the hosts that sent them."""
         for rejection in rejections:
             from_host = self._directory.host_by_agent.get(rejection.sender)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from broker.clock import Reported
+from broker.clock import ClockReport
 from scenarios.devices import languages_of
 from scenarios.results import SimulationSpec as Record, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
@@ -33,7 +33,7 @@ class Simulation:
         self,
         on_progress: Callable[[int, int], None] | None = None,
         in_worker: Callable[[], None] | None = None,
-        on_report: Callable[[int, Reported], None] | None = None,
+        on_report: Callable[[int, ClockReport], None] | None = None,
     ) -> list[RunOutcome]:
         """Do all runs, here or on worker processes.
 
@@ -72,7 +72,7 @@ class Simulation:
         record: RunRecord,
         processes: int,
         in_worker: Callable[[], None] | None,
-        on_report: Callable[[Reported], None],
+        on_report: Callable[[ClockReport], None],
     ) -> RunOutcome:
         """Perform a run in this process only, or with further processes, each for its share of the households."""
         scenario = self.plan.scenario

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.clock import Reported
+from broker.clock import ClockReport
 from broker.protocol import Control
 from broker.transport import BrokerUrl, Tls
 from scenarios.expectations import Verdict
@@ -50,7 +50,7 @@ class Stands:
     """The report of a run's clock."""
 
     run: int
-    reported: Reported
+    reported: ClockReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from tui.log_level import LogLevel
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
-    from broker.security import DeviceAccess, Owner, Written
+    from broker.security import DeviceAccess, Owner, WrittenGuard
 
 INIT_EXAMPLES = """
 \b
@@ -155,7 +155,7 @@ def _owner(text: str) -> Owner:
         raise typer.BadParameter(f"{text!r} is not UID or UID:GID, two numbers", param_hint="--owner") from None
 
 
-def _summary(folder: Path, written: Written) -> str:
+def _summary(folder: Path, written: WrittenGuard) -> str:
     from broker.security import HOST_FILE
 
     lines = [
