@@ -1,8 +1,8 @@
 from .adapter import (
     Adapter as Adapter,
-    Message as Message,
     MessageError as MessageError,
     MissingLibraryError as MissingLibraryError,
+    OutgoingMessage as OutgoingMessage,
 )
 from .claims import (
     Claim as Claim,
@@ -39,7 +39,7 @@ from .recording import (
     Saying as Saying,
 )
 from .scan import (
-    Found as Found,
+    FoundDevice as FoundDevice,
     found_in as found_in,
     scan_broker as scan_broker,
 )
@@ -52,11 +52,11 @@ __all__ = [
     "DeviceLink",
     "ErrorPayload",
     "ForecastPayload",
-    "Found",
+    "FoundDevice",
     "JobPayload",
-    "Message",
     "MessageError",
     "MissingLibraryError",
+    "OutgoingMessage",
     "ReplayPort",
     "ReportPayload",
     "RequestPayload",

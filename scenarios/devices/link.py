@@ -33,8 +33,8 @@ from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
-from scenarios.devices.adapter import Adapter, Guest, Language, Message, MessageError, MissingLibraryError
-from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, Claims, Outcome, switch_id
+from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError, OutgoingMessage
+from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.payloads import MAX_BYTES, MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
@@ -387,7 +387,7 @@ class DeviceLink:
             if self._claims.is_waiting:
                 self._follow(self._claims.look_again(_wall_s()))
 
-    def _follow(self, outcome: Outcome) -> None:
+    def _follow(self, outcome: ClaimOutcome) -> None:
         """Publish messages on claims, and inform the agents of what they mean."""
         for message in outcome.messages:
             self._queue(_COMMAND, message.topic, message.payload, retain=message.retain)
@@ -662,7 +662,7 @@ class DeviceLink:
             for payload in (language.commands(command) if language is not None else ()) or (_json(content),):
                 self._queue(_COMMAND, topic, payload)
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _send(self, messages: Sequence[OutgoingMessage]) -> None:
         for message in messages:
             self._queue(_COMMAND, message.topic, message.payload, qos=message.qos)
 

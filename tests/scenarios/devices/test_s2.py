@@ -45,7 +45,7 @@ from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.adapter import MessageError, MissingLibraryError
 from scenarios.devices.adapters import language_for
 from scenarios.devices.s2 import S2
-from scenarios.devices.scan import Found, found_in
+from scenarios.devices.scan import FoundDevice, found_in
 from scenarios.gateways import Gateway
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
@@ -325,7 +325,7 @@ def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
         f"ssmic/r/devices/{name}/announce": json.dumps(wrapped(details(role, ControlType.NOT_CONTROLABLE))).encode()
         for name, role in roles.items()
     }
-    assert found_in(heard) == (Found("s2", "consumer", "d", "Miele"), Found("s2", "producer", "p", "Miele"))
+    assert found_in(heard) == (FoundDevice("s2", "consumer", "d", "Miele"), FoundDevice("s2", "producer", "p", "Miele"))
     assert found_in(heard)[0].entry()["gateway"] == {"adapter": "s2"}
 
 
