@@ -12,8 +12,8 @@ from .errors import (
 )
 from .events import (
     AddJobs as AddJobs,
-    Event as Event,
     Happening as Happening,
+    TimelineEvent as TimelineEvent,
     in_words as in_words,
 )
 from .figures import (
@@ -49,7 +49,6 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "AddJobs",
     "Appliance",
-    "Event",
     "FigureKind",
     "FigureKindError",
     "Happening",
@@ -58,6 +57,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",
+    "TimelineEvent",
     "Zone",
     "asyncapi_document",
     "fingerprint",

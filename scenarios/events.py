@@ -206,7 +206,7 @@ Turn = Literal["agreed", "starts", "ends", "cancelled"]
 """What may happen to a job that an event waits for: its contract is agreed, it starts to run, ..."""
 
 
-class Event(_Frozen):
+class TimelineEvent(_Frozen):
     """An action and its time: `at_s`, or when something happens to a job."""
 
     at_s: int | None

@@ -43,7 +43,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class InputPlaces:
     """Locations in the input of each part of a scenario, so that problems can name them."""
 
     where: str
@@ -83,7 +83,7 @@ def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[in
     return [Problem(first_job[1], f"{what}; {rest}")]
 
 
-def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -> Imported:
+def finish(content: dict[str, Any], places: InputPlaces, notes: Sequence[str] = ()) -> Imported:
     """Build the imported scenario.
 
     Args:

@@ -23,7 +23,7 @@ from agents import LoadProfile, Prediction, Production
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
-from scenarios.importers.assumptions import START_S, Imported, Places
+from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
@@ -99,7 +99,7 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
     conversion = _Conversion(root, load_root, _Profiles(list(dict.fromkeys(folders)), problems, notes), problems, notes)
     conversion.convert()
     return assemble(
-        Places(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
+        InputPlaces(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
         path.parent.parent.name if path.stem == "neighborhood" and path.parent.name == "xml" else path.stem,
         conversion.houses,
         conversion.devices,

@@ -19,7 +19,7 @@ from broker import file_name, setup_parts
 from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
-from scenarios.events import Event
+from scenarios.events import TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start
@@ -28,7 +28,7 @@ CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
 _JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
 _PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[str, tuple[Prediction, ...]])
-_TIMELINE: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
+_TIMELINE: TypeAdapter[tuple[TimelineEvent, ...]] = TypeAdapter(tuple[TimelineEvent, ...])
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
 

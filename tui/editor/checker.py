@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError, job_notes, run_notes
-from scenarios.files import Document, Note
+from scenarios.files import Document, ScenarioNote
 from tui.child_process import ChildServer, frame, let_keys_go_first, read_frame_here
 from tui.editor.edit_history import Version
 
@@ -26,7 +26,7 @@ class Checked:
 
     version: Version
     problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ScenarioNote, ...] = ()
     """Notes on probable mistakes, if there are no problems."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
@@ -61,10 +61,10 @@ class Checker:
 
     async def _asked(
         self, document: Document, where: str, folder: Path, *, allow_outside: bool
-    ) -> tuple[list[Problem], tuple[Note, ...]] | None:
+    ) -> tuple[list[Problem], tuple[ScenarioNote, ...]] | None:
         """Validate in the child process; None if it cannot be started."""
         try:
-            found: tuple[list[Problem], tuple[Note, ...]] | None = await self._server.ask(
+            found: tuple[list[Problem], tuple[ScenarioNote, ...]] | None = await self._server.ask(
                 (document, where, folder, allow_outside)
             )
         except OSError:
@@ -78,7 +78,7 @@ class Checker:
 
 def found_in(
     document: Document, where: str, folder: Path, *, allow_outside: bool = False
-) -> tuple[list[Problem], tuple[Note, ...]]:
+) -> tuple[list[Problem], tuple[ScenarioNote, ...]]:
     """Return all problems of a document or, without problems, the notes of `ssmic check`.
 
     Args:
@@ -91,7 +91,7 @@ def found_in(
         scenario = document.scenario(where, folder, allow_outside=allow_outside)
     except ScenarioError as error:
         return list(error.problems), ()
-    return [], (*run_notes(scenario), *map(Note, job_notes(scenario)))
+    return [], (*run_notes(scenario), *map(ScenarioNote, job_notes(scenario)))
 
 
 def main() -> None:

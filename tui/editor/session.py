@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError
-from scenarios.files import Document, KeyPath, Note, YamlValue
+from scenarios.files import Document, KeyPath, ScenarioNote, YamlValue
 from tui.editor import tree_model
 from tui.editor.checker import Checked, Checker
 from tui.editor.edit_history import Change, History, Put, Version
@@ -52,7 +52,7 @@ class Work:
     """The file of rescued changes that was opened; deleted once they are saved."""
     problems: tuple[Problem, ...] = ()
     """As of the last check."""
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ScenarioNote, ...] = ()
     """As of the last check."""
     checked: Version | None = None
     """The version that was checked last."""

@@ -19,7 +19,6 @@ from scenarios.events import (
     ChangeTariff,
     CloudFront,
     DisturbLink,
-    Event,
     ForecastError,
     GiveForecast,
     GoOffline,
@@ -30,6 +29,7 @@ from scenarios.events import (
     SwitchAlgorithm,
     SwitchPatience,
     SwitchStrategy,
+    TimelineEvent,
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
@@ -105,7 +105,7 @@ def strategy_problem(strategy: str) -> str:
 
 def build_timeline(
     entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
-) -> tuple[tuple[Event, ...], list[str]]:
+) -> tuple[tuple[TimelineEvent, ...], list[str]]:
     """Return the events of a timeline, repetitions included, and the ids of the jobs that it adds.
 
     Args:
@@ -174,7 +174,7 @@ class _TimelineBuilder:
         self._count = 0
         self.added: list[str] = []
 
-    def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[Event]:
+    def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[TimelineEvent]:
         """Yield the events of an entry; none after reporting problems."""
         before = len(self._collector.problems)
         if (entry.at is None) == (entry.when is None):
@@ -191,9 +191,9 @@ class _TimelineBuilder:
                 continue
             if entry.when is not None:
                 when = entry.when
-                yield Event(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
+                yield TimelineEvent(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
                 continue
-            yield Event(at_s=time_s, action=action)
+            yield TimelineEvent(at_s=time_s, action=action)
 
     # When.
 
@@ -522,5 +522,5 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
     return events[0].action
 
 
-def _only_added(scenario: Scenario) -> tuple[Event, ...]:
+def _only_added(scenario: Scenario) -> tuple[TimelineEvent, ...]:
     return tuple(event for event in scenario.timeline if isinstance(event.action, AddJobs))
