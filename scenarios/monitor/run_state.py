@@ -15,7 +15,7 @@ from scenarios.events import in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
-from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
+from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone, zone_info
@@ -540,11 +540,11 @@ class ObservedRun:
         """Return the ids of a house's producers."""
         return frozenset(p.id for p in self.producers.values() if p.house == house)
 
-    def steps(self, negotiation: Negotiation) -> list[Step]:
+    def steps(self, negotiation: ObservedNegotiation) -> list[Step]:
         """Return the messages about a job, oldest first; only the newest ones of a very long negotiation."""
         return self.lines.about(negotiation.job_id, KEPT_STEPS)
 
-    def negotiations(self) -> list[Negotiation]:
+    def negotiations(self) -> list[ObservedNegotiation]:
         """Return the known jobs in the order of their first message."""
         return self.jobs.all()
 

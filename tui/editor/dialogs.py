@@ -24,7 +24,7 @@ IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportChoice:
     """The choice in the dialog."""
 
     path: Path
@@ -70,7 +70,7 @@ _LINES = (
 )
 
 
-class ImportDialog(Dialog[Source | None]):
+class ImportDialog(Dialog[ImportChoice | None]):
     """Asks for the paths of neighbourhood, jobs and load profiles; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -193,7 +193,7 @@ new one. What was guessed of it is shown, and can be changed.
         source = paths["source"]
         if problem is None and source is not None:
             loads = paths["loads"]
-            self.dismiss(Source(source, paths["jobs"], () if loads is None else (loads,)))
+            self.dismiss(ImportChoice(source, paths["jobs"], () if loads is None else (loads,)))
 
 
 class Notes(Dialog[None]):

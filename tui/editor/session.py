@@ -180,7 +180,7 @@ class ChangeRefused:
     error: ScenarioError
 
 
-Event = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
+SessionEvent = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
 
 
 class EditSession:
@@ -195,13 +195,13 @@ class EditSession:
         """Whether neighbourhoods may refer to files outside their folder."""
         self._checker = Checker()
         self._check_wanted = asyncio.Event()
-        self._watchers: list[Callable[[Event], None]] = []
+        self._watchers: list[Callable[[SessionEvent], None]] = []
 
-    def watch(self, watcher: Callable[[Event], None]) -> None:
+    def watch(self, watcher: Callable[[SessionEvent], None]) -> None:
         """Call `watcher` with every event, after those that were added before it."""
         self._watchers.append(watcher)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: SessionEvent) -> None:
         for watcher in self._watchers:
             watcher(event)
 

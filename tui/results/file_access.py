@@ -78,8 +78,8 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """An opened simulation."""
+class OpenedSimulation:
+    """A results file as far as the screen has read it."""
 
     path: Path
     stamp: Stamp
@@ -97,7 +97,7 @@ class Opened:
     """Whether the file has the scenario's UTC offset."""
 
 
-def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
+def open_simulation(path: Path, interval_s: int, before: OpenedSimulation | None) -> OpenedSimulation:
     """Read a simulation's description.
 
     Args:
@@ -117,12 +117,12 @@ def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opene
                 return open_simulation(path, interval_s, None)
             sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
             memory.scenario = results.parsed_scenario
-        return Opened(
+        return OpenedSimulation(
             path, stamp, results.info, runs, results.houses, results.zone, memory, sheet, results.knows_offset
         )
 
 
-def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
+def read_from(opened: OpenedSimulation, read: Callable[[ResultsReader], T]) -> T:
     """Read from an opened simulation.
 
     Raises:

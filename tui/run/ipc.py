@@ -14,7 +14,7 @@ from scenarios.simulation import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SimulationTask:
     """The task of the process."""
 
     plan: Plan
@@ -116,5 +116,5 @@ class Interrupt:
     """To the process: end all runs, keep all contracts."""
 
 
-Event = Began | Progress | Stands | Judged | Seeking | Heard | Ended
+SimulationEvent = Began | Progress | Stands | Judged | Seeking | Heard | Ended
 Command = Go | Interrupt | Control

@@ -22,7 +22,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
 from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
-from scenarios.monitor.negotiations import Negotiation
+from scenarios.monitor.negotiations import ObservedNegotiation
 from scenarios.monitor.run_state import Deduplicator, ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.results import MOST_LISTED
@@ -429,7 +429,7 @@ def test_arrows_cross_lanes() -> None:
 
 def test_many_producers_share_a_lane() -> None:
     """There is no room for a lane of each."""
-    job = Negotiation("j", consumer="1/tv")
+    job = ObservedNegotiation("j", consumer="1/tv")
     steps = [MessageSummary(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?") for number in range(9)]
     assert lanes_of(job, steps, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
     assert lanes_of(job, steps, 5) == ["1/tv", "manager", "producers"]
