@@ -90,7 +90,7 @@ class _Returned:
     """Put into every job's channel when the device takes part in negotiations again."""
 
 
-Part = Literal["first", "next", "last"]
+QuestionPart = Literal["first", "next", "last"]
 """See `ProducersFor.part`."""
 JobEvent = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
 
@@ -644,7 +644,7 @@ class JobRun:
     async def _negotiate(self) -> bool:
         """Ask all producers on the manager's list, and those that join in the meantime; return whether one accepted."""
         self._asked = sorted(self._agent.untrusted(self._job.job_id))
-        part: Part = "first"
+        part: QuestionPart = "first"
         while True:
             answer = await self._agent.ask(MANAGER, self._question(part))
             if not isinstance(answer, Producers) or not (answer.producers or any(answer.left_out)):
@@ -653,7 +653,7 @@ class JobRun:
                 return True
             part = "last"
 
-    def _question(self, part: Part, about_to_ask: Sequence[str] = ()) -> ProducersFor:
+    def _question(self, part: QuestionPart, about_to_ask: Sequence[str] = ()) -> ProducersFor:
         starts = self._reservation.starts
         return ProducersFor(
             job_id=self._job.job_id,

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, JobEvent, JobRun, Part, _Changed, _RunEnds
+from agents.consumer import Consumer, JobEvent, JobRun, QuestionPart, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -406,7 +406,7 @@ class SharedJobRun(JobRun):
         first_minute, _ = self._minutes(starts)
         return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
 
-    async def _ask_for_offers(self, starts: Starts, part: Part) -> None:
+    async def _ask_for_offers(self, starts: Starts, part: QuestionPart) -> None:
         """Ask the manager what producers have left between the first and the last start."""
         question = ProducersFor(
             job_id=self._job.job_id,
