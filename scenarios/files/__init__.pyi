@@ -38,8 +38,8 @@ from .model import (
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
-    load_content as load_content,
     load_text as load_text,
+    parse_content as parse_content,
     plain_content as plain_content,
 )
 from .problems import (
@@ -149,7 +149,6 @@ __all__ = [
     "known",
     "line_of",
     "lines_of",
-    "load_content",
     "load_faults",
     "load_text",
     "locate_in",
@@ -157,6 +156,7 @@ __all__ = [
     "meaning",
     "natural_order",
     "offset_of",
+    "parse_content",
     "parse_moment",
     "parse_time",
     "parse_yaml",

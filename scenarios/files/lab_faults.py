@@ -41,7 +41,7 @@ _OF_KIND: dict[FaultKind, frozenset[str]] = {
 }
 """The keys of each kind of fault besides `device`, `fault`, `broker` and `at`."""
 
-Moment = Callable[[int | str, KeyPath], int | None]
+MomentReader = Callable[[int | str, KeyPath], int | None]
 """Returns a time in UNIX seconds; None after reporting a problem."""
 
 
@@ -89,7 +89,7 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
 
 def build_faults(
     entries: Sequence[tuple[KeyPath, FaultEntry]],
-    moment: Moment,
+    moment: MomentReader,
     start_s: int | None,
     collector: ProblemCollector,
     known: Collection[str] | None,
@@ -111,7 +111,7 @@ def build_faults(
 def _fault(
     path: KeyPath,
     entry: FaultEntry,
-    moment: Moment,
+    moment: MomentReader,
     start_s: int,
     collector: ProblemCollector,
     known: Collection[str] | None,

@@ -14,7 +14,7 @@ from scenarios.files.keys import models_at
 from scenarios.files.model import ConsumerEntry, ProducerEntry
 from scenarios.files.problems import KeyPath, YamlValue
 from scenarios.files.timeline import EVENT_ENTRIES
-from scenarios.files.yaml_nodes import Mapping as YamlMapping
+from scenarios.files.yaml_nodes import YamlMapping
 from scenarios.suggestions import nearest
 
 KeyedModels: TypeAlias = Mapping[str, type[BaseModel]]

@@ -105,7 +105,7 @@ def _plain(node: YamlValue) -> YamlValue:
     return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
-def load_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
+def parse_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that plain data describes, as a YAML text holds them.
 
     Args:

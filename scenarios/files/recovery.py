@@ -17,7 +17,7 @@ from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.timeline import MAX_SPAN_S
 from scenarios.files.times import parse_time
-from scenarios.files.yaml_nodes import Mapping, Sequence
+from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 
 _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "gateway", "*"),
@@ -176,7 +176,7 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
 
 
 def replace_or_take_out(
-    tree: Mapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
+    tree: YamlMapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
 ) -> None:
     """Repair the tree at a path, in place.
 
@@ -201,13 +201,13 @@ def replace_or_take_out(
         unresolved.every_house |= path == ("houses",)
         return
     _remember(tree, path, parent[last], unresolved)
-    if isinstance(parent, Sequence) and isinstance(last, int):
+    if isinstance(parent, YamlSequence) and isinstance(last, int):
         parent.without(last)
     else:
         del parent[last]
 
 
-def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
+def tell_of_points(tree: YamlMapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
     """Report further problems in the points of series that will be removed, as far as they can be read.
 
     Args:
@@ -219,7 +219,7 @@ def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCo
         _tell_of_points(tree, path, collector)
 
 
-def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -> None:
+def _tell_of_points(tree: YamlMapping, path: KeyPath, collector: ProblemCollector) -> None:
     if not any(_fits(pattern, path) for pattern in _SERIES):
         return
     entry: Any = tree
@@ -240,7 +240,7 @@ def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -
         collector.at((*path, "points") if index is None else (*path, "points", index), what)
 
 
-def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
+def _remember(tree: YamlMapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
     if path[0] == "jobs":
         _remember_job(path, gone, unresolved)
     elif path[0] == "timeline" and len(path) == 2 and isinstance(gone, dict) and gone.get("do") == "add_job":

@@ -78,7 +78,7 @@ class JobNotice(BaseModel):
     plug: PlugNotice
 
 
-JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
+LabJobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,7 +416,7 @@ class Lab:
         await bus.flush()
 
 
-def _state_of(run: ApplianceRun, now_s: int) -> JobState:
+def _state_of(run: ApplianceRun, now_s: int) -> LabJobState:
     if run.is_done:
         return "done"
     if run.start_s is not None:

@@ -108,11 +108,11 @@ class Plug:
         self._counted_from_wh = self.appliance.energy_wh(now_s)
         self._days = [(self._day(now_s), 0.0)]
 
-    def reading(self, now_s: int) -> Reading:
+    def reading(self, now_s: int) -> PlugReading:
         """Return the meter's reading."""
         self.advance(now_s)
         energy_wh, factor = self.energy_wh(now_s), self.lie.factor
-        return Reading(
+        return PlugReading(
             self.lie.power(self.appliance.power_w(now_s)),
             energy_wh * factor,
             (energy_wh - self._days[-1][1]) * factor,
@@ -138,7 +138,7 @@ class Plug:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PlugReading:
     """The reading of a plug's meter."""
 
     power_w: float

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from broker.clock import ClockReport
 from scenarios.devices import languages_of
-from scenarios.results import SimulationSpec as Record, create_results, seal
+from scenarios.results import SimulationSpec, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.household_processes import household_processes, shares_of
 from scenarios.simulation.plan import Plan
@@ -118,7 +118,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             chosen["script"] = True
         if plan.kept_messages != "all":
             chosen["messages"] = plan.kept_messages
-        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
+        record = SimulationSpec(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
         results_file = create_results(record, plan.out, plan.folder)
         orders = [Order(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)]
         try:

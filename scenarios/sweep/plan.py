@@ -18,7 +18,7 @@ from typing import Any
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
-from scenarios.files import KeyPath, load_content as build_content, put
+from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
@@ -336,7 +336,7 @@ class _Variants:
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
-        return build_content(data, where, self._content.folder, allow_outside=self._request.allow_outside)
+        return parse_content(data, where, self._content.folder, allow_outside=self._request.allow_outside)
 
     def _targets(self, parameter: Parameter, content: ScenarioContent) -> tuple[KeyPath, ...]:
         """Return what a parameter sets in the content of the file with other variables."""

@@ -24,7 +24,7 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.table_times import (
     EXPECTED,
-    Order,
+    DateOrder,
     clock_s,
     excel_moment,
     is_clock,
@@ -373,7 +373,7 @@ class _Times:
                 return i
         return None
 
-    def _order_of_dates(self) -> Order:
+    def _order_of_dates(self) -> DateOrder:
         column = self.column
         cells = self._table.cells(column)
         if self._clock is not None and cells and is_clock(str(cells[0])):
