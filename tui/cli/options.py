@@ -190,7 +190,9 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-User = Annotated[str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")]
+UserOption = Annotated[
+    str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")
+]
 
 PasswordFile = Annotated[
     Path | None,
@@ -229,7 +231,7 @@ def parse_id(value: str) -> str:
     return canonical(value)
 
 
-Broker = Annotated[
+BrokerOption = Annotated[
     str,
     typer.Option(
         metavar="URL",
@@ -238,7 +240,7 @@ Broker = Annotated[
     ),
 ]
 
-Run = Annotated[
+RunOption = Annotated[
     str | None,
     typer.Option(
         "--run",
@@ -254,7 +256,7 @@ Seed = Annotated[
     typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
 ]
 
-Negotiation = Annotated[
+NegotiationOption = Annotated[
     Literal["short-list", "ranked"] | None,
     typer.Option(
         "--negotiation",

@@ -14,7 +14,7 @@ from pathlib import Path
 from scenarios import Problem, ScenarioError, job_notes, run_notes
 from scenarios.files import Document, ScenarioNote
 from tui.child_process import ChildServer, frame, let_keys_go_first, read_frame_here
-from tui.editor.edit_history import Version
+from tui.editor.edit_history import TreeVersion
 
 LARGE = 40_000
 """Characters of text from which the child process is used; smaller files are checked faster in place."""
@@ -24,7 +24,7 @@ LARGE = 40_000
 class Checked:
     """The result of `ssmic check` on a version."""
 
-    version: Version
+    version: TreeVersion
     problems: tuple[Problem, ...] = ()
     notes: tuple[ScenarioNote, ...] = ()
     """Notes on probable mistakes, if there are no problems."""
@@ -38,7 +38,7 @@ class Checker:
     def __init__(self) -> None:
         self._server = ChildServer("tui.editor.checker")
 
-    async def check(self, version: Version, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
+    async def check(self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
 
         Args:

@@ -15,7 +15,7 @@ from scenarios import Problem, ScenarioError
 from scenarios.files import Document, KeyPath, ScenarioNote, YamlValue
 from tui.editor import tree_model
 from tui.editor.checker import Checked, Checker
-from tui.editor.edit_history import Change, History, Put, Version
+from tui.editor.edit_history import Change, History, Put, TreeVersion
 from tui.editor.tree_model import WHOLE, Ref, Tree, owner_of, parent_of, text
 
 PAUSE_WALL_S = 0.15
@@ -54,7 +54,7 @@ class Work:
     """As of the last check."""
     notes: tuple[ScenarioNote, ...] = ()
     """As of the last check."""
-    checked: Version | None = None
+    checked: TreeVersion | None = None
     """The version that was checked last."""
     owners: dict[Ref, int] = field(default_factory=dict)
     """The number of problems of each part that has any."""
@@ -97,7 +97,7 @@ class Work:
         """Whether another program wrote or deleted the file."""
         return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
 
-    def save(self, version: Version, path: Path) -> None:
+    def save(self, version: TreeVersion, path: Path) -> None:
         """Write a version to a file. Slow for a large one: call it in a thread.
 
         Raises:

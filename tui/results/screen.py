@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher
 from scenarios.results import ResultsError
 from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
-from tui.results.comparison_view import TABS as SIDES, ComparisonPane, OtherChooser
+from tui.results.comparison_view import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
@@ -64,7 +64,7 @@ covered.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),
         *(Binding(key, f"view('{id_}')", title, show=False, key_display=shown(key)) for key, id_, title in TABS),
-        *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in SIDES),
+        *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in COMPARISON_TABS),
         Binding("left_square_bracket", "next_view(-1)", "Previous view", show=False, key_display="["),
         Binding("right_square_bracket", "next_view(1)", "Next view", show=False, key_display="]"),
         Binding("g", "choose('run')", "Choose the run", show=False),

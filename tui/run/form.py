@@ -75,14 +75,14 @@ def about(field: str, algorithm: str = "", supply: str = "") -> str:
 
 
 Value = TypeVar("Value")
-Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
+BusChoice = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 
 LEAST_SEARCH_WALL_S = 0.1
 """Minimum time limit for the optimum."""
 
 SUPPLIES: tuple[tuple[str, SupplyRule], ...] = (("whole jobs", "whole"), ("shared by minute", "shared"))
 PROMISES: tuple[tuple[str, Promise], ...] = (("early, on acceptance", "early"), ("late, before the start", "late"))
-BUSES: tuple[tuple[str, Bus], ...] = (
+BUSES: tuple[tuple[str, BusChoice], ...] = (
     ("MQTT, Mosquitto if installed, else built-in", "auto"),
     ("MQTT, private Mosquitto", "mosquitto"),
     ("MQTT, built-in broker", "embedded"),
@@ -111,7 +111,7 @@ class FormValues:
     prefer: str = ""
     """Preferences with shared supply, separated by commas."""
     promise: Promise | None = None
-    bus: Bus = "auto"
+    bus: BusChoice = "auto"
     broker: str = ""
     hosts: str = ""
     pace: str = "max"

@@ -17,7 +17,7 @@ from tui.cli.options import (
     KeyFile,
     PasswordFile,
     SetVariables,
-    User,
+    UserOption,
     chosen_values,
     complete_scenario,
     given,
@@ -222,7 +222,7 @@ def clean(
     limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="Seconds to keep trying to reach the broker.")
     ] = 60.0,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,

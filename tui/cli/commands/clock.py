@@ -15,7 +15,7 @@ from tui.cli.options import (
     AllowOutside,
     AsJson,
     AskAtOnce,
-    Broker,
+    BrokerOption,
     CaFile,
     CertFile,
     HomeAssistant,
@@ -24,14 +24,14 @@ from tui.cli.options import (
     Keep,
     KeyFile,
     Limit,
-    Negotiation,
+    NegotiationOption,
     NodeLimit,
     PasswordFile,
     Penalty,
     Prefer,
     PromiseOption,
     RankingName,
-    Run,
+    RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
@@ -39,7 +39,7 @@ from tui.cli.options import (
     Strategy,
     Supply,
     Tolerance,
-    User,
+    UserOption,
     chosen_values,
     given,
 )
@@ -50,7 +50,7 @@ from tui.safe_output import listed
 
 if TYPE_CHECKING:
     from broker.transport import MqttBroker
-    from scenarios import Scenario as Loaded
+    from scenarios import Scenario
     from scenarios.simulation import RunSettings, ScoresFile
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -73,10 +73,10 @@ or SIGTERM. Restarting helps after 4 and 75 only.
 def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
-    broker: Broker,
+    broker: BrokerOption,
     allow_outside: AllowOutside = False,
     set_: SetVariables = None,
-    run: Run = None,
+    run: RunOption = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
     strategy: Strategy = None,
@@ -84,7 +84,7 @@ def clock(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
-    negotiation: Negotiation = None,
+    negotiation: NegotiationOption = None,
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
@@ -144,7 +144,7 @@ def clock(
     reset_scores: Annotated[
         bool, typer.Option("--reset-scores", help="Start from fresh producer scores.", envvar="SSMIC_RESET_SCORES")
     ] = False,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -233,7 +233,7 @@ def clock(
 
 
 def _keep_time(
-    loaded: Loaded,
+    loaded: Scenario,
     settings: RunSettings,
     connection: MqttBroker,
     results_file: Path,

@@ -22,10 +22,10 @@ from tui.cli.options import (
     CertFile,
     KeyFile,
     PasswordFile,
-    Run,
+    RunOption,
     ScenarioArgument,
     SetVariables,
-    User,
+    UserOption,
     chosen_values,
     given,
 )
@@ -34,7 +34,7 @@ from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
     from broker.transport import Access
-    from scenarios import Scenario as Loaded
+    from scenarios import Scenario
     from scenarios.lab import Case, FigureExpectation, Lab, LabSettings
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -70,7 +70,7 @@ def lab(
     ] = None,
     pace: Annotated[str, typer.Option(metavar="1x|60x...", help="Virtual seconds per second, such as 60x.")] = "60x",
     broker: AnyBroker = None,
-    run: Run = None,
+    run: RunOption = None,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to emulate. [default: from the scenario, else until the last job has run]"),
@@ -132,7 +132,7 @@ def lab(
             metavar="FILE", help="The results file. [default: results/<date>_<time>_<scenario>_controller_1.sqlite]"
         ),
     ] = None,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -192,7 +192,7 @@ def lab(
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    scenario: Loaded
+    scenario: Scenario
     settings: LabSettings
     broker: str | None
     access: Access | None
@@ -217,7 +217,7 @@ def _command(text: str | None) -> tuple[str, ...]:
     return command
 
 
-def _between(scenario: Loaded, begin: str | None, until: str | None, days: int | None) -> tuple[Loaded, int | None]:
+def _between(scenario: Scenario, begin: str | None, until: str | None, days: int | None) -> tuple[Scenario, int | None]:
     """Return the part of a scenario that the lab runs, and its end, UNIX seconds; None: when the last job has run."""
     from scenarios import planned_end_s
     from scenarios.files import parse_time
