@@ -105,7 +105,7 @@ class _Reservation:
 
 
 @dataclass(slots=True, eq=False)
-class JobState:
+class JobRecord:
     """What a consumer knows of one of its jobs."""
 
     job: Job
@@ -157,7 +157,7 @@ class Consumer(Agent[AnyMessage]):
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(agent_id)
-        self._jobs = {job.job_id: JobState(job, self.channel()) for job in jobs}
+        self._jobs = {job.job_id: JobRecord(job, self.channel()) for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.asks_twice = False
@@ -185,12 +185,12 @@ class Consumer(Agent[AnyMessage]):
     @property
     def jobs(self) -> tuple[Job, ...]:
         """All jobs of the device, in the order in which they became known."""
-        return tuple(state.job for state in self._jobs.values())
+        return tuple(record.job for record in self._jobs.values())
 
     async def run(self) -> None:
         """Start all jobs, and pass each message to the job that it concerns."""
-        for state in self._jobs.values():
-            self._serve(state)
+        for record in self._jobs.values():
+            self._serve(record)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
@@ -268,16 +268,16 @@ class Consumer(Agent[AnyMessage]):
 
     def add_job(self, job: Job) -> None:
         """Take on a job that was not known at the beginning."""
-        state = self._jobs[job.job_id] = JobState(job, self.channel())
+        record = self._jobs[job.job_id] = JobRecord(job, self.channel())
         self._calendar.add(job)
-        self._serve(state)
+        self._serve(record)
 
-    def _serve(self, state: JobState) -> None:
-        self.spawn(self._run_of(state).serve(), state.job.job_id)
+    def _serve(self, record: JobRecord) -> None:
+        self.spawn(self._run_of(record).serve(), record.job.job_id)
 
-    def _run_of(self, state: JobState) -> JobRun:
+    def _run_of(self, record: JobRecord) -> JobRun:
         """Return what finds suppliers for a job until it has run."""
-        return JobRun(self, state)
+        return JobRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out an event of the scenario's timeline."""
@@ -297,8 +297,8 @@ class Consumer(Agent[AnyMessage]):
                     self.end_contract(contract, reason)
             case Join():
                 self.is_away = self.is_gone = False
-                for state in self._jobs.values():
-                    state.channel.put(_Returned())
+                for record in self._jobs.values():
+                    record.channel.put(_Returned())
             case message:
                 self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
 
@@ -316,10 +316,10 @@ class Consumer(Agent[AnyMessage]):
 
     def drop(self, job_id: str) -> None:
         """End a job without running it, unless it has started."""
-        contract, state = self.contracts.get(job_id), self._jobs[job_id]
-        if not state.is_dropped and (contract is None or contract.start_s > self.now_s):
-            state.is_dropped = True
-            state.channel.put(_Dropped())
+        contract, record = self.contracts.get(job_id), self._jobs[job_id]
+        if not record.is_dropped and (contract is None or contract.start_s > self.now_s):
+            record.is_dropped = True
+            record.channel.put(_Dropped())
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
@@ -343,8 +343,8 @@ class Consumer(Agent[AnyMessage]):
 
     async def _end_jobs(self) -> None:
         await self.closing()
-        for state in self._jobs.values():
-            state.channel.put(_RunEnds())
+        for record in self._jobs.values():
+            record.channel.put(_RunEnds())
 
     # Contracts.
 
@@ -361,17 +361,17 @@ class Consumer(Agent[AnyMessage]):
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
         self.contract_changed(job.job_id)
-        state = self._jobs[job.job_id]
-        premature, state.premature = state.premature, []
+        record = self._jobs[job.job_id]
+        premature, record.premature = record.premature, []
         for received in premature:
             self._take(job.job_id, received)
 
     def _take(self, job_id: str, received: Received[AnyMessage]) -> None:
         """Process a producer's change to a contract, if it is the supplier and the job has not started."""
-        contract, state = self.contracts.get(job_id), self._jobs[job_id]
+        contract, record = self.contracts.get(job_id), self._jobs[job_id]
         if contract is None:
-            if received.sender in state.asking:
-                state.premature.append(received)
+            if received.sender in record.asking:
+                record.premature.append(received)
             return
         if received.sender != contract.producer or contract.start_s <= self.now_s:
             return
@@ -382,19 +382,19 @@ class Consumer(Agent[AnyMessage]):
                 self._calendar.move(moved)
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
-                state.channel.put(_Changed())
+                record.channel.put(_Changed())
                 self.contract_changed(job_id)
             case Cancel(reason=reason):
                 if contract.agreed_s == self.now_s:
-                    state.untrusted.add(contract.producer)
+                    record.untrusted.add(contract.producer)
                 self._cancel(contract, reason)
             case PushOut(reason=reason):
-                if not state.is_provisional or is_firm(contract.start_s, self.now_s):
+                if not record.is_provisional or is_firm(contract.start_s, self.now_s):
                     self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
                     return
                 if self._counted(self._pushes, job_id, contract.producer) > MAX_PUSHES:
                     self.reject(contract.producer, f"pushes out job {job_id!r} too often in one second")
-                    state.untrusted.add(contract.producer)
+                    record.untrusted.add(contract.producer)
                 self._cancel(contract, reason)
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
@@ -405,26 +405,26 @@ class Consumer(Agent[AnyMessage]):
 
     def _take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""
-        contract, state = self.contracts.get(void.job_id), self._jobs.get(void.job_id)
-        if state is None:
+        contract, record = self.contracts.get(void.job_id), self._jobs.get(void.job_id)
+        if record is None:
             return
         if contract is None:  # it has cancelled it, as its producer is lost
-            state.contracts_made = void.contracts
+            record.contracts_made = void.contracts
             return
         if contract.contract_id != void.contract_id:
             return
-        job, signers = state.job, self.signers_of(contract)
+        job, signers = record.job, self.signers_of(contract)
         if not signers:  # the grid's word is not needed, but the ledger has fewer contracts than were counted
             if contract.contract_id != f"{job.job_id}/{void.contracts + 1}" and contract.start_s >= self.now_s:
-                state.contracts_made = void.contracts
+                record.contracts_made = void.contracts
                 self._agree_anew(job, contract, contract.producer, contract.start_s)
             return
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
         if contract.start_s + job.duration_s <= self.now_s:
             return  # it has run
         is_running = contract.start_s <= self.now_s and self.runs_itself(job)
-        state.contracts_made = void.contracts
-        state.untrusted.update(signers)
+        record.contracts_made = void.contracts
+        record.untrusted.update(signers)
         self._withdraw_from_suppliers(contract)
         self._free(contract)
         if is_running:  # its device already draws power, now from the grid
@@ -532,9 +532,9 @@ class Consumer(Agent[AnyMessage]):
 
     def next_contract_id(self, job_id: str) -> str:
         """Return the id of a job's next contract, and count it."""
-        state = self._jobs[job_id]
-        state.contracts_made += 1
-        return f"{job_id}/{state.contracts_made}"
+        record = self._jobs[job_id]
+        record.contracts_made += 1
+        return f"{job_id}/{record.contracts_made}"
 
     @property
     def turns(self) -> _TurnLock:
@@ -571,11 +571,11 @@ class _TurnLock:
 class JobRun:
     """A job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, state: JobState) -> None:
+    def __init__(self, agent: Consumer, record: JobRecord) -> None:
         self._agent = agent
-        self._state = state
-        self._job = state.job
-        self._channel = state.channel
+        self._record = record
+        self._job = record.job
+        self._channel = record.channel
         self._patient = agent.patient
         """As it was when the job looked for a supplier last."""
         self._asked: list[str] = []
@@ -593,7 +593,7 @@ class JobRun:
             await self._find_supplier()
             if await self._has_run():
                 return
-            if self._state.is_dropped:
+            if self._record.is_dropped:
                 await self._end_without_running()
                 return
 
@@ -609,7 +609,7 @@ class JobRun:
 
     async def _wait_for_return(self) -> bool:
         """Wait until the device takes part; return False if the job is dropped, or takes grid power, before."""
-        while self._agent.is_away and not self._state.is_dropped:
+        while self._agent.is_away and not self._record.is_dropped:
             event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._job.latest_start_s)
             if not isinstance(event, TimeUp | _RunEnds):
                 continue
@@ -620,13 +620,13 @@ class JobRun:
             async with self._agent.turns:
                 self._take_grid_power(self._agent.deadline_s(self._job))
             return False
-        return not self._state.is_dropped
+        return not self._record.is_dropped
 
     async def _find_supplier(self) -> None:
         if not await self._wait_for_return():
             return
         self._patient = self._agent.patient
-        self._listeners = dict.fromkeys(sorted(self._state.untrusted))
+        self._listeners = dict.fromkeys(sorted(self._record.untrusted))
         async with self._agent.turns:
             self._reservation = await self._agent.reserve_time(self._job)
             if await self._negotiate():
@@ -640,7 +640,7 @@ class JobRun:
 
     async def _negotiate(self) -> bool:
         """Ask all producers on the manager's list, and those that join in the meantime; return whether one accepted."""
-        self._asked = sorted(self._state.untrusted)
+        self._asked = sorted(self._record.untrusted)
         part: QuestionPart = "first"
         while True:
             answer = await self._agent.ask(MANAGER, self._question(part))
@@ -711,7 +711,7 @@ class JobRun:
             Whether one accepted, and the manager's answer.
         """
         job = self._job
-        asked = [producer for producer in producers if producer not in self._state.untrusted]
+        asked = [producer for producer in producers if producer not in self._record.untrusted]
         self._asked += [producer for producer in asked if producer not in self._asked]
         self._listeners |= dict.fromkeys(asked)
         self._has_requested |= bool(asked)
@@ -725,7 +725,7 @@ class JobRun:
                 ) if self._is_possible(start_s):
                     if supplier is None:
                         supplier = producer, start_s
-                        self._state.is_provisional = isinstance(answer, AcceptProvisionally)
+                        self._record.is_provisional = isinstance(answer, AcceptProvisionally)
                     else:
                         self._agent.send(producer, Withdraw(job_id=job.job_id))
                         self._listeners.pop(producer)
@@ -735,7 +735,7 @@ class JobRun:
                 case Decline() | AgentLostError():
                     pass
                 case reply:
-                    self._state.untrusted.add(producer)
+                    self._record.untrusted.add(producer)
                     self._agent.reject(producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}")
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
         if supplier is not None:
@@ -746,19 +746,19 @@ class JobRun:
     async def _answers_of(
         self, producers: Sequence[str], question: ProducersFor | None
     ) -> list[AnyMessage | AgentLostError]:
-        self._state.premature.clear()
+        self._record.premature.clear()
         request = Request(
             job=self._job.as_sent, patient=self._patient, starts=self._reservation.starts, held=self._reservation.held
         )
         questions: list[tuple[str, AnyMessage]] = [(producer, request) for producer in producers]
         if question is not None:
             questions.append((MANAGER, question))
-        self._state.asked.update(producers)
-        self._state.asking = frozenset(producers)
+        self._record.asked.update(producers)
+        self._record.asking = frozenset(producers)
         try:
             return await self._agent.ask_all(questions)
         finally:
-            self._state.asking = frozenset()
+            self._record.asking = frozenset()
 
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
@@ -769,7 +769,7 @@ class JobRun:
             event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
             if self._agent.is_gone and isinstance(event, TimeUp | _RunEnds):
                 self._agent.drop(self._job.job_id)
-            if self._state.is_dropped:
+            if self._record.is_dropped:
                 return
             producers: Sequence[str] = ()
             begins_again = False
@@ -802,7 +802,7 @@ class JobRun:
         """Wait until the job has run; return False if its contract ends or it is dropped before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._state.is_dropped and contract.start_s > self._agent.now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
             runs_itself = self._agent.runs_itself(self._job)

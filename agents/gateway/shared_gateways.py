@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.consumer import JobEvent, JobRun, JobState, _Changed, _RunEnds
+from agents.consumer import JobEvent, JobRecord, JobRun, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
@@ -73,8 +73,8 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             prices=prices,
         )
 
-    def _run_of(self, state: JobState) -> JobRun:
-        return _SharedDeviceRun(self, state)
+    def _run_of(self, record: JobRecord) -> JobRun:
+        return _SharedDeviceRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         if isinstance(received.message, ChangePrices):
@@ -153,8 +153,8 @@ class _SharedDeviceRun(SharedJobRun):
 
     _agent: SharedGatewayConsumer
 
-    def __init__(self, agent: SharedGatewayConsumer, state: JobState) -> None:
-        super().__init__(agent, state)
+    def __init__(self, agent: SharedGatewayConsumer, record: JobRecord) -> None:
+        super().__init__(agent, record)
         self._is_executed = False
         self._has_ended = False
 
@@ -162,7 +162,7 @@ class _SharedDeviceRun(SharedJobRun):
         """See `JobRun._has_run`: the device runs the job, and its shares follow what changes meanwhile."""
         while True:
             contract, now_s = self._agent.contracts.get(self._job.job_id), self._agent.now_s
-            if contract is None or (self._state.is_dropped and contract.start_s > now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > now_s):
                 return False
             if contract.start_s <= now_s and not self._is_executed:
                 self._is_executed = True

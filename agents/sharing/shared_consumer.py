@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, JobEvent, JobRun, JobState, QuestionPart, _Changed, _RunEnds
+from agents.consumer import Consumer, JobEvent, JobRecord, JobRun, QuestionPart, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -166,8 +166,8 @@ class SharedConsumer(Consumer):
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""
 
-    def _run_of(self, state: JobState) -> JobRun:
-        return SharedJobRun(self, state)
+    def _run_of(self, record: JobRecord) -> JobRun:
+        return SharedJobRun(self, record)
 
     def supply_of(self, job_id: str) -> _Supply:
         """Return what is known of a job's supply."""
@@ -375,9 +375,9 @@ class SharedJobRun(JobRun):
 
     _agent: SharedConsumer
 
-    def __init__(self, agent: SharedConsumer, state: JobState) -> None:
-        super().__init__(agent, state)
-        self._load = state.job.as_sent.load_profile
+    def __init__(self, agent: SharedConsumer, record: JobRecord) -> None:
+        super().__init__(agent, record)
+        self._load = record.job.as_sent.load_profile
         self._energy_mwh = int(load_mwh(self._load, 0).sum())
 
     @property
@@ -410,7 +410,7 @@ class SharedJobRun(JobRun):
         """Ask the manager what producers have left between the first and the last start."""
         question = ProducersFor(
             job_id=self._job.job_id,
-            asked=tuple(sorted(self._state.untrusted)),
+            asked=tuple(sorted(self._record.untrusted)),
             part=part,
             first_start_s=starts[0][0],
             last_start_s=starts[-1][1],
@@ -599,7 +599,7 @@ class SharedJobRun(JobRun):
             )
             requests.append((producer, reserve))
             supply.reserved[producer] = (start_s, series)
-        self._state.asked.update(changed)
+        self._record.asked.update(changed)
         answers = dict(zip(changed, await self._agent.ask_for_shares(self._job.job_id, requests), strict=True))
         promised = frozenset(
             p for p, answer in answers.items() if isinstance(answer, SharesAnswered) and p in answer.promised
@@ -653,7 +653,7 @@ class SharedJobRun(JobRun):
         """Wait until the job has run, and compose again when something changes; False if its contract ends before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._state.is_dropped and contract.start_s > self._agent.now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
@@ -694,7 +694,7 @@ class SharedJobRun(JobRun):
     async def _make_up(self) -> None:
         """Ask what there is now, if the job is not content, and change the contract if that is worth more."""
         starts = self._starts()
-        if self._state.is_dropped or not starts or self._is_content(starts, self._worth_now):
+        if self._record.is_dropped or not starts or self._is_content(starts, self._worth_now):
             return
         await self._ask_for_offers(starts, part="last")
         await self._improve()
@@ -710,7 +710,7 @@ class SharedJobRun(JobRun):
 
     async def _improve(self) -> None:
         """Change the contract if that is worth more."""
-        if self._state.is_dropped or (self._is_covered and not self._agent.puts_cost_first):
+        if self._record.is_dropped or (self._is_covered and not self._agent.puts_cost_first):
             return
         starts = self._starts()
         if not starts or self._is_content(starts, self._worth_now):
