@@ -14,7 +14,7 @@ from .events import (
     AddJobs as AddJobs,
     Happening as Happening,
     TimelineEvent as TimelineEvent,
-    in_words as in_words,
+    action_in_words as action_in_words,
 )
 from .figures import (
     FigureKind as FigureKind,
@@ -59,9 +59,9 @@ __all__ = [
     "ScenarioWriteError",
     "TimelineEvent",
     "Zone",
+    "action_in_words",
     "asyncapi_document",
     "fingerprint",
-    "in_words",
     "job_notes",
     "judge_simulation",
     "overlap_notes",

@@ -228,7 +228,7 @@ class Happening(_Frozen):
     action: Action
 
 
-def in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action
+def action_in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action
     """Return what an action does, short enough for a chart or a line of a table."""
     match action:
         case CloudFront():

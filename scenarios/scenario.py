@@ -442,7 +442,7 @@ def scenario_of(text: str) -> Scenario:
         return SCENARIO.validate_json(text)
 
 
-def digest_of(text: str, without: Collection[str] = ()) -> str:
+def scenario_digest(text: str, without: Collection[str] = ()) -> str:
     """Return a digest of the scenario that JSON describes, without building it: that of 10,000 houses takes long.
 
     Equal digests mean equal scenarios; the same scenario, written by another version, may have another digest.

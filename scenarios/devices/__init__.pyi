@@ -16,8 +16,8 @@ from .guests import (
 )
 from .link import (
     DeviceLink as DeviceLink,
-    access_of as access_of,
     adapters_of as adapters_of,
+    device_access_of as device_access_of,
     languages_of as languages_of,
 )
 from .notices import (
@@ -65,8 +65,8 @@ __all__ = [
     "SetPayload",
     "StatePayload",
     "WithdrawPayload",
-    "access_of",
     "adapters_of",
+    "device_access_of",
     "found_in",
     "guest_devices",
     "guest_gateway",

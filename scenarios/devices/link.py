@@ -743,7 +743,7 @@ def _guest_of(device: str, payload: bytes) -> Guest:
         ) from None
 
 
-def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
+def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
     """Return which topics the households' processes need for their real devices."""
     adapters = adapters_of(scenario.gateways.values())
     accesses = []

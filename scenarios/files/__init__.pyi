@@ -46,8 +46,8 @@ from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
     YamlValue as YamlValue,
-    in_words as in_words,
     locate_in as locate_in,
+    path_in_words as path_in_words,
 )
 from .read import (
     check_inside as check_inside,
@@ -143,7 +143,6 @@ __all__ = [
     "format_after_start",
     "format_iso",
     "head_of",
-    "in_words",
     "is_measured",
     "keys_inside",
     "known",
@@ -160,6 +159,7 @@ __all__ = [
     "parse_moment",
     "parse_time",
     "parse_yaml",
+    "path_in_words",
     "paths_of",
     "plain_content",
     "plain_value",

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scenarios.errors import ScenarioError
 from scenarios.files.model import FaultEntry
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words
+from scenarios.files.problems import KeyPath, ProblemCollector, path_in_words
 from scenarios.files.read import read_text
 from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
@@ -63,7 +63,7 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
     """
     where = str(path)
     tree = parse_yaml(read_text(path, where), where)
-    collector = ProblemCollector(lambda at: f"{where}:{line_of(tree, at)}: {in_words(at)}")
+    collector = ProblemCollector(lambda at: f"{where}:{line_of(tree, at)}: {path_in_words(at)}")
     try:
         file = _FaultsFile.model_validate(tree)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.keys import UnknownKeyError, paths_of
-from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words
+from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, path_in_words
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, YamlMapping, YamlSequence, copied, parse_yaml, resolve
 from scenarios.suggestions import suggest
@@ -336,12 +336,12 @@ def _substitute(
             place = included.find((*path, key))
             file = where if place is None else place[0]
             is_within = included.filled <= 20 * MAX_NODES
-            filled = _filled(value, values, f"{file}:{line}: {in_words((*path, key))}", (*path, key), problems)
+            filled = _filled(value, values, f"{file}:{line}: {path_in_words((*path, key))}", (*path, key), problems)
             if included.fill(filled):
                 node[key] = filled
             elif is_within:
                 what = "the variables make the file too large; the rest of them is not replaced"
-                problems.append(Problem(f"{file}:{line}: {in_words((*path, key))}", what, (*path, key)))
+                problems.append(Problem(f"{file}:{line}: {path_in_words((*path, key))}", what, (*path, key)))
         elif isinstance(value, dict | list):
             _substitute(value, values, where, (*path, key), problems, included)
 

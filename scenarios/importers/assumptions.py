@@ -19,10 +19,10 @@ from scenarios.files import (
     ScenarioFile,
     build_scenario,
     format_iso,
-    in_words,
     locate_in,
     make_file,
     natural_order,
+    path_in_words,
 )
 from scenarios.generate import Roof, Site, clear_sky_w
 from scenarios.scenario import Scenario
@@ -63,7 +63,7 @@ class InputPlaces:
             place = self.parts.get(path[:length])
             if place is not None:
                 rest = path[length:]
-                return f"{place}: {self.words.get(str(rest[0])) or in_words(rest)}" if rest else place
+                return f"{place}: {self.words.get(str(rest[0])) or path_in_words(rest)}" if rest else place
         return locate_in(self.where)(path)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
-from scenarios.events import in_words
+from scenarios.events import action_in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
@@ -62,7 +62,9 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
-        planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
+        planned=tuple(
+            (event.at_s, action_in_words(event.action)) for event in scenario.timeline if event.at_s is not None
+        ),
         expected=scenario.expected,
     )
 
@@ -344,7 +346,7 @@ class ObservedRun:
             self._score(envelope.sender, kind, body)
         elif kind == "Happened" and envelope.sender == TIMELINE:
             happening = happening_of(envelope.time, body)
-            self.events.append((happening.at_s, in_words(happening.action)[: plausibility.MOST_TEXT]))
+            self.events.append((happening.at_s, action_in_words(happening.action)[: plausibility.MOST_TEXT]))
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)

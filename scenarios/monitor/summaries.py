@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agents import giving_periods_s
-from scenarios.events import ACTION, in_words
+from scenarios.events import ACTION, action_in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
 
@@ -98,7 +98,7 @@ def _because(body: Body) -> str:
 
 
 def _event(body: Body) -> str:
-    return in_words(ACTION.validate_python(body["event"], strict=False))
+    return action_in_words(ACTION.validate_python(body["event"], strict=False))
 
 
 def _total(series: Body) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, PendingRun, Starts, open_starts
 from scenarios.base_load import net_of_base_loads
-from scenarios.device_overlaps import jobs_without_room, run_of
+from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import MINUTE_S, real_production_wh, settle
 from scenarios.scenario import ProducerSeries, Scenario
 
@@ -135,7 +135,9 @@ class _Street:
         for job in self.jobs:
             starts: Starts = ()
             if job.job_id in self._later:
-                starts = open_starts(run_of(job, self.scenario.start_s), self._later[job.job_id], busy[job.agent])
+                starts = open_starts(
+                    pending_run_of(job, self.scenario.start_s), self._later[job.job_id], busy[job.agent]
+                )
             start_s = choose(job, starts)
             if job.job_id in self._later:
                 busy[job.agent].append((start_s, start_s + job.duration_s))
@@ -149,7 +151,7 @@ class _Street:
         for job in reversed(self.jobs):
             if job.job_id not in without and self.earliest_s(job) <= job.latest_start_s:
                 later[job.job_id] = list(by_device[job.agent])
-                by_device[job.agent].append(run_of(job, self.scenario.start_s))
+                by_device[job.agent].append(pending_run_of(job, self.scenario.start_s))
         return later
 
     def draw(self, job: Job, start_s: int) -> tuple[slice, FloatArray]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, Outlook, can_run_in_sequence
-from scenarios.device_overlaps import jobs_without_room, overlapping, run_of
+from scenarios.device_overlaps import jobs_without_room, overlapping, pending_run_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 BIN_S = 60
@@ -130,7 +130,7 @@ def _device_problems(scenario: Scenario, plan: SupplyPlan, end_s: int | None, to
             for before, after in pairwise(placed)
             if after[0] < before[0] + before[2]
         ]
-        others = [run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
+        others = [pending_run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
         if not can_run_in_sequence(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
             problems.append(f"{device}: its jobs on grid power find no room beside those that are placed")
     return problems

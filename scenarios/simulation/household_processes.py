@@ -31,7 +31,7 @@ class _Failed:
     error: SsmicError
 
 
-def shares_of(scenario: Scenario, hosts: int | None, processes: int) -> list[ProcessShare]:
+def process_shares(scenario: Scenario, hosts: int | None, processes: int) -> list[ProcessShare]:
     """Return which hosts each process runs: the first one has the manager's.
 
     Args:

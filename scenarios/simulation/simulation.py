@@ -11,7 +11,7 @@ from broker.clock import ClockReport
 from scenarios.devices import languages_of
 from scenarios.results import SimulationSpec, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
-from scenarios.simulation.household_processes import household_processes, shares_of
+from scenarios.simulation.household_processes import household_processes, process_shares
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, RunRecord, record_run
 from scenarios.simulation.run import RunOutcome, run_scenario
@@ -76,7 +76,7 @@ class Simulation:
     ) -> RunOutcome:
         """Perform a run in this process only, or with further processes, each for its share of the households."""
         scenario = self.plan.scenario
-        own, *others = shares_of(scenario, order.settings.hosts, processes)
+        own, *others = process_shares(scenario, order.settings.hosts, processes)
         async with household_processes(scenario, order.settings, self.broker, others, in_worker):
             return await run_scenario(
                 scenario,

@@ -33,7 +33,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
-from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, in_words, is_unknown
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown, path_in_words
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline.timeline_model import (
@@ -480,7 +480,7 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
     Raises:
         ScenarioError: It is not valid; carries all problems.
     """
-    collector = ProblemCollector(lambda path: in_words(path[2:]) or str(entry.get("do")))
+    collector = ProblemCollector(lambda path: path_in_words(path[2:]) or str(entry.get("do")))
     for key in ("at", "when", "repeat"):
         if key in entry:
             collector.at(("timeline", 0, key), "belongs to a file's timeline; this event takes place now, and once")

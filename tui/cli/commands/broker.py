@@ -105,7 +105,7 @@ def init(
     """
     from agents import MANAGER
     from broker.security import VALID_DAYS, Guard, write_guard
-    from scenarios.devices import access_of
+    from scenarios.devices import device_access_of
     from scenarios.load import load_scenario
 
     chosen = chosen_values(set_)
@@ -116,7 +116,7 @@ def init(
     if scenario is not None:
         loaded = load_scenario(scenario, chosen, allow_outside=allow_outside)
         houses += [known.id for known in loaded.houses]
-        devices += access_of(loaded)
+        devices += device_access_of(loaded)
     written = write_guard(
         folder,
         Guard(
