@@ -421,7 +421,7 @@ class Clock:
                 raise ProtocolError("the clock does not read this topic")
 
     def _refuse(self, host: str, why: str | None) -> None:
-        """Refuse a message of a host that was put out of the run, or whose packets may have filled a queue.
+        """Refuse a message of a host that was removed from the run, or whose packets may have filled a queue.
 
         Args:
             host: The host.
@@ -431,7 +431,7 @@ class Clock:
             ProtocolError: Always.
         """
         if why is None:
-            raise ProtocolError(f"host {host!r} was put out of the run")
+            raise ProtocolError(f"host {host!r} was removed from the run")
         self._violations.condemn(host, why)
         self._barrier.alert()
         raise ProtocolError(why)

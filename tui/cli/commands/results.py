@@ -187,7 +187,7 @@ def bills(
         Literal["static", "proportional", "hierarchical", "negotiated"] | None,
         typer.Option(
             help="Settle by another key. static: fixed shares of all production; proportional: in proportion to "
-            "consumption; hierarchical: own roof, then neighbours; negotiated: as contracts say. "
+            "consumption; hierarchical: own roof, then neighbours; negotiated: by contract. "
             "[default: from the scenario]"
         ),
     ] = None,
