@@ -22,9 +22,9 @@ RANKINGS = "ssmic.rankings"
 ABOUT_RANKING: Final = {
     "scores": "those that have accepted more and declined less come first, as in PySSMic",
     "own-roof": "panels of the job's own house first",
-    "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
-    "nearest": "fewest houses between, in the scenario's order",
-    "learning": "drawn by a learning automaton of each consumer, as in CoSSMic",
+    "price": "lowest price first: the feed-in forgone for the house's own panels, the neighbour price for all others",
+    "nearest": "fewest houses in between first, in the scenario's order of houses",
+    "learning": "order drawn by a learning automaton of each consumer, as in CoSSMic",
 }
 """One-sentence descriptions."""
 

@@ -22,6 +22,6 @@ class CoinFlip(Insertion):
         if not len(starts_s):
             return explain_rejection(grid, remaining_wh, task)
         if rng.random() < 0.5:
-            return Rejection("the coin said no")
+            return Rejection("declined by chance")
         unchanged_s = {c.task.job_id: c.start_s for c in state.committed}
         return Schedule(unchanged_s | {task.job_id: int(rng.choice(starts_s.tolist()))})

@@ -215,7 +215,7 @@ class IncomingMessages:
                 raise ProtocolError("the clock does not read this topic")
 
     def _check_unread(self, address: topics.Address, delivery: Delivery) -> None:
-        """Refuse a message of a host that was put out of the run, or whose packets may have filled a queue.
+        """Refuse a message of a host that was removed from the run, or whose packets may have filled a queue.
 
         Raises:
             ProtocolError: The message is refused.
@@ -227,7 +227,7 @@ class IncomingMessages:
             self._barrier.alert()
             raise ProtocolError(why)
         if self._quarantine.is_condemned(host) or host in self._members.quarantined:
-            raise ProtocolError(f"host {host!r} was put out of the run")
+            raise ProtocolError(f"host {host!r} was removed from the run")
 
     def _check_expected(self, host: str, session: str) -> None:
         if host not in self._members.expected:

@@ -131,7 +131,7 @@ class Membership:
         if host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
         if host in self.quarantined:
-            raise ProtocolError(f"host {host!r} was put out of the run")
+            raise ProtocolError(f"host {host!r} was removed from the run")
         if announcement.host != host:
             raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
 

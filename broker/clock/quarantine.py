@@ -316,11 +316,11 @@ class Quarantine:
 
     @property
     def removable(self) -> set[str]:
-        """Hosts that take part and can be put out of the run."""
+        """Hosts that take part and can be removed from the run."""
         return self._members.expected.keys() - self._settings.indispensable
 
     def is_removable(self, host: str) -> bool:
-        """Return whether a host takes part and can be put out of the run."""
+        """Return whether a host takes part and can be removed from the run."""
         return host in self._members.expected and host not in self._settings.indispensable
 
     def begin_step(self) -> None:

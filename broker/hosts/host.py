@@ -387,10 +387,10 @@ class Host:
         """Buffer another host's messages; each message that does not belong here is rejected individually.
 
         Raises:
-            ProtocolError: That host was put out of the run.
+            ProtocolError: That host was removed from the run.
         """
         if from_host in self._directory.quarantined:
-            raise ProtocolError(f"host {from_host!r} was put out of the run")
+            raise ProtocolError(f"host {from_host!r} was removed from the run")
         envelopes = delivery.envelopes
         size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
         for envelope in envelopes:

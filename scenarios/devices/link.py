@@ -541,7 +541,7 @@ class DeviceLink:
         try:
             return _language_of(gateway.model_copy(update={"id": device, "adapter": S2}))
         except MissingLibraryError as error:
-            raise MessageError(str(error), "a message in our own form") from None
+            raise MessageError(str(error), "a message in ssmic's own form") from None
 
     def _ours(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
         if message.topic not in PARTS:
