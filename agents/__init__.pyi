@@ -1,5 +1,13 @@
+from .blas_threads import (
+    one_blas_thread as one_blas_thread,
+)
 from .consumer import (
     Consumer as Consumer,
+)
+from .contract_ledger import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
+    ledger_sha256 as ledger_sha256,
 )
 from .device_events import (
     Announced as Announced,
@@ -48,14 +56,6 @@ from .job_register import (
 )
 from .late_promises import (
     Promise as Promise,
-)
-from .ledger import (
-    LedgerEntry as LedgerEntry,
-    LedgerEvent as LedgerEvent,
-    ledger_sha256 as ledger_sha256,
-)
-from .linear_algebra import (
-    one_blas_thread as one_blas_thread,
 )
 from .manager import (
     Manager as Manager,

@@ -13,7 +13,6 @@ from .endpoint import (
     Access as Access,
     AccessOptions as AccessOptions,
     BrokerUrl as BrokerUrl,
-    Tls as Tls,
     access_to as access_to,
     parse_url as parse_url,
 )
@@ -30,6 +29,9 @@ from .reconnecting_mqtt import (
     LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
     MqttBroker as MqttBroker,
     MqttBus as MqttBus,
+)
+from .tls import (
+    Tls as Tls,
 )
 
 __all__ = [
