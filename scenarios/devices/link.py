@@ -86,7 +86,7 @@ class _Outgoing(NamedTuple):
     """Instead of a message, topics to subscribe to."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     """A message of a device that waits for a round."""
 
