@@ -97,7 +97,6 @@ from .model import (
     consumer_agent as consumer_agent,
 )
 from .negotiation import (
-    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
@@ -141,7 +140,6 @@ from .sharing import (
 )
 
 __all__ = [
-    "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
     "DEVICE_RULES",

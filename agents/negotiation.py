@@ -9,13 +9,10 @@ from agents.errors import SettingsError
 from agents.plugins import plugins
 
 SHORT_LIST: Final = "short-list"
+"""A job asks only producers that may have enough left: the same contracts as `RANKED`, with fewer messages."""
 RANKED: Final = "ranked"
+"""A job asks all producers in order until one accepts, as in PySSMic."""
 NEGOTIATIONS: Final = (SHORT_LIST, RANKED)
-ABOUT_NEGOTIATION: Final = {
-    SHORT_LIST: "asks only producers that may have enough left; the same contracts as ranked, with fewer messages",
-    RANKED: "asks all producers in order until one accepts, as in PySSMic",
-}
-"""One-sentence descriptions."""
 MAX_AT_ONCE: Final = 64
 RANKINGS = "ssmic.rankings"
 """Group of the entry points by which packages add rankings."""

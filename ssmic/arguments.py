@@ -67,6 +67,11 @@ def span_s(span: object) -> int:
 def check_part(kind: Literal["house", "producer", "job"], name: object, known: Iterable[str]) -> None:
     """Check that a part of the neighbourhood exists.
 
+    Args:
+        kind: What it is, for the message.
+        name: What a script gave as its name.
+        known: All names of the kind.
+
     Raises:
         EmulationError: It does not; the message states the nearest known name.
     """

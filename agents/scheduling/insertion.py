@@ -47,6 +47,13 @@ class ListSchedule:
     """
 
     def __init__(self, grid: Grid, unstarted: Sequence[Commitment], key: Callable[[Task], float]) -> None:
+        """Create a schedule in which nothing is placed yet.
+
+        Args:
+            grid: The production that is left, by the bin.
+            unstarted: Commitments that may be placed again.
+            key: Tasks are placed in ascending order of it.
+        """
         self._grid = grid
         self._key = key
         self._tasks = sorted((commitment.task for commitment in unstarted), key=key)

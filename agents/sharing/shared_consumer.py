@@ -208,7 +208,13 @@ class SharedConsumer(Consumer):
         return self.supply.puts_cost_first and self.prices.are_known
 
     def take_offers(self, job_id: str, first_minute: int, offers: Sequence[Offer]) -> None:
-        """Take what producers have left for a job, from a UNIX minute on, instead of what was known of them."""
+        """Take what producers have left for a job, instead of what was known of them.
+
+        Args:
+            job_id: The job.
+            first_minute: UNIX minute with which the offers begin.
+            offers: One per producer. Those of producers that broke their word to the job are left out.
+        """
         untrusted = self._jobs[job_id].untrusted
         self.supply_of(job_id).offers = {
             offer.producer: _Offered.of(first_minute, offer) for offer in offers if offer.producer not in untrusted

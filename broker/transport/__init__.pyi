@@ -17,6 +17,7 @@ from .endpoint import (
     parse_url as parse_url,
 )
 from .filters import (
+    Subscriptions as Subscriptions,
     matches as matches,
 )
 from .memory import (
@@ -50,6 +51,7 @@ __all__ = [
     "MqttBus",
     "ReceiveQueue",
     "Reconnected",
+    "Subscriptions",
     "Tls",
     "Will",
     "access_to",

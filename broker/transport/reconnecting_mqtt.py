@@ -49,6 +49,13 @@ class MqttBus:
     """One client of an MQTT broker, made by `MqttBroker.connect`."""
 
     def __init__(self, broker: MqttBroker, client_id: str, will: Will | None) -> None:
+        """Create a client that is not connected yet.
+
+        Args:
+            broker: Where to connect, and how.
+            client_id: Unique at the broker.
+            will: Published by the broker when the connection breaks; None: nothing is.
+        """
         self.client_id = client_id
         self.reconnections = 0
         """How many times the connection was restored."""

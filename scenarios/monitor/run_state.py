@@ -135,8 +135,6 @@ class ObservedRun:
         """By contract id, in the order of first publication."""
         self.devices: dict[str, ObservedDevice] = {}
         """The real devices, by gateway id."""
-        self.contracts_dropped = 0
-        """Number of contracts that are no longer kept."""
         self.refused = 0
         """Number of deliveries that could not be parsed."""
         self.doubled = 0
@@ -145,8 +143,6 @@ class ObservedRun:
         """Increases with every update."""
         self.events: deque[tuple[int, str]] = deque(maxlen=_KEPT_EVENTS)
         """Events of the timeline that took place: UNIX seconds, in words."""
-        self.last_control: Control | None = None
-        """The latest control request."""
         self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
         self._houses: list[str] = []
@@ -201,7 +197,7 @@ class ObservedRun:
             case "devices":
                 self._device(address, payload)
             case "control":
-                self.last_control = Control.model_validate_json(payload)
+                Control.model_validate_json(payload)  # the clock's next report shows its effect
 
     def _address(self, topic: str) -> Address | None:
         if len(topic) > _LONGEST_KEPT_TOPIC:
@@ -340,7 +336,6 @@ class ObservedRun:
         self.ledger[contract.contract_id] = entry
         if len(self.ledger) > KEPT_CONTRACTS:
             self.ledger.popitem(last=False)
-            self.contracts_dropped += 1
         negotiation = self.jobs.of(contract.job_id)
         before = negotiation.producers
         if not negotiation.settle(entry):
