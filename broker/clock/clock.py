@@ -52,7 +52,7 @@ from broker.protocol import (
     Roster,
     Wake,
     first_problem,
-    printable,
+    shortened,
     too_large,
     topics,
     weight_bytes,
@@ -846,7 +846,7 @@ class Clock:
         for host, failure in sorted(failures.items()):
             if self.settings.on_loss != "drop" or host not in self._removable:
                 raise AgentFailedError(failure.agent, host, failure.traceback)
-            why = f"its agent {failure.agent!r} failed: {printable(failure.traceback.rstrip().rpartition(chr(10))[2])}"
+            why = f"its agent {failure.agent!r} failed: {shortened(failure.traceback.rstrip().rpartition(chr(10))[2])}"
             lost += self._drop(host, why, is_quarantined=True)
         return lost
 
