@@ -47,6 +47,10 @@ from .plain_text import (
 from .threads import (
     new_loop as new_loop,
 )
+from .wording import (
+    first_few as first_few,
+    plural as plural,
+)
 
 __all__ = [
     "FILE_MODE",
@@ -69,12 +73,14 @@ __all__ = [
     "character_problem",
     "create_private_file",
     "file_name",
+    "first_few",
     "identifier_problem",
     "inode_of",
     "long_lived_objects",
     "make_private_folder",
     "may_be_topic",
     "new_loop",
+    "plural",
     "printable",
     "printable_json",
     "printable_line",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
-from broker import printable
+from broker import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +43,6 @@ def unfinished(state: str, covered_share: float) -> str:
 def without(hosts: Sequence[str]) -> str:
     """Return the households that a run ended without, such as ` without brandt, celik`; empty if none."""
     return f" without {', '.join(hosts)}" if hosts else ""
-
-
-def plural(count: int, one: str) -> str:
-    """Return a count with its noun, in the plural if not one."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:

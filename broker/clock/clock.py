@@ -42,7 +42,7 @@ from broker.protocol import (
     FollowedGrant,
     Grant,
     ResendRequest,
-    printable,
+    shortened,
     topics,
 )
 from broker.transport import Broker, Bus, leave_gracefully
@@ -617,7 +617,7 @@ class Clock:
         for host, failure in sorted(failures.items()):
             if self.settings.on_loss != "drop" or not self._quarantine.is_removable(host):
                 raise AgentFailedError(failure.agent, host, failure.traceback)
-            why = f"its agent {failure.agent!r} failed: {printable(failure.traceback.rstrip().rpartition(chr(10))[2])}"
+            why = f"its agent {failure.agent!r} failed: {shortened(failure.traceback.rstrip().rpartition(chr(10))[2])}"
             lost += self._drop(host, why, is_quarantined=True)
         return lost
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from broker.hosts.agent import Agent, Instruction, MessageRejection, Outgoing, Received, RetainedPublication
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, printable
+from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shortened
 
 log = structlog.get_logger(__name__)
 
@@ -181,7 +181,7 @@ class AgentGroup:
             if not undeliverable:
                 return sent, publications
             for message in undeliverable:
-                log.warning("dropped", sender=agent.id, to=printable(message.to), why="there is no such agent")
+                log.warning("dropped", sender=agent.id, to=shortened(message.to), why="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
             await agent.wait_all_blocked()
             outgoing, published = agent.collect()

@@ -58,7 +58,7 @@ from .wire import (
     SentMessage as SentMessage,
     TimeReport as TimeReport,
     Wake as Wake,
-    printable as printable,
+    shortened as shortened,
 )
 
 __all__ = [
@@ -105,7 +105,7 @@ __all__ = [
     "first_problem",
     "in_order",
     "most_buffered",
-    "printable",
+    "shortened",
     "too_large",
     "weight_bytes",
 ]

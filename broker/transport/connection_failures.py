@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.protocol.topics import encode
 from broker.transport.endpoint import BrokerUrl
+from broker.wording import plural
 
 SAME_DISCONNECTS = 4
 """This many disconnects in a row, each after the same packet, are not a coincidence."""
@@ -161,7 +162,7 @@ def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
 
 def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
     if other_connections:
-        connections = "1 other connection" if other_connections == 1 else f"{other_connections} other connections"
+        connections = plural(other_connections, "other connection")
         return (
             f" while it serves {connections} of this process; it has probably reached its limit of connections "
             "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N)"

@@ -13,19 +13,19 @@ length of that step is the file's own. Three cases are distinguished:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from agents import Production
+from broker import first_few
 
 Beginning = Literal["step", "begins", "counter"]
 
 MANY = 10
 """A first value of more than this many times the largest step is a meter reading."""
 
-_SHOWN = 3
 _USUAL_STEP_S = 3600
 _UNITS = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
 
@@ -114,14 +114,14 @@ def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
             shown = f"{name} ({forecast.first_wh:,.15g} Wh)"
             counters.append(shown)
     what = "the first value is taken as the energy of the"
-    notes = [f"{what} {duration(step_s)} before the first row: {listed(steps[step_s])}" for step_s in sorted(steps)]
+    notes = [f"{what} {duration(step_s)} before the first row: {first_few(steps[step_s])}" for step_s in sorted(steps)]
     if begin:
-        notes.append(f"the first value is 0, so the forecast is taken to begin there: {listed(begin)}")
+        notes.append(f"the first value is 0, so the forecast is taken to begin there: {first_few(begin)}")
     if counters:
         what = (
             "the first value is far more than any step gives, or below 0, so it is taken as a counter's initial reading"
         )
-        notes.append(f"{what}, and only differences count: {listed(counters)}")
+        notes.append(f"{what}, and only differences count: {first_few(counters)}")
     return notes
 
 
@@ -133,10 +133,3 @@ def duration(seconds: int) -> str:
         if count:
             words.append(f"{count} {one if count == 1 else more}")
     return " ".join(words) or "0 s"
-
-
-def listed(names: Iterable[str], show: Callable[[str], str] = str) -> str:
-    """Return the first few distinct names, and the number of further ones."""
-    different = list(dict.fromkeys(names))
-    shown = ", ".join(show(name) for name in different[:_SHOWN])
-    return shown if len(different) <= _SHOWN else f"{shown} and {len(different) - _SHOWN} more"

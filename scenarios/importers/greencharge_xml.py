@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from agents import LoadProfile, Prediction, Production
-from broker import canonical
+from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
-from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
@@ -259,7 +258,7 @@ def _cumulative(
             (after - before) * value / 3600 for (before, after), value in zip(pairwise(times_s), values, strict=False)
         ]
     else:
-        shown = listed(f"{where}:{lines[i]}" for i in falls)
+        shown = first_few(f"{where}:{lines[i]}" for i in falls)
         notes.append(f"the counter was reset; these steps count as 0 Wh: {shown}")
         steps = [max(0.0, after - before) for before, after in pairwise(values)]
     return list(accumulate(steps, initial=0.0))
@@ -484,7 +483,9 @@ class _Conversion:
 
     def _say_what_is_left_out(self, batteries: dict[str, str]) -> None:
         if batteries:
-            self.notes.append(f"batteries were left out: {listed(batteries, lambda one: f'{one}, {batteries[one]}')}")
+            self.notes.append(
+                f"batteries were left out: {first_few(batteries, show=lambda one: f'{one}, {batteries[one]}')}"
+            )
         limits = [self.root, *(home for _, _, home in _homes(self.root))]
         points = [child for _, _, home in _homes(self.root) for user in home.all("user") for child in user.children]
         limited = [one.where for one in (*limits, *points) if any(one.value(tag) for tag in _LIMITS)]
@@ -507,7 +508,7 @@ class _Conversion:
             if (home, device) not in known
         }
         if lost:
-            shown = listed(lost, lambda one: f"{one} ({lost[one]})")
+            shown = first_few(lost, show=lambda one: f"{one} ({lost[one]})")
             self.notes.append(f"loads of devices that the neighbourhood does not have were left out: {shown}")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agents import LoadProfile, Prediction
-from broker import canonical
+from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     MAX_TIME_S,
@@ -34,7 +34,7 @@ from scenarios.files import (
     read_text,
 )
 from scenarios.importers.assumptions import SEED, Imported, InputPlaces, apart_problems, finish, scenario_name
-from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
+from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, make_forecast
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"
@@ -261,10 +261,10 @@ def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
     notes = forecast_notes((f"{PREDICTIONS}/{line.file}", line.forecast) for line in forecasts)
     homeless = [line.producer for line in forecasts if _HOUSE.search(line.producer) is None]
     if homeless:
-        notes.append(f"a producer that names no house has a house of its own: {listed(homeless)}")
+        notes.append(f"a producer that names no house has a house of its own: {first_few(homeless)}")
     left_out = reader.left_out()
     if left_out:
-        notes.append(f"files that no line refers to were left out: {listed(left_out)}")
+        notes.append(f"files that no line refers to were left out: {first_few(left_out)}")
     return notes
 
 

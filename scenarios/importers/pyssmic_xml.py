@@ -17,11 +17,10 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from broker import canonical
+from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, read_bytes
 from scenarios.importers.assumptions import Imported, InputPlaces
-from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
@@ -212,7 +211,7 @@ class _XmlContent:
         """Return notes on ignored elements."""
         if not self.unknown:
             return []
-        return [f"unknown elements were left out: {listed(self.unknown, self._shown)}"]
+        return [f"unknown elements were left out: {first_few(self.unknown, show=self._shown)}"]
 
     def _shown(self, tag: str) -> str:
         return f"<{tag[:40]}> ({self.unknown[tag]})"

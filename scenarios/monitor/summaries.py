@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agents import giving_periods_s
+from broker import plural
 from scenarios.events import ACTION, action_in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
 
 Body = dict[str, Any]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _whom(body: Body, _: Zone) -> str:
@@ -136,10 +133,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     ),
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
     "PromiseVoid": lambda body, zone: f"Released from {zone.clock(body['start_s'])}: {body['reason']}",
-    "JobsRegistered": lambda body, _: f"{_counted(len(body['digests']), 'job')} may be requested",
-    "Scored": lambda body, _: (
-        f"{_counted(len(body['left_out']), 'producer')} scored for jobs whose lists left them out"
-    ),
+    "JobsRegistered": lambda body, _: f"{plural(len(body['digests']), 'job')} may be requested",
+    "Scored": lambda body, _: f"{plural(len(body['left_out']), 'producer')} scored for jobs whose lists left them out",
     "Declined": lambda body, _: f"{body['producer']} declined",
     "ProducerLeft": lambda body, _: f"{body['producer']} has left",
     "Happened": lambda body, _: _event(body),

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from agents import SHARED
+from broker import plural
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.results import (
@@ -23,7 +24,7 @@ from scenarios.results import (
     household_total,
     streets_of,
 )
-from tui.formatting import fit, kwh, percent, plural, ratio, unfinished, without
+from tui.formatting import fit, kwh, percent, ratio, unfinished, without
 
 if TYPE_CHECKING:
     from scenarios.optimum import Optimum, SharedOptimum

@@ -11,11 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from broker import plural
 from scenarios.metrics import Figure
 from scenarios.results.comparison import SimulationComparison, mean_text, unit_of
 from scenarios.sweep import SweepPlan, SweepProgress, SweepResults, compared_points
 from tui.cli.output import notes
-from tui.formatting import plural
 
 _SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")
 """The figures in the terminal; the report and JSON have all figures."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker import canonical, identifier_problem, shown
+from broker import canonical, identifier_problem, plural, shown
 from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, format_iso
 from scenarios.importers import InputJob
@@ -15,7 +15,6 @@ from tui.editor.edit_history import Change, Insert, Put, Remove, Step
 from tui.editor.forms import Origin, rename_in_community, set_community_value
 from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.formatting import plural
 
 
 def free_id(taken: Iterable[str], wish: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
+from broker import plural
 from scenarios import ProducerSeries, Zone
 from scenarios.files import (
     MAX_DAYS,
@@ -26,7 +27,6 @@ from tui.editor import tree_model
 from tui.editor.forms import Origin, seconds
 from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.formatting import plural
 from tui.shell import Days
 from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 

@@ -11,12 +11,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from broker import plural
 from scenarios import Problem
 from scenarios.files import Remedy, ScenarioNote
 from tui.editor import tree_model
 from tui.editor.forms import is_possible, label_of
 from tui.editor.tree_model import Tree
-from tui.formatting import plural
 from tui.widgets import Column, VirtualTable
 
 MOST_NOTES = 20

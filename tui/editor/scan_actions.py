@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from broker import BrokerUrlError
+from broker import BrokerUrlError, plural
 from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import FoundDevice, scan_broker
 from tui.editor import commands, tree_model
@@ -15,7 +15,6 @@ from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Insert
 from tui.editor.session import EditSession
 from tui.editor.tree_model import Ref, Tree, at
-from tui.formatting import plural
 from tui.shell import AdviceError, AskText
 
 LISTEN_WALL_S = 3.0

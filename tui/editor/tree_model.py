@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
+from broker import plural
 from scenarios.files import KeyPath, YamlValue
-from tui.formatting import plural
 
 Tree: TypeAlias = dict[str, Any]
 """The whole file as plain data. Never changed in place."""

@@ -15,6 +15,7 @@ from textual.dom import NoScreen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
+from broker import plural
 from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
 from tui.editor.forms import FormView, PartForm, form_of
@@ -35,7 +36,6 @@ from tui.editor.session import (
 )
 from tui.editor.tree_model import Ref
 from tui.editor.tree_view import NeighbourhoodTree
-from tui.formatting import plural
 from tui.shell import Days, Guarded, complain
 from tui.widgets import Chart, FieldHelp, update_if_changed
 

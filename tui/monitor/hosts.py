@@ -12,9 +12,9 @@ from typing import overload
 from textual.app import ComposeResult
 
 from agents import MANAGER
+from broker import plural
 from scenarios import Zone
 from scenarios.monitor import ObservedHost, ObservedNegotiation, ObservedRun, shown_agent
-from tui.formatting import plural
 from tui.monitor.formatting import STATES, Pane, clock, moment
 from tui.widgets import Cell, Column, VirtualTable
 

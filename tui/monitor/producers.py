@@ -9,9 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from broker import plural
 from scenarios import Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
-from tui.formatting import plural
 from tui.monitor.formatting import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 

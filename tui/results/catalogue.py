@@ -15,8 +15,9 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
+from broker import plural
 from scenarios.results import DEFAULT_FOLDER
-from tui.formatting import percent, plural
+from tui.formatting import percent
 from tui.results.file_access import Reads
 from tui.results.formatting import stamp, state_cell
 from tui.results.results_index import IndexEntry, ResultsIndex

@@ -15,11 +15,11 @@ from textual.message import Message
 from textual.widgets import Static, TabbedContent, TabPane
 
 from agents import GRID as GRID_SUPPLY
+from broker import plural
 from scenarios import Zone
 from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
 from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
-from tui.formatting import plural
 from tui.results.comparison_model import ComparisonSheet, FigureRow, JobComparison, Side, compare, letter_of
 from tui.results.file_access import Reads
 from tui.results.formatting import DAY_S, BackLink, stamp, state_cell

@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.widgets import Input
 
 from agents import SHARED
+from broker import plural
 from scenarios import Zone
 from scenarios.results import ContractRow
-from tui.formatting import plural
 from tui.results.formatting import covered_cell, number_kwh
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, VirtualTable, Words

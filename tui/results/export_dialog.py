@@ -17,10 +17,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
+from broker import plural
 from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
 from scenarios.results.comparison import ENDINGS, SimulationComparison, check_files, write_comparison
 from scenarios.results.report import write_report
-from tui.formatting import plural
 from tui.results.file_access import Reads
 from tui.shell import Answer, AskText, Confirm, Dialog, Footer, PickPath
 

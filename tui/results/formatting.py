@@ -11,8 +11,9 @@ from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
 
+from broker import plural
 from scenarios.results import RunInfo
-from tui.formatting import percent, plural, ratio
+from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
 DAY_S = 86_400

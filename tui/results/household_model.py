@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents import GRID
+from broker import plural
 from scenarios import Zone, action_in_words
 from scenarios.results import (
     ContractRow,
@@ -17,7 +18,7 @@ from scenarios.results import (
     view_house,
     view_overview,
 )
-from tui.formatting import percent, plural, ratio, unfinished
+from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import figure_text
 
 

@@ -11,8 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from broker import plural
 from scenarios.results import MOST_LISTED, HouseholdRow, household_total, streets_of
-from tui.formatting import plural
 from tui.results.formatting import number_kwh
 from tui.shell import MOST_FOUND, Guarded
 from tui.widgets import Cell, Column, VirtualTable, Words

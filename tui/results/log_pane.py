@@ -13,9 +13,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from agents import GRID
+from broker import plural
 from scenarios import Zone
 from scenarios.results import ResultsReader
-from tui.formatting import plural
 from tui.logs import log_file_of
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, Words

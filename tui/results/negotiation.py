@@ -12,10 +12,10 @@ from textual.containers import Vertical
 from textual.markup import escape
 from textual.widgets import Static
 
+from broker import plural
 from scenarios import Zone
 from scenarios.monitor import shown_agent, summarize
 from scenarios.results import ContractRow, RecordedMessage, ResultsReader
-from tui.formatting import plural
 from tui.results.contracts import in_words
 from tui.shell import Dialog, Footer
 from tui.widgets import Column, VirtualTable

@@ -14,9 +14,10 @@ from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Select, Static, TabbedContent, TabPane
 
+from broker import plural
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import MOST_LISTED, RecordedMessage, RunInfo
-from tui.formatting import plural, without
+from tui.formatting import without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts

@@ -15,10 +15,11 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
+from broker import plural
 from scenarios import Scenario, Zone, planned_end_s
 from scenarios.expectations import Verdict
 from scenarios.monitor import SIGNS, RunStatus, Tone
-from tui.formatting import kwh, percent, plural, ratio
+from tui.formatting import kwh, percent, ratio
 from tui.run.ipc import RunSummary, Seeking
 from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine

@@ -14,8 +14,8 @@ from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
 
+from broker import plural
 from scenarios.results import streets_of
-from tui.formatting import plural
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
 from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path

@@ -12,10 +12,10 @@ from textual.markup import escape
 from textual.widget import Widget
 from textual.widgets import Static
 
+from broker import plural
 from scenarios import Zone
 from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
-from tui.formatting import plural
 from tui.keys import is_typed
 from tui.shell.monitored_run import MonitoredRun
 from tui.shell.navigation import Application

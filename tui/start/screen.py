@@ -15,10 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from broker import SsmicError
+from broker import SsmicError, plural
 from scenarios.load import bundled_description, bundled_names
 from scenarios.results import DEFAULT_FOLDER, ResultsEntry, glance, results_files
-from tui.formatting import plural
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.recent import load_recent, rescued_files
 

@@ -24,7 +24,7 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
-from broker import printable_line
+from broker import plural, printable_line
 from scenarios import Zone
 from tui.widgets.theme_colours import Look, SeriesStyle
 
@@ -442,7 +442,7 @@ class Chart(Widget, can_focus=True):
             rest = f", {len(said) - count} more" if count < len(said) else ""
             if cell_len(written := ", ".join(said[:count]) + rest) <= room:
                 return written
-        return f"{len(said)} event{'' if len(said) == 1 else 's'}"
+        return plural(len(said), "event")
 
     def _reading(self, column: int, width: int, base: Style) -> Strip:
         """Return the cursor's reading in place of the legend; without names if there is no room."""

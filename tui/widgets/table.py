@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from typing_extensions import override
 
-from tui.formatting import plural
+from broker import plural
 from tui.widgets.table_rendering import Cell, Column, Ground, Lines, Painter
 
 __all__ = ["Cell", "Column", "VirtualTable"]

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agents import Job, Production
+from broker import first_few, plural
 from scenarios.files.problems import KeyPath
 from scenarios.scenario import ProducerSeries, Scenario, Zone
 
 DAY_S = 86_400
 _YEAR_S = 365 * DAY_S
-_SHOWN = 3
-"""Names listed in a sentence; further ones are counted."""
+_NAMED = 3
+"""Most producers that a remedy names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class _Coverage:
         days = (first_s - self._start_s) // DAY_S
         if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
             remedy = self._move(days)
-            what = f"the run starts at {self._moment(self._start_s)}, {_days(days)} before its first job or forecast"
+            early = plural(days, "day")
+            what = f"the run starts at {self._moment(self._start_s)}, {early} before its first job or forecast"
             yield ScenarioNote(f"{what} ({self._moment(first_s)}); {self._in_words([remedy])}", ("start",), (remedy,))
 
     def _production(self) -> tuple[list[ScenarioNote], bool]:
@@ -129,7 +131,7 @@ class _Coverage:
         remedies: list[Remedy] = [ShiftForecasts(tuple(missing), -days)]
         if is_all:
             remedies.insert(0, self._move(days))
-        whose = "" if is_all else f" of {_listed(missing)}"
+        whose = "" if is_all else f" of {first_few(missing)}"
         span = self._span(first_s, last_s)
         late = self._overlaps(first_s, last_s)
         covers = f"are issued after its end, or are for before and after it ({span})" if late else f"are {span}"
@@ -147,7 +149,7 @@ class _Coverage:
         if short:
             first = loads[short[0]]
             span = self._span(first.start_s, first.end_s)
-            what = f"the base load of {_listed(short)} does not cover the run: it is {span}, and {self._run()}"
+            what = f"the base load of {first_few(short)} does not cover the run: it is {span}, and {self._run()}"
             houses = [house.id for house in self._scenario.houses]
             yield ScenarioNote(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
 
@@ -221,7 +223,7 @@ class _Coverage:
     def _jobs(self, jobs: Sequence[Job]) -> str:
         count = len(self._scenario.jobs)
         what = "the only job" if count == 1 else f"{len(jobs)} of {count} jobs"
-        return f"{what} ({_listed(job.job_id for job in jobs)}) can run"
+        return f"{what} ({first_few(job.job_id for job in jobs)}) can run"
 
     def _path_of(self, producer: str) -> KeyPath:
         for i, house in enumerate(self._scenario.houses):
@@ -244,10 +246,10 @@ def remedy_text(remedy: Remedy, zone: Zone) -> str:
         case MoveStart(start_s=start_s):
             return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
         case ShiftForecasts(producers, days):
-            whose = f" of {_listed(producers)}" if len(producers) <= _SHOWN else ""
+            whose = f" of {first_few(producers)}" if len(producers) <= _NAMED else ""
             return f"shift the forecasts{whose} by {days:+} day{'' if abs(days) == 1 else 's'}"
         case RunDays(days):
-            return f"run {_days(days)}"
+            return f"run {plural(days, 'day')}"
 
 
 def _end_s(scenario: Scenario, days: int | None) -> int | None:
@@ -282,13 +284,3 @@ def _meets(job: Job, spans: Sequence[tuple[int, int]]) -> bool:
 def _first_s(job: Job) -> int:
     """Return the first possible start of a job, UNIX seconds."""
     return max(job.earliest_start_s, job.registered_s)
-
-
-def _listed(names: Iterable[str]) -> str:
-    different = list(dict.fromkeys(names))
-    shown = ", ".join(different[:_SHOWN])
-    return shown if len(different) <= _SHOWN else f"{shown} and {len(different) - _SHOWN} more"
-
-
-def _days(count: int) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.table_times import (
@@ -547,7 +548,7 @@ def _parsed(
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
-        notes.append(f"{_count(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
+        notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
     return times, values
 
 
@@ -618,9 +619,9 @@ def _without_noise(where: str, values: NDArray[np.float64], notes: list[str]) ->
     if not count:
         return values
     if values.min() < -_NOISE * values.max():
-        what = f"has {_count(count, 'negative value')}; energy cannot be negative"
+        what = f"has {plural(count, 'negative value')}; energy cannot be negative"
         raise ScenarioError([Problem(where, what)])
-    notes.append(f"{_count(count, 'value')} slightly below 0 {'counts' if count == 1 else 'count'} as 0.")
+    notes.append(f"{plural(count, 'value')} slightly below 0 {'counts' if count == 1 else 'count'} as 0.")
     return np.maximum(values, 0.0)
 
 
@@ -634,7 +635,7 @@ def _cumulated(
         resets = np.flatnonzero(steps < 0)
         if len(resets):
             listed = ", ".join(_shown(grid.times_s[i + 1]) for i in resets[:3]) + (", ..." if len(resets) > 3 else "")
-            notes.append(f"the counter resets {_count(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
+            notes.append(f"the counter resets {plural(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
         return grid.times_s, _summed(np.maximum(steps, 0.0))
     values = _without_noise(table.where, values, notes)
     energies = np.zeros(len(grid.points_s) - 1)
@@ -659,13 +660,9 @@ def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, no
         longest_s = max(gap_s for _, gap_s in gaps)
         how = "its energy is spread evenly over it" if reading == "counter" else "it counts as 0 Wh"
         some = (
-            f"{_count(len(gaps), 'gap')} (the first after {_shown(gaps[0][0])}, the longest {longest_s / 60:.0f} min)"
+            f"{plural(len(gaps), 'gap')} (the first after {_shown(gaps[0][0])}, the longest {longest_s / 60:.0f} min)"
         )
         notes.append(f"has {some}; {how}.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _shown(time_s: int) -> str:

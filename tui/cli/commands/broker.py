@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from broker import plural
 from tui.cli.options import (
     AllowOutside,
     AsJson,
@@ -23,7 +24,6 @@ from tui.cli.options import (
     given,
     parse_id,
 )
-from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 

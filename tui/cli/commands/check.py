@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from broker import plural
 from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
 from tui.exit_codes import INVALID, complain_about, tell_notes
-from tui.formatting import plural, size_of
+from tui.formatting import size_of
 from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from broker import plural
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
@@ -44,7 +45,6 @@ from tui.cli.options import (
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
-from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import listed
 

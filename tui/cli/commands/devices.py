@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from broker import plural
 from tui.cli.options import AsJson, CaFile, CertFile, KeyFile, PasswordFile, UserOption, given
-from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from broker import plural
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     AllowOutside,
@@ -29,7 +30,6 @@ from tui.cli.options import (
     chosen_values,
     given,
 )
-from tui.formatting import plural
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:

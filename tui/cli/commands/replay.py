@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from broker import plural
 from tui.cli.options import AsJson
-from tui.formatting import plural
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.scheduling import ABOUT_ALGORITHM, INSERTION, known_algorithms
+from broker import plural
 from scenarios.devices.adapters import adapter_names
 from tui.editor import tree_model
 from tui.editor.forms import community_form
 from tui.editor.forms.form_parts import Field, PartForm
 from tui.editor.scripts import event_form, events_form, expectation_form, expectations_form, script_text
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.formatting import plural
 
 
 def form_of(tree: Tree, ref: Ref) -> PartForm:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import Production
+from broker import plural
 from scenarios.files import (
     KeyPath,
     MoveStart,
@@ -24,7 +25,6 @@ from scenarios.files import (
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Put, Remove, Step
 from tui.editor.tree_model import Tree, at, text
-from tui.formatting import plural
 
 _DAY_S = 86_400
 _Read = Callable[[str], Production]

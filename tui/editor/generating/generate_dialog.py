@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Select, Static
 
+from broker import plural
 from tui.editor.dialogs import YAML
 from tui.editor.generating.generator import (
     ALL_FIELDS,
@@ -27,7 +28,7 @@ from tui.editor.generating.generator import (
     proposed_name,
     spec_of,
 )
-from tui.formatting import kwh, plural
+from tui.formatting import kwh
 from tui.shell import Answer, Confirm, Dialog, Footer
 from tui.widgets import DEMAND, PRODUCTION, Chart, FieldHelp, PathInput, TimeAxis, drawn, update_if_changed
 
