@@ -3,12 +3,12 @@
 A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
 does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
 producers and of others that have more to offer. At its latest start it runs on grid power. The consumer reports
-everything that happens to a contract before its job starts to the manager, in chronological order. The producer
-reports the same; if the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job
-looks for a supplier other than that one.
+to the manager everything that happens to a contract before its job starts, in chronological order. The producer reports
+the same. If the manager finds that the producer did not, it declares the contract void (`ContractVoid`), and the job
+looks for another supplier.
 
-Messages of other agents are accepted only within their role: only its supplier changes a contract, only producers that
-were asked send openings, and only the manager sends lists of producers. Everything else is rejected.
+Messages of other agents are accepted only within their roles: only the supplier may change a contract, only producers
+that were asked may send openings, and only the manager may send lists of producers. Everything else is rejected.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request contains the starts at which the
 device is free (`agents.device_calendar`). Producers may move a job only where its consumer allows: while another job of

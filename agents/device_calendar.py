@@ -1,8 +1,8 @@
 """A device's calendar: the times of its jobs, and the starts that remain for a job that looks for a supplier.
 
-Jobs run in sequence wherever their windows allow. So a job gets only starts that leave room for all other known jobs;
-if a job that has a contract and has not started blocks the only room of another one, it is displaced. If the windows do
-not allow a sequence, as many jobs as possible run in sequence, and the others overlap with them.
+Jobs run in sequence if their windows allow it. So a job gets only starts that leave room for all other known jobs. If a
+job that has a contract but has not started occupies the only time at which another job can run, it is displaced. If the
+windows do not allow a sequence, as many jobs as possible run in sequence, and the others overlap with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Headroom: a coarse view of uncommitted production, by which the manager leaves out who cannot serve a job.
+"""Headroom: a coarse view of uncommitted production, by which the manager leaves out producers that cannot serve a job.
 
 A view is an upper bound. In any schedule, the jobs that must run within a stretch of time draw no more than the
 producer produces there. So a producer cannot accept a job that needs more than they leave in some stretch that contains
@@ -6,14 +6,14 @@ all of its possible runs, or more power than any minute of the stretch has. This
 follows from what they promise, not from how they search.
 
 The remaining energy may be scattered over minutes. So a view also has the best minute of each slot (a quarter of a
-block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted. A producer
-that declines a job which such a view does not rule out publishes a fine one, if that does: its slots are minutes, less
-what jobs that may still move draw there in any case (`agents.scheduling.compulsory_draw`).
+block): if at every start in its window a job draws more than the best minute of some slot, it cannot be accepted. If a
+producer declines a job that its view does not rule out, and a fine view would, it publishes a fine view. The slots of a
+fine view are minutes, less what jobs that may still move draw there in any case (`agents.scheduling.compulsory_draw`).
 
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
 down, and a promise counts only where it has to run. Uncommitted production falls with promises and as time passes, so
-an old view remains an upper bound; it rises with a new forecast, and when a promise ends or may move again, and then
-the producer publishes a new view in the same round.
+an old view remains an upper bound. It rises with a new forecast, and when a promise ends or may move again; then the
+producer publishes a new view in the same round.
 """
 
 from __future__ import annotations

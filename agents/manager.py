@@ -1,13 +1,13 @@
-"""The manager: registers producers, names those that a job may ask, and keeps the ledger, which two parties confirm.
+"""The manager: registers producers, names those that a job may ask, and keeps the ledger; both parties confirm entries.
 
 A contract stands when its consumer and its producer have reported the same job, start and energy. The producer reports
 first, in the round of its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms
 it. Moves take the same path. Either party may end a contract that has not started.
 
-The exchange ends with the second of virtual time. Statements of a producer that its consumer has not confirmed by then
+The exchange ends with the second of virtual time. Statements of a producer that the consumer has not confirmed by then
 are resolved: a promise lapses, a move voids the contract, and a withdrawal ends it. A consumer's report without the
-producer's statement is rejected immediately, because that statement would have arrived before it. Both parties are
-informed (`ContractVoid`, `PromiseVoid`), so that the other one can look for another partner.
+producer's statement is rejected immediately, because the statement would have arrived first. Both parties are informed
+(`ContractVoid`, `PromiseVoid`), so that they can look for another partner.
 """
 
 from __future__ import annotations

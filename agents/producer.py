@@ -1,7 +1,7 @@
 """A producer: decides which jobs its production can supply, and keeps its promises as long as the forecast allows.
 
-Requests and forecasts are processed one by one, forecasts of a moment first. Energy is committed until a job has run. A
-new forecast triggers rescheduling; running jobs are never touched.
+Requests and forecasts are processed one by one; of those that arrive at the same moment, forecasts come first. Energy
+stays committed until a job has run. A new forecast triggers rescheduling, but running jobs are never moved.
 """
 
 from __future__ import annotations

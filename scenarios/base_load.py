@@ -1,4 +1,4 @@
-"""Base loads of houses against their own producers: what a producer's own house uses first."""
+"""Base loads of houses: the part of a producer's energy that its own house uses first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The payloads of a real device's topics `state` and `job`, as read by what displays them.
 
-A gateway writes them as `scenarios.devices.notices` has them. But a household with real devices, or with room for
-guests, may publish anything on these topics (`broker.security.acl`); only what is checked here can be relied upon.
+A gateway writes them as defined in `scenarios.devices.notices`. But a household with real devices, or with room for
+guests, may publish anything on these topics (`broker.security.acl`), so only what is checked here can be relied upon.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks what scripts pass: times, durations, names of parts, file names. What is wrong is one clear error."""
+"""Checks the arguments of scripts: times, durations, names of parts, file names. Each mistake is one clear error."""
 
 from __future__ import annotations
 

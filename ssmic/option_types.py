@@ -1,4 +1,4 @@
-"""Types of the options of runs and sweeps, so that a value of another type is an error that names its option."""
+"""Types of the options of runs and sweeps: a value of another type raises an error that names the option."""
 
 from __future__ import annotations
 

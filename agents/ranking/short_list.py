@@ -4,15 +4,15 @@ When a job looks for a supplier, the manager ranks all producers that take part,
 the job according to their view (`agents.headroom`). The job receives the others in portions; the manager continues
 where the job is. The job behaves as if it asked all producers:
 
-- It reaches a producer in the round in which it would have reached it: the list states how many were left out before
-  each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each producer
-  receives the requests of one second in the same order.
+- It asks each producer in the same round as without short lists: the list states how many producers were left out
+  before each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each
+  producer receives the requests of one second in the same order.
 - A producer that was left out is scored as if it had declined, from the round in which the job would have received the
   refusal, and only if the job got that far.
 
 Two things differ, because only producers that were asked know a job. If a producer that was left out has more to offer
-later, the manager informs waiting jobs, later in the same second than the producer itself would have. And refusals that
-follow are not scored, because without an opening the job would not have asked.
+later, the manager informs waiting jobs; this happens later in the same second than if the producer did it itself. And
+refusals that follow are not scored, because without an opening the job would not have asked.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Compulsory draw: what tasks that may still move draw in each minute, wherever they start.
 
-A task that a producer has promised must start where the production of each minute covers it. In the evening hardly any
-start is left: all of them draw in some of the same minutes, and no other task can have that energy. What is compulsory
-for one task takes starts from the next, so this is repeated until nothing changes (timetable propagation, as in
-constraint programming: Baptiste, Le Pape, Nuijten, Constraint-Based Scheduling, 2001). It holds for all schedules, and
-still holds when time has passed or other tasks have been promised: that only takes starts away. If a task has no start
-left, there is no schedule.
+A task that a producer has promised must start where the production of each minute covers it. In the evening, few starts
+are left, and all of them draw power in some of the same minutes; no other task can have that energy. The compulsory
+draw of one task removes possible starts of others, so the computation is repeated until nothing changes (timetable
+propagation, as in constraint programming: Baptiste, Le Pape, Nuijten, Constraint-Based Scheduling, 2001). The result
+holds for all schedules. It still holds when time has passed or other tasks have been promised, because that only
+removes starts. If a task has no start left, there is no schedule.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The manager's board: what each producer has left, minute by minute, by its forecast and by the shares it promised.
 
-Producers report what they expect to produce, and each share that they promise. So a job needs to ask the board only,
-not each producer, what there is. The board decides nothing: each producer decides on its shares itself, and promises no
-more than it has. Where several jobs read the same energy on the board, those that come later are declined.
+Producers report what they expect to produce, and each share that they promise. So a job only needs to ask the board
+what is left, not each producer. The board decides nothing: each producer decides on its shares itself, and promises no
+more than it has. If several jobs read the same energy on the board, the later ones are declined.
 """
 
 from __future__ import annotations

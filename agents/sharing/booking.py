@@ -1,4 +1,4 @@
-"""A producer's book: minute by minute, what its forecast gives and what is taken of it."""
+"""A producer's book: minute by minute, the energy that it forecasts, and what has been reserved of it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A consumer with shared supply: composes each job's start and shares from what producers offer.
 
 A job that becomes known asks the manager's board what producers have left, composes start and shares
-(`agents.sharing.compose`), and reserves each share with its producer. If one has less by then, the manager, which
-passes the answers on, adds what there is now, and the job composes again, a bounded number of times; the rest comes
-from the grid.
+(`agents.sharing.compose`), and reserves each share with its producer. If a producer has less left by then, the manager,
+which passes the answers on, adds what is left now, and the job composes again, a bounded number of times. The rest
+comes from the grid.
 
 Until it starts, a job composes again whenever something changes: a producer has more or joins, a share shrinks, its
 device has more time. It moves only if that pays. A running job keeps its start, but fills the gaps in its shares.

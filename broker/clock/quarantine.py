@@ -16,7 +16,7 @@ from broker.protocol import Envelope
 ALLOWED = 10
 """Number of malformed messages after which a host is quarantined."""
 ALLOWED_WHILE_OWING = 2
-"""The same within one step that waits for this host: it was asked again, and sent the same message again."""
+"""The same limit within one step that waits for this host, which was asked again and sent the same message again."""
 
 
 class Counted(BaseModel):
@@ -111,10 +111,11 @@ class Violations:
 
 
 MOST_CAUSED = 5
-"""Messages that one message of another household causes at most: to refuse a request, for example, a producer informs
-the consumer and the manager."""
+"""How many messages a message from another household can cause at most: a producer that refuses a request, for example,
+informs the consumer and the manager."""
 MOST_PASSED_ON = 3
-"""The origin of a message is traced over this many agents: a producer answers, the manager passes the answer on."""
+"""The origin of a message is traced back over this many agents: a producer answers, the manager passes the answer
+on."""
 
 
 class _Cause:
@@ -133,10 +134,10 @@ class _Cause:
 class Initiatives:
     """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
 
-    An honest exchange ends, because agents react to messages and take the initiative a bounded number of times. If time
-    cannot advance, the one that takes the initiative is at fault: what others send in reaction to it, a bounded number
-    of messages for each, counts as its own. An honest agent also sets a bounded number of timers, each of which takes
-    a round.
+    An honest exchange ends, because agents react to messages, and take the initiative only a bounded number of times.
+    If time cannot advance, the agent that takes the initiative is at fault. So messages that others send in reaction to
+    its messages, up to a bounded number for each, count as its own. An honest agent also sets a bounded number of
+    timers, each of which takes a round.
     """
 
     def __init__(self, counted: Counted | None = None, hosts: Mapping[str, Collection[str]] | None = None) -> None:

@@ -1,12 +1,12 @@
-"""Claims on the switches in front of real devices, so that of all runs at a broker only one commands a switch.
+"""Claims on the switches in front of real devices, so that only one run at a broker commands a switch.
 
-A switch with its maker's topics does not belong to a run, as a device on our own topics does. A run therefore publishes
-a retained claim for each switch that it commands. A run that finds another one's claim asks its holder to repeat it,
-and again from time to time; a holder that does not answer for `SILENT_WALL_S` has crashed, and its claim lapses. No
-wall clocks are compared: a broker hands the messages on a switch to all its readers in the same order, so of two runs
-that claim a switch at the same time, both see who was first.
+A device on ssmic's own topics belongs to a run; a switch on its maker's topics does not. A run therefore publishes a
+retained claim for each switch that it commands. If a run finds another run's claim, it asks the holder to repeat the
+claim, and asks again from time to time. A holder that does not answer for `SILENT_WALL_S` has crashed, and its claim
+lapses. No wall clocks are compared: a broker delivers the messages about a switch to all readers in the same order, so
+if two runs claim a switch at the same time, both see which one was first.
 
-`Claims` does no I/O: it is given what arrives, and returns what to publish.
+`Claims` does no I/O: it is given the messages that arrive, and returns the messages to publish.
 """
 
 from __future__ import annotations

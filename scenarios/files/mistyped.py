@@ -1,6 +1,6 @@
 """Corrects mistyped keys, kinds of events and types of devices, so that their content is checked.
 
-The validation reports each as a problem; this only keeps it from hiding others.
+The validation reports each of them as a problem. The correction only prevents one mistake from hiding others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sessions with real devices, from their record: repeated without the devices, to the same ledger."""
+"""Repeats a recorded session with real devices, without the devices, with the same ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Garbage is collected while the user is idle, because a full collection takes longer than a key press may."""
+"""Runs full garbage collections while the user is idle, because one takes longer than a key press may take."""
 
 from __future__ import annotations
 
