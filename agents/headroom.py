@@ -47,8 +47,7 @@ SLOTS_A_BLOCK = 4
 FINE_SLOTS_A_BLOCK = 60
 """Slots of a block of a fine view: minutes, if a block has an hour."""
 MARGIN_WH = 0.05
-"""Tolerance: by how much a job may exceed the headroom, Wh; far more than schedulers tolerate over all minutes of a
-run."""
+"""By how much a job may exceed the headroom, Wh: far more than what schedulers tolerate over all minutes of a run."""
 MAX_CELLS = 1 << 17
 """Starts times slots compared at once."""
 _DIGITS = 10.0
@@ -73,7 +72,7 @@ class Need:
     peak_wh: float
     """Lower bound of its draw in its strongest minute, Wh."""
     load: LoadProfile | None = None
-    """How its run draws that; None: not known."""
+    """The load profile of its run; None: not known."""
 
     @property
     def last_start_s(self) -> int:
@@ -95,7 +94,7 @@ class View(BaseModel):
     peak_wh: _Peaks = ()
     """The same in the best minute of each slot, Wh, shape (blocks * slots of a block,)."""
     promised: Annotated[tuple[tuple[_Block, _Block, EnergyWh], ...], Field(max_length=MAX_BLOCKS**2)] = ()
-    """What jobs that may still move draw: the first block that they may run in, the one after the last, Wh."""
+    """The draw of jobs that may still move: the first block in which they may run, the block after the last one, Wh."""
 
     @model_validator(mode="after")
     def _has_peaks_of_each_block(self) -> Self:
@@ -121,13 +120,13 @@ class View(BaseModel):
 
     @cached_property
     def bounds(self) -> Bounds:
-        """The view as it is calculated with."""
+        """The view in the form used for calculations."""
         return Bounds.of(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Uncommitted:
-    """What a view shows, in arrays: most of it is only compared, and not published."""
+    """The content of a view, in arrays. Most views are only compared, and not published."""
 
     from_s: int
     block_s: int

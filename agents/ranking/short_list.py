@@ -60,7 +60,7 @@ class _FineSlots:
 
 
 class Board:
-    """The producers' views, by number, in arrays: one look finds all producers that may serve a job."""
+    """The producers' views, by number, in arrays, so that one operation finds all producers that may serve a job."""
 
     def __init__(self) -> None:
         self._energy_wh = np.zeros((0, 1, 1), dtype=np.float32)
@@ -201,13 +201,14 @@ class Negotiation:
     order: IntArray
     """All producers that it would ask, in order."""
     is_listed: BoolArray
-    """Which of them are listed, unless a check of their slots shows that they cannot serve it."""
+    """Which of them are listed; a later check of their slots may show that they cannot serve the job."""
     considered: IntArray
     """All producers that it would have asked by its end, those of earlier lists included."""
     portion: int
     """Size of the next portion."""
     look: Callable[[IntArray], BoolArray] | None = None
-    """Says which producers have enough in each slot; None: all. It is asked as far as the job comes."""
+    """Tells which producers have enough in each slot; None: all. It is called only as far as the job gets in the
+    list."""
     _looked: int = 0
     """Up to which place it has been asked."""
     _scored: int = 0
@@ -283,7 +284,7 @@ class _Waiting:
     consumer: str
     need: Need
     asked: set[int]
-    """Producers that it has asked, or that were named to it since it waits: they inform it of openings themselves."""
+    """Producers that it has asked, or that were named to it while it waited: they inform it of openings themselves."""
     told_s: int | None = None
     """The second in which it was informed of a producer with more to offer, if it has not answered yet."""
     told_of: int = -1

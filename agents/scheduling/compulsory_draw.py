@@ -22,7 +22,7 @@ from agents.scheduling.time_grid import BIN_S
 MAX_COMPULSORY_TASKS = 6
 """With more tasks, each usually has so many starts left that hardly any draw is compulsory."""
 MAX_ROUNDS = 4
-"""How often all tasks are looked at; what is found until then holds."""
+"""How many passes over all tasks are made; the result so far is valid after each pass."""
 TOLERANCE_WH = 1e-3
 """By how much a load may exceed the production of a minute, Wh; far more than schedulers tolerate."""
 FIRST_BLOCK = 16
@@ -72,7 +72,7 @@ _NO_STARTS = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What tasks leave wherever they start."""
+    """The production that tasks leave at every possible start."""
 
     left_wh: FloatArray
     """The most that a further task can get in each minute, Wh, shape (minutes,); not negative."""
