@@ -21,7 +21,7 @@ SpanLike = str | int
 
 
 class EmulationError(SsmicError):
-    """A script asks for what cannot be: a time in the past, an unknown part, a change after the end."""
+    """A script asks for something impossible: a time in the past, an unknown part, a change after the end."""
 
 
 def moment_s(time: object, start_s: int, zone: Zone) -> int:
@@ -97,7 +97,7 @@ def check_source(source: object) -> None:
 
 
 def plain_list(values: object) -> object:
-    """Return several values as a list; anything else as it is, for the check of the event to report."""
+    """Return several values as a list; return anything else unchanged, so that the event's check can report it."""
     return list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
 
 

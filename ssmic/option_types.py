@@ -10,7 +10,7 @@ from agents.scheduling import AlgorithmSettings
 from scenarios.files import MAX_DAYS
 
 Expected = tuple[Callable[[object], bool], str]
-"""Whether a value is of the type, and what is, in words."""
+"""A check whether a value is of the type, and a description of the type in words."""
 
 
 def type_problems(values: Mapping[str, object], expected: Mapping[str, Expected]) -> Iterator[str]:

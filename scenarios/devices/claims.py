@@ -36,7 +36,7 @@ _Name = Annotated[str, Field(max_length=200)]
 
 
 class Claim(BaseModel):
-    """What a run says on `claims/<switch>`: that it commands the switch, or (not retained) that it would like to."""
+    """A run's message on `claims/<switch>`: it commands the switch, or (not retained) it would like to."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -67,7 +67,7 @@ class ClaimMessage:
 
 @dataclass(slots=True)
 class Outcome:
-    """What follows from a message, or from the passage of time."""
+    """The result of a message, or of the passage of time."""
 
     messages: list[ClaimMessage] = field(default_factory=list)
     gained: list[Gateway] = field(default_factory=list)
@@ -98,7 +98,7 @@ class _Switch:
 
 
 def switch_id(address: Iterable[object]) -> str:
-    """Return the id of a switch in topics, from its maker's name and what its maker's topics call it."""
+    """Return the id of a switch in topics, from its maker's name and its name in the maker's topics."""
     readable = "/".join(str(part) for part in address)
     if identifier_problem(readable) is None:
         return readable
@@ -200,7 +200,7 @@ class Claims:
         return outcome
 
     def look_again(self, now_wall_s: float) -> Outcome:
-        """Ask holders that have not been asked for a while; claim what a holder that is silent has left behind."""
+        """Ask holders that have not been asked for a while; claim switches whose holder is silent."""
         outcome = Outcome()
         for name, switch in self._switches.items():
             if switch.state == "waiting" and now_wall_s - switch.heard_wall_s >= SILENT_WALL_S:

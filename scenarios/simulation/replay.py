@@ -71,7 +71,7 @@ class Recording:
     """The rules by which gateway agents answered devices; None: it was made by a version that did not say so."""
 
     def readings(self) -> tuple[Recording, ...]:
-        """Return the recording by each set of rules by which it may have been made; by the only one, if it says so."""
+        """Return the recording by each version of the rules that may have made it, or by the one that it states."""
         if self.device_rules is not None:
             return (self,)
         if self.ledger_sha256 is None:
