@@ -1,4 +1,4 @@
-"""Import dialog of a series: what was guessed of a file of measurements, with its first rows and its curve."""
+"""Import dialog of a series: the guesses about a file of measurements, with its first rows and its curve."""
 
 from __future__ import annotations
 
