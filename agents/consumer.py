@@ -3,12 +3,12 @@
 A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
 does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
 producers and of others that have more to offer. At its latest start it runs on grid power. The consumer reports
-everything that happens to a contract before its job starts to the manager, in chronological order. The producer
-reports the same; if the manager finds that it did not, it declares the contract void (`ContractVoid`), and the job
-looks for a supplier other than that one.
+to the manager everything that happens to a contract before its job starts, in chronological order. The producer reports
+the same. If the manager finds that the producer did not, it declares the contract void (`ContractVoid`), and the job
+looks for another supplier.
 
-Messages of other agents are accepted only within their role: only its supplier changes a contract, only producers that
-were asked send openings, and only the manager sends lists of producers. Everything else is rejected.
+Messages of other agents are accepted only within their roles: only the supplier may change a contract, only producers
+that were asked may send openings, and only the manager may send lists of producers. Everything else is rejected.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request contains the starts at which the
 device is free (`agents.device_calendar`). Producers may move a job only where its consumer allows: while another job of
@@ -65,7 +65,7 @@ log = structlog.get_logger(__name__)
 
 
 MAX_OPENINGS = 20
-"""Openings of one producer for one job in one second that are followed; honest producers have one or two."""
+"""Openings of one producer for one job in one second that the consumer follows; honest producers send one or two."""
 WITHDRAWN = "its household no longer wants it"
 """Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
 
@@ -118,7 +118,7 @@ class JobRecord:
     asked: set[str] = field(default_factory=set)
     """The producers that it has ever asked."""
     untrusted: set[str] = field(default_factory=set)
-    """The producers that broke their word in the second in which they gave it: they are not asked again."""
+    """The producers that broke a promise in the second in which they made it: they are not asked again."""
     premature: list[Received[AnyMessage]] = field(default_factory=list)
     """Changes to a contract that an answer of this round may be about to establish."""
     is_provisional: bool = False
@@ -131,9 +131,9 @@ class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
 
     wakes_every_s: ClassVar[int] = 1
-    """For plug-ins: the shortest interval at which a consumer sets timers besides those of its jobs, seconds. The clock
-    of a deployed run puts a household out that sets more timers than this allows; the fewer, the sooner it notices a
-    household that lies. By default a plug-in may wake in every second."""
+    """For plug-ins: the shortest interval at which a consumer sets timers in addition to those of its jobs, seconds.
+    The clock of a deployed run quarantines a household that sets more timers than this allows; the longer the interval,
+    the sooner it notices a dishonest household. By default a plug-in may wake up in every second."""
 
     has_fixed_strategy: ClassVar[bool] = False
     """Whether no plug-in can replace its strategy: supply is shared, or a real device runs its jobs."""
@@ -153,7 +153,7 @@ class Consumer(Agent[AnyMessage]):
             agent_id: See `agents.model.consumer_agent`.
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
-            is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
+            is_there: Whether the device is present from the start; otherwise its jobs wait for `Join`.
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(agent_id)
@@ -168,7 +168,7 @@ class Consumer(Agent[AnyMessage]):
         self.is_away = not is_there
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there
-        """Whether it is not even there, so that its jobs cannot run."""
+        """Whether the device is absent altogether, so that its jobs cannot run."""
         self._calendar = Calendar(self.jobs)
         self._turns = _TurnLock(self)
         self._waiting: dict[str, None] = {}
@@ -197,7 +197,7 @@ class Consumer(Agent[AnyMessage]):
             self._dispatch(received)
 
     def _dispatch(self, received: Received[AnyMessage]) -> None:
-        """Pass a message to the job that it concerns, if it is its sender's business."""
+        """Pass a message to the job that it concerns, if the sender is entitled to send it."""
         sender, message = received.sender, received.message
         if sender == TIMELINE:
             self._obey(received)
@@ -220,7 +220,7 @@ class Consumer(Agent[AnyMessage]):
                 self.take_other(received)
 
     def take_other(self, received: Received[AnyMessage]) -> None:
-        """Take a message that is about no job; a subclass that expects such messages overrides this."""
+        """Handle a message that is not about a job; a subclass that expects such messages overrides this."""
         kind = received.message.kind
         self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
 
@@ -229,7 +229,7 @@ class Consumer(Agent[AnyMessage]):
         return job_id in self._jobs and producer in self._jobs[job_id].asked
 
     def _follows(self, producer: str, job_id: str) -> bool:
-        """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
+        """Return whether to follow a producer's opening: a producer must not keep a job busy for ever."""
         count = self._counted(self._openings, job_id, producer)
         if count > MAX_OPENINGS:
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
@@ -400,7 +400,7 @@ class Consumer(Agent[AnyMessage]):
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
     def signers_of(self, contract: Contract) -> Collection[str]:
-        """Return the producers by whose word a contract stands."""
+        """Return the producers whose promises a contract rests on."""
         return contract.producers
 
     def _take_void(self, void: ContractVoid) -> None:

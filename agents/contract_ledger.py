@@ -49,14 +49,14 @@ class LedgerEntry(BaseModel):
     """In chronological order, `agreed` first."""
 
     def suppliers_after(self, event: LedgerEvent) -> tuple[str, ...]:
-        """Return the ids of all who supply the job after an event of the history, `GRID` among them."""
+        """Return the ids of all suppliers of the job after an event of the history, including `GRID`."""
         if event.shares:
             return self.contract.model_copy(update={"producer": SHARED, "shares": event.shares}).suppliers
         producer = event.producer or self.contract.producer
         return self.contract.suppliers if producer == SHARED else (producer,)
 
     def shortened(self, most_bytes: int) -> LedgerEntry:
-        """Return the entry with so much of its history that it fits into a message: the beginning and the latest.
+        """Return the entry with as much of its history as fits into a message: the beginning and the latest events.
 
         Args:
             most_bytes: Maximum size as JSON; exceeded only if the contract itself is larger.

@@ -1,8 +1,8 @@
 """A device's calendar: the times of its jobs, and the starts that remain for a job that looks for a supplier.
 
-Jobs run in sequence wherever their windows allow. So a job gets only starts that leave room for all other known jobs;
-if a job that has a contract and has not started blocks the only room of another one, it is displaced. If the windows do
-not allow a sequence, as many jobs as possible run in sequence, and the others overlap with them.
+Jobs run in sequence if their windows allow it. So a job gets only starts that leave room for all other known jobs. If a
+job that has a contract but has not started occupies the only time at which another job can run, it is displaced. If the
+windows do not allow a sequence, as many jobs as possible run in sequence, and the others overlap with them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Calendar:
         self._open[job_id] = self._jobs[job_id]
 
     def forget_sequence(self, job_ids: Iterable[str]) -> None:
-        """Let waiting jobs get a new, latest possible sequence; jobs that wait by the old one must ask again."""
+        """Let waiting jobs get a new, latest possible sequence; jobs that rely on the old one must ask again."""
         for job_id in job_ids:
             if job_id in self._latest_s:
                 self._before_s[job_id] = self._latest_s.pop(job_id)
@@ -124,7 +124,7 @@ class Calendar:
     def deadline_s(self, job: Job, now_s: int) -> int:
         """Return the latest start with which a job and all other waiting ones still run in sequence, UNIX seconds.
 
-        A sequence found before is kept while it is valid, because other jobs wait by it.
+        A sequence found earlier is kept while it is valid, because other jobs rely on it.
 
         Args:
             job: The job.

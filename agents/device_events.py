@@ -49,7 +49,7 @@ class Announced(_Frozen):
 
 
 class Left(_Frozen):
-    """The device took its announcement back."""
+    """The device withdrew its announcement."""
 
     what: Literal["left"] = "left"
 
@@ -87,7 +87,7 @@ class JobTakenBack(_Frozen):
 
 
 class Reported(_Frozen):
-    """The device says what it does; None: it does not say."""
+    """The device reports its state; None: the device did not report this value."""
 
     what: Literal["reported"] = "reported"
     job: str | None = None
@@ -95,7 +95,7 @@ class Reported(_Frozen):
     is_on: bool | None = None
     """Whether the switch in front of it is closed."""
     power_w: float | None = None
-    """Drawn by a consumer, given by a producer."""
+    """Power drawn by a consumer, or produced by a producer, W."""
     counter_wh: float | None = None
     """Its energy counter, which rises except when it is reset."""
     restarted: bool = False
@@ -159,7 +159,7 @@ DeviceEvent = Annotated[
 
 
 class DeviceCommand(_Frozen):
-    """What a gateway asks its device to do now; unlike the contract, it can fail."""
+    """What a gateway tells its device to do now. Unlike the contract, this can fail."""
 
     command: Literal["start", "stop", "renew"]
     """`stop` is never given while a programme runs; `renew` sets the device's own timer again while it runs."""
@@ -176,7 +176,7 @@ class DeviceCommand(_Frozen):
 
 
 class DeviceNotice(_Frozen):
-    """A message to a device and its watchers, published on one of our topics."""
+    """A message to a device and its watchers, published on one of ssmic's own topics."""
 
     part: Literal["job", "state", "error"]
     """Last level of the topic."""

@@ -1,4 +1,4 @@
-"""Headroom: a coarse view of uncommitted production, by which the manager leaves out who cannot serve a job.
+"""Headroom: a coarse view of uncommitted production, by which the manager leaves out producers that cannot serve a job.
 
 A view is an upper bound. In any schedule, the jobs that must run within a stretch of time draw no more than the
 producer produces there. So a producer cannot accept a job that needs more than they leave in some stretch that contains
@@ -6,14 +6,14 @@ all of its possible runs, or more power than any minute of the stretch has. This
 follows from what they promise, not from how they search.
 
 The remaining energy may be scattered over minutes. So a view also has the best minute of each slot (a quarter of a
-block): if a job draws more than some slot's best minute at every start in its window, it cannot be accepted. A producer
-that declines a job which such a view does not rule out publishes a fine one, if that does: its slots are minutes, less
-what jobs that may still move draw there in any case (`agents.scheduling.compulsory_draw`).
+block): if at every start in its window a job draws more than the best minute of some slot, it cannot be accepted. If a
+producer declines a job that its view does not rule out, and a fine view would, it publishes a fine view. The slots of a
+fine view are minutes, less what jobs that may still move draw there in any case (`agents.scheduling.compulsory_draw`).
 
 Stretches begin and end with blocks of whole hours. Everything is rounded in favour of asking: production up, promises
 down, and a promise counts only where it has to run. Uncommitted production falls with promises and as time passes, so
-an old view remains an upper bound; it rises with a new forecast, and when a promise ends or may move again, and then
-the producer publishes a new view in the same round.
+an old view remains an upper bound. It rises with a new forecast, and when a promise ends or may move again; then the
+producer publishes a new view in the same round.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ SLOTS_A_BLOCK = 4
 FINE_SLOTS_A_BLOCK = 60
 """Slots of a block of a fine view: minutes, if a block has an hour."""
 MARGIN_WH = 0.05
-"""Tolerance: by how much a job may exceed the headroom, Wh; far more than schedulers tolerate over all minutes of a
-run."""
+"""By how much a job may exceed the headroom, Wh: far more than what schedulers tolerate over all minutes of a run."""
 MAX_CELLS = 1 << 17
 """Starts times slots compared at once."""
 _DIGITS = 10.0
@@ -73,7 +72,7 @@ class Need:
     peak_wh: float
     """Lower bound of its draw in its strongest minute, Wh."""
     load: LoadProfile | None = None
-    """How its run draws that; None: not known."""
+    """The load profile of its run; None: not known."""
 
     @property
     def last_start_s(self) -> int:
@@ -95,7 +94,7 @@ class View(BaseModel):
     peak_wh: _Peaks = ()
     """The same in the best minute of each slot, Wh, shape (blocks * slots of a block,)."""
     promised: Annotated[tuple[tuple[_Block, _Block, EnergyWh], ...], Field(max_length=MAX_BLOCKS**2)] = ()
-    """What jobs that may still move draw: the first block that they may run in, the one after the last, Wh."""
+    """The draw of jobs that may still move: the first block in which they may run, the block after the last one, Wh."""
 
     @model_validator(mode="after")
     def _has_peaks_of_each_block(self) -> Self:
@@ -121,13 +120,13 @@ class View(BaseModel):
 
     @cached_property
     def bounds(self) -> Bounds:
-        """The view as it is calculated with."""
+        """The view in the form used for calculations."""
         return Bounds.of(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Uncommitted:
-    """What a view shows, in arrays: most of it is only compared, and not published."""
+    """The content of a view, in arrays. Most views are only compared, and not published."""
 
     from_s: int
     block_s: int

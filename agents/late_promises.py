@@ -1,16 +1,16 @@
 """Promises that are provisional until shortly before a job starts (`--promise late`).
 
 A producer accepts a job provisionally (`AcceptProvisionally`) and may push it out (`PushOut`) for others that use its
-production better. The job is firm from `FIRM_BEFORE_S` before its start on. Both sides know that time, so a consumer
-rejects a push that comes too late. The contract stands in the ledger from the first yes; a push ends it, signed by
-both, and the job's next contract follows.
+production better. The promise becomes firm `FIRM_BEFORE_S` before the job's start. Both sides know that time, so a
+consumer rejects a push-out that comes too late. The contract stands in the ledger from the first acceptance. A push-out
+ends it, signed by both sides, and the job's next contract follows.
 
-A producer pushes jobs out only for a job that it has declined before in the same second, or to which it has sent an
-opening. Consumers ask all producers first, and then again, so that no job is pushed out while another producer has
-room. On generated neighbourhoods this delivers 1.8 % more than pushing immediately.
+A producer pushes jobs out only in favour of a job that it has declined before in the same second, or to which it has
+sent an opening. Consumers ask all producers first, and then again, so that no job is pushed out while another producer
+has room. On generated neighbourhoods this delivers 1.8 % more than pushing jobs out immediately.
 
-In one second of virtual time a producer pushes a job out `MAX_PUSHES` times at most. So a chain of pushes ends even
-where devices whose jobs displace one another take part in it. A consumer rejects more of them, and its job no longer
+In one second of virtual time, a producer pushes a job out at most `MAX_PUSHES` times. So a chain of push-outs ends even
+if devices whose jobs displace one another take part in it. A consumer rejects further push-outs, and its job no longer
 asks such a producer.
 """
 

@@ -1,13 +1,13 @@
-"""The manager: registers producers, names those that a job may ask, and keeps the ledger, which two parties confirm.
+"""The manager: registers producers, names those that a job may ask, and keeps the ledger; both parties confirm entries.
 
 A contract stands when its consumer and its producer have reported the same job, start and energy. The producer reports
 first, in the round of its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms
 it. Moves take the same path. Either party may end a contract that has not started.
 
-The exchange ends with the second of virtual time. Statements of a producer that its consumer has not confirmed by then
+The exchange ends with the second of virtual time. Statements of a producer that the consumer has not confirmed by then
 are resolved: a promise lapses, a move voids the contract, and a withdrawal ends it. A consumer's report without the
-producer's statement is rejected immediately, because that statement would have arrived before it. Both parties are
-informed (`ContractVoid`, `PromiseVoid`), so that the other one can look for another partner.
+producer's statement is rejected immediately, because the statement would have arrived first. Both parties are informed
+(`ContractVoid`, `PromiseVoid`), so that they can look for another partner.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ MAX_UNCONFIRMED = 100
 MAX_CANCELLED = 200
 """Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
 MAX_CHANGES = 1_000
-"""Number of changes of a contract that its history has; older ones are left out. So a device whose suppliers keep
-moving it does not fill the ledger, and loses no contract."""
+"""Maximum number of changes in the history of a contract; older ones are left out. So a device whose suppliers keep
+moving its job does not fill the ledger, and loses no contract."""
 REPORT_SCORES_EVERY_S = 3_600
-"""How often scores that no other message shows are reported to watchers, virtual seconds; also reported at the run's
-end."""
+"""Interval at which score changes that no other message shows are reported to watchers, virtual seconds; they are also
+reported at the end of the run."""
 MAX_EXECUTIONS = 1_000
 """Limit on events in a contract's history that a device may cause, so that a plug switched on and off repeatedly cannot
 fill the ledger."""
@@ -154,7 +154,7 @@ class Manager(Agent[AnyMessage]):
         self._refusals: list[_Refusal] = []
 
     async def run(self) -> None:
-        """Process the messages of each round; producers join and leave first, so that answers take account of it."""
+        """Process the messages of each round; producers join and leave first, so that answers reflect it."""
         self.spawn(self._settle_at_the_end(), "end")
         while True:
             batch = await self.receive_round(until_s=self._next_settlement_s())
@@ -335,7 +335,7 @@ class Manager(Agent[AnyMessage]):
             ended.score_places(ended.place_of(number), self.scores)
 
     def _take_event(self, sender: str, message: AddJob | Follow | Happened) -> None:
-        """Take what the scenario's timeline says; jobs are also added by gateways of real devices."""
+        """Handle a message of the scenario's timeline; gateways of real devices may also add jobs."""
         match message:
             case AddJob(job=job):
                 self._add_job(sender, job)
@@ -411,7 +411,7 @@ class Manager(Agent[AnyMessage]):
             self.send(producer, PromiseVoid(job_id=promise.job_id, start_s=promise.start_s, reason=reason))
 
     def _said_something(self, producer: str, job_id: str) -> bool:
-        """Return whether there is anything that a producer could withdraw."""
+        """Return whether the producer has a promise or contract that it could withdraw."""
         entry = self._standing(job_id)
         return (job_id, producer) in self._statements or (entry is not None and entry.contract.producer == producer)
 
@@ -423,7 +423,7 @@ class Manager(Agent[AnyMessage]):
         return True
 
     def _confirm(self, producer: str, job_id: str, start_s: int | None) -> bool:
-        """Take what a producer said, and all that it said before; return False if it has not said so.
+        """Remove a producer's statement, and all its earlier ones; return False if the producer has not made it.
 
         Args:
             producer: The producer.
@@ -483,7 +483,7 @@ class Manager(Agent[AnyMessage]):
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
 
     def _unsigned(self, contract: Contract) -> str:
-        """Confirm what a contract's producer has said; return why that cannot be, or nothing."""
+        """Confirm the statement of a contract's producer; return why this is impossible, or an empty text."""
         if contract.producer == GRID or self._confirm(contract.producer, contract.job_id, contract.start_s):
             return ""
         return f"{contract.producer!r} has not promised it"
@@ -558,7 +558,7 @@ class Manager(Agent[AnyMessage]):
         self._report_scores()
 
     def _settle(self, before_s: int) -> None:
-        """Settle what producers said before a time, UNIX seconds, and consumers have not confirmed."""
+        """Resolve statements that producers made before a time, UNIX seconds, and that consumers have not confirmed."""
         for job_id, begun in list(self._negotiations.items()):
             if begun.at_s < before_s:
                 begun.score_places(len(begun.order), self.scores)
@@ -640,9 +640,9 @@ class Manager(Agent[AnyMessage]):
     def _hear_refusals(self, received: Received[AnyMessage]) -> None:
         """Apply the refusals that consumers had received before a message was sent.
 
-        A producer reports a refusal in the step in which it answers; its consumer receives it in the next one. An agent
-        that asks in that step is answered by the old scores if its message precedes the consumer's in the order of
-        messages.
+        A producer reports a refusal in the step in which it answers; the consumer receives the refusal in the next
+        step. If an agent asks the manager in that step, and its message precedes the consumer's in the order of
+        messages, the old scores decide.
         """
         for begun in self._negotiations.values():
             begun.score_until(received.step, received.sender, self.scores)
@@ -669,7 +669,7 @@ _SAID_FIRST = AddJob | Headroom | ProductionExpected | Promised | PromiseWithdra
 
 
 def _rank(message: AnyMessage) -> int:
-    """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
+    """Return a message's place in a round: joining and leaving, added jobs and producers' statements come first."""
     if isinstance(message, ProducerJoined | ProducerLeft):
         return 0
     return 1 if isinstance(message, _SAID_FIRST) else 2

@@ -108,7 +108,7 @@ def _is_within_limits(job: Job) -> Job:
 
 
 SentJob = Annotated[Job, AfterValidator(_is_within_limits)]
-"""A job of another household, within the limits of scenarios."""
+"""A job of another household, checked against the limits of scenarios."""
 OpenStarts = Annotated[
     tuple[tuple[TimeS, TimeS], ...], Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)
 ]
@@ -143,12 +143,13 @@ class ProducersFor(Message):
     asked: tuple[AgentId, ...] = Field(default=(), max_length=MAX_PRODUCERS)
     """Producers that it has asked already, which are left out of the answer."""
     part: Literal["first", "next", "last"] = "first"
-    """`first`: the job begins to look for a supplier; `next`: the last one of those named is about to answer, and the
-    job wants to know more of the same list; `last`: it has asked all of them, so which ones are there since?"""
+    """`first`: the job begins to look for a supplier; `next`: the last producer named is about to answer, and the job
+    wants more of the same list; `last`: the job has asked all of them, and wants those that have become available
+    since."""
     first_start_s: TimeS | None = None
-    """Its earliest start that its device has time for, UNIX seconds; None: that of its window."""
+    """The earliest start for which its device has time, UNIX seconds; None: that of its window."""
     last_start_s: TimeS | None = None
-    """Its latest one."""
+    """The latest such start."""
     job: SentJob | None = None
     """The job, for watchers, with `last` if no producer was sent a request for it."""
 
@@ -298,7 +299,7 @@ class ContractCancelled(Message):
 
 
 class ContractVoid(Message):
-    """The ledger does not have, or no longer has, this contract: the job needs another supplier."""
+    """The ledger does not contain this contract, or no longer does: the job needs another supplier."""
 
     kind: Literal["ContractVoid"] = "ContractVoid"
     job_id: Id
@@ -327,7 +328,7 @@ class PromiseWithdrawn(Message):
 
 
 class PromiseVoid(Message):
-    """The consumer has not confirmed the promise, or has ended the contract: nothing binds the producer."""
+    """The consumer has not confirmed the promise, or has ended the contract: the producer is no longer bound."""
 
     kind: Literal["PromiseVoid"] = "PromiseVoid"
     job_id: Id
@@ -337,7 +338,7 @@ class PromiseVoid(Message):
 
 
 class JobsRegistered(Message):
-    """Jobs that are about to request this producer, each by its own consumer; adds to those named before."""
+    """Jobs whose consumers are about to send a request to this producer; adds to the jobs named before."""
 
     kind: Literal["JobsRegistered"] = "JobsRegistered"
     digests: tuple[Digest, ...] = Field(max_length=MAX_DIGESTS)
@@ -368,7 +369,7 @@ class DeviceSaid(Message):
     """Its gateway id."""
     said: DeviceEvent
     message_id: Annotated[str, Field(max_length=100)] = ""
-    """Of the device's own message, where its language has ids: what is wrong with it is answered by this id."""
+    """Id of the device's own message, if its language has ids; a problem with the message is answered with this id."""
 
 
 class JobWithdrawn(Message):
@@ -391,7 +392,7 @@ class JobExecuted(Message):
     started_s: TimeS
     """When the device started, UNIX seconds; if it did not, when it was to start."""
     measured: Annotated[LoadProfile, AfterValidator(_is_load_within_limits)] | None = None
-    """Its measured load since then; None: not measured, or not ended."""
+    """The measured load since then; None: not measured, or not ended."""
 
 
 class ProductionMeasured(Message):
@@ -441,7 +442,7 @@ class NewForecast(Message):
     kind: Literal["NewForecast"] = "NewForecast"
     production: Production
     replaces_later: bool = False
-    """Whether forecasts of the producer's own that are still to come are void."""
+    """Whether the producer's own forecasts that are still to come become void."""
 
 
 class Leave(Message):
@@ -451,8 +452,8 @@ class Leave(Message):
     reason: Reason
     """Reason of the contracts that are cancelled for it."""
     is_gone: bool
-    """The device is not there: its jobs do not run. Otherwise it is only offline: jobs with a contract keep it, and
-    one that can wait no longer takes grid power."""
+    """Whether the device is absent, so that its jobs do not run. Otherwise it is only offline: jobs with a contract
+    keep it, and a job that can wait no longer takes grid power."""
 
 
 class Join(Message):
@@ -469,7 +470,7 @@ class ChangeAlgorithm(Message):
 
 
 class ChangePatience(Message):
-    """Whether the consumer's jobs wait from now on where no producer can supply them."""
+    """Whether the consumer's jobs wait from now on if no producer can supply them."""
 
     kind: Literal["ChangePatience"] = "ChangePatience"
     patient: bool
@@ -480,7 +481,7 @@ class ChangeStrategy(Message):
 
     kind: Literal["ChangeStrategy"] = "ChangeStrategy"
     strategy: Annotated[str, Field(max_length=MAX_AGENT_CHARACTERS)]
-    """Name of the plug-in; empty: our own strategy."""
+    """Name of the plug-in; empty: the built-in strategy."""
 
 
 class ChangePrices(Message):
@@ -532,13 +533,13 @@ class Offer(BaseModel):
     minutes_mwh: Runs
     """Energy left in each minute, mWh, run-length encoded."""
     movable_mwh: Runs = ()
-    """Energy that other jobs hold which have not started and could move."""
+    """Energy reserved by other jobs that have not started and could move."""
 
 
 class Offered(Message):
     """What producers have left in a job's window. The manager's answer to `ProducersFor` with shared supply.
 
-    Also sent unasked to a job that is not covered, when more is left. It replaces what was offered before.
+    Also sent unsolicited to a job that is not covered, when more is left. It replaces earlier offers.
     """
 
     kind: Literal["Offered"] = "Offered"
@@ -550,7 +551,7 @@ class Offered(Message):
 
 
 class Reserve(Message):
-    """Request: reserve a share. The answer comes by way of the manager (`SharesAnswered`); none to an empty share."""
+    """Request: reserve a share. The manager passes the answer on (`SharesAnswered`); an empty share is not answered."""
 
     kind: Literal["Reserve"] = "Reserve"
     job_id: Id
@@ -608,7 +609,7 @@ class SharePromised(Message):
 
 
 class ShareDeclined(Message):
-    """The producer does not reserve a share as requested, mostly because it has less; the answer to `Reserve`."""
+    """The producer does not reserve a share as requested, usually because it has less left; the answer to `Reserve`."""
 
     kind: Literal["ShareDeclined"] = "ShareDeclined"
     job_id: Id
@@ -618,7 +619,7 @@ class ShareDeclined(Message):
 
 
 class SharesAnswered(Message):
-    """The answers of producers to `Reserve` for a job, all that came in the same round."""
+    """All answers of producers to a job's `Reserve` that arrived in the same round."""
 
     kind: Literal["SharesAnswered"] = "SharesAnswered"
     job_id: Id
@@ -648,7 +649,7 @@ NOT_REGISTERED = "the job is not registered as it was described"
 
 
 class ShareVoid(Message):
-    """The ledger has no contract with this share: nothing binds the producer."""
+    """The ledger has no contract with this share: the producer is no longer bound."""
 
     kind: Literal["ShareVoid"] = "ShareVoid"
     job_id: Id
@@ -666,7 +667,7 @@ class RoomWanted(Message):
     start_s: TimeS
     """The start that the job would have."""
     shares: Shares
-    """Of all producers, that of the receiver among them."""
+    """The shares of all producers, including the receiver's."""
 
 
 class RoomNeeded(Message):

@@ -21,7 +21,8 @@ from agents.shares import MAX_SHARES, Share, without_empty
 GRID = "grid"
 """The supplier of last resort: it accepts every job, at the job's earliest remaining start."""
 SHARED = "shared"
-"""The supplier of a job that several supply together; the contract's shares say who gives what, and when."""
+"""The supplier of a job that several producers supply together; the contract's shares say who supplies what, and
+when."""
 MANAGER = "manager"
 """Id of the agent that registers producers and keeps the ledger, and of the host that it lives on."""
 TIMELINE = "timeline"
@@ -126,7 +127,7 @@ class Job(BaseModel):
 
 
 LEAST_REST_WH = 0.1
-"""Less than this is the rounding of shares to whole mWh a minute, not energy from the grid."""
+"""A smaller difference is due to the rounding of shares to whole mWh per minute, and is not energy from the grid."""
 
 
 class Contract(BaseModel):
@@ -168,7 +169,7 @@ class Contract(BaseModel):
 
     @property
     def suppliers(self) -> tuple[str, ...]:
-        """Ids of all who supply it: its producers, and `GRID` last if that gives any of it."""
+        """Ids of all its suppliers: the producers, and finally `GRID` if the grid supplies a part."""
         if self.producer != SHARED:
             return (self.producer,)
         rest_wh = self.energy_wh - sum(share.energy_wh for share in self.shares)

@@ -1,7 +1,7 @@
 """A producer: decides which jobs its production can supply, and keeps its promises as long as the forecast allows.
 
-Requests and forecasts are processed one by one, forecasts of a moment first. Energy is committed until a job has run. A
-new forecast triggers rescheduling; running jobs are never touched.
+Requests and forecasts are processed one by one; of those that arrive at the same moment, forecasts come first. Energy
+stays committed until a job has run. A new forecast triggers rescheduling, but running jobs are never moved.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class _Client:
     agent: str
     task: Task
     told: _Prospect | None = None
-    """The prospect in which it last received an opening."""
+    """The prospect for which the job last received an opening."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Prospect:
-    """All that a waiting job's chance depends on, except the time: that only takes starts away."""
+    """Everything that a waiting job's chance depends on, except the time, which only removes starts."""
 
     predictions: int
     """How many were adopted."""
@@ -116,7 +116,8 @@ class Producer(Agent[AnyMessage]):
         self._jobs: dict[str, Job] = {}
         """Jobs that have been requested, and are registered."""
         self._dealt_with: set[tuple[str, str]] = set()
-        """What has been dealt with in this round and is dealt with once: consumers' requests and jobs' releases."""
+        """Requests of consumers and releases of jobs that were handled in this round; each is handled only once per
+        round."""
         self._waiting: dict[str, _Client] = {}
         self._known_state: ProducerState | None = None
         """The state as it was last decided on in this round: many jobs that become known at once ask the same
@@ -195,7 +196,7 @@ class Producer(Agent[AnyMessage]):
         return True
 
     def _is_first(self, what: str, whose: str) -> bool:
-        """Return whether something is dealt with for the first time in this round; remember that it is."""
+        """Return whether something is handled for the first time in this round, and record it."""
         is_first = (what, whose) not in self._dealt_with
         self._dealt_with.add((what, whose))
         return is_first
@@ -468,9 +469,9 @@ class Producer(Agent[AnyMessage]):
     def _announce_openings(self) -> None:
         """Inform each waiting job that would be accepted now.
 
-        A job is not informed twice of the same prospect. It may be declined despite an opening, because its consumer
+        A job is informed only once of the same prospect. It may be declined despite an opening, because its consumer
         holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these
-        jobs are released again nothing has changed, so openings would repeat forever.
+        jobs are released again, nothing has changed, so openings would repeat forever.
         """
         state = self._state()
         self._waiting = {

@@ -3,8 +3,8 @@
 Single-machine scheduling with release times and deadlines, 1|r_j, d_j|- in Graham's notation. A device has few jobs
 that could overlap, so all orders are searched by dynamic programming over the set of jobs that come first: of each set,
 only the earliest end matters (Held and Karp, 1962). Jobs of equal duration keep the order of their windows, which loses
-no solution and leaves few sets. Effort is limited by counting; if there are too many sets, a few orders are tried: what
-is found then is correct, but some starts may be missed.
+no solution and leaves few sets. Effort is limited by counting. If there are too many sets, only a few orders are tried:
+the starts found are then correct, but some may be missed.
 
 Times are whole seconds. A job that starts at s occupies the device from s until just before s + duration.
 """

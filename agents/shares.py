@@ -1,4 +1,4 @@
-"""Shares: what one producer gives to one job, by the minute, in whole mWh.
+"""Shares: the energy that one producer supplies to one job, by the minute, in whole mWh.
 
 Minutes are whole UNIX minutes, the bins of settlement. A share counts from the minute in which its job starts. Whole
 numbers add up exactly: no milliwatt-hour is lost or given away twice, however often shares are split and joined. They

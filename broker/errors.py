@@ -16,7 +16,7 @@ class BrokerUnreachableError(SsmicError):
 
 
 class BrokerRefusedError(BrokerUnreachableError):
-    """A connection that will not be made by waiting: the broker refuses this client, or cannot be trusted by it."""
+    """A connection failed for a permanent reason: the broker refuses this client, or this client cannot trust it."""
 
 
 class BrokerAwayError(BrokerUnreachableError):
@@ -43,10 +43,11 @@ class MalformedError(ProtocolError):
 
 
 class ContradictionError(MalformedError):
-    """A message that its receiver may take and the clock does not. The sender is quarantined at once.
+    """A message that its receiver may accept although the clock does not. The sender is quarantined at once.
 
-    It is of a round that its sender cannot have run, has a number that its sender has used before, or is one more than
-    its sender reports: a receiver that does not get the others, or gets them later, does not notice.
+    The message belongs to a round that its sender cannot have run, has a number that its sender has used before, or
+    exceeds the number of messages that its sender reports. A receiver that lacks the other messages, or gets them
+    later, does not notice.
     """
 
 

@@ -1,7 +1,8 @@
 """Python's garbage collection, for processes with many objects that live as long as the process works.
 
-A full collection looks at every object. With the 45,000 agents of 10,000 houses it takes most of a second, and Python
-starts one whenever a quarter has been added: a quarter of the processor time until such a run has begun.
+A full collection examines every object. With the 45,000 agents of 10,000 houses it takes most of a second, and Python
+starts one whenever the number of objects has grown by a quarter. This takes a quarter of the processor time until such
+a run has begun.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from threading import Lock
 from typing import Final
 
 YOUNG: Final = 50_000
-"""New objects after which the youngest are looked at."""
+"""Number of new objects after which the youngest generation is collected."""
 _MIDDLE, _OLD = 20, 50
-"""Collections of the next younger generation before the middle and the oldest are looked at."""
+"""Number of collections of the next younger generation after which the middle and the oldest generation are
+collected."""
 
 
 class _Shared:
@@ -49,8 +51,8 @@ _rare, _frozen = _Shared(), _Shared()
 def rare_collections() -> Iterator[None]:
     """Collect rarely for the duration of the context; several may overlap.
 
-    Garbage that refers to itself waits until some million objects have been made. Rarer settings, such as
-    collection being turned off, are kept.
+    Cyclic garbage waits until some million objects have been created. Settings with which collections are even rarer,
+    such as collection being turned off, are kept.
     """
     with _rare.wanted(_collect_rarely):
         yield
@@ -58,11 +60,11 @@ def rare_collections() -> Iterator[None]:
 
 @contextmanager
 def long_lived_objects() -> Iterator[None]:
-    """Leave all objects that exist now out of collections, for the duration of the context, and collect rarely.
+    """Exempt all objects that exist now from collections, for the duration of the context, and collect rarely.
 
-    Of several that overlap, the first one decides. When a quarter has been added since the last time, garbage that
-    refers to itself is collected first. Python counts only what survives younger collections, which frozen objects
-    skip, so a process that runs one neighbourhood after the other would never do so by itself.
+    If several contexts overlap, the first one decides. If the number of objects has grown by a quarter since the last
+    time, cyclic garbage is collected first. Python counts only objects that survive younger collections, and frozen
+    objects skip those. So a process that runs one neighbourhood after another would never collect them by itself.
     """
     with _frozen.wanted(_freeze), rare_collections():
         yield

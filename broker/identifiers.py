@@ -1,9 +1,9 @@
 """The rule for ids of houses, devices, jobs, load profiles and runs, in files, topics and on command lines.
 
-An id is text of 1 to 200 characters that can be seen and typed: no control or invisible characters, no line breaks, no
-blanks at either end, and no blanks but plain spaces inside. So every id fits into an MQTT client id, a topic, a log
-line and a table row. Ids that look the same are the same: all are normalised to Unicode NFC, so a letter with a mark
-(`ü`) is equal whether it was typed as one character or two.
+An id is a text of 1 to 200 characters that can be seen and typed. It has no control or invisible characters, no line
+breaks, no white space other than plain spaces, and none at either end. So every id fits into an MQTT client id, a
+topic, a log line and a table row. Ids that look the same are the same: all are normalised to Unicode NFC, so a letter
+with a mark (`ü`) is equal whether it was typed as one character or as two.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The SQLite file in which a process keeps its journal, so that it can resume after a crash exactly where it was.
 
-Write-ahead logging with `synchronous = FULL`: a commit is on disk before it returns, so it survives both the death of
-the process and a power cut. A host that had answered a round and then forgot it could never catch up.
+The file uses write-ahead logging with `synchronous = FULL`: a commit is on disk before it returns, so it survives both
+the death of the process and a power cut. A host that had answered a round and then forgot it could never catch up.
 
-Everything written is chained by SHA-256 to what was written before, so that rows which were changed, removed or
-reordered are noticed before anything is replayed. The chain has no key: it shows damage and meddling with rows, and
-does not stop a user who may write the file from rewriting all of it. The file is its owner's only (0600).
+Everything written is chained by SHA-256 to what was written before, so that changed, removed or reordered rows are
+noticed before anything is replayed. The chain has no key: it reveals damage and tampering with rows, but does not stop
+a user who may write the file from rewriting all of it. Only its owner can read and write the file (0600).
 
 A process with many journals commits them in threads: the file system combines simultaneous commits, and the event loop,
 which has to keep the connections to the broker alive, is not blocked.
@@ -150,7 +150,7 @@ class JournalFile:
         return connection
 
     def _check_length(self) -> None:
-        """Raise for a file that was cut; while its write-ahead log is not empty, the length says nothing.
+        """Raise if the file was cut. While its write-ahead log is not empty, the length of the file proves nothing.
 
         Raises:
             JournalError: It was.

@@ -1,8 +1,8 @@
-"""Makes text harmless: to show, every character that commands a terminal or cannot be seen; to log, passwords.
+"""Makes text harmless: escapes characters that control a terminal or are invisible, and hides passwords in logs.
 
-Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them;
-characters that reverse the direction of text, or that have no width, disguise it. All text from others is passed
-through here before display, so that it is plain text, and different texts look different.
+Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them,
+and characters that reverse the direction of text, or that have no width, disguise it. All text from others passes
+through this module before display, so that it is plain text, and different texts look different.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Base loads of houses against their own producers: what a producer's own house uses first."""
+"""Base loads of houses: the part of a producer's energy that its own house uses first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
 def net_of_base_loads(scenario: Scenario) -> Scenario:
     """Return the scenario without base loads, and with the production that its houses' base loads leave.
 
-    What contracts can get is the same in both.
+    Contracts can get the same energy in both.
     """
     if not scenario.base_loads:
         return scenario
@@ -60,7 +60,7 @@ def _net(series: ProducerSeries, expected: CumulativeSeries, actual: CumulativeS
 
 
 def _expected(series: ProducerSeries) -> Production:
-    """Return what a producer expects at last: each forecast replaces older ones from its first point on."""
+    """Return a producer's final forecast: each forecast replaces older ones from its first point on."""
     first, *later = (prediction.production for prediction in series.predictions)
     for newer in later:
         first = first.continued_by(newer)

@@ -1,4 +1,4 @@
-"""A device runs one job at a time: contracts that violate this, and jobs that cannot avoid it."""
+"""Finds contracts that violate the rule that a device runs one job at a time, and jobs that cannot avoid this."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The payloads of a real device's topics `state` and `job`, as read by what displays them.
 
-A gateway writes them as `scenarios.devices.notices` has them. But a household with real devices, or with room for
-guests, may publish anything on these topics (`broker.security.acl`); only what is checked here can be relied upon. So
-these models have bounds, and defaults for what is missing, where those of the notices, which `ssmic asyncapi` prints,
-have neither; `tests/scenarios/test_device_state.py` holds that keys and types are the same.
+A gateway writes them as defined in `scenarios.devices.notices`. But a household with real devices, or with room for
+guests, may publish anything on these topics (`broker.security.acl`), so displays rely only on what is checked here. The
+models of the notices have neither bounds nor defaults, because `ssmic asyncapi` prints them; these models have both.
+`tests/scenarios/test_device_state.py` holds that keys and types are the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`did you mean ...?`: the known name that is most like a mistyped one, as the end of an error message."""
+"""`did you mean ...?`: the known name most similar to a mistyped one, as the end of an error message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CANNOT_BE_TYPED = "\0"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like another, whatever the case; None if none is like it."""
+    """Return the known name most similar to another one, regardless of case; None if none is similar."""
     by_fold = {known_name.casefold(): known_name for known_name in sorted(set(known))}
     near = get_close_matches(name[:_MAX_COMPARED_CHARACTERS].casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[near[0]] if near else None

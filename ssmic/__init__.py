@@ -15,7 +15,7 @@ _attached, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported
-    """Import what is asked for, once it is certain that the packages below are ours; keep its log silent."""
+    """Import an exported name on first use, if the packages below belong to ssmic; keep its log silent."""
     if not name.startswith("__"):
         check_own_packages()
         from ssmic.logs import keep_log_silent  # noqa: PLC0415 - imports our packages, which the line above checks

@@ -22,7 +22,7 @@ SpanLike = str | int
 
 
 class EmulationError(SsmicError):
-    """A script asks for what cannot be: a time in the past, an unknown part, a change after the end."""
+    """A script asks for something impossible: a time in the past, an unknown part, a change after the end."""
 
 
 def moment_s(time: object, start_s: int, zone: Zone) -> int:
@@ -103,7 +103,7 @@ def check_source(source: object) -> None:
 
 
 def plain_list(values: object) -> object:
-    """Return several values as a list; anything else as it is, for the check of the event to report."""
+    """Return several values as a list; return anything else unchanged, so that the event's check can report it."""
     return list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
 
 
@@ -116,7 +116,7 @@ def _whole(value: object) -> int | None:
 
 
 Expected = tuple[Callable[[object], bool], str]
-"""Whether a value is of the type, and what is, in words."""
+"""A check whether a value is of the type, and a description of the type in words."""
 
 
 def type_problems(values: Mapping[str, object], expected: Mapping[str, Expected]) -> Iterator[str]:

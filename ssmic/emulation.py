@@ -60,7 +60,7 @@ class Emulation:
             out = Path(folder) / "run.sqlite"
         self._plan = plan_of(scenario, options, file_path(out))
         self.scenario = self._plan.scenario
-        """What is run."""
+        """The scenario that is run."""
         self._stack = AsyncExitStack()
         self._run: Run | None = None
 
@@ -145,7 +145,7 @@ class Run:
             plan: How the scenario is run.
         """
         self.scenario = scenario
-        """What is run."""
+        """The scenario that is run."""
         self.results_file = results_file
         """Complete once the run has ended."""
         self.task = task
@@ -216,7 +216,7 @@ class Run:
         await asyncio.shield(self.task)
 
     async def stop(self) -> None:
-        """End the run at the present moment; what was agreed until then stands.
+        """End the run at the present moment; contracts agreed until then stand.
 
         The recording does not contain the stop: a repeated run continues to its end.
 
@@ -310,7 +310,8 @@ class Run:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return whether the scenario's expectations hold in a run that has ended, in the order of the file.
 
-        An expectation that compares with another algorithm has it run; one about the optimum has it computed.
+        If an expectation compares with another algorithm, that algorithm is run; if it is about the optimum, the
+        optimum is computed.
 
         Raises:
             EmulationError: It has not ended.
@@ -426,8 +427,8 @@ class Run:
     ) -> None:
         """Make a cloud front arrive; see `cloud` in a scenario's timeline.
 
-        The production of `producers` falls to `factor` within `ramp`, for `duration`; the front reaches each further
-        producer later by `travel`; `announced` says whether forecasts follow.
+        The production of `producers` falls to `factor` within `ramp`, and stays there for `duration`. The front reaches
+        each further producer `travel` later. `announced` states whether forecasts follow.
         """
         of = {} if producers is None else {"producers": plain_list(producers)}
         self.do("cloud", factor=factor, duration=duration, ramp=ramp, travel=travel, announced=announced, **of)
@@ -441,7 +442,7 @@ class Run:
         self.do("restart_broker")
 
     def note(self, text: str) -> None:
-        """Say something in the log and the results."""
+        """Write a note into the log and the results."""
         self.do("note", text=text)
 
     # The recording.
@@ -450,9 +451,9 @@ class Run:
     def recording(self) -> Scenario:
         """The scenario with all actions of the script as its timeline: run again, it gives the same ledger.
 
-        It has the seed, the days and the algorithm that the run had, and a name of its own, so that it does not begin
-        with scores from other runs of the scenario. Other settings are not part of a scenario, and have to be given
-        again: those of an algorithm, `patient` and `scores`.
+        It has the seed, the days and the algorithm of the run. It has a name of its own, so that it does not begin with
+        scores from other runs of the scenario. Other settings are not part of a scenario and must be given again: those
+        of an algorithm, `patient` and `scores`.
         """
         plan = self._plan
         recording = replace(
@@ -521,7 +522,7 @@ class ProducerHandle:
         self.run.do("forecast", producer=self.id, **how)
 
     def _timed(self, points: object) -> object:
-        """Return points of a forecast with UNIX seconds; what is no point as it is."""
+        """Return points of a forecast with times in UNIX seconds; anything that is not a point stays as it is."""
         given = plain_list(points)
         if not isinstance(given, list):
             return given
@@ -567,7 +568,7 @@ class HouseHandle:
         self.run.do("link", house=self.id, loss=loss, delay_ms=delay_ms, duration=duration)
 
     def patience(self, *, patient: bool) -> None:
-        """Say whether its jobs wait from now on where no producer can supply them."""
+        """Set whether its jobs wait from now on if no producer can supply them."""
         self.run.do("patience", houses=[self.id], patient=patient)
 
     def strategy(self, name: str) -> None:
@@ -601,5 +602,5 @@ class JobHandle:
 
 
 def _numbers(values: Iterable[object]) -> list[object]:
-    """Return numbers, also those of NumPy, as floats; what is no number as it is."""
+    """Return numbers, including NumPy's, as floats; anything that is not a number stays as it is."""
     return [float(value) if isinstance(value, Real) and not isinstance(value, bool) else value for value in values]

@@ -1,4 +1,4 @@
-"""The log of runs that scripts start: silent, unless a script uses Python's logger `ssmic`."""
+"""The log of runs that scripts start: it is silent unless a script uses Python's logger `ssmic`."""
 
 from __future__ import annotations
 

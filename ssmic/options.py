@@ -39,7 +39,7 @@ class RunOptions(TypedDict, total=False):
     seed: int | None
     """None: the scenario's."""
     days: int | None
-    """None: as the scenario says, else until the last job has run."""
+    """Days to simulate; None: from the scenario, else until the last job has run."""
     algorithm: str | AlgorithmSettings | None
     """None: the scenario's."""
     penalty: float | None
@@ -51,28 +51,28 @@ class RunOptions(TypedDict, total=False):
     node_limit: int | None
     """exact: search-tree nodes per decision."""
     strategy: str | None
-    """Strategy of the consumers, from a plug-in; None: the scenario's, else our own."""
+    """Strategy of the consumers, from a plug-in; None: the scenario's, else the built-in one."""
     guests: int
     """Real devices of each type that may join each house during the run."""
     run_id: str | None
     """Id of the run at the broker, by which devices and watchers find it: `--run`; None: a generated one."""
     supply: SupplyRule | None
-    """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: as the scenario says."""
+    """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: from the scenario."""
     prefer: Sequence[str] | None
-    """With shared supply, what consumers prefer, most important first; None: as the scenario says."""
+    """With shared supply, what consumers prefer, most important first; None: from the scenario."""
     promise: Promise | None
-    """When producers' promises are firm: `early`, with their yes, or `late`, shortly before the start; None: the
-    scenario's."""
+    """When producers' promises are firm: `early`, on acceptance, or `late`, a minute before the start; None: from the
+    scenario."""
     patient: bool
-    """Whether jobs wait where no producer can supply them; False: `--impatient`."""
+    """Whether jobs wait if no producer can supply them; False: `--impatient`."""
     negotiation: str
     """The producers that jobs ask: `short-list`, or `ranked` as in PySSMic."""
     ask_at_once: int
     """Producers that a job asks at the same time."""
     ranking: str
-    """In which order: `scores`, `own-roof`, `price`, `nearest`, `learning`, or a plug-in's."""
+    """The order in which jobs ask producers: `scores`, `own-roof`, `price`, `nearest`, `learning`, or a plug-in's."""
     bus: Literal["memory", "mqtt"]
-    """Default: `mqtt` where a broker is named, else `memory`."""
+    """Default: `mqtt` if a broker is named, else `memory`."""
     broker: str | None
     """A URL, `mosquitto` or `embedded`; None: a private Mosquitto if installed, else the built-in one."""
     user: str | None
@@ -85,7 +85,7 @@ class RunOptions(TypedDict, total=False):
     home_assistant: bool
     """Show every agent in a Home Assistant that is connected to the broker."""
     hosts: int | Literal["houses"] | None
-    """Hosts, each with its own connection, that the agents are spread over; `houses` or None: one for each
+    """Number of hosts, each with its own connection, over which the agents are spread; `houses` or None: one per
     household."""
     limit_wall_s: float
     """Real seconds without contact to the broker or a host before the run fails: `--limit`."""
@@ -106,7 +106,7 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
 
     Args:
         scenario: A file, the name of a bundled scenario, or one that was loaded.
-        options: How it is done.
+        options: The options of the run.
         out: The results file.
 
     Raises:

@@ -34,13 +34,13 @@ class Outcome:
     contracts: Mapping[str, tuple[str, int]]
     """By job id, the supplier (`grid` or a producer) and the start, UNIX seconds."""
     results_file: Path | None
-    """None: it was not asked for."""
+    """None: not requested."""
     verdicts: tuple[Verdict, ...]
     """On the scenario's expectations, in the order of the file."""
     optimum: Mapping[str, Any] | None
-    """How it compares with the clairvoyant optimum; None: it was not asked for."""
+    """The comparison with the clairvoyant optimum; None: not requested."""
     scores: Mapping[str, int]
-    """The producers' scores at the end, which a next run can begin with."""
+    """The producers' scores at the end, with which another run can begin."""
 
     @property
     def all_hold(self) -> bool:
@@ -75,7 +75,7 @@ def run(
     Args:
         scenario: A file, the name of a bundled scenario, or one that was loaded.
         compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: whole jobs.
-        time_limit_wall_s: How long the optimum may be sought, real seconds.
+        time_limit_wall_s: Time limit for computing the optimum, real seconds.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML.
         **options: Those of `Emulation`.
 
@@ -123,7 +123,7 @@ def sweep(
     together: Sequence[Sequence[str]] = (),
     allow_outside: bool = False,
 ) -> SweepOutcome:
-    """Run hundreds of variations; see `ssmic sweep`. The same call again resumes it.
+    """Run hundreds of variations; see `ssmic sweep`. Repeat the same call to resume the sweep.
 
     Args:
         scenario: A file or the name of a bundled scenario.
@@ -132,15 +132,15 @@ def sweep(
         seeds: Runs of each combination.
         first_seed: The others follow it; None: the scenario's.
         sample: Combinations of a Latin hypercube sample, where ranges need no count; None: every combination.
-        sample_seed: Another one draws other combinations.
+        sample_seed: Seed of the sample.
         out: The results file; None: named after the sweep.
-        workers: Processes; None: one a core.
+        workers: Number of worker processes; None: one per core.
         dask: `local` or the URL of a Dask scheduler.
         together: Groups of parameters that take their first values together, then their second, and so on.
         allow_outside: Whether the file may refer to files outside its folder.
 
     Raises:
-        SsmicError: The sweep cannot be done; the message says why.
+        SsmicError: The sweep is impossible; the message says why.
     """
     check_source(scenario)
     given = {

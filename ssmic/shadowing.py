@@ -1,4 +1,4 @@
-"""Detects whether another distribution's package hides one of ours: `openai-agents` also installs `agents`."""
+"""Detects whether another distribution's package hides one of ssmic's: `openai-agents` also installs `agents`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _MARKS = {"agents": "sequencing", "broker": "identifiers", "scenarios": "scenario", "tui": "exit_codes"}
-"""By package of ours, a module that it has."""
+"""By package of ssmic, a module that it contains."""
 
 
 class ShadowedError(ImportError):
-    """Another distribution's package hides one of ours."""
+    """Another distribution's package hides one of ssmic's packages."""
 
 
 @cache
 def check_own_packages() -> None:
-    """Check that the packages of this distribution are ours.
+    """Check that the imported packages belong to this distribution.
 
     Raises:
         ShadowedError: A package is another distribution's; the message states the remedy.
@@ -47,7 +47,7 @@ def _problem(package: str, mark: str) -> str:
 
 
 def main() -> None:
-    """Run the command `ssmic`, or say in one line why it cannot be."""
+    """Run the command `ssmic`, or state in one line why it cannot run."""
     try:
         check_own_packages()
     except ShadowedError as error:

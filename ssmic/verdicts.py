@@ -17,7 +17,7 @@ from ssmic.arguments import EmulationError
 
 ResultT = TypeVar("ResultT")
 SUPPLIES = ("whole", "shared", "both")
-"""Supplies that a run can be compared with the optimum of."""
+"""The supply rules for which a run can be compared with the optimum."""
 
 
 def beside_loop(function: Callable[[], ResultT]) -> ResultT:
@@ -31,7 +31,7 @@ def beside_loop(function: Callable[[], ResultT]) -> ResultT:
 
 
 def judged(results_file: Path) -> tuple[Verdict, ...]:
-    """Return the verdicts on the expectations in the only run of a results file, which keeps them."""
+    """Return the verdicts on the expectations for the only run of a results file, and store them in the file."""
     if not _kept(results_file):
         beside_loop(lambda: judge_simulation(results_file))
     return _kept(results_file)

@@ -1,6 +1,6 @@
 """Child processes of the application, and their IPC: pickled frames over two pipes.
 
-Both ends are this program, so a frame is a length-prefixed pickle of our own classes.
+Both ends belong to this program, so a frame is a length-prefixed pickle of the program's own classes.
 """
 
 from __future__ import annotations

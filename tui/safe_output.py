@@ -1,9 +1,9 @@
 """Output of text to a terminal: `echo` for lines, hooks for text that Rich and Textual draw.
 
-Both libraries have one function that takes control codes out of text before it is laid out. It keeps `ESC` and all
-characters that hide text, so ours replaces it: then every table, pane, title and notice is harmless, regardless of the
-text's origin. Textual's is replaced by `tui.app`, Rich's by `tui.cli.output` and `tui.app`. `typer.echo` and `print`
-are for this module only (ruff says so elsewhere).
+Both libraries have a function that removes control codes from text before it is laid out. It keeps `ESC` and all
+characters that hide text, so a function of this module replaces it. Then every table, pane, title and notice is
+harmless, regardless of the text's origin. `tui.app` replaces Textual's function; `tui.cli.output` and `tui.app` replace
+Rich's. Only this module may use `typer.echo` and `print`; ruff enforces this.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The gateway agent of a real consumer device: negotiates its jobs like any consumer, and has the device run them.
 
-The run never waits for the device: it gets a command when a contract starts, and its messages arrive as events with
-their virtual time. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which is in the
-contract's history and on the device's topic `job`.
+The run never waits for the device: the device gets a command when a contract starts, and its messages arrive as events
+with their virtual time. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which is
+recorded in the contract's history and published on the device's topic `job`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The gateway agent of a real producer device: takes its forecasts, and records what it really gave."""
+"""The gateway agent of a real producer device: accepts its forecasts, and records its actual production."""
 
 from __future__ import annotations
 

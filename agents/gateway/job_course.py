@@ -1,7 +1,8 @@
 """The course of a job on a real device: what its meter measured, and when its programme is over.
 
-A plug knows nothing of programmes. One is over when the appliance behind it has drawn next to nothing for some minutes,
-in the second half of the planned duration or later. Nothing here acts: `GatewayConsumer` commands, waits and reports.
+A plug knows nothing of programmes. A programme is over when the appliance behind the plug has drawn next to nothing for
+some minutes, in the second half of the planned duration or later. This module does not act: `GatewayConsumer` commands,
+waits and reports.
 """
 
 from __future__ import annotations

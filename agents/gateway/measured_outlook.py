@@ -2,8 +2,8 @@
 
 A roof that has produced 40 % of its forecast in the last quarter of an hour is expected to produce 40 % of it now, and
 to be back at its forecast in two hours; in between, the difference shrinks linearly. Clouds persist for about that
-long; beyond it, a forecast knows more than the meter. The forecast is never raised, because
-production that was not forecast cannot be relied on.
+long, and after that a forecast is more reliable than the meter. The forecast is never raised, because production that
+was not forecast cannot be relied on.
 """
 
 from __future__ import annotations

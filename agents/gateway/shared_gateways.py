@@ -1,8 +1,9 @@
-"""Gateway agents of real devices that deal in shares: consumers whose jobs several producers supply, and producers.
+"""Gateway agents of real devices with shared supply: consumers whose jobs several producers supply, and producers.
 
 A consumer negotiates as `SharedConsumer` does, and has the device run its jobs as `GatewayConsumer` does. While a job
-runs on its device, the gaps in its shares are filled as long as its load profile lasts. What the device does not need,
-because it has ended early, did not answer or was stopped, is given back to the producers from the next minute on.
+runs on its device, the gaps in its shares are filled as long as its load profile lasts. If the device needs no more
+energy, because it has ended early, did not answer or was stopped, the rest is given back to the producers from the next
+minute on.
 
 If a job is started by hand within its window, its contract moves to that start, with the producers' uncommitted
 production from then on. Outside its window its shares stay where they are, and the rest of its draw comes from the

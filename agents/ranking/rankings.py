@@ -1,8 +1,8 @@
 """The order in which jobs ask producers: built-in rankings, and those of other packages.
 
-A ranking gives each producer a key; the lowest is asked first, and where keys are equal, the score decides, then the
-id. So every ranking falls back on the scores, and a job asks the same producers, only in another order. Packages add
-rankings as entry points `ssmic.rankings`, each a class without arguments.
+A ranking gives each producer a key, and the producer with the lowest key is asked first. If keys are equal, the score
+decides, then the id. So every ranking falls back on the scores, and a job asks the same producers, only in another
+order. Packages add rankings as entry points `ssmic.rankings`, each a class without arguments.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ As in PySSMic: the lowest score first; accepting a job lowers a producer's score
 confirmed events count: contracts that both sides reported, once per job and producer, and refusals that a producer
 reports about itself, once per job and second. So no agent can change another producer's score.
 
-A producer that the manager left out of a job's list would have declined: that counts as a refusal too, at the moment at
-which the job would have asked it (`agents.ranking.short_list`), so leaving it out changes no score.
+If the manager leaves a producer out of a job's list, the producer would have declined. This counts as a refusal too, at
+the moment at which the job would have asked the producer (`agents.ranking.short_list`), so leaving it out changes no
+score.
 """
 
 from __future__ import annotations

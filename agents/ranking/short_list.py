@@ -4,15 +4,15 @@ When a job looks for a supplier, the manager ranks all producers that take part,
 the job according to their view (`agents.headroom`). The job receives the others in portions; the manager continues
 where the job is. The job behaves as if it asked all producers:
 
-- It reaches a producer in the round in which it would have reached it: the list states how many were left out before
-  each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each producer
-  receives the requests of one second in the same order.
+- It asks each producer in the same round as without short lists: the list states how many producers were left out
+  before each one, and the job skips two rounds for each of them. Rounds in which no agent acts cost nothing, and each
+  producer receives the requests of one second in the same order.
 - A producer that was left out is scored as if it had declined, from the round in which the job would have received the
   refusal, and only if the job got that far.
 
 Two things differ, because only producers that were asked know a job. If a producer that was left out has more to offer
-later, the manager informs waiting jobs, later in the same second than the producer itself would have. And refusals that
-follow are not scored, because without an opening the job would not have asked.
+later, the manager informs waiting jobs; this happens later in the same second than if the producer did it itself. And
+refusals that follow are not scored, because without an opening the job would not have asked.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _FineSlots:
 
 
 class Board:
-    """The producers' views, by number, in arrays: one look finds all producers that may serve a job."""
+    """The producers' views, by number, in arrays, so that one operation finds all producers that may serve a job."""
 
     def __init__(self) -> None:
         self._energy_wh = np.zeros((0, 1, 1), dtype=np.float32)
@@ -201,13 +201,14 @@ class Negotiation:
     order: IntArray
     """All producers that it would ask, in order."""
     is_listed: BoolArray
-    """Which of them are listed, unless a check of their slots shows that they cannot serve it."""
+    """Which of them are listed; a later check of their slots may show that they cannot serve the job."""
     considered: IntArray
     """All producers that it would have asked by its end, those of earlier lists included."""
     portion: int
     """Size of the next portion."""
     look: Callable[[IntArray], BoolArray] | None = None
-    """Says which producers have enough in each slot; None: all. It is asked as far as the job comes."""
+    """Tells which producers have enough in each slot; None: all. It is called only as far as the job gets in the
+    list."""
     _looked: int = 0
     """Up to which place it has been asked."""
     _scored: int = 0
@@ -283,7 +284,7 @@ class _Waiting:
     consumer: str
     need: Need
     asked: set[int]
-    """Producers that it has asked, or that were named to it since it waits: they inform it of openings themselves."""
+    """Producers that it has asked, or that were named to it while it waited: they inform it of openings themselves."""
     told_s: int | None = None
     """The second in which it was informed of a producer with more to offer, if it has not answered yet."""
     told_of: int = -1

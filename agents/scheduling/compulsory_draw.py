@@ -1,11 +1,11 @@
 """Compulsory draw: what tasks that may still move draw in each minute, wherever they start.
 
-A task that a producer has promised must start where the production of each minute covers it. In the evening hardly any
-start is left: all of them draw in some of the same minutes, and no other task can have that energy. What is compulsory
-for one task takes starts from the next, so this is repeated until nothing changes (timetable propagation, as in
-constraint programming: Baptiste, Le Pape, Nuijten, Constraint-Based Scheduling, 2001). It holds for all schedules, and
-still holds when time has passed or other tasks have been promised: that only takes starts away. If a task has no start
-left, there is no schedule.
+A task that a producer has promised must start where the production of each minute covers it. In the evening, few starts
+are left, and all of them draw power in some of the same minutes; no other task can have that energy. The compulsory
+draw of one task removes possible starts of others, so the computation is repeated until nothing changes (timetable
+propagation, as in constraint programming: Baptiste, Le Pape, Nuijten, Constraint-Based Scheduling, 2001). The result
+holds for all schedules. It still holds when time has passed or other tasks have been promised, because that only
+removes starts. If a task has no start left, there is no schedule.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agents.scheduling.time_grid import BIN_S
 MAX_COMPULSORY_TASKS = 6
 """With more tasks, each usually has so many starts left that hardly any draw is compulsory."""
 MAX_ROUNDS = 4
-"""How often all tasks are looked at; what is found until then holds."""
+"""How many passes over all tasks are made; the result so far is valid after each pass."""
 TOLERANCE_WH = 1e-3
 """By how much a load may exceed the production of a minute, Wh; far more than schedulers tolerate."""
 FIRST_BLOCK = 16
@@ -72,7 +72,7 @@ _NO_STARTS = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What tasks leave wherever they start."""
+    """The production that tasks leave at every possible start."""
 
     left_wh: FloatArray
     """The most that a further task can get in each minute, Wh, shape (minutes,); not negative."""

@@ -1,8 +1,8 @@
 """Exact scheduling: a mixed-integer linear program, solved by HiGHS, over the new task and all unstarted ones.
 
 Time-indexed formulation: one binary variable per task and start. Each task has exactly one start; in no minute do the
-chosen starts draw more than is free. The objective is to use production as early as possible (energy times delay): what
-has passed is lost, while future production may still serve jobs that are not known yet.
+chosen starts draw more than is free. The objective is to use production as early as possible (energy times delay),
+because production that has passed is lost, while future production may still serve jobs that are not known yet.
 
 Effort is limited by counted work only: nodes of the search tree and nonzeros of the matrix. If all candidate starts
 would exceed the limit on nonzeros, they are thinned out evenly; the starts found by `place_by_insertion` are kept.

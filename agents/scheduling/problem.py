@@ -87,7 +87,7 @@ class ProducerState:
     waiting: tuple[Task, ...] = ()
     """Late promises only: rejected tasks that wait for an opening."""
     computed: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """What was computed of this state and of nothing else, kept because many tasks are tried one after the other."""
+    """Results that depend on this state only, kept because many tasks are tried on it one after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Scheduler(Protocol):
         ...
 
     def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
-        """Return for each of some rejected tasks whether to request it again; quick, and without randomness.
+        """Return for each rejected task whether to request it again; quick, and without randomness.
 
         Args:
             state: The producer's state.

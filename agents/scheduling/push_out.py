@@ -1,17 +1,17 @@
 """Late promises: until shortly before its start, a task may be pushed out by others that use the production better.
 
-Where another scheduler would reject a task, this one looks, if asked to, for a selection of tasks with the new one and
-more energy in all than before. Tasks that are left out lose their place; their consumers look for another producer.
-Where the new task fits, unstarted ones move so that production is used as early as possible. That every push raises the
-energy that its producer supplies, by at least `MIN_GAIN_WH`, is what ends a chain of pushes from producer to producer:
-together they never supply less, and never more than all tasks need.
+Where another scheduler would reject a task, this one looks, if asked to, for a selection of tasks that includes the new
+one and has more energy in total than before. Tasks that are left out lose their place, and their consumers look for
+another producer. If the new task fits without that, tasks that have not started move so that production is used as
+early as possible. Every push-out raises the energy that the producer supplies by at least `MIN_GAIN_WH`. This ends a
+chain of push-outs from producer to producer: together they never supply less, and never more than all tasks need.
 
-The selection is a large neighbourhood search. A round forces a task in at one of its starts, removes the tasks that
-then overdraw the production (with some randomness, those with the least energy first) and perhaps a few more, and fills
-the room again. Simulated annealing decides whether the result is kept. Effort is counted in rounds, and randomness
-comes from one generator. Later energy is discounted: past production is lost, while later production may still serve
-tasks that are not known yet. On ten generated neighbourhoods a discount of 20 % per hour delivered most, 10 % and 30 %
-nearly as much.
+The selection is found by a large neighbourhood search. A round forces a task in at one of its starts, removes the tasks
+that then overdraw the production (with some randomness, those with the least energy first) and perhaps a few more, and
+fills the room again. Simulated annealing decides whether the result is kept. Effort is counted in rounds, and all
+random numbers come from one generator. Later energy is discounted: past production is lost, while later production may
+still serve tasks that are not known yet. On ten generated neighbourhoods, a discount of 20 % per hour delivered most,
+and 10 % and 30 % nearly as much.
 """
 
 from __future__ import annotations

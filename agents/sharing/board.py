@@ -1,8 +1,8 @@
 """The manager's board: what each producer has left, minute by minute, by its forecast and by the shares it promised.
 
-Producers report what they expect to produce, and each share that they promise. So a job needs to ask the board only,
-not each producer, what there is. The board decides nothing: each producer decides on its shares itself, and promises no
-more than it has. Where several jobs read the same energy on the board, those that come later are declined.
+Producers report what they expect to produce, and each share that they promise. So a job only needs to ask the board
+what is left, not each producer. The board decides nothing: each producer decides on its shares itself, and promises no
+more than it has. If several jobs read the same energy on the board, the later ones are declined.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EnergyBoard:
         self._total: IntArray = _NONE
         """What all producers have left together in each minute, mWh, shape (minutes,)."""
         self._known: IntArray = _NONE
-        """The same, as far as jobs know of it: what is left above that is news."""
+        """The same as far as jobs have been informed of it; anything above this is news."""
         self._has_risen = False
 
     def expect(self, number: int, first_minute: int, runs: Iterable[tuple[int, int]]) -> None:
@@ -65,7 +65,7 @@ class EnergyBoard:
         self._note(number, first_minute, before)
 
     def forget(self, number: int) -> None:
-        """Remove a producer that has left: nothing of it is left."""
+        """Remove a producer that has left the neighbourhood, and its energy."""
         book = self._books.get(number)
         if book is not None:
             first, minutes = book.first_minute, book.end_minute - book.first_minute
@@ -192,12 +192,12 @@ class EnergyBoard:
         return self._first_minute + first, np.maximum(more_mwh[first : risen[-1] + 1], 0)
 
     def take_has_risen(self) -> bool:
-        """Return whether more has come to be left in any minute since the last call."""
+        """Return whether the energy left has risen in any minute since the last call."""
         has_risen, self._has_risen = self._has_risen, False
         return has_risen
 
     def end_news(self) -> None:
-        """Take all that is left as known from now on."""
+        """Treat everything that is left as known from now on."""
         self._known = self._total.copy()
 
     # Sums.
@@ -244,7 +244,7 @@ class EnergyBoard:
 
 
 def _runs(minutes_mwh: IntArray, most_runs: int) -> _Runs:
-    """Return energy by the minute as runs; if these are very many, the least of several minutes, which is there."""
+    """Return energy by the minute as runs; if there are very many, merge minutes by their lowest value."""
     for minutes in (1, 5, 15, 60):
         whole = len(minutes_mwh) // minutes * minutes
         least_mwh = minutes_mwh[:whole].reshape(-1, minutes).min(axis=1)

@@ -1,4 +1,4 @@
-"""A producer's book: minute by minute, what its forecast gives and what is taken of it."""
+"""A producer's book: minute by minute, the energy that it forecasts, and what has been reserved of it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Book:
         return left_mwh
 
     def _cut(self, series_mwh: IntArray, first_minute: int, minutes: int) -> IntArray:
-        """Return a copy of some minutes of a series, with zeros where it has none."""
+        """Return a copy of some minutes of a series, with zeros outside of it."""
         cut = np.zeros(minutes, dtype=np.int64)
         begin = first_minute - self._first_minute
         first, last = max(begin, 0), min(begin + minutes, len(series_mwh))

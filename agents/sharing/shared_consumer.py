@@ -1,9 +1,9 @@
 """A consumer with shared supply: composes each job's start and shares from what producers offer.
 
 A job that becomes known asks the manager's board what producers have left, composes start and shares
-(`agents.sharing.compose`), and reserves each share with its producer. If one has less by then, the manager, which
-passes the answers on, adds what there is now, and the job composes again, a bounded number of times; the rest comes
-from the grid.
+(`agents.sharing.compose`), and reserves each share with its producer. If a producer has less left by then, the manager,
+which passes the answers on, adds what is left now, and the job composes again, a bounded number of times. The rest
+comes from the grid.
 
 Until it starts, a job composes again whenever something changes: a producer has more or joins, a share shrinks, its
 device has more time. It moves only if that pays. A running job keeps its start, but fills the gaps in its shares.
@@ -66,22 +66,22 @@ from agents.sharing.shared_manager import NEARLY_COVERED
 from broker.hosts import AgentLostError, Received, TimeUp
 
 MAX_ROUNDS = 4
-"""How often a job composes because producers had less than they had offered; the shares reserved by then stand."""
+"""How often a job composes if producers have less than they offered; the shares reserved by then stand."""
 MAX_ROUNDS_OF_MOVE = 2
-"""The same if the job already has a contract: other jobs that were informed compete for the same energy."""
+"""The same limit if the job already has a contract: other jobs that were informed compete for the same energy."""
 LEAST_GAIN = 0.02
-"""A job moves only if that covers at least this share of its energy more, or lowers its cost by this share of what the
-energy costs where it is dearest."""
+"""A job moves only if this covers at least this additional share of its energy, or lowers its cost by at least this
+share of the cost of its energy at the highest price."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 MAX_ROOMS = 3
-"""The same for the producers that must make room."""
+"""How many producers at most must make room for one wish."""
 MAX_IN_VAIN = 12
-"""Reservations of a job that came to nothing, after which it moves no more for others or for what is offered unasked.
+"""Number of failed reservations after which a job no longer moves for others, or for unsolicited offers.
 
-With few roofs a job makes fewer. Where many share their supply, a move needs many reservations, and most fail."""
+With few roofs, a job has fewer. If many roofs share their supply, a move needs many reservations, and most fail."""
 WISH_EVERY_S = 60
-"""How long a job waits for the effect before it asks again, seconds."""
+"""How long a job waits for the effect of a wish before it asks again, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class SharedConsumer(Consumer):
 
     @property
     def puts_cost_first(self) -> bool:
-        """Whether what a job costs counts more than how much of it is covered."""
+        """Whether the cost of a job counts more than its coverage."""
         return self.supply.puts_cost_first and self.prices.are_known
 
     def take_offers(self, job_id: str, first_minute: int, offers: Sequence[Offer]) -> None:
@@ -486,7 +486,8 @@ class SharedJobRun(JobRun):
     def _costs_no_more(self, start_s: int, held: Mapping[str, IntArray]) -> bool:
         """Return whether the household would get no less from its own roof, and pay no more, than by the contract.
 
-        Only what it prefers counts: who does not ask for its own roof or for low cost gives up neither.
+        Only its preferences count: a household that prefers neither its own roof nor low cost does not lose by giving
+            them up.
         """
         supply, own, prefer = self._supply, self._agent.own, self._agent.supply.prefer
         if "own-roof" in prefer and _of_own(held, own) < _of_own(supply.held, own):
@@ -698,7 +699,7 @@ class SharedJobRun(JobRun):
         return self._supply.in_vain >= MAX_IN_VAIN
 
     async def _make_up(self) -> None:
-        """Ask what there is now, if the job is not content, and change the contract if that is worth more."""
+        """If the job is not content, ask what is left now, and change the contract if that is worth more."""
         starts = self._starts()
         if self._record.is_dropped or not starts or self._is_content(starts, self._worth_now):
             return
@@ -726,7 +727,7 @@ class SharedJobRun(JobRun):
         self._wait_without_sun()
 
     def _wait_without_sun(self) -> None:
-        """Move a job that has lost all of its sun to where it would be without: some may come until then."""
+        """Move a job that has lost all panel supply to its start without any; new supply may come until then."""
         contract = self._agent.contracts.get(self._job.job_id)
         if contract is None or contract.start_s <= self._agent.now_s or self._supply.held:
             return
@@ -749,7 +750,7 @@ class SharedJobRun(JobRun):
         return start_s == self._supply.start_s and shares_of(held) == shares_of(self._supply.held)
 
     async def _make_room(self, producer: str, needed: RoomNeeded) -> None:
-        """Leave what another job wants, if as much of this one is covered elsewhere, at no higher cost."""
+        """Give up shares that another job wants, if this job is covered as well elsewhere, at no higher cost."""
         supply, contract = self._supply, self._agent.contracts.get(self._job.job_id)
         if contract is None or contract.start_s <= self._agent.now_s or producer not in supply.offers:
             return

@@ -52,11 +52,11 @@ from agents.sharing.undersupplied_jobs import UndersuppliedJobs
 from broker.hosts import Received
 
 MOST_OFFERS = 12
-"""Producers whose energy a job is offered at a time, besides those of its household and those that supply it."""
+"""Maximum number of producers in an offer, besides those of the job's household and those that supply it."""
 MOST_RUNS_OF_OFFERS = MOST_OFFERS * MAX_RUNS_OF_OFFER
-"""In all offers of a message: a job with a hundred suppliers sees less detail of each."""
+"""Maximum number of runs in all offers of a message: a job with a hundred suppliers sees less detail of each."""
 ROUNDS_OF_TURN = 3
-"""Rounds until what a job reserves is on the board: it receives offers, reserves, and producers report."""
+"""Rounds until a job's reservations are on the board: the job receives offers, reserves, and producers report."""
 MAX_TO_MAKE_ROOM = 4
 """Jobs learn what others could give up only where at most this many producers take part. With more, several of them
 would have to make room at the same time: on a hundred houses with forty roofs and a demand of 1.5 times the production,
@@ -125,7 +125,8 @@ class SharedManager(Manager):
         super().__init__(register, scores, places=places)
         cost_first = supply is not None and supply.puts_cost_first
         self._least_lacking = -1.0 if cost_first else 1.0 - NEARLY_COVERED
-        """Jobs that lack at most this share are not informed; if cost comes first, covered ones may cost less, too."""
+        """Jobs that lack at most this share of their energy are not informed. If cost comes first, all jobs are
+        informed, because covered jobs may still get cheaper energy."""
         self._energy = EnergyBoard()
         self._undersupplied = UndersuppliedJobs()
         self._own: dict[str, frozenset[int]] = {}
@@ -135,7 +136,7 @@ class SharedManager(Manager):
         self._questions: dict[str, tuple[Received[AnyMessage], ProducersFor]] = {}
         """Jobs that wait for their turn to read the board, each with its question, in the order of those."""
         self._next_turn = 0
-        """The step from which on the next job may."""
+        """The step from which on the next job may read the board."""
         self._is_informing = False
         """Whether any job has been informed of the present additional energy."""
         self._is_waking = False

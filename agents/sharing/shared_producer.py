@@ -1,11 +1,12 @@
-"""A producer with shared supply: says what it expects to produce, and keeps count of what it has reserved.
+"""A producer with shared supply: reports what it expects to produce, and keeps count of what it has reserved.
 
-What it has left, minute by minute, is on the manager's board, which learns of each forecast and of each share. A
-consumer that reserves a share for the first time describes the job. The producer answers to the manager, which compares
-the description with the job that was registered.
+The manager's board shows what the producer has left, minute by minute, because it learns of each forecast and of each
+share. A consumer that reserves a share for the first time describes the job. The producer sends its answer to the
+manager, which compares the description with the job that was registered.
 
-In no minute does it give away more than its newest forecast, rounded to whole mWh. If a forecast falls, the shares that
-were reserved last shrink first, those of running jobs included; minutes that have passed stay as they were.
+In no minute does the producer promise more than its newest forecast, rounded to whole mWh. If a forecast falls, the
+shares that were reserved last shrink first, including those of running jobs; minutes that have passed stay as they
+were.
 """
 
 from __future__ import annotations

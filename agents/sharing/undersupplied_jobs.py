@@ -1,4 +1,4 @@
-"""The jobs that more energy could cover, and which of them the manager informs when there is more."""
+"""The jobs that additional energy could cover, and the order in which the manager informs them of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from agents.shares import MINUTE_S
 NEWS_SHARE = 0.05
 """A job is informed of additional energy if that could cover at least this share of it."""
 MAX_NEWS = 10
-"""How often a job is informed between two forecasts: each time, it competes for the energy with others."""
+"""Maximum number of times that a job is informed between two forecasts, as it then competes with others for the
+energy."""
 COMPETING = 2.0
-"""Jobs are informed, one after the other, until together they could have used this many times the additional energy:
-not all of them can use it, because it comes in other minutes than they need it."""
+"""Jobs are informed one after another until together they could use this many times the additional energy: not all of
+them can actually use it, because it may come in other minutes than they need."""
 
 
 class UndersuppliedJobs:
-    """Jobs by the time in which they can run, and by what they lack."""
+    """Jobs with the time in which they can run, and the energy that they lack."""
 
     def __init__(self) -> None:
         self._ids: list[str] = []
@@ -31,17 +32,17 @@ class UndersuppliedJobs:
         self._end: IntArray = np.zeros(0, dtype=np.int64)
         """The minute after the last one."""
         self._energy: IntArray = np.zeros(0, dtype=np.int64)
-        """What it needs, mWh."""
+        """The energy that it needs, mWh."""
         self._lacking: IntArray = np.zeros(0, dtype=np.int64)
-        """What panels do not cover of it, mWh."""
+        """The part of it that panels do not cover, mWh."""
         self._news: IntArray = np.zeros(0, dtype=np.int64)
         """How often it has been informed since the newest forecast."""
         self._informed: set[str] = set()
         """Jobs that have been informed of the present additional energy."""
         self._spent_mwh = 0.0
-        """What they could have used."""
+        """The additional energy that the informed jobs could have used."""
         self._most_mwh = 0.0
-        """The most of it that there was."""
+        """The maximum of the additional energy."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._ids))

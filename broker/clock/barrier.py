@@ -22,13 +22,13 @@ from broker.protocol import (
 
 
 class Alarm:
-    """Wakes one waiter when it is rung, or at a deadline."""
+    """Wakes up one waiting coroutine when it is rung, or at a deadline."""
 
     def __init__(self) -> None:
         self._waiter: asyncio.Future[bool] | None = None
         self._until_wall_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        """Goes off at the deadline, or at that of an earlier wait."""
+        """Goes off at the deadline of this wait, or of an earlier one."""
 
     def ring(self) -> None:
         """Wake the waiter, if there is one."""
@@ -102,11 +102,12 @@ class RoundBarrier:
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
         self._alarm = Alarm()
         self._is_alerted = False
-        """Whether someone has to be dealt with before all have answered."""
+        """Whether a host requires action before all hosts have answered."""
         self._sign_wall_s = 0.0
         """When there was activity last, loop time."""
         self._quiet_since_wall_s: float | None = None
-        """The sign of life from which on the present wait for answers counts, loop time; None: it has just begun."""
+        """When the sign of life came from which the present wait for answers is counted, loop time; None: the wait has
+        just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
@@ -291,7 +292,7 @@ class RoundBarrier:
         self._alarm.ring()
 
     async def wait_for_answers(self, pause_wall_s: float) -> bool:
-        """Wait until all hosts have answered, someone has to be dealt with, or a pause is over.
+        """Wait until all hosts have answered, a host requires action, or a pause is over.
 
         A single answer does not end the wait: with many hosts, checking all of them for each answer would cost too
         much.
@@ -300,7 +301,7 @@ class RoundBarrier:
             pause_wall_s: How long the hosts may be silent, wall-clock seconds.
 
         Returns:
-            False: none of them gave a sign of life for a pause, and it is time to ask again.
+            False: no host gave a sign of life during the pause, and it is time to ask again.
         """
         loop = asyncio.get_running_loop()
         quiet_since_wall_s = loop.time() if self._quiet_since_wall_s is None else self._quiet_since_wall_s
@@ -328,7 +329,7 @@ class RoundBarrier:
 
         Args:
             limit_wall_s: How long a host may be silent.
-            most_wall_s: How long it may take in all, signs of life or not.
+            most_wall_s: How long it may take altogether, even if it gives signs of life.
         """
         now_wall_s = asyncio.get_running_loop().time()
         if now_wall_s - self._begun_wall_s > most_wall_s:
@@ -478,7 +479,7 @@ def check_answer(  # noqa: C901 - one case for each contradiction
 def check_message(
     envelope: Envelope, from_host: str, to_host: str, step: ScheduledRound, known: Mapping[str, Collection[str]]
 ) -> None:
-    """Reject a message between agents whose sender, recipient or time is not what its topic and step say.
+    """Reject a message between agents whose sender, recipient or time contradicts its topic or step.
 
     Args:
         envelope: The message.

@@ -1,8 +1,8 @@
 """The clock: advances virtual time, but only when message counts show that no work is left at the present moment.
 
-It grants a round to the hosts that have messages or timers due, waits for their answers, and learns from the message
-counts in them which hosts are addressed in the next round. If none are, time advances to the earliest timer. Every
-grant is journaled before it is published, so a clock that crashed resumes and grants the same round again.
+The clock grants a round to the hosts that have messages or timers due, and waits for their answers. The message counts
+in the answers say which hosts receive messages in the next round. If no host does, time advances to the earliest timer.
+Every grant is journaled before it is published, so a clock that crashed resumes and grants the same round again.
 
 A grant for many hosts is published once for all of them. A host that is granted a round alone may run further rounds
 while its agents send messages only to each other.
@@ -52,7 +52,8 @@ log = structlog.get_logger(__name__)
 KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store observed messages while another process has locked the record."""
 MOST_HOSTS_OF_A_COMMON_GRANT = 100
-"""A grant to more hosts is published to each, since each would have to read through the others' part of it."""
+"""A grant to more hosts than this is published to each of them separately, because otherwise each would have to read
+through the part of all others."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 MOST_LIMITS = 10
@@ -387,9 +388,9 @@ class Clock:
                 return following
 
     def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
-        """Return when the hosts that asked for a round get one, UNIX seconds: now, but never in the present second.
+        """Return when the hosts that asked for a round get one, UNIX seconds: at once, but never in this second.
 
-        Input from outside thus acts like a timer, and a replay needs to know only the second.
+        So input from outside acts like a timer, and a replay needs to know only the second.
         """
         now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
         earliest_s = {host: timers_s.get(host) for host in self._incoming.woken & self.membership.expected.keys()}
@@ -526,7 +527,7 @@ class Clock:
         return lost
 
     def _handle_timed_out(self) -> list[str]:
-        """Fail, or drop hosts, if hosts were silent for too long; return the agents of dropped hosts."""
+        """If hosts were silent for too long, fail or drop them; return the agents of dropped hosts."""
         if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
             raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         limit_wall_s = self.settings.timeouts.limit_wall_s

@@ -25,7 +25,7 @@ MOST_REFUSED = 4
 AWAY_TOO_LONG = "it was away too long, and the run continued without it"
 _REASON_CHARACTERS = 300
 _USUAL_SESSION = "0" * 16
-"""As long as those of our hosts. Others may have longer ones, as long as the roster holds them."""
+"""A session as long as those of ssmic's own hosts. Other hosts may have longer sessions if the roster has room."""
 _DUPLICATE = "another process already takes part as this host"
 
 log = structlog.get_logger(__name__)
@@ -66,8 +66,8 @@ class Membership:
         self.refused: dict[str, dict[str, str]] = {}
         """By host, by session: why it may not take part as that host."""
         self.claims: dict[str, Announcement] = {}
-        """By host, the announcement of a second process that claims to be it, while the first one is asked for a sign
-        of life."""
+        """By host, the announcement of a second process that claims to be the host, while the first one is asked for a
+        sign of life."""
         self._present: dict[str, Member] = {}
         self._sessions: dict[str, str] = {}
         self._published: dict[str, str] = {}
@@ -99,10 +99,11 @@ class Membership:
         return self._sessions.get(host) == session
 
     def check_session(self, host: str, session: str) -> None:
-        """Reject a message from a process that does not represent its host; for an absent host its last session does.
+        """Reject a message from a process that does not represent its host; for an absent host, its last session does.
 
-        A process represents its host from the roster on that names it, which the clock reads as all hosts do, in the
-        same order with messages. Otherwise it would count messages that their receivers reject, or the other way round.
+        A process represents its host as soon as the roster names it. The clock reads the roster from the broker, as all
+        hosts do, in the same order relative to messages. Otherwise it would count messages that their receivers reject,
+        or the other way round.
 
         Args:
             host: The host.
@@ -288,7 +289,7 @@ class Membership:
 
 
 def _more_bytes(session: str) -> int:
-    """Return how much more space a session takes in the roster than one of our hosts."""
+    """Return how much more space a session takes in the roster than a session of ssmic's own hosts."""
     return max(0, len(to_json(session)) - len(to_json(_USUAL_SESSION)))
 
 

@@ -97,9 +97,10 @@ def next_round(
     """Return the round that follows a step.
 
     While messages are in flight, that is the next round of the same second. Otherwise it is the round in which an agent
-    continues that skips rounds; those before it are not run. If there is no such agent, unanswered requests can no
-    longer be answered in this second, and lapse in one more round. Next comes the round at the earliest timer. At the
-    run's end come a closing round for all hosts, the rounds that it causes, and a last round in which the hosts leave.
+    that skips rounds continues; the rounds before it are not run. If there is no such agent, unanswered requests can no
+    longer be answered in this second, and lapse in an additional round. After that comes the round at the earliest
+    timer. The run ends with a closing round for all hosts, the rounds that it causes, and a last round in which the
+    hosts leave.
 
     Args:
         last: The step that has run.

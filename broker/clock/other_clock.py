@@ -1,4 +1,4 @@
-"""Whether a run, or a lab, with the same id already takes place at a broker."""
+"""Checks whether a run or lab with the same id is already active at a broker."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ RETAINED_WALL_S = 0.5
 
 
 async def check_alone(broker: Broker, run: str) -> None:
-    """Raise if a run with this id takes place: each would refuse the other's households, and both publish a time.
+    """Raise if a run with this id is active: the two would refuse each other's households, and both publish `time`.
 
-    A retained report of the time shows that there may be such a run, or a lab; then this function waits for a sign of
-    life, since the report may be a leftover.
+    A retained report on `time` shows that there may be such a run or lab. Because the report may be a leftover, this
+    function then waits for a sign of life.
 
     Args:
         broker: The broker of the run.

@@ -16,10 +16,10 @@ from broker.protocol import Control
 LOOK_EVERY_WALL_S = 0.5
 """How often a clock that waits for its pace looks at the time and stores how far it has come."""
 _SHORTEST_SLEEP_WALL_S = 0.001
-"""Shorter ones may not move the loop's clock at all."""
+"""A shorter wait may not move the event loop's clock at all."""
 AWAY_AFTER_WALL_S = 1.0
 """A household that has not reacted to a question for this long, or a process that did not run for this long, was away;
-anything shorter is work, and is caught up with."""
+shorter delays count as work, and the run always catches up with them."""
 
 
 class PaceError(SsmicError):

@@ -1,13 +1,14 @@
 """Bounds how many packets of a host may wait for a reader at the broker.
 
-A broker drops packets of QoS 0 for a reader whose queue is full. If a member could fill the queue of the clock or of
-another household, it could choose which of its messages either of them misses, so that they take different ones. So the
-clock, which reads all that hosts send to it and to each other, counts the packets that a reader may not have read yet.
-It does so in the order in which the broker has them. Therefore it has put out a member that floods before it reads
-anything that came after the first packet that was dropped.
+A broker drops QoS 0 packets for a reader whose queue is full. If a member could fill the queue of the clock or of
+another household, it could choose which of its messages the one or the other misses, so that they accept different
+messages. The clock reads everything that hosts send to it and to each other. So it counts the packets that a reader may
+not have read yet, in the order in which the broker receives them. It excludes a member that floods before it reads
+anything that came after the first dropped packet.
 
-Wall-clock time plays no part. A household that answers a grant has read all that was in front of the grant. The clock
-publishes an echo, a message to itself: when it comes back, all that was in front of it has been read.
+Wall-clock time plays no part. A household that answers a grant has read everything that was sent to it before the
+grant. The clock publishes an echo, a message to itself: when the echo returns, the clock has read everything sent
+before it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from broker.protocol import MAX_BUFFERED_BYTES, ResendRequest, topics
 from broker.transport import Bus
 
 MOST_PACKETS = 10_000
-"""Packets of one host that may be unread by one reader, and for each host of the run, ... A queue at the broker holds
-100,000."""
+"""Packets of one host that one reader may not have read yet, plus for each host of the run ... (A queue at the broker
+holds 100,000.)"""
 MOST_PACKETS_OF_HOST = 4
 """... this many: in a round, a host sends each other host a packet or two, and repeats those that were lost."""
 MOST_BYTES = 4 * MAX_BUFFERED_BYTES
@@ -56,7 +57,7 @@ class UnreadPackets:
         """Number of the last echo."""
         self._is_echo_due = asyncio.Event()
         self._hears_echo = False
-        """Whether an echo has come back; access rules of earlier versions do not let the clock read it."""
+        """Whether an echo has returned; the access rules of earlier versions do not let the clock read it."""
 
     def count(self, address: topics.Address, size_bytes: int) -> str | None:
         """Count a packet of a foreign host; return why the host is to be quarantined, or None if it is not.
@@ -113,7 +114,7 @@ class UnreadPackets:
             await bus.publish(topics.resend(run, topics.CLOCK, topics.CLOCK), echo, qos=topics.QOS_AT_MOST_ONCE)
 
     def take_echo(self, echo: ResendRequest) -> None:
-        """Take an echo that has come back; only the last one counts, since more packets may wait behind others."""
+        """Take an echo that has returned; only the last one counts, because more packets may wait behind others."""
         if echo.step == self._echo:
             self._to_clock = {host: [0, 0] for host in self.foreign}
             self._hears_echo = True

@@ -37,7 +37,7 @@ class Received(NamedTuple, Generic[MessageT]):
 
 @dataclass(frozen=True, slots=True)
 class MessageRejection:
-    """A message that an agent refused because its sender had no business to send it."""
+    """A message that an agent refused because its sender was not entitled to send it."""
 
     agent: str
     """The agent that refused it."""
@@ -101,7 +101,7 @@ class AskLapsedError(AgentLostError):
 
 @dataclass(slots=True)
 class _Group:
-    """Requests that were made at once."""
+    """Requests that were sent in the same round."""
 
     all_answered: asyncio.Future[None]
     unanswered: int = 0
@@ -113,7 +113,7 @@ class _Asked(NamedTuple):
     to: str
     reply: asyncio.Future[Received[Any]]
     group: _Group | None = None
-    """With others that were made at once."""
+    """The group of requests that were sent in the same round."""
 
 
 def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLostError:
@@ -139,7 +139,8 @@ class Channel(Generic[ItemT]):
         self._most = most
         """How many items may wait; None: any number."""
         self._items: deque[ItemT] | None = None
-        """None: nothing has ever been put in, as in most channels of a large neighbourhood; each deque takes 600 B."""
+        """None until the first item is added: most channels of a large neighbourhood stay empty, and a deque takes 600
+        B."""
         self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: ItemT) -> None:
@@ -198,9 +199,10 @@ class Agent(Generic[MessageT]):
         self._rng: Random | None = None
         self._run_seed = 0
         self.is_closing = False
-        """True once the run's end is reached: finish what is open, start nothing new."""
+        """True once the run's end is reached: the agent should finish what is open and start nothing new."""
         self.timers_until_s: int | None = None
-        """The run does not continue for timers after this time, UNIX seconds; None: it does for all."""
+        """The run does not continue for the agent's timers after this time, UNIX seconds; None: it continues for all of
+        them."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self, most=None)
         self._closing_channels: list[Channel[None]] = []
@@ -265,19 +267,19 @@ class Agent(Generic[MessageT]):
         self.send(received.sender, message, re=received.seq)
 
     def reject(self, sender: str, why: str) -> None:
-        """Refuse a message: its host counts it against the sender and logs it. Other agents' lies raise no exception.
+        """Refuse a message: the host counts it against the sender and logs it. Lies of other agents raise no exception.
 
         Args:
             sender: The agent that sent it.
-            why: What the sender did, and what would have been right.
+            why: What the sender did, and what was expected instead.
         """
         self._rejections.append(MessageRejection(self.id, sender, why))
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
         """Send a message and return the answer, which takes no virtual time.
 
-        A request lapses when no message that could answer it is in flight in the whole neighbourhood: an agent
-        that does not answer cannot keep others waiting.
+        A request lapses when no message that could answer it is in flight in the whole neighbourhood. So an agent that
+        does not answer cannot keep others waiting.
 
         Args:
             to: Id of the receiving agent.

@@ -1,6 +1,6 @@
 """The agents of a host, run round by round. No I/O: the output depends only on the input, in a run and in a replay.
 
-A round costs what happens in it: only agents with a message, a due timer or a request that lapses are looked at.
+Only agents with a message, a due timer or a request that lapses take time in a round.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class AgentGroup:
     ) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Discard messages to agents that do not exist (an id may come from another agent's message).
 
-        Requests among them lapse immediately, and the agent acts on. Returns all its messages and publications.
+        Requests among them lapse immediately, and the agent continues. Returns all its messages and publications.
         """
         sent, publications = [], list(publications)
         while True:

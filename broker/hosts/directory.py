@@ -26,7 +26,7 @@ class Directory:
         self._session = session
         self._sessions: Mapping[str, str] = {}
         self._last_sessions: dict[str, str] = {}
-        """Of hosts that are absent from the roster."""
+        """The last sessions of hosts that are absent from the roster."""
 
     def update(self, roster: Roster) -> None:
         """Adopt a new roster. An absent host keeps its last session, so its earlier messages remain valid."""

@@ -36,7 +36,7 @@ class Port(Protocol):
 
     @property
     def next_s(self) -> int | None:
-        """When it has something to give out without being woken, UNIX seconds; None: it does not know."""
+        """When the port will have input without a prior wake-up, UNIX seconds; None: not known."""
         ...
 
     def take(self, now_s: int) -> Sequence[Incoming]:

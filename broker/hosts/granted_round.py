@@ -13,7 +13,7 @@ from broker.protocol import Grant, ReadGrant, SendingMoment
 
 
 class Round(NamedTuple):
-    """A round that a host may run: granted by the clock, or following from such a one."""
+    """A round that a host may run: granted by the clock, or following a granted round."""
 
     step: int
     """Number of the round within the run."""
@@ -58,7 +58,7 @@ class Round(NamedTuple):
 
     @property
     def before(self) -> SendingMoment:
-        """When the messages were sent that are delivered in it: in the step before, a round earlier."""
+        """When the messages delivered in this round were sent: in the previous step, one round earlier."""
         return SendingMoment(self.step - 1, self.time, self.round - 1)
 
     @property

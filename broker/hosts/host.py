@@ -59,20 +59,20 @@ log = structlog.get_logger(__name__)
 
 
 LOOK_EVERY_WALL_S = 60.0
-"""After how long without a sign of life of the clock a host listens for one, and logs if there is none."""
+"""After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
 """After how long a host logs that it waits for messages."""
 _MOST_SENT_ALONE = MAX_BUFFERED_MESSAGES // 2
-"""After so many messages a host that runs alone waits for the next grant, so that the clock takes its answer."""
+"""After this many messages, a host that runs alone waits for the next grant, so that the clock reads its answer."""
 _GRANTS = frozenset({"grants", "grant"})
 _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
 
 
 class ClockSigns:
-    """When the clock gave its last sign of life: the hosts of a process hear it together, and one listens for all."""
+    """When the clock gave its last sign of life. The hosts of a process share this; one of them listens for all."""
 
     def __init__(self) -> None:
         self.last_wall_s = 0.0
@@ -117,7 +117,7 @@ class Host:
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
-            clock_signs: What the hosts of this process hear of the clock; None: it hears for itself.
+            clock_signs: The clock's signs of life, shared by the hosts of this process; None: the host has its own.
         """
         self.host_id = host_id
         self.run_id = run
@@ -141,7 +141,7 @@ class Host:
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
         self._granted: asyncio.Future[None] | None = None
-        """What waits for the next grant, or for the run's end; None: nothing does."""
+        """The future that waits for the next grant, or for the run's end; None: nothing is waiting."""
         self._running: int | None = None
         """The step of the grant whose rounds are running."""
         self._expecting: Round | None = None
@@ -271,7 +271,7 @@ class Host:
                     self.rejected.reject(event.topic, error)
 
     def _take_at_once(self, delivery: Delivery) -> bool:
-        """Take what needs no answer, most of what arrives; return False if `_take` has to deal with it."""
+        """Take a message that needs no answer, as most do; return False if `_take` has to handle it."""
         topic = delivery.topic
         if topic in self._clock_topics and not delivery.retain:
             self._clock_signs.last_wall_s = asyncio.get_running_loop().time()
@@ -348,7 +348,7 @@ class Host:
         return True
 
     def _forget_quarantined(self, roster: Roster) -> None:
-        """Drop what newly quarantined hosts have sent for later rounds, which would be gone through in each of them."""
+        """Drop what newly quarantined hosts have sent for later rounds, because each round would have to search it."""
         for host in roster.quarantined.keys() - self._directory.quarantined.keys():
             # The latest grant may name them; no later one does.
             self._buffer.drop_from(0 if self._expecting is None else self._expecting.step, host)

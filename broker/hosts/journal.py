@@ -30,7 +30,7 @@ class RoundRecord(NamedTuple):
     is_asking: bool = False
     """Whether an agent waits for an answer."""
     instructions: tuple[Instruction, ...] = ()
-    """For the world outside the run."""
+    """Instructions to the world outside the run."""
     next_step: int | None = None
     """The step in which an agent that skips rounds continues; None: there is none."""
 
@@ -110,7 +110,7 @@ class HostJournal(JournalFile):
     def save_host_by_agent(self, host_by_agent_json: str) -> None:
         """Store which host each agent lives on; a replay routes by it before it has seen a roster.
 
-        It is on disk before the first round is, without which nothing is replayed.
+        It is on disk before the first round, and without a round nothing is replayed.
 
         Raises:
             JournalError: The file cannot be written.

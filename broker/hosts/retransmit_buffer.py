@@ -1,4 +1,4 @@
-"""Keeps what a host may have to retransmit: its last two answers' messages, last answer, retained publications.
+"""Keeps what a host may retransmit: the messages of its last two answers, its last answer, retained publications.
 
 `broker.hosts.host` requests missing messages from other hosts, and answers such requests from here. How long it waits
 before it asks again is in `broker.protocol.retry_timeouts`.
@@ -19,13 +19,13 @@ from broker.transport import Bus, Content
 log = structlog.get_logger(__name__)
 
 MOST_PUBLISHED_BYTES = 100_000
-"""Publications that become larger are shortened: each is sent again whenever it changes."""
+"""Longer publications are shortened, because a publication is sent again whenever it changes."""
 MOST_REPEATS = 100
 """How often another host gets the messages of one answer again: far more often than a network loses them. A host that
 asks without an end would otherwise keep this one busy, and make it publish more than the clock allows
 (`broker.clock.unread`)."""
 MOST_REPEATED_BYTES = MAX_BUFFERED_BYTES // 2
-"""After so many bytes of payload it does not get them again either."""
+"""After this many bytes of payload, the other host does not get them again either."""
 
 
 class _Repeated(NamedTuple):
@@ -44,7 +44,7 @@ class _Answer:
     to_others: dict[str, Envelopes]
     """By receiving host, what was sent to it in the last round."""
     local: list[Envelope] = field(default_factory=list)
-    """What agents of the host said to each other."""
+    """Messages between the host's own agents."""
     repeated: dict[str, _Repeated] = field(default_factory=dict)
     """By receiving host that has asked for them again."""
 
@@ -226,7 +226,7 @@ class _Fact:
         return content.model_dump_json().encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """Return what is published: nothing that a broker would refuse, and cut the connection for."""
+        """Return what is published: never so large that a broker would refuse it and close the connection."""
         payload = self.encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:
             log.error("too large to be published", name=self._fact.name, size_bytes=len(payload))

@@ -1,6 +1,6 @@
 """Reads the payloads that arrive most often, grants and batches, without building their models: twice as fast.
 
-They are validated as the models say, with the same errors. Of a grant, a host reads its own part only.
+They are validated by the same rules as the models, with the same errors. A host reads only its own part of a grant.
 """
 
 from __future__ import annotations

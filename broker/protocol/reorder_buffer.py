@@ -1,8 +1,8 @@
-"""Buffers messages until their round, each once, and puts a round's messages in the order in which agents get them.
+"""Buffers each message once until its round, and sorts a round's messages into the order of delivery.
 
-The clock and the receiving host buffer the same messages, which the broker gives both in the same order, and judge them
-by the same rules. So if a host sends more messages than it reports, or messages of another moment, both leave out the
-same ones.
+The clock and the receiving host buffer the same messages, in the order in which the broker delivers them to both, and
+judge them by the same rules. So if a host sends more messages than it reports, or messages of another moment, both
+leave out the same ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _MESSAGES_OF_AGENT = 10
 MAX_BUFFERED_BYTES = 64 * 2**20
 """The same limit, in bytes of payload, see `weight_bytes`."""
 _LIST_BYTES, _MAPPING_BYTES = 32, 64
-"""What a list or a mapping counts at least: it takes up to three times as much, and two or three bytes of payload."""
+"""The least that a list or a mapping counts, bytes. In memory it takes up to three times as much, but only two or three
+bytes of payload."""
 
 
 def most_buffered(agents: int) -> int:
@@ -32,7 +33,7 @@ def most_buffered(agents: int) -> int:
 
 
 def weight_bytes(payload: bytes) -> int:
-    """Return what a payload counts in a buffer: its size, unless it becomes far larger in memory.
+    """Return how many bytes a payload counts for in a buffer: its size, unless it becomes far larger in memory.
 
     Args:
         payload: A batch, as it was received.
@@ -93,8 +94,8 @@ class ReorderBuffer:
     def add(self, from_host: str, envelope: Envelope, size_bytes: int = 0, *, to_host: str = "") -> bool:
         """Buffer a message; duplicates by (sender, sequence number) are dropped.
 
-        Where a host has too many messages in the buffer, those of its earliest steps make room for those of later ones:
-        they are of rounds that are over.
+        If a host has too many messages in the buffer, those of its earliest steps are dropped to make room for later
+        ones, because their rounds are over.
 
         Args:
             from_host: The sending host, from the topic.

@@ -1,7 +1,7 @@
 """The version of the wire protocol (`docs/protocol.md`), which every payload states as `v`.
 
-Increase it when a clock or a host of the version before would misread a payload: validation then rejects payloads of
-the other version, so that members of different versions do not run together.
+Increase it when a clock or host of the previous version would misread a payload. Validation then rejects payloads of
+other versions, so that members of different versions do not run together.
 """
 
 from __future__ import annotations

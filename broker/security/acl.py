@@ -147,7 +147,7 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
 
 
 def watcher_rights() -> Rights:
-    """Return the right to read everything."""
+    """Return the rights of a watcher: to read everything."""
     return Rights(read=(f"{ROOT}/#",))
 
 

@@ -1,7 +1,7 @@
-"""A scenario as a Compose file: a guarded broker, the clock with the manager, and each household a container.
+"""A scenario as a Compose file: a guarded broker, the clock with the manager, and one container per household.
 
-Every household's container gets its own login and nothing of the others': from a volume that only it and the service
-`guard` mount, or from its own folder in what `ssmic broker init` wrote.
+A household's container gets only its own login: from a volume that only this container and the service `guard` mount,
+or from its own folder among those that `ssmic broker init` wrote.
 """
 
 from __future__ import annotations

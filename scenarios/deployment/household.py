@@ -18,7 +18,7 @@ class UnknownHouseError(SsmicError):
 def load_part(
     source: str, house_ids: Sequence[str], chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False
 ) -> Scenario:
-    """Return what a scenario says of these houses.
+    """Return the part of a scenario that concerns these houses.
 
     Args:
         source: A YAML file, a PySSMic folder, or a bundled name.

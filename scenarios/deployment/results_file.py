@@ -60,7 +60,7 @@ def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
 
 
 def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: int) -> Scenario:
-    """Return the scenario as the results of a run that has begun have it: names and tariffs may have changed since.
+    """Return the scenario that the results of a begun run contain: names and tariffs may have changed since.
 
     Raises:
         ResultsError: the results are missing, or of another run.
@@ -78,7 +78,7 @@ def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: 
 
 
 def _is_unused(path: Path, settings: RunSettings) -> bool:
-    """Return whether a results file is of this run and has nothing in it: a start failed before the run began."""
+    """Return whether a results file belongs to this run but is empty, because a start failed before the run began."""
     try:
         with ResultsReader(path) as results:
             runs = results.runs()

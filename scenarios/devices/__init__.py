@@ -1,4 +1,4 @@
-"""Real devices: their MQTT messages, on our topics or their maker's, and the link between them and their agents."""
+"""Real devices: their MQTT messages, on ssmic's topics or their makers', and the link between them and their agents."""
 
 import lazy_loader
 

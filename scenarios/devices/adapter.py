@@ -33,10 +33,10 @@ class MissingLibraryError(SsmicError):
 
 
 class Language(Protocol):
-    """The payloads that a device uses on our topics instead of our own."""
+    """A payload format other than ssmic's own that a device uses on ssmic's topics."""
 
     def speaks(self, payload: bytes) -> bool:
-        """Return whether a payload is in this language; others are in ours."""
+        """Return whether a payload is in this format; others are in ssmic's own."""
         ...
 
     def events_of(self, part: str, payload: bytes, now_s: int) -> Sequence[DeviceEvent]:
@@ -57,16 +57,16 @@ class Language(Protocol):
         ...
 
     def answer(self, message_id: str, error: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what the `error` about a message has besides the keys of our own form.
+        """Return what the `error` about a message contains in addition to the keys of ssmic's own form.
 
         Args:
             message_id: The message's.
-            error: The content in our own form.
+            error: The content in ssmic's own form.
         """
         ...
 
     def commands(self, command: DeviceCommand) -> Sequence[bytes]:
-        """Return the messages to the device on `set`; empty: it receives the command in our own form."""
+        """Return the messages to the device on `set`; empty: it receives the command in ssmic's own form."""
         ...
 
 
@@ -85,7 +85,7 @@ class Adapter(Protocol):
     """The adapter of one device. It knows no agent and no clock; commands are never retained."""
 
     is_switched: bool
-    """Whether it is a switch in front of the device, whose power says what the device does."""
+    """Whether it is a switch in front of the device, whose power shows what the device does."""
     longest_timer_s: int | None
     """Longest time of the device's own timer, which switches it off if no command does; None: it has none."""
 
@@ -105,7 +105,7 @@ class Adapter(Protocol):
         ...
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
-        """Return what asks the device for its state, as most of it is not retained."""
+        """Return the messages that request the device's state, because most of it is not retained."""
         ...
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
@@ -122,5 +122,5 @@ class Adapter(Protocol):
         ...
 
     def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
-        """Return what makes the device do something."""
+        """Return the messages that carry out an instruction on the device."""
         ...

@@ -1,12 +1,12 @@
-"""Claims on the switches in front of real devices, so that of all runs at a broker only one commands a switch.
+"""Claims on the switches in front of real devices, so that only one run at a broker commands a switch.
 
-A switch with its maker's topics does not belong to a run, as a device on our own topics does. A run therefore publishes
-a retained claim for each switch that it commands. A run that finds another one's claim asks its holder to repeat it,
-and again from time to time; a holder that does not answer for `SILENT_WALL_S` has crashed, and its claim lapses. No
-wall clocks are compared: a broker hands the messages on a switch to all its readers in the same order, so of two runs
-that claim a switch at the same time, both see who was first.
+A device on ssmic's own topics belongs to a run; a switch on its maker's topics does not. A run therefore publishes a
+retained claim for each switch that it commands. If a run finds another run's claim, it asks the holder to repeat the
+claim, and asks again from time to time. A holder that does not answer for `SILENT_WALL_S` has crashed, and its claim
+lapses. No wall clocks are compared: a broker delivers the messages about a switch to all readers in the same order, so
+if two runs claim a switch at the same time, both see which one was first.
 
-`Claims` does no I/O: it is given what arrives, and returns what to publish.
+`Claims` does no I/O: it is given the messages that arrive, and returns the messages to publish.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Name = Annotated[str, Field(max_length=200)]
 
 
 class Claim(BaseModel):
-    """What a run says on `claims/<switch>`: that it commands the switch, or (not retained) that it would like to."""
+    """A run's message on `claims/<switch>`: it commands the switch, or (not retained) it would like to."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -67,7 +67,7 @@ class ClaimMessage:
 
 @dataclass(slots=True)
 class ClaimOutcome:
-    """What follows from a message, or from the passage of time."""
+    """The result of a message, or of the passage of time."""
 
     messages: list[ClaimMessage] = field(default_factory=list)
     gained: list[Gateway] = field(default_factory=list)
@@ -98,7 +98,7 @@ class _Switch:
 
 
 def switch_id(address: Iterable[object]) -> str:
-    """Return the id of a switch in topics, from its maker's name and what its maker's topics call it."""
+    """Return the id of a switch in topics, from its maker's name and its name in the maker's topics."""
     readable = "/".join(str(part) for part in address)
     if identifier_problem(readable) is None:
         return readable
@@ -200,7 +200,7 @@ class Claims:
         return outcome
 
     def look_again(self, now_wall_s: float) -> ClaimOutcome:
-        """Ask holders that have not been asked for a while; claim what a holder that is silent has left behind."""
+        """Ask holders that have not been asked for a while; claim switches whose holder is silent."""
         outcome = ClaimOutcome()
         for name, switch in self._switches.items():
             if switch.state == "waiting" and now_wall_s - switch.heard_wall_s >= SILENT_WALL_S:

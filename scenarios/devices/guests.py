@@ -14,7 +14,7 @@ GUEST = "guest"
 
 
 def nothing_yet(start_s: int) -> Prediction:
-    """Return the forecast of a real producer that has not said anything yet."""
+    """Return the forecast of a real producer that has not sent one yet."""
     return Prediction(issued_s=start_s, production=Production(times_s=(start_s, start_s + 1), cumulative_wh=(0.0, 0.0)))
 
 

@@ -42,12 +42,12 @@ from scenarios.scenario import Scenario, Zone
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 32
-"""Messages of one device on one topic that are taken in one second of the run; more are dropped and counted."""
+"""Messages of one device on one topic that are accepted in one second of the run; more are dropped and counted."""
 MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
-"""The same on all its topics."""
+"""The same limit on all its topics together."""
 MAX_WAITING_BYTES = 2 * MAX_BYTES
-"""The same in bytes, on our topics, whose series become up to 13 times as long in the messages that record them: the
-clock has room for `MAX_BUFFERED_BYTES` of a household."""
+"""The same limit in bytes, on ssmic's own topics. Series become up to 13 times as long in the messages that record
+them, and the clock has room for `MAX_BUFFERED_BYTES` of a household."""
 MAX_STRANGERS = 1_000
 """How many unknown devices are remembered, so that each gets each error once."""
 MAX_ANSWERS_TO_STRANGER = 20
@@ -55,11 +55,11 @@ MAX_ANSWERS_TO_STRANGER = 20
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 MAX_TEXT_SHOWN = 500
-"""Characters of a problem, or of what is expected instead, that an error shows; a village has 10,000 houses."""
+"""Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
 LASTING = frozenset({"announce", "availability"})
-"""Topics on which the last message holds until the next one: if there are too many messages, it is taken anyway."""
+"""Topics on which the last message holds until the next one: the last one is accepted even if there are too many."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
@@ -124,7 +124,7 @@ class DevicePort:
     def put(self, message: _Waiting) -> None:
         """Keep a message until the next round, unless there are too many of its device.
 
-        A meter that reports continuously displaces no request, which has its own topic.
+        A meter that reports continuously does not displace requests, which have their own topic.
         """
         of_topic, of_device = (message.device, message.topic), (message.device, "")
         # A payload that is too long is refused unread.
@@ -359,7 +359,7 @@ class DeviceLink:
     # Claims on switches that other runs might command too.
 
     async def _settle_claims(self) -> None:
-        """Wait until it is known who commands each switch: the broker has to pass on our own claims, at the least."""
+        """Wait until it is known who commands each switch; at least, the broker must return our own claims."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLAIMS_WALL_S):
                 await self._until_settled()
@@ -388,7 +388,7 @@ class DeviceLink:
                 self._follow(self._claims.look_again(_wall_s()))
 
     def _follow(self, outcome: ClaimOutcome) -> None:
-        """Publish messages on claims, and inform the agents of what they mean."""
+        """Publish messages about claims, and inform the agents of the consequences."""
         for message in outcome.messages:
             self._queue(_COMMAND, message.topic, message.payload, retain=message.retain)
         for gateway, run in outcome.occupied:
@@ -417,7 +417,7 @@ class DeviceLink:
             self._ask_devices(self._adapters)
 
     def _take(self, delivery: Delivery) -> None:
-        """Sort a message; one that raises an exception, which none should, does not end the run for others."""
+        """Dispatch a message. No message should raise an exception, but if one does, the run continues for others."""
         try:
             self._sort(delivery)
         except Exception:

@@ -1,8 +1,8 @@
 """S2 (EN 50491-12-2) on the topics of a device: power profile based control, in the JSON of s2-python.
 
-The binding is our own (`docs/devices.md`). A message is wrapped with the virtual time, as FlexMeasures wraps it:
-`{"message": {...}, "metadata": {"dt": "2026-06-21T06:00:00Z"}}`. As in S2, consumption is positive and production
-negative.
+The MQTT binding is specific to ssmic (`docs/devices.md`). A message is wrapped with the virtual time, as in
+FlexMeasures: `{"message": {...}, "metadata": {"dt": "2026-06-21T06:00:00Z"}}`. As in S2, consumption is positive and
+production negative.
 """
 
 from __future__ import annotations

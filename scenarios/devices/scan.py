@@ -1,4 +1,4 @@
-"""Which devices are at a broker, from what they announce, and how a scenario file would name them."""
+"""Finds the devices at a broker by their announcements, and writes them as entries of a scenario file."""
 
 from __future__ import annotations
 

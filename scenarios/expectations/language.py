@@ -141,7 +141,7 @@ def condition_problems(text: str, known: Mapping[str, Collection[str] | None] | 
 
 
 def condition_notes(text: str) -> list[str]:
-    """Return what is probably not meant in a condition that has no problem: a share compared with more than 1."""
+    """Return a note on a valid condition that is probably a mistake: a share compared with a number above 1."""
     try:
         return list(_share_notes(parse(text)))
     except ConditionError:

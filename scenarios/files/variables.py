@@ -1,4 +1,4 @@
-"""`vars`, `--set` and `include`: what is resolved in a scenario's text before its keys are read.
+"""Resolves `vars`, `--set` and `include` in a scenario's text before its keys are read.
 
 `${name}` anywhere in a value is replaced by a variable of `vars`. `include` names files whose content is merged below
 that of the file itself: mappings are merged, lists are concatenated (included ones first), and the including file's

@@ -1,8 +1,8 @@
 """Clouds that pass over a neighbourhood, its roofs' production under them, and four forecasts a day.
 
-All roofs see the same clouds, each a few minutes after its neighbour upwind. The weather of a day follows from that of
-the day before. A forecaster knows how cloudy an hour will be, but not when a cloud comes; the error has one part for
-each six hours of lead time, so it grows with the horizon.
+All roofs see the same clouds, each a few minutes after its upwind neighbour. The weather of a day depends on that of
+the previous day. A forecaster knows how cloudy an hour will be, but not when a cloud arrives; the error has one part
+for each six hours of lead time, so it grows with the horizon.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Clear and cloudy spells alternate with exponential durations, and each cloud has its own transmittance. A forecaster
 knows how cloudy an hour will be but not when a cloud comes, and errs by a sum of four parts, one for every six hours of
-lead time. Each newer forecast drops one part and is thus closer to what happens (not always, but on average).
+lead time. Each newer forecast drops one part, and so is closer to the actual production (on average, not always).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shows a run in Home Assistant: its MQTT discovery for every agent, and what they do."""
+"""Shows a run in Home Assistant: MQTT discovery and states for every agent."""
 
 import lazy_loader
 

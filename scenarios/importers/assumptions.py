@@ -1,4 +1,4 @@
-"""Completes an import: what is assumed where a PySSMic input lacks something, and the scenario that results."""
+"""Completes an import: the assumptions for missing parts of a PySSMic input, and the resulting scenario."""
 
 from __future__ import annotations
 

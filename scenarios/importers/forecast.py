@@ -1,7 +1,7 @@
 """PySSMic forecasts: rows of cumulative energy, and what they imply for the time before the first row.
 
-Each value is the energy up to its row, so the first value is the energy of a step that has no row at its beginning. The
-length of that step is the file's own. Three cases are distinguished:
+Each value is the energy up to its row, so the first value is the energy of a step that has no row at its beginning.
+That step has the length of the other steps of the file. Three cases are distinguished:
 
 - `step`: the first value is the energy of the step before the first row.
 - `begins`: the first value is 0, which does not imply a step without production. The forecast begins at its first row,

@@ -83,7 +83,7 @@ LabJobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 @dataclass(frozen=True, slots=True)
 class LabSettings:
-    """What a user chooses about a lab, apart from its scenario."""
+    """The user's settings of a lab, apart from its scenario."""
 
     run_id: str
     kinds: Kinds = field(default_factory=Kinds)
@@ -197,11 +197,11 @@ class Lab:
         observer.cancel()
 
     async def _leave(self) -> None:
-        """Disconnect the devices, which take back what is retained at the broker."""
+        """Disconnect the devices, which remove their retained messages from the broker."""
         await asyncio.gather(*(client.leave() for client in self.clients))
 
     def stop(self, by: str) -> None:
-        """End it now; the outcome covers what was done until then.
+        """End the lab now; the outcome covers the time until then.
 
         Args:
             by: Who ends it.

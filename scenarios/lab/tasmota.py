@@ -1,4 +1,4 @@
-"""A plug and a meter with the Tasmota firmware: commands, answers, telemetry and discovery as its documentation says.
+"""A plug and a meter with the Tasmota firmware: commands, answers, telemetry and discovery follow its documentation.
 
 Topics are `%prefix%/%topic%/` with the prefixes `cmnd`, `stat` and `tele`, and the topic `tasmota_XXXXXX`. Everything
 is published at QoS 0, and nothing is retained except the last will, `Online`, and discovery.

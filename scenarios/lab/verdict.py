@@ -1,4 +1,4 @@
-"""The verdict on a controller: one test for each job, and for each expectation; as JUnit XML for CI."""
+"""The verdict on a controller: one test for each job and one for each expectation, as JUnit XML for CI."""
 
 from __future__ import annotations
 

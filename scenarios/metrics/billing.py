@@ -2,12 +2,12 @@
 
 A scenario with a `community` settles by its allocation key instead (`scenarios.metrics.community_bills`).
 
-With the neighbourhood, energy from a house's own panels is free; energy from a neighbour's panel costs the price among
-neighbours, which that neighbour earns. Behind its own meter, a house then covers its remaining demand in a minute by
-its panels' surplus in that minute. The rest is bought from the grid; remaining surplus is fed in.
+With the neighbourhood, energy from a house's own panels is free. Energy from a neighbour's panel costs the neighbour
+price, which that neighbour earns. Behind its own meter, a house then covers its remaining demand in each minute with
+the surplus of its panels in that minute. It buys the rest from the grid, and feeds in the remaining surplus.
 
-Without the neighbourhood, the house's jobs run at the very same times, but only its own panels serve them; the rest is
-bought, the surplus fed in. The difference is thus the value of contracts, not the value of shifting jobs in time.
+Without the neighbourhood, the house's jobs run at the same times, but only its own panels serve them; the rest is
+bought, and the surplus is fed in. So the difference is the value of contracts, not the value of shifting jobs in time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bills of an energy community, to the cent: what every member pays with and without it, and what it pays outside.
+"""Bills of an energy community, to the cent: payments of each member with and without it, and payments to outsiders.
 
 All amounts are exact until they are rounded to cents, line by line: a line (such as grid fees) is rounded for the
 community as a whole, and its cents are divided among the members by the method of the largest remainder. So each line

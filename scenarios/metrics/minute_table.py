@@ -1,8 +1,8 @@
-"""Energies of many rows (houses, producers) in every minute, which are computed again where they take too much memory.
+"""Energies of many rows (houses, producers) in every minute; tables that are too large for memory are recomputed.
 
 All minutes of 10,000 houses for three days are 43 million values, 0.35 GB, and a settlement has nine such tables. A
-large one is never there as a whole: it is computed in blocks of rows whenever it is read, and readers take it block by
-block.
+large table never exists as a whole: it is computed in blocks of rows whenever it is read, and readers process it block
+by block.
 """
 
 from __future__ import annotations

@@ -2,11 +2,10 @@
 
 A job is supplied by one producer, or by several together, each with its share of the job's draw in a minute.
 
-Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a producer delivers the smaller of its
-production
-and the draw of the jobs it has contracts with; the rest of what it had promised is grid power. Delivered energy is
-shared among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh:
-contracted = delivered + shortfall, and consumed = delivered + base load supplied + grid.
+Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a producer delivers the lesser of its production
+and the draw of the jobs that it has contracts with; the rest of its promises is grid power. Delivered energy is shared
+among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh: contracted =
+delivered + shortfall, and consumed = delivered + base load supplied + grid.
 
 A house's base load comes first: in each minute its own producers serve it before anything else, in proportion to their
 production, because that energy never leaves the house. Contracts get the remaining production, so a promise that the

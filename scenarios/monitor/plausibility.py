@@ -1,7 +1,7 @@
-"""Bounds of what a monitor takes over the wire, so that everything it keeps can be shown, summed and stored.
+"""Bounds of the values that a monitor accepts, so that everything it keeps can be shown, summed and stored.
 
-A message that a household may publish reaches every monitor, and a retained one reaches it again at each start. What
-lies outside these bounds is counted as refused where it arrives, not found out where it is drawn.
+A message that a household may publish reaches every monitor, and a retained one reaches it again at each start. Values
+outside these bounds are counted as refused when they arrive, so that they cannot cause errors when they are drawn.
 """
 
 from __future__ import annotations

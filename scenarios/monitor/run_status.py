@@ -1,4 +1,4 @@
-"""Status of a run: one state with text and tone, derived by a pure function, for every screen that shows it."""
+"""Status of a run: a state with text and tone, derived by one pure function for every screen."""
 
 from __future__ import annotations
 

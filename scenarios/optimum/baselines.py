@@ -1,12 +1,13 @@
 """Baselines without negotiation: earliest starts, random starts, and PySSMic's own rule.
 
-All are measured as runs are: minute by minute against actual production, each producer for its own jobs
-(`scenarios.metrics.settlement`). Two of them determine only when a job starts, not who supplies it. There, in order of
-registration, a job gets the first producer whose actual production covers it in full in addition to earlier jobs, else
-the grid: the rule of contracts, with knowledge of the actual production, which favours the baseline. They do not choose
-starts. Jobs of one device follow one another here, too; each start leaves room for all later jobs of its device, known
-by then or not, which again favours the baselines. (Giving each minute's production to all jobs that draw at that moment
-would cover more, in parts; that is a different rule, measured by a run's pooled self-consumption.)
+All baselines are measured like runs: minute by minute against actual production, each producer for its own jobs
+(`scenarios.metrics.settlement`). Two of them determine only when a job starts, not who supplies it. Suppliers are then
+assigned in the order of registration: a job gets the first producer whose actual production covers it in full in
+addition to earlier jobs, or else the grid. This is the rule of contracts with knowledge of the actual production, which
+favours the baseline. Jobs of one device follow one another here, too. Each start leaves room for all later jobs of its
+device, even for those not known by then, which again favours the baselines. (Giving each minute's production to all
+jobs that draw at that moment would cover more, in parts. That is a different rule, measured by a run's pooled
+self-consumption.)
 
 PySSMic's rule: a start is drawn from the window once and never moves. Producers are asked in the order of their scores
 (accepted: -1, declined: +1; lowest first). A producer sets the new job and all of its jobs that have not started to

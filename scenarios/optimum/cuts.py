@@ -1,4 +1,4 @@
-"""Cuts from dual feasible functions: how many large loads go into one minute.
+"""Cuts from dual feasible functions: how many large loads fit into one minute.
 
 A linear program may run half of a 2 kW load under 1 kW of production; the whole load does not fit. A *capacity cut* is
 an inequality that every integral plan satisfies and such fractional mixtures violate. For one minute of one producer

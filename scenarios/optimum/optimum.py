@@ -5,17 +5,17 @@ the jobs that it has contracts with. Contracts follow a rule: a producer takes o
 full in every minute, and a clairvoyant makes no promise that it knows will be broken. `best_wh` is the best such plan
 found, and `carried_bound_wh` is an upper bound for all such plans.
 
-A run knows less: where a forecast was too high, its contracts deliver only in part. By luck such a run may deliver more
+A run knows less: if a forecast was too high, its contracts deliver only in part. By luck such a run may deliver more
 than any fully covered plan. So there is a second bound, `bound_wh`, over all plans in which no producer is asked for
 more, in any minute, than it could have promised at some time, by a forecast or by its actual production. No run that
-keeps the rule of contracts can exceed it. If the given plan, the run's own, delivers more than any other known plan, it
-is the best known plan, so a run's share of `best_wh` never exceeds 1. Where forecasts come true both bounds coincide.
-(The alternative, to count only those contracts of a run that were kept in full, was rejected: one cloudy minute during
-a wash would count as a whole wash lost.)
+keeps the rule of contracts can exceed it. If the given plan (the run's own) delivers more than any other known plan, it
+is the best known plan, so a run's share of `best_wh` never exceeds 1. If the forecasts are correct, both bounds
+coincide. (The alternative of counting only those contracts that were kept in full was rejected: a single cloudy minute
+during a wash would count as the loss of the whole wash.)
 
-In every plan the jobs of one device follow one another, those on grid power too, unless their windows make that
-impossible. `bound_wh` does not require it, because it holds for runs, which learn of jobs one by one and may have had
-to run some together.
+In every plan the jobs of one device follow one another, including those on grid power, unless their windows make that
+impossible. `bound_wh` does not require this, because it holds for runs, which learn of jobs one by one and may have had
+to run some of them at the same time.
 
 Jobs of a run may start at any second of their windows, so both bounds hold for any second as well. Each is the lower
 of two: the Lagrangian bound (`scenarios.optimum.column_generation`), which a single evaluation proves, and that of the

@@ -6,12 +6,12 @@ any prices, the sum over minutes of p(t) * production(t), plus for each job the 
 (1 - p(t)) * min(draw(t), production(t)), is an upper bound (Lagrangian relaxation). A single evaluation proves it. A
 subgradient method looks for the prices that make it lowest.
 
-That no job takes more than the production of a minute is implied for whole jobs, not for the fractions of jobs that a
-linear relaxation combines; it lowers the bound on neighbourhoods where single loads exceed the production.
+No job takes more than the production of a minute. Whole jobs imply this, but the fractions of jobs that a linear
+relaxation combines do not, so stating it lowers the bound on neighbourhoods where single loads exceed the production.
 
-For the search of prices the candidate starts of plans suffice. The bound that is proven is over every second: within a
-piece of a window in which the draw of each minute is linear in the start (`scenarios.optimum.linear_pieces`), the sum
-is concave in the start, and lies below its tangents at both ends.
+For the search for prices, the candidate starts of plans suffice. The proven bound covers every second: within a piece
+of a window in which the draw of each minute is linear in the start (`scenarios.optimum.linear_pieces`), the sum is
+concave in the start, and lies below its tangents at both ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connections to a results file, the errors they raise, and what is written outside a run or made of results."""
+"""Connections to a results file, their errors, and writing outside a run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks the values of a results file, which may come from anybody: SQLite stores any value in any column.
 
-The columns, and what they hold, follow from the schema. Of a large table only the first rows are checked, so that
-opening a file of a large neighbourhood takes no longer. An error about a wrong value behind them names the file, too,
+The columns, and what they hold, follow from the schema. Only the first rows of a large table are checked, so that
+opening the file of a large neighbourhood takes no longer. An error about a wrong value in a later row names the file,
 but not the row.
 """
 

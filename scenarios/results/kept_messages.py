@@ -1,8 +1,8 @@
 """Which messages between agents a results file keeps: all, those that contracts are made of, or none; and their counts.
 
-What figures are read from is always kept: events of the timeline, and what real devices said and did. Files that do not
-keep all messages count them by kind: expectations count messages, at the end or at their time, and their verdicts must
-not depend on what a file keeps.
+Messages from which figures are computed are always kept: events of the timeline, and messages of and to real devices.
+Files that do not keep all messages count them by kind, because expectations may be about numbers of messages, at the
+end or at a time, and their verdicts must not depend on what a file keeps.
 """
 
 from __future__ import annotations

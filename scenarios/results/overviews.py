@@ -1,10 +1,10 @@
 """Precomputed data in the file of a large run: figures of each household, and minutes in compact form.
 
-A row for each minute of each house would make such a file larger than all else in it (100 million rows for 10,000
-houses and three days), and settling all of them again takes gigabytes. So above `MOST_MINUTE_ROWS` these rows are
-omitted, and the file contains the data of the screens instead: the figures of each household, the minutes of each
-household and of all together, compressed, and the delivery of each contract. All other data are settled from the
-contracts, as in any other file.
+A row for each minute of each house would take more space than everything else in such a file (100 million rows for
+10,000 houses and three days), and settling all of them again takes gigabytes. So above `MOST_MINUTE_ROWS` these rows
+are omitted, and the file contains the data of the screens instead: the figures of each household, the minutes of each
+household and of all households together (compressed), and the delivery of each contract. All other data are settled
+from the contracts, as in any other file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Limits on the rounds and timers of a run's agents: more than honest agents of the scenario can need.
 
-The clock puts hosts out that take more (`broker.clock.quarantine`), so that a member delays a run for a bounded time
-only. The figures lie far above what runs take: a job takes about 15 rounds in a whole run, and up to 5 timers (its
-registration, its deadline, its start and its end).
+The clock quarantines hosts that exceed them (`broker.clock.quarantine`), so that a member can delay a run only for a
+bounded time. The limits lie far above what runs need: a job takes about 15 rounds in a whole run, and up to 5 timers
+(its registration, its deadline, its start and its end).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The households of one run on several processes: this one runs the clock, the manager and its share of the hosts.
 
-Each other process is spawned with its share of the households, takes part over the broker as any deployed household
-does, and ends with the run. It also ends when it is terminated, and when its parent has ended, which closes its pipe.
+Each other process is spawned with its share of the households, takes part over the broker like any deployed household,
+and ends with the run. It also ends when it is terminated, and when its parent ends, which closes the pipe.
 """
 
 from __future__ import annotations

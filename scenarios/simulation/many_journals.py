@@ -1,8 +1,8 @@
 """The journals of a process with many households: opened and committed in threads, so that they share the disk's time.
 
-A commit waits for the disk, some milliseconds. Three hundred households that run a round one after the other would wait
-for seconds, in which the process reads nothing: the broker takes it for dead, and disconnects all of its households.
-What is committed at the same time, the file system writes in one go.
+A commit waits some milliseconds for the disk. Three hundred households that run a round one after another would wait
+for seconds, in which the process reads nothing; the broker would take it for dead and disconnect all of its households.
+Simultaneous commits are written together by the file system.
 """
 
 from __future__ import annotations

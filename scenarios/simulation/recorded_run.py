@@ -1,4 +1,4 @@
-"""The record of one run: in the results file, in the log, and its progress for those who wait."""
+"""The record of one run in the results file and in the log, and its progress for a waiting user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions with real devices, from their record: repeated without the devices, to the same ledger."""
+"""Repeats a recorded session with real devices, without the devices, with the same ledger."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Recording:
     """The rules by which gateway agents answered devices; None: it was made by a version that did not say so."""
 
     def readings(self) -> tuple[Recording, ...]:
-        """Return the recording by each set of rules by which it may have been made; by the only one, if it says so."""
+        """Return the recording by each version of the rules that may have made it, or by the one that it states."""
         if self.device_rules is not None:
             return (self,)
         if self.ledger_sha256 is None:

@@ -92,7 +92,7 @@ class ScoresFile:
         return cls(named or results_file.parent / f"{file_name(scenario)}{SUFFIX}", scenario)
 
     def scores(self) -> dict[str, int]:
-        """Return what a new run begins with, by producer id; nothing if there is no such file yet.
+        """Return the scores with which a new run begins, by producer id; empty if there is no file yet.
 
         Raises:
             ScoresFileError: it is not a scores file, or one of another scenario.

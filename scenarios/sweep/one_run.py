@@ -1,6 +1,7 @@
 """One run of a sweep: from a scenario to its figures, in any process.
 
-A worker imports this and what a run needs, and nothing that reads scenarios: half of its start would be that.
+A worker imports this module and what a run needs, but nothing that reads scenarios, because that would take half of its
+start-up time.
 """
 
 from __future__ import annotations

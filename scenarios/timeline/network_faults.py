@@ -1,7 +1,7 @@
 """Faults of the network that a scenario's timeline asks for: messages lost and delayed, brokers restarted.
 
-They act on real connections. Rounds are counted, so what is lost is sent again, and no contract changes. Only what MQTT
-lets go astray does: messages at QoS 0.
+They act on real connections. Rounds are counted, so lost messages are sent again, and no contract changes. Only
+messages that MQTT may lose are lost or delayed: those at QoS 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Background validation of the open neighbourhood; large ones in a child process, as a thread would delay keys.
+"""Background validation of the open neighbourhood; large ones in a child process, because a thread would delay keys.
 
 `python -m tui.editor.checker` is that process; it ends with its standard input, so it never outlives the
 application.

@@ -1,8 +1,7 @@
 """Changes to a neighbourhood, with undo and redo: steps applied to the plain data at once, and later to the YAML text.
 
-Changing the plain data is fast, so that the screen follows every key; changing the text of a large file takes a
-good part of a second, in another thread. The history has the versions from the one that was opened to the one on the
-screen.
+Changing the plain data is fast, so the screen follows every key. Changing the text of a large file takes a good part of
+a second, and happens in another thread. The history contains all versions from the opened one to the one on the screen.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ the order of lines stay as they are.
   **expectation**: a condition that must hold at the end or at a time.
 - **Notes** at the bottom list parts that do not overlap in time, such as forecasts of another year, with a button for
   each remedy. The remedies are in the palette (`Ctrl+P`) too.
-- `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
+- `Ctrl+Z` undoes any change, including removals. `Ctrl+R` runs the neighbourhood.
 
 `+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a new
 file.

@@ -1,4 +1,4 @@
-"""The households of a run: listed where there are few; where there are many, street by street, with a search."""
+"""The households of a run: a list if there are few, otherwise street by street, with a search."""
 
 from __future__ import annotations
 

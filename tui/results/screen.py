@@ -58,7 +58,7 @@ In tables: arrow keys choose a cell, `s` sorts by its column (or click the title
 `Y` all rows; `/` finds. `Enter` on a contract shows how it was negotiated.
 
 `e` exports tables, `B` writes the report and opens it in the browser. Times are at the offset of the
-scenario's start (the heading says which), energy is settled minute by minute; *local* is energy that panels
+scenario's start (see the heading), energy is settled minute by minute; *local* is energy that panels
 served.
 """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,4 +1,4 @@
-"""The *Run* form's values: what there is to choose, and their validation, field by field, into plans."""
+"""The *Run* form's values: the choices, and their validation, field by field, into plans."""
 
 from __future__ import annotations
 

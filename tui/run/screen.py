@@ -55,8 +55,8 @@ class RunScreen(RunControlsScreen):
     TITLE = "Run"
     AUTO_FOCUS = "#algorithm"  # not a text field, which would swallow keys
     HELP = """
-The **scenario** is the neighbourhood that is open in *Neighbourhoods*, if one is; unsaved changes are saved first, and
-you are asked. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or a
+The **scenario** is the neighbourhood that is open in *Neighbourhoods*, if there is one; you are asked to save unsaved
+changes first. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or a
 PySSMic input folder. Problems appear at the field immediately. An empty field means the default that it shows.
 
 `Ctrl+R` starts. The run has its own process: go to *Negotiations* (3) to watch it, or come back here to control it.

@@ -3,8 +3,8 @@
 Each area of the application is a package (`tui/editor`, `tui/run`, `tui/monitor`, `tui/results`). To add one:
 
 1. derive its first screen from `AreaScreen`: give it `AREA`, `TITLE`, `HELP` and `BINDINGS`, yield its widgets in
-   `compose_body`, take what other areas ask of it in `receive`;
-2. name it in `tui.areas.AREAS`, which says its key and where its screen class is (imported when first shown).
+`compose_body`, and handle requests of other areas in `receive`; 2. add it to `tui.areas.AREAS` with its key and the
+location of its screen class (which is imported when first shown).
 
 The shell adds the bar of areas, the footer, `?` help, palette entries for every binding, and shows exceptions of
 handlers as notices. Areas never import each other: one asks for another with an `Intent`, which the app delivers.

@@ -155,8 +155,8 @@ class PickPath(Dialog[Path | None]):
     """A file or folder, typed or chosen from a tree; escape returns None."""
 
     HELP = """
-Type a path; `Tab` completes it, `Enter` takes it. Or go down to the list: `Enter` opens a folder and takes a file.
-The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
+Type a path; `Tab` completes it, `Enter` accepts it. Or go down to the list: `Enter` opens a folder or chooses a file.
+The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "accept", "Choose", tooltip="Take the path in the field"),

@@ -1,4 +1,4 @@
-"""Garbage is collected while the user is idle, because a full collection takes longer than a key press may."""
+"""Runs full garbage collections while the user is idle, because one takes longer than a key press may take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEVER = 1_000_000_000
 
 
 class IdleCollector:
-    """Runs full garbage collections while the user is idle; one takes longer than a key press may."""
+    """Runs full garbage collections while the user is idle, because one takes longer than a key press may take."""
 
     def __init__(self) -> None:
         self._usual = gc.get_threshold()

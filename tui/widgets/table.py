@@ -1,4 +1,4 @@
-"""A table that draws only the rows in sight, so that its length costs nothing: sorted by a click, copied by a key."""
+"""A table that draws only the visible rows, so that its length costs nothing; sorted by a click, copied by a key."""
 
 from __future__ import annotations
 

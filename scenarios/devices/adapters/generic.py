@@ -1,4 +1,4 @@
-"""Any other device: its own topics, JSON paths, units and templates, as the scenario file says."""
+"""Any other device: the scenario file defines its topics, JSON paths, units and templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which adapters there are, and how one is made of what the scenario file says."""
+"""The available adapters, and how an adapter is created from the scenario file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Notes on parts of a scenario that do not meet in time, such as forecasts outside the run.
+"""Notes on parts of a scenario that do not overlap in time, such as forecasts outside the run.
 
-These are not errors: the scenario runs, and delivers 0.00 kWh. So the notes say in advance what covers which time, and
-suggest remedies.
+These are not errors: the scenario runs, but may deliver 0.00 kWh. So the notes say beforehand which part covers which
+time, and suggest remedies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads measured series as meters and portals export them: CSV (also compressed with gzip) and Parquet.
 
-What the file leaves open is guessed from its header and values, and each guess is a note: the columns, the unit, and
-whether values are powers, energies of each interval or readings of a counter. A zone is never guessed.
+The scenario need not describe a table in full. The columns, the unit, and whether values are powers, energies of each
+interval or readings of a counter are then guessed from the header and the values, and a note reports each guess. A zone
+is never guessed.
 """
 
 from __future__ import annotations

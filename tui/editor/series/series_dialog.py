@@ -1,4 +1,4 @@
-"""Import dialog of a series: what was guessed of a file of measurements, with its first rows and its curve."""
+"""Import dialog of a series: the guesses about a file of measurements, with its first rows and its curve."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class SeriesDialog(Dialog[Measured | None]):
     TITLE = "Import a series"
     HELP = """
 The fields show how the file is read: its columns, the unit, and whether a value is a power, the energy of an interval
-or the reading of a counter. What the file leaves open is guessed; every guess can be changed. Below are what was
-assumed and found (gaps, resets), the first rows and the curve. A time zone is never guessed.
+or the reading of a counter. What the file does not state is guessed; every guess can be changed. Below are the
+assumptions and findings (gaps, resets), the first rows and the curve. A time zone is never guessed.
 
 `Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """

@@ -1,4 +1,4 @@
-"""A series in a file of measurements, as the import dialog shows it: what was guessed, the first rows, the curve."""
+"""A series in a file of measurements, as the import dialog shows it: the guesses, the first rows, the curve."""
 
 from __future__ import annotations
 
