@@ -284,7 +284,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 elif course.is_commanded:
                     course.is_ended_by, course.outcome = "ABORTED", "refused"
                 course.changed.put(None)
-            case None if report.is_on is True and (course.is_commanded or course.state == "INTERRUPTED"):
+            case None if report.is_on is True and (course.is_commanded or course.is_running):
                 self._take_start(course)
             case None if report.is_on is False and course.state == "EXECUTING":
                 self._take_switched_off(course)
@@ -294,6 +294,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_start(self, course: JobCourse) -> None:
         """The device says that it runs."""
         if course.state == "EXECUTING":
+            course.was_offline &= self._gateway.rules < 6  # it has kept its power
             return
         if course.started_s is None:
             if self.contracts.get(course.job.job_id) is None:
@@ -322,7 +323,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
-        if course.is_over_when_switched_off(self.now_s):
+        if course.is_over_when_switched_off(self.now_s, self._gateway.rules):
             course.is_ended_by = "FINISHED"
             course.changed.put(None)
         else:

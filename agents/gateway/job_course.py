@@ -134,10 +134,18 @@ class JobCourse:
             return True
         return False
 
-    def is_over_when_switched_off(self, now_s: int) -> bool:
-        """Return whether its programme is over if its switch opens now; otherwise its power was cut."""
+    def is_over_when_switched_off(self, now_s: int, rules: int) -> bool:
+        """Return whether its programme is over if its switch opens now; otherwise its power was cut.
+
+        Args:
+            now_s: Virtual time.
+            rules: The rules by which the gateway answers its device.
+        """
         elapsed_s = now_s - (self.started_s or now_s)
-        return self.idle_since_s is not None or elapsed_s >= self.job.duration_s * 9 // 10
+        if elapsed_s >= self.job.duration_s * 9 // 10:
+            return True
+        # Many plugs say in one message that they are off and that nothing is drawn: the one follows from the other.
+        return self.idle_since_s is not None and (rules < 6 or self.idle_since_s < now_s)
 
     def end_at(self, now_s: int, gateway: GatewaySettings, meter: Meter, *, is_lost: bool, silent_s: int) -> End | None:
         """Return how a running job has ended; None: it is still running.

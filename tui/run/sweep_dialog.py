@@ -49,6 +49,8 @@ class SweepProcess:
 
     plan: SweepPlan
     path: Path
+    fingerprint: str
+    """The plan's."""
     begun_wall_s: float = field(default_factory=time.monotonic)
     before: int = 0
     """Runs that were there when it was started."""
@@ -114,17 +116,19 @@ def prepared(request: SweepRequest, out: str) -> SweepProcess:
         SettingsError, ScenarioError: see `scenarios.sweep.plan_sweep`.
     """
     plan = plan_sweep(request)
-    path = Path(out) if out else default_file(plan)
-    there = found_in(path)
-    return SweepProcess(plan, path, before=0 if there is None else len(there.rows))
+    path = Path(out).expanduser() if out else default_file(plan)
+    fingerprint = plan.fingerprint()
+    there = found_in(path, fingerprint)
+    return SweepProcess(plan, path, fingerprint, before=0 if there is None else len(there.rows))
 
 
-def found_in(path: Path) -> SweepResults | None:
-    """Return the present content of a sweep's file; None while there is no file."""
+def found_in(path: Path, fingerprint: str) -> SweepResults | None:
+    """Return the present content of a sweep's file; None while there is no file, or if it holds another sweep."""
     try:
-        return read_sweep(path)
+        results = read_sweep(path)
     except ResultsError:
         return None
+    return results if results.info.fingerprint == fingerprint else None
 
 
 class SweepDialog(Dialog[None]):
@@ -196,7 +200,8 @@ done; starting the same sweep again continues from there. `ssmic results report 
                 "set": shlex.join(request.fixed),
                 "seeds": str(request.seeds),
                 "sample": "" if request.sample is None else str(request.sample),
-                "out": str(self.sweep.path),
+                # Without a file of its own, another sweep that is typed over this one gets another default.
+                "out": "" if self.sweep.path == default_file(self.sweep.plan) else str(self.sweep.path),
             }
         with Vertical() as box:
             box.border_title = "Sweep"
@@ -283,7 +288,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
     async def _look(self) -> None:
         sweep = self.sweep
         if sweep is not None:
-            results = await asyncio.to_thread(found_in, sweep.path)
+            results = await asyncio.to_thread(found_in, sweep.path, sweep.fingerprint)
             if self.is_mounted and sweep is self.sweep:
                 self._results = results
                 self._show()
@@ -308,7 +313,7 @@ def state_of(sweep: SweepProcess, done: int) -> str:
     if sweep.goes_on:
         left_s = sweep.left_wall_s(done)
         return f"{runs}{'' if left_s is None else f', about {left_s:.0f} s left'}"
-    if sweep.code == 0:
+    if sweep.code == 0 or (sweep.code == 130 and done == sweep.plan.count):
         return f"{runs} done: {sweep.path}"
     if sweep.code == 130:
         return f"Stopped: {runs} are kept in {sweep.path}. Start continues from there."

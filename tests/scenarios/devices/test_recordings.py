@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,12 +142,21 @@ def test_a_recording_replays_by_the_rules_of_its_time(tmp_path: Path) -> None:
         assert read_recording(tmp_path / f"old-{rules}.sqlite").device_rules == rules
 
 
+Said = tuple[int, JobAsked | Reported | Availability]
+"""Seconds since the start, and what a plug says."""
+
+
 def long_session(last_w: float, rules: int) -> Recording:
     """Return the record of a plug whose appliance takes three hours, six times as long as planned, then draws less."""
-    asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 2_000)
-    said: list[tuple[int, JobAsked | Reported]] = [(60, asked)]
-    said += [(s, Reported(is_on=True, power_w=75.0, counter_wh=s / 48)) for s in range(120, 11_100, 60)]
+    said: list[Said] = [(s, Reported(is_on=True, power_w=75.0, counter_wh=s / 48)) for s in range(120, 11_100, 60)]
     said += [(s, Reported(is_on=True, power_w=last_w, counter_wh=232.0)) for s in range(11_100, 18_000, 60)]
+    return plug_session(said, rules)
+
+
+def plug_session(of_plug: Sequence[Said], rules: int) -> Recording:
+    """Return the record of a plug whose appliance starts in the third minute, for half an hour as planned."""
+    asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 2_000)
+    said: list[Said] = [(60, asked), *of_plug]
     plug = STREET.replace("gateway: {answer_s: 3600}", "gateway: {adapter: tasmota, topic: kitchen}")
     washer = [Saying(START_S + s, "adler/washer", DeviceSaid(device="washer", said=event)) for s, event in said]
     scenario = load_text(plug, "test", None)
@@ -163,6 +173,36 @@ def test_power_is_not_cut_while_a_programme_runs_however_long_it_takes(
         history = results.ledger(1)[0].history
     finished_s = next(event.at_s for event in history if event.what == "finished") - START_S
     assert finished_s == pytest.approx(expected_s, abs=700), said
+
+
+ON = Reported(is_on=True, power_w=2000.0, counter_wh=100.0)
+OFF = Reported(is_on=False, power_w=0.0, counter_wh=100.0)
+GONE, BACK = Availability(online=False), Availability(online=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "rules", "expected"),
+    [
+        ([(900, GONE), (1_020, BACK), (1_020, OFF), (1_080, ON)], 6, ("interrupted", "power_lost")),
+        ([(900, GONE), (1_020, BACK), (1_020, OFF), (1_080, ON)], 5, ("finished", "late")),
+        ([(900, OFF)], 6, ("interrupted", "stopped_by_hand")),
+        ([(900, OFF)], 5, ("finished", "late")),
+        ([(600, GONE), (660, BACK), (660, ON), (900, OFF)], 6, ("interrupted", "stopped_by_hand")),
+        ([(600, GONE), (660, BACK), (660, ON), (900, Reported(is_on=False))], 5, ("interrupted", "power_lost")),
+        ([(840, Reported(power_w=0.0)), (900, OFF)], 6, ("finished", "late")),
+    ],
+    ids=["lost", "lost in rules 5", "by hand", "by hand in rules 5", "kept", "kept in rules 5", "was idle before"],
+)
+def test_a_plug_that_is_off_and_draws_nothing_in_one_message_has_not_finished(
+    tmp_path: Path, said: list[Said], rules: int, expected: tuple[str, str]
+) -> None:
+    """Half-way it was switched off by hand, or its power failed: it draws nothing because of that."""
+    starting = [(s, Reported(is_on=True, power_w=2000.0, counter_wh=s / 10)) for s in range(120, 601, 60)]
+    recording = plug_session([*starting, *said, (2_400, OFF)], rules)
+    replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
+    with ResultsReader(tmp_path / "a.sqlite") as results:
+        history = results.ledger(1)[0].history
+    assert next((event.what, event.reason) for event in history if event.at_s > START_S + 600) == expected
 
 
 def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, ProgressBar, Static
 
-from scenarios.sweep import read_sweep
+from scenarios.sweep import SweepRequest, plan_sweep, read_sweep
 from tests.tui.conftest import Opened
 from tests.tui.driving import dialog, until
 from tui.run.screen import RunScreen
-from tui.run.sweep_dialog import SweepDialog, split_labels
+from tui.run.sweep_dialog import SweepDialog, SweepProcess, split_labels, state_of
 
 
 async def _opened(pilot: Pilot[None]) -> SweepDialog:
@@ -66,6 +66,31 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
     assert read_sweep(path).is_complete
 
 
+async def test_another_sweep_typed_over_a_finished_one_has_a_file_of_its_own(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither inherits the file nor counts the runs of the sweep before."""
+    monkeypatch.chdir(tmp_path)
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        _fill(sweep, source="night", vary="penalty=1,2", seeds="1")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "2 of 2 runs done: results/sweep_night_" in _state(sweep))
+        await pilot.press("escape")
+        again = await _opened(pilot)
+        _fill(again, vary="penalty=3")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "1 of 1 runs done: results/sweep_night_" in _state(again))
+        first, second = sorted(Path("results").glob("sweep_night_*.sqlite"))
+        # A file that is named, and holds the other sweep, is refused and its runs are not counted.
+        named = first if read_sweep(first).info.planned == 2 else second
+        _fill(again, vary="penalty=4", out=str(named))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "holds another sweep" in _state(again))
+        assert _state(again).startswith("0 of 1 runs. ")
+        assert str(again.query_one("#points", Static).content) == ""
+
+
 async def test_problems_are_shown_in_the_dialog(opened: Opened) -> None:
     """An unknown key is shown with the nearest known one, and no sweep starts."""
     async with opened(first_area="run") as pilot:
@@ -86,3 +111,11 @@ def test_points_are_named_by_their_values_below_what_is_varied() -> None:
         ["SLSQP, 1", "TNC, 2"],
     )
     assert split_labels(["street"]) == ("", ["street"])
+
+
+def test_a_sweep_whose_last_run_ends_while_it_is_stopped_is_done(tmp_path: Path) -> None:
+    """There is nothing to continue then."""
+    plan = plan_sweep(SweepRequest("night", seeds=2))
+    sweep = SweepProcess(plan, tmp_path / "s.sqlite", plan.fingerprint(), code=130)
+    assert state_of(sweep, 2).startswith("2 of 2 runs done: ")
+    assert state_of(sweep, 1).startswith("Stopped: 1 of 2 runs are kept")
