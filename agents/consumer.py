@@ -70,29 +70,29 @@ WITHDRAWN = "its household no longer wants it"
 """Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
 
 
-class _RunEnds:
+class RunEnds:
     """Put into every job's channel when the run's end is reached."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed:
+class JobChanged:
     """Put into a job's channel when its contract was amended or cancelled, or its device's time was divided again."""
 
     time_was_freed: bool = False
     """Whether a contract was cancelled, so that the device may have more time for the job."""
 
 
-class _Dropped:
+class JobDropped:
     """Put into a job's channel when its household no longer wants it."""
 
 
-class _Returned:
+class DeviceReturned:
     """Put into every job's channel when the device takes part in negotiations again."""
 
 
 QuestionPart = Literal["first", "next", "last"]
 """See `ProducersFor.part`."""
-JobEvent = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
+JobEvent = Received[AnyMessage] | RunEnds | JobChanged | JobDropped | DeviceReturned
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class _Reservation:
 
 
 @dataclass(slots=True, eq=False)
-class JobRecord:
+class ConsumerJob:
     """What a consumer knows of one of its jobs."""
 
     job: Job
@@ -157,7 +157,7 @@ class Consumer(Agent[AnyMessage]):
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(agent_id)
-        self._jobs = {job.job_id: JobRecord(job, self.channel()) for job in jobs}
+        self._jobs = {job.job_id: ConsumerJob(job, self.channel()) for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.asks_twice = False
@@ -268,14 +268,14 @@ class Consumer(Agent[AnyMessage]):
 
     def add_job(self, job: Job) -> None:
         """Take on a job that was not known at the beginning."""
-        record = self._jobs[job.job_id] = JobRecord(job, self.channel())
+        record = self._jobs[job.job_id] = ConsumerJob(job, self.channel())
         self._calendar.add(job)
         self._serve(record)
 
-    def _serve(self, record: JobRecord) -> None:
+    def _serve(self, record: ConsumerJob) -> None:
         self.spawn(self._run_of(record).serve(), record.job.job_id)
 
-    def _run_of(self, record: JobRecord) -> JobRun:
+    def _run_of(self, record: ConsumerJob) -> JobRun:
         """Return what finds suppliers for a job until it has run."""
         return JobRun(self, record)
 
@@ -298,7 +298,7 @@ class Consumer(Agent[AnyMessage]):
             case Join():
                 self.is_away = self.is_gone = False
                 for record in self._jobs.values():
-                    record.channel.put(_Returned())
+                    record.channel.put(DeviceReturned())
             case message:
                 self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
 
@@ -319,7 +319,7 @@ class Consumer(Agent[AnyMessage]):
         contract, record = self.contracts.get(job_id), self._jobs[job_id]
         if not record.is_dropped and (contract is None or contract.start_s > self.now_s):
             record.is_dropped = True
-            record.channel.put(_Dropped())
+            record.channel.put(JobDropped())
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
@@ -344,7 +344,7 @@ class Consumer(Agent[AnyMessage]):
     async def _end_jobs(self) -> None:
         await self.closing()
         for record in self._jobs.values():
-            record.channel.put(_RunEnds())
+            record.channel.put(RunEnds())
 
     # Contracts.
 
@@ -382,7 +382,7 @@ class Consumer(Agent[AnyMessage]):
                 self._calendar.move(moved)
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
-                record.channel.put(_Changed())
+                record.channel.put(JobChanged())
                 self.contract_changed(job_id)
             case Cancel(reason=reason):
                 if contract.agreed_s == self.now_s:
@@ -455,7 +455,7 @@ class Consumer(Agent[AnyMessage]):
         del self.contracts[contract.job_id]
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
-        self._jobs[contract.job_id].channel.put(_Changed())
+        self._jobs[contract.job_id].channel.put(JobChanged())
         self.contract_changed(contract.job_id)
 
     def _reason(self, contract: Contract) -> str:
@@ -509,7 +509,7 @@ class Consumer(Agent[AnyMessage]):
             self.send(contract.producer, Release(job_id=contract.job_id, starts=starts))
         self._calendar.forget_sequence(self._affected)
         for job_id in [waiting for waiting in self._waiting if waiting in self._affected]:
-            self._jobs[job_id].channel.put(_Changed(time_was_freed=self._time_was_freed))
+            self._jobs[job_id].channel.put(JobChanged(time_was_freed=self._time_was_freed))
         self._affected, self._time_was_freed = set(), False
 
     def set_waiting(self, job_id: str, *, is_waiting: bool) -> None:
@@ -571,7 +571,7 @@ class _TurnLock:
 class JobRun:
     """A job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, record: JobRecord) -> None:
+    def __init__(self, agent: Consumer, record: ConsumerJob) -> None:
         self._agent = agent
         self._record = record
         self._job = record.job
@@ -610,10 +610,10 @@ class JobRun:
     async def _wait_for_return(self) -> bool:
         """Wait until the device takes part; return False if the job is dropped, or takes grid power, before."""
         while self._agent.is_away and not self._record.is_dropped:
-            event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._job.latest_start_s)
-            if not isinstance(event, TimeUp | _RunEnds):
+            event = RunEnds() if self._run_ends else await self._channel.get(until_s=self._job.latest_start_s)
+            if not isinstance(event, TimeUp | RunEnds):
                 continue
-            self._run_ends |= isinstance(event, _RunEnds)
+            self._run_ends |= isinstance(event, RunEnds)
             if self._agent.is_gone:
                 self._agent.drop(self._job.job_id)
                 return False
@@ -766,26 +766,26 @@ class JobRun:
     async def _wait_for_supplier(self) -> None:  # noqa: C901 - one case for each event
         """Wait for an opening as long as the device's other jobs allow, then take grid power."""
         while True:
-            event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
-            if self._agent.is_gone and isinstance(event, TimeUp | _RunEnds):
+            event = RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
+            if self._agent.is_gone and isinstance(event, TimeUp | RunEnds):
                 self._agent.drop(self._job.job_id)
             if self._record.is_dropped:
                 return
             producers: Sequence[str] = ()
             begins_again = False
             match event:
-                case _Returned():
+                case DeviceReturned():
                     begins_again = True
                 case Received(message=Opening()):
                     producers = (event.sender,)
                 case Received(message=Producers(producers=joined)):
                     producers = joined
-                case _Changed(time_was_freed=True) if self._agent.has_more_time(self._job, self._reservation.starts):
+                case JobChanged(time_was_freed=True) if self._agent.has_more_time(self._job, self._reservation.starts):
                     begins_again = True
-                case TimeUp() | _RunEnds():
+                case TimeUp() | RunEnds():
                     async with self._agent.turns:
                         deadline_s = self._agent.deadline_s(self._job)
-                        if isinstance(event, _RunEnds) or deadline_s <= self._agent.now_s:
+                        if isinstance(event, RunEnds) or deadline_s <= self._agent.now_s:
                             self._take_grid_power(deadline_s)
                             return
             if (producers or begins_again) and not self._agent.is_away:
@@ -808,7 +808,7 @@ class JobRun:
             runs_itself = self._agent.runs_itself(self._job)
             waits_for_start = runs_itself or self._agent.now_s < start_s
             event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
-            if isinstance(event, _RunEnds):
+            if isinstance(event, RunEnds):
                 self._run_ends = True
             elif isinstance(event, TimeUp) and runs_itself:
                 await self._agent.execute(self._job)

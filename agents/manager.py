@@ -76,6 +76,8 @@ reported at the end of the run."""
 MAX_EXECUTIONS = 1_000
 """Limit on events in a contract's history that a device may cause, so that a plug switched on and off repeatedly cannot
 fill the ledger."""
+Party = Literal["consumer", "producer"]
+"""A party of a contract."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
 _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
     "EXECUTING": "started",
@@ -518,7 +520,8 @@ class Manager(Agent[AnyMessage]):
         if contract.producer != GRID and self._confirm(contract.producer, contract.job_id, None):
             self._end(entry, reason)
         elif self.may_cancel(contract):
-            self._end(entry, reason, *([] if contract.producer == GRID else ["producer"]))
+            informed: tuple[Party, ...] = () if contract.producer == GRID else ("producer",)
+            self._end(entry, reason, *informed)
 
     def may_cancel(self, contract: Contract) -> bool:
         """Return whether a consumer may cancel a contract on its own initiative, and count the cancellation."""
@@ -592,20 +595,20 @@ class Manager(Agent[AnyMessage]):
         assert job is not None  # noqa: S101 - the ledger has contracts of registered jobs only
         return job
 
-    def _end(self, entry: LedgerEntry, reason: str, *told: str) -> None:
+    def _end(self, entry: LedgerEntry, reason: str, *informed: Party) -> None:
         """Cancel a contract.
 
         Args:
             entry: The contract.
             reason: Why.
-            told: Parties to inform, because they do not know it yet: `consumer`, `producer`.
+            informed: Parties to inform, because they do not know it yet.
         """
         contract = entry.contract
         event = LedgerEvent(at_s=self.now_s, what="cancelled", start_s=contract.start_s, reason=reason)
         self._write(entry.model_copy(update={"state": "cancelled", "history": (*entry.history, event)}))
-        if "consumer" in told:
+        if "consumer" in informed:
             self._tell_void(self._job_of(contract), contract, reason)
-        if "producer" in told:
+        if "producer" in informed:
             self._tell_producers_void(contract, reason)
 
     def _tell_producers_void(self, contract: Contract, reason: str) -> None:

@@ -56,8 +56,8 @@ MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 
 
-class _LoadError(Exception):
-    """A job's load is not known; carries the problem and what is expected."""
+class _RequestError(Exception):
+    """A device asks for a job that cannot be; carries the problem and what is expected."""
 
     def __init__(self, problem: str, expected: str) -> None:
         super().__init__(problem)
@@ -370,23 +370,38 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
             return
         try:
-            name, load = self._load_of(asked)
-        except _LoadError as error:
+            added = self._asked_job(asked_id, asked)
+        except _RequestError as error:
             self._complain("request", error.problem, error.expected)
             return
+        job = added.job
+        course = self._courses[job.job_id] = JobCourse(job, asked_id, self._device, self.channel(), asked.reference)
+        self.send(MANAGER, added)
+        self._show_job(course)
+        super().add_job(job)
+
+    def _asked_job(self, asked_id: str, asked: JobAsked) -> AddJob:
+        """Return the job that a device asks for.
+
+        Args:
+            asked_id: Its id, which no other job of the device has.
+            asked: The request.
+
+        Raises:
+            _RequestError: Its load is not known, it has no possible start, or it exceeds a limit.
+        """
+        name, load = self._load_of(asked)
         earliest_s = max(self.now_s, asked.earliest_start_s or self.now_s)
         latest_s = asked.latest_start_s
         if asked.ready_by_s is not None:
             latest_s = asked.ready_by_s - load.duration_s
         if latest_s is None or latest_s < earliest_s:
             problem = _no_start(asked, load.duration_s, earliest_s)
-            self._complain("request", problem, "latest_start or ready_by, not before the earliest start")
-            return
+            raise _RequestError(problem, "latest_start or ready_by, not before the earliest start")
         job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
         if len(job_id) > MAX_JOB_ID_CHARACTERS:
             problem = f"the ids of house, device and job have {len(job_id)} characters together"
-            self._complain("request", problem, f"at most {MAX_JOB_ID_CHARACTERS}")
-            return
+            raise _RequestError(problem, f"at most {MAX_JOB_ID_CHARACTERS}")
         try:
             job = Job(
                 job_id=job_id,
@@ -399,15 +414,10 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 earliest_start_s=earliest_s,
                 latest_start_s=latest_s,
             )
-            added = AddJob(job=job)
+            return AddJob(job=job)
         except ValidationError as error:
             expected = "a load and times within the limits of scenarios"
-            self._complain("request", first_problem(error), expected)
-            return
-        course = self._courses[job.job_id] = JobCourse(job, asked_id, self._device, self.channel(), asked.reference)
-        self.send(MANAGER, added)
-        self._show_job(course)
-        super().add_job(job)
+            raise _RequestError(first_problem(error), expected) from None
 
     def add_job(self, job: Job) -> None:
         """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
@@ -419,18 +429,20 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """Return the name and the load of a job.
 
         Raises:
-            _LoadError: It names none that is known.
+            _RequestError: It names none that is known.
         """
         if asked.load is not None:
             return asked.profile, asked.load
         name = asked.profile or self._own_profile
         if not name:
-            raise _LoadError(
+            raise _RequestError(
                 "the load is missing", "profile, power_w with step_s, points, or energy_wh with duration_s"
             )
         load = self._profiles.get(name)
         if load is None:
-            raise _LoadError(f"profile {name!r} is not known", f"one of: {', '.join(sorted(self._profiles)) or 'none'}")
+            raise _RequestError(
+                f"profile {name!r} is not known", f"one of: {', '.join(sorted(self._profiles)) or 'none'}"
+            )
         return name, load
 
     def _next_id(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.consumer import JobEvent, JobRecord, JobRun, _Changed, _RunEnds
+from agents.consumer import ConsumerJob, JobChanged, JobEvent, JobRun, RunEnds
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
@@ -74,7 +74,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             prices=prices,
         )
 
-    def _run_of(self, record: JobRecord) -> JobRun:
+    def _run_of(self, record: ConsumerJob) -> JobRun:
         return _SharedDeviceRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
@@ -104,7 +104,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         """See `GatewayConsumer._take_start`; a job that was started by hand starts by its contract as well."""
         super()._take_start(course)
         if self.is_started_by_hand(course.job):
-            self._jobs[course.job.job_id].channel.put(_Changed())
+            self._jobs[course.job.job_id].channel.put(JobChanged())
 
     def is_under_way(self, job: Job) -> bool:
         """Return whether a job's device has begun it, or has been commanded to, so that it no longer moves."""
@@ -154,7 +154,7 @@ class _SharedDeviceRun(SharedJobRun):
 
     _agent: SharedGatewayConsumer
 
-    def __init__(self, agent: SharedGatewayConsumer, record: JobRecord) -> None:
+    def __init__(self, agent: SharedGatewayConsumer, record: ConsumerJob) -> None:
         super().__init__(agent, record)
         self._is_executed = False
         self._has_ended = False
@@ -175,7 +175,7 @@ class _SharedDeviceRun(SharedJobRun):
             if self._supply.next_wish_s is not None:
                 waits_until_s.append(self._supply.next_wish_s)
             event = await self._channel.get(until_s=min(waits_until_s, default=None))
-            if isinstance(event, _RunEnds):
+            if isinstance(event, RunEnds):
                 self._run_ends = True
             elif isinstance(event, TimeUp):
                 if self._supply.next_wish_s is not None and self._supply.next_wish_s <= self._agent.now_s:
@@ -186,7 +186,7 @@ class _SharedDeviceRun(SharedJobRun):
     async def _execute(self) -> None:
         await self._agent.execute(self._job)
         self._has_ended = True
-        self._channel.put(_Changed())
+        self._channel.put(JobChanged())
 
     async def _follow(self, events: Sequence[JobEvent]) -> None:
         if self._agent.is_started_by_hand(self._job):

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, JobEvent, JobRecord, JobRun, QuestionPart, _Changed, _RunEnds
+from agents.consumer import Consumer, ConsumerJob, JobChanged, JobEvent, JobRun, QuestionPart, RunEnds
 from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -166,7 +166,7 @@ class SharedConsumer(Consumer):
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""
 
-    def _run_of(self, record: JobRecord) -> JobRun:
+    def _run_of(self, record: ConsumerJob) -> JobRun:
         return SharedJobRun(self, record)
 
     def supply_of(self, job_id: str) -> _Supply:
@@ -198,7 +198,7 @@ class SharedConsumer(Consumer):
                 self.prices.replace(change.model_dump(exclude={"kind"}, exclude_none=True))
                 if self.puts_cost_first:
                     for contract in self._calendar.unstarted(self.now_s):
-                        self._jobs[contract.job_id].channel.put(_Changed())
+                        self._jobs[contract.job_id].channel.put(JobChanged())
             case _:
                 super()._obey(received)
 
@@ -268,7 +268,7 @@ class SharedConsumer(Consumer):
                 self.end_contract(contract, reason)  # it looks for supply when its household is back
             else:
                 self.amend(self._jobs[shrink.job_id].job, reason)
-                self._jobs[shrink.job_id].channel.put(_Changed())
+                self._jobs[shrink.job_id].channel.put(JobChanged())
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
@@ -338,14 +338,14 @@ class SharedConsumer(Consumer):
                 for producer in lost:
                     del supply.held[producer]
                 self.amend(self._jobs[job_id].job, "the household of a producer is lost")
-                self._jobs[job_id].channel.put(_Changed())
+                self._jobs[job_id].channel.put(JobChanged())
 
     def release_held(self) -> None:
         """Inform jobs that the device has more time for them; no job is held, because producers move none."""
         self._calendar.forget_sequence(self._affected)
         if self._time_was_freed:
             for contract in self._calendar.unstarted(self.now_s):
-                self._jobs[contract.job_id].channel.put(_Changed(time_was_freed=True))
+                self._jobs[contract.job_id].channel.put(JobChanged(time_was_freed=True))
         self._affected, self._time_was_freed = set(), False
 
     def starts_of(self, job: Job) -> Starts:
@@ -381,7 +381,7 @@ class SharedJobRun(JobRun):
 
     _agent: SharedConsumer
 
-    def __init__(self, agent: SharedConsumer, record: JobRecord) -> None:
+    def __init__(self, agent: SharedConsumer, record: ConsumerJob) -> None:
         super().__init__(agent, record)
         self._load = record.job.as_sent.load_profile
         self._energy_mwh = int(load_mwh(self._load, 0).sum())
@@ -665,7 +665,7 @@ class SharedJobRun(JobRun):
             start_s = contract.start_s
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
             event = await self._channel.get(until_s=min(until_s, self._supply.next_wish_s or until_s))
-            if isinstance(event, _RunEnds):
+            if isinstance(event, RunEnds):
                 self._run_ends = True
             elif isinstance(event, TimeUp):
                 wish_s = self._supply.next_wish_s
@@ -678,7 +678,7 @@ class SharedJobRun(JobRun):
 
     async def _follow(self, events: Sequence[JobEvent]) -> None:
         """Compose again after these events, which came at the same time."""
-        self._run_ends |= any(isinstance(event, _RunEnds) for event in events)
+        self._run_ends |= any(isinstance(event, RunEnds) for event in events)
         async with self._agent.turns:
             for event in events:
                 match event:
@@ -688,7 +688,7 @@ class SharedJobRun(JobRun):
                         await self._make_room(event.sender, needed)
                     case _:
                         pass
-            if any(isinstance(event, _Changed) for event in events):
+            if any(isinstance(event, JobChanged) for event in events):
                 await self._make_up()
             elif not self._has_given_up:
                 await self._improve()

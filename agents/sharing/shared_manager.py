@@ -22,7 +22,7 @@ from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.manager import MAX_UNCONFIRMED, Manager, continued
+from agents.manager import MAX_UNCONFIRMED, Manager, Party, continued
 from agents.messages import (
     MAX_OFFERS,
     MAX_REASON_CHARACTERS,
@@ -527,8 +527,8 @@ class SharedManager(Manager):
                 del self._dropped[job_id, producer]
                 self._tell_share_void(producer, job_id, "its consumer no longer needs the share")
 
-    def _end(self, entry: LedgerEntry, reason: str, *told: str) -> None:
-        super()._end(entry, reason, *told)
+    def _end(self, entry: LedgerEntry, reason: str, *informed: Party) -> None:
+        super()._end(entry, reason, *informed)
         self._signed.pop(entry.contract.job_id, None)
         self._undersupplied.covered(entry.contract.job_id, 0)
 

@@ -133,7 +133,7 @@ class Reporter:
 
     async def _publish(self, bus: Bus) -> None:
         self._last_wall_s = asyncio.get_running_loop().time()
-        reported = ClockReport(self._compose(), getattr(bus, "is_connected", True))
+        reported = ClockReport(self._compose(), bus.is_connected)
         if self._on_report is not None:
             self._on_report(reported)
         if reported.is_connected:

@@ -425,7 +425,7 @@ class Host:
         while True:
             wake_wall_s = loop.time() + look_wall_s
             await asyncio.sleep(look_wall_s)
-            if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
+            if loop.time() - wake_wall_s > look_wall_s or not bus.is_connected:
                 self._clock_signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
             await self._listen_for_clock(broker, look_wall_s)
             if loop.time() - self._clock_signs.last_wall_s < look_wall_s:

@@ -170,6 +170,11 @@ class Bus(Protocol):
     """Called with each message that arrives while the reader of `messages` waits for one. Returns whether it has dealt
     with the message; if so, the reader does not get it, and need not wake up. What it raises, the reader raises."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can pass. While they cannot, the bus tries to reconnect; once it gives up, it raises."""
+        ...
+
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.
 

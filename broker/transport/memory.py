@@ -39,6 +39,11 @@ class MemoryBus:
         self._gone: str | None = None
 
     @property
+    def is_connected(self) -> bool:
+        """See `Bus`: a connection in memory that is lost is lost for good."""
+        return True
+
+    @property
     def on_oversized(self) -> Callable[[str, int], None] | None:
         """See `Bus`."""
         return self.receive_queue.on_oversized

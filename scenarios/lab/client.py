@@ -67,7 +67,7 @@ class DeviceClient:
 
     async def say(self, publications: Iterable[Publication]) -> None:
         """Publish, if it is connected; enter what the device does next."""
-        if self._bus is not None and getattr(self._bus, "is_connected", True):
+        if self._bus is not None and self._bus.is_connected:
             for one in publications:
                 await self._bus.publish(one.topic, one.payload, qos=one.qos, retain=one.retain)
         self.enter()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
-from broker.transport import Broker, Bus, Delivery, MqttBus
+from broker.transport import Broker, Bus, Delivery
 from scenarios.monitor.plausibility import check_time
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.monitor.run_status import LinkStatus
@@ -93,7 +93,7 @@ class Listener(ABC):
             if self._is_refused:
                 return "refused"
             return "unreachable" if self.problem else "connecting"
-        if isinstance(bus, MqttBus) and not bus.is_connected:
+        if not bus.is_connected:
             return "reconnecting"
         return "connected"
 

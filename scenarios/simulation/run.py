@@ -177,7 +177,6 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     homes = homes_of(scenario, settings.hosts, has_script=script is not None)
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
-    places = places_of(scenario, settings.hosts)
     with rare_collections():
         cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
     host_of = {agent: host for host, agents in homes.items() for agent in agents}
@@ -196,28 +195,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         clock_journal = _open(settings.clock_journal(setup), journals)
         managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
-            ClockSettings(
-                settings.run_id,
-                homes,
-                scenario.start_s,
-                end_s,
-                pace=settings.pace,
-                timeouts=settings.patience,
-                on_loss=settings.on_loss,
-                catch_up=settings.catch_up,
-                indispensable=frozenset(local),
-                # What a script will do is not known; it steers runs all of whose hosts are its own.
-                latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
-                most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
-                most_rounds=most_rounds(scenario, has_script=script is not None),
-                most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
-                most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
-                setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
-                utc_offset_s=scenario.utc_offset_s,
-                zone=scenario.zone_name,
-                keep=settings.keep,
-                is_open=bool(scenario.gateways) and replay is None,
-                stop_after_s=None if replay is None else replay.stop_after_s,
+            _clock_settings(
+                scenario, settings, homes, remote, end_s, replay, has_script=script is not None, is_spread=is_spread
             ),
             disturbances.with_time(on_moment) if cast.director is not None else on_moment,
             on_missing=on_missing,
@@ -237,41 +216,16 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         if isinstance(recorder, RunWriter):
             files.append(recorder)
 
-        def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
-            outcome = RunOutcome(
-                seed=settings.seed,
-                run_id=settings.run_id,
-                state=state,
-                ledger=tuple(cast.manager.ledger.values()),
-                start_s=scenario.start_s,
-                end_s=clock.now.time_s,
-                not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > clock.acted_until_s),
-                scores=cast.manager.scores.by_producer(),
-                messages=watch.messages,
-                negotiations=watch.negotiations,
-                rounds=clock.now.step + 1,
-                disputes=disputes,
-                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
-                without=tuple(
-                    DroppedHost(host, why, host in clock.membership.quarantined)
-                    for host, why in sorted(clock.membership.reasons.items())
-                ),
-            )
-            if recorder is not None:
-                recorder.finish(
-                    state,
-                    # If a deployment has no end, its record ends with the last job.
-                    None if remote and not is_spread and end_s is None and state == "done" else outcome.end_s,
-                    negotiations=outcome.negotiations,
-                    wall_s=outcome.wall_s,
-                    not_registered=outcome.not_registered,
-                    error=error,
-                    scores=outcome.scores_since(settings.scores),
-                    without=outcome.without,
-                    disputes=outcome.disputes,
-                )
-            return outcome
-
+        ending = _Ending(
+            scenario,
+            settings,
+            cast,
+            clock,
+            watch,
+            recorder,
+            started_wall_s,
+            has_open_end=bool(remote) and not is_spread and end_s is None,
+        )
         has_devices, is_cut = bool(scenario.gateways) and replay is None, False
         try:
             async with (
@@ -295,23 +249,133 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                     raise
                 looking.cancel()
         except asyncio.CancelledError as cancelled:
-            finish("interrupted", CUT_OFF if is_cut else str(cancelled))
+            ending.finish("interrupted", CUT_OFF if is_cut else str(cancelled))
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
-            finish("failed", str(error))
+            ending.finish("failed", str(error))
             raise error from group
         finally:
             await disturbances.end()
         defects, disputes = _violations(scenario, cast, clock, watch)
         if defects:
             violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
-            finish("failed", str(violation))
+            ending.finish("failed", str(violation))
             raise violation
         for dispute in disputes:
             log.warning("dispute", what=dispute)
         was_stopped = replay is not None and replay.stop_after_s is not None
-        return finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
+        return ending.finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
+
+
+def _clock_settings(
+    scenario: Scenario,
+    settings: RunSettings,
+    homes: Mapping[str, tuple[str, ...]],
+    remote: Collection[str],
+    end_s: int | None,
+    replay: Replay | None,
+    *,
+    has_script: bool,
+    is_spread: bool,
+) -> ClockSettings:
+    """Return the settings of a run's clock, with the limits by which it judges hosts of other processes.
+
+    Args:
+        scenario: The whole neighbourhood.
+        settings: How it is run.
+        homes: By host of the run, the agents that live there.
+        remote: The hosts of other processes.
+        end_s: End of the run, UNIX seconds, exclusive; None: it ends when no timer is left.
+        replay: Messages of devices in an earlier run; None: devices may send some at any time.
+        has_script: Whether a script acts on the run.
+        is_spread: Whether all remote hosts are in processes that were started only for this run.
+    """
+    places = places_of(scenario, settings.hosts)
+    return ClockSettings(
+        settings.run_id,
+        homes,
+        scenario.start_s,
+        end_s,
+        pace=settings.pace,
+        timeouts=settings.patience,
+        on_loss=settings.on_loss,
+        catch_up=settings.catch_up,
+        indispensable=frozenset(homes.keys() - set(remote)),
+        # What a script will do is not known; it steers runs all of whose hosts are its own.
+        latest_s=MAX_TIME_S if has_script else latest_s(scenario, end_s),
+        most_rounds_a_second=most_rounds_a_second(scenario, has_script=has_script),
+        most_rounds=most_rounds(scenario, has_script=has_script),
+        most_timers=most_timers(scenario, places, end_s, has_script=has_script),
+        most_messages={} if is_spread else most_messages(scenario, places, has_script=has_script),
+        setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
+        utc_offset_s=scenario.utc_offset_s,
+        zone=scenario.zone_name,
+        keep=settings.keep,
+        is_open=bool(scenario.gateways) and replay is None,
+        stop_after_s=None if replay is None else replay.stop_after_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What is kept of a run, however it ends."""
+
+    scenario: Scenario
+    settings: RunSettings
+    cast: Cast
+    clock: Clock
+    watch: Watch
+    recorder: Recorder | None
+    started_wall_s: float
+    """When this process began with the run, seconds of `time.perf_counter`."""
+    has_open_end: bool
+    """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
+
+    def finish(self, state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
+        """Return the outcome of the run, and record it.
+
+        Args:
+            state: How it ended.
+            error: Why it failed or was interrupted; empty: it was not.
+            disputes: What households say against the ledger.
+        """
+        outcome = self._outcome(state, disputes)
+        if self.recorder is not None:
+            self.recorder.finish(
+                state,
+                None if self.has_open_end and state == "done" else outcome.end_s,
+                negotiations=outcome.negotiations,
+                wall_s=outcome.wall_s,
+                not_registered=outcome.not_registered,
+                error=error,
+                scores=outcome.scores_since(self.settings.scores),
+                without=outcome.without,
+                disputes=outcome.disputes,
+            )
+        return outcome
+
+    def _outcome(self, state: EndState, disputes: tuple[str, ...]) -> RunOutcome:
+        clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
+        return RunOutcome(
+            seed=self.settings.seed,
+            run_id=self.settings.run_id,
+            state=state,
+            ledger=tuple(manager.ledger.values()),
+            start_s=self.scenario.start_s,
+            end_s=clock.now.time_s,
+            not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
+            scores=manager.scores.by_producer(),
+            messages=self.watch.messages,
+            negotiations=self.watch.negotiations,
+            rounds=clock.now.step + 1,
+            disputes=disputes,
+            wall_s=clock.earlier_wall_s + time.perf_counter() - self.started_wall_s,
+            without=tuple(
+                DroppedHost(host, why, host in clock.membership.quarantined)
+                for host, why in sorted(clock.membership.reasons.items())
+            ),
+        )
 
 
 async def _stopped(clock: Clock, members: Collection[asyncio.Task[None]]) -> bool:

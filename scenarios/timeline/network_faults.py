@@ -158,6 +158,10 @@ class _DisturbedBus:
         """Never called: each message is looked at on its way to the reader."""
 
     @property
+    def is_connected(self) -> bool:
+        return self._bus.is_connected
+
+    @property
     def on_oversized(self) -> Callable[[str, int], None] | None:
         return self._bus.on_oversized
 

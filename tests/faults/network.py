@@ -38,6 +38,10 @@ class FaultyBus:
         self._arrived = ReceiveQueue("faulty")
 
     @property
+    def is_connected(self) -> bool:
+        return self._bus.is_connected
+
+    @property
     def on_delivery(self) -> Callable[[Delivery], bool] | None:
         return self._arrived.on_delivery
 
