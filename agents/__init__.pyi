@@ -1,5 +1,13 @@
+from .blas_threads import (
+    one_blas_thread as one_blas_thread,
+)
 from .consumer import (
     Consumer as Consumer,
+)
+from .contract_ledger import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
+    ledger_sha256 as ledger_sha256,
 )
 from .device_events import (
     Announced as Announced,
@@ -49,14 +57,6 @@ from .job_register import (
 from .late_promises import (
     Promise as Promise,
 )
-from .ledger import (
-    LedgerEntry as LedgerEntry,
-    LedgerEvent as LedgerEvent,
-    ledger_sha256 as ledger_sha256,
-)
-from .linear_algebra import (
-    one_blas_thread as one_blas_thread,
-)
 from .manager import (
     Manager as Manager,
 )
@@ -97,7 +97,6 @@ from .model import (
     consumer_agent as consumer_agent,
 )
 from .negotiation import (
-    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
@@ -141,7 +140,6 @@ from .sharing import (
 )
 
 __all__ = [
-    "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
     "DEVICE_RULES",

@@ -167,14 +167,6 @@ class Share(BaseModel):
         """Energy of all minutes of the share, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
 
-    def periods_s(self, start_s: int) -> tuple[tuple[int, int], ...]:
-        """Return the periods in which it gives something, without gaps, as begin and end, UNIX seconds, whole minutes.
-
-        Args:
-            start_s: The job's start.
-        """
-        return giving_periods_s(self.minutes_mwh, start_s)
-
     def minutes(self, count: int | None = None) -> IntArray:
         """Return its energy by the minute, mWh, shape (count,); None: up to its last minute."""
         return unpacked(self.minutes_mwh, count)

@@ -264,7 +264,7 @@ def action_in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - on
         case SwitchPatience():
             return f"jobs of {_listed(action.houses)} {'wait' if action.patient else 'do not wait'}"
         case SwitchStrategy():
-            return f"{_listed(action.houses)} decide by {action.strategy or 'our own strategy'}"
+            return f"{_listed(action.houses)} decide by {action.strategy or 'the built-in strategy'}"
         case Note(text=text):
             return text
 

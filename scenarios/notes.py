@@ -25,7 +25,7 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 SHOWN = 3
 """Number of jobs that a note names."""
 NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
-NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
+NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers choose start and shares themselves"
 
 
 def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:

@@ -134,6 +134,16 @@ class Run:
         emulation: Emulation,
         plan: Plan,
     ) -> None:
+        """Create a run that has been started.
+
+        Args:
+            scenario: What is run.
+            results_file: Where its results are written.
+            task: Performs the run.
+            script: Stops the run at virtual times, and acts on it there.
+            emulation: Who started the run; its temporary results go with it.
+            plan: How the scenario is run.
+        """
         self.scenario = scenario
         """What is run."""
         self.results_file = results_file

@@ -17,11 +17,12 @@ from random import Random
 import numpy as np
 from typing_extensions import override
 
+from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
-from agents.linear_algebra import one_blas_thread
 from agents.scheduling.insertion import Insertion, place_by_insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, StartGroup, explain_rejection, fits
+from agents.scheduling.rejection_reason import explain_rejection
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, StartGroup, fits
 
 MAX_ENTRIES = 6_000
 """Limit on nonzeros of the matrix: starts times the minutes that each touches."""

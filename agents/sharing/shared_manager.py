@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager, continued
 from agents.messages import (
     MAX_OFFERS,

@@ -112,8 +112,8 @@ class Host:
             timeouts: Wall-clock limits.
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
-            setup: Fingerprint of the settings that the host was started with, part by part (`broker.process_setup`);
-                the clock compares it.
+            setup: Fingerprint of the settings that the host was started with, part by part, which the clock compares
+                (`broker.differing_setups`).
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
@@ -387,10 +387,10 @@ class Host:
         """Buffer another host's messages; each message that does not belong here is rejected individually.
 
         Raises:
-            ProtocolError: That host was put out of the run.
+            ProtocolError: That host was removed from the run.
         """
         if from_host in self._directory.quarantined:
-            raise ProtocolError(f"host {from_host!r} was put out of the run")
+            raise ProtocolError(f"host {from_host!r} was removed from the run")
         envelopes = delivery.envelopes
         size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
         for envelope in envelopes:

@@ -21,7 +21,7 @@ from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
-from scenarios.gateways import Gateway
+from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import (
     Expectation,
     Fault,
@@ -135,6 +135,9 @@ class _ScenarioBuilder:
             self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
+        numbers = {entry.id: i for i, entry in enumerate(file.houses)}
+        for shorter, longer in mistakable_houses(self.houses, self.gateways.values()):
+            self.collector.at(("houses", numbers[longer], "id"), mistakable_problem(shorter, longer))
         if file.supply == "shared":
             for key, problem in sharing_problems(file.promise, file.strategy).items():
                 self.collector.at((key,), problem)

@@ -15,7 +15,6 @@ from broker import canonical, shown
 from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.keys import models_at
-from scenarios.files.mistyped import depends_on_kind, name_kind, rename_key
 from scenarios.files.model import (
     PRICE_FORMS,
     VERSION,
@@ -27,7 +26,15 @@ from scenarios.files.model import (
     ScenarioFile,
 )
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
-from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.recovery import (
+    UnresolvedNames,
+    depends_on_kind,
+    name_kind,
+    rename_key,
+    replace_or_take_out,
+    replaceable,
+    tell_of_points,
+)
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 from scenarios.scenario import MAX_NAME_LENGTH

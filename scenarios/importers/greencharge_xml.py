@@ -361,7 +361,7 @@ class _Conversion:
             registered_s, earliest_s, latest_s = times_s
             if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
                 latest_s += _DAY_S
-                self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is taken as on the next day")
+                self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is assumed to be on the next day")
             self.problems += window_problems(entry.where, registered_s, earliest_s, latest_s)
             self._job(entry.where, home, user, own, profile, registered_s, earliest_s, latest_s)
         name = element.value("name") or ""

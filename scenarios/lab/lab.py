@@ -103,6 +103,13 @@ class Lab:
     """A lab; make it in the event loop that runs it."""
 
     def __init__(self, scenario: Scenario, settings: LabSettings, broker: LabBroker) -> None:
+        """Create a lab whose clock starts at the beginning of the scenario.
+
+        Args:
+            scenario: Its houses, and the jobs of their devices.
+            settings: Pace, end and faults.
+            broker: Where the devices and the controller connect.
+        """
         self.scenario, self.settings, self.broker = scenario, settings, broker
         self.end_s = planned_end_s(scenario, None) if settings.end_s is None else settings.end_s
         self.clock = VirtualClock(settings.pace, scenario.start_s)

@@ -39,8 +39,6 @@ class ObservedNegotiation:
     """The producers that supply it."""
     suppliers: tuple[str, ...] = ()
     """The same, and the grid last if that gives any of it."""
-    supplied_wh: tuple[tuple[str, float], ...] = ()
-    """With shared supply, by producer, what each one gives; the rest is grid power."""
     start_s: int | None = None
     contracts: int = 0
     """Number of its newest contract."""
@@ -68,7 +66,6 @@ class ObservedNegotiation:
         self.contracts = number
         self.producer, self.start_s, self.energy_wh = contract.producer, contract.start_s, contract.energy_wh
         self.producers, self.suppliers = contract.producers, contract.suppliers
-        self.supplied_wh = tuple((share.producer, share.energy_wh) for share in contract.shares)
         if entry.state == "standing":
             moved = any(event.what == "amended" for event in entry.history)
             self.state = "grid" if contract.producer == GRID else "moved" if moved else "agreed"

@@ -145,7 +145,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Join": lambda _body, _zone: "Join",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
-    "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'our own strategy'}",
+    "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'the built-in strategy'}",
     "ChangePrices": lambda _body, _zone: "New prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",

@@ -23,6 +23,14 @@ class Simulation:
     """A simulation with an open broker and a results file; created by `open_simulation`."""
 
     def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, orders: Sequence[Order]) -> None:
+        """Create a simulation.
+
+        Args:
+            plan: What is run, and how often.
+            broker: Open for the duration of the simulation.
+            results_file: Exists already; the runs are added to it.
+            orders: One per run, with the ids that the runs have on the broker.
+        """
         self.plan = plan
         self.broker = broker
         self.results_file = results_file

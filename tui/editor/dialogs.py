@@ -85,8 +85,8 @@ or a pickle. The type is detected from the content. `Tab` completes a path, `Ctr
 A neighbourhood in XML or a pickle may lack jobs and load profiles: choose them in the second and third
 field. Missing values are filled in and listed after the import. The input is not changed.
 
-A **series** of a meter or portal (CSV, gzip, Parquet) goes to panels or a device of the open neighbourhood, or into a
-new one. What was guessed of it is shown, and can be changed.
+A **series** of a meter or portal (CSV, gzip, Parquet) is added to panels or a device of the open neighbourhood, or to
+a new one. What was guessed is shown, and can be changed.
 """
     DEFAULT_CSS = """
     ImportDialog > Vertical { width: 90; padding: 1 2 0 2; }

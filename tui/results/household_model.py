@@ -195,7 +195,7 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
     optimum = run.comparison.get("optimum")
     shared = run.comparison.get("shared_optimum")
     if isinstance(shared, dict) and shared.get("share") is not None:
-        figures.insert(2, ("Share of what sun and windows allow", percent(shared["share"])))
+        figures.insert(2, ("Share of the shared optimum", percent(shared["share"])))
     if isinstance(optimum, dict) and optimum.get("share") is not None:
         figures.insert(2, ("Share of the best plan", percent(optimum["share"])))
     figures += [

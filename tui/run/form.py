@@ -67,7 +67,7 @@ def about(field: str, algorithm: str = "", supply: str = "") -> str:
         supply: The chosen supply; empty: the scenario's.
     """
     if field == "algorithm" and supply == "shared":
-        return "No effect with shared supply: no producer schedules jobs, consumers compose start and shares."
+        return "No effect with shared supply: producers schedule no jobs, consumers choose start and shares."
     if field == "algorithm":
         chosen = ABOUT_ALGORITHM.get(algorithm)
         return f"{algorithm} {chosen}." if chosen else "How producers schedule jobs. Default: the scenario's algorithm."

@@ -80,7 +80,9 @@ class Preview(Vertical):
         chart.show(
             (
                 drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"),
-                drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
+                drawn(
+                    DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start", short_name="jobs, earliest"
+                ),
             ),
             TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
             marks=seen.events,

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from broker import SsmicError
 from broker.protocol import Control
 from broker.transport import MqttBroker
 from scenarios import planned_end_s
@@ -58,10 +57,6 @@ _CONNECT_WALL_S = 3.0
 _KEPT_WORDS = 20
 _LEAST_SHARE = 0.02
 """Minimum share done for an estimate of the time left."""
-
-
-class RunProcessError(SsmicError):
-    """The process ended without reporting how."""
 
 
 class PipeFeed:

@@ -18,7 +18,7 @@ from broker import plural
 from scenarios.results import streets_of
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.widgets import Column, PathInput, VirtualTable, Words
+from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path
 
 _BOX_CSS = """
     {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
@@ -256,7 +256,7 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
     def action_accept(self) -> None:
         """Return the path in the field, if valid."""
         text = self.query_one(Input).value.strip()
-        path = Path(text).expanduser()
+        path = meant_path(text)
         problem = self._problem(text, path)
         self.query_one(".problem", Static).update(problem or "")
         if problem is None:

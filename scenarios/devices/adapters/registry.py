@@ -80,7 +80,7 @@ def guest_of(device: str, payload: bytes) -> Guest:
     try:
         from scenarios.devices.s2 import guest  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
-        expected = "an announcement in our own form: ssmic[s2] is not installed here"
+        expected = "an announcement in ssmic's own form: ssmic[s2] is not installed here"
         raise MessageError(f"device {device!r} speaks S2", expected) from None
     return guest(payload)
 
@@ -104,7 +104,7 @@ def address_of(gateway: Gateway) -> tuple[object, ...] | None:
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     """Return the problems of a device's adapter options in the scenario file: key path and problem."""
     if gateway.adapter in {SSMIC, *LANGUAGES}:
-        return [((key,), "unknown key; devices that speak our topics have no options") for key in gateway.options]
+        return [((key,), "unknown key; devices on ssmic's own topics have no options") for key in gateway.options]
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
         known = ", ".join((SSMIC, *ADAPTERS, *sorted(LANGUAGES)))

@@ -651,7 +651,9 @@ def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, no
     too_long = [(time_s, gap_s) for time_s, gap_s in gaps if gap_s > MAX_GAP_S]
     if too_long:
         raise ScenarioError(
-            Problem(where, f"nothing for {gap_s / 3600:.1f} h after {_shown(time_s)}; a gap of at most 24 h is bridged")
+            Problem(
+                where, f"no value for {gap_s / 3600:.1f} h after {_shown(time_s)}; gaps of at most 24 h are bridged"
+            )
             for time_s, gap_s in too_long[:_MAX_PROBLEMS]
         )
     if gaps:

@@ -68,7 +68,7 @@ MAX_EVENTS = 100_000
 """Of one timeline, repetitions counted."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """The parts of the file that events refer to."""
 

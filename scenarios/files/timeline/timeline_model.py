@@ -96,8 +96,8 @@ class RepeatEntry(FileEntry):
     """How an event repeats."""
 
     every: Duration = Field(description="Interval; whole days keep the clock time")
-    times: int | None = Field(None, ge=1, le=10_000, description="Number of times in all")
-    until: EventTime | None = Field(None, description="Not after this time")
+    times: int | None = Field(None, ge=1, le=10_000, description="Total number of times")
+    until: EventTime | None = Field(None, description="No repetition after this time")
 
 
 class _EventEntry(FileEntry):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from agents.ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_CHANGES, continued
 from agents.model import Contract
 from agents.shares import Share

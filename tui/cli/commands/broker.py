@@ -60,8 +60,8 @@ def init(
         typer.Option(
             "--device",
             metavar="ID[@HOUSE]",
-            help="Real device that joins as a guest, and gets a login; repeatable. With its household, no other one "
-            "may use its topics. Those of SCENARIO get one anyway.",
+            help="Real device that joins as a guest, and gets a login; repeatable. If HOUSE is given, no other "
+            "household may use the device's topics. The devices of SCENARIO get logins anyway.",
             parser=parse_id,
         ),
     ] = None,
@@ -83,7 +83,7 @@ def init(
         bool | None,
         typer.Option(
             "--client-certificates/--passwords",
-            help="How clients log in. [default: as before, else by password]",
+            help="How clients log in. [default: unchanged in an existing folder, else by password]",
             show_default=False,
         ),
     ] = None,
@@ -100,8 +100,8 @@ def init(
 ) -> None:
     """Create the files of a secured Mosquitto: CA, certificates, logins with random passwords, access rules.
 
-    Running it again adds new logins and keeps existing ones. Logins: each household, each real device, clock,
-    watcher, operator.
+    Each household and each real device gets a login, and so do clock, watcher and operator. Running the command again
+    adds new logins and keeps existing ones.
     """
     from agents import MANAGER
     from broker.security import VALID_DAYS, Guard, write_guard
@@ -319,9 +319,9 @@ _EXAMPLES = """
 Examples:
   ssmic broker --port 1883
   ssmic broker --engine embedded --login
-then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
+then, in another terminal: ssmic run street --broker mqtt://127.0.0.1:1883
 For a broker with TLS and logins: ssmic broker init --help
-To remove what dead runs left behind: ssmic broker clean --help
+To remove the retained messages of dead runs: ssmic broker clean --help
 """
 
 
@@ -337,7 +337,7 @@ def broker(
         bool,
         typer.Option(
             "--login",
-            help="Admit only your own ssmic commands, by a random login that they find themselves. "
+            help="Admit only your own ssmic commands, by a random login that they find automatically. "
             "[default: every user of this machine can connect]",
         ),
     ] = False,
@@ -345,7 +345,7 @@ def broker(
 ) -> None:
     """Run a broker on this machine until Ctrl-C.
 
-    Its URL is printed on standard output. (The broker that a run starts for itself always has a login.)
+    The broker's URL is printed on standard output. (A broker that a run starts for itself always has a login.)
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -111,16 +111,17 @@ def clock(
         str,
         typer.Option(
             metavar="none|2x|max...",
-            help="What happens to time in which a household, the broker or the machine was away: it is lost (none), or "
-            "made up for at a multiple of the pace such as 2x, or as fast as possible (max).",
+            help="What happens to time during which a household, the broker or the machine was away. none: it is lost; "
+            "2x, ...: it is made up for at this multiple of the pace; max: as fast as possible.",
             envvar="SSMIC_CATCH_UP",
         ),
     ] = "none",
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
-            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
-            "when it fails, and continue; or fail at once. One that breaks the protocol is removed, except with fail.",
+            help="What to do when a household is lost. wait: wait up to the limit, then fail; drop: continue without "
+            "it after the limit, or when it fails; fail: fail at once. A household that breaks the protocol is "
+            "excluded, except with fail.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
@@ -136,8 +137,8 @@ def clock(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between runs. [default: beside the results, where a repeated run "
-            "begins with the same scores as before]",
+            help="Keep the producers' scores in this file between runs. [default: a file beside the results, with "
+            "which a repeated run begins with the same scores again]",
             envvar="SSMIC_SCORES",
         ),
     ] = None,

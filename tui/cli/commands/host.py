@@ -68,7 +68,7 @@ def host(
         list[str],
         typer.Option(
             metavar="ID",
-            help="A house of the scenario; several may share.",
+            help="A house of the scenario. Repeatable: several households share the process.",
             envvar="SSMIC_HOUSE",
             parser=parse_id,
         ),
@@ -101,7 +101,8 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
+    Scenario, variables, seed, algorithm and supply must be the same as the clock's: the clock refuses a household
+    that differs.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part

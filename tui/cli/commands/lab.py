@@ -65,7 +65,7 @@ def lab(
             "--as",
             metavar="KIND[,KIND...]",
             help="Emulate the devices as these: tasmota, shelly or zigbee2mqtt for plugs, opendtu or ahoydtu for "
-            "inverters. Several take turns from house to house. Repeatable. [default: tasmota,opendtu]",
+            "inverters. With several of one type, houses use them in rotation. Repeatable. [default: tasmota,opendtu]",
         ),
     ] = None,
     pace: Annotated[str, typer.Option(metavar="1x|60x...", help="Virtual seconds per second, such as 60x.")] = "60x",
@@ -100,12 +100,12 @@ def lab(
         bool,
         typer.Option(
             "--by-hand/--no-by-hand",
-            help="Whether a person switches a device on at a job's latest start if the controller has not.",
+            help="Whether a device is switched on by hand at a job's latest start if the controller has not done so.",
         ),
     ] = True,
     paused: Annotated[
         bool,
-        typer.Option("--paused", help="Start time only when 'resume' is published on ssmic/<run>/control."),
+        typer.Option("--paused", help="Start virtual time only when 'resume' is published on ssmic/<run>/control."),
     ] = False,
     controller: Annotated[
         str | None,
