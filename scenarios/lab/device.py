@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -163,3 +164,27 @@ class EmulatedDevice(Protocol):
     def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
         """Press the button of the plug `key` at `now_s`, UNIX seconds, to switch it `on` or off."""
         ...
+
+
+class ReadOnlyMeter(ABC):
+    """A meter without a relay, which keeps its counters while it has no power."""
+
+    @abstractmethod
+    def restarted(self, now_s: int) -> None:
+        """Begin anew at `now_s`, UNIX seconds, as after a power cut."""
+
+    def power(self, key: str, now_s: int, *, on: bool) -> Publications:
+        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
+        del key
+        if on:
+            self.restarted(now_s)
+        return []
+
+    def forget(self, key: str, now_s: int) -> Publications:
+        """See `EmulatedDevice.forget` for `key` and `now_s`: restart; the counters are in a memory that stays."""
+        return self.power(key, now_s, on=True)
+
+    def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
+        """See `EmulatedDevice.pressed`: it has nothing to switch, so `key`, `now_s` and `on` are ignored."""
+        del key, now_s, on
+        return []

@@ -12,7 +12,7 @@ from typing import Any
 
 from broker import may_be_topic
 from broker.transport import Will
-from scenarios.lab.device import Publications, json_object, mac_of, say, whole_number, whole_seconds
+from scenarios.lab.device import Publications, ReadOnlyMeter, json_object, mac_of, say, whole_number, whole_seconds
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 from scenarios.scenario import Zone
@@ -414,7 +414,7 @@ class ShellyPlug(ShellyDevice):
             self._minute, self._minute_from_wh = minute, energy_wh
 
 
-class ShellyMeter(ShellyDevice):
+class ShellyMeter(ShellyDevice, ReadOnlyMeter):
     """A house's grid meter, a Pro 3EM; everything is on phase A."""
 
     def __init__(self, meter: GridMeter, start_s: int, zone: Zone, *, period_s: int) -> None:
@@ -466,19 +466,3 @@ class ShellyMeter(ShellyDevice):
             "EM.GetStatus": lambda _params, now_s: self.components(now_s)["em:0"],
             "EMData.GetStatus": lambda _params, now_s: self.components(now_s)["emdata:0"],
         }
-
-    def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
-        del key
-        if on:
-            self.restarted(now_s)
-        return []
-
-    def forget(self, key: str, now_s: int) -> Publications:
-        """Restart; its counters are kept in its own memory."""
-        return self.power(key, now_s, on=True)
-
-    def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """See `EmulatedDevice.pressed`: the button has no effect, so `key`, `now_s` and `on` are ignored."""
-        del key, now_s, on
-        return []

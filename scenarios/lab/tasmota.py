@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.transport import Will
-from scenarios.lab.device import Publication, Publications, mac_of, say, whole_number
+from scenarios.lab.device import Publication, Publications, ReadOnlyMeter, mac_of, say, whole_number
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
 from scenarios.scenario import Zone
@@ -449,7 +449,7 @@ class TasmotaPlug(TasmotaDevice):
         return change_w > 0 and change_w * 100 >= self._power_delta * max(self._reported_w, 1.0)
 
 
-class TasmotaMeter(TasmotaDevice):
+class TasmotaMeter(TasmotaDevice, ReadOnlyMeter):
     """A house's grid meter, read by a Tasmota infrared head (its SML driver)."""
 
     def __init__(self, meter: GridMeter, start_s: int, zone: Zone, *, tele_period_s: int) -> None:
@@ -482,19 +482,3 @@ class TasmotaMeter(TasmotaDevice):
                 "Power_curr": round(read.power_w),
             },
         }
-
-    def power(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""
-        del key
-        if on:
-            self.restarted(now_s)
-        return []
-
-    def forget(self, key: str, now_s: int) -> Publications:
-        """Restart; a grid meter's counters are not the head's, and stay."""
-        return self.power(key, now_s, on=True)
-
-    def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
-        """See `EmulatedDevice.pressed`: it has no button, so `key`, `now_s` and `on` are ignored."""
-        del key, now_s, on
-        return []
