@@ -46,7 +46,7 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
         collector: Receives the problems.
 
     Returns:
-        The model, None where nothing is left to check further; and the lost names.
+        The model, None if nothing is left to check further; and the lost names.
     """
     unresolved = UnresolvedNames()
     if not _version_is_ours(tree, collector):
