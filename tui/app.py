@@ -116,7 +116,7 @@ class SsmicApp(Guarded, App[None]):
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
         self.before_quit: list[Callable[[], str | None]] = []
-        """Each says why quitting now would lose something, or None."""
+        """Each returns why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)

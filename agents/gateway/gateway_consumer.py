@@ -682,7 +682,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         return contract.producer
 
     def _price_eur(self, job: Job, contract: Contract) -> float | None:
-        """Return what a job costs, EUR; None where there are no prices."""
+        """Return what a job costs, EUR; None if there are no prices."""
         changes = self._price_changes
         return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
 

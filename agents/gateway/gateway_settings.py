@@ -89,7 +89,7 @@ class GatewaySettings:
     def price_eur(
         self, producer: str, load: LoadProfile, start_s: int, changes: Sequence[PriceChange] = ()
     ) -> float | None:
-        """Return what a job costs, EUR; None where there are no prices.
+        """Return what a job costs, EUR; None if there are no prices.
 
         Args:
             producer: Its supplier.
@@ -102,7 +102,7 @@ class GatewaySettings:
     def shared_price_eur(
         self, given_wh: Mapping[str, FloatArray], start_s: int, changes: Sequence[PriceChange] = ()
     ) -> float | None:
-        """Return what a job costs that several suppliers share, EUR; None where there are no prices.
+        """Return what a job costs that several suppliers share, EUR; None if there are no prices.
 
         Args:
             given_wh: By supplier, what it gives in each minute from the one in which the job starts, Wh.

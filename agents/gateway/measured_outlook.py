@@ -108,7 +108,7 @@ class MeasuredOutlook:
         return self._rest_from(now_s)
 
     def _scale_to(self, production: Production, now_s: int) -> float:
-        """Return the proportion of a new forecast to the last one, now; 1 where they cannot be compared."""
+        """Return the proportion of a new forecast to the last one, now; 1 if they cannot be compared."""
         if self._forecast is None or production.start_s > now_s:
             return 1.0
         ahead_s = [now_s, now_s + WINDOW_S]

@@ -258,7 +258,7 @@ class _Run:
 
 
 def _until(entry: LedgerEntry, at_s: int) -> LedgerEntry | None:
-    """Return a contract as the ledger had it at some time; None where it was not agreed yet."""
+    """Return a contract as the ledger had it at some time; None if it was not agreed yet."""
     history = tuple(event for event in entry.history if event.at_s <= at_s)
     if not history:
         return None

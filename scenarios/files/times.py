@@ -26,7 +26,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
     Args:
         value: UNIX seconds, ISO 8601 with an offset, `HH:MM[:SS]` after the start (hours may exceed 24), `2d HH:MM` on
             the second day, or a duration after the start such as `+2h30m`.
-        start_s: Start of the run, UNIX seconds; None where it is not known.
+        start_s: Start of the run, UNIX seconds; None if it is not known.
         zone: The scenario's IANA time zone: ISO times may then leave out their offset, and `HH:MM` counts hours of the
             clock, which on two days of the year are not hours after the start. None: times have offsets.
 
@@ -147,7 +147,7 @@ def format_iso(time_s: int) -> str:
 
 
 def offset_of(value: int | str) -> int:
-    """Return the UTC offset that a time is written with, seconds; 0 where it has none or is not a time."""
+    """Return the UTC offset that a time is written with, seconds; 0 if it has none or is not a time."""
     try:
         offset = datetime.fromisoformat(str(value)).utcoffset()
     except ValueError:

@@ -53,7 +53,7 @@ def validate(tree: YamlMapping, collector: ProblemCollector) -> tuple[ScenarioFi
         collector: Receives the problems.
 
     Returns:
-        The model, None where nothing is left to check further; and the lost names.
+        The model, None if nothing is left to check further; and the lost names.
     """
     unresolved = UnresolvedNames()
     if not _version_is_ours(tree, collector):

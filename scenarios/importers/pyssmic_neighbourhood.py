@@ -54,7 +54,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class InputHouse:
-    """A house in the input; the id is empty where it could not be read, which has been reported."""
+    """A house in the input; the id is empty if it could not be read, which has been reported."""
 
     where: str
     id: str
@@ -74,7 +74,7 @@ class InputPrediction:
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """A device in the input; house and id are empty where they could not be read, which has been reported."""
+    """A device in the input; house and id are empty if they could not be read, which has been reported."""
 
     where: str
     house: str
@@ -89,7 +89,7 @@ class InputDevice:
 
 @dataclass(frozen=True, slots=True)
 class InputJob:
-    """A job in the input, times in UNIX seconds; house and device are empty where they could not be read."""
+    """A job in the input, times in UNIX seconds; house and device are empty if they could not be read."""
 
     where: str
     house: str
@@ -109,7 +109,7 @@ def window_problems(
 
     Args:
         where: Location of the job.
-        registered_s: Time of registration, UNIX seconds; None where it could not be read.
+        registered_s: Time of registration, UNIX seconds; None if it could not be read.
         earliest_start_s: Earliest start, UNIX seconds.
         latest_start_s: Latest start, UNIX seconds.
     """
@@ -195,7 +195,7 @@ class _Assembly:
         """Report problems in the files of load profiles that devices and jobs refer to.
 
         Args:
-            targets: The device of each job; None where it was not found.
+            targets: The device of each job; None if it was not found.
         """
         for device in self.devices:
             if device.type == "consumer":

@@ -157,7 +157,7 @@ def _read_device(device: Object, house: str, user: str, found: _PickleContent) -
 
 
 def _class_of(value: object) -> str:
-    """Return the name of a value's PySSMic class; empty where it has none."""
+    """Return the name of a value's PySSMic class; empty if it has none."""
     return value.kind.name if isinstance(value, Object) and value.kind.module == _MODULE else ""
 
 

@@ -51,7 +51,7 @@ class Element:
         return [child for child in self.children if child.tag == tag]
 
     def value(self, tag: str) -> str | None:
-        """Return the text of the child with this tag, else the attribute of this name; None where there is neither."""
+        """Return the text of the child with this tag, else the attribute of this name; None if there is neither."""
         for child in self.children:
             if child.tag == tag:
                 return child.text.strip()

@@ -59,7 +59,7 @@ def bills_of(
     producer_house: Mapping[str, str],
     account: CommunityAccount | None = None,
 ) -> dict[str, Bill]:
-    """Return every house's bill as the scenario settles it, by house id; empty where it has no tariff.
+    """Return every house's bill as the scenario settles it, by house id; empty if it has no tariff.
 
     Args:
         scenario: The scenario as the run observed it, with its tariff changes.
@@ -92,7 +92,7 @@ def bills_of(
 def account_of(
     scenario: Scenario, settlement: Settlement, producer_house: Mapping[str, str], community: Community | None = None
 ) -> CommunityAccount | None:
-    """Return the account of the scenario's energy community; None where it has none, or no tariff.
+    """Return the account of the scenario's energy community; None if it has none, or no tariff.
 
     Args:
         scenario: See `bills_of`.

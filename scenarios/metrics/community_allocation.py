@@ -132,7 +132,7 @@ def apportion(weights: IntArray | FloatArray, totals: IntArray, limits: IntArray
 
     Args:
         weights: Not negative, shape (H, T).
-        totals: What is divided in each column, shape (T,); at most the sum of the limits, 0 where all weights are 0.
+        totals: What is divided in each column, shape (T,); at most the sum of the limits, 0 if all weights are 0.
         limits: Largest part of each row, shape (H, T).
 
     Returns:

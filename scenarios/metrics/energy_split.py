@@ -50,7 +50,7 @@ def peak_to_average(energy_wh: FloatArray, interval_s: int) -> float | None:
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
 
     Returns:
-        The highest mean power of an interval divided by the mean of all intervals; None where there is no energy.
+        The highest mean power of an interval divided by the mean of all intervals; None if there is no energy.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
@@ -68,7 +68,7 @@ def load_factor(energy_wh: FloatArray, interval_s: int) -> float | None:
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
 
     Returns:
-        The load factor, 0 to 1; None where there is no energy.
+        The load factor, 0 to 1; None if there is no energy.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.

@@ -33,7 +33,7 @@ class JobCounts:
     jobs_late: int
     """Jobs that started later than possible: after earliest start, registration and the start of the run."""
     mean_delay_s: float | None
-    """Mean delay of all starts after that moment; None where there are no jobs."""
+    """Mean delay of all starts after that moment; None if there are no jobs."""
     jobs_waited: int
     """Jobs whose first contract was agreed later than they asked for it."""
     jobs_moved: int
@@ -101,7 +101,7 @@ DEFAULT_INTERVAL_S = 900
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
-    """Energies in Wh over the run's horizon; a ratio is None where its denominator is zero.
+    """Energies in Wh over the run's horizon; a ratio is None if its denominator is zero.
 
     *By contract*, a panel serves only the jobs that it has a contract with. *Pooled*, the whole neighbourhood is behind
     one
@@ -278,7 +278,7 @@ def _ratio(part: float, whole: float) -> float | None:
 
 
 def _rest(whole_wh: float, part_wh: float) -> float:
-    """Return the difference, and 0 where it is only a rounding error of long sums."""
+    """Return the difference, and 0 if it is only a rounding error of long sums."""
     rest_wh = whole_wh - part_wh
     return 0.0 if abs(rest_wh) <= 1e-12 * whole_wh else rest_wh
 

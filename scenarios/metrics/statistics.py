@@ -17,7 +17,7 @@ class SampleStatistics:
     runs: int
     """Number of runs that have the figure; runs in which it is None are excluded."""
     mean: float | None
-    """None where no run has the figure."""
+    """None if no run has the figure."""
     standard_deviation: float | None
     """Sample standard deviation (n - 1); None for fewer than two runs."""
     low_95: float | None

@@ -42,7 +42,7 @@ class MessageSummary:
     to: str
     kind: str
     job_id: str
-    """Empty where the message is not about a job."""
+    """Empty if the message is not about a job."""
     text: str
     """Its content in a few words; times in it are marks, see `said`."""
 

@@ -58,7 +58,7 @@ class ObservedNegotiation:
                 self.state = "waiting"
 
     def settle(self, entry: LedgerEntry) -> bool:
-        """Process a ledger entry; return False where it belongs to an older contract than the known one."""
+        """Process a ledger entry; return False if it belongs to an older contract than the known one."""
         contract = entry.contract
         number = int(contract.contract_id.rpartition("/")[2])
         if number < self.contracts:
@@ -99,7 +99,7 @@ class Negotiations:
         return negotiation
 
     def get(self, job_id: str) -> ObservedNegotiation | None:
-        """Return a job; None where it is not known."""
+        """Return a job; None if it is not known."""
         return self._jobs.get(job_id)
 
     def all(self) -> list[ObservedNegotiation]:

@@ -1,4 +1,4 @@
-"""A producer as a monitor sees it: its forecast, what it promised, and what remains."""
+"""A producer as a monitor sees it: its forecast, its promises, and the remaining energy."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ObservedProducer:
             start_s: Beginning of the first bin, UNIX seconds.
             end_s: End of the last bin, UNIX seconds.
             bins: Number of bins.
-            profiles: Start (UNIX seconds) and load profile of each standing contract; None where the profile is not
+            profiles: Start (UNIX seconds) and load profile of each standing contract; None if the profile is not
                 known.
         """
         edges_s = np.linspace(start_s, end_s, bins + 1)

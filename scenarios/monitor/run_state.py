@@ -442,7 +442,7 @@ class ObservedRun:
         return known
 
     def share_done(self) -> float | None:
-        """Return the share of the run's virtual time that has passed, 0 to 1; None where its end is not known."""
+        """Return the share of the run's virtual time that has passed, 0 to 1; None if its end is not known."""
         start_s, end_s = self.scenario_context.start_s, self.scenario_context.end_s
         if self.time is None or start_s is None or end_s is None or end_s <= start_s:
             return None

@@ -42,7 +42,7 @@ TONES: dict[Kind, Tone] = {
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """What all screens and tables say about a run, so that they agree."""
+    """The status of a run that all screens and tables show, so that they agree."""
 
     kind: Kind
     words: str
@@ -134,7 +134,7 @@ def status_of_reported(reported: ClockReport, me: str = "") -> RunStatus:
 
 
 def most_urgent(standings: Iterable[RunStatus]) -> RunStatus | None:
-    """Return the status that needs attention most among several runs; None where no run is under way."""
+    """Return the status that needs attention most among several runs; None if no run is under way."""
     order: tuple[Kind, ...] = ("stalled", "disconnected", "paused", "connecting", "waiting", "running")
     under_way = [standing for standing in standings if standing.kind in order]
     return min(under_way, key=lambda standing: order.index(standing.kind), default=None)

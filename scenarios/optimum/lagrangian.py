@@ -71,7 +71,7 @@ class StartColumn:
         return slice(self.first_bin, self.first_bin + len(self.draw_wh))
 
     def coefficient_in(self, cut: CapacityCut) -> float:
-        """Return the column's coefficient in a cut; 0 where it does not draw in the cut's minute."""
+        """Return the column's coefficient in a cut; 0 if it does not draw in the cut's minute."""
         place = cut.bin_ - self.first_bin
         if cut.class_ != self.class_ or not 0 <= place < len(self.least_wh):
             return 0.0

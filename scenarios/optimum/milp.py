@@ -43,7 +43,7 @@ class AggregatedColumn:
     """Draw in each sampled minute, Wh, shape (sampled minutes,): a lower bound for all starts; with a slope, the
     first one's."""
     slope_wh: FloatArray | None
-    """Draw of the last start less that of the first, Wh, shape (sampled minutes,); None where they are equal or not
+    """Draw of the last start less that of the first, Wh, shape (sampled minutes,); None if they are equal or not
     needed."""
     feasible: FeasiblePieces
     piece: int

@@ -165,7 +165,7 @@ class SharedSchedule:
         return allowed is None or covers(allowed, start.start_s(self.instance))
 
     def _covered_wh(self, bins: slice) -> float:
-        """Return the room in some bins, Wh: what it loses, the plan gains."""
+        """Return the room left in some bins, Wh; every Wh that it loses, the plan gains."""
         return float(self._room_wh[bins].sum())
 
     def _update(self, bins: slice) -> None:

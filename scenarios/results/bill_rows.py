@@ -68,7 +68,7 @@ def bill_rows(
     *,
     bills: Mapping[str, Bill] | None = None,
 ) -> tuple[BillRow, ...]:
-    """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
+    """Return the bills of a run in the order of the houses; empty if the scenario has no tariff.
 
     Args:
         scenario: The scenario as the run observed it.
@@ -150,7 +150,7 @@ def write_bills(connection: sqlite3.Connection, run: int, rows: Sequence[BillRow
 
 
 def read_bills(connection: sqlite3.Connection, run: int) -> tuple[BillRow, ...]:
-    """Return a run's bills as the file has them, in the order of the houses; empty where the scenario has no tariff.
+    """Return a run's bills as the file has them, in the order of the houses; empty if the scenario has no tariff.
 
     Raises:
         sqlite3.Error: The rows cannot be read.

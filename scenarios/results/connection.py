@@ -73,7 +73,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def is_sweep_file(path: Path) -> bool:
-    """Return whether a file holds a sweep's results, by its first bytes; False where it cannot be read."""
+    """Return whether a file holds a sweep's results, by its first bytes; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)

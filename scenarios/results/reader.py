@@ -190,7 +190,7 @@ class ResultsReader:
             return read_happenings(self._connection, run)
 
     def verdicts(self, run: int) -> tuple[dict[str, Any], ...]:
-        """Return the verdicts on the scenario's expectations, in their order; empty where it has none."""
+        """Return the verdicts on the scenario's expectations, in their order; empty if it has none."""
         with self._translate_damage(), translate_read_errors(self.path):
             return read_verdicts(self._connection, run)
 
@@ -411,7 +411,7 @@ class ResultsReader:
         return averaged_over(figures, minutes.consumed_wh, minutes.produced_wh, interval_s)
 
     def bills(self, run: int, community: Community | None = None) -> tuple[BillRow, ...]:
-        """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
+        """Return the bills of a run in the order of the houses; empty if the scenario has no tariff.
 
         Args:
             run: Number of the run.
@@ -426,7 +426,7 @@ class ResultsReader:
             return bill_rows(scenario, settled, producer_houses(scenario), community)
 
     def account(self, run: int, community: Community | None = None) -> CommunityAccount | None:
-        """Return the account of the energy community in a run; None where the scenario has none, or no tariff.
+        """Return the account of the energy community in a run; None if the scenario has none, or no tariff.
 
         Args:
             run: Number of the run.

@@ -203,7 +203,7 @@ class HeardSides:
 def disagreements(
     ledger: Iterable[LedgerEntry], sides: Sides, jobs: Iterable[Job], producers: Iterable[str]
 ) -> list[str]:
-    """Return where consumers, producers and the ledger differ at the end of a run; empty where all agree.
+    """Return where consumers, producers and the ledger differ at the end of a run; empty if all agree.
 
     Args:
         ledger: All entries.

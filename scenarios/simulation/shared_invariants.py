@@ -174,7 +174,7 @@ class HeardShares:
 def share_disagreements(
     ledger: Iterable[LedgerEntry], sides: SharedSides, jobs: Iterable[Job], producers: Iterable[str]
 ) -> list[str]:
-    """Return where consumers, producers and the ledger differ at the end of a run; empty where all agree.
+    """Return where consumers, producers and the ledger differ at the end of a run; empty if all agree.
 
     Args:
         ledger: All entries.

@@ -108,7 +108,7 @@ def curve_svg(comparison: SimulationComparison, key: str, figure: Figure) -> str
 
 
 def group_names(comparison: SimulationComparison) -> tuple[tuple[str, str], ...]:
-    """Return the names and colours of the groups that charts distinguish; empty where there is only one."""
+    """Return the names and colours of the groups that charts distinguish; empty if there is only one."""
     names = dict.fromkeys(
         ", ".join(f"{name}={shown(value)}" for name, value in one.info.settings.items() if not _is_number(value))
         for one in comparison.simulations
@@ -258,7 +258,7 @@ def _of_difference(label: str, unit: str) -> str:
 
 
 def _intervals(comparison: SimulationComparison) -> str:
-    """Return the figure with the intervals of all points as SVG; empty where there are too many."""
+    """Return the figure with the intervals of all points as SVG; empty if there are too many."""
     if len(comparison.simulations) > MOST_DRAWN or not drawn_figures(comparison):
         return ""
     text = svg(comparison).decode()

@@ -136,7 +136,7 @@ def differences(reference: BySeed, other: BySeed, figure: str) -> list[float | N
         figure: Name of the figure.
 
     Returns:
-        Other less reference; None where a run does not have the figure.
+        Other less reference; None if a run does not have the figure.
     """
     found: list[float | None] = []
     for seed, run in reference.items():

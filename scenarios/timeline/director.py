@@ -84,7 +84,7 @@ class Script:
         self._go_on = asyncio.Event()
 
     async def stop(self) -> None:
-        """For the director: hand over to the script, until it says when to stop next."""
+        """For the director: hand over to the script until it names the next stop."""
         self._go_on.clear()
         self._arrived.set()
         await self._go_on.wait()
@@ -163,7 +163,7 @@ class Director(Agent[AnyMessage]):
                 self._later(event.at_s, event.action)
 
     async def run(self) -> None:
-        """Carry out what is due, and let the script act, until the run ends."""
+        """Carry out events that are due, and let the script act, until the run ends."""
         if self._waiting:
             self.send(MANAGER, Follow(job_ids=tuple(sorted({event.job or "" for event in self._waiting}))))
         while True:

@@ -58,7 +58,7 @@ def as_planned(scenario: Scenario) -> Scenario:
 
 
 def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action, now_s: int) -> Action | None:
-    """Return an action with all that it depends on; None where there is nothing left that it could be about.
+    """Return an action with all that it depends on; None if there is nothing left that it could be about.
 
     Args:
         scenario: The scenario.
@@ -202,7 +202,7 @@ def with_error(production: Production, error: ForecastError, producer: str, issu
         issued_s: When the forecast is issued, UNIX seconds.
 
     Returns:
-        The forecast, from then on for two days; None where the production has ended.
+        The forecast, from then on for two days; None if the production has ended.
     """
     until_s = min(production.end_s, issued_s + HORIZON_S)
     first_s = max(issued_s, production.start_s)

@@ -31,7 +31,7 @@ class JobRow:
         return in_words(self.job.get(key), self.origin)
 
     def time_s(self, key: str) -> int:
-        """Return one of its times, UNIX seconds; 0 where it has none."""
+        """Return one of its times, UNIX seconds; 0 if it has none."""
         return seconds(self.job.get(key), self.origin) or 0
 
     @property

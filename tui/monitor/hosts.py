@@ -105,7 +105,7 @@ class HostRows(Sequence[HostRow]):
         return self._row(host, host.agents[below - 1] if below else "")
 
     def position(self, key: object) -> int | None:
-        """Return the index of the row with an id; None where there is none."""
+        """Return the index of the row with an id; None if there is none."""
         for host, begin in zip(self._hosts, self._begins, strict=False):
             if key == f"{_HOST}{host.id}":
                 return begin

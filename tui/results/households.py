@@ -118,7 +118,7 @@ class Households(Guarded, Vertical):
         self._rows: Sequence[HouseholdRow] = ()
         self._names: dict[str, str] = {}
         self._members: dict[str, list[HouseholdRow]] = {}
-        """By street; empty where there are few households."""
+        """By street; empty if there are few households."""
         self._titles: dict[str, str] = {}
         """Streets by what stands for them in the table."""
 

@@ -102,7 +102,7 @@ class Ended:
 
     runs: tuple[RunSummary, ...]
     problem: str = ""
-    """Why it failed; empty where it did not."""
+    """Why it failed; empty if it did not."""
     interrupted: bool = False
 
 

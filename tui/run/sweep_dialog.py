@@ -89,7 +89,7 @@ class SweepProcess:
             self._process.send_signal(signal.SIGINT)
 
     def left_wall_s(self, done: int) -> float | None:
-        """Return how long the rest is likely to take, seconds; None where nothing is known yet."""
+        """Return how long the rest is likely to take, seconds; None if nothing is known yet."""
         if done <= self.before:
             return None
         elapsed_s = time.monotonic() - self.begun_wall_s

@@ -37,7 +37,7 @@ def crash_file() -> Path:
 
 
 def keep_details(error: BaseException) -> Path | None:
-    """Append an unexpected error's traceback to the crash file; return the file, None where it cannot be written."""
+    """Append an unexpected error's traceback to the crash file; return the file, None if it cannot be written."""
     path = crash_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

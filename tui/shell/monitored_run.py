@@ -64,7 +64,7 @@ class MonitoredRun:
         self._is_stopped_here = True
 
     def rest(self) -> None:
-        """Close the feed: the run is over, and its broker may be gone. What was seen is kept."""
+        """Close the feed: the run is over, and its broker may be gone. Everything received is kept."""
         if self._worker is not None:
             self._worker.cancel()
         self._worker = None

@@ -68,7 +68,7 @@ class Column(Generic[RowT]):
         return self.text(row) if self.sort is None else self.sort(row)
 
     def fixed_width(self, table_width: int) -> int | None:
-        """Return its width in a table; None where it takes the remaining width."""
+        """Return its width in a table; None if it takes the remaining width."""
         if self.narrow is not None and table_width < NARROW:
             return self.narrow
         return self.wide if self.wide is not None and table_width >= WIDE else self.width

@@ -89,7 +89,7 @@ def rank_of(wanted: str, title: str, details: str = "") -> int | None:
 
 
 def _rank_of_word(word: str, title: str, details: str) -> int | None:
-    """Return 1 where a word of the title begins so, 2 for a synonym there, 3 within a word, 4 and 5 for the details."""
+    """Return 1 if a word of the title begins so, 2 for a synonym there, 3 within a word, 4 and 5 for the details."""
     is_short = len(word) < _SUBSTRING_FROM
     alike = [group for group in SYNONYMS if word in group]
     if _begins_word(word, title):

@@ -28,7 +28,7 @@ def _templates() -> SandboxedEnvironment:
 
 
 def _renders(text: str) -> str:
-    """Refuse a template of a command that fails: it would do so in the second in which the device is to start."""
+    """Reject a template of a command that fails: otherwise it would fail when the device is to start."""
     try:
         _rendered(text, {"run_s": 60, "job": "job-1"})
     except Exception as error:  # noqa: BLE001 - a template can fail in any way
@@ -49,7 +49,7 @@ class ValueSource(BaseModel):
     path: str = ""
     template: str = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
     retained: bool = False
-    """Whether what the broker kept counts."""
+    """Whether retained messages count."""
 
     @field_validator("template")
     @classmethod

@@ -43,7 +43,7 @@ class AhoyDtuOptions(BaseModel):
 
 
 class Inverter:
-    """See `Adapter`: power, an energy counter that restarts each day, and who of inverter and bridge is there."""
+    """See `Adapter`: power, an energy counter that restarts each day, and whether inverter and bridge are online."""
 
     is_switched = False
     longest_timer_s: int | None = None
@@ -56,8 +56,8 @@ class Inverter:
         Args:
             power: Topic of the power, W.
             counter: Topic of the day's energy, Wh.
-            inverter: Topic that says whether the inverter is there.
-            bridge: Topic that says whether the bridge is there.
+            inverter: Topic that states whether the inverter is online.
+            bridge: Topic that states whether the bridge is online.
             online: What these say when it is; `0` or `offline` when it is not.
             together: Topic of a JSON object with power and counter, under the last levels of their topics; empty: none.
         """

@@ -65,7 +65,7 @@ def language_for(gateway: Gateway) -> Language:
 
 
 def guest_of(device: str, payload: bytes) -> Guest:
-    """Return what the announcement of a device says that is not in the scenario.
+    """Return the content of the announcement of a device that is not in the scenario.
 
     Args:
         device: Its id in topics.
@@ -92,7 +92,7 @@ def adapter_for(gateway: Gateway) -> Adapter:
 
 
 def address_of(gateway: Gateway) -> tuple[object, ...] | None:
-    """Return what a device switches and measures, which is no other device's; None: that is not known.
+    """Return the switch and meter that a device represents, unlike any other device; None: not known.
 
     Its options must be valid.
     """

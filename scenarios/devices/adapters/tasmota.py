@@ -34,11 +34,11 @@ class TasmotaOptions(BaseModel):
 
     @property
     def address(self) -> tuple[object, ...]:
-        """What is switched and measured: no other device of a run can be the same."""
+        """The switch and meter that it represents: no other device of a run may represent the same."""
         return self.full_of(0), self.relay or 1
 
     def full_of(self, prefix: int) -> str:
-        """Return what a topic begins with: commands at prefix 0, answers at 1, telemetry at 2."""
+        """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""
         full = self.full_topic.replace("%prefix%", self.prefixes[prefix]).replace("%topic%", self.topic)
         return full.rstrip("/")
 

@@ -84,7 +84,7 @@ def either(value: object, yes: str, no: str, what: str = "") -> bool:
 
 
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Return what is at a path such as `a.b[0].c` in JSON; None where there is nothing."""
+    """Return what is at a path such as `a.b[0].c` in JSON; None if there is nothing."""
     for part in path.replace("[", ".").replace("]", "").split("."):
         if not part:
             continue

@@ -26,7 +26,7 @@ class Zigbee2MqttOptions(BaseModel):
 
     base: Topic = "zigbee2mqtt"
     ieee_address: str = ""
-    """Names the device for good; its friendly name is found by it."""
+    """The permanent address of the device, by which its friendly name is found."""
     name: Topic | Literal[""] = ""
     """Its friendly name, where there is no address."""
     endpoint: str = ""

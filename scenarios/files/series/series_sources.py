@@ -446,7 +446,7 @@ def constant_series(start_s: int, power_w: float) -> CumulativeSeries:
 
 
 def constant_w(series: CumulativeSeries, start_s: int) -> float | None:
-    """Return the power of a series from `constant_series`, W; None where it is another one."""
+    """Return the power of a series from `constant_series`, W; None if it is another one."""
     if series.times_s != (start_s, start_s + CONSTANT_S):
         return None
     power_w = series.energy_wh * 3600 / CONSTANT_S
@@ -539,7 +539,7 @@ def series_problems(
     """Return the problems of a cumulative series: index of the point (None: the series as a whole) and text.
 
     Args:
-        times_s: Time of each point, seconds; None where it could not be read, which has been reported already.
+        times_s: Time of each point, seconds; None if it could not be read, which has been reported already.
         energies_wh: Cumulative energy of each point, Wh; None if it could not be read.
         from_zero: Whether the first time has to be 0 s, as in a load profile.
         fewest: Number of points needed.

@@ -354,7 +354,7 @@ class _Contents:
         return sorted(events, key=lambda event: event[:2])
 
     def _said(self, info: RunInfo) -> list[list[int]] | None:
-        """Return the messages about jobs; None where they would make the page too large."""
+        """Return the messages about jobs; None if they would make the page too large."""
         if info.messages > self._messages_left and info != self._infos[0]:
             return None
         said = [

@@ -114,7 +114,7 @@ _FIELD_OF = {"latitude": "place", "longitude": "place", "heat pumps": "heat_pump
 
 
 def spec_of(values: Mapping[str, str]) -> tuple[GeneratorSpec | None, dict[str, str]]:
-    """Return what is to be generated, and the problems by id of field; None where there are any.
+    """Return what is to be generated, and the problems by id of field; None if there are any.
 
     Args:
         values: Texts by id of field.
