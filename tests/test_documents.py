@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import yaml
+
+from tests.tui.terminal import environment
 
 PAGES = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
 
@@ -20,3 +24,29 @@ def test_every_yaml_example_can_be_copied() -> None:
             except yaml.YAMLError as error:
                 broken.append(f"{page}: {error}")
     assert not broken, "\n".join(broken)
+
+
+def test_every_python_example_can_be_pasted_into_a_file() -> None:
+    """`async with` and `await` need a function around them there, unlike in a notebook."""
+    broken = []
+    for page in PAGES:
+        for example in re.finditer(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            try:
+                compile(example[1], str(page), "exec")
+            except SyntaxError as error:
+                broken.append(f"{page}: {error}")
+    assert not broken, "\n".join(broken)
+
+
+def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
+    """Pasted into a file, in an empty folder; its recording gives the same ledger, as it says."""
+    first = re.search(r"^```python\n(.*?)^```", Path("docs/scripts.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert first is not None
+    save = "    run.save_recording("
+    script = first[1].replace(save, f"    print(run.ledger_sha256)\n{save}")
+    script += 'print(ssmic.run("what-i-did.yaml").ledger_sha256)\n'
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
+    *_, of_script, of_recording = done.stdout.splitlines()
+    assert of_script == of_recording

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
 from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison import SimulationComparison, drawn_figures, mean_text, scaled, unit_of
+from tui.formatting import fit
 
 MARKS = "●■◆▲▼★✚"
 """Marks by simulation, so that colour is not needed."""
@@ -17,6 +19,7 @@ _COLOURS = ("primary", "secondary", "success", "accent", "warning", "error")
 _WIDE = 110
 """Minimum width for differences next to the means."""
 _MOST_LABEL = 22
+"""Width of a label that is always there, in cells."""
 _VALUE_WIDTH = 17
 
 
@@ -42,7 +45,7 @@ class Intervals(Widget):
         if comparison is None:
             return Text()
         width = max(40, self.content_size.width or self.size.width)
-        label = min(_MOST_LABEL, max(len(one.label) for one in comparison.simulations)) + 2
+        label = label_width([one.label for one in comparison.simulations], width)
         has_differences = width >= _WIDE and any(of.reference == 0 for of in comparison.differences)
         room = width - label - _VALUE_WIDTH
         plot = room if not has_differences else (room - _VALUE_WIDTH - 4) // 2
@@ -69,7 +72,7 @@ class Intervals(Widget):
         lines = [title]
         for i, one in enumerate(comparison.simulations):
             colour = theme.get(_COLOURS[i % len(_COLOURS)], "")
-            line = Text(f"{MARKS[i % len(MARKS)]} {one.label}"[:label].ljust(label), style=colour)
+            line = Text(f"{MARKS[i % len(MARKS)]} {fit(one.label, label - 2, is_id=True)}", style=colour)
             line.append(means.bar(spreads[i], MARKS[i % len(MARKS)]), colour)
             line.append(mean_text(figure, spreads[i]).rjust(_VALUE_WIDTH))
             if has_differences:
@@ -83,6 +86,17 @@ class Intervals(Widget):
         if has_differences:
             axis.append(" " * (_VALUE_WIDTH + 4) + differences.axis())
         return [*lines, axis]
+
+
+def label_width(labels: Sequence[str], width: int) -> int:
+    """Return the width of marks and labels: theirs, but at most half of what the values leave.
+
+    Args:
+        labels: Of the simulations. Some differ only at their end, by the time at which they were created.
+        width: Of the chart, in cells.
+    """
+    most = max(_MOST_LABEL, (width - _VALUE_WIDTH) // 2)
+    return min(most, max(cell_len(label) for label in labels)) + 2
 
 
 _SAME = 1e-9

@@ -189,7 +189,9 @@ class Generic:
         events: list[DeviceEvent] = []
         presence = options.availability
         if presence is not None and topic == presence.topic and (presence.retained or not retained):
-            events.append(Availability(online=either(presence.read(payload), presence.online, presence.offline)))
+            events.append(
+                Availability(online=either(presence.read(payload), presence.online, presence.offline, "availability"))
+            )
         report = Reported(
             is_on=self._switch(topic, payload, retained=retained),
             power_w=_number(options.power, topic, payload, "power", retained=retained),
@@ -202,7 +204,7 @@ class Generic:
         if source is None or topic != source.topic or (retained and not source.retained):
             return None
         value = source.read(payload)
-        return None if value is None else either(value, source.on, source.off)
+        return None if value is None else either(value, source.on, source.off, "switch")
 
     def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`."""

@@ -106,7 +106,9 @@ class Inverter:
             return []
         if topic in {self._inverter, self._bridge}:
             if text.lower() not in self._online | _OFFLINE:
-                raise MessageError(repr(text[:40]), f"one of: {', '.join(sorted(self._online | _OFFLINE))}")
+                raise MessageError(
+                    f"availability {text[:40]!r}", f"one of: {', '.join(sorted(self._online | _OFFLINE))}"
+                )
             self._is_there[topic] = text.lower() in self._online
             is_online = all(self._is_there.values())
             if is_online == self._was_online:

@@ -85,7 +85,7 @@ class Shelly:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
         if topic == f"{self._prefix}/online":
-            return [Availability(online=either(text_of(payload), "true", "false"))] if payload else []
+            return [Availability(online=either(text_of(payload), "true", "false", "availability"))] if payload else []
         if retained:
             return []
         said = json_of(payload)

@@ -88,7 +88,9 @@ class Tasmota:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""
         if topic == self._availability:
-            return [Availability(online=either(text_of(payload), "Online", "Offline"))] if payload else []
+            return (
+                [Availability(online=either(text_of(payload), "Online", "Offline", "availability"))] if payload else []
+            )
         if retained:
             return []
         if topic == self._topic(1, self._power) and not payload.lstrip().startswith(b"{"):

@@ -67,7 +67,7 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     return number
 
 
-def either(value: object, yes: str, no: str, what: str = "") -> bool:
+def either(value: object, yes: str, no: str, what: str) -> bool:
     """Return whether a value is the one of two texts (`yes`), and not the other; in any case of letters.
 
     Errors name it as `what`.
@@ -80,7 +80,7 @@ def either(value: object, yes: str, no: str, what: str = "") -> bool:
         return True
     if text.casefold() == no.casefold():
         return False
-    raise MessageError(f"{what} {text[:40]!r}".lstrip(), f"{yes} or {no}")
+    raise MessageError(f"{what} {text[:40]!r}", f"{yes} or {no}")
 
 
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape

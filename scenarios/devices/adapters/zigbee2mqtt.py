@@ -200,4 +200,4 @@ def _friendly(name: object) -> str:
 
 def _is_online(payload: bytes) -> bool:
     text = text_of(payload)
-    return either(json_of(payload).get("state") if text.startswith("{") else text, "online", "offline")
+    return either(json_of(payload).get("state") if text.startswith("{") else text, "online", "offline", "availability")

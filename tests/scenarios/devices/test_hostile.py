@@ -126,6 +126,7 @@ def test_a_state_other_than_on_and_off_is_refused(name: str) -> None:
         with pytest.raises(MessageError) as refused:
             adapter.take(topic, payload, retained=False)
         assert expected in refused.value.expected
+        assert not refused.value.problem.startswith("'"), "it does not say what is wrong"
         if name != "generic" and "rpc" not in topic and b"{" not in payload:
             assert adapter.take(topic, b"", retained=False) == []
 

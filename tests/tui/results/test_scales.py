@@ -6,7 +6,8 @@ import pytest
 
 from scenarios.metrics import FIGURES, SampleStatistics
 from scenarios.results.comparison.figure import TextShape, _Axis
-from tui.results.interval_chart import Scale
+from tui.formatting import fit
+from tui.results.interval_chart import Scale, label_width
 
 SHARE = next(figure for figure in FIGURES if figure.name == "self_sufficiency")
 
@@ -22,3 +23,14 @@ def test_the_ends_of_a_scale_differ_and_are_short(low: float, high: float) -> No
     ticks = [shape.text for shape in grid if isinstance(shape, TextShape)]
     assert len(set(ticks)) == len(ticks) >= 3
     assert max(map(len, ticks)) <= 9
+
+
+@pytest.mark.parametrize("width", [40, 78, 138])
+def test_simulations_that_differ_in_their_minute_have_different_labels(width: int) -> None:
+    """On 80 columns, both were `insertion (2026-11-27 `."""
+    labels = [f"insertion (2026-11-27 11:{minute})" for minute in (25, 31)]
+    room = label_width(labels, width)
+    first, second = (fit(label, room - 2, is_id=True) for label in labels)
+    assert first != second
+    assert room <= max(24, width // 2)
+    assert width == 40 or first == labels[0]
