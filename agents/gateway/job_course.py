@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from agents.device_events import ExecutionOutcome, JobState
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.represented_device import Meter
+from agents.gateway.meter import Meter
 from agents.model import Job
 from broker.hosts import Channel
 

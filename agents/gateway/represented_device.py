@@ -1,141 +1,23 @@
-"""A real device as the agent that represents it knows it: its meter, its availability, and what is shown of it.
-
-A meter gives energy from a counter that may be reset, or from power readings only.
-"""
+"""A real device as the agent that represents it knows it: its meter, its availability, and what is shown of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import structlog
 
 from agents.device_events import Announced, DeviceEvent, DeviceNotice, Left, Rejected
 from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.meter import Meter
 from agents.messages import AnyMessage, DeviceSaid
 from agents.model import MANAGER
 from broker.hosts import Agent
 
 log = structlog.get_logger(__name__)
 
-MAX_POWER_W = 100_000.0
-"""No household device draws or supplies more than this; a meter that reports more is wrong."""
 MAX_ERROR_CHARACTERS = 500
 """Longest problem, and longest expectation, in a device's `error`: brokers refuse messages without a bound."""
-MAX_COUNTER_WH = 1e12
-"""No household's meter has ever counted more than this."""
-RESET_BELOW = 0.9
-"""A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
-_HOUR_S = 3600
-
-
-@dataclass(slots=True)
-class Meter:
-    """Integrates meter readings: power, which applies until the next reading, or a counter as soon as there is one."""
-
-    energy_wh: float = 0.0
-    """Metered so far, without jumps at resets, Wh."""
-    power_w: float | None = None
-    """The last reading, W."""
-    counter_wh: float | None = None
-    """The last reading, Wh."""
-    at_s: int | None = None
-    """Virtual time of the last reading, UNIX seconds."""
-    resets: int = 0
-    passes_over: bool = True
-    """Whether a single reading that no meter can have counted, or one of 0, is passed over once the next one shows it;
-    False: the counter is counted on from there."""
-    _suspect_wh: float | None = None
-    """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
-    _before_reset: tuple[float, float] | None = None
-    """Before the last reading, if that was a reset: the counter and `energy_wh`."""
-
-    def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
-        """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
-
-        Args:
-            now_s: Virtual time, UNIX seconds.
-            power_w: Power, W; None: not read.
-            counter_wh: Counter, Wh; None: not read.
-        """
-        problem = self._problem(now_s, power_w, counter_wh)
-        if problem:
-            return problem
-        limit_wh = self._limit_wh(now_s)
-        self.advance(now_s)
-        if counter_wh is not None:
-            self._count(counter_wh, limit_wh)
-        if power_w is not None:
-            self.power_w = power_w
-        return ""
-
-    def advance(self, now_s: int) -> None:
-        """Count the power of the last reading until now, where there is no counter."""
-        if self.at_s is not None and self.power_w is not None and self.counter_wh is None:
-            self.energy_wh += self.power_w * (now_s - self.at_s) / _HOUR_S
-        self.at_s = now_s
-
-    def pause(self, now_s: int) -> None:
-        """Count the power until now, and nothing more until the next reading: the device has left."""
-        if self.counter_wh is None:
-            self.advance(now_s)
-        self.power_w = None
-
-    def _count(self, counter_wh: float, limit_wh: float) -> None:
-        """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
-        suspect_wh, self._suspect_wh = self._suspect_wh, None
-        before_reset, self._before_reset = self._before_reset, None
-        before_wh = self.counter_wh
-        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
-            before_wh, self.energy_wh = before_reset  # the reset was a wrong reading
-        elif self._follows(suspect_wh, counter_wh, limit_wh) and not self._follows(before_wh, counter_wh, limit_wh):
-            before_wh = suspect_wh  # another meter
-        if before_wh is not None:
-            if counter_wh < before_wh:
-                self._before_reset = (before_wh, self.energy_wh) if self.passes_over else None
-                self.resets += 1
-                before_wh = 0.0
-            self.energy_wh += counter_wh - before_wh
-        self.counter_wh = counter_wh
-
-    @staticmethod
-    def _follows(before_wh: float | None, counter_wh: float, limit_wh: float) -> bool:
-        """Return whether a counter can have risen from one reading to another."""
-        return before_wh is not None and 0 <= counter_wh - before_wh <= limit_wh
-
-    def _limit_wh(self, now_s: int) -> float:
-        """Return how much a meter can have counted since the last reading, Wh; a counter may be behind by minutes."""
-        return 0.0 if self.at_s is None else MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
-
-    def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
-        if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
-            return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
-        if counter_wh is not None and not 0 <= counter_wh <= MAX_COUNTER_WH:
-            return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
-        return self._problem_of_counter(now_s, self.counter_wh, counter_wh)
-
-    def _problem_of_counter(self, now_s: int, before: float | None, counter_wh: float | None) -> str:
-        if counter_wh is None or before is None or self.at_s is None:
-            return ""
-        limit_wh = self._limit_wh(now_s)
-        known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
-        if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
-            return ""
-        if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
-            if counter_wh < RESET_BELOW * before:
-                self._suspect(counter_wh)
-            return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
-        if counter_wh - before > limit_wh:
-            self._suspect(counter_wh)
-            return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
-        return ""
-
-    def _suspect(self, counter_wh: float) -> None:
-        if self.passes_over:
-            self._suspect_wh = counter_wh
-        else:
-            self.counter_wh = counter_wh
 
 
 class DeviceAgent(Agent[AnyMessage], ABC):

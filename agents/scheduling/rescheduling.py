@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agents.blas_threads import one_blas_thread
 from agents.scheduling.problem import Commitment, ProducerState, Replanning
-from agents.scheduling.repair import TentativeSchedule, insert_with_repair
+from agents.scheduling.tabu_search import TentativeSchedule, insert_with_repair
 from agents.scheduling.time_grid import Grid, first_feasible_s
 
 MAX_REPAIR_EVALUATIONS = 1000

@@ -2,13 +2,13 @@ from .choose import (
     ChosenBroker as ChosenBroker,
     choose_broker as choose_broker,
 )
-from .local import (
-    own_brokers as own_brokers,
-    with_own_login as with_own_login,
-)
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
     managed_mosquitto as managed_mosquitto,
+)
+from .own_login import (
+    own_brokers as own_brokers,
+    with_own_login as with_own_login,
 )
 from .retained_cleanup import (
     Leftover as Leftover,

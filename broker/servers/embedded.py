@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from broker.errors import BrokerUnreachableError
-from broker.servers.local import LOOPBACK, OwnLogin, RunningBroker, port_taken
+from broker.servers.local import LOOPBACK, RunningBroker, port_taken
+from broker.servers.own_login import OwnLogin
 from broker.transport import BrokerUrl, matches
 
 if TYPE_CHECKING:

@@ -37,6 +37,9 @@ from .model import (
     LoadProfileEntry as LoadProfileEntry,
     ScenarioFile as ScenarioFile,
 )
+from .outside_folder import (
+    check_inside as check_inside,
+)
 from .parse import (
     load_text as load_text,
     parse_content as parse_content,
@@ -50,7 +53,6 @@ from .problems import (
     path_in_words as path_in_words,
 )
 from .read import (
-    check_inside as check_inside,
     lines_of as lines_of,
     read_bytes as read_bytes,
     read_text as read_text,

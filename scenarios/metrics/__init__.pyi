@@ -19,11 +19,7 @@ from .community_bills import (
 )
 from .energy_split import (
     EnergySplit as EnergySplit,
-    IntervalError as IntervalError,
     Split as Split,
-    load_factor as load_factor,
-    mean_power_w as mean_power_w,
-    peak_to_average as peak_to_average,
     split_energy as split_energy,
 )
 from .kpis import (
@@ -36,6 +32,12 @@ from .kpis import (
     compute_kpis as compute_kpis,
     figures_json as figures_json,
     producer_houses as producer_houses,
+)
+from .peak_power import (
+    IntervalError as IntervalError,
+    load_factor as load_factor,
+    mean_power_w as mean_power_w,
+    peak_to_average as peak_to_average,
 )
 from .settlement import (
     MINUTE_S as MINUTE_S,

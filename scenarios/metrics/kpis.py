@@ -15,7 +15,7 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
-from scenarios.metrics.energy_split import load_factor, mean_power_w, peak_to_average
+from scenarios.metrics.peak_power import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
 

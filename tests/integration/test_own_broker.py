@@ -19,8 +19,8 @@ import pytest
 from broker.errors import BrokerUnreachableError
 from broker.protocol import topics
 from broker.protocol.wire import Control
-from broker.servers.local import own_brokers
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_login import own_brokers
 from broker.transport import MqttBroker
 from broker.transport.endpoint import BrokerUrl
 from tests.patience import PATIENCE_WALL_S

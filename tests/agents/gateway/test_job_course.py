@@ -8,7 +8,7 @@ from agents.energy import LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import End, JobCourse
-from agents.gateway.represented_device import Meter
+from agents.gateway.meter import Meter
 from agents.model import Job
 
 START_S, HOUR_S = 1_000_000, 3600

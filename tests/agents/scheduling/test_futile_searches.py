@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from agents.energy import FloatArray, LoadProfile, Production
-from agents.scheduling import insertion, repair
+from agents.scheduling import insertion, tabu_search
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Task
-from agents.scheduling.repair import PlacedTask, TentativeSchedule, best_covered
+from agents.scheduling.tabu_search import PlacedTask, TentativeSchedule, best_covered
 from agents.scheduling.time_grid import Grid, StartGroup, first_feasible_s
 
 NOW_S = 1_782_000_000
@@ -54,7 +54,7 @@ def test_starts_are_not_searched_for_a_task_that_can_gain_less_than_another(monk
         searches += 1
         return best_covered(*arguments, **more)
 
-    monkeypatch.setattr(repair, "best_covered", counted)
+    monkeypatch.setattr(tabu_search, "best_covered", counted)
     tasks = [_task("large", 50, 450.0), _task("small", 20, 40.0), _task("another small", 20, 40.0)]
     starts_s = [NOW_S, NOW_S, NOW_S + 20 * 60]
     tentative = TentativeSchedule(_grid(*tasks), map(Commitment, tasks, starts_s))

@@ -9,8 +9,8 @@ from agents.energy import LoadProfile, Production
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
-from agents.scheduling.repair import TentativeSchedule, insert_with_repair
 from agents.scheduling.settings import AlgorithmSettings
+from agents.scheduling.tabu_search import TentativeSchedule, insert_with_repair
 from agents.scheduling.time_grid import Grid, first_feasible_s, fits
 
 HOUR = 3600

@@ -12,8 +12,8 @@ import pytest
 
 from broker.errors import BrokerUnreachableError
 from broker.servers.choose import choose_broker
-from broker.servers.local import kept_login, logins_folder, own_brokers, with_own_login
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_login import kept_login, logins_folder, own_brokers, with_own_login
 from broker.transport import MqttBroker
 from broker.transport.endpoint import Access, BrokerUrl
 from broker.transport.tls import Tls

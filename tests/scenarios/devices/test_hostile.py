@@ -13,7 +13,7 @@ from agents import DeviceSaid, LoadProfile
 from agents.device_events import Announced, DeviceNotice, Forecasted, JobAsked, Reported
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.represented_device import Meter
+from agents.gateway.meter import Meter
 from broker.hosts import Received
 from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError

@@ -10,7 +10,7 @@ import pytest
 
 from agents.contract_ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.metrics.energy_split import IntervalError
+from scenarios.metrics.peak_power import IntervalError
 from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.reader import ResultsReader
