@@ -30,6 +30,12 @@ from .energy import (
 from .errors import (
     SettingsError as SettingsError,
 )
+from .forecast_correction import (
+    DEFAULT_FORECAST as DEFAULT_FORECAST,
+    FORECAST_USES as FORECAST_USES,
+    READ_EVERY_S as READ_EVERY_S,
+    ForecastUse as ForecastUse,
+)
 from .gateway import (
     DEVICE_RULES as DEVICE_RULES,
     MAX_OPEN_JOBS as MAX_OPEN_JOBS,
@@ -144,7 +150,9 @@ __all__ = [
     "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
+    "DEFAULT_FORECAST",
     "DEVICE_RULES",
+    "FORECAST_USES",
     "GRID",
     "MANAGER",
     "MAX_AT_ONCE",
@@ -155,6 +163,7 @@ __all__ = [
     "NEW_PRODUCER",
     "RANKED",
     "RANKINGS",
+    "READ_EVERY_S",
     "SHARED",
     "TIMELINE",
     "TOGETHER",
@@ -181,6 +190,7 @@ __all__ = [
     "FloatArray",
     "Follow",
     "Followed",
+    "ForecastUse",
     "Forecasted",
     "GatewayConsumer",
     "GatewayProducer",

@@ -189,6 +189,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     wire = WireWatch(scenario, recorder, on_event, is_shared=is_shared) if remote else None
     watch = wire or Watch(scenario, recorder, on_event, is_shared=is_shared)
     end_s = settings.end_s(scenario)
+    corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
     ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
@@ -209,9 +210,13 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 # What a script will do is not known; it steers runs all of whose hosts are its own.
                 latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
                 most_rounds_a_second=most_rounds_a_second(scenario, has_script=script is not None),
-                most_rounds=most_rounds(scenario, has_script=script is not None),
+                most_rounds=most_rounds(scenario, has_script=script is not None, corrected_until_s=corrected_until_s),
                 most_timers=most_timers(scenario, places, end_s, has_script=script is not None),
-                most_messages={} if is_spread else most_messages(scenario, places, has_script=script is not None),
+                most_messages={}
+                if is_spread
+                else most_messages(
+                    scenario, places, has_script=script is not None, corrected_until_s=corrected_until_s
+                ),
                 setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
                 utc_offset_s=scenario.utc_offset_s,
                 zone=scenario.zone_name,
