@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,3 +47,33 @@ class Gateway(BaseModel):
     idle_w: float = 5.0
     learn: bool = True
     waiting: WaitingEntry | None = None
+
+
+def mistakable_houses(houses: Iterable[str], gateways: Iterable[Gateway]) -> list[tuple[str, str]]:
+    """Return pairs of houses of which one could take the ids of the other's jobs: `a` and `a/b`.
+
+    The ids of the jobs that a real consumer requests begin with its house and a slash, so those of a device `b` of `a`
+    begin like those of any device of `a/b`.
+
+    Args:
+        houses: The ids of all houses.
+        gateways: The real devices.
+
+    Returns:
+        The shorter id, then the longer one, sorted by the latter.
+    """
+    known = frozenset(houses)
+    real = {gateway.house for gateway in gateways if gateway.type == "consumer"}
+    pairs = []
+    for house in sorted(known):
+        ends = [i for i, character in enumerate(house) if character == "/"]
+        pairs += [(house[:end], house) for end in ends if house[:end] in known and real & {house[:end], house}]
+    return pairs
+
+
+def mistakable_problem(shorter: str, longer: str) -> str:
+    """Return the problem of such a pair in words."""
+    return (
+        f"{longer!r} begins with the id of house {shorter!r} and a slash, so the jobs of real devices and guests of "
+        "the two could have the same ids; give one of the houses another id"
+    )

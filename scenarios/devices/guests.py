@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents import Device, House, Prediction, Production
-from scenarios.gateways import Gateway
+from scenarios.errors import Problem, ScenarioError
+from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import ProducerSeries, Scenario
 
 GUEST = "guest"
@@ -38,7 +39,11 @@ def guest_gateway(device: Device) -> Gateway:
 
 
 def with_guests(scenario: Scenario, guests: int) -> Scenario:
-    """Return a scenario in which every house has room for at least this many guests of each type."""
+    """Return a scenario in which every house has room for at least this many guests of each type.
+
+    Raises:
+        ScenarioError: Guests of two houses could request jobs of the same id.
+    """
     houses: list[House] = []
     gateways = dict(scenario.gateways)
     producers = dict(scenario.producers)
@@ -52,4 +57,6 @@ def with_guests(scenario: Scenario, guests: int) -> Scenario:
                 producers[place.id] = ProducerSeries((nothing_yet(scenario.start_s),))
     if len(gateways) == len(scenario.gateways):
         return scenario
+    if mistaken := mistakable_houses((house.id for house in houses), gateways.values()):
+        raise ScenarioError([Problem(longer, mistakable_problem(shorter, longer)) for shorter, longer in mistaken])
     return replace(scenario, houses=tuple(houses), gateways=gateways, producers=producers)

@@ -12,7 +12,7 @@ from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems, address_of
-from scenarios.events import Event
+from scenarios.events import TimelineEvent
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
@@ -21,7 +21,7 @@ from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
-from scenarios.gateways import Gateway
+from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import (
     Expectation,
     Fault,
@@ -135,6 +135,9 @@ class _ScenarioBuilder:
             self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
+        numbers = {entry.id: i for i, entry in enumerate(file.houses)}
+        for shorter, longer in mistakable_houses(self.houses, self.gateways.values()):
+            self.collector.at(("houses", numbers[longer], "id"), mistakable_problem(shorter, longer))
         if file.supply == "shared":
             for key, problem in sharing_problems(file.promise, file.strategy).items():
                 self.collector.at((key,), problem)
@@ -143,7 +146,7 @@ class _ScenarioBuilder:
         zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)
         if zone.key and start_s is not None:
             zone = Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
-        events: tuple[Event, ...] = ()
+        events: tuple[TimelineEvent, ...] = ()
         expectations: tuple[Expectation, ...] = ()
         if file.timeline or file.expect:
             known = Known(

@@ -148,7 +148,7 @@ class Artist:
         series = [
             drawn(FORECAST, power_w(production, start_s, end_s))
             if i == 0
-            else Series(f"forecast {i + 1}", power_w(production, start_s, end_s), "line", colour)
+            else Series(f"forecast {i + 1}", power_w(production, start_s, end_s), "line", colour, short_name=str(i + 1))
             for i, (production, colour) in enumerate(zip(productions, _COLOURS, strict=False))
         ]
         if actual:
@@ -213,7 +213,9 @@ class Artist:
             return Picture(title, days=days)
         series = (
             drawn(FORECAST, produced_w, "produced"),
-            drawn(DEMAND, load_w, "demand" if base_w.any() else "jobs at their earliest start"),
+            drawn(DEMAND, load_w, "demand")
+            if base_w.any()
+            else drawn(DEMAND, load_w, "jobs at their earliest start", short_name="jobs, earliest"),
         )
         energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
         produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000

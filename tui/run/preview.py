@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents import FloatArray
-from scenarios import Scenario, Zone, in_words
+from scenarios import Scenario, Zone, action_in_words
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
 from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
@@ -44,7 +44,7 @@ def first_day(scenario: Scenario) -> FirstDay:
     for base_load in scenario.base_loads.values():
         demand_wh += base_load.energy_per_bin_wh(edges_s)
     events = tuple(
-        (event.at_s, in_words(event.action))
+        (event.at_s, action_in_words(event.action))
         for event in scenario.timeline
         if event.at_s is not None and event.at_s < edges_s[-1]
     )
@@ -80,7 +80,9 @@ class Preview(Vertical):
         chart.show(
             (
                 drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"),
-                drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
+                drawn(
+                    DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start", short_name="jobs, earliest"
+                ),
             ),
             TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
             marks=seen.events,

@@ -18,7 +18,7 @@ from scenarios.results import streets_of
 from tui.formatting import plural
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.widgets import Column, PathInput, VirtualTable, Words
+from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path
 
 _BOX_CSS = """
     {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
@@ -34,7 +34,7 @@ Answer = tuple[str, str, Literal["primary", "error", "default"]]
 MOST_FOUND: Final = 500
 """Results that a search lists at most."""
 AnswerT = TypeVar("AnswerT")
-House = tuple[str, str]
+HouseName = tuple[str, str]
 """Id and name."""
 
 
@@ -256,7 +256,7 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
     def action_accept(self) -> None:
         """Return the path in the field, if valid."""
         text = self.query_one(Input).value.strip()
-        path = Path(text).expanduser()
+        path = meant_path(text)
         problem = self._problem(text, path)
         self.query_one(".problem", Static).update(problem or "")
         if problem is None:
@@ -302,7 +302,7 @@ class ChooseOne(Dialog[str | None]):
     ChooseOne VirtualTable { background: $surface; }
     """
 
-    def __init__(self, what: str, houses: Iterable[House]) -> None:
+    def __init__(self, what: str, houses: Iterable[HouseName]) -> None:
         """Make it.
 
         Args:
@@ -321,7 +321,7 @@ class ChooseOne(Dialog[str | None]):
             box.border_title = f"Choose a {self._what}"
             yield Input(placeholder="a part of its id, name or street", compact=True)
             yield Words(classes="count")
-            yield VirtualTable[House](
+            yield VirtualTable[HouseName](
                 (
                     Column(self._what, lambda house: house[0], 24, is_id=True),
                     Column("name", lambda house: house[1]),
@@ -356,6 +356,6 @@ class ChooseOne(Dialog[str | None]):
         self._choose()
 
     def _choose(self) -> None:
-        house: House | Any = self.query_one(VirtualTable).row
+        house: HouseName | Any = self.query_one(VirtualTable).row
         if house is not None:
             self.dismiss(house[0])

@@ -6,6 +6,7 @@ from .chart import (
 )
 from .path_field import (
     PathInput as PathInput,
+    meant_path as meant_path,
 )
 from .table import (
     CellTable as CellTable,
@@ -61,6 +62,7 @@ __all__ = [
     "VirtualTable",
     "Words",
     "drawn",
+    "meant_path",
     "rank_of",
     "ranked",
     "update_if_changed",

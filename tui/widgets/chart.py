@@ -36,6 +36,8 @@ _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
 _DAY_S = 86_400
+_LEGEND_FORMS = ((_AXIS_WIDTH, 3, False), (1, 2, False), (_AXIS_WIDTH, 3, True), (1, 1, True))
+"""Forms of the legend, the preferred one first: indent, gap between entries in cells, and whether names are short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,27 @@ class Series:
     """A variable of the theme, or any colour."""
     pattern: str = "█"
     """Fill character; for dots, a bit mask of the eight dots."""
+    short_name: str = ""
+    """In a legend that has no room for the name; empty: the name."""
 
     def __post_init__(self) -> None:
-        """Make the name harmless: the chart draws it itself."""
+        """Make the names harmless: the chart draws them itself."""
         object.__setattr__(self, "name", printable_line(self.name))
+        object.__setattr__(self, "short_name", printable_line(self.short_name) or self.name)
 
 
-def drawn(meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str = "") -> Series:
+def drawn(
+    meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str = "", *, short_name: str = ""
+) -> Series:
     """Return a series with the standard look of its meaning.
 
     Args:
         meaning: The meaning of the values.
         values: Values in equal steps over the whole width.
         name: In the legend; empty: the meaning's.
+        short_name: In a legend that has no room for the name; empty: the name.
     """
-    return Series(name or meaning.name, values, meaning.look, meaning.colour, meaning.pattern)
+    return Series(name or meaning.name, values, meaning.look, meaning.colour, meaning.pattern, short_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,20 +414,26 @@ class Chart(Widget, can_focus=True):
         return Segment(f"{glyph}{glyph}", base + Style(color=self._rich(series.colour)))
 
     def _legend(self, width: int, base: Style) -> Strip:
-        segments = [Segment(" " * _AXIS_WIDTH, base)]
-        for series in self._series:
-            segments += [self._sample(series, base), Segment(f" {series.name}   ", base)]
-        if self._column_of(self._now_s) is not None:
-            segments.append(Segment("┊ ", base + self.get_component_rich_style("chart--now", partial=True)))
-            segments.append(Segment("now", base))
+        """Return what each series means; closer together, and with shorter names, if there is no room."""
+        is_now_drawn = self._column_of(self._now_s) is not None
         due = [(time_s, said) for time_s, said in self._marks if self._column_of(time_s) is not None]
-        if due:
-            look = self.get_component_rich_style("chart--event", partial=True)
-            gap = "   " if self._column_of(self._now_s) is not None else ""
-            segments += [Segment(f"{gap}╎ ", base + look)]
-            room = width - sum(cell_len(segment.text) for segment in segments)
-            segments.append(Segment(self._due(due, room), base))
-        return Strip(segments).adjust_cell_length(width, base)
+        segments: list[Segment] = []
+        for indent, gap, is_short in _LEGEND_FORMS:
+            segments = [Segment(" " * indent, base)]
+            for series in self._series:
+                name = series.short_name if is_short else series.name
+                segments += [self._sample(series, base), Segment(f" {name}{' ' * gap}", base)]
+            if is_now_drawn:
+                segments.append(Segment("┊ ", base + self.get_component_rich_style("chart--now", partial=True)))
+                segments.append(Segment("now", base))
+            if due:
+                look = self.get_component_rich_style("chart--event", partial=True)
+                segments.append(Segment(f"{' ' * gap if is_now_drawn else ''}╎ ", base + look))
+                room = width - sum(cell_len(segment.text) for segment in segments)
+                segments.append(Segment(self._due(due, room), base))
+            if cell_len(Strip(segments).text.rstrip()) <= width:
+                break
+        return _fitted(segments, width, base)
 
     def _due(self, due: Sequence[tuple[float, str]], room: int) -> str:
         """Return what takes place in the period that is drawn, as far as there is room for it."""
@@ -446,7 +460,7 @@ class Chart(Widget, can_focus=True):
         if labels := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
             segments.append(Segment(f"   ╎ {labels}", base))
         indent = min(_AXIS_WIDTH, max(0, room))
-        return Strip([Segment(" " * indent, base), *segments]).adjust_cell_length(width, base)
+        return _fitted([Segment(" " * indent, base), *segments], width, base)
 
     def _label(self, row: int, rows: int, top: float) -> str:
         marks = {0: top, round(rows / 2): top / 2} if rows >= 5 else {0: top}
@@ -477,6 +491,14 @@ class Chart(Widget, can_focus=True):
         value = self.app.theme_variables.get(colour, colour)
         background = self.background_colors[1]
         return (background + Color.parse(value)).rich_color
+
+
+def _fitted(segments: Sequence[Segment], width: int, base: Style) -> Strip:
+    """Return a line of a given width; an ellipsis shows that it was cut."""
+    line = Strip(segments)
+    if cell_len(line.text.rstrip()) > width:
+        line = Strip([*line.crop(0, width - 1), Segment("…", base)])
+    return line.adjust_cell_length(width, base)
 
 
 _Cell = tuple[str, RichColor | None, RichColor | None]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
@@ -38,6 +39,18 @@ def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str
     except OSError:
         return []
     return sorted(found)
+
+
+def meant_path(text: str) -> Path:
+    """Return the path that a text means: of `/home/ada//tmp/x` only `/tmp/x`, unless the whole leads somewhere.
+
+    Args:
+        text: As typed. `~` is the home folder.
+    """
+    whole = Path(text).expanduser()
+    _, behind_folder, rest = text.rpartition("//")
+    absolute = Path(f"/{rest}")
+    return absolute if behind_folder and not whole.parent.is_dir() and absolute.parent.is_dir() else whole
 
 
 def _common_beginning(texts: list[str]) -> str:
@@ -99,6 +112,16 @@ class PathInput(Input):
         )
         self._folder = folder
         self._suffixes = suffixes
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Insert the text; an absolute path behind a folder takes the place of the whole."""
+        pasted = event.text.strip().partition("\n")[0].strip()
+        is_absolute = pasted.startswith(("/", "~/"))
+        if is_absolute and self.value[: min(self.selection)].endswith("/"):
+            self.value = pasted
+            self.cursor_position = len(pasted)
+            event.prevent_default()
+            event.stop()
 
     def action_complete(self) -> None:
         """Complete the path, or go to the next field."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agents.errors import SettingsError
+from scenarios.devices import with_guests
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
 from scenarios.files.yaml_nodes import parse_yaml
@@ -510,3 +511,23 @@ def test_late_promises_and_strategies_do_not_go_with_shared_supply() -> None:
     with pytest.raises(SettingsError) as error:
         replace(load_text(text.replace("strategy: mine\n", ""), "s.yaml", None), strategy="mine").supplied("shared")
     assert error.value.problems == (f"promise: {late}", f"strategy: {strategy}")
+
+
+@pytest.mark.parametrize("real", ['"1"', "1/x"])
+def test_houses_whose_real_devices_could_take_each_others_job_ids_are_named(real: str) -> None:
+    """A device `x` of house `1` may request the job `x/1`, and a device of house `1/x` its own."""
+    other = "  - {id: 1/x, devices: [{id: washer, type: consumer}]}\njobs:"
+    text = GOOD.replace("jobs:", other)
+    assert mistakes(text) == []
+    room = {'"1"': ('- id: "1"', '- id: "1"\n    guests: 1'), "1/x": ("id: 1/x", "id: 1/x, guests: 1")}
+    assert mistakes(text.replace(*room[real])) == [
+        f"s.yaml:{15 if real == '1/x' else 16}: houses[1].id: '1/x' begins with the id of house '1' and a slash, so the jobs of real devices and guests of the two could have the same ids; give one of the houses another id"
+    ]
+
+
+def test_guests_of_such_houses_are_refused_when_a_run_gives_them_room() -> None:
+    """`ssmic run --guests 1` is not in the file."""
+    scenario = load_text(GOOD.replace("jobs:", "  - {id: 1/x}\njobs:"), "s.yaml", None)
+    assert with_guests(scenario, 0) == scenario
+    with pytest.raises(ScenarioError, match="'1/x' begins with the id of house '1'"):
+        with_guests(scenario, 1)

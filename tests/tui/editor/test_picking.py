@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Paste
 from textual.widgets import DirectoryTree, Input, OptionList
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from tui.editor.picker import DEFAULT_SKY, Picker, profile_items, sky_items
 from tui.run.form import about
 from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
+from tui.widgets.path_field import meant_path
 from tui.widgets.text import FieldHelp
 from tui.widgets.text_match import rank_of, ranked
 
@@ -191,3 +193,48 @@ async def test_a_path_can_be_typed_immediately(opened: Opened, tmp_path: Path) -
         assert field.value == f"{tmp_path}/street-b.yaml"
         await pilot.press("tab")
         await until(pilot, lambda: asking.query_one(DirectoryTree).has_focus)
+
+
+async def test_an_absolute_path_pasted_behind_the_folder_takes_its_place(opened: Opened, tmp_path: Path) -> None:
+    """The field proposes a folder; whoever pastes a whole path means that path alone, and a part of one a part."""
+    there = tmp_path / "elsewhere" / "street.yaml"
+    there.parent.mkdir()
+    there.write_text("x")
+    async with opened() as pilot:
+        pilot.app.push_screen(PickPath("Open", tmp_path, suffixes=(".yaml",)))
+        asking = await dialog(pilot, PickPath)
+        field = asking.query_one(Input)
+        field.post_message(Paste("elsewhere"))
+        await until(pilot, lambda: field.value == f"{tmp_path}/elsewhere")
+        field.post_message(Paste("/street"))
+        await until(pilot, lambda: field.value == f"{tmp_path}/elsewhere/street")
+        field.value = f"{tmp_path}/"
+        field.cursor_position = len(field.value)
+        field.post_message(Paste(f" {there}\n"))
+        await until(pilot, lambda: field.value == str(there))
+        field.value = f"{tmp_path}/"
+        field.cursor_position = len(field.value)
+        field.post_message(Paste("~/street.yaml"))
+        await until(pilot, lambda: field.value == "~/street.yaml")
+
+
+async def test_an_absolute_path_typed_behind_the_folder_is_opened(opened: Opened, tmp_path: Path) -> None:
+    """Terminals without bracketed paste deliver a pasted path key by key."""
+    there = tmp_path / "elsewhere" / "street.yaml"
+    there.parent.mkdir()
+    there.write_text("x")
+    answers: list[Path | None] = []
+    async with opened() as pilot:
+        pilot.app.push_screen(PickPath("Open", tmp_path, suffixes=(".yaml",)), answers.append)
+        asking = await dialog(pilot, PickPath)
+        asking.query_one(Input).value += str(there)
+        await pilot.press("enter")
+        await until(pilot, lambda: answers == [there])
+
+
+def test_a_doubled_slash_within_a_path_that_exists_changes_nothing(tmp_path: Path) -> None:
+    """As in a shell, after a completed folder's slash."""
+    (tmp_path / "tmp").mkdir()
+    assert meant_path(f"{tmp_path}//tmp") == tmp_path / "tmp"
+    assert meant_path(f"{tmp_path}//new.yaml") == tmp_path / "new.yaml"
+    assert meant_path(f"{tmp_path}//nowhere/at/all") == tmp_path / "nowhere/at/all"

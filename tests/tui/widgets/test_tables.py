@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
 
 from scenarios.scenario import Zone
 from tui.formatting import fit
 from tui.run.progress import _COLUMNS as RUN_COLUMNS
-from tui.widgets.chart import TimeAxis
+from tui.widgets.chart import Chart, TimeAxis, drawn
 from tui.widgets.table_rendering import Column, placed
-from tui.widgets.theme_colours import MEANINGS
+from tui.widgets.theme_colours import DEFAULT_VARIABLES, DEMAND, FORECAST, MEANINGS
 
 BERLIN = Zone(7200)
 NEPAL = Zone(20_700)
@@ -105,3 +106,44 @@ def test_meanings_are_distinguishable_without_colour() -> None:
     """Each has its own pattern and its own colour."""
     assert len({meaning.pattern for meaning in MEANINGS}) == len(MEANINGS)
     assert len({meaning.colour for meaning in MEANINGS}) == len(MEANINGS)
+
+
+class OneChart(App[None]):
+    """Two series and two marks."""
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours of the meanings."""
+        return dict(DEFAULT_VARIABLES)
+
+    def compose(self) -> ComposeResult:
+        """The chart alone."""
+        yield Chart()
+
+    def on_mount(self) -> None:
+        """Show it."""
+        long = drawn(DEMAND, [1.0], "jobs at their earliest start", short_name="jobs, earliest")
+        marks = ((3600.0, "clouds"), (7200.0, "rain"))
+        self.query_one(Chart).show((drawn(FORECAST, [1.0], "produced"), long), TimeAxis(0, DAY_S), marks=marks)
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (90, ("produced", "jobs at their earliest start", "╎ 01:00 clouds, 02:00 rain")),
+        (66, ("produced", "jobs at their earliest start", "2 events")),
+        (51, ("produced", "jobs, earliest", "2 events")),
+        (44, ("produced", "jobs, earliest", "2 events")),
+        (30, ("produced", "jobs,", "…")),
+    ],
+)
+async def test_a_legend_without_room_has_shorter_names_rather_than_cut_ones(
+    columns: int, names: tuple[str, ...]
+) -> None:
+    """At 51 columns, as in the editor on 80, the preview's legend ended with `earliest st`."""
+    app = OneChart()
+    async with app.run_test(size=(columns, 12)) as pilot:
+        await pilot.pause()
+        legend = app.query_one(Chart).render_line(0).text
+        assert cell_len(legend) == columns
+        assert [name for name in names if name not in legend] == []
+        assert legend.rstrip().endswith("…") == (names[-1] == "…")

@@ -207,7 +207,12 @@ The preview follows the fields: production, and all jobs at their earliest start
         chart.show(
             (
                 drawn(PRODUCTION, made.produced_w[: round(len(made.produced_w) * share)], "produced"),
-                drawn(DEMAND, made.demand_w[: days * _DAY_S // STEP_S], "jobs at their earliest start"),
+                drawn(
+                    DEMAND,
+                    made.demand_w[: days * _DAY_S // STEP_S],
+                    "jobs at their earliest start",
+                    short_name="jobs, earliest",
+                ),
             ),
             TimeAxis(made.start_s, made.start_s + days * _DAY_S, made.zone),
         )
