@@ -38,6 +38,12 @@ from .energy import (
 from .errors import (
     SettingsError as SettingsError,
 )
+from .forecast_correction import (
+    DEFAULT_FORECAST as DEFAULT_FORECAST,
+    FORECAST_USES as FORECAST_USES,
+    READ_EVERY_S as READ_EVERY_S,
+    ForecastUse as ForecastUse,
+)
 from .gateway import (
     DEVICE_RULES as DEVICE_RULES,
     MAX_OPEN_JOBS as MAX_OPEN_JOBS,
@@ -142,7 +148,9 @@ from .sharing import (
 __all__ = [
     "ABOUT_RANKING",
     "AGENTS",
+    "DEFAULT_FORECAST",
     "DEVICE_RULES",
+    "FORECAST_USES",
     "GRID",
     "MANAGER",
     "MAX_AT_ONCE",
@@ -153,6 +161,7 @@ __all__ = [
     "NEW_PRODUCER",
     "RANKED",
     "RANKINGS",
+    "READ_EVERY_S",
     "SHARED",
     "TIMELINE",
     "TOGETHER",
@@ -180,6 +189,7 @@ __all__ = [
     "FloatArray",
     "Follow",
     "Followed",
+    "ForecastUse",
     "Forecasted",
     "GatewayConsumer",
     "GatewayProducer",

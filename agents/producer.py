@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agents.energy import CumulativeSeries, Outlook, Prediction
+from agents.energy import CumulativeSeries, Outlook, Prediction, Production
+from agents.forecast_correction import ForecastCorrection
 from agents.headroom import Need, Uncommitted, View, uncommitted_of
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
@@ -84,6 +85,7 @@ class Producer(Agent[AnyMessage]):
         is_there: bool = True,
         negotiating: NegotiationSettings | None = None,
         own_use: CumulativeSeries | None = None,
+        counter: Production | None = None,
     ) -> None:
         """Create a producer.
 
@@ -95,8 +97,11 @@ class Producer(Agent[AnyMessage]):
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
             own_use: The part of its house's base load that it serves before anything else, at UNIX seconds, so that it
                 promises only what it expects to have left; None: none.
+            counter: Its production, by which it corrects its forecasts; only what has passed is read. None: forecasts
+                are used as issued.
         """
         super().__init__(agent_id)
+        self._correction = None if counter is None else ForecastCorrection(counter)
         self._provisional: Provisional | None = None
         self._own_use = own_use
         self._predictions = list(predictions)
@@ -105,6 +110,7 @@ class Producer(Agent[AnyMessage]):
         self.negotiating = negotiating or NegotiationSettings(RANKED)
         self._headroom: View | None = None
         """The headroom last published to the manager."""
+        self._next_reading_s: int | None = None
         self._newest: Prediction | None = None
         self._production: Outlook | None = None
         self._adopted = 0
@@ -135,12 +141,15 @@ class Producer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Process forecasts when they are issued, and messages when they arrive."""
         while True:
+            # Before a forecast of the same moment: it was not in force in the hour that has passed.
+            corrected = self._read_counter()
+            if corrected is not None and not (self._predictions and self._predictions[0].issued_s <= self.now_s):
+                self._adopt(Prediction(issued_s=self.now_s, production=corrected))
             while self._predictions and self._predictions[0].issued_s <= self.now_s:
-                self._adopt(self._predictions.pop(0))
-            next_issue_s = self._predictions[0].issued_s if self._predictions else None
+                self._take_forecast(self._predictions.pop(0))
             self._dealt_with.clear()
             self._known_state = None
-            batch = await self.receive_round(until_s=next_issue_s)
+            batch = await self.receive_round(until_s=self._next_timer_s())
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
                 if received.sender == TIMELINE:
@@ -217,7 +226,7 @@ class Producer(Agent[AnyMessage]):
             case NewForecast(production=production, replaces_later=replaces_later):
                 if replaces_later:
                     self._predictions.clear()
-                self._adopt(Prediction(issued_s=self.now_s, production=production))
+                self._take_forecast(Prediction(issued_s=self.now_s, production=production))
             case ChangeAlgorithm(algorithm=algorithm):
                 self._scheduler = scheduler_for(algorithm, pushes_out=self._provisional is not None)
             case Leave(reason=reason):
@@ -366,6 +375,28 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
+    def _next_timer_s(self) -> int | None:
+        """Return when the next forecast is issued or the counter is to be read; None: never."""
+        next_issue_s = self._predictions[0].issued_s if self._predictions else None
+        due_s = [time_s for time_s in (next_issue_s, self._next_reading_s) if time_s is not None]
+        return min(due_s, default=None)
+
+    def _read_counter(self) -> Production | None:
+        """Read the counter if it is time; return the corrected forecast, None: as before."""
+        if self._correction is None or self._next_reading_s is None or self.now_s < self._next_reading_s:
+            return None
+        corrected = self._correction.take_reading(self.now_s) if self._is_there else None
+        self._next_reading_s = self._correction.next_reading_s(self.now_s)
+        return corrected
+
+    def _take_forecast(self, issued: Prediction) -> None:
+        """Take a forecast, and correct it if that is wanted."""
+        if self._correction is not None:
+            corrected = self._correction.take_forecast(self.now_s, issued.production)
+            issued = issued.model_copy(update={"production": corrected})
+            self._next_reading_s = self._correction.next_reading_s(self.now_s)
+        self._adopt(issued)
+
     def _beside_own_use(self, prediction: Prediction) -> Prediction:
         """Return a forecast minus the house's base load."""
         if self._own_use is None:
@@ -456,6 +487,8 @@ class Producer(Agent[AnyMessage]):
         if self._is_there:
             return
         self._is_there = True
+        if self._correction is not None:
+            self._correction.start_over(self.now_s)
         if self._newest is not None:
             self._publish_forecast(self._newest)
             self._join_manager()

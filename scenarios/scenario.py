@@ -14,7 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
+from agents import (
+    DEFAULT_FORECAST,
+    CumulativeSeries,
+    ForecastUse,
+    House,
+    Job,
+    LoadProfile,
+    Prediction,
+    Production,
+    Promise,
+    SettingsError,
+)
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, ForecastError, GoOffline, SwitchStrategy, TimelineEvent
@@ -250,6 +261,8 @@ class Scenario:
     """Used unless the command line says otherwise."""
     prefer: tuple[Preference, ...] = PREFERENCES
     """What consumers prefer with shared supply, unless the command line says otherwise."""
+    forecast: ForecastUse = DEFAULT_FORECAST
+    """Whether producers with shared supply correct their forecasts, unless the command line says otherwise."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
@@ -278,13 +291,20 @@ class Scenario:
         """How jobs are supplied, and what consumers prefer."""
         return self.supplied()
 
-    def supplied(self, rule: SupplyRule | None = None, prefer: tuple[Preference, ...] | None = None) -> SupplySettings:
+    def supplied(
+        self,
+        rule: SupplyRule | None = None,
+        prefer: tuple[Preference, ...] | None = None,
+        forecast: ForecastUse | None = None,
+    ) -> SupplySettings:
         """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
 
         Raises:
             SettingsError: Values are invalid, or do not go with the scenario's promise or strategy.
         """
-        chosen = SupplySettings(rule or self.supply, self.prefer if prefer is None else prefer)
+        chosen = SupplySettings(
+            rule or self.supply, self.prefer if prefer is None else prefer, forecast or self.forecast
+        )
         problems = sharing_problems(self.promise, self.strategy)
         if chosen.is_shared and problems:
             raise SettingsError(tuple(f"{key}: {problem}" for key, problem in problems.items()))
@@ -487,5 +507,5 @@ def _apart(scenario: Scenario) -> set[str]:
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer"} | _apart(scenario))
+    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer", "forecast"} | _apart(scenario))
     return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

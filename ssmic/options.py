@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, FORECAST_USES, ForecastUse, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import SupplyRule, SupplySettings
 from broker import canonical, identifier_problem
@@ -60,6 +60,8 @@ class RunOptions(TypedDict, total=False):
     """`whole`: one producer supplies a job; `shared`: several do, minute by minute; None: from the scenario."""
     prefer: Sequence[str] | None
     """With shared supply, what consumers prefer, most important first; None: from the scenario."""
+    forecast: ForecastUse | None
+    """With shared supply: `issued`, or `corrected` by what each roof has produced; None: from the scenario."""
     promise: Promise | None
     """When producers' promises are firm: `early`, on acceptance, or `late`, a minute before the start; None: from the
     scenario."""
@@ -170,7 +172,12 @@ def _check(options: RunOptions) -> None:
     """
     values: dict[str, Any] = dict(options)
     problems = [*type_problems(values, RUN_OPTIONS)]
-    for name, known in (("messages", [*ABOUT_KEPT]), ("promise", ["early", "late"]), ("supply", ["whole", "shared"])):
+    for name, known in (
+        ("messages", [*ABOUT_KEPT]),
+        ("forecast", [*FORECAST_USES]),
+        ("promise", ["early", "late"]),
+        ("supply", ["whole", "shared"]),
+    ):
         if values.get(name) is not None and values[name] not in known:
             problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
@@ -223,7 +230,7 @@ def _negotiating(options: RunOptions) -> NegotiationSettings:
 
 def _supply(scenario: Scenario, options: RunOptions) -> SupplySettings:
     prefer: Any = options.get("prefer")
-    return scenario.supplied(options.get("supply"), tuple(prefer) if prefer else None)
+    return scenario.supplied(options.get("supply"), tuple(prefer) if prefer else None, options.get("forecast"))
 
 
 def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:

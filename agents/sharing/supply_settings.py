@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from agents.errors import SettingsError
+from agents.forecast_correction import FORECAST_USES, ForecastUse
 
 SupplyRule = Literal["whole", "shared"]
 SUPPLY_RULES: Final[tuple[SupplyRule, ...]] = get_args(SupplyRule)
@@ -44,11 +45,15 @@ class SupplySettings:
     prefer: tuple[Preference, ...] = PREFERENCES
     """With `shared`: what consumers prefer, most important first. Preferences that are not listed are ignored; of
     starts that tie, the earliest is chosen."""
+    forecast: ForecastUse = "issued"
+    """With `shared`: whether producers correct their forecasts by what they have produced."""
 
     def __post_init__(self) -> None:
         problems = []
         if self.rule not in SUPPLY_RULES:
             problems.append(f"unknown supply {self.rule!r}: expected one of {', '.join(SUPPLY_RULES)}")
+        if self.forecast not in FORECAST_USES:
+            problems.append(f"unknown forecast {self.forecast!r}: expected one of {', '.join(FORECAST_USES)}")
         problems += [
             f"unknown preference {name!r}: expected one of {', '.join(PREFERENCES)}"
             for name in self.prefer
@@ -70,6 +75,11 @@ class SupplySettings:
     def compares_costs(self) -> bool:
         """Whether consumers look at prices."""
         return self.is_shared and "cheapest" in self.prefer
+
+    @property
+    def corrects_forecasts(self) -> bool:
+        """Whether producers correct their forecasts by their own production."""
+        return self.is_shared and self.forecast == "corrected"
 
     @property
     def is_shared(self) -> bool:

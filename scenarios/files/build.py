@@ -180,6 +180,7 @@ class _ScenarioBuilder:
             strategy=file.strategy,
             supply=file.supply,
             prefer=prefer,
+            forecast=file.forecast,
             tariff=build_tariff(file.tariff, self.series),
             community=build_community(
                 file.community,

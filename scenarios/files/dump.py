@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
+from agents import DEFAULT_FORECAST, CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
 from agents.sharing import PREFERENCES
 from broker import atomic_write
 from scenarios.devices import GUEST
@@ -54,6 +54,7 @@ def file_model_of(scenario: Scenario) -> ScenarioFile:
         "strategy": scenario.strategy,
         **({"supply": scenario.supply} if scenario.supply != "whole" else {}),
         **({"prefer": list(scenario.prefer)} if scenario.prefer != PREFERENCES else {}),
+        **({"forecast": scenario.forecast} if scenario.forecast != DEFAULT_FORECAST else {}),
         "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {

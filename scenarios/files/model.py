@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Strict, Tag
 
-from agents import Promise
+from agents import DEFAULT_FORECAST, ForecastUse, Promise
 from agents.scheduling import ALGORITHMS, INSERTION
 from agents.sharing import PREFERENCES, Preference, SupplyRule
 from scenarios.files.entries import (
@@ -258,6 +258,10 @@ class ScenarioFile(FileEntry):
     supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
     prefer: list[Preference] | None = Field(
         None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"
+    )
+    forecast: ForecastUse = Field(
+        DEFAULT_FORECAST,
+        description="With shared supply: forecasts as they are issued, or corrected by what each roof has produced",
     )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="The households")

@@ -77,6 +77,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("algorithm",),
     ("supply",),
     ("prefer",),
+    ("forecast",),
     ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from agents import AGENTS, MAX_OPEN_JOBS, Consumer, load_plugin
+from agents import AGENTS, MAX_OPEN_JOBS, READ_EVERY_S, Consumer, load_plugin
 from scenarios.events import AddJobs
 from scenarios.scenario import Scenario, jobs_end_s, planned_end_s
 
@@ -53,16 +53,18 @@ def most_rounds_a_second(scenario: Scenario, *, has_script: bool = False) -> int
     return most + (ROUNDS_OF_SCRIPT if has_script else 0)
 
 
-def most_rounds(scenario: Scenario, *, has_script: bool = False) -> int | None:
+def most_rounds(scenario: Scenario, *, has_script: bool = False, corrected_until_s: int | None = None) -> int | None:
     """Return more rounds than a run can take; None if real devices or a script may request any number.
 
     Args:
         scenario: The scenario.
         has_script: Whether a script acts on the run as well.
+        corrected_until_s: Until when producers correct their forecasts, UNIX seconds; None: they do not.
     """
     if scenario.gateways or has_script:
         return None
     forecasts = sum(len(series.predictions) for series in scenario.producers.values())
+    forecasts += _corrections(scenario, corrected_until_s) * len(scenario.producers)
     consumers = sum(device.type == "consumer" for house in scenario.houses for device in house.devices)
     of_plugins = ROUNDS_OF_TIMER * _timers_of_plugins(scenario, consumers)
     return SECONDS_OF_ROUNDS * most_rounds_a_second(scenario) + ROUNDS_OF_FORECAST * forecasts + of_plugins
@@ -102,7 +104,11 @@ def most_timers(
 
 
 def most_messages(
-    scenario: Scenario, places: Mapping[str, Collection[str]], *, has_script: bool = False
+    scenario: Scenario,
+    places: Mapping[str, Collection[str]],
+    *,
+    has_script: bool = False,
+    corrected_until_s: int | None = None,
 ) -> dict[str, tuple[int, int]]:
     """Return more messages than the agents of a host can send in one round, and in the run.
 
@@ -112,6 +118,7 @@ def most_messages(
         scenario: The scenario.
         places: By host, its houses.
         has_script: Whether a script acts on the run as well.
+        corrected_until_s: See `most_rounds`.
     """
     if has_script:
         return {}
@@ -133,8 +140,14 @@ def most_messages(
             talk = own_jobs * (1 + len(scenario.producers)) + jobs.total() * len(own_producers)
             in_round = MESSAGES + MESSAGES_OF_PAIR * talk
             forecasts = sum(len(series.predictions) for series in own_producers)
+            forecasts += _corrections(scenario, corrected_until_s) * len(own_producers)
             most[host] = in_round, SECONDS_OF_ROUNDS * in_round + MESSAGES * forecasts + of_plugins
     return most
+
+
+def _corrections(scenario: Scenario, until_s: int | None) -> int:
+    """Return how often a producer may correct its forecast until a time; never, if that is None."""
+    return 0 if until_s is None else max(0, until_s - scenario.start_s) // READ_EVERY_S + 1
 
 
 def _timers_of_plugins(scenario: Scenario, consumers: int) -> int:

@@ -46,7 +46,7 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
-from scenarios.timeline import Director, Script, absent_at_start
+from scenarios.timeline import Director, Script, absent_at_start, counters
 
 _SESSION = "0" * 16
 """As long as the sessions that hosts draw."""
@@ -195,6 +195,7 @@ class _Making:
         self._settings = settings
         self._absent = absent_at_start(scenario)
         self._own_use_of = own_uses(scenario)
+        self._counters = counters(scenario) if settings.supply.corrects_forecasts else {}
         self._gateways = _gateways(scenario, settings, agents)
         self._prices = supply_prices(scenario)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
@@ -215,7 +216,8 @@ class _Making:
             real = SharedGatewayProducer if self._settings.supply.is_shared else GatewayProducer
             return real(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use)
         kind = SharedProducer if self._settings.supply.is_shared else Producer
-        return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
+        counter = self._counters.get(device.id)
+        return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use, counter=counter)
 
     def consumer(self, device: Device) -> Consumer:
         """Make the agent of a consumer."""

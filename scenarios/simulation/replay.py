@@ -199,6 +199,8 @@ def _from_lines(path: Path) -> Recording:
         ) from None
     try:
         scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
+        if "forecast" not in head["scenario"]:  # recorded before forecasts could be corrected
+            scenario = replace(scenario, forecast="issued")
         return Recording(
             scenario=scenario,
             **dict(_Head.model_validate(head)),
@@ -236,14 +238,16 @@ def _those_in(settings: dict[str, Any], kind: type[AlgorithmSettings | Negotiati
 
 def _supply_beside(scenario: Scenario, settings: dict[str, Any]) -> SupplySettings | None:
     """Return how jobs were supplied by the settings of a results file; None: as the scenario says."""
-    said = SupplySettings(scenario.supply, scenario.prefer)
+    said = SupplySettings(scenario.supply, scenario.prefer, scenario.forecast)
     prefer = settings.get("prefer", scenario.prefer)
-    supply = _supply({"rule": settings.get("supply", "whole"), "prefer": prefer})
+    forecast = settings.get("forecast", "issued" if settings.get("supply") else scenario.forecast)
+    supply = _supply({"rule": settings.get("supply", "whole"), "prefer": prefer, "forecast": forecast})
     return None if supply == said else supply
 
 
 def _supply(described: dict[str, Any]) -> SupplySettings:
-    return SupplySettings(described["rule"], tuple(described["prefer"]))
+    # What was recorded before forecasts could be corrected does not say how they were used.
+    return SupplySettings(described["rule"], tuple(described["prefer"]), described.get("forecast", "issued"))
 
 
 def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:

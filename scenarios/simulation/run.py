@@ -292,6 +292,7 @@ def _clock_settings(
         is_spread: Whether all remote hosts are in processes that were started only for this run.
     """
     places = places_of(scenario, settings.hosts)
+    corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
     return ClockSettings(
         settings.run_id,
         homes,
@@ -305,9 +306,11 @@ def _clock_settings(
         # What a script will do is not known; it steers runs all of whose hosts are its own.
         latest_s=MAX_TIME_S if has_script else latest_s(scenario, end_s),
         most_rounds_a_second=most_rounds_a_second(scenario, has_script=has_script),
-        most_rounds=most_rounds(scenario, has_script=has_script),
+        most_rounds=most_rounds(scenario, has_script=has_script, corrected_until_s=corrected_until_s),
         most_timers=most_timers(scenario, places, end_s, has_script=has_script),
-        most_messages={} if is_spread else most_messages(scenario, places, has_script=has_script),
+        most_messages={}
+        if is_spread
+        else most_messages(scenario, places, has_script=has_script, corrected_until_s=corrected_until_s),
         setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
         utc_offset_s=scenario.utc_offset_s,
         zone=scenario.zone_name,

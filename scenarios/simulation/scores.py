@@ -74,7 +74,9 @@ def run_key(
     plain = NegotiationSettings()
     chosen = replace(plain if negotiating is None else negotiating, negotiation=plain.negotiation)
     asking = () if chosen == plain else (astuple(chosen),)
-    shared = (supply.prefer,) if supply is not None and supply.is_shared else ()
+    shared: tuple[object, ...] = (supply.prefer,) if supply is not None and supply.is_shared else ()
+    if supply is not None and supply.corrects_forecasts:
+        shared += (supply.forecast,)
     days = scenario.days if days is None else days
     return fingerprint(scenario, seed, astuple(algorithm), days, patient, *asking, *shared)
 

@@ -22,7 +22,7 @@ from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.supply_prices import price_settings
-from scenarios.timeline import absent_at_start
+from scenarios.timeline import absent_at_start, counters
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
@@ -113,8 +113,8 @@ class RunSettings:
     def _parts(self, scenario: Scenario) -> dict[str, str]:
         """Return by name what a part of a scenario and these settings say of its contracts.
 
-        Names for display, descriptions and actual production have no part in any contract; prices only where consumers
-        compare costs.
+        Names for display and descriptions have no part in any contract; actual production only where producers correct
+        their forecasts by it, prices only where consumers compare costs.
         """
         name, *numbers = astuple(self.algorithm)
         devices = [(d.house, d.id, d.type) for house in scenario.houses for d in house.devices]
@@ -138,6 +138,7 @@ class RunSettings:
             "seed": str(self.seed),
             "start": str(scenario.start_s),
             **({"supply": "/".join(["shared", *self.supply.prefer])} if self.supply.is_shared else {}),
+            **({"counters": _counters_hash(scenario)} if self.supply.corrects_forecasts else {}),
         }
 
     def clock_journal(self, fingerprint: str) -> ClockJournal | None:
@@ -186,6 +187,12 @@ def _gateways_json(scenario: Scenario) -> bytes:
     return json.dumps([gateways, profiles]).encode()
 
 
+def _counters_hash(scenario: Scenario) -> str:
+    """Return a hash of what producers correct their forecasts by."""
+    counted = {producer: production.digest for producer, production in sorted(counters(scenario).items())}
+    return _hash_of(json.dumps(counted).encode())
+
+
 def _prices_json(scenario: Scenario) -> bytes:
     return json.dumps(price_settings(scenario), sort_keys=True).encode()
 
@@ -212,6 +219,8 @@ def described(
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
     if settings.supply.is_shared:
         chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
+    if settings.supply.corrects_forecasts:
+        chosen["forecast"] = settings.supply.forecast
     if scenario.gateways:
         chosen["device_rules"] = settings.device_rules
     if scenario.promise != "early":

@@ -17,7 +17,7 @@ from typing import Any
 
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
-from agents.sharing import Preference, SupplySettings
+from agents.sharing import SupplySettings
 from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
@@ -164,7 +164,7 @@ class SweepPlan:
                     run,
                     point.number,
                     point.variant,
-                    _run_settings(run, seed, point.settings, self.variants[point.variant].prefer),
+                    _run_settings(run, seed, point.settings, self.variants[point.variant]),
                 )
 
     @property
@@ -382,14 +382,14 @@ def _supply_settings(settings: Mapping[str, Value]) -> SupplySettings:
     return SupplySettings(rule)
 
 
-def _run_settings(run: int, seed: int, settings: Mapping[str, Value], prefer: tuple[Preference, ...]) -> RunSettings:
+def _run_settings(run: int, seed: int, settings: Mapping[str, Value], scenario: Scenario) -> RunSettings:
     days, hosts = settings.get("days"), settings.get("hosts")
     return RunSettings(
         seed=seed,
         run_id=f"sweep-{run}",
         algorithm=_algorithm_settings(settings),
         negotiating=_negotiation_settings(settings),
-        supply=replace(_supply_settings(settings), prefer=prefer),
+        supply=replace(_supply_settings(settings), prefer=scenario.prefer, forecast=scenario.forecast),
         patient=bool(settings.get("patient", True)),
         hosts=None if hosts is None else int(hosts),
         days=None if days is None else int(days),

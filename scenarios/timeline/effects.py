@@ -57,6 +57,21 @@ def as_planned(scenario: Scenario) -> Scenario:
     return as_happened(scenario, happenings)
 
 
+def counters(scenario: Scenario) -> dict[str, Production]:
+    """Return what the producers of a scenario, or of a part of it, produce, by id, as their inverters count it.
+
+    Producers without actual production are left out, unless an event changes what they produce: others produce what
+    they forecast. Events whose time is not known before the run are not counted.
+    """
+    own = tuple(
+        event
+        for event in scenario.timeline
+        if not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers
+    )
+    planned = as_planned(replace(scenario, timeline=own))
+    return {producer: of.actual for producer, of in planned.producers.items() if of.actual is not None}
+
+
 def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action, now_s: int) -> Action | None:
     """Return an action with all that it depends on; None if there is nothing left that it could be about.
 

@@ -301,6 +301,17 @@ Impatient = Annotated[
     ),
 ]
 
+ForecastOption = Annotated[
+    Literal["issued", "corrected"] | None,
+    typer.Option(
+        "--forecast",
+        help="With shared supply: whether producers use forecasts as issued, or correct them by what their roof has "
+        "produced in the last two hours. [default: the scenario's, or issued]",
+        envvar="SSMIC_FORECAST",
+        show_default=False,
+    ),
+]
+
 PromiseOption = Annotated[
     Literal["early", "late"] | None,
     typer.Option(

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, ForecastUse, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
@@ -141,19 +141,22 @@ def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
     return chosen
 
 
-def supply_settings(scenario: Scenario, supply: SupplyRule | None, prefer: str | None) -> SupplySettings:
+def supply_settings(
+    scenario: Scenario, supply: SupplyRule | None, prefer: str | None, forecast: ForecastUse | None
+) -> SupplySettings:
     """Return how jobs are supplied; None keeps what the scenario says.
 
     Args:
         scenario: The scenario to run.
         supply: `whole` or `shared`.
         prefer: Preferences, separated by commas.
+        forecast: `issued` or `corrected`.
 
     Raises:
         SettingsError: Values are invalid; the message lists all of them.
     """
     names: Any = None if prefer is None else tuple(name.strip() for name in prefer.split(","))
-    return scenario.supplied(supply, names)
+    return scenario.supplied(supply, names, forecast)
 
 
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:

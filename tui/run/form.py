@@ -253,7 +253,7 @@ def _supply(form: FormValues, scenario: Scenario, reader: _Reader) -> SupplySett
         return SupplySettings(rule)
     for key, problem in sharing_problems(scenario.promise, scenario.strategy).items():
         reader.problems["supply" if key == "strategy" else key] = f"{key}: {problem}" if key == "strategy" else problem
-    return reader.take("prefer", lambda: SupplySettings(rule, names))
+    return reader.take("prefer", lambda: SupplySettings(rule, names, scenario.forecast))
 
 
 def _optimum_s(form: FormValues, reader: _Reader) -> None:

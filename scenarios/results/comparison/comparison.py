@@ -46,9 +46,14 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
 )
 """Figures that simulations are compared by, in the order of the tables."""
 
-_SETTINGS = {"days": "days", "patient": "waiting for a better offer", "promise": "when promises are firm"}
+_SETTINGS = {
+    "days": "days",
+    "patient": "waiting for a better offer",
+    "promise": "when promises are firm",
+    "forecast": "forecasts",
+}
 """Settings other than the algorithm and its own that change what is simulated."""
-_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "expectations", "faults"}
+_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tui.cli.options import (
     BrokerOption,
     CaFile,
     CertFile,
+    ForecastOption,
     HomeAssistant,
     Impatient,
     Journal,
@@ -88,6 +89,7 @@ def clock(
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
+    forecast: ForecastOption = None,
     ranking: RankingName = None,
     impatient: Impatient = False,
     promise: PromiseOption = None,
@@ -181,7 +183,7 @@ def clock(
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(found.scenario, strategy), promise)
-    supplied = supply_settings(loaded, supply, prefer)
+    supplied = supply_settings(loaded, supply, prefer, forecast)
     notes = run_notes(loaded, days, supplied)
     tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)

@@ -17,6 +17,7 @@ from tui.cli.options import (
     CaFile,
     CertFile,
     CompareTo,
+    ForecastOption,
     HomeAssistant,
     Keep,
     KeyFile,
@@ -114,6 +115,7 @@ def run(
     node_limit: NodeLimit = None,
     supply: Supply = None,
     prefer: Prefer = None,
+    forecast: ForecastOption = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
@@ -298,7 +300,7 @@ def run(
         refuse_what_devices_cannot(bus or "mqtt", runs * max(1, len(names)), pace)
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
-    supplied = supply_settings(loaded, supply, prefer)
+    supplied = supply_settings(loaded, supply, prefer, forecast)
     tell_notes(
         (
             *found.notes,

@@ -1,0 +1,162 @@
+"""A producer's forecast, corrected by what its own roof has produced so far (`forecast: corrected`).
+
+Every quarter of an hour the producer reads its inverter's counter. If each of the last two hours differed from its
+forecast in the same direction, the lesser of the two differences is taken as the error of the forecast now, which
+shrinks to nothing in eight hours: persistence, combined with the forecast. What one hour shows alone is a passing
+cloud, which forecasts do not foresee to the minute. Differences below `LEAST_ERROR` change nothing, since each
+correction makes jobs move: corrections at every reading, or by the last hour alone, lose what they gain
+(`benchmarks/README.md`).
+
+A producer reads only what its counter shows at the time, so it learns nothing of the future.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+import numpy as np
+
+from agents.energy import FloatArray, Outlook, Production
+
+ForecastUse = Literal["issued", "corrected"]
+"""Whether producers use their forecasts as issued, or correct them by their own production."""
+FORECAST_USES: Final[tuple[ForecastUse, ...]] = get_args(ForecastUse)
+DEFAULT_FORECAST: Final[ForecastUse] = "issued"
+"""Of scenarios that do not say how."""
+READ_EVERY_S = 900
+"""Interval between readings, at full quarters of an hour, seconds."""
+WINDOW_S = 3_600
+"""Length of each of the two periods that are compared with the forecast, seconds."""
+FADE_S = 28_800
+"""Time after a correction at which the forecast applies in full again, seconds."""
+LEAST_ERROR = 0.06
+"""Relative error that is corrected, and change of the correction that is worth a new one."""
+LEAST_SHARE = 0.3
+"""Nothing is concluded if less than this share of the next two hours' peak was forecast for the last hour: at dawn the
+difference is small, and says little about noon."""
+LEAST_SHARE_BEFORE = 0.05
+"""The same for the hour before."""
+SHARES = (0.1, 3.0)
+"""Production relative to the forecast that is believed, least and most."""
+_AHEAD_S = 7_200
+_STEP_S = 900
+
+
+class ForecastCorrection:
+    """The forecasts of one roof, corrected by its counter."""
+
+    def __init__(self, counter: Production) -> None:
+        """Create a correction that has read nothing.
+
+        Args:
+            counter: The roof's production; only the part that has passed is read.
+        """
+        self._counter = counter
+        self._in_force: Outlook | None = None
+        """What was forecast for each moment when it came."""
+        self._since_s = 0
+        """From when on production can be compared, UNIX seconds."""
+        self._share = 1.0
+        """Production relative to the forecast, when last corrected; 1: the forecast is not corrected."""
+        self._corrected_s = 0
+
+    def start_over(self, now_s: int) -> None:
+        """Compare nothing that was produced before: the roof was not there."""
+        self._since_s = now_s
+
+    def next_reading_s(self, now_s: int) -> int | None:
+        """Return when to read next, UNIX seconds: at the first full quarter of an hour after production is expected.
+
+        Args:
+            now_s: Present time, UNIX seconds.
+
+        Returns:
+            None: no production is expected any more.
+        """
+        if self._in_force is None:
+            return None
+        times_s, cumulative_wh = self._in_force.times_s, self._in_force.cumulative_wh
+        steps = np.flatnonzero((times_s[1:] > now_s) & (np.diff(cumulative_wh) > 0.0))
+        if not len(steps):
+            return None
+        return (max(now_s, int(times_s[steps[0]])) // READ_EVERY_S + 1) * READ_EVERY_S
+
+    def take_forecast(self, now_s: int, issued: Production) -> Production:
+        """Take a new forecast; return it, corrected.
+
+        The present correction still counts, as far as the new forecast does not contain it.
+        """
+        ahead = issued.start_s <= now_s < issued.end_s
+        if self._in_force is not None and ahead:
+            share = self._shares_at(np.array([float(now_s)])).item()
+            window_s = [float(now_s), float(min(now_s + WINDOW_S, issued.end_s))]
+            before_wh = self._in_force.energy_per_bin_wh(window_s).item()
+            after_wh = issued.energy_per_bin_wh(window_s).item()
+            if share != 1.0 and before_wh > 0.0 and after_wh > 0.0:
+                left = float(np.clip(share * before_wh / after_wh, min(share, 1.0), max(share, 1.0)))
+                self._share, self._corrected_s = round(left, 2), now_s
+        rest = _rest(Outlook.of(issued), now_s) if issued.start_s < now_s else issued
+        if rest is None:
+            return issued
+        in_force = Outlook.of(rest) if self._in_force is None else self._in_force.continued_by(rest)
+        self._in_force = in_force.since(now_s - 2 * WINDOW_S)
+        return self._corrected(issued, now_s)
+
+    def take_reading(self, now_s: int) -> Production | None:
+        """Read the counter; return the corrected forecast from now on, None: as before."""
+        share = self._persistent_share(now_s)
+        if share is None or self._in_force is None:
+            return None
+        if abs(share - self._shares_at(np.array([float(now_s)])).item()) < LEAST_ERROR:
+            return None
+        rest = _rest(self._in_force, now_s)
+        if rest is None:
+            return None
+        self._share, self._corrected_s = share, now_s
+        return self._corrected(rest, now_s)
+
+    def _persistent_share(self, now_s: int) -> float | None:
+        """Return the production that both of the last two hours show, relative to the forecast; None: not known."""
+        hours_s = np.array([now_s - 2 * WINDOW_S, now_s - WINDOW_S, now_s], dtype=np.float64)
+        if self._in_force is None or hours_s[0] < max(self._since_s, self._in_force.start_s):
+            return None
+        expected_wh = self._in_force.energy_per_bin_wh(hours_s)
+        ahead_s = np.arange(now_s, now_s + _AHEAD_S + 1, _STEP_S, dtype=np.float64)
+        most_wh = float(self._in_force.energy_per_bin_wh(ahead_s).max()) * WINDOW_S / _STEP_S
+        if not most_wh or (expected_wh <= np.array([LEAST_SHARE_BEFORE, LEAST_SHARE]) * most_wh).any():
+            return None
+        errors = np.clip(self._counter.energy_per_bin_wh(hours_s) / expected_wh, *SHARES) - 1.0
+        lesser = float(errors[np.abs(errors).argmin()])
+        is_error = errors.prod() > 0.0 and abs(lesser) >= LEAST_ERROR
+        return round(1.0 + lesser, 2) if is_error else 1.0
+
+    def _shares_at(self, times_s: FloatArray) -> FloatArray:
+        """Return by what the forecast is multiplied at each time, shape (times,)."""
+        left = np.clip(1.0 - (times_s - self._corrected_s) / FADE_S, 0.0, 1.0)
+        return np.asarray(1.0 + (self._share - 1.0) * left, dtype=np.float64)
+
+    def _corrected(self, production: Production, now_s: int) -> Production:
+        """Return a forecast with the correction applied from now on."""
+        end_s = self._corrected_s + FADE_S
+        if self._share == 1.0 or end_s <= max(production.start_s, now_s) or production.end_s <= now_s:
+            return production
+        times_s = production.times_array
+        grid_s = np.arange(now_s, end_s + 1, _STEP_S, dtype=np.float64)
+        times_s = np.union1d(times_s, grid_s[(grid_s > times_s[0]) & (grid_s < times_s[-1])])
+        shares = np.where(times_s[:-1] >= now_s, self._shares_at((times_s[:-1] + times_s[1:]) / 2), 1.0)
+        return _production(times_s, np.diff(production.energy_until_wh(times_s)) * shares)
+
+
+def _rest(outlook: Outlook, now_s: int) -> Production | None:
+    """Return what is expected from now on; None: nothing any more."""
+    if outlook.end_s <= now_s:
+        return None
+    times_s = np.concatenate([[float(now_s)], outlook.times_s[outlook.times_s > now_s]])
+    if outlook.start_s > now_s:
+        times_s = times_s[1:]
+    return _production(times_s, np.diff(np.interp(times_s, outlook.times_s, outlook.cumulative_wh)))
+
+
+def _production(times_s: FloatArray, energies_wh: FloatArray) -> Production:
+    cumulative_wh = np.concatenate([[0.0], np.cumsum(np.maximum(energies_wh, 0.0))])
+    return Production(times_s=tuple(times_s.astype(np.int64).tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
