@@ -140,6 +140,8 @@ class Manager(Agent[AnyMessage]):
         self._waiting = WaitingJobs()
         self._informed: dict[str, set[int]] = {}
         """By job, the producers that have its digest."""
+        self._named: dict[str, list[str]] = {}
+        """By producer, the jobs that it was named to in this round."""
         self._scores_reported_s = 0
         self._risen: set[int] = set()
         """Producers that have published a view in this round."""
@@ -164,6 +166,7 @@ class Manager(Agent[AnyMessage]):
             for received in sorted(batch, key=lambda r: _rank(r.message)):
                 self._take(received)
             self._tell_of_risen()
+            self._send_digests()
             if self.now_s >= self._scores_reported_s + REPORT_SCORES_EVERY_S:
                 self._report_scores()
 
@@ -299,13 +302,23 @@ class Manager(Agent[AnyMessage]):
         return begun
 
     def _inform(self, job_id: str, producers: Iterable[int]) -> None:
-        """Give producers a job's digest, unless they have it."""
+        """Give producers a job's digest at the end of the round, unless they have it."""
         informed = self._informed.setdefault(job_id, set())
         for number in producers:
             if number not in informed:
                 informed.add(number)
-                for digests in self._register.digests([job_id]):
-                    self.send(self.scores.ids[number], JobsRegistered(digests=digests))
+                self._named.setdefault(self.scores.ids[number], []).append(job_id)
+
+    def _send_digests(self) -> None:
+        """Send each producer the digests of all jobs that it was named to in this round.
+
+        In a large neighbourhood many jobs become known at once and get the same list. They receive it in the next
+        round, and so do the producers the digests: before any request.
+        """
+        for producer, job_ids in self._named.items():
+            for digests in self._register.digests(job_ids):
+                self.send(producer, JobsRegistered(digests=digests))
+        self._named.clear()
 
     def _tell_of_risen(self) -> None:
         """Inform waiting jobs of producers that have more to offer, in the order in which openings would arrive."""

@@ -24,7 +24,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, IntArray
+from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
 from agents.ranking.scores import BoolArray, Scores
 from agents.scheduling import BIN_S
@@ -36,6 +36,8 @@ ROUNDS_TO_ASK = 2
 """Rounds from one request of a job to its next one: for the request and for the answer."""
 ROUNDS_TO_HEAR = 4
 """Rounds from a job's question to the manager until it receives the first producer's answer."""
+JOBS_A_GROUP = 3
+"""Waiting jobs with the same load are first looked at together, if there are so many."""
 FIRST_LOOK = 8
 """How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
@@ -265,7 +267,9 @@ class Negotiation:
 
     def score_places(self, end: int, scores: Scores) -> None:
         """Score those left out before a place in the order."""
-        end = min(max(end, self._scored), len(self.order))
+        end = min(end, len(self.order))
+        if end <= self._scored:
+            return
         self._look_until(end)
         places = slice(self._scored, end)
         scores.would_have_declined(self.order[places][~self.is_listed[places]], self.job_id, self.at_s)
@@ -310,6 +314,16 @@ def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: 
     return None
 
 
+def _alike(needs: Sequence[Need]) -> list[tuple[LoadProfile, IntArray]]:
+    """Return each load that at least `JOBS_A_GROUP` jobs have, and the places of these jobs, shape (jobs,)."""
+    found: dict[str, tuple[LoadProfile, list[int]]] = {}
+    for place, need in enumerate(needs):
+        # `may_run` leaves out no producer of a job without any start.
+        if need.load is not None and need.begin_s <= need.last_start_s:
+            found.setdefault(need.load.digest, (need.load, []))[1].append(place)
+    return [(load, np.array(places, dtype=np.int64)) for load, places in found.values() if len(places) >= JOBS_A_GROUP]
+
+
 class WaitingJobs:
     """Jobs that no producer could serve, and the producers that do not know of them."""
 
@@ -317,6 +331,8 @@ class WaitingJobs:
         self._jobs: dict[str, _Waiting] = {}
         self._columns: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
         """What the jobs need, in their order: begin, end, energy, peak; None: to be rebuilt."""
+        self._alike: list[tuple[LoadProfile, IntArray]] = []
+        """Each load that several jobs have, and which jobs these are; rebuilt with `_columns`."""
 
     def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
         """Add a waiting job, or replace its earlier entry.
@@ -371,6 +387,7 @@ class WaitingJobs:
         ids = list(self._jobs)
         numbers = np.array(producers, dtype=np.int64)
         may_serve = np.stack([board.may_be_served(number, *self._needs()) for number in producers])
+        self._look_at_groups(board, numbers, may_serve)
         told: list[tuple[int, int]] = []
         for i in np.flatnonzero(may_serve.any(axis=0)).tolist():
             job = self._jobs[ids[i]]
@@ -381,6 +398,27 @@ class WaitingJobs:
                 told.append((place, i))
         # Each job has the first producer for it; jobs are informed producer by producer.
         return [self._tell(ids[i], self._jobs[ids[i]], producers[place], now_s) for place, i in sorted(told)]
+
+    def _look_at_groups(self, board: Board, numbers: IntArray, may_serve: BoolArray) -> None:
+        """Remove pairs from `may_serve` whose producer has too little for all jobs with that load.
+
+        Usually one producer publishes a new view, and has nothing for any of many jobs: one look finds that out if it
+        has too little from the first begin of their windows to the last end.
+
+        Args:
+            board: All views.
+            numbers: The producers, shape (producers,).
+            may_serve: Which jobs each of them may serve, shape (producers, jobs).
+        """
+        begin_s, end_s, _, _ = self._needs()
+        for load, alike in self._alike:
+            jobs = alike[may_serve[:, alike].any(axis=0)]
+            some = np.flatnonzero(may_serve[:, jobs].any(axis=1))
+            # Among many producers each job soon finds one that has enough.
+            if len(jobs) >= max(JOBS_A_GROUP, len(some)):
+                any_of_them = Need(int(begin_s[jobs].min()), int(end_s[jobs].max()), 0.0, 0.0, load)
+                have_too_little = some[~board.may_run(any_of_them, numbers[some])]
+                may_serve[np.ix_(have_too_little, jobs)] = False
 
     def was_told(self, job_id: str, number: int, now_s: int) -> bool:
         """Return whether a job asks a producer only because the manager named it in this second.
@@ -422,4 +460,5 @@ class WaitingJobs:
                 np.array([need.energy_wh for need in needs]),
                 np.array([need.peak_wh for need in needs]),
             )
+            self._alike = _alike(needs)
         return self._columns

@@ -155,6 +155,19 @@ async def test_only_producers_named_to_a_job_can_recognise_it() -> None:
     assert late.messages() == [JobsRegistered(digests=(digest_of(DRY),))]
 
 
+async def test_a_producer_named_to_several_jobs_in_a_round_receives_one_message() -> None:
+    """In a large neighbourhood many jobs become known at once and get the same list."""
+    roof = joining("roof")
+    dryer = Correspondent(DRYER, (5, MANAGER, ProducersFor(job_id="dry")))
+    washer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
+    await correspond([manager(), roof, dryer, washer])
+    assert [len(m.digests) for m in roof.messages() if isinstance(m, JobsRegistered)] == [2]
+    assert {d for m in roof.messages() if isinstance(m, JobsRegistered) for d in m.digests} == {
+        digest_of(WASH),
+        digest_of(DRY),
+    }
+
+
 def test_no_consumer_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
     """The manager answers only the job's own consumer."""
     stage.say((WASHER, ProducersFor(job_id="wash", asked=("roof", "shed"))))

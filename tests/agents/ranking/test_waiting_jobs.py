@@ -43,6 +43,46 @@ def test_informing_jobs_takes_few_looks_at_many_producers(monkeypatch: pytest.Mo
     assert looks <= 20 * 6
 
 
+def test_a_view_with_too_little_for_many_jobs_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 10,000 houses, each new view was compared with hundreds of waiting jobs: an eighth of the processor time."""
+    looks, may_run = 0, Board.may_run
+
+    def counted(self: Board, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+        nonlocal looks
+        looks += 1
+        return may_run(self, need, producers)
+
+    monkeypatch.setattr(Board, "may_run", counted)
+    board, waiting = Board(), WaitingJobs()
+    board.put(0, BROKEN)
+    for job in range(200):
+        waiting.add(f"job-{job}", "consumer", _need(), asked=())
+    assert waiting.to_tell([0], board, now_s=0) == []
+    assert looks == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_looking_at_jobs_together_informs_the_same_jobs(seed: int) -> None:
+    """The same as by looking at each pair of a job and a producer."""
+    random = Random(seed)
+    board, waiting = Board(), WaitingJobs()
+    numbers = range(random.randint(1, 4))
+    for number in numbers:
+        peaks_wh = tuple(random.choice((0.0, 4.0, 7.0, 10.0)) for _ in range(12))
+        board.put(number, View(from_s=0, block_s=HOUR_S, free_wh=(600.0,) * 12, peak_wh=peaks_wh))
+    loads = [LoadProfile(times_s=(0, 60 * m), cumulative_wh=(0.0, 5.0 * m)) for m in (20, 70, 130)]
+    expected = []
+    for job in range(40):
+        load, begin_s = random.choice(loads), HOUR_S * random.randint(0, 10)
+        end_s = begin_s + random.randint(-HOUR_S, 4 * HOUR_S) + load.duration_s  # some have no start at all
+        need = Need(begin_s, end_s, load.energy_wh, load.least_peak_wh, load if job % 7 else None)
+        waiting.add(f"job-{job}", "consumer", need, asked=())
+        may_serve = board.may_serve(need, np.array(numbers)) & board.may_run(need, np.array(numbers))
+        expected += [(number, job) for number in np.flatnonzero(may_serve)[:1].tolist()]
+    told = waiting.to_tell(numbers, board, now_s=0)
+    assert told == [(f"job-{job}", "consumer", number) for number, job in sorted(expected)]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_each_job_is_informed_of_its_first_producer(seed: int) -> None:
     """In the order of the producers, and for each of them in the order in which the jobs began to wait."""
