@@ -100,7 +100,7 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             "series",
             "Series",
             "auto",
-            "Production in the YAML, or in tables beside it; auto: beside it for more than 60 roofs times days.",
+            "Series in the YAML, or in tables beside it; auto: in tables if there are many roofs, houses or days.",
             ("auto", "inline", "csv", "parquet"),
         ),
     ),
