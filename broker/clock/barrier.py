@@ -96,6 +96,8 @@ class RoundBarrier:
         """By sending host, by receiving host and round's step: how many messages to other hosts have arrived."""
         self._is_over = False
         """Whether the messages of the step have been taken: what arrives after that are duplicates."""
+        self.is_alone = False
+        """Whether the step is granted to a single host, which may run further rounds without a grant."""
         self._alone: str | None = None
         """The host that may run further rounds of this step without a grant; None: there is none."""
         self.activity = asyncio.Event()
@@ -127,7 +129,7 @@ class RoundBarrier:
         """
         self.step = step
         self._is_over = False
-        self._alone = next(iter(hosts)) if is_alone else None
+        self.is_alone, self._alone = is_alone, next(iter(hosts)) if is_alone else None
         self.dones, self.awaited = {}, set(hosts)
         self._local.clear()
         self._arrived = {host: {} for host in hosts}
@@ -137,11 +139,6 @@ class RoundBarrier:
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._is_alerted, self._quiet_since_wall_s = False, None
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether the step is granted to a single host, which may run further rounds without a grant."""
-        return self._alone is not None
 
     def mark_asked_again(self, host: str) -> None:
         """Record that a host was granted the step again."""

@@ -133,7 +133,7 @@ class Clock:
             self._barrier,
             self._admission,
             self._quarantine,
-            step=lambda: self._step,
+            step=self._step,
             on_control=self._receive_command,
             on_wake=self._interrupt,
             messages=messages,
@@ -348,6 +348,7 @@ class Clock:
             if following is None:
                 return
             self._step = replace(following, **self._dropped) if self.membership.dropped else following
+            self._incoming.step = self._step
 
     @property
     def _dropped(self) -> dict[str, Any]:
@@ -406,13 +407,14 @@ class Clock:
             await self._reporter.report(bus, "paused" if run_control.is_paused else "running")
             await run_control.wait_for_others()
             return False
-        if not run_control.permits(step.moment, self.now):
+        moment = step.moment
+        if not run_control.permits(moment, self.now):
             await self._reporter.report(bus, "paused")
             await run_control.wait_changed()
             return False
-        if not run_control.is_due(step.moment):
+        if not run_control.is_due(moment):
             await self._reporter.report(bus, "running")
-            await run_control.wait_due(step.moment)
+            await run_control.wait_due(moment)
             return False
         return True
 
@@ -444,7 +446,7 @@ class Clock:
         lost += self._put_out_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
-            self._step = replace(step, step=step.step + more, round=step.round + more)
+            self._step = self._incoming.step = replace(step, step=step.step + more, round=step.round + more)
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages(*before)):
                 moment = Moment(step.time_s, step.round + number, step.step + number)
@@ -598,6 +600,8 @@ class Clock:
         Raises:
             HostsMissingError: The run is to fail at once when a host is lost.
         """
+        if not self._quarantine.violations.has_suspects:
+            return []
         offenders = self._quarantine.offenders()
         if offenders and self.settings.on_loss == "fail":
             raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))

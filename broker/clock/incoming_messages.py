@@ -52,7 +52,7 @@ class IncomingMessages:
         admission: Admission,
         quarantine: Quarantine,
         *,
-        step: Callable[[], ScheduledRound],
+        step: ScheduledRound,
         on_control: Callable[[Control], None],
         on_wake: Callable[[], None],
         messages: TypeAdapter[Any] | None = None,
@@ -66,7 +66,7 @@ class IncomingMessages:
             barrier: Receives answers, and messages between agents.
             admission: Receives announcements.
             quarantine: Judges messages that break the protocol.
-            step: Returns the current step.
+            step: The step that is granted next.
             on_control: Called with each command.
             on_wake: Called when a host asks for a round, because it has input from outside the run.
             messages: Validates the messages between agents; None: all are valid.
@@ -77,7 +77,8 @@ class IncomingMessages:
         self._barrier = barrier
         self._admission = admission
         self._quarantine = quarantine
-        self._step = step
+        self.step = step
+        """The current step; the clock moves it on."""
         self._on_control = on_control
         self._on_wake = on_wake
         self._messages = messages
@@ -191,8 +192,10 @@ class IncomingMessages:
             raise ProtocolError("not a topic of this run")
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("retained message on a topic that must not be retained")
-        if address.kind in SENT_BY_HOSTS and address.ids[-1] in self._unread.foreign:
-            self._check_unread(address, delivery)
+        if address.kind in SENT_BY_HOSTS and (host := address.ids[-1]) in self._unread.foreign:
+            why = self._unread.count(address, delivery.size_bytes)
+            if why is not None or host in self._quarantine.condemned or host in self._members.quarantined:
+                self._refuse(host, why)
         if address.kind == "done":  # most are
             self._take_answer(address.ids[0], delivery.read(Done))
             return
@@ -214,32 +217,30 @@ class IncomingMessages:
             case _:
                 raise ProtocolError("the clock does not read this topic")
 
-    def _check_unread(self, address: topics.Address, delivery: Delivery) -> None:
+    def _refuse(self, host: str, why: str | None) -> None:
         """Refuse a message of a host that was removed from the run, or whose packets may have filled a queue.
 
-        Raises:
-            ProtocolError: The message is refused.
-        """
-        host = address.ids[-1]
-        why = self._unread.count(address, delivery.size_bytes)
-        if why is not None:
-            self._quarantine.condemn(host, why)
-            self._barrier.alert()
-            raise ProtocolError(why)
-        if self._quarantine.is_condemned(host) or host in self._members.quarantined:
-            raise ProtocolError(f"host {host!r} was removed from the run")
+        Args:
+            host: The host.
+            why: Why the host is condemned now; None: it was removed from the run earlier.
 
-    def _check_expected(self, host: str, session: str) -> None:
-        if host not in self._members.expected:
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        self._members.check_session(host, session)
+        Raises:
+            ProtocolError: Always.
+        """
+        if why is None:
+            raise ProtocolError(f"host {host!r} was removed from the run")
+        self._quarantine.condemn(host, why)
+        self._barrier.alert()
+        raise ProtocolError(why)
 
     def _take_answer(self, host: str, done: Done) -> None:
-        self._check_expected(host, done.session)
+        if host not in self._members.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self._members.check_session(host, done.session)
         check_answer(
             done,
             host,
-            self._step(),
+            self.step,
             self._quarantine.known_hosts,
             self._settings.latest_s,
             is_alone=self._barrier.is_alone,
@@ -254,7 +255,7 @@ class IncomingMessages:
             raise ProtocolError(f"host {from_host!r} is not expected in this run")
         self._members.check_session(from_host, envelopes[0].session)
         size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
-        step = self._step()
+        step = self.step
         for envelope in envelopes:
             try:
                 check_message(envelope, from_host, to_host, step, self._quarantine.known_hosts)
@@ -279,7 +280,9 @@ class IncomingMessages:
             raise MalformedError(first_problem(error)) from None
 
     def _take_wake(self, host: str, wake: Wake) -> None:
-        self._check_expected(host, wake.session)
+        if host not in self._members.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self._members.check_session(host, wake.session)
         if self._taking.get(host, -1) <= wake.taken:
             self.woken.add(host)
             self._on_wake()
@@ -288,6 +291,6 @@ class IncomingMessages:
         if not delivery.is_empty:
             announcement = delivery.read(Announcement)
             self._admission.handle_announcement(host, announcement, is_stored=delivery.retain)
-        elif self._step().phase == "end":
+        elif self.step.phase == "end":
             # A host that has left cannot repeat its last answer; its departure counts as the answer.
             self._barrier.record_departure(host)

@@ -53,15 +53,13 @@ class Violations:
         """
         counted = counted or Counted()
         self._total: Counter[str] = Counter(counted.malformed)
-        self._in_step: Counter[str] = Counter()
+        self.in_step: Counter[str] = Counter()
+        """Those of the present step; cleared when one begins."""
         self._last: dict[str, str] = dict(counted.last_malformed)
         self.condemned: dict[str, str] = {}
         """Hosts that are quarantined regardless of their malformed messages, with the reason."""
-
-    @property
-    def has_suspects(self) -> bool:
+        self.has_suspects = bool(self._total)
         """Whether any host has sent a malformed message or is condemned; never with honest hosts."""
-        return bool(self._total or self.condemned)
 
     @property
     def malformed(self) -> Mapping[str, int]:
@@ -73,10 +71,6 @@ class Violations:
         """By host, what was wrong with the last one."""
         return self._last
 
-    def begin_step(self) -> None:
-        """Start counting the messages of a new step."""
-        self._in_step.clear()
-
     def record(self, host: str, why: str) -> None:
         """Count a malformed message of a host.
 
@@ -85,8 +79,9 @@ class Violations:
             why: The problem.
         """
         self._total[host] += 1
-        self._in_step[host] += 1
+        self.in_step[host] += 1
         self._last[host] = why
+        self.has_suspects = True
 
     def condemn(self, host: str, why: str) -> None:
         """Condemn a host: it is quarantined regardless of its malformed messages.
@@ -96,6 +91,7 @@ class Violations:
             why: The reason, for display.
         """
         self.condemned.setdefault(host, why)
+        self.has_suspects = True
 
     def offenders(self, hosts: Collection[str], owing: Collection[str]) -> dict[str, str]:
         """Return the hosts to quarantine, sorted, with the reason.
@@ -107,7 +103,7 @@ class Violations:
         found = {
             host
             for host, count in self._total.items()
-            if count >= ALLOWED or (host in owing and self._in_step[host] >= ALLOWED_WHILE_OWING)
+            if count >= ALLOWED or (host in owing and self.in_step[host] >= ALLOWED_WHILE_OWING)
         }
         reasons = {
             host: f"it sent {_messages(self._total[host])} that break the protocol, the last: {self._last[host]}"
@@ -159,8 +155,8 @@ class Initiatives:
         self._in_all: Counter[str] = Counter()
         self._timers: Counter[str] = Counter(counted.timers)
         self._messages: Counter[str] = Counter(counted.messages)
-        self._in_step: Counter[str] = Counter()
-        """By host, messages of the step that no other household has caused."""
+        self.in_step: Counter[str] = Counter()
+        """By host, messages of the present step that no other household has caused; cleared when one begins."""
         self._by_host: Counter[str] = Counter(counted.initiatives)
         """By host, continuations after skipped rounds, and what earlier processes of this clock counted."""
         self.rounds = counted.rounds
@@ -185,10 +181,6 @@ class Initiatives:
             initiatives={host: count for host, count in in_all.items() if count},
             rounds=self.rounds,
         )
-
-    def begin_step(self) -> None:
-        """Start counting the messages of a new step."""
-        self._in_step.clear()
 
     def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
         """Record the messages of a round.
@@ -239,8 +231,8 @@ class Initiatives:
             cause.counted -= 1
         else:
             self._messages[host] += 1
-            self._in_step[host] += 1
-        return self._in_step[host], self._messages[host]
+            self.in_step[host] += 1
+        return self.in_step[host], self._messages[host]
 
     def let_pass(self, host: str, rounds: int) -> None:
         """Record rounds that a host skips: each counts as an initiative.
@@ -304,7 +296,10 @@ class Quarantine:
         self._is_observed = is_observed
         self.known_hosts: Mapping[str, tuple[str, ...]] = members.expected | members.dropped
         """By host that takes part or took part, its agents."""
-        self._violations = Violations(counted)
+        self.violations = Violations(counted)
+        """What hosts have done; it has no suspects as long as all are honest."""
+        self.condemned: Mapping[str, str] = self.violations.condemned
+        """Hosts that are to be put out, or were, regardless of their malformed messages, with the reason."""
         self._initiatives = Initiatives(counted, self.known_hosts)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
@@ -312,7 +307,7 @@ class Quarantine:
     @property
     def counted(self) -> Counted:
         """What the clock's journal stores."""
-        return self._initiatives.counted(self.known_hosts, self._violations)
+        return self._initiatives.counted(self.known_hosts, self.violations)
 
     @property
     def removable(self) -> set[str]:
@@ -325,8 +320,8 @@ class Quarantine:
 
     def begin_step(self) -> None:
         """Start counting the messages of a new step."""
-        self._violations.begin_step()
-        self._initiatives.begin_step()
+        self.violations.in_step.clear()
+        self._initiatives.in_step.clear()
 
     def record(self, host: str, error: MalformedError) -> None:
         """Count a malformed message; a contradiction condemns its host at once.
@@ -336,10 +331,10 @@ class Quarantine:
             error: What is wrong with the message.
         """
         if self.is_removable(host):
-            self._violations.record(host, first_problem(error))
+            self.violations.record(host, first_problem(error))
             if isinstance(error, ContradictionError):
-                self._violations.condemn(host, first_problem(error))
-            if self._violations.offenders([host], self._owing):
+                self.violations.condemn(host, first_problem(error))
+            if self.violations.offenders([host], self._owing):
                 self._barrier.alert()
 
     def condemn(self, host: str, why: str) -> None:
@@ -349,15 +344,11 @@ class Quarantine:
             host: The host.
             why: The reason, for display.
         """
-        self._violations.condemn(host, why)
-
-    def is_condemned(self, host: str) -> bool:
-        """Return whether a host is condemned."""
-        return host in self._violations.condemned
+        self.violations.condemn(host, why)
 
     def offenders(self) -> dict[str, str]:
         """Return the hosts to put out now, sorted, with the reason."""
-        return self._violations.offenders(self.removable, self._owing) if self._violations.has_suspects else {}
+        return self.violations.offenders(self.removable, self._owing)
 
     @property
     def _owing(self) -> set[str]:
@@ -381,8 +372,9 @@ class Quarantine:
         Args:
             step: The step that is granted, the first round of its second.
         """
+        members, indispensable = self._members.expected, self._settings.indispensable
         for host in sorted(step.counts):
-            if step.timers_s.get(host) == step.time_s and self.is_removable(host):
+            if step.timers_s.get(host) == step.time_s and host in members and host not in indispensable:
                 fired, most = self._initiatives.fire(host), self._settings.most_timers.get(host)
                 if most is not None and fired > most:
                     self.condemn(host, f"it has set more than {most:,} timers")

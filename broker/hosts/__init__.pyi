@@ -8,6 +8,9 @@ from .agent import (
     RetainedPublication as RetainedPublication,
     TimeUp as TimeUp,
 )
+from .clock_watch import (
+    ClockSigns as ClockSigns,
+)
 from .directory import (
     check_session as check_session,
 )
@@ -16,7 +19,6 @@ from .external_port import (
     Port as Port,
 )
 from .host import (
-    ClockSigns as ClockSigns,
     Host as Host,
 )
 from .journal import (

@@ -19,9 +19,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.errors import (
-    BrokerLostError,
-    BrokerUnreachableError,
-    ClockMissingError,
     HostRefusedError,
     MalformedError,
     ProtocolError,
@@ -30,6 +27,7 @@ from broker.errors import (
 )
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
+from broker.hosts.clock_watch import ClockSigns, ClockWatch
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
 from broker.hosts.granted_round import Round
@@ -58,28 +56,11 @@ from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 log = structlog.get_logger(__name__)
 
 
-LOOK_EVERY_WALL_S = 60.0
-"""After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
-LISTEN_WALL_S = 6.0
-"""How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
 """After how long a host logs that it waits for messages."""
 _MOST_SENT_ALONE = MAX_BUFFERED_MESSAGES // 2
 """After this many messages, a host that runs alone waits for the next grant, so that the clock reads its answer."""
 _GRANTS = frozenset({"grants", "grant"})
-_GONE = b'"state":"gone"'
-"""In a report on `time`: the last will of a clock."""
-
-
-class ClockSigns:
-    """When the clock gave its last sign of life. The hosts of a process share this; one of them listens for all."""
-
-    def __init__(self) -> None:
-        self.last_wall_s = 0.0
-        """Loop time."""
-        self.listening = asyncio.Lock()
-        self.listened_wall_s = 0.0
-        """When a host last listened for it and heard nothing, loop time."""
 
 
 class Host:
@@ -152,9 +133,11 @@ class Host:
         """Messages between the host's own agents in the last round."""
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
-        self._clock_limit_wall_s = clock_limit_wall_s
         self._clock_topics = frozenset({topics.roster(run), topics.grants(run), topics.grant(run, host_id)})
         self._clock_signs = clock_signs or ClockSigns()
+        self._clock_watch = None
+        if clock_limit_wall_s is not None:
+            self._clock_watch = ClockWatch(run, host_id, self._clock_signs, clock_limit_wall_s)
         self._keep_retained = False
         """Whether retained publications stay at the broker when the host leaves."""
 
@@ -192,8 +175,9 @@ class Host:
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
                 watching = None
-                if self._clock_limit_wall_s is not None:
-                    watching = tasks.create_task(self._watch_clock(broker, bus, self._clock_limit_wall_s))
+                if self._clock_watch is not None:
+                    name = f"host[{self.host_id}].watch"
+                    watching = tasks.create_task(self._clock_watch.keep_watching(broker, bus), name=name)
                 try:
                     if replayed is not None:
                         await self._outbox.publish_retained(bus)  # they may have been removed when this host left
@@ -408,65 +392,6 @@ class Host:
         if envelope.step < self._outbox.last_step:
             return  # a late duplicate
         self._buffer.add(from_host, envelope, size_bytes)
-
-    async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
-        """Log when the clock falls silent, and when it returns, until cancelled.
-
-        An idle household may receive nothing from its clock for hours. Before it logs that, it subscribes to the
-        clock's reports for a moment; a permanent subscription would cost more than all its other work.
-
-        Raises:
-            ClockMissingError: The clock was silent for longer than the limit.
-        """
-        loop = asyncio.get_running_loop()
-        self._clock_signs.last_wall_s = loop.time()
-        look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
-        is_silent = False
-        while True:
-            wake_wall_s = loop.time() + look_wall_s
-            await asyncio.sleep(look_wall_s)
-            if loop.time() - wake_wall_s > look_wall_s or not bus.is_connected:
-                self._clock_signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
-            await self._listen_for_clock(broker, look_wall_s)
-            if loop.time() - self._clock_signs.last_wall_s < look_wall_s:
-                if is_silent:
-                    log.warning("the clock is back", host=self.host_id)
-                is_silent = False
-                continue
-            if loop.time() - self._clock_signs.last_wall_s > limit_wall_s:
-                raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
-            if not is_silent:
-                log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
-            is_silent = True
-
-    async def _listen_for_clock(self, broker: Broker, look_wall_s: float) -> None:
-        """Listen for the clock if it has been silent, unless another host of this process does so meanwhile."""
-        loop, signs = asyncio.get_running_loop(), self._clock_signs
-        since_wall_s = loop.time()
-        async with signs.listening:
-            if loop.time() - signs.last_wall_s < look_wall_s or signs.listened_wall_s > since_wall_s:
-                return
-            if await self._hears_clock(broker):
-                signs.last_wall_s = loop.time()
-            else:
-                signs.listened_wall_s = loop.time()
-
-    async def _hears_clock(self, broker: Broker) -> bool:
-        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
-        is_listening = False
-        try:
-            async with (
-                asyncio.timeout(LISTEN_WALL_S),
-                broker.connect(f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}") as bus,
-            ):
-                await bus.subscribe(topics.time(self.run_id))
-                is_listening = True
-                async for event in bus.messages():
-                    if isinstance(event, Delivery) and not event.is_empty and not event.retain:
-                        return _GONE not in event.payload
-        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
-            return not is_listening
-        return False
 
     # Rounds.
 

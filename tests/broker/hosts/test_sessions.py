@@ -15,7 +15,8 @@ from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
-from broker.hosts.host import ClockSigns, Host
+from broker.hosts.clock_watch import ClockSigns
+from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.retry_timeouts import Timeouts

@@ -1,0 +1,115 @@
+"""Watches whether the clock of a run is alive, so that a household does not wait for one that has disappeared.
+
+An idle household may receive nothing from its clock for hours. If it has not heard the clock for a minute, it
+subscribes to the clock's reports for a moment; a permanent subscription would cost more than all its other work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import structlog
+
+from broker.errors import BrokerLostError, BrokerUnreachableError, ClockMissingError
+from broker.protocol import topics
+from broker.transport import Broker, Bus, Delivery
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_WALL_S = 60.0
+"""After how long without a sign of life of the clock a host listens for one, and logs if there is none."""
+LISTEN_WALL_S = 6.0
+"""How long it listens: the clock reports every two seconds."""
+_GONE = b'"state":"gone"'
+"""In a report on `time`: the last will of a clock."""
+
+
+class ClockSigns:
+    """When the clock gave its last sign of life: the hosts of a process hear it together, and one listens for all."""
+
+    def __init__(self) -> None:
+        self.last_wall_s = 0.0
+        """Loop time."""
+        self.listening = asyncio.Lock()
+        self.listened_wall_s = 0.0
+        """When a host last listened for it and heard nothing, loop time."""
+
+
+class ClockWatch:
+    """How one host watches the clock."""
+
+    def __init__(self, run: str, host_id: str, signs: ClockSigns, limit_wall_s: float) -> None:
+        """Create it.
+
+        Args:
+            run: The run's id.
+            host_id: The host.
+            signs: What the hosts of this process hear of the clock.
+            limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds.
+        """
+        self._run = run
+        self._host_id = host_id
+        self._signs = signs
+        self._limit_wall_s = limit_wall_s
+        self._look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
+
+    async def keep_watching(self, broker: Broker, bus: Bus) -> None:
+        """Log when the clock falls silent, and when it returns, until cancelled.
+
+        Args:
+            broker: Where to listen for the clock.
+            bus: The host's own connection; while it is down, the clock cannot be heard.
+
+        Raises:
+            ClockMissingError: The clock was silent for longer than the limit.
+        """
+        loop, signs = asyncio.get_running_loop(), self._signs
+        signs.last_wall_s = loop.time()
+        is_silent = False
+        while True:
+            wake_wall_s = loop.time() + self._look_wall_s
+            await asyncio.sleep(self._look_wall_s)
+            if loop.time() - wake_wall_s > self._look_wall_s or not bus.is_connected:
+                signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
+            await self._listen(broker)
+            silent_wall_s = loop.time() - signs.last_wall_s
+            if silent_wall_s < self._look_wall_s:
+                if is_silent:
+                    log.warning("the clock is back", host=self._host_id)
+                is_silent = False
+                continue
+            if silent_wall_s > self._limit_wall_s:
+                raise ClockMissingError(f"host {self._host_id!r}: no sign of the clock for {self._limit_wall_s:g} s")
+            if not is_silent:
+                log.warning("waiting for the clock", host=self._host_id, limit_wall_s=self._limit_wall_s)
+            is_silent = True
+
+    async def _listen(self, broker: Broker) -> None:
+        """Listen for the clock if it has been silent, unless another host of this process does so meanwhile."""
+        loop, signs = asyncio.get_running_loop(), self._signs
+        since_wall_s = loop.time()
+        async with signs.listening:
+            if loop.time() - signs.last_wall_s < self._look_wall_s or signs.listened_wall_s > since_wall_s:
+                return
+            if await self._hears_clock(broker):
+                signs.last_wall_s = loop.time()
+            else:
+                signs.listened_wall_s = loop.time()
+
+    async def _hears_clock(self, broker: Broker) -> bool:
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
+        is_listening = False
+        try:
+            async with (
+                asyncio.timeout(LISTEN_WALL_S),
+                broker.connect(f"{self._run}-{self._host_id}-{secrets.token_hex(8)}") as bus,
+            ):
+                await bus.subscribe(topics.time(self._run))
+                is_listening = True
+                async for event in bus.messages():
+                    if isinstance(event, Delivery) and not event.is_empty and not event.retain:
+                        return _GONE not in event.payload
+        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
+            return not is_listening
+        return False
