@@ -18,8 +18,9 @@ MARKS = "●■◆▲▼★✚"
 _COLOURS = ("primary", "secondary", "success", "accent", "warning", "error")
 _WIDE = 110
 """Minimum width for differences next to the means."""
-_MOST_LABEL = 22
-"""Width of a label that is always there, in cells."""
+_LEAST_WIDTH = 40
+"""Width for which it is drawn if it has less, as before its first layout."""
+_LEAST_LABEL = 14
 _VALUE_WIDTH = 17
 
 
@@ -44,7 +45,7 @@ class Intervals(Widget):
         comparison = self._comparison
         if comparison is None:
             return Text()
-        width = max(40, self.content_size.width or self.size.width)
+        width = max(_LEAST_WIDTH, self.content_size.width or self.size.width)
         label = label_width([one.label for one in comparison.simulations], width)
         has_differences = width >= _WIDE and any(of.reference == 0 for of in comparison.differences)
         room = width - label - _VALUE_WIDTH
@@ -95,7 +96,7 @@ def label_width(labels: Sequence[str], width: int) -> int:
         labels: Of the simulations. Some differ only at their end, by the time at which they were created.
         width: Of the chart, in cells.
     """
-    most = max(_MOST_LABEL, (width - _VALUE_WIDTH) // 2)
+    most = max(_LEAST_LABEL, (width - _VALUE_WIDTH) // 2 - 2)
     return min(most, max(cell_len(label) for label in labels)) + 2
 
 

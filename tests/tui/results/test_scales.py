@@ -32,5 +32,14 @@ def test_simulations_that_differ_in_their_minute_have_different_labels(width: in
     room = label_width(labels, width)
     first, second = (fit(label, room - 2, is_id=True) for label in labels)
     assert first != second
-    assert room <= max(24, width // 2)
     assert width == 40 or first == labels[0]
+
+
+@pytest.mark.parametrize("width", range(40, 200))
+def test_long_labels_leave_room_for_the_values(width: int) -> None:
+    """A chart is drawn for 40 columns before it has a size; a label of 22 cells left none, which ended the program."""
+    label = label_width(["insertion (2026-11-27 11:25)", "x" * 200], width)
+    plot = width - label - 17 if width < 110 else (width - label - 17 - 17 - 4) // 2
+    assert plot >= 7
+    spread = SampleStatistics(3, 0.5, 0.1, 0.4, 0.6, 0.4, 0.6)
+    assert len(Scale(SHARE, [spread], plot).bar(spread, "●")) == plot
