@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from agents import Promise, SettingsError
+from agents import ForecastUse, Promise, SettingsError
 from agents.scheduling import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
 from agents.sharing import PREFERENCES, SupplyRule, SupplySettings
 from broker import SsmicError
@@ -36,6 +36,7 @@ _ABOUT = {
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "supply": "Whole: one producer, or the grid, supplies a job. Shared: several do, minute by minute.",
     "promise": "Early: acceptance is firm. Late: better jobs may push a job out until 1 min before its start.",
+    "forecast": "Corrected: each roof compares forecast and own production of the last two hours, every 15 min.",
     "prefer": f"Most important first, of: {', '.join(PREFERENCES)}.",
     "bus": "How agents exchange messages. The results are the same on each.",
     "hosts": "Connections shared by the agents. Default: the fastest, which is one; at a pace, one per house.",
@@ -81,6 +82,10 @@ LEAST_SEARCH_WALL_S = 0.1
 """Minimum time limit for the optimum."""
 
 SUPPLIES: tuple[tuple[str, SupplyRule], ...] = (("whole jobs", "whole"), ("shared by minute", "shared"))
+FORECASTS: tuple[tuple[str, ForecastUse], ...] = (
+    ("as issued", "issued"),
+    ("corrected by own production", "corrected"),
+)
 PROMISES: tuple[tuple[str, Promise], ...] = (("early, on acceptance", "early"), ("late, before the start", "late"))
 BUSES: tuple[tuple[str, BusChoice], ...] = (
     ("MQTT, Mosquitto if installed, else built-in", "auto"),
@@ -110,6 +115,8 @@ class FormValues:
     """None: the scenario's, as for the promise."""
     prefer: str = ""
     """Preferences with shared supply, separated by commas."""
+    forecast: ForecastUse | None = None
+    """With shared supply."""
     promise: Promise | None = None
     bus: BusChoice = "auto"
     broker: str = ""
@@ -253,7 +260,7 @@ def _supply(form: FormValues, scenario: Scenario, reader: _Reader) -> SupplySett
         return SupplySettings(rule)
     for key, problem in sharing_problems(scenario.promise, scenario.strategy).items():
         reader.problems["supply" if key == "strategy" else key] = f"{key}: {problem}" if key == "strategy" else problem
-    return reader.take("prefer", lambda: SupplySettings(rule, names, scenario.forecast))
+    return reader.take("prefer", lambda: SupplySettings(rule, names, form.forecast or scenario.forecast))
 
 
 def _optimum_s(form: FormValues, reader: _Reader) -> None:

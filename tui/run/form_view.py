@@ -19,20 +19,20 @@ from agents.scheduling import known_algorithms, settings_of
 from agents.sharing import PREFERENCES
 from scenarios import Scenario
 from scenarios.load import bundled_names
-from tui.run.form import BUSES, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
+from tui.run.form import BUSES, FORECASTS, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
 from tui.shell import PACES, Guarded, PickPath
 from tui.widgets import FieldHelp, Tick
 
 _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),
     "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
-    "supplies": ("supply", "promise", "prefer"),
+    "supplies": ("supply", "promise", "prefer", "forecast"),
     "buses": ("broker",),
     "times": ("pace", "hosts"),
     "optima": ("optimum_s",),
     "files": ("out",),
 }
-_SELECTS = ("supply", "promise")
+_SELECTS = ("supply", "promise", "forecast")
 _LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "optimum_s": "seconds"}
 
 
@@ -62,6 +62,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm #supply { width: 21; }
     RunForm #promise { width: 27; margin-right: 0; }
     RunForm #prefer { width: 1fr; }
+    RunForm #forecast { width: 36; }
     RunForm #broker { width: 1fr; }
     RunForm #out { width: 1fr; }
     RunForm .about { color: $text-muted; padding: 0 0 0 13; height: auto; margin-bottom: 1; }
@@ -90,8 +91,8 @@ class RunForm(Guarded, VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self._others: tuple[str, ...] = ()
-        self._preselected: tuple[str, str, str] | None = None
-        """Supply, promise and preferences of the scenario that was loaded last."""
+        self._preselected: tuple[str, str, str, str] | None = None
+        """Supply, promise, preferences and use of forecasts of the scenario that was loaded last."""
 
     def compose(self) -> ComposeResult:
         """Yield the form's rows."""
@@ -146,6 +147,9 @@ class RunForm(Guarded, VerticalScroll):
             yield Select[str](PROMISES, value="early", allow_blank=False, id="promise", compact=True)
         with Horizontal(classes="row gone", id="prefer-row"):
             yield from self._field("prefer", ", ".join(PREFERENCES), first="Prefer")
+        with Horizontal(classes="row gone", id="forecast-row"):
+            yield Label("Forecasts", classes="first")
+            yield Select[str](FORECASTS, value="issued", allow_blank=False, id="forecast", compact=True)
         yield self._problem("supplies")
 
     def _transport_and_scores(self) -> ComposeResult:
@@ -231,15 +235,16 @@ class RunForm(Guarded, VerticalScroll):
         self.query_one("#source", Input).value = source
 
     def preselect(self, scenario: Scenario) -> None:
-        """Set supply, preferences and promise as the scenario has them, if another one had others before."""
-        own = scenario.supply, scenario.promise, ", ".join(scenario.prefer)
+        """Set the fields on supply as the scenario has them, if another one had others before."""
+        own = scenario.supply, scenario.promise, ", ".join(scenario.prefer), scenario.forecast
         if own != self._preselected:
             self._preselected = own
-            supply, promise, prefer = own
+            supply, promise, prefer, forecast = own
             with self.prevent(Select.Changed, Input.Changed):
                 self.query_one("#supply", Select).value = supply
                 self.query_one("#promise", Select).value = promise
                 self.query_one("#prefer", Input).value = prefer
+                self.query_one("#forecast", Select).value = forecast
             self._show_settings()
 
     def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
@@ -291,6 +296,7 @@ class RunForm(Guarded, VerticalScroll):
         is_shared = self._chosen("supply") == "shared"
         self.query_one("#supply-row").set_class(is_shared, "joined")
         self.query_one("#prefer-row").set_class(not is_shared, "gone")
+        self.query_one("#forecast-row").set_class(not is_shared, "gone")
         self.query_one("#broker-row").set_class(self._chosen("bus") != "url", "gone")
 
     # What is done.

@@ -78,6 +78,13 @@ async def test_supply_preferences_and_promise_are_those_of_the_scenario_until_ch
         await until(pilot, lambda: screen.scenario is not None and screen.scenario.supply == "shared")
         assert form.query_one("#prefer-row").display
         assert (form.form.supply, form.form.prefer, form.form.promise) == ("shared", "own-roof, covered", "early")
+        assert form.query_one("#forecast-row").display
+        assert form.form.forecast == "issued"
+        form.query_one("#forecast", Select).value = "corrected"
+        assert screen.scenario is not None
+        corrected, _ = plan_of(form.form, screen.scenario, {})
+        assert corrected is not None
+        assert corrected.supply_settings.corrects_forecasts
         form.query_one("#prefer").focus()
         await until(pilot, lambda: screen.query_one(FieldHelp).content == about("prefer"))
         form.query_one("#promise", Select).value = "late"
