@@ -1,5 +1,13 @@
+from .blas_threads import (
+    one_blas_thread as one_blas_thread,
+)
 from .consumer import (
     Consumer as Consumer,
+)
+from .contract_ledger import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
+    ledger_sha256 as ledger_sha256,
 )
 from .device_events import (
     Announced as Announced,
@@ -8,13 +16,13 @@ from .device_events import (
     DeviceCommand as DeviceCommand,
     DeviceEvent as DeviceEvent,
     DeviceNotice as DeviceNotice,
+    ExecutionOutcome as ExecutionOutcome,
     Forecasted as Forecasted,
     JobAsked as JobAsked,
     JobState as JobState,
     JobTakenBack as JobTakenBack,
     Left as Left,
     Occupied as Occupied,
-    Outcome as Outcome,
     Rejected as Rejected,
     Reported as Reported,
     Vacated as Vacated,
@@ -48,14 +56,6 @@ from .job_register import (
 )
 from .late_promises import (
     Promise as Promise,
-)
-from .ledger import (
-    LedgerEntry as LedgerEntry,
-    LedgerEvent as LedgerEvent,
-    ledger_sha256 as ledger_sha256,
-)
-from .linear_algebra import (
-    one_blas_thread as one_blas_thread,
 )
 from .manager import (
     Manager as Manager,
@@ -97,7 +97,6 @@ from .model import (
     consumer_agent as consumer_agent,
 )
 from .negotiation import (
-    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
     ABOUT_RANKING as ABOUT_RANKING,
     MAX_AT_ONCE as MAX_AT_ONCE,
     NEGOTIATIONS as NEGOTIATIONS,
@@ -117,7 +116,7 @@ from .producer import (
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (
     Busy as Busy,
-    Run as Run,
+    PendingRun as PendingRun,
     Starts as Starts,
     can_run_in_sequence as can_run_in_sequence,
     covers as covers,
@@ -141,7 +140,6 @@ from .sharing import (
 )
 
 __all__ = [
-    "ABOUT_NEGOTIATION",
     "ABOUT_RANKING",
     "AGENTS",
     "DEVICE_RULES",
@@ -178,6 +176,7 @@ __all__ = [
     "DeviceNotice",
     "DeviceSaid",
     "DropJob",
+    "ExecutionOutcome",
     "FloatArray",
     "Follow",
     "Followed",
@@ -204,8 +203,8 @@ __all__ = [
     "NegotiationSettings",
     "NewForecast",
     "Occupied",
-    "Outcome",
     "Outlook",
+    "PendingRun",
     "Places",
     "Prediction",
     "Prices",
@@ -218,7 +217,6 @@ __all__ = [
     "Ranking",
     "Rejected",
     "Reported",
-    "Run",
     "SettingsError",
     "Share",
     "SharePromised",

@@ -18,8 +18,8 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import ClassVar, Literal
 
@@ -90,9 +90,9 @@ class _Returned:
     """Put into every job's channel when the device takes part in negotiations again."""
 
 
-Part = Literal["first", "next", "last"]
+QuestionPart = Literal["first", "next", "last"]
 """See `ProducersFor.part`."""
-Event = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
+JobEvent = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,29 @@ class _Reservation:
     starts: Starts
     held: bool
     """Whether the device has other jobs, so that the job must not move at first."""
+
+
+@dataclass(slots=True, eq=False)
+class JobRecord:
+    """What a consumer knows of one of its jobs."""
+
+    job: Job
+    channel: Channel[JobEvent]
+    """Wakes the job's coroutine."""
+    contracts_made: int = 0
+    """How many contracts it has had."""
+    asking: frozenset[str] = frozenset()
+    """The producers whose answers are awaited."""
+    asked: set[str] = field(default_factory=set)
+    """The producers that it has ever asked."""
+    untrusted: set[str] = field(default_factory=set)
+    """The producers that broke their word in the second in which they gave it: they are not asked again."""
+    premature: list[Received[AnyMessage]] = field(default_factory=list)
+    """Changes to a contract that an answer of this round may be about to establish."""
+    is_provisional: bool = False
+    """Whether its contract was accepted provisionally."""
+    is_dropped: bool = False
+    """Whether it is not to run."""
 
 
 class Consumer(Agent[AnyMessage]):
@@ -134,8 +157,7 @@ class Consumer(Agent[AnyMessage]):
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
         """
         super().__init__(agent_id)
-        self.jobs = tuple(jobs)
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs = {job.job_id: JobRecord(job, self.channel()) for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.asks_twice = False
@@ -147,33 +169,28 @@ class Consumer(Agent[AnyMessage]):
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there
         """Whether it is not even there, so that its jobs cannot run."""
-        self._dropped: set[str] = set()
         self._calendar = Calendar(self.jobs)
         self._turns = _TurnLock(self)
-        self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
-        self._premature: dict[str, list[Received[AnyMessage]]] = {}
-        self._asking: dict[str, frozenset[str]] = {}
-        """By job, the producers whose answers are awaited."""
-        self._asked: dict[str, set[str]] = {job.job_id: set() for job in jobs}
-        """By job, the producers that it has ever asked."""
-        self._untrusted: dict[str, set[str]] = {job.job_id: set() for job in jobs}
-        """By job, the producers that broke their word in the second in which they gave it: they are not asked again."""
-        self._counts: dict[str, int] = dict.fromkeys(self._asked, 0)
-        """By job, how many contracts it has had."""
+        """Ids of the jobs that wait for an opening, in the order in which they began to."""
         self._openings: dict[tuple[str, str], tuple[int, int]] = {}
         """By job and producer, the second of its last opening, and how many it sent in that second."""
         self._pushes: dict[tuple[str, str], tuple[int, int]] = {}
         """By job and producer, the second in which it was last pushed out, and how often in that second."""
-        self._provisional: set[str] = set()
-        """Jobs whose contract was accepted provisionally."""
         self._affected: set[str] = set()
+        """Ids of the jobs whose part of the device's time may have changed since it was divided last."""
         self._time_was_freed = False
+        """Whether a contract has ended since then."""
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs of the device, in the order in which they became known."""
+        return tuple(record.job for record in self._jobs.values())
 
     async def run(self) -> None:
         """Start all jobs, and pass each message to the job that it concerns."""
-        for job in self.jobs:
-            self._serve(job)
+        for record in self._jobs.values():
+            self._serve(record)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
@@ -187,16 +204,16 @@ class Consumer(Agent[AnyMessage]):
             return
         match message:
             case Amend(job_id=job_id) | Cancel(job_id=job_id) | PushOut(job_id=job_id) | Opening(job_id=job_id):
-                if job_id not in self._channels or sender not in self._asked[job_id]:
+                if not self._has_asked(sender, job_id):
                     self.reject(sender, f"sends {message.kind} for job {job_id!r}, which it was never asked to supply")
                 elif isinstance(message, Opening):
                     if self._follows(sender, job_id):
-                        self._channels[job_id].put(received)
+                        self._jobs[job_id].channel.put(received)
                 else:
                     self._take(job_id, received)
             case Producers(job_id=job_id) if sender == MANAGER:
-                if job_id in self._channels:
-                    self._channels[job_id].put(received)
+                if job_id in self._jobs:
+                    self._jobs[job_id].channel.put(received)
             case ContractVoid() if sender == MANAGER:
                 self._take_void(message)
             case _:
@@ -206,6 +223,10 @@ class Consumer(Agent[AnyMessage]):
         """Take a message that is about no job; a subclass that expects such messages overrides this."""
         kind = received.message.kind
         self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
+
+    def _has_asked(self, producer: str, job_id: str) -> bool:
+        """Return whether a job of this consumer has ever asked a producer."""
+        return job_id in self._jobs and producer in self._jobs[job_id].asked
 
     def _follows(self, producer: str, job_id: str) -> bool:
         """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
@@ -247,27 +268,23 @@ class Consumer(Agent[AnyMessage]):
 
     def add_job(self, job: Job) -> None:
         """Take on a job that was not known at the beginning."""
-        self.jobs = (*self.jobs, job)
-        self._jobs[job.job_id] = job
-        self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
-        self._counts[job.job_id] = 0
-        self._channels[job.job_id] = self.channel()
+        record = self._jobs[job.job_id] = JobRecord(job, self.channel())
         self._calendar.add(job)
-        self._serve(job)
+        self._serve(record)
 
-    def _serve(self, job: Job) -> None:
-        self.spawn(self._run_of(job).serve(), job.job_id)
+    def _serve(self, record: JobRecord) -> None:
+        self.spawn(self._run_of(record).serve(), record.job.job_id)
 
-    def _run_of(self, job: Job) -> JobRun:
+    def _run_of(self, record: JobRecord) -> JobRun:
         """Return what finds suppliers for a job until it has run."""
-        return JobRun(self, job, self._channels[job.job_id])
+        return JobRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out an event of the scenario's timeline."""
         match received.message:
-            case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
+            case AddJob(job=job) if job.job_id not in self._jobs and job.agent == self.id:
                 self.add_job(job)
-            case DropJob(job_id=job_id) if job_id in self._channels:
+            case DropJob(job_id=job_id) if job_id in self._jobs:
                 self.drop(job_id)
             case ChangePatience(patient=patient):
                 self.patient = patient
@@ -280,8 +297,8 @@ class Consumer(Agent[AnyMessage]):
                     self.end_contract(contract, reason)
             case Join():
                 self.is_away = self.is_gone = False
-                for channel in self._channels.values():
-                    channel.put(_Returned())
+                for record in self._jobs.values():
+                    record.channel.put(_Returned())
             case message:
                 self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
 
@@ -290,23 +307,19 @@ class Consumer(Agent[AnyMessage]):
 
         What every consumer has (jobs, contracts, waiting coroutines) stays as it is.
         """
-        before = vars(self).copy()
-        common = vars(Consumer(self.id, self.jobs, patient=self.patient)).keys()
+        before, jobs = vars(self).copy(), self.jobs
+        common = vars(Consumer(self.id, jobs, patient=self.patient)).keys()
         vars(self).clear()
         self.__class__ = strategy
-        strategy.__init__(self, before["id"], before["jobs"], patient=before["patient"], is_there=not before["is_gone"])
+        strategy.__init__(self, before["id"], jobs, patient=before["patient"], is_there=not before["is_gone"])
         vars(self).update({name: before[name] for name in common})
 
     def drop(self, job_id: str) -> None:
         """End a job without running it, unless it has started."""
-        contract = self.contracts.get(job_id)
-        if job_id not in self._dropped and (contract is None or contract.start_s > self.now_s):
-            self._dropped.add(job_id)
-            self._channels[job_id].put(_Dropped())
-
-    def is_dropped(self, job_id: str) -> bool:
-        """Return whether a job is not to run."""
-        return job_id in self._dropped
+        contract, record = self.contracts.get(job_id), self._jobs[job_id]
+        if not record.is_dropped and (contract is None or contract.start_s > self.now_s):
+            record.is_dropped = True
+            record.channel.put(_Dropped())
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
@@ -330,8 +343,8 @@ class Consumer(Agent[AnyMessage]):
 
     async def _end_jobs(self) -> None:
         await self.closing()
-        for channel in self._channels.values():
-            channel.put(_RunEnds())
+        for record in self._jobs.values():
+            record.channel.put(_RunEnds())
 
     # Contracts.
 
@@ -348,16 +361,17 @@ class Consumer(Agent[AnyMessage]):
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
         self.contract_changed(job.job_id)
-        for received in self._premature.pop(job.job_id, []):
+        record = self._jobs[job.job_id]
+        premature, record.premature = record.premature, []
+        for received in premature:
             self._take(job.job_id, received)
 
     def _take(self, job_id: str, received: Received[AnyMessage]) -> None:
         """Process a producer's change to a contract, if it is the supplier and the job has not started."""
-        contract = self.contracts.get(job_id)
+        contract, record = self.contracts.get(job_id), self._jobs[job_id]
         if contract is None:
-            # It may concern a contract that an answer in this very round is about to establish.
-            if received.sender in self._asking.get(job_id, ()):
-                self._premature.setdefault(job_id, []).append(received)
+            if received.sender in record.asking:
+                record.premature.append(received)
             return
         if received.sender != contract.producer or contract.start_s <= self.now_s:
             return
@@ -368,19 +382,19 @@ class Consumer(Agent[AnyMessage]):
                 self._calendar.move(moved)
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
-                self._channels[job_id].put(_Changed())
+                record.channel.put(_Changed())
                 self.contract_changed(job_id)
             case Cancel(reason=reason):
                 if contract.agreed_s == self.now_s:
-                    self._untrusted[job_id].add(contract.producer)
+                    record.untrusted.add(contract.producer)
                 self._cancel(contract, reason)
             case PushOut(reason=reason):
-                if job_id not in self._provisional or is_firm(contract.start_s, self.now_s):
+                if not record.is_provisional or is_firm(contract.start_s, self.now_s):
                     self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
                     return
                 if self._counted(self._pushes, job_id, contract.producer) > MAX_PUSHES:
                     self.reject(contract.producer, f"pushes out job {job_id!r} too often in one second")
-                    self._untrusted[job_id].add(contract.producer)
+                    record.untrusted.add(contract.producer)
                 self._cancel(contract, reason)
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
@@ -391,37 +405,47 @@ class Consumer(Agent[AnyMessage]):
 
     def _take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""
-        contract = self.contracts.get(void.job_id)
-        if contract is None and void.job_id in self._counts:  # it has cancelled it, as its producer is lost
-            self._counts[void.job_id] = void.contracts
-        if contract is None or contract.contract_id != void.contract_id:
+        contract, record = self.contracts.get(void.job_id), self._jobs.get(void.job_id)
+        if record is None:
             return
-        signers = self.signers_of(contract)
+        if contract is None:  # it has cancelled it, as its producer is lost
+            record.contracts_made = void.contracts
+            return
+        if contract.contract_id != void.contract_id:
+            return
+        job, signers = record.job, self.signers_of(contract)
         if not signers:  # the grid's word is not needed, but the ledger has fewer contracts than were counted
-            if contract.contract_id != f"{void.job_id}/{void.contracts + 1}" and contract.start_s >= self.now_s:
-                self._counts[void.job_id] = void.contracts
-                update = {"contract_id": self.next_contract_id(void.job_id), "agreed_s": self.now_s}
-                start = (contract.start_s, contract.start_s)
-                self.agree(self._jobs[void.job_id], contract.model_copy(update=update), (start,))
+            if contract.contract_id != f"{job.job_id}/{void.contracts + 1}" and contract.start_s >= self.now_s:
+                record.contracts_made = void.contracts
+                self._agree_anew(job, contract, contract.producer, contract.start_s)
             return
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
-        if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
+        if contract.start_s + job.duration_s <= self.now_s:
             return  # it has run
-        runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
-        self._counts[void.job_id] = void.contracts
-        self._untrusted[void.job_id].update(signers)
+        is_running = contract.start_s <= self.now_s and self.runs_itself(job)
+        record.contracts_made = void.contracts
+        record.untrusted.update(signers)
         self._withdraw_from_suppliers(contract)
         self._free(contract)
-        if runs:  # its device already draws power, now from the grid
-            instead = contract.model_copy(
-                update={
-                    "contract_id": self.next_contract_id(void.job_id),
-                    "producer": GRID,
-                    "start_s": self.now_s,
-                    "agreed_s": self.now_s,
-                }
-            )
-            self.agree(self._jobs[void.job_id], instead, ((self.now_s, self.now_s),))
+        if is_running:  # its device already draws power, now from the grid
+            self._agree_anew(job, contract, GRID, self.now_s)
+
+    def _agree_anew(self, job: Job, contract: Contract, producer: str, start_s: int) -> None:
+        """Adopt a new contract of a fixed start in place of a void one.
+
+        Args:
+            job: The job.
+            contract: The void contract.
+            producer: The new supplier.
+            start_s: The new start, UNIX seconds.
+        """
+        update = {
+            "contract_id": self.next_contract_id(job.job_id),
+            "producer": producer,
+            "start_s": start_s,
+            "agreed_s": self.now_s,
+        }
+        self.agree(job, contract.model_copy(update=update), ((start_s, start_s),))
 
     def _cancel(self, contract: Contract, reason: str) -> None:
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
@@ -431,17 +455,13 @@ class Consumer(Agent[AnyMessage]):
         del self.contracts[contract.job_id]
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
-        self._channels[contract.job_id].put(_Changed())
+        self._jobs[contract.job_id].channel.put(_Changed())
         self.contract_changed(contract.job_id)
 
     def _reason(self, contract: Contract) -> str:
         return TOGETHER if self._calendar.meets_another(contract, self.now_s) else ""
 
     # The device's time.
-
-    def forget_premature(self, job_id: str) -> None:
-        """Discard messages about contracts of a job that are no longer current."""
-        self._premature.pop(job_id, None)
 
     def deadline_s(self, job: Job) -> int:
         """Return how long a job can wait so that all waiting jobs can still run in sequence, UNIX seconds."""
@@ -489,7 +509,7 @@ class Consumer(Agent[AnyMessage]):
             self.send(contract.producer, Release(job_id=contract.job_id, starts=starts))
         self._calendar.forget_sequence(self._affected)
         for job_id in [waiting for waiting in self._waiting if waiting in self._affected]:
-            self._channels[job_id].put(_Changed(time_was_freed=self._time_was_freed))
+            self._jobs[job_id].channel.put(_Changed(time_was_freed=self._time_was_freed))
         self._affected, self._time_was_freed = set(), False
 
     def set_waiting(self, job_id: str, *, is_waiting: bool) -> None:
@@ -506,35 +526,15 @@ class Consumer(Agent[AnyMessage]):
 
     # Producers.
 
-    def asks(self, job_id: str, producers: Iterable[str]) -> None:
-        """Record which producers a job asks; none: it has their answers."""
-        self._asking[job_id] = frozenset(producers)
-        self._asked[job_id] |= self._asking[job_id]
-
     def promise_late(self) -> None:
         """Take promises to be provisional until shortly before the start."""
         self.asks_twice = True
 
-    def note_acceptance(self, job_id: str, *, is_provisional: bool) -> None:
-        """Record how a job was accepted last: for good, or until better jobs push it out."""
-        if is_provisional:
-            self._provisional.add(job_id)
-        else:
-            self._provisional.discard(job_id)
-
-    def distrust(self, job_id: str, producer: str, why: str) -> None:
-        """Reject a producer's answer for the reason `why`; the job with `job_id` does not ask this `producer` again."""
-        self._untrusted[job_id].add(producer)
-        self.reject(producer, why)
-
-    def untrusted(self, job_id: str) -> frozenset[str]:
-        """Return the producers that a job does not ask again."""
-        return frozenset(self._untrusted[job_id])
-
     def next_contract_id(self, job_id: str) -> str:
         """Return the id of a job's next contract, and count it."""
-        self._counts[job_id] += 1
-        return f"{job_id}/{self._counts[job_id]}"
+        record = self._jobs[job_id]
+        record.contracts_made += 1
+        return f"{job_id}/{record.contracts_made}"
 
     @property
     def turns(self) -> _TurnLock:
@@ -571,10 +571,11 @@ class _TurnLock:
 class JobRun:
     """A job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:
+    def __init__(self, agent: Consumer, record: JobRecord) -> None:
         self._agent = agent
-        self._job = job
-        self._channel = channel
+        self._record = record
+        self._job = record.job
+        self._channel = record.channel
         self._patient = agent.patient
         """As it was when the job looked for a supplier last."""
         self._asked: list[str] = []
@@ -592,13 +593,9 @@ class JobRun:
             await self._find_supplier()
             if await self._has_run():
                 return
-            if self._is_dropped:
+            if self._record.is_dropped:
                 await self._end_without_running()
                 return
-
-    @property
-    def _is_dropped(self) -> bool:
-        return self._agent.is_dropped(self._job.job_id)
 
     async def _end_without_running(self) -> None:
         async with self._agent.turns:
@@ -612,7 +609,7 @@ class JobRun:
 
     async def _wait_for_return(self) -> bool:
         """Wait until the device takes part; return False if the job is dropped, or takes grid power, before."""
-        while self._agent.is_away and not self._is_dropped:
+        while self._agent.is_away and not self._record.is_dropped:
             event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._job.latest_start_s)
             if not isinstance(event, TimeUp | _RunEnds):
                 continue
@@ -623,13 +620,13 @@ class JobRun:
             async with self._agent.turns:
                 self._take_grid_power(self._agent.deadline_s(self._job))
             return False
-        return not self._is_dropped
+        return not self._record.is_dropped
 
     async def _find_supplier(self) -> None:
         if not await self._wait_for_return():
             return
         self._patient = self._agent.patient
-        self._listeners = dict.fromkeys(sorted(self._agent.untrusted(self._job.job_id)))
+        self._listeners = dict.fromkeys(sorted(self._record.untrusted))
         async with self._agent.turns:
             self._reservation = await self._agent.reserve_time(self._job)
             if await self._negotiate():
@@ -643,8 +640,8 @@ class JobRun:
 
     async def _negotiate(self) -> bool:
         """Ask all producers on the manager's list, and those that join in the meantime; return whether one accepted."""
-        self._asked = sorted(self._agent.untrusted(self._job.job_id))
-        part: Part = "first"
+        self._asked = sorted(self._record.untrusted)
+        part: QuestionPart = "first"
         while True:
             answer = await self._agent.ask(MANAGER, self._question(part))
             if not isinstance(answer, Producers) or not (answer.producers or any(answer.left_out)):
@@ -653,7 +650,7 @@ class JobRun:
                 return True
             part = "last"
 
-    def _question(self, part: Part, about_to_ask: Sequence[str] = ()) -> ProducersFor:
+    def _question(self, part: QuestionPart, about_to_ask: Sequence[str] = ()) -> ProducersFor:
         starts = self._reservation.starts
         return ProducersFor(
             job_id=self._job.job_id,
@@ -714,7 +711,7 @@ class JobRun:
             Whether one accepted, and the manager's answer.
         """
         job = self._job
-        asked = [producer for producer in producers if producer not in self._agent.untrusted(job.job_id)]
+        asked = [producer for producer in producers if producer not in self._record.untrusted]
         self._asked += [producer for producer in asked if producer not in self._asked]
         self._listeners |= dict.fromkeys(asked)
         self._has_requested |= bool(asked)
@@ -728,8 +725,7 @@ class JobRun:
                 ) if self._is_possible(start_s):
                     if supplier is None:
                         supplier = producer, start_s
-                        is_provisional = isinstance(answer, AcceptProvisionally)
-                        self._agent.note_acceptance(job.job_id, is_provisional=is_provisional)
+                        self._record.is_provisional = isinstance(answer, AcceptProvisionally)
                     else:
                         self._agent.send(producer, Withdraw(job_id=job.job_id))
                         self._listeners.pop(producer)
@@ -739,9 +735,8 @@ class JobRun:
                 case Decline() | AgentLostError():
                     pass
                 case reply:
-                    self._agent.distrust(
-                        job.job_id, producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}"
-                    )
+                    self._record.untrusted.add(producer)
+                    self._agent.reject(producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}")
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
         if supplier is not None:
             self._withdraw(but=supplier[0])
@@ -751,18 +746,19 @@ class JobRun:
     async def _answers_of(
         self, producers: Sequence[str], question: ProducersFor | None
     ) -> list[AnyMessage | AgentLostError]:
-        self._agent.forget_premature(self._job.job_id)
+        self._record.premature.clear()
         request = Request(
             job=self._job.as_sent, patient=self._patient, starts=self._reservation.starts, held=self._reservation.held
         )
         questions: list[tuple[str, AnyMessage]] = [(producer, request) for producer in producers]
         if question is not None:
             questions.append((MANAGER, question))
-        self._agent.asks(self._job.job_id, producers)
+        self._record.asked.update(producers)
+        self._record.asking = frozenset(producers)
         try:
             return await self._agent.ask_all(questions)
         finally:
-            self._agent.asks(self._job.job_id, ())
+            self._record.asking = frozenset()
 
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
@@ -773,7 +769,7 @@ class JobRun:
             event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
             if self._agent.is_gone and isinstance(event, TimeUp | _RunEnds):
                 self._agent.drop(self._job.job_id)
-            if self._is_dropped:
+            if self._record.is_dropped:
                 return
             producers: Sequence[str] = ()
             begins_again = False
@@ -806,7 +802,7 @@ class JobRun:
         """Wait until the job has run; return False if its contract ends or it is dropped before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
             runs_itself = self._agent.runs_itself(self._job)

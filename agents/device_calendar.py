@@ -13,7 +13,7 @@ from itertools import combinations
 from agents.model import GRID, Contract, Job
 from agents.sequencing import (
     Busy,
-    Run,
+    PendingRun,
     Starts,
     divide_time,
     largest_sequence,
@@ -141,7 +141,7 @@ class Calendar:
         latest = self._latest_s[job.job_id]
         return max(now_s, job.latest_start_s if latest is None else latest)
 
-    def _still_follow(self, runs: Sequence[Run], busy: Busy) -> bool:
+    def _still_follow(self, runs: Sequence[PendingRun], busy: Busy) -> bool:
         """Return whether the previous sequence is valid for these jobs; jobs outside of it do not count."""
         taken = list(busy)
         for run in runs:
@@ -214,18 +214,18 @@ class Calendar:
         for job_id in ended:
             del self._placed[job_id], self._movable[job_id]
 
-    def _near(self, job: Job, now_s: int) -> list[Run]:
+    def _near(self, job: Job, now_s: int) -> list[PendingRun]:
         """Return the jobs of `near`, and the job itself."""
         self._update(now_s)
         standing = [self._jobs[contract.job_id] for contract in self.unstarted(now_s)]
         known = {other.job_id: other for other in (*standing, *self._open.values(), job)}
         return near(job.job_id, self._in_order(known.values(), now_s))
 
-    def _open_near(self, job: Job, now_s: int) -> list[Run]:
+    def _open_near(self, job: Job, now_s: int) -> list[PendingRun]:
         """Return those of them that have no contract, and the job itself."""
         return [run for run in self._near(job, now_s) if run.job_id == job.job_id or run.job_id in self._open]
 
-    def _in_order(self, jobs: Iterable[Job], now_s: int) -> list[Run]:
+    def _in_order(self, jobs: Iterable[Job], now_s: int) -> list[PendingRun]:
         """Return jobs in the order of registration, then of id, so that the result does not depend on who asks."""
         ordered = sorted(jobs, key=lambda job: (job.registered_s, job.job_id))
         return [self._run(job, now_s) for job in ordered]
@@ -247,10 +247,10 @@ class Calendar:
     def _span(self, contract: Contract) -> tuple[int, int]:
         return contract.start_s, contract.start_s + self._jobs[contract.job_id].duration_s
 
-    def _run(self, job: Job, now_s: int) -> Run:
+    def _run(self, job: Job, now_s: int) -> PendingRun:
         earliest_s = max(job.earliest_start_s, now_s)
         before_s = self._latest_s.get(job.job_id, self._before_s.get(job.job_id))
-        return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s, before_s)
+        return PendingRun(job.job_id, earliest_s, job.latest_start_s, job.duration_s, before_s)
 
 
 def _choices(job_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from agents.model import DeviceType
 JobState = Literal["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"]
 """States of a job, as in S2 (EN 50491-12-2, power profile based control)."""
 
-Outcome = Literal[
+ExecutionOutcome = Literal[
     "",
     "on_time",
     "late",
@@ -32,13 +32,13 @@ Outcome = Literal[
 """The outcome of a job on its device; see `docs/devices.md`."""
 
 
-class Event(BaseModel):
-    """Base of all events from a device."""
+class _Frozen(BaseModel):
+    """Base of events from a device and of what is said to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Announced(Event):
+class Announced(_Frozen):
     """The device announces its type, name and load profiles."""
 
     what: Literal["announced"] = "announced"
@@ -48,20 +48,20 @@ class Announced(Event):
     """Load profiles that its requests may name."""
 
 
-class Left(Event):
+class Left(_Frozen):
     """The device took its announcement back."""
 
     what: Literal["left"] = "left"
 
 
-class Availability(Event):
+class Availability(_Frozen):
     """The device is connected, or its last will says that it is not."""
 
     what: Literal["availability"] = "availability"
     online: bool
 
 
-class JobAsked(Event):
+class JobAsked(_Frozen):
     """Someone asks for a job of the device."""
 
     what: Literal["job_asked"] = "job_asked"
@@ -79,14 +79,14 @@ class JobAsked(Event):
     """The device's names of the parts of the job; its command contains them."""
 
 
-class JobTakenBack(Event):
+class JobTakenBack(_Frozen):
     """Someone withdraws a job of the device."""
 
     what: Literal["job_taken_back"] = "job_taken_back"
     id: str
 
 
-class Reported(Event):
+class Reported(_Frozen):
     """The device says what it does; None: it does not say."""
 
     what: Literal["reported"] = "reported"
@@ -102,21 +102,21 @@ class Reported(Event):
     """Whether the device has just started."""
 
 
-class Forecasted(Event):
+class Forecasted(_Frozen):
     """A producer device reports its expected production."""
 
     what: Literal["forecasted"] = "forecasted"
     production: Production
 
 
-class CommandRefused(Event):
+class CommandRefused(_Frozen):
     """The device answered a command with an error."""
 
     what: Literal["command_refused"] = "command_refused"
     problem: str
 
 
-class Occupied(Event):
+class Occupied(_Frozen):
     """Another run commands the device, so this one must not; the process that is connected to it says so."""
 
     what: Literal["occupied"] = "occupied"
@@ -124,13 +124,13 @@ class Occupied(Event):
     """The id of that run."""
 
 
-class Vacated(Event):
+class Vacated(_Frozen):
     """No other run commands the device now."""
 
     what: Literal["vacated"] = "vacated"
 
 
-class Rejected(Event):
+class Rejected(_Frozen):
     """A message of the device was not understood."""
 
     what: Literal["rejected"] = "rejected"
@@ -158,7 +158,7 @@ DeviceEvent = Annotated[
 ]
 
 
-class DeviceCommand(Event):
+class DeviceCommand(_Frozen):
     """What a gateway asks its device to do now; unlike the contract, it can fail."""
 
     command: Literal["start", "stop", "renew"]
@@ -175,7 +175,7 @@ class DeviceCommand(Event):
     """How long the device may run without further commands, seconds; None: no limit."""
 
 
-class DeviceNotice(Event):
+class DeviceNotice(_Frozen):
     """A message to a device and its watchers, published on one of our topics."""
 
     part: Literal["job", "state", "error"]

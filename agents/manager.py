@@ -21,10 +21,10 @@ from typing import Literal
 import numpy as np
 import structlog
 
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.device_events import JobState
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
-from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AddJob,

@@ -35,7 +35,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from agents.device_events import DeviceEvent, JobState, Outcome
+from agents.device_events import DeviceEvent, ExecutionOutcome, JobState
 from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
 from agents.headroom import View
 from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
@@ -385,7 +385,7 @@ class JobExecuted(Message):
     contract_id: ContractId
     job_id: Id
     state: JobState
-    outcome: Outcome
+    outcome: ExecutionOutcome
     reason: Reason = ""
     """An explanation in words; empty: the outcome suffices."""
     started_s: TimeS

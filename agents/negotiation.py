@@ -9,22 +9,19 @@ from agents.errors import SettingsError
 from agents.plugins import plugins
 
 SHORT_LIST: Final = "short-list"
+"""A job asks only producers that may have enough left: the same contracts as `RANKED`, with fewer messages."""
 RANKED: Final = "ranked"
+"""A job asks all producers in order until one accepts, as in PySSMic."""
 NEGOTIATIONS: Final = (SHORT_LIST, RANKED)
-ABOUT_NEGOTIATION: Final = {
-    SHORT_LIST: "asks only producers that may have enough left; the same contracts as ranked, with fewer messages",
-    RANKED: "asks all producers in order until one accepts, as in PySSMic",
-}
-"""One-sentence descriptions."""
 MAX_AT_ONCE: Final = 64
 RANKINGS = "ssmic.rankings"
 """Group of the entry points by which packages add rankings."""
 ABOUT_RANKING: Final = {
     "scores": "those that have accepted more and declined less come first, as in PySSMic",
     "own-roof": "panels of the job's own house first",
-    "price": "what the house pays or forgoes: feed-in for its own panels, else the price among neighbours",
-    "nearest": "fewest houses between, in the scenario's order",
-    "learning": "drawn by a learning automaton of each consumer, as in CoSSMic",
+    "price": "lowest price first: the feed-in forgone for the house's own panels, the neighbour price for all others",
+    "nearest": "fewest houses in between first, in the scenario's order of houses",
+    "learning": "order drawn by a learning automaton of each consumer, as in CoSSMic",
 }
 """One-sentence descriptions."""
 

@@ -25,7 +25,7 @@ MAX_SETS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PendingRun:
     """A job that has not started, as its device sees it. Times in UNIX seconds."""
 
     job_id: str
@@ -36,7 +36,7 @@ class Run:
     """Its start in a sequence found earlier, which is one of the orders tried if there are too many."""
 
 
-def free_starts(run: Run, busy: Busy) -> Starts:
+def free_starts(run: PendingRun, busy: Busy) -> Starts:
     """Return the starts within a job's window at which the device is free."""
     first_s, found = run.earliest_start_s, []
     for begin_s, end_s in sorted(busy):
@@ -54,7 +54,7 @@ def free_starts(run: Run, busy: Busy) -> Starts:
     return tuple(found)
 
 
-def open_starts(run: Run, others: Iterable[Run], busy: Busy = ()) -> Starts:
+def open_starts(run: PendingRun, others: Iterable[PendingRun], busy: Busy = ()) -> Starts:
     """Return the starts of a job that leave enough time for all others to run in sequence.
 
     Args:
@@ -82,7 +82,7 @@ def open_starts(run: Run, others: Iterable[Run], busy: Busy = ()) -> Starts:
     return _joined(stretch for stretch in between if stretch[0] <= stretch[1])
 
 
-def can_run_in_sequence(runs: Iterable[Run], busy: Busy = ()) -> bool:
+def can_run_in_sequence(runs: Iterable[PendingRun], busy: Busy = ()) -> bool:
     """Return whether all jobs can run in sequence outside the busy times."""
     for group in _groups(list(runs)):
         slots = [_slot(run, busy) for run in group]
@@ -91,7 +91,7 @@ def can_run_in_sequence(runs: Iterable[Run], busy: Busy = ()) -> bool:
     return True
 
 
-def latest_starts_s(runs: Iterable[Run], busy: Busy = ()) -> Mapping[str, int] | None:
+def latest_starts_s(runs: Iterable[PendingRun], busy: Busy = ()) -> Mapping[str, int] | None:
     """Return starts by job id with which all jobs run in sequence as late as possible; None if they cannot."""
     starts_s: dict[str, int] = {}
     for group in _groups(list(runs)):
@@ -103,7 +103,7 @@ def latest_starts_s(runs: Iterable[Run], busy: Busy = ()) -> Mapping[str, int] |
     return starts_s
 
 
-def largest_sequence(runs: Sequence[Run], busy: Busy = ()) -> frozenset[str]:
+def largest_sequence(runs: Sequence[PendingRun], busy: Busy = ()) -> frozenset[str]:
     """Return the largest set of jobs found that can run in sequence, by id; of equal ones, the one with the first jobs.
 
     Args:
@@ -129,7 +129,9 @@ def largest_sequence(runs: Sequence[Run], busy: Busy = ()) -> frozenset[str]:
     return frozenset(kept)
 
 
-def divide_time(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy = ()) -> dict[str, Starts]:
+def divide_time(
+    runs: Sequence[tuple[PendingRun, int]], waiting: Sequence[PendingRun], busy: Busy = ()
+) -> dict[str, Starts]:
     """Divide a device's time among its jobs, so that each may move within its share without overlapping with others.
 
     Gaps between two jobs are halved. Time that jobs without a start need is not given away.
@@ -160,7 +162,7 @@ def divide_time(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: B
     return shared
 
 
-def near(run_id: str, runs: Sequence[Run]) -> list[Run]:
+def near(run_id: str, runs: Sequence[PendingRun]) -> list[PendingRun]:
     """Return the jobs that could overlap with one of them, directly or through others, including itself.
 
     Args:
@@ -190,7 +192,7 @@ def covers(starts: Starts, start_s: int) -> bool:
 class _Slot:
     """A job and its possible starts outside the busy times."""
 
-    run: Run
+    run: PendingRun
     firsts_s: tuple[int, ...]
     lasts_s: tuple[int, ...]
     before: int
@@ -210,12 +212,12 @@ class _Slot:
         return min(latest_s, self.lasts_s[i]) if i >= 0 else None
 
 
-def _slot(run: Run, busy: Busy, before: int = 0, after: int = 0) -> _Slot:
+def _slot(run: PendingRun, busy: Busy, before: int = 0, after: int = 0) -> _Slot:
     starts = free_starts(run, busy)
     return _Slot(run, tuple(s for s, _ in starts), tuple(s for _, s in starts), before, after)
 
 
-def _slots(runs: Sequence[Run], busy: Busy) -> list[_Slot]:
+def _slots(runs: Sequence[PendingRun], busy: Busy) -> list[_Slot]:
     slots = []
     for i, run in enumerate(runs):
         before = sum(1 << j for j, other in enumerate(runs) if _comes_first(other, run, first=j < i))
@@ -224,7 +226,7 @@ def _slots(runs: Sequence[Run], busy: Busy) -> list[_Slot]:
     return slots
 
 
-def _comes_first(run: Run, other: Run, *, first: bool) -> bool:
+def _comes_first(run: PendingRun, other: PendingRun, *, first: bool) -> bool:
     """Return whether a job may always precede another one: if swapped, both would still be within their windows."""
     if run.duration_s != other.duration_s:
         return False
@@ -347,16 +349,16 @@ def _orders(slots: Sequence[_Slot]) -> list[list[_Slot]]:
     return [sorted(slots, key=key) for key in keys]
 
 
-def _kept_in_turn(group: Sequence[Run], busy: Busy) -> set[str]:
+def _kept_in_turn(group: Sequence[PendingRun], busy: Busy) -> set[str]:
     """Return the jobs of a group that run in sequence if each is added greedily, in the given order."""
-    kept: list[Run] = []
+    kept: list[PendingRun] = []
     for run in group:
         if can_run_in_sequence([*kept, run], busy):
             kept.append(run)
     return {run.job_id for run in kept}
 
 
-def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+def _groups(runs: Sequence[PendingRun]) -> list[list[PendingRun]]:
     """Return the jobs in groups that cannot overlap with each other; the order within each is kept."""
     groups: list[list[int]] = []
     end_s = float("-inf")

@@ -27,7 +27,7 @@ MAX_MINUTE_MWH = 10**15
 """Largest energy of one minute, mWh, as in scenarios."""
 
 
-Run = tuple[
+RunLength = tuple[
     Annotated[int, Field(ge=1, le=MAX_MINUTES, strict=True)],
     Annotated[int, Field(ge=0, le=MAX_MINUTE_MWH, strict=True)],
 ]
@@ -41,7 +41,7 @@ def _is_not_too_long(runs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int]
     return runs
 
 
-Runs = Annotated[tuple[Run, ...], Field(max_length=MAX_RUNS), AfterValidator(_is_not_too_long)]
+Runs = Annotated[tuple[RunLength, ...], Field(max_length=MAX_RUNS), AfterValidator(_is_not_too_long)]
 """Energy by the minute, run-length encoded; what follows the last run is zero."""
 
 
@@ -166,14 +166,6 @@ class Share(BaseModel):
     def energy_wh(self) -> float:
         """Energy of all minutes of the share, Wh."""
         return sum(minutes * mwh for minutes, mwh in self.minutes_mwh) / 1_000
-
-    def periods_s(self, start_s: int) -> tuple[tuple[int, int], ...]:
-        """Return the periods in which it gives something, without gaps, as begin and end, UNIX seconds, whole minutes.
-
-        Args:
-            start_s: The job's start.
-        """
-        return giving_periods_s(self.minutes_mwh, start_s)
 
     def minutes(self, count: int | None = None) -> IntArray:
         """Return its energy by the minute, mWh, shape (count,); None: up to its last minute."""

@@ -1,3 +1,6 @@
+from .differing_setups import (
+    setup_parts as setup_parts,
+)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -40,9 +43,6 @@ from .plain_text import (
     printable_json as printable_json,
     printable_line as printable_line,
     without_passwords as without_passwords,
-)
-from .process_setup import (
-    setup_parts as setup_parts,
 )
 from .threads import (
     new_loop as new_loop,

@@ -82,6 +82,13 @@ class AgentFailedError(SsmicError):
     """A host reports that one of its agents raised an exception, which ends the run: a bug, not a user's mistake."""
 
     def __init__(self, agent: str, host: str, traceback: str) -> None:
+        """Create the error.
+
+        Args:
+            agent: Id of the agent that failed.
+            host: Id of its host.
+            traceback: As Python formats it.
+        """
         super().__init__(f"agent {agent!r} on host {host!r} failed:\n{traceback.rstrip()}")
         self.agent = agent
         self.host = host

@@ -26,9 +26,9 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
+from broker.differing_setups import setup_differences
 from broker.errors import SsmicError
 from broker.files import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
-from broker.process_setup import setup_differences
 
 _SCHEMA = """
 BEGIN;
@@ -68,7 +68,7 @@ class JournalFile:
 
         Args:
             path: The file; missing folders are created.
-            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.process_setup`).
+            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.differing_setups`).
             threads: Where rounds are committed, shared by the journals of a process; None: in the caller's thread.
 
         Raises:

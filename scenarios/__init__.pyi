@@ -12,9 +12,9 @@ from .errors import (
 )
 from .events import (
     AddJobs as AddJobs,
-    Event as Event,
     Happening as Happening,
-    in_words as in_words,
+    TimelineEvent as TimelineEvent,
+    action_in_words as action_in_words,
 )
 from .figures import (
     FigureKind as FigureKind,
@@ -49,7 +49,6 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "AddJobs",
     "Appliance",
-    "Event",
     "FigureKind",
     "FigureKindError",
     "Happening",
@@ -58,10 +57,11 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",
+    "TimelineEvent",
     "Zone",
+    "action_in_words",
     "asyncapi_document",
     "fingerprint",
-    "in_words",
     "job_notes",
     "judge_simulation",
     "overlap_notes",

@@ -35,7 +35,7 @@ _PLAIN: dict[Any, dict[str, Any]] = {str: {"type": "string"}, dict: {"type": "ob
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class ApiChannel:
     """A topic, mostly under `ssmic/{run}`."""
 
     name: str
@@ -77,21 +77,23 @@ PARAMETERS = {
 }
 """Variable levels of topics; ids are percent-encoded."""
 
-CHANNELS: tuple[Channel, ...] = (
-    Channel("roster", "roster", Roster, "clock", "hosts", 1, "Which agent lives on which host.", retain=True),
-    Channel("time", "time", TimeReport, "clock or lab", "anyone", 0, "Virtual time, pace, lag and state.", retain=True),
-    Channel("control", "control", Control, "anyone", "clock or lab", 1, "A person's command."),
-    Channel(
+CHANNELS: tuple[ApiChannel, ...] = (
+    ApiChannel("roster", "roster", Roster, "clock", "hosts", 1, "Which agent lives on which host.", retain=True),
+    ApiChannel(
+        "time", "time", TimeReport, "clock or lab", "anyone", 0, "Virtual time, pace, lag and state.", retain=True
+    ),
+    ApiChannel("control", "control", Control, "anyone", "clock or lab", 1, "A person's command."),
+    ApiChannel(
         "announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is present, or gone.", retain=True
     ),
-    Channel("grants", "grants", Grant, "clock", "hosts", 0, "Permission for many hosts to run one round."),
-    Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission for one host to run one round."),
-    Channel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
-    Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Input from outside the run is waiting."),
-    Channel("batch", "inbox/{host}/{fromHost}", Batch, "host", "host", 0, "A round's messages from host to host."),
-    Channel("local", "local/{host}", Batch, "host", "anyone", 0, "Messages between agents of one host."),
-    Channel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to resend a step."),
-    Channel(
+    ApiChannel("grants", "grants", Grant, "clock", "hosts", 0, "Permission for many hosts to run one round."),
+    ApiChannel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission for one host to run one round."),
+    ApiChannel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
+    ApiChannel("wake", "wake/{host}", Wake, "host", "clock", 0, "Input from outside the run is waiting."),
+    ApiChannel("batch", "inbox/{host}/{fromHost}", Batch, "host", "host", 0, "A round's messages from host to host."),
+    ApiChannel("local", "local/{host}", Batch, "host", "anyone", 0, "Messages between agents of one host."),
+    ApiChannel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to resend a step."),
+    ApiChannel(
         "ledgerEntry",
         "ledger/{contract}",
         LedgerEntry,
@@ -101,7 +103,7 @@ CHANNELS: tuple[Channel, ...] = (
         "A contract and its history.",
         retain=True,
     ),
-    Channel(
+    ApiChannel(
         "forecast",
         "forecast/{host}/{producer}",
         Prediction,
@@ -111,7 +113,7 @@ CHANNELS: tuple[Channel, ...] = (
         "A producer's newest forecast.",
         retain=True,
     ),
-    Channel(
+    ApiChannel(
         "claim",
         "claims/{switch}",
         Claim,
@@ -121,7 +123,7 @@ CHANNELS: tuple[Channel, ...] = (
         "A run commands a switch, or asks which run does.",
         retain=True,
     ),
-    Channel(
+    ApiChannel(
         "labJob",
         "lab/jobs/{house}/{device}/{job}",
         JobNotice,
@@ -131,7 +133,7 @@ CHANNELS: tuple[Channel, ...] = (
         "A job to be done, in a lab.",
         retain=True,
     ),
-    Channel(
+    ApiChannel(
         "labClaim",
         "lab/claims/{process}",
         LabClaim,
@@ -141,7 +143,7 @@ CHANNELS: tuple[Channel, ...] = (
         "The devices that a lab emulates; with `asks`, other labs repeat theirs.",
         retain=True,
     ),
-    Channel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),
+    ApiChannel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),
 )
 
 _OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
@@ -161,7 +163,7 @@ _ALSO_IN_S2 = frozenset({"announce", "request", "withdraw", "report", "forecast"
 """Last levels of topics on which a device may use S2."""
 
 DEVICE_CHANNELS = tuple(
-    Channel(
+    ApiChannel(
         f"device{part.capitalize()}",
         f"devices/{{device}}/{part}",
         model,
@@ -178,7 +180,7 @@ DEVICE_CHANNELS = tuple(
 _HA = "Home Assistant"
 _SEE_HA = "See docs/home-assistant.md."
 HOME_ASSISTANT_CHANNELS = (
-    Channel(
+    ApiChannel(
         "haConfig",
         "device/{entities}/config",
         dict,
@@ -189,12 +191,12 @@ HOME_ASSISTANT_CHANNELS = (
         retain=True,
         root="homeassistant",
     ),
-    Channel("haStatus", "ha/status", str, "clock", _HA, 1, f"`online`, or `offline`. {_SEE_HA}", retain=True),
-    Channel("haRun", "ha/state", dict, "clock", _HA, 1, f"States of the run's entities. {_SEE_HA}", retain=True),
-    Channel(
+    ApiChannel("haStatus", "ha/status", str, "clock", _HA, 1, f"`online`, or `offline`. {_SEE_HA}", retain=True),
+    ApiChannel("haRun", "ha/state", dict, "clock", _HA, 1, f"States of the run's entities. {_SEE_HA}", retain=True),
+    ApiChannel(
         "haAgent", "ha/{agent}/state", dict, "clock", _HA, 1, f"States of an agent's entities. {_SEE_HA}", retain=True
     ),
-    Channel(
+    ApiChannel(
         "haCommand",
         "ha/{agent}/{command}/set",
         str,
@@ -255,7 +257,7 @@ def _version() -> str:
         return "0"
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
+def _channel(channel: ApiChannel) -> dict[str, Any]:
     levels = re.findall(r"\{(\w+)\}", channel.address)
     return {
         "address": channel.address,
@@ -265,7 +267,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _operations(channel: Channel) -> dict[str, Any]:
+def _operations(channel: ApiChannel) -> dict[str, Any]:
     """Return the two sides of a channel: who sends, and who receives."""
     title = channel.name[:1].upper() + channel.name[1:]
 
@@ -284,7 +286,7 @@ def _operations(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _message(channel: Channel) -> dict[str, Any]:
+def _message(channel: ApiChannel) -> dict[str, Any]:
     is_text = channel.model is str
     payload = _PLAIN.get(channel.model) or {"$ref": _REFERENCES.format(model=channel.model.__name__)}
     if channel.is_s2_too:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from agents import Busy, Contract, Job, Run, largest_sequence
+from agents import Busy, Contract, Job, PendingRun, largest_sequence
 
 
 def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:
@@ -32,10 +32,10 @@ def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[
     return found
 
 
-def run_of(job: Job, run_start_s: int) -> Run:
+def pending_run_of(job: Job, run_start_s: int) -> PendingRun:
     """Return a job as its device's calendar sees it, with the starts left once the neighbourhood knows of it."""
     earliest_s = max(job.earliest_start_s, job.registered_s, run_start_s)
-    return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s)
+    return PendingRun(job.job_id, earliest_s, job.latest_start_s, job.duration_s)
 
 
 def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, Busy] | None = None) -> tuple[Job, ...]:
@@ -54,7 +54,9 @@ def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, 
             by_device[job.agent].append(job)
     left_out = []
     for device, of_device in by_device.items():
-        following = largest_sequence([run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ()))
+        following = largest_sequence(
+            [pending_run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ())
+        )
         left_out += [job for job in of_device if job.job_id not in following]
     return tuple(left_out)
 

@@ -206,7 +206,7 @@ Turn = Literal["agreed", "starts", "ends", "cancelled"]
 """What may happen to a job that an event waits for: its contract is agreed, it starts to run, ..."""
 
 
-class Event(_Frozen):
+class TimelineEvent(_Frozen):
     """An action and its time: `at_s`, or when something happens to a job."""
 
     at_s: int | None
@@ -228,7 +228,7 @@ class Happening(_Frozen):
     action: Action
 
 
-def in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action
+def action_in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action
     """Return what an action does, short enough for a chart or a line of a table."""
     match action:
         case CloudFront():
@@ -264,7 +264,7 @@ def in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case 
         case SwitchPatience():
             return f"jobs of {_listed(action.houses)} {'wait' if action.patient else 'do not wait'}"
         case SwitchStrategy():
-            return f"{_listed(action.houses)} decide by {action.strategy or 'our own strategy'}"
+            return f"{_listed(action.houses)} decide by {action.strategy or 'the built-in strategy'}"
         case Note(text=text):
             return text
 

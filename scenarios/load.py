@@ -67,7 +67,7 @@ def load_scenario(
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ScenarioContent:
     """A scenario's file as plain data, in which values can be replaced before it is built."""
 
     data: dict[str, Any]
@@ -81,7 +81,7 @@ class Content:
 
 def load_content(
     source: str | Path, chosen: Mapping[str, object] | None = None, *, allow_outside: bool = False
-) -> Content:
+) -> ScenarioContent:
     """Return the content of the file that `source` names; that of an import is what `ssmic import` writes.
 
     Args:
@@ -94,7 +94,7 @@ def load_content(
     """
     path = Path(source)
     if needs_import(path):
-        return Content(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
+        return ScenarioContent(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
         text = read_text(path, str(path), any_kind=True)
         where, folder = str(path), path.parent
@@ -103,7 +103,7 @@ def load_content(
         # Bundled scenarios refer to no files.
         text, where, folder = bundled_text(source), f"{source}.yaml", None
     data, variables = plain_content(text, where, folder, chosen, allow_outside=allow_outside)
-    return Content(data, where, folder, variables)
+    return ScenarioContent(data, where, folder, variables)
 
 
 def check_scenario(source: str | Path) -> list[Problem]:

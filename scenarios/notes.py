@@ -16,7 +16,7 @@ from agents.sharing import SupplySettings
 from scenarios.device_overlaps import jobs_without_room
 from scenarios.events import SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
-from scenarios.files.series import Note
+from scenarios.files.series import ScenarioNote
 from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
 
@@ -25,7 +25,7 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 SHOWN = 3
 """Number of jobs that a note names."""
 NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
-NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
+NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers choose start and shares themselves"
 
 
 def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
@@ -110,7 +110,9 @@ def _in_folder(lines: Mapping[str, int], folder: Path, job_id: str) -> str:
     return f"{path}:{lines[job_id]}" if job_id in lines else str(path)
 
 
-def run_notes(scenario: Scenario, days: int | None = None, supply: SupplySettings | None = None) -> tuple[Note, ...]:
+def run_notes(
+    scenario: Scenario, days: int | None = None, supply: SupplySettings | None = None
+) -> tuple[ScenarioNote, ...]:
     """Return notes on what does not meet in time, and on algorithms that decide nothing.
 
     Args:
@@ -121,14 +123,14 @@ def run_notes(scenario: Scenario, days: int | None = None, supply: SupplySetting
     return (*coverage_notes(scenario, days), *_supply_notes(scenario, supply))
 
 
-def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Note, ...]:
+def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[ScenarioNote, ...]:
     if not (supply or scenario.supply_settings).is_shared:
         return ()
     notes = []
     if scenario.algorithm != INSERTION:
-        notes.append(Note(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
+        notes.append(ScenarioNote(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
     if any(isinstance(event.action, SwitchAlgorithm) for event in scenario.timeline):
-        notes.append(Note(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
+        notes.append(ScenarioNote(f"events 'algorithm' of the timeline have no effect: {NO_SCHEDULER}", ("timeline",)))
     if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
-        notes.append(Note(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
+        notes.append(ScenarioNote(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
     return tuple(notes)

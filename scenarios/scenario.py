@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
-from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline, SwitchStrategy
+from scenarios.events import AddJobs, CloudFront, ForecastError, GoOffline, SwitchStrategy, TimelineEvent
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
@@ -259,7 +259,7 @@ class Scenario:
     """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
     zone_name: str = ""
     """IANA time zone; empty: the fixed offset of `start`."""
-    timeline: tuple[Event, ...] = ()
+    timeline: tuple[TimelineEvent, ...] = ()
     """The events during the run."""
     expectations: tuple[Expectation, ...] = ()
     """Conditions that the run must meet."""
@@ -393,7 +393,7 @@ def jobs_end_s(scenario: Scenario, jobs: Iterable[Job]) -> int:
     return max(times_s) + sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
 
 
-def _reach_s(event: Event) -> int:
+def _reach_s(event: TimelineEvent) -> int:
     """Return how long after an event something that it causes can happen at most, seconds."""
     match event.action:
         case AddJobs(latest_after_s=latest_after_s, load_profile=load_profile):
@@ -442,7 +442,7 @@ def scenario_of(text: str) -> Scenario:
         return SCENARIO.validate_json(text)
 
 
-def digest_of(text: str, without: Collection[str] = ()) -> str:
+def scenario_digest(text: str, without: Collection[str] = ()) -> str:
     """Return a digest of the scenario that JSON describes, without building it: that of 10,000 houses takes long.
 
     Equal digests mean equal scenarios; the same scenario, written by another version, may have another digest.

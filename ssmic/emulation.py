@@ -18,7 +18,7 @@ from typing import Any, Literal, Unpack
 from agents import Contract, LedgerEntry
 from broker.clock import Pace
 from broker.protocol import Control
-from scenarios import MAX_NAME_LENGTH, AddJobs, Event, Happening, Scenario, fingerprint
+from scenarios import MAX_NAME_LENGTH, AddJobs, Happening, Scenario, TimelineEvent, fingerprint
 from scenarios.expectations import Verdict
 from scenarios.files import event_action, save_scenario
 from scenarios.metrics import Kpis
@@ -134,6 +134,16 @@ class Run:
         emulation: Emulation,
         plan: Plan,
     ) -> None:
+        """Create a run that has been started.
+
+        Args:
+            scenario: What is run.
+            results_file: Where its results are written.
+            task: Performs the run.
+            script: Stops the run at virtual times, and acts on it there.
+            emulation: Who started the run; its temporary results go with it.
+            plan: How the scenario is run.
+        """
         self.scenario = scenario
         """What is run."""
         self.results_file = results_file
@@ -142,7 +152,7 @@ class Run:
         self._script = script
         self._plan = plan
         self._emulation = emulation  # its temporary results go with it
-        self._acted: list[Event] = []
+        self._acted: list[TimelineEvent] = []
 
     # Time.
 
@@ -346,7 +356,7 @@ class Run:
             raise EmulationError(f"an event has one name, not {what!r} and {how['do']!r}")
         known = replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
         action = event_action(known, {"do": what, **how}, self.now_s)
-        self._acted.append(Event(at_s=self.now_s, action=action))
+        self._acted.append(TimelineEvent(at_s=self.now_s, action=action))
         self._script.director.perform(action)
 
     def producer(self, producer: str) -> ProducerHandle:

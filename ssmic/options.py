@@ -21,8 +21,7 @@ from scenarios.devices import with_guests
 from scenarios.load import load_scenario
 from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan
-from ssmic.arguments import check_source
-from ssmic.option_types import RUN_OPTIONS, type_problems
+from ssmic.arguments import RUN_OPTIONS, check_source, type_problems
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")

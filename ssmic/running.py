@@ -16,9 +16,8 @@ from scenarios.expectations import Verdict
 from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
-from ssmic.arguments import check_source, file_path
+from ssmic.arguments import SWEEP_OPTIONS, check_source, file_path, type_problems
 from ssmic.emulation import Emulation, Run
-from ssmic.option_types import SWEEP_OPTIONS, type_problems
 from ssmic.options import RunOptions
 from ssmic.verdicts import beside_loop, check_comparison
 

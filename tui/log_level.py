@@ -11,7 +11,7 @@ LogLevelName = Literal["debug", "info", "warning", "error"]
 LogLevel = Annotated[
     LogLevelName | None,
     typer.Option(
-        help="What is logged, on standard error and in the file beside the results. "
+        help="Lowest level of what is logged, on standard error and in the log file beside the results. "
         "[default: warning on standard error, info in the file]",
         envvar="SSMIC_LOG_LEVEL",
         show_default=False,

@@ -10,11 +10,13 @@ from .gateway_settings import (
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
-    Waiting as Waiting,
 )
 from .shared_gateways import (
     SharedGatewayConsumer as SharedGatewayConsumer,
     SharedGatewayProducer as SharedGatewayProducer,
+)
+from .waiting_appliance import (
+    Waiting as Waiting,
 )
 
 __all__ = [

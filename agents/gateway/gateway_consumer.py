@@ -23,13 +23,13 @@ from agents.device_events import (
     DeviceCommand,
     DeviceEvent,
     DeviceNotice,
+    ExecutionOutcome,
     Forecasted,
     JobAsked,
     JobState,
     JobTakenBack,
     Left,
     Occupied,
-    Outcome,
     Rejected,
     Reported,
     Vacated,
@@ -38,6 +38,7 @@ from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse
 from agents.gateway.represented_device import DeviceAgent
+from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Received, TimeUp
@@ -98,8 +99,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._commands = 0
         self._answers = 0
         self._numbered = 0
-        self._waits_since_s: int | None = None
-        self._may_wait = True
+        self._appliance = WaitingDetector()
         self._occupied_by = ""
         """The run that commands the device instead of this one; empty: none does."""
         self._shown_jobs: dict[str, dict[str, Any]] = {}
@@ -351,19 +351,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""
-        waiting, power_w = self._gateway.waiting, self._meter.power_w
-        if waiting is None or power_w is None or any(course.is_open for course in self._courses.values()):
-            self._waits_since_s = None
-            return
-        if power_w <= waiting.above_w:
-            self._may_wait = True
-        if not waiting.above_w < power_w < waiting.below_w or not self._may_wait:
-            self._waits_since_s = None
-            return
-        if self._waits_since_s is None:
-            self._waits_since_s = self.now_s
-        if self.now_s - self._waits_since_s >= waiting.for_s:
-            self._waits_since_s, self._may_wait = None, False
+        waiting, has_job = self._gateway.waiting, any(course.is_open for course in self._courses.values())
+        waits = self._appliance.waits(waiting, self._meter.power_w, self.now_s, has_job=has_job)
+        if waits and waiting is not None:
             self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
             self._instruct("stop", "")
 
@@ -602,7 +592,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             )
         )
 
-    def _conclude(self, course: JobCourse, state: JobState, outcome: Outcome, reason: str = "") -> None:
+    def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason

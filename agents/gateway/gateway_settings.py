@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
+from agents.gateway.waiting_appliance import Waiting
 from agents.model import GRID
 
 WH_PER_KWH = 1000.0
@@ -45,21 +46,6 @@ class PriceChange:
     """UNIX seconds."""
     grid_eur_per_kwh: float | None
     neighbour_eur_per_kwh: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How a plug detects that its appliance waits for its programme, and the job requested then."""
-
-    above_w: float
-    below_w: float
-    """It draws more than `above_w` and less than `below_w` ..."""
-    for_s: int
-    """... for so long."""
-    within_s: int
-    """The job must have ended so long after that."""
-    profile: str = ""
-    """Name of its load profile; empty: the device's own."""
 
 
 @dataclass(frozen=True, slots=True)

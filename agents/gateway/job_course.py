@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from agents.device_events import JobState, Outcome
+from agents.device_events import ExecutionOutcome, JobState
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.represented_device import Meter
@@ -28,7 +28,7 @@ class End(NamedTuple):
     """How a job has ended."""
 
     state: JobState
-    outcome: Outcome
+    outcome: ExecutionOutcome
     reason: str = ""
 
 
@@ -46,7 +46,7 @@ class JobCourse:
     reference: str = ""
     """The reference of the job, as requested."""
     state: JobState = "NOT_SCHEDULED"
-    outcome: Outcome = ""
+    outcome: ExecutionOutcome = ""
     reason: str = ""
     is_due: bool = False
     """Whether its contract has started."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.consumer import Event, JobRun, _Changed, _RunEnds
+from agents.consumer import JobEvent, JobRecord, JobRun, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
@@ -27,7 +27,7 @@ from agents.model import GRID, SHARED, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, load_mwh, unpacked
 from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJobRun, SharedProducer, SupplySettings
-from broker.hosts import Channel, Received, TimeUp
+from broker.hosts import Received, TimeUp
 
 STARTED_BY_HAND = "its device was started by hand"
 """Reason, in the ledger, of a move to the second in which the device was started by hand."""
@@ -73,8 +73,8 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             prices=prices,
         )
 
-    def _run_of(self, job: Job) -> JobRun:
-        return _SharedDeviceRun(self, job, self._channels[job.job_id])
+    def _run_of(self, record: JobRecord) -> JobRun:
+        return _SharedDeviceRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         if isinstance(received.message, ChangePrices):
@@ -103,7 +103,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         """See `GatewayConsumer._take_start`; a job that was started by hand starts by its contract as well."""
         super()._take_start(course)
         if self.is_started_by_hand(course.job):
-            self._channels[course.job.job_id].put(_Changed())
+            self._jobs[course.job.job_id].channel.put(_Changed())
 
     def is_under_way(self, job: Job) -> bool:
         """Return whether a job's device has begun it, or has been commanded to, so that it no longer moves."""
@@ -153,8 +153,8 @@ class _SharedDeviceRun(SharedJobRun):
 
     _agent: SharedGatewayConsumer
 
-    def __init__(self, agent: SharedGatewayConsumer, job: Job, channel: Channel[Event]) -> None:
-        super().__init__(agent, job, channel)
+    def __init__(self, agent: SharedGatewayConsumer, record: JobRecord) -> None:
+        super().__init__(agent, record)
         self._is_executed = False
         self._has_ended = False
 
@@ -162,7 +162,7 @@ class _SharedDeviceRun(SharedJobRun):
         """See `JobRun._has_run`: the device runs the job, and its shares follow what changes meanwhile."""
         while True:
             contract, now_s = self._agent.contracts.get(self._job.job_id), self._agent.now_s
-            if contract is None or (self._is_dropped and contract.start_s > now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > now_s):
                 return False
             if contract.start_s <= now_s and not self._is_executed:
                 self._is_executed = True
@@ -187,7 +187,7 @@ class _SharedDeviceRun(SharedJobRun):
         self._has_ended = True
         self._channel.put(_Changed())
 
-    async def _follow(self, events: Sequence[Event]) -> None:
+    async def _follow(self, events: Sequence[JobEvent]) -> None:
         if self._agent.is_started_by_hand(self._job):
             async with self._agent.turns:
                 await self._start_now()

@@ -318,7 +318,14 @@ class WaitingJobs:
         """What the jobs need, in their order: begin, end, energy, peak; None: to be rebuilt."""
 
     def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
-        """Add a waiting job with its `need` and the numbers of the producers `asked`; replaces an earlier entry."""
+        """Add a waiting job, or replace its earlier entry.
+
+        Args:
+            job_id: The job.
+            consumer: Id of the agent that is informed.
+            need: What the job needs, and when.
+            asked: Numbers of the producers that it knows already.
+        """
         self._jobs[job_id] = _Waiting(consumer, need, set(asked))
         self._columns = None
 
@@ -375,7 +382,13 @@ class WaitingJobs:
         return [self._tell(ids[i], self._jobs[ids[i]], producers[place], now_s) for place, i in sorted(told)]
 
     def was_told(self, job_id: str, number: int, now_s: int) -> bool:
-        """Return whether a job asks producer `number` in the second `now_s` only because the manager named it then."""
+        """Return whether a job asks a producer only because the manager named it in this second.
+
+        Args:
+            job_id: The job.
+            number: The producer's.
+            now_s: Virtual time, UNIX seconds.
+        """
         job = self._jobs.get(job_id)
         return job is not None and job.told_s == now_s and job.told_of == number
 

@@ -7,7 +7,8 @@ from random import Random
 
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
-from agents.scheduling.time_grid import Grid, explain_rejection
+from agents.scheduling.rejection_reason import explain_rejection
+from agents.scheduling.time_grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,6 @@ class CoinFlip(Insertion):
         if not len(starts_s):
             return explain_rejection(grid, remaining_wh, task)
         if rng.random() < 0.5:
-            return Rejection("the coin said no")
+            return Rejection("declined by chance")
         unchanged_s = {c.task.job_id: c.start_s for c in state.committed}
         return Schedule(unchanged_s | {task.job_id: int(rng.choice(starts_s.tolist()))})

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
-from agents.linear_algebra import one_blas_thread
 from agents.scheduling.compulsory_draw import without_compulsory_draw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
+from agents.scheduling.rejection_reason import explain_rejection
 from agents.scheduling.repair import TentativeSchedule, insert_with_repair
 from agents.scheduling.rescheduling import replan
-from agents.scheduling.time_grid import BIN_S, Grid, explain_rejection, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, Grid, first_feasible_s
 from agents.sequencing import Starts
 
 MAX_EVALUATIONS = 80
@@ -46,6 +47,13 @@ class ListSchedule:
     """
 
     def __init__(self, grid: Grid, unstarted: Sequence[Commitment], key: Callable[[Task], float]) -> None:
+        """Create a schedule in which nothing is placed yet.
+
+        Args:
+            grid: The production that is left, by the bin.
+            unstarted: Commitments that may be placed again.
+            key: Tasks are placed in ascending order of it.
+        """
         self._grid = grid
         self._key = key
         self._tasks = sorted((commitment.task for commitment in unstarted), key=key)

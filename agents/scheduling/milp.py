@@ -17,11 +17,12 @@ from random import Random
 import numpy as np
 from typing_extensions import override
 
+from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
-from agents.linear_algebra import one_blas_thread
 from agents.scheduling.insertion import Insertion, place_by_insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, explain_rejection, fits
+from agents.scheduling.rejection_reason import explain_rejection
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, StartGroup, fits
 
 MAX_ENTRIES = 6_000
 """Limit on nonzeros of the matrix: starts times the minutes that each touches."""
@@ -85,7 +86,7 @@ class _Column:
 
     task: int
     """The task's index."""
-    starts: Starts
+    starts: StartGroup
     kept: IntArray
     """Which of the starts: minutes after the first one, shape (variables,)."""
 
@@ -181,7 +182,7 @@ class _Program:
         return np.concatenate(values), (np.concatenate(bins), np.concatenate(variables))
 
 
-_Possible = list[list[tuple[Starts, IntArray]]]
+_Possible = list[list[tuple[StartGroup, IntArray]]]
 """For each task, the starts of each group that may be part of a schedule: minutes after the first one."""
 
 
@@ -213,7 +214,7 @@ def _possible(grid: Grid, tasks: Sequence[Task]) -> _Possible | None:
     return possible
 
 
-def _thinned(group: Starts, kept: IntArray, stride: int, keep_s: int | None) -> IntArray:
+def _thinned(group: StartGroup, kept: IntArray, stride: int, keep_s: int | None) -> IntArray:
     """Return every `stride`-th start, the last one, and `keep_s` if it is among them."""
     some = {*kept[::stride].tolist(), int(kept[-1])}
     if keep_s is not None and keep_s % BIN_S == group.first_s % BIN_S:

@@ -23,10 +23,10 @@ from random import Random
 
 import numpy as np
 
+from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
-from agents.linear_algebra import one_blas_thread
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Scheduler, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, add, first_feasible_s, fits
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, StartGroup, add, first_feasible_s, fits
 
 DISCOUNT_PER_S = 0.2 / 3600
 """How much less a Wh counts for each second that it is used later."""
@@ -78,7 +78,7 @@ class Selection:
         self._tasks |= {task.job_id: task for task in others}
         self._ids = sorted(self._tasks)
         self._energy_wh = {job_id: task.load.energy_wh for job_id, task in self._tasks.items()}
-        self._groups: dict[str, tuple[Starts, ...]] = {}
+        self._groups: dict[str, tuple[StartGroup, ...]] = {}
         self._possible_s: dict[str, list[int]] = {}
 
     def improve(
@@ -179,7 +179,7 @@ class Selection:
         found_s = _feasible_s(self._starts(job_id), self._left_wh)
         return rng.choice(found_s) if found_s else None
 
-    def _starts(self, job_id: str) -> tuple[Starts, ...]:
+    def _starts(self, job_id: str) -> tuple[StartGroup, ...]:
         if job_id not in self._groups:
             self._groups[job_id] = self._grid.candidates(self._tasks[job_id])
         return self._groups[job_id]
@@ -199,7 +199,7 @@ class Selection:
         self._left_wh[bins] += load_wh
 
 
-def _feasible_s(groups: Iterable[Starts], left_wh: FloatArray) -> list[int]:
+def _feasible_s(groups: Iterable[StartGroup], left_wh: FloatArray) -> list[int]:
     return [
         group.first_s + BIN_S * place for group in groups for place in np.flatnonzero(group.feasible(left_wh)).tolist()
     ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.scheduling.problem import Commitment, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, BoolArray, Grid, Starts, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, BoolArray, Grid, StartGroup, first_feasible_s
 
 MAX_EVALUATIONS = 40
 """Limit on evaluations per decision, about 1.5 ms; more found hardly any further schedules."""
@@ -39,11 +39,11 @@ class PlacedTask:
     load_wh: FloatArray
     """Energy per bin from `first_bin` on, Wh, shape (bins touched,)."""
     tabu_until: int = 0
-    _groups: tuple[Starts, ...] | None = None
+    _groups: tuple[StartGroup, ...] | None = None
     _is_movable: bool | None = None
 
     @property
-    def groups(self) -> tuple[Starts, ...]:
+    def groups(self) -> tuple[StartGroup, ...]:
         """Candidate starts."""
         if self._groups is None:
             self._groups = self.grid.candidates(self.task)
@@ -260,7 +260,7 @@ def insert_with_repair(tentative: TentativeSchedule, task: Task, max_evaluations
     return False
 
 
-def best_covered(groups: Sequence[Starts], left_wh: FloatArray, except_s: int | None = None) -> tuple[float, int]:
+def best_covered(groups: Sequence[StartGroup], left_wh: FloatArray, except_s: int | None = None) -> tuple[float, int]:
     """Find the start at which production covers most of a task's energy.
 
     Args:
@@ -284,7 +284,7 @@ def best_covered(groups: Sequence[Starts], left_wh: FloatArray, except_s: int | 
     return best_wh, best_s
 
 
-def _best_of(group: Starts, free_wh: FloatArray, excluded: int) -> tuple[float, int]:
+def _best_of(group: StartGroup, free_wh: FloatArray, excluded: int) -> tuple[float, int]:
     """Return the highest coverage of a group's starts, Wh, and its index; negative if there is no start."""
     load_wh = group.load_wh
     if group.count == 1:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
+from agents.scheduling.problem import Commitment, ProducerState, Task
 
 BIN_S = 60
 """Width of a bin, seconds."""
@@ -27,7 +27,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Starts:
+class StartGroup:
     """Candidate starts of one task at the same second of consecutive minutes, ascending."""
 
     first_s: int
@@ -111,7 +111,7 @@ class Grid:
     free_wh: FloatArray
     """Production minus running tasks, Wh, shape (bins,); not below 0, although a new forecast may be lower than what
     already runs."""
-    _known: dict[str, tuple[Task, tuple[Starts, ...]]] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[str, tuple[Task, tuple[StartGroup, ...]]] = field(default_factory=dict, compare=False, repr=False)
     """By job id, the candidate starts of tasks, as far as requested."""
 
     @classmethod
@@ -161,18 +161,18 @@ class Grid:
             add(drawn_wh, self.first_s, task.load, start_s)
         return self.free_wh - drawn_wh
 
-    def candidates(self, task: Task) -> tuple[Starts, ...]:
+    def candidates(self, task: Task) -> tuple[StartGroup, ...]:
         """Return a task's candidate starts, ascending: the ends of each interval and all whole minutes between."""
         known = self._known.get(task.job_id)
         if known is not None and known[0] is task:
             return known[1]
-        groups: list[Starts] = []
+        groups: list[StartGroup] = []
         for first_s, last_s in task.open_starts:
             groups += self._candidates(task, max(first_s, self.now_s), last_s)
         self._known[task.job_id] = task, tuple(groups)
         return self._known[task.job_id][1]
 
-    def _candidates(self, task: Task, first_s: int, last_s: int) -> list[Starts]:
+    def _candidates(self, task: Task, first_s: int, last_s: int) -> list[StartGroup]:
         if first_s > last_s:
             return []
         aligned_s = -(-first_s // BIN_S) * BIN_S
@@ -199,16 +199,16 @@ class Grid:
         ]
         return np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
 
-    def _starts(self, task: Task, first_s: int, count: int) -> Starts:
+    def _starts(self, task: Task, first_s: int, count: int) -> StartGroup:
         first_bin = (first_s - self.first_s) // BIN_S
-        return Starts(first_s, count, first_bin, task.load.per_minute_wh(first_s % BIN_S))
+        return StartGroup(first_s, count, first_bin, task.load.per_minute_wh(first_s % BIN_S))
 
 
 def _end_s(task: Task, now_s: int) -> int:
     return max(task.latest_start_s, now_s) + task.load.duration_s
 
 
-def first_feasible_s(groups: Iterable[Starts], remaining_wh: FloatArray) -> int | None:
+def first_feasible_s(groups: Iterable[StartGroup], remaining_wh: FloatArray) -> int | None:
     """Return the first feasible start, UNIX seconds; None if there is none.
 
     Args:
@@ -259,26 +259,3 @@ def fits(state: ProducerState, task: Task, starts_s: Mapping[str, int]) -> bool:
         (tasks[job_id], start_s) for job_id, start_s in unstarted.items()
     )
     return bool((left_wh >= -TOLERANCE_WH).all())
-
-
-def explain_rejection(grid: Grid, remaining_wh: FloatArray, task: Task) -> Rejection:
-    """Explain why a task without a feasible start is rejected.
-
-    Args:
-        grid: The producer's time grid.
-        remaining_wh: Remaining production per bin, Wh, shape (bins,).
-        task: The rejected task.
-    """
-    groups = grid.candidates(task)
-    if not groups:
-        return Rejection("its latest start has passed")
-    needed_wh = task.load.energy_wh
-    first_bin = min(group.first_bin for group in groups)
-    end_bin = max(group.first_bin + group.count - 1 + len(group.load_wh) for group in groups)
-    left_wh = float(np.maximum(remaining_wh[first_bin:end_bin], 0.0).sum())
-    if left_wh < needed_wh:
-        return Rejection(f"only {left_wh:.0f} Wh of production left in its window, {needed_wh:.0f} Wh needed")
-    return Rejection(
-        "no start in its window has enough production in every minute "
-        f"({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
-    )

@@ -38,8 +38,8 @@ from .supply_settings import (
     SupplySettings as SupplySettings,
     comes_first as comes_first,
 )
-from .waiting_jobs import (
-    WaitingJobs as WaitingJobs,
+from .undersupplied_jobs import (
+    UndersuppliedJobs as UndersuppliedJobs,
 )
 
 __all__ = [
@@ -62,7 +62,7 @@ __all__ = [
     "SharedProducer",
     "SupplyRule",
     "SupplySettings",
-    "WaitingJobs",
+    "UndersuppliedJobs",
     "comes_first",
     "compose",
     "cost_of",

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray, LoadProfile
+from agents.sequencing import Starts
 from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.pricing import EnergyPrices
 from agents.sharing.supply_settings import Preference, comes_first
 
-Starts = tuple[tuple[int, int], ...]
 NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)
 MAX_CELLS = 1 << 20
 """Starts times minutes compared at once; bounds the memory for a month-wide window."""

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, Event, JobRun, Part, _Changed, _RunEnds
+from agents.consumer import Consumer, JobEvent, JobRecord, JobRun, QuestionPart, _Changed, _RunEnds
 from agents.energy import IntArray
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -63,7 +63,7 @@ from agents.sharing import (
     start_without_sun,
 )
 from agents.sharing.shared_manager import NEARLY_COVERED
-from broker.hosts import AgentLostError, Channel, Received, TimeUp
+from broker.hosts import AgentLostError, Received, TimeUp
 
 MAX_ROUNDS = 4
 """How often a job composes because producers had less than they had offered; the shares reserved by then stand."""
@@ -166,8 +166,8 @@ class SharedConsumer(Consumer):
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""
 
-    def _run_of(self, job: Job) -> JobRun:
-        return SharedJobRun(self, job, self._channels[job.job_id])
+    def _run_of(self, record: JobRecord) -> JobRun:
+        return SharedJobRun(self, record)
 
     def supply_of(self, job_id: str) -> _Supply:
         """Return what is known of a job's supply."""
@@ -177,15 +177,15 @@ class SharedConsumer(Consumer):
         sender, message = received.sender, received.message
         match message:
             case Shrink(job_id=job_id) | RoomNeeded(job_id=job_id):
-                if job_id not in self._channels or sender not in self._asked[job_id]:
+                if not self._has_asked(sender, job_id):
                     self.reject(sender, f"sends {message.kind} for job {job_id!r}, which it was never asked to supply")
                 elif isinstance(message, Shrink):
                     self._take_shrink(sender, message)
                 elif self._follows(sender, job_id):
-                    self._channels[job_id].put(received)
-            case Offered(job_id=job_id) if sender == MANAGER and job_id in self._channels:
-                self._channels[job_id].put(received)
-            case SharesAnswered(job_id=job_id) if sender == MANAGER and job_id in self._channels:
+                    self._jobs[job_id].channel.put(received)
+            case Offered(job_id=job_id) if sender == MANAGER and job_id in self._jobs:
+                self._jobs[job_id].channel.put(received)
+            case SharesAnswered(job_id=job_id) if sender == MANAGER and job_id in self._jobs:
                 self._take_answers(received, message)
             case Accept() | Amend() | Cancel() | Opening():
                 self.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
@@ -198,7 +198,7 @@ class SharedConsumer(Consumer):
                 self.prices.replace(change.model_dump(exclude={"kind"}, exclude_none=True))
                 if self.puts_cost_first:
                     for contract in self._calendar.unstarted(self.now_s):
-                        self._channels[contract.job_id].put(_Changed())
+                        self._jobs[contract.job_id].channel.put(_Changed())
             case _:
                 super()._obey(received)
 
@@ -208,8 +208,14 @@ class SharedConsumer(Consumer):
         return self.supply.puts_cost_first and self.prices.are_known
 
     def take_offers(self, job_id: str, first_minute: int, offers: Sequence[Offer]) -> None:
-        """Take what producers have left for a job, from a UNIX minute on, instead of what was known of them."""
-        untrusted = self.untrusted(job_id)
+        """Take what producers have left for a job, instead of what was known of them.
+
+        Args:
+            job_id: The job.
+            first_minute: UNIX minute with which the offers begin.
+            offers: One per producer. Those of producers that broke their word to the job are left out.
+        """
+        untrusted = self._jobs[job_id].untrusted
         self.supply_of(job_id).offers = {
             offer.producer: _Offered.of(first_minute, offer) for offer in offers if offer.producer not in untrusted
         }
@@ -261,8 +267,8 @@ class SharedConsumer(Consumer):
             if self.is_away and not supply.held and contract.start_s > self.now_s:
                 self.end_contract(contract, reason)  # it looks for supply when its household is back
             else:
-                self.amend(self._jobs[shrink.job_id], reason)
-                self._channels[shrink.job_id].put(_Changed())
+                self.amend(self._jobs[shrink.job_id].job, reason)
+                self._jobs[shrink.job_id].channel.put(_Changed())
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
@@ -331,15 +337,15 @@ class SharedConsumer(Consumer):
             if contract is not None and contract.start_s > self.now_s and lost:
                 for producer in lost:
                     del supply.held[producer]
-                self.amend(self._jobs[job_id], "the household of a producer is lost")
-                self._channels[job_id].put(_Changed())
+                self.amend(self._jobs[job_id].job, "the household of a producer is lost")
+                self._jobs[job_id].channel.put(_Changed())
 
     def release_held(self) -> None:
         """Inform jobs that the device has more time for them; no job is held, because producers move none."""
         self._calendar.forget_sequence(self._affected)
         if self._time_was_freed:
             for contract in self._calendar.unstarted(self.now_s):
-                self._channels[contract.job_id].put(_Changed(time_was_freed=True))
+                self._jobs[contract.job_id].channel.put(_Changed(time_was_freed=True))
         self._affected, self._time_was_freed = set(), False
 
     def starts_of(self, job: Job) -> Starts:
@@ -375,9 +381,9 @@ class SharedJobRun(JobRun):
 
     _agent: SharedConsumer
 
-    def __init__(self, agent: SharedConsumer, job: Job, channel: Channel[Event]) -> None:
-        super().__init__(agent, job, channel)
-        self._load = job.as_sent.load_profile
+    def __init__(self, agent: SharedConsumer, record: JobRecord) -> None:
+        super().__init__(agent, record)
+        self._load = record.job.as_sent.load_profile
         self._energy_mwh = int(load_mwh(self._load, 0).sum())
 
     @property
@@ -406,11 +412,11 @@ class SharedJobRun(JobRun):
         first_minute, _ = self._minutes(starts)
         return start_without_sun(self._load, starts, first_minute, prices, late=self._patient)
 
-    async def _ask_for_offers(self, starts: Starts, part: Part) -> None:
+    async def _ask_for_offers(self, starts: Starts, part: QuestionPart) -> None:
         """Ask the manager what producers have left between the first and the last start."""
         question = ProducersFor(
             job_id=self._job.job_id,
-            asked=tuple(sorted(self._agent.untrusted(self._job.job_id))),
+            asked=tuple(sorted(self._record.untrusted)),
             part=part,
             first_start_s=starts[0][0],
             last_start_s=starts[-1][1],
@@ -599,8 +605,7 @@ class SharedJobRun(JobRun):
             )
             requests.append((producer, reserve))
             supply.reserved[producer] = (start_s, series)
-        self._agent.asks(self._job.job_id, changed)
-        self._agent.asks(self._job.job_id, ())
+        self._record.asked.update(changed)
         answers = dict(zip(changed, await self._agent.ask_for_shares(self._job.job_id, requests), strict=True))
         promised = frozenset(
             p for p, answer in answers.items() if isinstance(answer, SharesAnswered) and p in answer.promised
@@ -654,7 +659,7 @@ class SharedJobRun(JobRun):
         """Wait until the job has run, and compose again when something changes; False if its contract ends before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
+            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
@@ -670,7 +675,7 @@ class SharedJobRun(JobRun):
             elif not self._run_ends and not self._agent.is_away:
                 await self._follow([event, *self._channel.take_all()])
 
-    async def _follow(self, events: Sequence[Event]) -> None:
+    async def _follow(self, events: Sequence[JobEvent]) -> None:
         """Compose again after these events, which came at the same time."""
         self._run_ends |= any(isinstance(event, _RunEnds) for event in events)
         async with self._agent.turns:
@@ -695,7 +700,7 @@ class SharedJobRun(JobRun):
     async def _make_up(self) -> None:
         """Ask what there is now, if the job is not content, and change the contract if that is worth more."""
         starts = self._starts()
-        if self._is_dropped or not starts or self._is_content(starts, self._worth_now):
+        if self._record.is_dropped or not starts or self._is_content(starts, self._worth_now):
             return
         await self._ask_for_offers(starts, part="last")
         await self._improve()
@@ -711,7 +716,7 @@ class SharedJobRun(JobRun):
 
     async def _improve(self) -> None:
         """Change the contract if that is worth more."""
-        if self._is_dropped or (self._is_covered and not self._agent.puts_cost_first):
+        if self._record.is_dropped or (self._is_covered and not self._agent.puts_cost_first):
             return
         starts = self._starts()
         if not starts or self._is_content(starts, self._worth_now):

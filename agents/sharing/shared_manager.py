@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_UNCONFIRMED, Manager, continued
 from agents.messages import (
     MAX_OFFERS,
@@ -48,7 +48,7 @@ from agents.ranking import Places
 from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, unpacked
 from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
 from agents.sharing.supply_settings import SupplySettings
-from agents.sharing.waiting_jobs import WaitingJobs
+from agents.sharing.undersupplied_jobs import UndersuppliedJobs
 from broker.hosts import Received
 
 MOST_OFFERS = 12
@@ -127,7 +127,7 @@ class SharedManager(Manager):
         self._least_lacking = -1.0 if cost_first else 1.0 - NEARLY_COVERED
         """Jobs that lack at most this share are not informed; if cost comes first, covered ones may cost less, too."""
         self._energy = EnergyBoard()
-        self._jobs_waiting = WaitingJobs()
+        self._undersupplied = UndersuppliedJobs()
         self._own: dict[str, frozenset[int]] = {}
         """By house, the numbers of its producers."""
         self._answers: dict[str, _Answers] = {}
@@ -153,7 +153,7 @@ class SharedManager(Manager):
         for producer in agents:
             if producer in self.scores.number_of:
                 self._energy.forget(self.scores.number_of[producer])
-        self._jobs_waiting.remove_of(agents)
+        self._undersupplied.remove_of(agents)
         self._said = {key: said for key, said in self._said.items() if key[1] not in agents}
         self._dropped = {key: at_s for key, at_s in self._dropped.items() if key[1] not in agents}
 
@@ -169,7 +169,7 @@ class SharedManager(Manager):
             case SharesAmended() as report:
                 self._take_amendment(sender, report)
             case Withdraw(job_id=job_id) if self._register.owns(sender, job_id):
-                self._jobs_waiting.remove(job_id)
+                self._undersupplied.remove(job_id)
             case Promised() | PromiseWithdrawn() | ContractAmended() | Headroom() as message:
                 self.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
             case _:
@@ -188,8 +188,8 @@ class SharedManager(Manager):
         job = self._register.get(question.job_id)
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        self._jobs_waiting.add(question.job_id, received.sender, need)
-        self._jobs_waiting.has_read(question.job_id)
+        self._undersupplied.add(question.job_id, received.sender, need)
+        self._undersupplied.has_read(question.job_id)
         first_minute, offers = self._offers(question.job_id, job, need, frozenset(question.asked))
         self.reply(received, Offered(job_id=question.job_id, first_minute=first_minute, offers=offers))
 
@@ -263,7 +263,7 @@ class SharedManager(Manager):
             self.reject(sender, f"expects production from minute {expected.first_minute} on, outside of the next year")
         elif self.scores.takes_part(sender):
             self._energy.expect(self.scores.number_of[sender], expected.first_minute, expected.minutes_mwh)
-            self._jobs_waiting.forget_news()
+            self._undersupplied.forget_news()
 
     def _tell_of_risen(self) -> None:
         """Pass on the answers of this round; then a job may read the board, or is informed of more energy."""
@@ -301,13 +301,13 @@ class SharedManager(Manager):
             self._offer_to(*self._questions.pop(next(iter(self._questions))))
             return True
         if self._energy.take_has_risen():
-            self._jobs_waiting.inform_again()
+            self._undersupplied.inform_again()
         first_minute, more_mwh = self._energy.news()
         now_minute = self.now_s // MINUTE_S
         passed = max(0, now_minute - first_minute)
         if len(more_mwh) > passed:
-            self._jobs_waiting.remove_ended(now_minute)
-            informed = self._jobs_waiting.next_to_inform(first_minute + passed, more_mwh[passed:], self._least_lacking)
+            self._undersupplied.remove_ended(now_minute)
+            informed = self._undersupplied.next_to_inform(first_minute + passed, more_mwh[passed:], self._least_lacking)
             if informed is not None:
                 job_id, consumer = informed
                 job = self._register.get(job_id)
@@ -316,7 +316,7 @@ class SharedManager(Manager):
                 self.send(consumer, Offered(job_id=job_id, first_minute=first, offers=offers))
                 self._is_informing = True
                 return True
-            if self._is_informing or not self._jobs_waiting.lack_energy(self._least_lacking):
+            if self._is_informing or not self._undersupplied.lack_energy(self._least_lacking):
                 self._is_informing = False
                 self._energy.end_news()
         return False
@@ -418,7 +418,7 @@ class SharedManager(Manager):
         for producer, runs in shares.items():
             self._confirm_share(contract.job_id, producer, (contract.start_s, runs))
         self._signed[contract.job_id] = {producer: (contract.start_s, runs) for producer, runs in shares.items()}
-        self._jobs_waiting.covered(contract.job_id, self._covered_mwh(contract.job_id))
+        self._undersupplied.covered(contract.job_id, self._covered_mwh(contract.job_id))
         return ""
 
     def _confirm_share(self, job_id: str, producer: str, wanted: tuple[int, Runs]) -> None:
@@ -529,7 +529,7 @@ class SharedManager(Manager):
     def _end(self, entry: LedgerEntry, reason: str, *told: str) -> None:
         super()._end(entry, reason, *told)
         self._signed.pop(entry.contract.job_id, None)
-        self._jobs_waiting.covered(entry.contract.job_id, 0)
+        self._undersupplied.covered(entry.contract.job_id, 0)
 
     def _write(self, entry: LedgerEntry) -> None:
         if entry.contract.shares and not entry.history[0].shares and len(entry.history) == 1:

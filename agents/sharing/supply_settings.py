@@ -12,7 +12,7 @@ SupplyRule = Literal["whole", "shared"]
 SUPPLY_RULES: Final[tuple[SupplyRule, ...]] = get_args(SupplyRule)
 ABOUT_SUPPLY: Final = {
     "whole": "one producer supplies a job, or the grid does, as in PySSMic",
-    "shared": "several producers supply a job together, minute by minute, and the grid gives the rest",
+    "shared": "several producers supply a job together, minute by minute, and the grid supplies the rest",
 }
 """One-sentence descriptions."""
 Preference = Literal["covered", "own-roof", "cheapest", "fewest", "earliest"]

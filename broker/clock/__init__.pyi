@@ -19,7 +19,7 @@ from .settings import (
 )
 from .status_reports import (
     STALLED_AFTER_WALL_S as STALLED_AFTER_WALL_S,
-    Reported as Reported,
+    ClockReport as ClockReport,
 )
 
 __all__ = [
@@ -27,11 +27,11 @@ __all__ = [
     "CatchUp",
     "Clock",
     "ClockJournal",
+    "ClockReport",
     "ClockSettings",
     "Moment",
     "OnLoss",
     "Pace",
     "PaceError",
-    "Reported",
     "check_alone",
 ]

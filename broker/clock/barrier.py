@@ -137,6 +137,11 @@ class RoundBarrier:
         self._is_alerted, self._quiet_since_wall_s = False, None
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the step is granted to a single host, which may run further rounds without a grant."""
+        return self._alone is not None
+
     def mark_asked_again(self, host: str) -> None:
         """Record that a host was granted the step again."""
         self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())

@@ -19,45 +19,33 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from broker.clock.barrier import RoundBarrier, check_answer, check_message
+from broker.clock.barrier import RoundBarrier
+from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
-from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, PaceError, RunControl
-from broker.clock.quarantine import Initiatives, Violations
+from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, RunControl
+from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
-from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
-from broker.clock.unread import SENT_BY_HOSTS, UnreadPackets
+from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, ClockReport, Reporter, last_will
 from broker.errors import (
     AgentFailedError,
-    ContradictionError,
     HostsGoneError,
     HostsMissingError,
-    MalformedError,
-    ProtocolError,
 )
 from broker.journal_file import JournalError
 from broker.protocol import (
     MOST_ROUNDS_A_GRANT,
     VERSION,
-    Announcement,
     Control,
-    Done,
-    Envelope,
     FollowedGrant,
     Grant,
-    RejectedMessages,
     ResendRequest,
-    Roster,
-    Wake,
-    first_problem,
-    shown,
-    too_large,
+    printable,
     topics,
-    weight_bytes,
 )
-from broker.transport import Broker, Bus, Delivery, leave_gracefully
+from broker.transport import Broker, Bus, leave_gracefully
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +70,7 @@ class Clock:
         on_moment: Callable[[Moment], None] | None = None,
         *,
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
-        on_report: Callable[[Reported], None] | None = None,
+        on_report: Callable[[ClockReport], None] | None = None,
         observer: StepObserver | None = None,
         journal: ClockJournal | None = None,
         messages: TypeAdapter[Any] | None = None,
@@ -106,9 +94,6 @@ class Clock:
         )
         self._on_moment = on_moment
         self._observer = observer
-        self._messages = messages
-        self._void: set[tuple[str, int]] = set()
-        """Messages of the step that have arrived but that no agent understands, by sender and sequence number."""
         self._journal = journal
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
@@ -121,23 +106,17 @@ class Clock:
         for host in self._step.dropped:
             reason = {"why": self._step.reasons[host]} if host in self._step.reasons else {}
             self.membership.drop(host, **reason, is_quarantined=host in self._step.quarantined)
-        self._known_hosts = dict(self.membership.expected) | self.membership.dropped
-        self.rejected = RejectedMessages(topics.CLOCK)
-        """Messages that violated the protocol."""
-        self._barrier = RoundBarrier(self._known_hosts)
-        self._is_alone = False
-        """Whether the step is granted to a single host, which may run further rounds without a grant."""
-        counted = None if self._earlier is None else self._earlier.counted
-        self._violations = Violations(counted)
-        self._initiatives = Initiatives(counted, self._known_hosts)
-        self._unread = UnreadPackets(settings.hosts, settings.hosts.keys() - settings.indispensable)
-        self._rounds_checked = (0, 0)
-        """Second and round of the last check that time advances."""
+        self._barrier = RoundBarrier(self.membership.expected | self.membership.dropped)
+        self._quarantine = Quarantine(
+            settings,
+            self.membership,
+            self._barrier,
+            None if self._earlier is None else self._earlier.counted,
+            is_observed=observer is not None,
+        )
+        self._quarantine.check_journaled_timers(self._step)
         self._lost_before_the_step: list[str] = []
         """Agents of hosts that were removed from the run before its next step."""
-        for host, timer_s in self._step.timers_s.items():
-            if timer_s is not None and not self._step.time_s <= timer_s <= settings.latest_s:
-                self._violations.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
         self._admission = Admission(
             settings.run,
             self.membership,
@@ -147,6 +126,18 @@ class Clock:
             on_missing=on_missing,
             keep=settings.keep,
         )
+        self._incoming = IncomingMessages(
+            settings,
+            self.membership,
+            self._barrier,
+            self._admission,
+            self._quarantine,
+            step=lambda: self._step,
+            on_control=self._receive_command,
+            on_wake=self._interrupt,
+            messages=messages,
+            is_observed=observer is not None,
+        )
         self._on_report = on_report
         self._run_control: RunControl | None = None
         self._waiting_since_wall_s: float | None = None
@@ -155,12 +146,6 @@ class Clock:
         """When it began to wait for messages that the observer must receive, loop time; None: it is not waiting."""
         self._unkept_since_wall_s: float | None = None
         """When it began to wait for the observer to store a step, loop time; None: it is not waiting."""
-        self._begun_waiting_wall_s = 0.0
-        """When that wait began, or when the clock reconnected, since a lost connection also delays messages."""
-        self._taking: dict[str, int] = {}
-        """By host, the last step in which it takes input from outside the run."""
-        self._woken: set[str] = set()
-        """Hosts that have input from outside the run and have not been granted a first round of a second since."""
 
     @property
     def now(self) -> Moment:
@@ -185,6 +170,21 @@ class Clock:
         """
         if self._run_control is not None:
             self._run_control.apply(control, self.now)
+
+    def _receive_command(self, control: Control) -> None:
+        """Carry out a command that has arrived over the broker, and journal it.
+
+        Raises:
+            PaceError: It contains an invalid pace.
+        """
+        self._leave_out_absence()
+        self.command(control)
+        self._store_progress(is_final=True)
+        log.info("command received", command=control.command, pace=control.pace, until=control.until, by=control.by)
+
+    def _interrupt(self) -> None:
+        if self._run_control is not None:
+            self._run_control.interrupt()
 
     @property
     def earlier_wall_s(self) -> float:
@@ -230,7 +230,6 @@ class Clock:
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
-        bus.on_oversized = lambda topic, size_bytes: self._reject(topic, too_large(size_bytes))
         run_control = self._run_control = RunControl(
             self.settings.pace,
             self._step.time_s,
@@ -240,18 +239,13 @@ class Clock:
         )
         run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
-        await bus.subscribe(topics.hosts(run), topics.control(run), topics.roster(run), qos=topics.QOS_AT_LEAST_ONCE)
-        await bus.subscribe(topics.dones(run), topics.wakes(run))
-        if self._observer is not None:
-            await bus.subscribe(topics.all_inboxes(run), topics.all_local(run))
-        if self._unread.foreign:
-            await bus.subscribe(topics.all_resends(run))
+        await self._incoming.subscribe(bus)
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(self._read(bus, run_control), name="clock.read"),
+                tasks.create_task(self._incoming.read(bus), name="clock.read"),
                 tasks.create_task(self._admission.keep_publishing(bus), name="clock.tell"),
                 tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
-                tasks.create_task(self._unread.keep_echoing(bus, run), name="clock.echo"),
+                tasks.create_task(self._incoming.keep_echoing(bus), name="clock.echo"),
             ]
             try:
                 if self._step.phase != "end":
@@ -274,7 +268,7 @@ class Clock:
             for task in background:
                 task.cancel()
             self._barrier.stop()
-            self.rejected.log_suppressed()
+            self._incoming.log_suppressed()
 
     def _check_all_left(self) -> bool:
         """Return whether all hosts have left in good order, and journal it for a clock that is restarted.
@@ -303,8 +297,7 @@ class Clock:
         self._stored_wall_s = now_wall_s
         self._leave_out_absence()
         wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        counted = self._initiatives.counted(self._known_hosts, self._violations)
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=counted)
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=self._quarantine.counted)
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
@@ -336,184 +329,6 @@ class Clock:
         # A host that was granted a round alone may have run further rounds without a sign of it.
         more = MOST_ROUNDS_A_GRANT if len(step.counts) == 1 else 1
         return frozenset(before | set(range(step.step, step.step + more)))
-
-    # Messages to the clock.
-
-    async def _read(self, bus: Bus, run_control: RunControl) -> None:
-        """Dispatch incoming messages until cancelled: most as they arrive, without waking this task."""
-
-        def take(delivery: Delivery) -> bool:
-            try:
-                self._dispatch(delivery, run_control)
-            except (ProtocolError, PaceError) as error:
-                self._reject(delivery.topic, error, is_stored=delivery.retain)
-            return True
-
-        bus.on_delivery = take
-        async for event in bus.messages():
-            if not isinstance(event, Delivery):
-                log.info("reconnected", host=topics.CLOCK)
-                self._begun_waiting_wall_s = asyncio.get_running_loop().time()
-                self._admission.republish()
-            else:
-                take(event)
-
-    def _reject(self, topic: str, error: Exception, *, is_stored: bool = False) -> None:
-        """Drop a message, and count it against its sender if only the sender can be at fault.
-
-        Args:
-            topic: The message's topic.
-            error: Why it is dropped.
-            is_stored: Whether the broker had retained it, perhaps since an earlier run.
-        """
-        self.rejected.reject(topic, error)
-        address = topics.parse(topic)
-        if address is None or address.kind not in {"hosts", "done", "inbox", "local", "wake"} or is_stored:
-            return
-        host = address.ids[-1]
-        if isinstance(error, MalformedError) and host in self._removable:
-            self._violations.record(host, first_problem(error))
-            if isinstance(error, ContradictionError):
-                self._violations.condemn(host, first_problem(error))
-            if self._violations.offenders([host], self._owing):
-                self._barrier.alert()
-
-    def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:  # noqa: C901, PLR0912 - one for each topic
-        """Hand a message to the component that it concerns.
-
-        Raises:
-            ProtocolError, PaceError: The message violates the protocol.
-        """
-        address = topics.parse(delivery.topic)
-        if address is None or address.run != self.settings.run:
-            raise ProtocolError("not a topic of this run")
-        if delivery.retain and address.kind not in topics.RETAINED:
-            raise ProtocolError("retained message on a topic that must not be retained")
-        if address.kind in SENT_BY_HOSTS and (host := address.ids[-1]) in self._unread.foreign:
-            why = self._unread.count(address, delivery.size_bytes)
-            if why is not None or host in self._violations.condemned or host in self.membership.quarantined:
-                self._refuse(host, why)
-        if address.kind == "done":  # most are
-            self._take_answer(address.ids[0], delivery.read(Done))
-            return
-        match address.kind, address.ids:
-            case "hosts", (host,):
-                self._take_announcement(host, delivery)
-            case "inbox" | "local", (to_host, *_):  # `local` names one host, which is sender and receiver
-                self._take_batch(to_host, address.ids[-1], delivery)
-            case "roster", ():
-                if not delivery.retain and not delivery.is_empty:
-                    self.membership.note_published(delivery.read(Roster))
-            case "wake", (host,):
-                self._take_wake(host, delivery.read(Wake), run_control)
-            case "resend", ids:
-                if ids == (topics.CLOCK, topics.CLOCK):
-                    self._unread.take_echo(delivery.read(ResendRequest))
-            case "control", ():
-                control = delivery.read(Control)
-                self._leave_out_absence()
-                run_control.apply(control, self.now)
-                self._store_progress(is_final=True)
-                log.info(
-                    "command received", command=control.command, pace=control.pace, until=control.until, by=control.by
-                )
-            case _:
-                raise ProtocolError("the clock does not read this topic")
-
-    def _refuse(self, host: str, why: str | None) -> None:
-        """Refuse a message of a host that was put out of the run, or whose packets may have filled a queue.
-
-        Args:
-            host: The host.
-            why: Why the host is condemned now; None: it was put out before.
-
-        Raises:
-            ProtocolError: Always.
-        """
-        if why is None:
-            raise ProtocolError(f"host {host!r} was put out of the run")
-        self._violations.condemn(host, why)
-        self._barrier.alert()
-        raise ProtocolError(why)
-
-    def _take_answer(self, host: str, done: Done) -> None:
-        if host not in self.membership.expected:
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        self.membership.check_session(host, done.session)
-        latest_s = self.settings.latest_s
-        check_answer(done, host, self._step, self._known_hosts, latest_s, is_alone=self._is_alone)
-        if self._barrier.record_answer(host, done):
-            self._unread.clear(host)
-
-    def _take_batch(self, to_host: str, from_host: str, delivery: Delivery) -> None:
-        """Record messages between agents; each message that violates the protocol is rejected individually."""
-        envelopes = delivery.envelopes
-        if from_host not in self._known_hosts:
-            raise ProtocolError(f"host {from_host!r} is not expected in this run")
-        self.membership.check_session(from_host, envelopes[0].session)
-        size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
-        for envelope in envelopes:
-            try:
-                self._take_message(to_host, from_host, envelope, size_bytes)
-            except ProtocolError as error:
-                self._reject(delivery.topic, error)
-
-    def _take_message(self, to_host: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
-        check_message(envelope, from_host, to_host, self._step, self._known_hosts)
-        if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
-            self._check_amount(from_host, envelope.sender, envelope.step - self._step.step + 1)
-            self._check_understood(envelope)
-
-    def _check_amount(self, host: str, sender: str, rounds: int) -> None:
-        """Condemn a host that sends more messages than its agents can need.
-
-        Args:
-            host: The host, a message of which has arrived.
-            sender: Its agent that sent it.
-            rounds: How many rounds the messages of the step are of so far.
-        """
-        in_step, in_all = self._initiatives.count_message(sender)
-        most = self.settings.most_messages.get(host)
-        if most is None or host not in self._removable:
-            return
-        most_in_round, most_in_all = most
-        if in_step > most_in_round * rounds:
-            self._violations.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
-        elif in_all > most_in_all:
-            self._violations.condemn(host, f"it has sent more than {most_in_all:,} messages")
-        else:
-            return
-        self._barrier.activity.set()
-
-    def _check_understood(self, envelope: Envelope) -> None:
-        """Reject a message that no agent understands. It still counts as arrived, so the clock does not wait for it.
-
-        Raises:
-            MalformedError: No agent understands it.
-        """
-        if self._messages is None or envelope.message is not None:
-            return
-        try:
-            self._messages.validate_python(envelope.body)
-        except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
-            self._void.add((envelope.sender, envelope.seq))
-            raise MalformedError(first_problem(error)) from None
-
-    def _take_wake(self, host: str, wake: Wake, run_control: RunControl) -> None:
-        if host not in self.membership.expected:
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        self.membership.check_session(host, wake.session)
-        if self._taking.get(host, -1) <= wake.taken:
-            self._woken.add(host)
-            run_control.interrupt()
-
-    def _take_announcement(self, host: str, delivery: Delivery) -> None:
-        if not delivery.is_empty:
-            announcement = delivery.read(Announcement)
-            self._admission.handle_announcement(host, announcement, is_stored=delivery.retain)
-        elif self._step.phase == "end":
-            # A host that has left cannot repeat its last answer; its departure counts as the answer.
-            self._barrier.record_departure(host)
 
     # Rounds.
 
@@ -558,7 +373,7 @@ class Clock:
             following = next_round(
                 self._step,
                 self._barrier.addressed(self.membership.expected),
-                {**timers_s, **self._wakes_s(timers_s, run_control)} if self._woken else timers_s,
+                {**timers_s, **self._wakes_s(timers_s, run_control)} if self._incoming.woken else timers_s,
                 hosts=tuple(self.membership.expected),
                 end_s=self.settings.end_s,
                 is_stopped=run_control.is_stopped,
@@ -577,7 +392,7 @@ class Clock:
         Input from outside thus acts like a timer, and a replay needs to know only the second.
         """
         now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
-        earliest_s = {host: timers_s.get(host) for host in self._woken & self.membership.expected.keys()}
+        earliest_s = {host: timers_s.get(host) for host in self._incoming.woken & self.membership.expected.keys()}
         return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
 
     async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
@@ -611,14 +426,12 @@ class Clock:
         if self._on_moment is not None:
             self._on_moment(step.moment)
         if step.round == 0 and step.phase == "run":
-            self._woken -= step.counts.keys()  # they take the waiting input in this round
-            self._taking |= dict.fromkeys(step.counts, step.step)
-            self._count_timers(step)
+            self._incoming.grant_input(step.counts.keys(), step.step)
+            self._quarantine.count_timers(step)
         hosts = step.counts.keys() & self.membership.expected.keys()
-        self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
-        self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
-        self._violations.begin_step()
-        self._initiatives.begin_step()
+        is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
+        self._barrier.begin(step.step, hosts, is_alone=is_alone)
+        self._quarantine.begin_step()
         await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
         lost, self._lost_before_the_step = self._lost_before_the_step, []
@@ -634,9 +447,9 @@ class Clock:
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages(*before)):
                 moment = Moment(step.time_s, step.round + number, step.step + number)
-                self._check_that_time_moves(moment, sent)
-                self._observer.step_ran(moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
-            self._void.clear()
+                self._quarantine.check_that_time_moves(moment, sent)
+                self._observer.step_ran(moment, self._incoming.understood(sent))
+            self._incoming.end_step()
             if isinstance(self._observer, StepKeeper):
                 await self._wait_until_kept(self._observer)
         return tuple(lost)
@@ -681,7 +494,7 @@ class Clock:
                 "lost": step.lost,
                 "phase": step.phase,
                 "lapse": step.lapse,
-                "alone": self._is_alone and not is_paused,
+                "alone": self._barrier.is_alone and not is_paused,
             }
         )
 
@@ -719,7 +532,7 @@ class Clock:
         limit_wall_s = self.settings.timeouts.limit_wall_s
         timed_out = self._barrier.timed_out(limit_wall_s)
         if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
-            timed_out |= busy & self._removable
+            timed_out |= busy & self._quarantine.removable
         if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
             raise missing_error(timed_out, self.settings.timeouts)
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
@@ -747,18 +560,18 @@ class Clock:
         backoff = self.settings.timeouts.backoff()
         request = ResendRequest(step=self._step.step)
         loop = asyncio.get_running_loop()
-        self._missing_since_wall_s = self._begun_waiting_wall_s = loop.time()
+        self._missing_since_wall_s = since_wall_s = loop.time()
         while senders := self._barrier.missing_senders():
             if not await backoff.wait(self._barrier.activity):
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
             lost += self._put_out_offenders()
-            if loop.time() - self._begun_waiting_wall_s > self.settings.timeouts.limit_wall_s:
+            if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
                 lost += self._give_up_on_messages()
         now_wall_s = loop.time()
-        if self._run_control is not None and now_wall_s - self._missing_since_wall_s >= AWAY_AFTER_WALL_S:
-            self._run_control.leave_out(self._missing_since_wall_s, now_wall_s)
+        if self._run_control is not None and now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
+            self._run_control.leave_out(since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
         return lost
 
@@ -770,17 +583,7 @@ class Clock:
         why = f"messages that it reported in step {self._step.step} never arrived"
         return [agent for host in sorted(senders) for agent in self._drop(host, why)]
 
-    # Hosts that break the protocol.
-
-    @property
-    def _removable(self) -> set[str]:
-        return self.membership.expected.keys() - self.settings.indispensable
-
-    @property
-    def _owing(self) -> set[str]:
-        """Hosts whose answer or messages the current step waits for."""
-        senders = self._barrier.missing_senders() if self._observer is not None else ()
-        return self._barrier.awaited | set(senders)
+    # Hosts that the run continues without.
 
     def _drop(self, host: str, *why: str, is_quarantined: bool = False) -> tuple[str, ...]:
         self._barrier.forget(host)
@@ -794,9 +597,7 @@ class Clock:
         Raises:
             HostsMissingError: The run is to fail at once when a host is lost.
         """
-        if not self._violations.has_suspects:
-            return []
-        offenders = self._violations.offenders(self._removable, self._owing)
+        offenders = self._quarantine.offenders()
         if offenders and self.settings.on_loss == "fail":
             raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
         return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
@@ -804,36 +605,6 @@ class Clock:
     def _put_out_before_the_step(self) -> None:
         # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
-
-    def _count_timers(self, step: ScheduledRound) -> None:
-        """Condemn hosts that set more timers, or request more rounds, than their agents can need."""
-        members, indispensable = self.membership.expected, self.settings.indispensable
-        for host in sorted(step.counts):
-            if step.timers_s.get(host) == step.time_s and host in members and host not in indispensable:
-                fired, most = self._initiatives.fire(host), self.settings.most_timers.get(host)
-                if most is not None and fired > most:
-                    self._violations.condemn(host, f"it has set more than {most:,} timers")
-
-    def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """Condemn a host that keeps a second of virtual time, or the run, from ending."""
-        most, most_in_all = self.settings.most_rounds_a_second, self.settings.most_rounds
-        self._initiatives.hear(moment.time_s, sent)
-        for host, done in self._barrier.dones.items():
-            if done.resume is not None and moment.step == done.last_step:
-                self._initiatives.let_pass(host, done.resume - done.last_step)
-        before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
-        if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
-            busiest = self._initiatives.most_active(self._known_removable)
-            if busiest is not None:
-                self._violations.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
-        if most_in_all is not None and self._initiatives.rounds % most_in_all == 0:
-            busiest = self._initiatives.most_active(self._known_removable, in_all=True)
-            if busiest is not None:
-                self._violations.condemn(busiest, f"it has kept the run going for {most_in_all} rounds")
-
-    @property
-    def _known_removable(self) -> dict[str, tuple[str, ...]]:
-        return {host: self._known_hosts[host] for host in self._removable}
 
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.
@@ -844,9 +615,9 @@ class Clock:
         lost: list[str] = []
         failures = {host: done.failure for host, done in self._barrier.dones.items() if done.failure is not None}
         for host, failure in sorted(failures.items()):
-            if self.settings.on_loss != "drop" or host not in self._removable:
+            if self.settings.on_loss != "drop" or not self._quarantine.is_removable(host):
                 raise AgentFailedError(failure.agent, host, failure.traceback)
-            why = f"its agent {failure.agent!r} failed: {shown(failure.traceback.rstrip().rpartition(chr(10))[2])}"
+            why = f"its agent {failure.agent!r} failed: {printable(failure.traceback.rstrip().rpartition(chr(10))[2])}"
             lost += self._drop(host, why, is_quarantined=True)
         return lost
 

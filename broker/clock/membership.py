@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
+from broker.differing_setups import setup_differences, setup_parts
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
-from broker.process_setup import setup_differences, setup_parts
 from broker.protocol import MAX_PAYLOAD_BYTES, MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.transport import Bus
 
@@ -131,7 +131,7 @@ class Membership:
         if host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
         if host in self.quarantined:
-            raise ProtocolError(f"host {host!r} was put out of the run")
+            raise ProtocolError(f"host {host!r} was removed from the run")
         if announcement.host != host:
             raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
 

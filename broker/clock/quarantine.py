@@ -1,4 +1,4 @@
-"""Detects hosts that break the protocol: counts malformed messages per host, and decides which hosts to quarantine.
+"""Detects hosts that break the protocol: counts what each of them does, and decides which ones to quarantine.
 
 Only errors that the sender must have caused count (`MalformedError`), not those that the network or a restart can
 cause. The clock judges by messages that it has received itself, never by what one host reports about another.
@@ -11,7 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from broker.protocol import Envelope
+from broker.clock.barrier import RoundBarrier
+from broker.clock.membership import Membership
+from broker.clock.next_round import ScheduledRound
+from broker.clock.pacing import Moment
+from broker.clock.settings import ClockSettings
+from broker.errors import ContradictionError, MalformedError
+from broker.protocol import Envelope, first_problem
 
 ALLOWED = 10
 """Number of malformed messages after which a host is quarantined."""
@@ -269,6 +275,162 @@ class Initiatives:
         }
         busiest = max(counts, key=lambda host: counts[host], default=None)
         return busiest if busiest is not None and counts[busiest] else None
+
+
+class Quarantine:
+    """Judges the conduct of a run's hosts by the limits of its settings. The clock carries out the verdicts."""
+
+    def __init__(
+        self,
+        settings: ClockSettings,
+        members: Membership,
+        barrier: RoundBarrier,
+        counted: Counted | None = None,
+        *,
+        is_observed: bool = False,
+    ) -> None:
+        """Create it.
+
+        Args:
+            settings: The limits, and the hosts that are never put out.
+            members: The register of hosts; those dropped so far are in it.
+            barrier: Knows what the current step waits for.
+            counted: What earlier processes of this clock counted; None: nothing.
+            is_observed: Whether a step also waits for the messages between agents.
+        """
+        self._settings = settings
+        self._members = members
+        self._barrier = barrier
+        self._is_observed = is_observed
+        self.known_hosts: Mapping[str, tuple[str, ...]] = members.expected | members.dropped
+        """By host that takes part or took part, its agents."""
+        self._violations = Violations(counted)
+        self._initiatives = Initiatives(counted, self.known_hosts)
+        self._rounds_checked = (0, 0)
+        """Second and round of the last check that time advances."""
+
+    @property
+    def counted(self) -> Counted:
+        """What the clock's journal stores."""
+        return self._initiatives.counted(self.known_hosts, self._violations)
+
+    @property
+    def removable(self) -> set[str]:
+        """Hosts that take part and can be removed from the run."""
+        return self._members.expected.keys() - self._settings.indispensable
+
+    def is_removable(self, host: str) -> bool:
+        """Return whether a host takes part and can be removed from the run."""
+        return host in self._members.expected and host not in self._settings.indispensable
+
+    def begin_step(self) -> None:
+        """Start counting the messages of a new step."""
+        self._violations.begin_step()
+        self._initiatives.begin_step()
+
+    def record(self, host: str, error: MalformedError) -> None:
+        """Count a malformed message; a contradiction condemns its host at once.
+
+        Args:
+            host: The sender, from the topic.
+            error: What is wrong with the message.
+        """
+        if self.is_removable(host):
+            self._violations.record(host, first_problem(error))
+            if isinstance(error, ContradictionError):
+                self._violations.condemn(host, first_problem(error))
+            if self._violations.offenders([host], self._owing):
+                self._barrier.alert()
+
+    def condemn(self, host: str, why: str) -> None:
+        """Condemn a host: it is quarantined regardless of its malformed messages.
+
+        Args:
+            host: The host.
+            why: The reason, for display.
+        """
+        self._violations.condemn(host, why)
+
+    def is_condemned(self, host: str) -> bool:
+        """Return whether a host is condemned."""
+        return host in self._violations.condemned
+
+    def offenders(self) -> dict[str, str]:
+        """Return the hosts to put out now, sorted, with the reason."""
+        return self._violations.offenders(self.removable, self._owing) if self._violations.has_suspects else {}
+
+    @property
+    def _owing(self) -> set[str]:
+        """Hosts whose answer or messages the current step waits for."""
+        senders = self._barrier.missing_senders() if self._is_observed else ()
+        return self._barrier.awaited | set(senders)
+
+    def check_journaled_timers(self, step: ScheduledRound) -> None:
+        """Condemn hosts whose timers in the clock's journal are not within the run.
+
+        Args:
+            step: The step that the clock resumes from.
+        """
+        for host, timer_s in step.timers_s.items():
+            if timer_s is not None and not step.time_s <= timer_s <= self._settings.latest_s:
+                self.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
+
+    def count_timers(self, step: ScheduledRound) -> None:
+        """Condemn hosts that set more timers, or request more rounds, than their agents can need.
+
+        Args:
+            step: The step that is granted, the first round of its second.
+        """
+        for host in sorted(step.counts):
+            if step.timers_s.get(host) == step.time_s and self.is_removable(host):
+                fired, most = self._initiatives.fire(host), self._settings.most_timers.get(host)
+                if most is not None and fired > most:
+                    self.condemn(host, f"it has set more than {most:,} timers")
+
+    def check_amount(self, host: str, sender: str, rounds: int) -> None:
+        """Condemn a host that sends more messages than its agents can need.
+
+        Args:
+            host: The host, a message of which has arrived.
+            sender: Its agent that sent it.
+            rounds: How many rounds the messages of the step are of so far.
+        """
+        in_step, in_all = self._initiatives.count_message(sender)
+        most = self._settings.most_messages.get(host)
+        if most is None or not self.is_removable(host):
+            return
+        most_in_round, most_in_all = most
+        if in_step > most_in_round * rounds:
+            self.condemn(host, f"it has sent more than {most_in_round:,} messages in one round")
+        elif in_all > most_in_all:
+            self.condemn(host, f"it has sent more than {most_in_all:,} messages")
+        else:
+            return
+        self._barrier.activity.set()
+
+    def check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
+        """Condemn a host that keeps a second of virtual time, or the run, from ending.
+
+        Args:
+            moment: A round that has run.
+            sent: Its messages.
+        """
+        most, most_in_all = self._settings.most_rounds_a_second, self._settings.most_rounds
+        self._initiatives.hear(moment.time_s, sent)
+        for host, done in self._barrier.dones.items():
+            if done.resume is not None and moment.step == done.last_step:
+                self._initiatives.let_pass(host, done.resume - done.last_step)
+        before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
+        if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
+            self._condemn_busiest(f"it has kept a second of virtual time going for {most} rounds", in_all=False)
+        if most_in_all is not None and self._initiatives.rounds % most_in_all == 0:
+            self._condemn_busiest(f"it has kept the run going for {most_in_all} rounds", in_all=True)
+
+    def _condemn_busiest(self, why: str, *, in_all: bool) -> None:
+        candidates = {host: self.known_hosts[host] for host in self.removable}
+        busiest = self._initiatives.most_active(candidates, in_all=in_all)
+        if busiest is not None:
+            self.condemn(busiest, why)
 
 
 def _messages(count: int) -> str:

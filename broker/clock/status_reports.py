@@ -47,7 +47,7 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ClockReport:
     """A report, and whether it could be published."""
 
     report: TimeReport
@@ -75,7 +75,7 @@ class Reporter:
         now: Callable[[], Moment],
         awaited: Callable[[], Awaited],
         run_control: RunControl,
-        on_report: Callable[[Reported], None] | None = None,
+        on_report: Callable[[ClockReport], None] | None = None,
     ) -> None:
         """Create a reporter.
 
@@ -133,7 +133,7 @@ class Reporter:
 
     async def _publish(self, bus: Bus) -> None:
         self._last_wall_s = asyncio.get_running_loop().time()
-        reported = Reported(self._compose(), getattr(bus, "is_connected", True))
+        reported = ClockReport(self._compose(), getattr(bus, "is_connected", True))
         if self._on_report is not None:
             self._on_report(reported)
         if reported.is_connected:

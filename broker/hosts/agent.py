@@ -36,7 +36,7 @@ class Received(NamedTuple, Generic[MessageT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class MessageRejection:
     """A message that an agent refused because its sender had no business to send it."""
 
     agent: str
@@ -220,7 +220,7 @@ class Agent(Generic[MessageT]):
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
-        self._rejections: list[Rejection] = []
+        self._rejections: list[MessageRejection] = []
         self._instructions: list[Instruction] = []
         self._failure: str | None = None
 
@@ -271,7 +271,7 @@ class Agent(Generic[MessageT]):
             sender: The agent that sent it.
             why: What the sender did, and what would have been right.
         """
-        self._rejections.append(Rejection(self.id, sender, why))
+        self._rejections.append(MessageRejection(self.id, sender, why))
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
         """Send a message and return the answer, which takes no virtual time.
@@ -537,7 +537,7 @@ class Agent(Generic[MessageT]):
             self._publications = []
         return outgoing, publications
 
-    def take_rejections(self) -> list[Rejection]:
+    def take_rejections(self) -> list[MessageRejection]:
         """Remove and return the messages that the agent refused since the last call."""
         rejections = self._rejections
         if rejections:

@@ -13,10 +13,10 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, MessageRejection, Outgoing, Received, RetainedPublication
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shown
+from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, printable
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class AgentGroup:
         self._resuming: dict[str, int] = {}
         """By agent that skips rounds, the step in which it continues."""
         self._failed: dict[str, Failure] = {}
-        self._rejections: list[Rejection] = []
+        self._rejections: list[MessageRejection] = []
         self._is_closing = False
 
     def __contains__(self, agent: str) -> bool:
@@ -181,13 +181,13 @@ class AgentGroup:
             if not undeliverable:
                 return sent, publications
             for message in undeliverable:
-                log.warning("dropped", sender=agent.id, to=shown(message.to), why="there is no such agent")
+                log.warning("dropped", sender=agent.id, to=printable(message.to), why="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
             await agent.wait_all_blocked()
             outgoing, published = agent.collect()
             publications += published
 
-    def take_rejections(self) -> list[Rejection]:
+    def take_rejections(self) -> list[MessageRejection]:
         """Remove and return the messages that the agents rejected since the last call."""
         rejections, self._rejections = self._rejections, []
         return rejections

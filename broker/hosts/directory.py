@@ -21,7 +21,7 @@ class Directory:
         self.host_by_agent: Mapping[str, str] = {}
         """By agent id, the host that it lives on; all hosts of a process share what they read in the same roster."""
         self.quarantined: Mapping[str, str] = {}
-        """Hosts that were put out of the run, with the reason: what they send is void."""
+        """Hosts that were removed from the run, with the reason: what they send is void."""
         self._host_id = host_id
         self._session = session
         self._sessions: Mapping[str, str] = {}

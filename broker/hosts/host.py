@@ -28,7 +28,7 @@ from broker.errors import (
     RunFailedError,
     RunSuspendedError,
 )
-from broker.hosts.agent import Agent, Rejection
+from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import Incoming, Port
@@ -112,8 +112,8 @@ class Host:
             timeouts: Wall-clock limits.
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
-            setup: Fingerprint of the settings that the host was started with, part by part (`broker.process_setup`);
-                the clock compares it.
+            setup: Fingerprint of the settings that the host was started with, part by part, which the clock compares
+                (`broker.differing_setups`).
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
@@ -387,10 +387,10 @@ class Host:
         """Buffer another host's messages; each message that does not belong here is rejected individually.
 
         Raises:
-            ProtocolError: That host was put out of the run.
+            ProtocolError: That host was removed from the run.
         """
         if from_host in self._directory.quarantined:
-            raise ProtocolError(f"host {from_host!r} was put out of the run")
+            raise ProtocolError(f"host {from_host!r} was removed from the run")
         envelopes = delivery.envelopes
         size_bytes = weight_bytes(delivery.payload) // len(envelopes) if delivery.size_bytes else 0
         for envelope in envelopes:
@@ -531,7 +531,7 @@ class Host:
         """Return whether the host may run the next round without a grant: all messages are between its own agents."""
         return record.failure is None and bool(self._local) and len(self._local) == len(record.sent)
 
-    def _count_rejections(self, rejections: Sequence[Rejection]) -> None:
+    def _count_rejections(self, rejections: Sequence[MessageRejection]) -> None:
         """Count messages that the agents rejected against the hosts that sent them."""
         for rejection in rejections:
             from_host = self._directory.host_by_agent.get(rejection.sender)

@@ -53,6 +53,13 @@ class RetransmitBuffer:
     """The outgoing messages of one host."""
 
     def __init__(self, run: str, host_id: str, session: str) -> None:
+        """Create a buffer that contains nothing.
+
+        Args:
+            run: The run's id.
+            host_id: The host.
+            session: That of its process, which its messages carry.
+        """
         self._last: tuple[RoundRecord, _Answer] | None = None
         """The last round that ran."""
         self._done: Done | None = None

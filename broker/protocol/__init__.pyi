@@ -58,7 +58,7 @@ from .wire import (
     SentMessage as SentMessage,
     TimeReport as TimeReport,
     Wake as Wake,
-    shown as shown,
+    printable as printable,
 )
 
 __all__ = [
@@ -105,7 +105,7 @@ __all__ = [
     "first_problem",
     "in_order",
     "most_buffered",
-    "shown",
+    "printable",
     "too_large",
     "weight_bytes",
 ]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from broker.errors import MalformedError
 from broker.protocol import topics
 from broker.protocol.bounds import MAX_PAYLOAD_BYTES, clipped
-from broker.protocol.wire import shown
+from broker.protocol.wire import printable
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ContentT = TypeVar("ContentT")
@@ -89,7 +89,7 @@ def first_problem(error: Exception) -> str:
     """Return a one-line description of a message's first problem; keys that the sender chose are shortened."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(shown(str(part)) for part in first["loc"])
+        place = ".".join(printable(str(part)) for part in first["loc"])
         count = error.error_count()
         others = f"{count} problems, the first: " if count > 1 else ""
         return clipped(first["msg"] if not place else f"{others}{place}: {first['msg']}")

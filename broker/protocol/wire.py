@@ -46,13 +46,13 @@ MOST_CHARACTERS = 80
 """Longest name in `time` and `control`."""
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name as `time` and `control` carry it: shortened, and without characters that a terminal interprets."""
     name = name if name.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     return name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
 
 
-Who = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(shown)]
+Who = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(printable)]
 """Who sent a command, by their own account, such as `anna@laptop`; empty: unknown."""
 
 

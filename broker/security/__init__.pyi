@@ -17,7 +17,7 @@ from .passwords import (
 )
 from .provision import (
     Guard as Guard,
-    Written as Written,
+    WrittenGuard as WrittenGuard,
     login_folder as login_folder,
     write_guard as write_guard,
 )
@@ -37,7 +37,7 @@ __all__ = [
     "Guard",
     "Owner",
     "SecretWriter",
-    "Written",
+    "WrittenGuard",
     "login_folder",
     "new_password",
     "password_line",

@@ -151,7 +151,7 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenGuard:
     """The result of `write_guard`: what the folder contains now, and what is new in it."""
 
     port: int
@@ -182,7 +182,7 @@ def _login_of(entry: Path) -> str:
     return login
 
 
-def write_guard(folder: Path, guard: Guard) -> Written:
+def write_guard(folder: Path, guard: Guard) -> WrittenGuard:
     """Write the files that a guarded Mosquitto and its clients need.
 
     Args:
@@ -212,7 +212,7 @@ class _Folder:
         self._new_logins: list[str] = []
         self._new_certificates: list[str] = []
 
-    def write(self) -> Written:
+    def write(self) -> WrittenGuard:
         hosts = self._hosts()
         for name in (AUTHORITY, BROKER, DATA, LOGINS):
             self._writer.make_folder(self._folder / name)
@@ -233,7 +233,9 @@ class _Folder:
         for file, (files, data) in places.items():
             text = conf.configuration_text(files, data, port=port, client_certificates=by_certificate)
             self._writer.write(self._broker / file, text.encode())
-        written = Written(port, names, by_certificate, logins, tuple(self._new_logins), tuple(self._new_certificates))
+        written = WrittenGuard(
+            port, names, by_certificate, logins, tuple(self._new_logins), tuple(self._new_certificates)
+        )
         text = explanation(names, port, client_certificates=by_certificate)
         self._writer.write(self._folder / "README.md", text.encode())
         return written

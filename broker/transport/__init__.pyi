@@ -13,11 +13,11 @@ from .endpoint import (
     Access as Access,
     AccessOptions as AccessOptions,
     BrokerUrl as BrokerUrl,
-    Tls as Tls,
     access_to as access_to,
     parse_url as parse_url,
 )
 from .filters import (
+    Subscriptions as Subscriptions,
     matches as matches,
 )
 from .memory import (
@@ -30,6 +30,9 @@ from .reconnecting_mqtt import (
     LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
     MqttBroker as MqttBroker,
     MqttBus as MqttBus,
+)
+from .tls import (
+    Tls as Tls,
 )
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "MqttBus",
     "ReceiveQueue",
     "Reconnected",
+    "Subscriptions",
     "Tls",
     "Will",
     "access_to",

@@ -200,7 +200,7 @@ class ConnectionBrokenError(Exception):
 class Connection(aiomqtt.Client):
     """A single connection; see the module."""
 
-    def __init__(  # noqa: D417 - the other arguments are explained by their types
+    def __init__(
         self,
         url: BrokerUrl,
         client_id: str,
@@ -215,7 +215,12 @@ class Connection(aiomqtt.Client):
         """Prepare the connection.
 
         Args:
+            url: The broker, with the user and password if it requires them.
+            client_id: Must be unique at the broker, and secret: a second client with the same id ends the first one.
+            will: Published by the broker when the connection breaks; None: nothing is.
+            keepalive_wall_s: Longest silence before the broker is pinged, wall-clock seconds.
             answer_wall_s: How long to wait for answers of the broker, wall-clock seconds.
+            tls_context: Of an encrypted connection; None: it is not encrypted.
             receive: Called with each incoming message.
             acknowledged: Called with the ticket of each confirmed QoS 1 message.
         """

@@ -49,6 +49,13 @@ class NoAnswerError(MqttError):
     """The other side closed the connection instead of answering, or its answer is not MQTT."""
 
     def __init__(self, reason: str, first_bytes: bytes = b"", cause: OSError | None = None) -> None:
+        """Create the error.
+
+        Args:
+            reason: What happened instead of an answer.
+            first_bytes: The first bytes that the other side sent; empty: none came.
+            cause: The socket's error; None: there was none.
+        """
         super().__init__(reason)
         self.first_bytes = first_bytes
         """The first bytes that it sent."""

@@ -1,4 +1,4 @@
-"""The endpoint of a broker: URL, login and certificates, from command-line options and environment variables.
+"""The endpoint of a broker: URL, login and certificate files, from command-line options and environment variables.
 
 A password comes from a file, the environment or the URL. It is never a command-line option, because every user of the
 machine can read command lines.
@@ -7,13 +7,13 @@ machine can read command lines.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from broker.errors import BrokerRefusedError, BrokerUrlError
+from broker.errors import BrokerUrlError
+from broker.transport.tls import Tls
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _EXPECTED = "expected mqtt://[user:password@]host[:port], or mqtts:// for TLS"
@@ -63,57 +63,6 @@ def parse_url(text: str) -> BrokerUrl:
     if password is not None and not user:
         raise BrokerUrlError(f"broker URL {shown!r}: a password without a user; {_EXPECTED}")
     return BrokerUrl(host, port or _PORTS[parts.scheme], user or None, password, tls=parts.scheme == "mqtts")
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Certificate files in PEM format; without `ca_file`, the system's certificate authorities are trusted."""
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    """The client's own certificate, if the broker requires one."""
-    key_file: Path | None = None
-    """Its private key; None: it is in `cert_file`."""
-
-
-class _Socket(ssl.SSLSocket):
-    """Closed when its handshake fails; paho would leave it open."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited signature
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-def client_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS settings of a client: TLS 1.2 or newer, with verification of certificate and host name.
-
-    Raises:
-        BrokerRefusedError: A file is missing, or contains no certificate or key; the message names it.
-    """
-    for file in (tls.ca_file, tls.cert_file, tls.key_file):
-        if file is not None and not file.is_file():
-            raise BrokerRefusedError(f"TLS: there is no file {file}")
-    if tls.key_file is not None and tls.cert_file is None:
-        raise BrokerRefusedError(f"TLS: the key {tls.key_file} needs a certificate")
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ValueError) as error:
-        raise BrokerRefusedError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _Socket
-    if tls.cert_file is not None:
-        try:
-            # An empty password: an encrypted key is an error, never a question on the terminal.
-            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
-        except (OSError, ValueError) as error:
-            raise BrokerRefusedError(
-                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are not a certificate and its "
-                f"unencrypted key in PEM format ({error})"
-            ) from None
-    return context
 
 
 BROKER = "SSMIC_BROKER"

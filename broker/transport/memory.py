@@ -23,6 +23,14 @@ class MemoryBus:
     """One client of a `MemoryBroker`."""
 
     def __init__(self, broker: MemoryBroker, client_id: str, will: Will | None, queue_limit: int) -> None:
+        """Create a client; `MemoryBroker.connect` connects it.
+
+        Args:
+            broker: Where it publishes.
+            client_id: Unique at the broker.
+            will: Published by the broker when the client disappears; None: nothing is.
+            queue_limit: How many messages may wait for a reader.
+        """
         self.client_id = client_id
         self.will = will
         self.receive_queue = ReceiveQueue(client_id, queue_limit)

@@ -21,9 +21,10 @@ from broker.protocol import Backoff
 from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.connection import KEEPALIVE_WALL_S, Connection, ConnectionBrokenError, keepalive_for
 from broker.transport.connection_failures import DisconnectHistory, describe
-from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
+from broker.transport.endpoint import Access, BrokerUrl, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
+from broker.transport.tls import Tls, client_context
 
 LOST_AFTER_WALL_S = 60.0
 
@@ -48,6 +49,13 @@ class MqttBus:
     """One client of an MQTT broker, made by `MqttBroker.connect`."""
 
     def __init__(self, broker: MqttBroker, client_id: str, will: Will | None) -> None:
+        """Create a client that is not connected yet.
+
+        Args:
+            broker: Where to connect, and how.
+            client_id: Unique at the broker.
+            will: Published by the broker when the connection breaks; None: nothing is.
+        """
         self.client_id = client_id
         self.reconnections = 0
         """How many times the connection was restored."""

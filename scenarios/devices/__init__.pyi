@@ -1,8 +1,8 @@
 from .adapter import (
     Adapter as Adapter,
-    Message as Message,
     MessageError as MessageError,
     MissingLibraryError as MissingLibraryError,
+    OutgoingMessage as OutgoingMessage,
 )
 from .claims import (
     Claim as Claim,
@@ -16,8 +16,8 @@ from .guests import (
 )
 from .link import (
     DeviceLink as DeviceLink,
-    access_of as access_of,
     adapters_of as adapters_of,
+    device_access_of as device_access_of,
     languages_of as languages_of,
 )
 from .notices import (
@@ -39,7 +39,7 @@ from .recording import (
     Saying as Saying,
 )
 from .scan import (
-    Found as Found,
+    FoundDevice as FoundDevice,
     found_in as found_in,
     scan_broker as scan_broker,
 )
@@ -52,11 +52,11 @@ __all__ = [
     "DeviceLink",
     "ErrorPayload",
     "ForecastPayload",
-    "Found",
+    "FoundDevice",
     "JobPayload",
-    "Message",
     "MessageError",
     "MissingLibraryError",
+    "OutgoingMessage",
     "ReplayPort",
     "ReportPayload",
     "RequestPayload",
@@ -65,8 +65,8 @@ __all__ = [
     "SetPayload",
     "StatePayload",
     "WithdrawPayload",
-    "access_of",
     "adapters_of",
+    "device_access_of",
     "found_in",
     "guest_devices",
     "guest_gateway",

@@ -11,7 +11,7 @@ from broker import SsmicError
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutgoingMessage:
     """A message to a device."""
 
     topic: str
@@ -104,7 +104,7 @@ class Adapter(Protocol):
         """Return filters for the topics that it writes."""
         ...
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """Return what asks the device for its state, as most of it is not retained."""
         ...
 
@@ -121,6 +121,6 @@ class Adapter(Protocol):
         """
         ...
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """Return what makes the device do something."""
         ...

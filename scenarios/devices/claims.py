@@ -66,7 +66,7 @@ class ClaimMessage:
 
 
 @dataclass(slots=True)
-class Outcome:
+class ClaimOutcome:
     """What follows from a message, or from the passage of time."""
 
     messages: list[ClaimMessage] = field(default_factory=list)
@@ -153,13 +153,13 @@ class Claims:
             if switch.state != "held" and switch.holder and not switch.is_known_to_live
         }
 
-    def connected(self, now_wall_s: float) -> Outcome:
+    def connected(self, now_wall_s: float) -> ClaimOutcome:
         """Begin, or go on after the connection was interrupted: the broker may have forgotten everything.
 
         Args:
             now_wall_s: A wall clock that never goes back, seconds, as for all methods.
         """
-        outcome = Outcome()
+        outcome = ClaimOutcome()
         for name, switch in self._switches.items():
             if switch.is_ours:
                 switch.state = "claiming"
@@ -170,9 +170,9 @@ class Claims:
                 outcome.messages.append(self._question(name, switch, now_wall_s))
         return outcome
 
-    def take(self, delivery: Delivery, now_wall_s: float) -> Outcome:
+    def take(self, delivery: Delivery, now_wall_s: float) -> ClaimOutcome:
         """Take a message on a topic of `filters`."""
-        outcome = Outcome()
+        outcome = ClaimOutcome()
         address = topics.parse(delivery.topic)
         switch = None if address is None else self._switches.get(address.ids[0])
         if address is None or switch is None:
@@ -199,9 +199,9 @@ class Claims:
             self._take_foreign(name, switch, run, claim, outcome, now_wall_s, retained=delivery.retain)
         return outcome
 
-    def look_again(self, now_wall_s: float) -> Outcome:
+    def look_again(self, now_wall_s: float) -> ClaimOutcome:
         """Ask holders that have not been asked for a while; claim what a holder that is silent has left behind."""
-        outcome = Outcome()
+        outcome = ClaimOutcome()
         for name, switch in self._switches.items():
             if switch.state == "waiting" and now_wall_s - switch.heard_wall_s >= SILENT_WALL_S:
                 log.warning(
@@ -215,9 +215,9 @@ class Claims:
                 outcome.messages.append(self._question(name, switch, now_wall_s))
         return outcome
 
-    def give_up(self) -> Outcome:
+    def give_up(self) -> ClaimOutcome:
         """Command the switches about which the broker passes on nothing: its access rules are older than claims."""
-        outcome = Outcome()
+        outcome = ClaimOutcome()
         for switch in self._switches.values():
             if switch.state != "waiting":
                 self._hold(switch, outcome)
@@ -227,7 +227,7 @@ class Claims:
         """Return what ends all claims of this process."""
         return [self._nothing(name) for name, switch in self._switches.items() if switch.state in {"held", "claiming"}]
 
-    def _take_own(self, name: str, switch: _Switch, claim: Claim, outcome: Outcome) -> None:
+    def _take_own(self, name: str, switch: _Switch, claim: Claim, outcome: ClaimOutcome) -> None:
         """The broker has passed on a message of this process, and before it all claims that precede it."""
         if claim.asks and switch.state == "asking":
             if switch.holder:
@@ -243,7 +243,15 @@ class Claims:
                 self._hold(switch, outcome)
 
     def _take_foreign(
-        self, name: str, switch: _Switch, run: str, claim: Claim, outcome: Outcome, now_wall_s: float, *, retained: bool
+        self,
+        name: str,
+        switch: _Switch,
+        run: str,
+        claim: Claim,
+        outcome: ClaimOutcome,
+        now_wall_s: float,
+        *,
+        retained: bool,
     ) -> None:
         if switch.state == "held" and not retained and claim.instead_of != self._process:
             outcome.messages.append(self._claim(name, switch))  # it came second, and will see so
@@ -259,20 +267,20 @@ class Claims:
         if switch.state in {"held", "waiting"}:
             self._wait(switch, outcome)
 
-    def _claim_free(self, name: str, switch: _Switch, outcome: Outcome) -> None:
+    def _claim_free(self, name: str, switch: _Switch, outcome: ClaimOutcome) -> None:
         """The holder has ended its claim."""
         switch.holder, switch.holder_run, switch.is_known_to_live = "", "", False
         if switch.state == "waiting":
             switch.state = "claiming"
             outcome.messages.append(self._claim(name, switch))
 
-    def _hold(self, switch: _Switch, outcome: Outcome) -> None:
+    def _hold(self, switch: _Switch, outcome: ClaimOutcome) -> None:
         if not switch.is_ours:
             outcome.gained.append(switch.gateway)
         switch.state, switch.is_ours, switch.is_known_to_live = "held", True, False
         switch.holder = switch.holder_run = switch.informed_of = ""
 
-    def _wait(self, switch: _Switch, outcome: Outcome) -> None:
+    def _wait(self, switch: _Switch, outcome: ClaimOutcome) -> None:
         switch.state, switch.is_ours = "waiting", False
         if switch.is_known_to_live and switch.informed_of != switch.holder_run:
             switch.informed_of = switch.holder_run

@@ -32,9 +32,9 @@ from broker import BrokerUnreachableError
 from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
-from broker.transport import Broker, Bus, Delivery, leave_gracefully
-from scenarios.devices.adapter import Adapter, Guest, Language, Message, MessageError, MissingLibraryError
-from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, Claims, Outcome, switch_id
+from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
+from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError, OutgoingMessage
+from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.payloads import MAX_BYTES, MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
@@ -86,7 +86,7 @@ class _Outgoing(NamedTuple):
     """Instead of a message, topics to subscribe to."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     """A message of a device that waits for a round."""
 
@@ -240,12 +240,12 @@ class DeviceLink:
                     self._devices[gateway.id] = gateway
                 else:
                     self._free[gateway.house, gateway.type].append(gateway)
-        self._readers: dict[str, list[Gateway]] = defaultdict(list)
-        for gateway in self._devices.values():
+        self._readers = Subscriptions[str]()
+        """By filter of a maker's topics, the ids of the devices whose adapters read them."""
+        for device, gateway in self._devices.items():
             if (adapter := self._adapters.get(gateway.agent)) is not None:
-                for topic in adapter.filters():
-                    self._readers[topic].append(gateway)
-        self._wild = [topic for topic in self._readers if "+" in topic or topic.endswith("#")]
+                for topic_filter in adapter.filters():
+                    self._readers.add(topic_filter, device)
         self._claims = Claims(run, secrets.token_hex(8), self._switches())
         self._occupied: dict[str, Gateway] = {}
         """By agent, devices of whose occupation it was informed."""
@@ -387,7 +387,7 @@ class DeviceLink:
             if self._claims.is_waiting:
                 self._follow(self._claims.look_again(_wall_s()))
 
-    def _follow(self, outcome: Outcome) -> None:
+    def _follow(self, outcome: ClaimOutcome) -> None:
         """Publish messages on claims, and inform the agents of what they mean."""
         for message in outcome.messages:
             self._queue(_COMMAND, message.topic, message.payload, retain=message.retain)
@@ -441,13 +441,9 @@ class DeviceLink:
 
     def _read_by(self, topic: str, payload: bytes) -> list[Gateway]:
         """Return the devices whose adapters read a topic; bridges have topics that concern all of theirs."""
-        readers = list(self._readers.get(topic, ()))
-        for topic_filter in self._wild:
-            if _matches(topic_filter, topic):
-                readers += self._readers[topic_filter]
         return [
             gateway
-            for gateway in readers
+            for gateway in map(self._devices.__getitem__, self._readers.find(topic))
             if self._adapters[gateway.agent].concerns(topic, payload) and self._claims.holds(gateway.agent)
         ]
 
@@ -541,7 +537,7 @@ class DeviceLink:
         try:
             return _language_of(gateway.model_copy(update={"id": device, "adapter": S2}))
         except MissingLibraryError as error:
-            raise MessageError(str(error), "a message in our own form") from None
+            raise MessageError(str(error), "a message in ssmic's own form") from None
 
     def _ours(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
         if message.topic not in PARTS:
@@ -662,7 +658,7 @@ class DeviceLink:
             for payload in (language.commands(command) if language is not None else ()) or (_json(content),):
                 self._queue(_COMMAND, topic, payload)
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _send(self, messages: Sequence[OutgoingMessage]) -> None:
         for message in messages:
             self._queue(_COMMAND, message.topic, message.payload, qos=message.qos)
 
@@ -743,7 +739,7 @@ def _guest_of(device: str, payload: bytes) -> Guest:
         ) from None
 
 
-def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
+def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
     """Return which topics the households' processes need for their real devices."""
     adapters = adapters_of(scenario.gateways.values())
     accesses = []
@@ -771,16 +767,6 @@ def _address_of(gateway: Gateway) -> tuple[object, ...] | None:
 
 def _wall_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _matches(topic_filter: str, topic: str) -> bool:
-    wanted, found = topic_filter.split("/"), topic.split("/")
-    for i, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if i >= len(found) or level not in {"+", found[i]}:
-            return False
-    return len(wanted) == len(found)
 
 
 def _json(content: object) -> bytes:

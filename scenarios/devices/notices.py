@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from agents import JobState, Outcome
+from agents import ExecutionOutcome, JobState
 from scenarios.devices.payloads import Payload
 
 
@@ -71,7 +71,7 @@ class JobPayload(Notice):
     """As planned, Wh."""
     price_eur: float | None
     measured_wh: float | None
-    outcome: Outcome
+    outcome: ExecutionOutcome
     reason: str
 
 

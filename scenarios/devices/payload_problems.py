@@ -71,7 +71,7 @@ def problem_in_words(one: ErrorDetails) -> str:
     """Return one problem in words, without its key."""
     context: Mapping[str, Any] = one.get("ctx", {})
     if one["type"] == "json_invalid":
-        return f"no JSON ({context.get('error', '')})"
+        return f"not JSON ({context.get('error', '')})"
     if one["type"] in _LIMITS:
         numbers = {key: f"{value:,.12g}" if isinstance(value, float) else value for key, value in context.items()}
         is_one = context.get("min_length") == 1

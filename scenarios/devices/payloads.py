@@ -67,7 +67,7 @@ Number = BeforeValidator(_no_flag)
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 Power = Annotated[float, Number, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
 Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Moment = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
+Timestamp = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
 StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SeriesT = TypeVar("SeriesT", LoadProfile, Production)
@@ -196,9 +196,9 @@ class RequestPayload(Load):
 
     id: Text | None = None
     profile: Text | None = None
-    earliest_start: Moment | None = None
-    latest_start: Moment | None = None
-    ready_by: Moment | None = None
+    earliest_start: Timestamp | None = None
+    latest_start: Timestamp | None = None
+    ready_by: Timestamp | None = None
 
 
 class WithdrawPayload(Payload):
@@ -220,10 +220,10 @@ class ReportPayload(Payload):
 class ForecastPayload(Payload):
     """The payload of `forecast`: the expected production of a device."""
 
-    start: Moment | None = None
+    start: Timestamp | None = None
     step_s: StepS | None = None
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
-    points: Annotated[list[tuple[Moment, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+    points: Annotated[list[tuple[Timestamp, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
 
 
 def is_s2(payload: bytes) -> bool:

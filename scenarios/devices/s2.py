@@ -98,7 +98,7 @@ _IDS = uuid.UUID("1f6d7c1e-8a52-5d0b-9f0a-4f2d1f3f6a52")
 """Namespace of the ids in our own messages, which are the same whenever a run is repeated."""
 
 
-class S2:
+class S2Language:
     """The language of a resource manager (`Language`)."""
 
     def __init__(self, gateway: Gateway) -> None:

@@ -51,7 +51,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDevice:
     """A device at a broker."""
 
     adapter: str
@@ -69,7 +69,7 @@ class Found:
         return {"id": self.id, "type": self.type, **({"name": self.name} if self.name else {}), "gateway": gateway}
 
 
-async def scan_broker(broker: Broker, wall_s: float) -> tuple[Found, ...]:
+async def scan_broker(broker: Broker, wall_s: float) -> tuple[FoundDevice, ...]:
     """Listen at a broker for a while, ask devices that answer, and return what is there.
 
     Args:
@@ -116,13 +116,13 @@ def _key(event: Delivery, answers: str, asked: Sequence[str]) -> str:
     return f"{asked[number - 1]}/rpc" if isinstance(number, int) and 0 < number <= len(asked) else event.topic
 
 
-def found_in(heard: Mapping[str, bytes]) -> tuple[Found, ...]:
+def found_in(heard: Mapping[str, bytes]) -> tuple[FoundDevice, ...]:
     """Return the devices that announce themselves in these messages, each once and sorted.
 
     Args:
         heard: By topic; what a Shelly answers to `Shelly.GetStatus` is at `<prefix>/rpc`.
     """
-    found: dict[tuple[str, str], Found] = {}
+    found: dict[tuple[str, str], FoundDevice] = {}
     moved = _moved_shellys(heard)
     for key, payload in heard.items():
         topic = key.partition("\0")[0]
@@ -145,7 +145,7 @@ def _moved_shellys(heard: Mapping[str, bytes]) -> set[str]:
     return {id_ for prefix, id_ in own.items() if isinstance(id_, str) and id_ != prefix}
 
 
-def _switches(device: Found, answer: bytes) -> list[Found]:
+def _switches(device: FoundDevice, answer: bytes) -> list[FoundDevice]:
     """Return an entry for each switch of a Shelly, as its answer lists them."""
     status = _object(answer).get("result")
     if not isinstance(status, dict):
@@ -157,11 +157,11 @@ def _switches(device: Found, answer: bytes) -> list[Found]:
     return [replace(device, id=f"{device.id}-{n}", gateway=_channel(device, n)) for n in channels]
 
 
-def _channel(device: Found, channel: int) -> dict[str, Any]:
+def _channel(device: FoundDevice, channel: int) -> dict[str, Any]:
     return {**device.gateway, **({"channel": channel} if channel else {})}
 
 
-def _understood(topic: str, payload: bytes) -> list[Found]:
+def _understood(topic: str, payload: bytes) -> list[FoundDevice]:
     """Return the devices that a message announces; none if it is not an announcement of such a device."""
     try:
         return list(_devices_in(topic, payload))
@@ -169,7 +169,7 @@ def _understood(topic: str, payload: bytes) -> list[Found]:
         return []
 
 
-def _devices_in(topic: str, payload: bytes) -> Iterator[Found]:
+def _devices_in(topic: str, payload: bytes) -> Iterator[FoundDevice]:
     levels = topic.split("/")
     match levels:
         case ["tasmota", "discovery", _, "config"]:
@@ -184,16 +184,16 @@ def _devices_in(topic: str, payload: bytes) -> Iterator[Found]:
         case [prefix, "online"] if prefix.startswith("shelly"):
             yield from _shelly(prefix, "", prefix)
         case [*base, serial, "status", "reachable"]:
-            yield Found("opendtu", "producer", f"pv-{serial}", "", {"base": "/".join(base), "serial": serial})
+            yield FoundDevice("opendtu", "producer", f"pv-{serial}", "", {"base": "/".join(base), "serial": serial})
         case [*base, name, "ch0"] if "P_AC" not in _object(payload):
             pass
         case [*base, name, "ch0", "P_AC"] | [*base, name, "ch0"]:
-            yield Found("ahoydtu", "producer", f"pv-{name}", name, {"base": "/".join(base), "name": name})
+            yield FoundDevice("ahoydtu", "producer", f"pv-{name}", name, {"base": "/".join(base), "name": name})
         case _:
             yield from _ours(topic, payload)
 
 
-def _tasmota(said: dict[str, Any]) -> Iterator[Found]:
+def _tasmota(said: dict[str, Any]) -> Iterator[FoundDevice]:
     if not isinstance(topic := said.get("t"), str):
         return
     names, relays = said.get("fn") or [], said.get("rl") or [1]
@@ -207,10 +207,12 @@ def _tasmota(said: dict[str, Any]) -> Iterator[Found]:
             gateway["prefixes"] = said["tp"]
         if len(switches) > 1:
             gateway["relay"] = number
-        yield Found("tasmota", "consumer", topic if len(switches) == 1 else f"{topic}-{number}", str(name), gateway)
+        yield FoundDevice(
+            "tasmota", "consumer", topic if len(switches) == 1 else f"{topic}-{number}", str(name), gateway
+        )
 
 
-def _zigbee(base: str, payload: bytes) -> Iterator[Found]:
+def _zigbee(base: str, payload: bytes) -> Iterator[FoundDevice]:
     try:
         devices = json.loads(payload)
     except (ValueError, RecursionError):
@@ -229,17 +231,17 @@ def _zigbee(base: str, payload: bytes) -> Iterator[Found]:
         for endpoint in sorted(endpoints):
             id_, of_endpoint = name.replace("/", "-"), {"endpoint": endpoint} if endpoint else {}
             id_ = f"{id_}-{endpoint}" if len(endpoints) > 1 else id_
-            yield Found("zigbee2mqtt", "consumer", id_, name, gateway | of_endpoint)
+            yield FoundDevice("zigbee2mqtt", "consumer", id_, name, gateway | of_endpoint)
 
 
-def _shelly(prefix: str, name: str, id_: str) -> Iterator[Found]:
+def _shelly(prefix: str, name: str, id_: str) -> Iterator[FoundDevice]:
     if id_.lower().startswith(_SHELLYS_WITHOUT_SWITCH) or not prefix or set(prefix) & set("+#\0"):
         return
     proposed = prefix.replace("/", "-")
-    yield Found("shelly", "consumer", proposed, name if name != prefix else "", {"prefix": prefix})
+    yield FoundDevice("shelly", "consumer", proposed, name if name != prefix else "", {"prefix": prefix})
 
 
-def _ours(topic: str, payload: bytes) -> Iterator[Found]:
+def _ours(topic: str, payload: bytes) -> Iterator[FoundDevice]:
     address = topics.parse(topic)
     if address is None or address.kind != "devices" or address.ids[1] != "announce":
         return
@@ -247,9 +249,9 @@ def _ours(topic: str, payload: bytes) -> Iterator[Found]:
     if isinstance(message := said.get("message"), dict):
         roles = {role["role"] for role in message["roles"]}
         kind: Literal["consumer", "producer"] = "producer" if "ENERGY_PRODUCER" in roles else "consumer"
-        yield Found("s2", kind, address.ids[0], str(message.get("name") or ""))
+        yield FoundDevice("s2", kind, address.ids[0], str(message.get("name") or ""))
     elif said.get("type") in {"consumer", "producer"}:
-        yield Found("ssmic", said["type"], address.ids[0], str(said.get("name") or ""))
+        yield FoundDevice("ssmic", said["type"], address.ids[0], str(said.get("name") or ""))
 
 
 def _object(payload: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer
 from scenarios.results import ResultsReader
 from scenarios.scenario import Expectation, Scenario
 
-Figures = Callable[[str], dict[str, float | None]]
+FiguresOf = Callable[[str], dict[str, float | None]]
 """Returns the figures that an algorithm, or `optimum`, comes to on the same scenario and seed."""
 
 
@@ -43,7 +43,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     return asdict(verdict)
 
 
-def judge(results: ResultsReader, run: int, figures_of: Figures) -> tuple[Verdict, ...]:
+def judge(results: ResultsReader, run: int, figures_of: FiguresOf) -> tuple[Verdict, ...]:
     """Return the verdicts on a scenario's expectations, in the order of the file.
 
     Args:
@@ -118,7 +118,7 @@ class _Run:
         results: ResultsReader,
         run: int,
         at_s: int | None,
-        figures_of: Figures,
+        figures_of: FiguresOf,
         reached_s: int | None = None,
     ) -> None:
         self._results = results

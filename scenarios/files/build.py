@@ -12,7 +12,7 @@ from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems, address_of
-from scenarios.events import Event
+from scenarios.events import TimelineEvent
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
@@ -146,7 +146,7 @@ class _ScenarioBuilder:
         zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)
         if zone.key and start_s is not None:
             zone = Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
-        events: tuple[Event, ...] = ()
+        events: tuple[TimelineEvent, ...] = ()
         expectations: tuple[Expectation, ...] = ()
         if file.timeline or file.expect:
             known = Known(

@@ -14,7 +14,7 @@ from typing import Any, cast
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
-from scenarios.files.problems import KeyPath, YamlValue, in_words
+from scenarios.files.problems import KeyPath, YamlValue, path_in_words
 from scenarios.files.read import read_text
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import MERGE, Entry, Span, lost_anchor, parse_yaml, plain, spans_of
@@ -226,4 +226,4 @@ class Document:
         return Document(changed)
 
     def _error(self, path: KeyPath, what: str) -> ScenarioError:
-        return ScenarioError([Problem(in_words(path) or "the file", what, path)])
+        return ScenarioError([Problem(path_in_words(path) or "the file", what, path)])

@@ -27,7 +27,7 @@ from scenarios.files.yaml_nodes import resolve
 from scenarios.scenario import Scenario, zone_info
 
 
-def describe(scenario: Scenario) -> ScenarioFile:
+def file_model_of(scenario: Scenario) -> ScenarioFile:
     """Return the file model from which `scenario` would be built.
 
     Raises:
@@ -276,7 +276,7 @@ def write_text(text: str, path: Path) -> None:
 
 def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:
     """Return YAML text from which `load_text` builds the same scenario."""
-    file = describe(scenario) if isinstance(scenario, Scenario) else scenario
+    file = file_model_of(scenario) if isinstance(scenario, Scenario) else scenario
     lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
     content = file.model_dump(exclude_none=True, exclude_defaults=True)
     for key, value in content.items():

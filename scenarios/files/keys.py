@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 from pydantic import BaseModel
 
 from scenarios.files.model import ScenarioFile
-from scenarios.files.problems import KeyPath, YamlValue, in_words
+from scenarios.files.problems import KeyPath, YamlValue, path_in_words
 from scenarios.suggestions import suggest
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
@@ -133,10 +133,10 @@ def _unknown(key: str, part: str, path: KeyPath, content: Mapping[str, Any], mor
     known = keys_inside(content, path)
     if not path:
         known = [*more, *known]
-    where = f" in {in_words(path)}" if path else ""
+    where = f" in {path_in_words(path)}" if path else ""
     if not known:
         is_missing = plain_value(content, path) is None
-        problem = f"there is no {in_words(path)}" if is_missing else f"{in_words(path)} is a single value"
+        problem = f"there is no {path_in_words(path)}" if is_missing else f"{path_in_words(path)} is a single value"
         return f"unknown key {key!r}: {problem}"
     what = f"unknown key {key!r}" if key == part else f"unknown key {key!r}: there is no {part!r}{where}"
     return f"{what}{suggest(part, known)}"

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scenarios.errors import ScenarioError
 from scenarios.files.model import FaultEntry
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words
+from scenarios.files.problems import KeyPath, ProblemCollector, path_in_words
 from scenarios.files.read import read_text
 from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
@@ -41,7 +41,7 @@ _OF_KIND: dict[FaultKind, frozenset[str]] = {
 }
 """The keys of each kind of fault besides `device`, `fault`, `broker` and `at`."""
 
-Moment = Callable[[int | str, KeyPath], int | None]
+MomentReader = Callable[[int | str, KeyPath], int | None]
 """Returns a time in UNIX seconds; None after reporting a problem."""
 
 
@@ -63,7 +63,7 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
     """
     where = str(path)
     tree = parse_yaml(read_text(path, where), where)
-    collector = ProblemCollector(lambda at: f"{where}:{line_of(tree, at)}: {in_words(at)}")
+    collector = ProblemCollector(lambda at: f"{where}:{line_of(tree, at)}: {path_in_words(at)}")
     try:
         file = _FaultsFile.model_validate(tree)
     except ValidationError as error:
@@ -89,7 +89,7 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
 
 def build_faults(
     entries: Sequence[tuple[KeyPath, FaultEntry]],
-    moment: Moment,
+    moment: MomentReader,
     start_s: int | None,
     collector: ProblemCollector,
     known: Collection[str] | None,
@@ -111,7 +111,7 @@ def build_faults(
 def _fault(
     path: KeyPath,
     entry: FaultEntry,
-    moment: Moment,
+    moment: MomentReader,
     start_s: int,
     collector: ProblemCollector,
     known: Collection[str] | None,

@@ -73,7 +73,7 @@ class GatewayEntry(FileEntry):
 
     model_config = ConfigDict(extra="allow")
 
-    adapter: str = Field("ssmic", description="The topics it uses: ours, or its maker's")
+    adapter: str = Field("ssmic", description="The topics it uses: ssmic's own, or its maker's")
     id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
     answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
     tries: int = Field(3, ge=1, le=100, description="How often a command is sent at most")
@@ -185,7 +185,7 @@ class CommunityEntry(FileEntry):
     key: Literal["static", "proportional", "hierarchical", "negotiated"] = Field(
         "hierarchical",
         description="static: fixed shares of all production; proportional: to consumption; hierarchical: own roof, "
-        "then neighbours; negotiated: as contracts say",
+        "then neighbours; negotiated: by contract",
     )
     interval_s: Literal[300, 600, 900, 1800, 3600] = Field(900, description="Length of a settlement interval, seconds")
     coefficients: dict[Id, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] | None = Field(

@@ -10,7 +10,7 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import KeyPath, ProblemCollector, YamlValue, in_words, locate_in
+from scenarios.files.problems import KeyPath, ProblemCollector, YamlValue, locate_in, path_in_words
 from scenarios.files.validation import make_file, validate
 from scenarios.files.variables import resolve_all
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
@@ -48,9 +48,9 @@ def load_text(
             return f"--set {chosen_key}"
         place = included.find(origin(tree, path))
         if place is None:
-            return f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}"
+            return f"{where}:{line_of(tree, path)}: {path_in_words(origin(tree, path))}"
         file, part, own = place
-        return f"{file}:{line_of(part, own)}: {in_words(own)}"
+        return f"{file}:{line_of(part, own)}: {path_in_words(own)}"
 
     collector = ProblemCollector(locate, partial(origin, tree), [*of_variables])
     try:
@@ -105,7 +105,7 @@ def _plain(node: YamlValue) -> YamlValue:
     return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
-def load_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
+def parse_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that plain data describes, as a YAML text holds them.
 
     Args:

@@ -71,7 +71,7 @@ class ProblemCollector:
             raise ScenarioError(dict.fromkeys(self.problems))
 
 
-def in_words(path: KeyPath) -> str:
+def path_in_words(path: KeyPath) -> str:
     """Return a key path in readable form: `jobs[0].latest_start`; keys that are not plain words are quoted."""
     words = (part if isinstance(part, int) or _WORD.fullmatch(part) else repr(part) for part in path)
     keys = "".join(f"[{word}]" if isinstance(word, int) else f".{word}" for word in words)
@@ -82,6 +82,6 @@ def locate_in(where: str) -> Locate:
     """Return a `Locate` for data that does not come from a text with lines."""
 
     def locate(path: KeyPath) -> str:
-        return f"{where}: {in_words(path)}" if path else where
+        return f"{where}: {path_in_words(path)}" if path else where
 
     return locate

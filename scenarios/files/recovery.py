@@ -1,23 +1,29 @@
 """Error recovery: repairs a broken file so that the rest of it can be checked in the same pass.
 
-A part that nothing else needs is removed; a required part is replaced by a stand-in, which later checks ignore. The
-names of what was lost are kept, so that references to them are not reported as problems.
+The validation reports each mistake; here it is only kept from hiding others. Mistyped keys, kinds of events and types
+of devices are corrected, so that their content is checked. An invalid part that nothing else needs is removed; a
+required one is replaced by a stand-in, which later checks ignore. The names of what was lost are kept, so that
+references to them are not reported as problems.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from scenarios.files.model import VERSION, TariffEntry
-from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
+from pydantic import BaseModel
+
+from scenarios.files.keys import models_at
+from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
 from scenarios.files.series import MAX_TOLD, series_problems
-from scenarios.files.timeline import MAX_SPAN_S
+from scenarios.files.timeline import EVENT_ENTRIES, MAX_SPAN_S
 from scenarios.files.times import parse_time
-from scenarios.files.yaml_nodes import Mapping, Sequence
+from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
+from scenarios.suggestions import nearest
 
 _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "gateway", "*"),
@@ -133,6 +139,8 @@ _STAND_INS: dict[KeyPath, Any] = {
     ),
 }
 """Stand-ins for values that others depend on, or that must not be missing."""
+KeyedModels: TypeAlias = Mapping[str, type[BaseModel]]
+_DEVICES: KeyedModels = {"consumer": ConsumerEntry, "producer": ProducerEntry}
 _GATEWAY: KeyPath = ("houses", "*", "devices", "*", "gateway")
 
 
@@ -150,6 +158,85 @@ class UnresolvedNames:
     """Load profiles with unknown names were lost."""
     every_job: bool = False
     """Jobs with unknown ids were lost."""
+
+
+def rename_key(tree: YamlMapping, path: KeyPath) -> KeyPath | None:
+    """Rename an unknown key to the nearest one that the format has and its mapping lacks, in place.
+
+    Args:
+        tree: The file's content.
+        path: Key path of the unknown key.
+
+    Returns:
+        The key path that its value has now; None: there is no such key.
+    """
+    parent, key = _value_at(tree, path[:-1]), str(path[-1])
+    models = models_at(tree, path[:-1])
+    if not isinstance(parent, YamlMapping) or key not in parent or not models:
+        return None
+    near = nearest(key, models[0].model_fields)
+    if near is None or near in parent:
+        return None
+    parent[near] = parent.pop(key)
+    parent.lines[near] = parent.lines.pop(key, parent.line)
+    return (*path[:-1], near)
+
+
+def name_kind(tree: YamlMapping, path: KeyPath) -> bool:
+    """Give a device without a valid `type`, or an event without a valid `do`, the one that its keys fit, in place.
+
+    Args:
+        tree: The file's content.
+        path: Key path of the device or the event.
+
+    Returns:
+        Whether there is one.
+    """
+    entry = _value_at(tree, path)
+    if not isinstance(entry, YamlMapping):
+        return False
+    tag = "do" if path[0] == "timeline" else "type"
+    kinds: KeyedModels = EVENT_ENTRIES if tag == "do" else _DEVICES
+    written = entry.get(tag)
+    kind = (nearest(written, kinds) if isinstance(written, str) else None) or _fitting(entry, tag, kinds)
+    if kind is None:
+        return False
+    entry[tag] = kind
+    entry.lines.setdefault(tag, entry.line)
+    return True
+
+
+def depends_on_kind(path: KeyPath, *, is_missing: bool) -> bool:
+    """Return whether a key is unknown, or missing, only in some kinds of devices or events.
+
+    Args:
+        path: Its key path.
+        is_missing: Whether it is missing; otherwise it is unknown.
+    """
+    kinds: KeyedModels = EVENT_ENTRIES if path[0] == "timeline" else _DEVICES
+    found = [kind.model_fields.get(str(path[-1])) for kind in kinds.values()]
+    if is_missing:
+        return not all(field is not None and field.is_required() for field in found)
+    return any(field is not None for field in found)
+
+
+def _fitting(entry: YamlMapping, tag: str, kinds: KeyedModels) -> str | None:
+    """Return the kind that has most keys of an entry, less those that it needs and lacks; None if it has no key."""
+    keys = set(entry) - {tag}
+
+    def fit(kind: str) -> int:
+        fields = kinds[kind].model_fields
+        needed = {name for name, field in fields.items() if field.is_required()} - {tag}
+        return len(keys & set(fields)) - len(needed - keys)
+
+    return max(kinds, key=fit) if keys else None
+
+
+def _value_at(tree: YamlMapping, path: KeyPath) -> YamlValue:
+    node: YamlValue = tree
+    for part in path:
+        node = node[part]
+    return node
 
 
 def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
@@ -176,7 +263,7 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
 
 
 def replace_or_take_out(
-    tree: Mapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
+    tree: YamlMapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
 ) -> None:
     """Repair the tree at a path, in place.
 
@@ -201,13 +288,13 @@ def replace_or_take_out(
         unresolved.every_house |= path == ("houses",)
         return
     _remember(tree, path, parent[last], unresolved)
-    if isinstance(parent, Sequence) and isinstance(last, int):
+    if isinstance(parent, YamlSequence) and isinstance(last, int):
         parent.without(last)
     else:
         del parent[last]
 
 
-def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
+def tell_of_points(tree: YamlMapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
     """Report further problems in the points of series that will be removed, as far as they can be read.
 
     Args:
@@ -219,7 +306,7 @@ def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCo
         _tell_of_points(tree, path, collector)
 
 
-def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -> None:
+def _tell_of_points(tree: YamlMapping, path: KeyPath, collector: ProblemCollector) -> None:
     if not any(_fits(pattern, path) for pattern in _SERIES):
         return
     entry: Any = tree
@@ -240,7 +327,7 @@ def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -
         collector.at((*path, "points") if index is None else (*path, "points", index), what)
 
 
-def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
+def _remember(tree: YamlMapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
     if path[0] == "jobs":
         _remember_job(path, gone, unresolved)
     elif path[0] == "timeline" and len(path) == 2 and isinstance(gone, dict) and gone.get("do") == "add_job":

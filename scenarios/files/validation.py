@@ -15,7 +15,6 @@ from broker import canonical, shown
 from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.keys import models_at
-from scenarios.files.mistyped import depends_on_kind, name_kind, rename_key
 from scenarios.files.model import (
     PRICE_FORMS,
     VERSION,
@@ -27,9 +26,17 @@ from scenarios.files.model import (
     ScenarioFile,
 )
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
-from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.recovery import (
+    UnresolvedNames,
+    depends_on_kind,
+    name_kind,
+    rename_key,
+    replace_or_take_out,
+    replaceable,
+    tell_of_points,
+)
 from scenarios.files.timeline import EVENT_ENTRIES
-from scenarios.files.yaml_nodes import Mapping, Sequence
+from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 from scenarios.scenario import MAX_NAME_LENGTH
 from scenarios.suggestions import suggest
 
@@ -38,7 +45,7 @@ _UNKNOWN_KEY = "extra_forbidden"
 KeyPaths: TypeAlias = set[KeyPath]
 
 
-def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
+def validate(tree: YamlMapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
     """Return the file model as far as it could be recovered, and the names that were lost.
 
     Args:
@@ -80,7 +87,7 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
     return None, unresolved
 
 
-def _errors_in(tree: Mapping, collector: ProblemCollector) -> ScenarioFile | list[ErrorDetails]:
+def _errors_in(tree: YamlMapping, collector: ProblemCollector) -> ScenarioFile | list[ErrorDetails]:
     """Return the file model; or else report all errors, also those below mistyped keys and kinds, and return them."""
     opened: KeyPaths = {()}
     """Parts whose errors are not reported yet."""
@@ -118,7 +125,7 @@ def _is_of_the_guess(path: KeyPath, kind: str) -> bool:
     return kind in ("missing", _UNKNOWN_KEY) and depends_on_kind(path, is_missing=kind == "missing")
 
 
-def _stop_if_too_many(tree: Mapping, collector: ProblemCollector) -> None:
+def _stop_if_too_many(tree: YamlMapping, collector: ProblemCollector) -> None:
     """Raise `ScenarioError` with the first problems of a file that has more than are listed.
 
     pydantic collects all errors of a file, a kilobyte each, before any can be looked at. So the entries of a long file
@@ -136,8 +143,8 @@ def _stop_if_too_many(tree: Mapping, collector: ProblemCollector) -> None:
 
 
 def _beginning(
-    tree: Mapping, entries: dict[str, list[tuple[str | int, Any]]], last_section: str, count: int
-) -> Mapping:
+    tree: YamlMapping, entries: dict[str, list[tuple[str | int, Any]]], last_section: str, count: int
+) -> YamlMapping:
     """Return a file up to an entry; long lists within entries are cut.
 
     Args:
@@ -146,13 +153,13 @@ def _beginning(
         last_section: The last section of the part.
         count: How many of its entries belong to the part.
     """
-    part = Mapping(tree.line)
+    part = YamlMapping(tree.line)
     for section, value in tree.items():
         if section in entries:
             kept: Any = type(value)(value.line)
             kept.lines = value.lines
             for key, entry in entries[section][: count if section == last_section else None]:
-                if isinstance(kept, Mapping):
+                if isinstance(kept, YamlMapping):
                     kept[str(key)] = _cut(entry)
                 else:
                     kept.append(_cut(entry))
@@ -164,7 +171,7 @@ def _beginning(
     return part
 
 
-def _report_beginning(tree: Mapping, collector: ProblemCollector) -> None:
+def _report_beginning(tree: YamlMapping, collector: ProblemCollector) -> None:
     """Report the problems of the beginning of a file; always raises `ScenarioError`."""
     try:
         ScenarioFile.model_validate(tree)
@@ -188,21 +195,21 @@ _SECTIONS: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def _entries(tree: Mapping) -> dict[str, list[tuple[str | int, Any]]]:
+def _entries(tree: YamlMapping) -> dict[str, list[tuple[str | int, Any]]]:
     """Return the entries of each section that can be long, with their keys or indexes."""
-    sections = {name: tree[name] for name in _SECTIONS if isinstance(tree.get(name), Mapping | Sequence)}
+    sections = {name: tree[name] for name in _SECTIONS if isinstance(tree.get(name), YamlMapping | YamlSequence)}
     return {
-        name: list(value.items() if isinstance(value, Mapping) else enumerate(value))
+        name: list(value.items() if isinstance(value, YamlMapping) else enumerate(value))
         for name, value in sections.items()
-        if isinstance(value, Mapping) == (name == "load_profiles")
+        if isinstance(value, YamlMapping) == (name == "load_profiles")
     }
 
 
 def _is_long(node: object) -> bool:
     """Return whether a list anywhere in the tree is longer than a file with few problems needs."""
-    if isinstance(node, Sequence):
+    if isinstance(node, YamlSequence):
         return len(node) > _FEW_ENTRIES or any(map(_is_long, node))
-    return isinstance(node, Mapping) and any(map(_is_long, node.values()))
+    return isinstance(node, YamlMapping) and any(map(_is_long, node.values()))
 
 
 def _errors_of(section: str, entry: object) -> int:
@@ -215,13 +222,13 @@ def _errors_of(section: str, entry: object) -> int:
 
 def _cut(node: YamlValue) -> YamlValue:
     """Return a value whose long lists are cut."""
-    if isinstance(node, Mapping):
-        whole = Mapping(node.line)
+    if isinstance(node, YamlMapping):
+        whole = YamlMapping(node.line)
         whole.lines = node.lines
         whole.update({key: _cut(value) for key, value in node.items()})
         return whole
-    if isinstance(node, Sequence):
-        part = Sequence(node.line)
+    if isinstance(node, YamlSequence):
+        part = YamlSequence(node.line)
         part.lines = node.lines
         part.extend(_cut(value) for value in node[:_LONG])
         return part
@@ -279,7 +286,7 @@ def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemC
             _report(tree, path, details, collector)
 
 
-def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
+def _version_is_ours(tree: YamlMapping, collector: ProblemCollector) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:
         what = f"written for a newer ssmic: format version {version}; this one reads version {VERSION}"
@@ -288,7 +295,7 @@ def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
     return True
 
 
-def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
+def _tell_of_doubles(tree: YamlMapping, collector: ProblemCollector) -> None:
     """Report load profiles whose names are canonically equal; YAML has two keys, the scenario would have one."""
     profiles = tree.get("load_profiles")
     seen: dict[str, str] = {}

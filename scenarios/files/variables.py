@@ -8,15 +8,15 @@ other values take precedence. Resolved values keep their lines, so that problems
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping as MappingOf
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.keys import UnknownKeyError, paths_of
-from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, in_words
+from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, path_in_words
 from scenarios.files.read import MAX_BYTES, check_inside, read_text
-from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, copied, parse_yaml, resolve
+from scenarios.files.yaml_nodes import MAX_NODES, YamlMapping, YamlSequence, copied, parse_yaml, resolve
 from scenarios.suggestions import suggest
 
 VARS, INCLUDE = "vars", "include"
@@ -46,7 +46,7 @@ class Included:
         self.chosen: dict[KeyPath, str] = {}
         """By path of a value that was chosen instead of the file's, the key as it was written: `--set`."""
 
-    def read(self, path: Path, where: str, root: Path | None) -> Mapping:
+    def read(self, path: Path, where: str, root: Path | None) -> YamlMapping:
         """Return the content of a file to be included.
 
         Args:
@@ -85,7 +85,7 @@ class Included:
 
 
 def resolve_all(
-    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, object], *, allow_outside: bool = False
+    tree: YamlMapping, where: str, folder: Path | None, chosen: Mapping[str, object], *, allow_outside: bool = False
 ) -> tuple[Included, list[Problem]]:
     """Put included files and variables into a file's tree, in place.
 
@@ -112,7 +112,7 @@ def resolve_all(
         problems.append(Problem(f"{where}:{line}: {VARS}", "keys and their values are expected", (VARS,)))
         variables = {}
     values = dict(variables)
-    lines = dict(variables.lines) if isinstance(variables, Mapping) else {}
+    lines = dict(variables.lines) if isinstance(variables, YamlMapping) else {}
     for key, written in chosen.items():
         if key == INCLUDE:
             continue
@@ -145,7 +145,7 @@ class _Variables:
     """Replaces variables within the values of variables."""
 
     def __init__(
-        self, values: MappingOf[str, Any], places: MappingOf[str, str], problems: list[Problem], included: Included
+        self, values: Mapping[str, Any], places: Mapping[str, str], problems: list[Problem], included: Included
     ) -> None:
         self._values = values
         self._places = places
@@ -185,12 +185,12 @@ class _Variables:
         # A variable of a circle has got its value where the circle was found.
         self._resolved.setdefault(name, value)
 
-    def _replaced(self, value: YamlValue, name: str, known: MappingOf[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
+    def _replaced(self, value: YamlValue, name: str, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
         if isinstance(value, str):
             return _filled(value, known, self._places[name], (VARS, name), self._problems)
-        if isinstance(value, Mapping | Sequence):
+        if isinstance(value, YamlMapping | YamlSequence):
             value = copied(value)
-            for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            for key, inner in value.items() if isinstance(value, YamlMapping) else enumerate(value):
                 value[key] = self._replaced(inner, name, known)
         return value
 
@@ -234,12 +234,12 @@ def _chosen_value(key: str, written: object, problems: list[Problem]) -> YamlVal
         return None
 
 
-def _choose(tree: Mapping, path: KeyPath, value: YamlValue, key: str, included: Included) -> None:
+def _choose(tree: YamlMapping, path: KeyPath, value: YamlValue, key: str, included: Included) -> None:
     """Put a chosen value into a file's tree; mappings above it that the file does not have are made."""
     node: Any = tree
     for i, part in enumerate(path[:-1], start=1):
-        if isinstance(node, Mapping) and node.get(str(part)) is None:
-            node[str(part)] = Mapping(node.line)
+        if isinstance(node, YamlMapping) and node.get(str(part)) is None:
+            node[str(part)] = YamlMapping(node.line)
             node.lines[str(part)] = node.line
             included.chosen[path[:i]] = key
         elif id(node[part]) not in included.copies:
@@ -248,13 +248,13 @@ def _choose(tree: Mapping, path: KeyPath, value: YamlValue, key: str, included: 
             included.copies[id(node[part])] = node[part]
         node = node[part]
     node[path[-1]] = value
-    if isinstance(node, Mapping):
+    if isinstance(node, YamlMapping):
         node.lines.setdefault(str(path[-1]), node.line)
     included.chosen[path] = key
 
 
 def _include(
-    tree: Mapping,
+    tree: YamlMapping,
     where: str,
     folder: Path | None,
     included: Included,
@@ -295,7 +295,7 @@ def _include(
         _join(tree, part, shown, included)
 
 
-def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
+def _join(tree: YamlMapping, part: YamlMapping, where: str, included: Included) -> None:
     """Put an included file's content into a tree, where the tree does not say otherwise."""
     for key, value in part.items():
         mine = tree.get(key)
@@ -303,13 +303,13 @@ def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
             tree[key] = value
             tree.lines[key] = part.lines[key]
             included.places[key,] = (where, part, (key,))
-        elif isinstance(mine, Mapping) and isinstance(value, Mapping):
+        elif isinstance(mine, YamlMapping) and isinstance(value, YamlMapping):
             for name, inner in value.items():
                 if name not in mine:
                     mine[name] = inner
                     mine.lines[name] = value.lines[name]
                     included.places[key, name] = (where, part, (key, name))
-        elif isinstance(mine, Sequence) and isinstance(value, Sequence):
+        elif isinstance(mine, YamlSequence) and isinstance(value, YamlSequence):
             count = len(value)
             included.places = {
                 (key, at[1] + count) if at[0] == key and len(at) == 2 and isinstance(at[1], int) else at: place
@@ -323,7 +323,7 @@ def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
 
 def _substitute(
     node: YamlValue,
-    values: MappingOf[str, Any],
+    values: Mapping[str, Any],
     where: str,
     path: tuple[str | int, ...],
     problems: list[Problem],
@@ -336,12 +336,12 @@ def _substitute(
             place = included.find((*path, key))
             file = where if place is None else place[0]
             is_within = included.filled <= 20 * MAX_NODES
-            filled = _filled(value, values, f"{file}:{line}: {in_words((*path, key))}", (*path, key), problems)
+            filled = _filled(value, values, f"{file}:{line}: {path_in_words((*path, key))}", (*path, key), problems)
             if included.fill(filled):
                 node[key] = filled
             elif is_within:
                 what = "the variables make the file too large; the rest of them is not replaced"
-                problems.append(Problem(f"{file}:{line}: {in_words((*path, key))}", what, (*path, key)))
+                problems.append(Problem(f"{file}:{line}: {path_in_words((*path, key))}", what, (*path, key)))
         elif isinstance(value, dict | list):
             _substitute(value, values, where, (*path, key), problems, included)
 
@@ -353,7 +353,7 @@ def _count(value: object) -> int:
 
 
 def _filled(
-    text: str, values: MappingOf[str, Any], place: str, path: tuple[str | int, ...], problems: list[Problem]
+    text: str, values: Mapping[str, Any], place: str, path: tuple[str | int, ...], problems: list[Problem]
 ) -> YamlValue:
     whole = _USE.fullmatch(text)
     unknown = [name for name in _USE.findall(text) if name not in values]

@@ -45,7 +45,7 @@ _WORDS: dict[str, bool | float | None] = {
 _FIRST_OF_WORD_OR_NUMBER = frozenset({"", *"~nNtTfF+-.0123456789"})
 
 
-class Mapping(dict[str, Any]):
+class YamlMapping(dict[str, Any]):
     """A YAML mapping; keys are text as written."""
 
     __slots__ = ("line", "lines")
@@ -56,7 +56,7 @@ class Mapping(dict[str, Any]):
         self.lines: dict[str, int] = {}
 
 
-class Sequence(list[Any]):
+class YamlSequence(list[Any]):
     """A YAML sequence; items that were taken out (`without`) leave the places of the others as they were."""
 
     __slots__ = ("line", "lines", "places")
@@ -75,14 +75,14 @@ class Sequence(list[Any]):
             del column[index]
 
 
-def copied(node: Mapping | Sequence) -> Any:  # noqa: ANN401 - of the same class
+def copied(node: YamlMapping | YamlSequence) -> Any:  # noqa: ANN401 - of the same class
     """Return a copy of a mapping or sequence, to be changed on its own; the values in it are the same objects."""
-    if isinstance(node, Mapping):
-        mapping = Mapping(node.line)
+    if isinstance(node, YamlMapping):
+        mapping = YamlMapping(node.line)
         mapping.update(node)
         mapping.lines = dict(node.lines)
         return mapping
-    sequence = Sequence(node.line)
+    sequence = YamlSequence(node.line)
     sequence += node
     sequence.lines = list(node.lines)
     sequence.places = None if node.places is None else list(node.places)
@@ -93,7 +93,7 @@ def copied(node: Mapping | Sequence) -> Any:  # noqa: ANN401 - of the same class
 class _Open:
     """A collection that is being read."""
 
-    node: Mapping | Sequence
+    node: YamlMapping | YamlSequence
     anchor: str | None
     nodes_before: int
     key: str | None = None
@@ -148,7 +148,7 @@ class _Builder:
             )
 
     def _expects_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1].node, Mapping) and self.stack[-1].key is None
+        return bool(self.stack) and isinstance(self.stack[-1].node, YamlMapping) and self.stack[-1].key is None
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         if event.tag is not None:
@@ -164,7 +164,7 @@ class _Builder:
     def _key(self, key: str, line: int) -> None:
         top = self.stack[-1]
         node = top.node
-        assert isinstance(node, Mapping)  # noqa: S101 - _expects_key said so
+        assert isinstance(node, YamlMapping)  # noqa: S101 - _expects_key said so
         if len(node) >= MOST_KEYS and not self._lists_profiles():
             what = f"more than {MOST_KEYS:,} keys; only 'load_profiles' may have more"
             raise ScenarioError([Problem(f"{self.where}:{line}", what)])
@@ -183,25 +183,27 @@ class _Builder:
             raise ScenarioError([Problem(f"{self.where}:{line}", "a key is text, not a list or a mapping")])
         if len(self.stack) >= MAX_DEPTH:
             raise ScenarioError([Problem(f"{self.where}:{line}", f"nested more than {MAX_DEPTH} deep")])
-        node: Mapping | Sequence = Mapping(line) if isinstance(event, yaml.MappingStartEvent) else Sequence(line)
+        node: YamlMapping | YamlSequence = (
+            YamlMapping(line) if isinstance(event, yaml.MappingStartEvent) else YamlSequence(line)
+        )
         self._add(node, line, keep_key=True)
         self.stack.append(_Open(node, event.anchor, self.nodes))
 
     def _close(self) -> None:
         done = self.stack.pop()
-        if isinstance(done.node, Mapping) and MERGE in done.node:
+        if isinstance(done.node, YamlMapping) and MERGE in done.node:
             self._merge(done.node)
         if done.anchor is not None:
             self.anchors[done.anchor] = (done.node, self.nodes - done.nodes_before + 1)
         if self.stack:
             self.stack[-1].key = None
 
-    def _merge(self, node: Mapping) -> None:
+    def _merge(self, node: YamlMapping) -> None:
         """Add the keys of the mappings under `<<` that the mapping does not have itself."""
         line = node.lines.pop(MERGE)
         merged = node.pop(MERGE)
-        sources = merged if isinstance(merged, Sequence) else [merged]
-        if not all(isinstance(source, Mapping) for source in sources):
+        sources = merged if isinstance(merged, YamlSequence) else [merged]
+        if not all(isinstance(source, YamlMapping) for source in sources):
             self.problem(line, f"{MERGE} takes a mapping, or a list of mappings, such as *an-alias")
             return
         for source in sources:
@@ -228,7 +230,7 @@ class _Builder:
             self.root = value
             return
         top = self.stack[-1]
-        if isinstance(top.node, Sequence):
+        if isinstance(top.node, YamlSequence):
             top.node.append(value)
             top.node.lines.append(line)
             return
@@ -253,7 +255,7 @@ def resolve(text: str) -> YamlValue:
     return text
 
 
-def parse_yaml(text: str, where: str) -> Mapping:
+def parse_yaml(text: str, where: str) -> YamlMapping:
     """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not."""
     builder = _Builder(where)
     try:
@@ -266,12 +268,12 @@ def parse_yaml(text: str, where: str) -> Mapping:
     except yaml.YAMLError as error:
         what = f"invalid YAML: {str(error).splitlines()[0]}"
         raise ScenarioError([*builder.problems, Problem(where, what)]) from None
-    if not isinstance(builder.root, Mapping):
+    if not isinstance(builder.root, YamlMapping):
         what = "is empty" if builder.root is None else "keys are expected (version, name, start, ...)"
         builder.problems.append(Problem(where, what))
     if builder.problems:
         raise ScenarioError(builder.problems)
-    assert isinstance(builder.root, Mapping)  # noqa: S101 - anything else is a problem
+    assert isinstance(builder.root, YamlMapping)  # noqa: S101 - anything else is a problem
     return builder.root
 
 
@@ -308,15 +310,15 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
     return what
 
 
-def line_of(tree: Mapping, path: Iterable[str | int]) -> int:
+def line_of(tree: YamlMapping, path: Iterable[str | int]) -> int:
     """Return the line of a value, or of where it is missing."""
     node: Any = tree
     line = tree.line
     for part in path:
-        if isinstance(node, Sequence) and isinstance(part, int) and part < len(node):
+        if isinstance(node, YamlSequence) and isinstance(part, int) and part < len(node):
             line = node.lines[part]
             node = node[part]
-        elif isinstance(node, Mapping) and part in node:
+        elif isinstance(node, YamlMapping) and part in node:
             line = node.lines[str(part)]
             node = node[str(part)]
         else:
@@ -324,17 +326,17 @@ def line_of(tree: Mapping, path: Iterable[str | int]) -> int:
     return line
 
 
-def origin(tree: Mapping, path: Iterable[str | int]) -> tuple[str | int, ...]:
-    """Return the path that a value had before items were taken out (`Sequence.without`)."""
+def origin(tree: YamlMapping, path: Iterable[str | int]) -> tuple[str | int, ...]:
+    """Return the path that a value had before items were taken out (`YamlSequence.without`)."""
     node: Any = tree
     found: list[str | int] = []
     for part in path:
-        if isinstance(node, Sequence) and isinstance(part, int) and part < len(node):
+        if isinstance(node, YamlSequence) and isinstance(part, int) and part < len(node):
             found.append(node.places[part] if node.places else part)
             node = node[part]
         else:
             found.append(part)
-            node = node.get(str(part)) if isinstance(node, Mapping) else None
+            node = node.get(str(part)) if isinstance(node, YamlMapping) else None
     return tuple(found)
 
 

@@ -23,7 +23,6 @@ from scenarios.generate.habits import GERMANY
 from scenarios.generate.solar import usual_zone
 from scenarios.scenario import Zone
 
-SeriesFormat = Literal["inline", "csv", "parquet"]
 INLINE_ROOF_DAYS = 60
 """With more roofs times days, series are written into tables next to the file."""
 INLINE_HOUSE_DAYS = 2_000

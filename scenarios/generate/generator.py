@@ -191,7 +191,13 @@ class Generated:
         return np.round(roof.peak_kw * self.roofs.actual_w(roof.tilt_deg, roof.azimuth_deg, roof.delay_min))
 
     def forecast_w(self, roof: DrawnRoof, day: int, hour: int) -> FloatArray:
-        """Return a forecast issued at an hour of a day, mean W of each quarter of an hour from then on."""
+        """Return a forecast, mean W of each quarter of an hour from its issue on.
+
+        Args:
+            roof: The roof.
+            day: Day of issue, from 0 at the beginning of the run.
+            hour: Hour of issue, in local time.
+        """
         return np.round(roof.peak_kw * self.roofs.forecast_w(roof.tilt_deg, roof.azimuth_deg, day, hour))
 
     def issues(self) -> Iterator[tuple[int, int]]:

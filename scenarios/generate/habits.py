@@ -33,7 +33,7 @@ from scenarios.generate.rng import Rng
 
 GERMANY = "DE"
 """The country whose holidays are built in; those of others come from the package `holidays`."""
-Range = tuple[float, float]
+FloatRange = tuple[float, float]
 
 LONGEST_WAIT_MIN = 8 * 60
 SHORTEST_WAIT_MIN = 5
@@ -54,11 +54,11 @@ class Habit:
     """Relative frequency; in a neighbourhood, about this percentage of runs is of this kind."""
     programmes: tuple[tuple[str, float], ...]
     """Load profiles and their relative frequencies."""
-    opens_h: tuple[Range, ...]
+    opens_h: tuple[FloatRange, ...]
     """Intervals of the day in which the earliest start lies, hours."""
-    waits_min: Range
+    waits_min: FloatRange
     """Flexibility of the start, minutes, log-uniform. Below 5 minutes the device is a background load."""
-    ahead_min: Range = (0, 120)
+    ahead_min: FloatRange = (0, 120)
     """How long before its earliest start a job is registered, minutes."""
 
     @property

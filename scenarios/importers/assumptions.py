@@ -19,10 +19,10 @@ from scenarios.files import (
     ScenarioFile,
     build_scenario,
     format_iso,
-    in_words,
     locate_in,
     make_file,
     natural_order,
+    path_in_words,
 )
 from scenarios.generate import Roof, Site, clear_sky_w
 from scenarios.scenario import Scenario
@@ -43,7 +43,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class InputPlaces:
     """Locations in the input of each part of a scenario, so that problems can name them."""
 
     where: str
@@ -63,7 +63,7 @@ class Places:
             place = self.parts.get(path[:length])
             if place is not None:
                 rest = path[length:]
-                return f"{place}: {self.words.get(str(rest[0])) or in_words(rest)}" if rest else place
+                return f"{place}: {self.words.get(str(rest[0])) or path_in_words(rest)}" if rest else place
         return locate_in(self.where)(path)
 
 
@@ -83,7 +83,7 @@ def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[in
     return [Problem(first_job[1], f"{what}; {rest}")]
 
 
-def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -> Imported:
+def finish(content: dict[str, Any], places: InputPlaces, notes: Sequence[str] = ()) -> Imported:
     """Build the imported scenario.
 
     Args:

@@ -23,7 +23,7 @@ from agents import LoadProfile, Prediction, Production
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
-from scenarios.importers.assumptions import START_S, Imported, Places
+from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
@@ -99,7 +99,7 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
     conversion = _Conversion(root, load_root, _Profiles(list(dict.fromkeys(folders)), problems, notes), problems, notes)
     conversion.convert()
     return assemble(
-        Places(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
+        InputPlaces(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
         path.parent.parent.name if path.stem == "neighborhood" and path.parent.name == "xml" else path.stem,
         conversion.houses,
         conversion.devices,
@@ -362,7 +362,7 @@ class _Conversion:
             registered_s, earliest_s, latest_s = times_s
             if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
                 latest_s += _DAY_S
-                self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is taken as on the next day")
+                self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is assumed to be on the next day")
             self.problems += window_problems(entry.where, registered_s, earliest_s, latest_s)
             self._job(entry.where, home, user, own, profile, registered_s, earliest_s, latest_s)
         name = element.value("name") or ""

@@ -33,7 +33,7 @@ from scenarios.files import (
     read_series,
     read_text,
 )
-from scenarios.importers.assumptions import SEED, Imported, Places, apart_problems, finish, scenario_name
+from scenarios.importers.assumptions import SEED, Imported, InputPlaces, apart_problems, finish, scenario_name
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
 
 CONSUMER_EVENTS = "consumer_event.csv"
@@ -218,7 +218,7 @@ def import_folder(folder: Path) -> Imported:
     times_s = [*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts)]
     start_s = min(times_s, default=0)
     name = folder.resolve().name
-    places = Places(str(folder), _WORDS)
+    places = InputPlaces(str(folder), _WORDS)
     content = {
         "version": VERSION,
         "name": scenario_name(name),
@@ -268,7 +268,9 @@ def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
     return notes
 
 
-def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int, places: Places) -> list[dict[str, Any]]:
+def _houses(
+    jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int, places: InputPlaces
+) -> list[dict[str, Any]]:
     used: dict[str, dict[str, list[_JobLine]]] = {}
     for job in jobs:
         used.setdefault(job.house, {}).setdefault(job.device, []).append(job)
@@ -315,7 +317,7 @@ def _consumer(device: str, profiles: set[str]) -> dict[str, Any]:
     }
 
 
-def _jobs(jobs: list[_JobLine], start_s: int, places: Places) -> list[dict[str, Any]]:
+def _jobs(jobs: list[_JobLine], start_s: int, places: InputPlaces) -> list[dict[str, Any]]:
     for index, job in enumerate(jobs):
         places.add(("jobs", index), job.where)
     profiles: dict[tuple[str, str], set[str]] = {}

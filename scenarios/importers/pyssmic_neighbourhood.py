@@ -37,7 +37,7 @@ from scenarios.importers.assumptions import (
     SEED,
     START_S,
     Imported,
-    Places,
+    InputPlaces,
     apart_problems,
     appliance_for,
     clear_sky_forecast,
@@ -125,7 +125,7 @@ def window_problems(
 
 @dataclass(slots=True)
 class _Assembly:
-    places: Places
+    places: InputPlaces
     houses: Sequence[InputHouse]
     devices: Sequence[InputDevice]
     jobs: Sequence[InputJob]
@@ -240,7 +240,7 @@ class _Assembly:
 
 
 def assemble(
-    places: Places,
+    places: InputPlaces,
     name: str,
     houses: Sequence[InputHouse],
     devices: Sequence[InputDevice],

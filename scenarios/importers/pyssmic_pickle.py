@@ -17,7 +17,7 @@ from agents import LoadProfile, Prediction
 from broker import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, cap_problems, known, read_bytes, series_problems
-from scenarios.importers.assumptions import Imported, Places
+from scenarios.importers.assumptions import Imported, InputPlaces
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
 from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
 from scenarios.importers.pyssmic_neighbourhood import (
@@ -93,7 +93,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
     folders = [*loads, path.parent / "loads"]
     return assemble(
-        Places(where, _WORDS),
+        InputPlaces(where, _WORDS),
         path.stem,
         found.houses,
         found.devices,

@@ -20,7 +20,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from broker import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, read_bytes
-from scenarios.importers.assumptions import Imported, Places
+from scenarios.importers.assumptions import Imported, InputPlaces
 from scenarios.importers.forecast import listed
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
@@ -243,7 +243,7 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     job_list = jobs_in(jobs, problems, notes) if jobs else []
     folders = [*loads, path.parent / "loads", *([jobs.parent / "loads"] if jobs else [])]
     return assemble(
-        Places(str(path), _WORDS),
+        InputPlaces(str(path), _WORDS),
         path.stem,
         content.houses,
         devices,

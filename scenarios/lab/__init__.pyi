@@ -27,8 +27,8 @@ from .outcome import (
 from .verdict import (
     SHARE as SHARE,
     Case as Case,
-    Expectation as Expectation,
     ExpectationError as ExpectationError,
+    FigureExpectation as FigureExpectation,
     cases_of as cases_of,
     write_junit as write_junit,
 )
@@ -38,8 +38,8 @@ __all__ = [
     "BrokerNotOursError",
     "Case",
     "ControllerError",
-    "Expectation",
     "ExpectationError",
+    "FigureExpectation",
     "JobNotice",
     "Kinds",
     "Lab",

@@ -29,7 +29,7 @@ class Stretch:
 
 
 @dataclass(slots=True)
-class JobRun:
+class ApplianceRun:
     """A job of the scenario, and how it has gone so far."""
 
     job: Job
@@ -82,8 +82,8 @@ class JobRun:
         return LoadProfile(times_s=tuple(times_s), cumulative_wh=tuple(cumulative_wh))
 
 
-class Appliance:
-    """An appliance, with its jobs in the order in which they are loaded; it runs one at a time."""
+class EmulatedAppliance:
+    """An appliance of the lab, with its jobs in the order in which they are loaded; it runs one at a time."""
 
     def __init__(self, jobs: Iterable[Job], start_s: int) -> None:
         """Make an appliance without power.
@@ -92,13 +92,13 @@ class Appliance:
             jobs: Its jobs.
             start_s: Start of the lab, UNIX seconds.
         """
-        runs = [JobRun(job, max(job.earliest_start_s, job.registered_s, start_s)) for job in jobs]
+        runs = [ApplianceRun(job, max(job.earliest_start_s, job.registered_s, start_s)) for job in jobs]
         self.runs = tuple(sorted(runs, key=lambda run: (run.loaded_s, run.job.latest_start_s, run.job.job_id)))
         self.forgets = False
         """Whether it begins its programme again when it lost power."""
         self._is_powered = False
         self._powered_by: Starter = "controller"
-        self._current: JobRun | None = None
+        self._current: ApplianceRun | None = None
         """Begun and not done, whether it has power or not."""
         self._next = 0
         self._ready_s = start_s
@@ -114,7 +114,7 @@ class Appliance:
         return self._is_powered and self._current is not None
 
     @property
-    def waiting(self) -> JobRun | None:
+    def waiting(self) -> ApplianceRun | None:
         """The next job that has not begun, loaded or not."""
         return self.runs[self._next] if self._next < len(self.runs) else None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from broker.transport import Will
 from scenarios.lab.device import Publication, Publications, mac_of, say, whole_number
-from scenarios.lab.inverter import Inverter
+from scenarios.lab.inverter import EmulatedInverter
 from scenarios.lab.plug import VOLTAGE_V
 
 _PRODUCING_W = 1.0
@@ -26,7 +26,7 @@ class Dtu(ABC):
     is_gateway = True
     hears_retained = False
 
-    def __init__(self, base: str, inverters: Sequence[Inverter], start_s: int, *, period_s: int) -> None:
+    def __init__(self, base: str, inverters: Sequence[EmulatedInverter], start_s: int, *, period_s: int) -> None:
         """Make a gateway.
 
         Args:
@@ -77,7 +77,7 @@ class Dtu(ABC):
         del key, now_s, on
         return []
 
-    def _inverter(self, key: str) -> Inverter:
+    def _inverter(self, key: str) -> EmulatedInverter:
         return next(inverter for inverter in self.inverters if inverter.key == key)
 
     @abstractmethod
@@ -151,7 +151,7 @@ class OpenDtu(Dtu):
             said += self._of(inverter, now_s)
         return said
 
-    def _of(self, inverter: Inverter, now_s: int) -> list[Publication]:
+    def _of(self, inverter: EmulatedInverter, now_s: int) -> list[Publication]:
         power_w, limit_w = inverter.reported_w(now_s), inverter.limit_w
         relative = 100.0 if limit_w is None else min(100.0, 100 * limit_w / inverter.rated_w)
         values: dict[str, Any] = {
@@ -247,7 +247,7 @@ class AhoyDtu(Dtu):
             said += self._of(inverter, now_s)
         return said
 
-    def _of(self, inverter: Inverter, now_s: int) -> list[Publication]:
+    def _of(self, inverter: EmulatedInverter, now_s: int) -> list[Publication]:
         power_w, limit_w = inverter.reported_w(now_s), inverter.limit_w
         relative = 100.0 if limit_w is None else min(100.0, 100 * limit_w / inverter.rated_w)
         available = 0 if not inverter.has_power else 2 if power_w >= _PRODUCING_W else 1

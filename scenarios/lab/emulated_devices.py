@@ -9,11 +9,11 @@ from typing import Literal, get_args
 
 from agents import Device, House, Job
 from broker import SsmicError
-from scenarios.lab.appliance import Appliance
+from scenarios.lab.appliance import EmulatedAppliance
 from scenarios.lab.device import EmulatedDevice
 from scenarios.lab.dtu import AhoyDtu, OpenDtu
 from scenarios.lab.grid_meter import GridMeter
-from scenarios.lab.inverter import Inverter
+from scenarios.lab.inverter import EmulatedInverter
 from scenarios.lab.plug import Plug
 from scenarios.lab.shelly import ShellyMeter, ShellyPlug
 from scenarios.lab.tasmota import TasmotaMeter, TasmotaPlug
@@ -63,7 +63,7 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class PlugControl:
     """How to switch a plug: the topic and the payloads that a controller publishes."""
 
     kind: str
@@ -87,10 +87,10 @@ class Street:
         self.scenario = scenario
         self.plugs: dict[str, Plug] = {}
         """By `house/device`, as the next ones."""
-        self.inverters: dict[str, Inverter] = {}
+        self.inverters: dict[str, EmulatedInverter] = {}
         self.meters: dict[str, GridMeter] = {}
         """By `house/meter`."""
-        self.controls: dict[str, Control] = {}
+        self.controls: dict[str, PlugControl] = {}
         self.fixed: set[str] = set()
         """`house/device` of the plugs that are always on."""
         self.devices: list[EmulatedDevice] = []
@@ -98,7 +98,7 @@ class Street:
         for job in scenario.jobs:
             jobs[job.house, job.device].append(job)
         bridge_plugs: list[Plug] = []
-        gateways: dict[str, list[Inverter]] = {"opendtu": [], "ahoydtu": []}
+        gateways: dict[str, list[EmulatedInverter]] = {"opendtu": [], "ahoydtu": []}
         start_s, zone = scenario.start_s, scenario.zone
         for place, house in enumerate(scenario.houses):
             plug_kind = kinds.plugs[place % len(kinds.plugs)]
@@ -128,7 +128,7 @@ class Street:
 
     def _plug(self, house: House, device: Device, jobs: Sequence[Job]) -> Plug:
         scenario = self.scenario
-        appliance = Appliance(jobs, scenario.start_s)
+        appliance = EmulatedAppliance(jobs, scenario.start_s)
         name = " ".join((house.name or house.id, device.name or device.id))
         plug = Plug(house, device.id, name, appliance, scenario.start_s, scenario.zone)
         self.plugs[plug.key] = plug
@@ -137,21 +137,21 @@ class Street:
             plug.switch(scenario.start_s, on=True, by="itself")
         return plug
 
-    def _inverter(self, house: House, device: Device, end_s: int) -> Inverter:
+    def _inverter(self, house: House, device: Device, end_s: int) -> EmulatedInverter:
         scenario = self.scenario
         name = device.name or device.id
         span_s = (scenario.start_s, end_s)
-        inverter = Inverter(house.id, device.id, name, scenario.producers[device.id], span_s, scenario.zone)
+        inverter = EmulatedInverter(house.id, device.id, name, scenario.producers[device.id], span_s, scenario.zone)
         self.inverters[inverter.key] = inverter
         return inverter
 
     def _remember_controls(self, device: EmulatedDevice) -> None:
         if isinstance(device, TasmotaPlug):
-            self.controls[device.plug.key] = Control("tasmota", f"cmnd/{device.topic}/POWER", "ON", "OFF")
+            self.controls[device.plug.key] = PlugControl("tasmota", f"cmnd/{device.topic}/POWER", "ON", "OFF")
         elif isinstance(device, ShellyPlug):
             topic = f"{device.device_id}/command/switch:0"
-            self.controls[device.plug.key] = Control("shelly", topic, "on", "off")
+            self.controls[device.plug.key] = PlugControl("shelly", topic, "on", "off")
         elif isinstance(device, Zigbee2MqttBridge):
             for key, name in device.names().items():
                 topic = f"{device.base}/{name}/set"
-                self.controls[key] = Control("zigbee2mqtt", topic, '{"state":"ON"}', '{"state":"OFF"}')
+                self.controls[key] = PlugControl("zigbee2mqtt", topic, '{"state":"ON"}', '{"state":"OFF"}')

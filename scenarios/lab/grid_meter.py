@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents import CumulativeSeries
-from scenarios.lab.appliance import Appliance
+from scenarios.lab.appliance import EmulatedAppliance
 from scenarios.lab.device import TRUTH
-from scenarios.lab.inverter import Inverter
+from scenarios.lab.inverter import EmulatedInverter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class GridMeter:
     def __init__(
         self,
         house: str,
-        appliances: Sequence[Appliance],
-        inverters: Sequence[Inverter],
+        appliances: Sequence[EmulatedAppliance],
+        inverters: Sequence[EmulatedInverter],
         start_s: int,
         base_load: CumulativeSeries | None = None,
     ) -> None:

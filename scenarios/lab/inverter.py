@@ -13,7 +13,7 @@ from scenarios.metrics import MINUTE_S, real_production_wh
 from scenarios.scenario import ProducerSeries, Zone
 
 
-class Inverter:
+class EmulatedInverter:
     """An inverter and its counters."""
 
     def __init__(

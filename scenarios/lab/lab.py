@@ -26,9 +26,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from broker.clock import Pace, PaceError
-from broker.protocol import Control as Command, RunPhase, TimeReport, topics
+from broker.protocol import Control, RunPhase, TimeReport, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
-from scenarios.lab.appliance import JobRun
+from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
 from scenarios.lab.emulated_devices import Kinds, Street
@@ -78,7 +78,7 @@ class JobNotice(BaseModel):
     plug: PlugNotice
 
 
-JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
+LabJobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,13 @@ class Lab:
     """A lab; make it in the event loop that runs it."""
 
     def __init__(self, scenario: Scenario, settings: LabSettings, broker: LabBroker) -> None:
+        """Create a lab whose clock starts at the beginning of the scenario.
+
+        Args:
+            scenario: Its houses, and the jobs of their devices.
+            settings: Pace, end and faults.
+            broker: Where the devices and the controller connect.
+        """
         self.scenario, self.settings, self.broker = scenario, settings, broker
         self.end_s = planned_end_s(scenario, None) if settings.end_s is None else settings.end_s
         self.clock = VirtualClock(settings.pace, scenario.start_s)
@@ -127,7 +134,7 @@ class Lab:
         return self._state != "waiting"
 
     @property
-    def runs(self) -> list[JobRun]:
+    def runs(self) -> list[ApplianceRun]:
         """All jobs and how they went, in the order of registration."""
         runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
         return sorted(runs, key=lambda run: (run.job.registered_s, run.job.job_id))
@@ -218,7 +225,7 @@ class Lab:
         for fault in self.settings.faults:
             self._enter_fault(fault, tasks)
 
-    def _enter_job(self, plug: Plug, run: JobRun) -> None:
+    def _enter_job(self, plug: Plug, run: ApplianceRun) -> None:
         job = run.job
 
         async def tell(_now_s: int) -> None:
@@ -242,7 +249,7 @@ class Lab:
         if self.settings.by_hand and plug.key not in self.street.fixed:
             self.agenda.add(max(job.latest_start_s, run.loaded_s), by_hand)
 
-    async def _tell_job(self, plug: Plug, run: JobRun) -> None:
+    async def _tell_job(self, plug: Plug, run: ApplianceRun) -> None:
         """Publish a job if its state has changed."""
         if self._bus is None or plug.key in self.street.fixed:
             return
@@ -396,7 +403,7 @@ class Lab:
 
     def _obey(self, payload: bytes) -> None:
         try:
-            command = Command.model_validate_json(payload)
+            command = Control.model_validate_json(payload)
             match command.command:
                 case "pause" | "resume":
                     self.clock.set_paused(paused=command.command == "pause")
@@ -416,7 +423,7 @@ class Lab:
         await bus.flush()
 
 
-def _state_of(run: JobRun, now_s: int) -> JobState:
+def _state_of(run: ApplianceRun, now_s: int) -> LabJobState:
     if run.is_done:
         return "done"
     if run.start_s is not None:

@@ -25,6 +25,15 @@ class LabBroker:
     def __init__(
         self, url: BrokerUrl, description: str, *, tls: Tls | None, lost_after_wall_s: float, restarts: bool = False
     ) -> None:
+        """Create it; the broker runs already.
+
+        Args:
+            url: Where it is.
+            description: For display.
+            tls: How to connect if the connection is encrypted; None: it is not.
+            lost_after_wall_s: How long it may be unreachable before the lab ends, wall-clock seconds.
+            restarts: Whether a fault restarts it, so that broken connections are no surprise.
+        """
         self.url, self.description = url, description
         self.current = MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s)
         self.current.expects_breaks = restarts

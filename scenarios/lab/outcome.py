@@ -11,7 +11,7 @@ import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, LedgerEntry, LedgerEvent
 from scenarios.base_load import net_of_base_loads
-from scenarios.lab.appliance import JobRun
+from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.metrics import MINUTE_S, real_production_wh
 from scenarios.results import DEFAULT_FOLDER, RunWriter, SimulationSpec, create_results, seal
@@ -72,13 +72,13 @@ def lab_figures(lab: Lab) -> LabFigures:
     )
 
 
-def controllable(lab: Lab) -> list[JobRun]:
+def controllable(lab: Lab) -> list[ApplianceRun]:
     """Return the jobs that are a matter for a controller and were loaded before the lab's end."""
     fixed = {run.job.job_id for key in lab.street.fixed for run in lab.street.plugs[key].appliance.runs}
     return [run for run in lab.runs if run.job.job_id not in fixed and run.loaded_s <= lab.reached_s]
 
 
-def _latest_s(run: JobRun) -> int:
+def _latest_s(run: ApplianceRun) -> int:
     return max(run.job.latest_start_s, run.loaded_s)
 
 
@@ -101,7 +101,7 @@ def as_run(lab: Lab) -> Scenario:
     return replace(lab.scenario, jobs=jobs, producers=producers)
 
 
-def contracts_of(scenario: Scenario, runs: Iterable[JobRun], end_s: int) -> list[Contract]:
+def contracts_of(scenario: Scenario, runs: Iterable[ApplianceRun], end_s: int) -> list[Contract]:
     """Return who supplies each job that was started.
 
     In the order of their starts, each job gets a producer whose actual production covers it in full in addition to

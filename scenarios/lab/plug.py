@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents import House
-from scenarios.lab.appliance import Appliance, Starter
+from scenarios.lab.appliance import EmulatedAppliance, Starter
 from scenarios.lab.device import TRUTH, mac_of
 from scenarios.scenario import Zone
 
@@ -18,7 +18,9 @@ PowerOn = Literal["off", "on", "last"]
 class Plug:
     """Relay, meter and timer. Times are whole UNIX seconds of virtual time."""
 
-    def __init__(self, house: House, device: str, name: str, appliance: Appliance, start_s: int, zone: Zone) -> None:
+    def __init__(
+        self, house: House, device: str, name: str, appliance: EmulatedAppliance, start_s: int, zone: Zone
+    ) -> None:
         """Make a plug that is off.
 
         Args:
@@ -106,11 +108,11 @@ class Plug:
         self._counted_from_wh = self.appliance.energy_wh(now_s)
         self._days = [(self._day(now_s), 0.0)]
 
-    def reading(self, now_s: int) -> Reading:
+    def reading(self, now_s: int) -> PlugReading:
         """Return the meter's reading."""
         self.advance(now_s)
         energy_wh, factor = self.energy_wh(now_s), self.lie.factor
-        return Reading(
+        return PlugReading(
             self.lie.power(self.appliance.power_w(now_s)),
             energy_wh * factor,
             (energy_wh - self._days[-1][1]) * factor,
@@ -136,7 +138,7 @@ class Plug:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PlugReading:
     """The reading of a plug's meter."""
 
     power_w: float

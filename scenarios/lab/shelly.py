@@ -40,6 +40,16 @@ class ShellyDevice(ABC):
     def __init__(
         self, mac: str, name: str, kind: tuple[str, str, str], start_s: int, zone: Zone, period_s: int
     ) -> None:
+        """Create a device that has just booted.
+
+        Args:
+            mac: MAC address, twelve hexadecimal digits.
+            name: As in the maker's app.
+            kind: Family in the device id, model, and application, as the maker names them.
+            start_s: When it booted, virtual time in UNIX seconds.
+            zone: Of the times that it shows.
+            period_s: Interval of its reports, virtual seconds.
+        """
         self.mac, self.name, self.zone = mac, name, zone
         family, self._model, self._app = kind
         self.device_id = f"{family}-{mac.lower()}"
@@ -408,6 +418,14 @@ class ShellyMeter(ShellyDevice):
     """A house's grid meter, a Pro 3EM; everything is on phase A."""
 
     def __init__(self, meter: GridMeter, start_s: int, zone: Zone, *, period_s: int) -> None:
+        """Create a meter that has just booted.
+
+        Args:
+            meter: The house's grid connection.
+            start_s: When it booted, virtual time in UNIX seconds.
+            zone: Of the times that it shows.
+            period_s: Interval of its reports, virtual seconds.
+        """
         kind = ("shellypro3em", "SPEM-003CEBEU", "Pro3EM")
         super().__init__(mac_of(meter.house, "grid meter"), f"{meter.house} grid meter", kind, start_s, zone, period_s)
         self.meter = meter

@@ -36,6 +36,16 @@ class TasmotaDevice(ABC):
     """A retained command switches it at every connection ("ghost switching")."""
 
     def __init__(self, mac: str, name: str, model: str, start_s: int, zone: Zone, tele_period_s: int) -> None:
+        """Create a device that has just booted.
+
+        Args:
+            mac: MAC address, twelve hexadecimal digits.
+            name: As in its settings.
+            model: As its firmware names it.
+            start_s: When it booted, virtual time in UNIX seconds.
+            zone: Of the times that it shows.
+            tele_period_s: Interval of its telemetry, virtual seconds.
+        """
         self.mac, self.name, self.model, self.zone = mac, name, model, zone
         self.topic = f"tasmota_{mac[-6:]}"
         self.tele_period_s = tele_period_s
@@ -443,6 +453,14 @@ class TasmotaMeter(TasmotaDevice):
     """A house's grid meter, read by a Tasmota infrared head (its SML driver)."""
 
     def __init__(self, meter: GridMeter, start_s: int, zone: Zone, *, tele_period_s: int) -> None:
+        """Create a meter that has just booted.
+
+        Args:
+            meter: The house's grid connection.
+            start_s: When it booted, virtual time in UNIX seconds.
+            zone: Of the times that it shows.
+            tele_period_s: Interval of its reports, virtual seconds.
+        """
         mac = mac_of(meter.house, "grid meter")
         super().__init__(mac, f"{meter.house} grid meter", "Hichi IR", start_s, zone, tele_period_s)
         self.meter = meter

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from broker import SsmicError, atomic_write
-from scenarios.lab.appliance import JobRun
+from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.lab.outcome import LabFigures, controllable
 from scenarios.metrics import FIGURES
@@ -32,7 +32,7 @@ class ExpectationError(SsmicError):
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class FigureExpectation:
     """A limit for a figure, such as `self_sufficiency >= 0.8`."""
 
     figure: str
@@ -40,7 +40,7 @@ class Expectation:
     limit: float
 
     @classmethod
-    def parse(cls, text: str) -> Expectation:
+    def parse(cls, text: str) -> FigureExpectation:
         """Parse `FIGURE>=NUMBER`, with one of `<`, `<=`, `==`, `>=`, `>`.
 
         Raises:
@@ -81,7 +81,7 @@ class Case:
     """Duration, seconds of virtual time; of a job from its earliest start to its start."""
 
 
-def cases_of(lab: Lab, expectations: Sequence[Expectation], figures: Mapping[str, float | None]) -> list[Case]:
+def cases_of(lab: Lab, expectations: Sequence[FigureExpectation], figures: Mapping[str, float | None]) -> list[Case]:
     """Return the verdict.
 
     Args:
@@ -98,7 +98,7 @@ def cases_of(lab: Lab, expectations: Sequence[Expectation], figures: Mapping[str
     return cases
 
 
-def _job_case(run: JobRun, clock: Callable[[float], str]) -> Case:
+def _job_case(run: ApplianceRun, clock: Callable[[float], str]) -> Case:
     job = run.job
     group, name = f"jobs.{job.house}.{job.device}", job.job_id
     latest = f"latest start {clock(job.latest_start_s)}"

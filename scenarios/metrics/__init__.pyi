@@ -1,15 +1,15 @@
-from .allocation import (
-    ALLOCATION_KEYS as ALLOCATION_KEYS,
-    Allocation as Allocation,
-    LocalSupply as LocalSupply,
-    allocate as allocate,
-    local_supply as local_supply,
-)
 from .billing import (
     Bill as Bill,
     account_of as account_of,
     bills as bills,
     bills_of as bills_of,
+)
+from .community_allocation import (
+    ALLOCATION_KEYS as ALLOCATION_KEYS,
+    Allocation as Allocation,
+    LocalSupply as LocalSupply,
+    allocate as allocate,
+    local_supply as local_supply,
 )
 from .community_bills import (
     BillLines as BillLines,
@@ -17,7 +17,7 @@ from .community_bills import (
     MemberBill as MemberBill,
     community_account as community_account,
 )
-from .energy import (
+from .energy_split import (
     EnergySplit as EnergySplit,
     IntervalError as IntervalError,
     Split as Split,

@@ -18,7 +18,7 @@ from math import floor
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.allocation import MILLI, Allocation, LocalSupply, allocate
+from scenarios.metrics.community_allocation import MILLI, Allocation, LocalSupply, allocate
 from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Community, Tariff, TariffChange, VatItem, Zone

@@ -15,7 +15,7 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
-from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
+from scenarios.metrics.energy_split import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
 
@@ -301,20 +301,20 @@ FIGURES = (
     Figure("base_load_wh", "Base load", "wh", "What houses drew apart from their jobs."),
     Figure("base_load_local_wh", "Base load from panels", "wh", "The own roof first, then what neighbours had left."),
     Figure("local_wh", "From panels", "wh", "Delivered by contract, and base load from panels."),
-    Figure("grid_wh", "From the grid", "wh", "What no panel served."),
+    Figure("grid_wh", "From the grid", "wh", "Energy that no panel served."),
     Figure("produced_wh", "Produced", "wh", "What all panels gave."),
     Figure("export_wh", "Surplus", "wh", "What no house used."),
     Figure(
         "self_sufficiency",
         "Self-sufficiency",
         "share",
-        "What panels served, by contract and of base loads, divided by consumed.",
+        "Energy served by panels (by contract, and base loads) divided by consumed.",
     ),
     Figure(
         "self_consumption",
         "Self-consumption",
         "share",
-        "What panels served, by contract and of base loads, divided by produced.",
+        "Energy served by panels (by contract, and base loads) divided by produced.",
     ),
     Figure("pooled_self_sufficiency", "Self-sufficiency, pooled", "share", "As if all houses shared one meter."),
     Figure("pooled_self_consumption", "Self-consumption, pooled", "share", "As if all houses shared one meter."),

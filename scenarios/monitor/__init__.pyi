@@ -15,7 +15,7 @@ from .message_log import (
     shown_agent as shown_agent,
 )
 from .negotiations import (
-    Negotiation as Negotiation,
+    ObservedNegotiation as ObservedNegotiation,
     Step as Step,
 )
 from .producers import (
@@ -54,10 +54,10 @@ __all__ = [
     "LinkStatus",
     "MessageLog",
     "MessageSummary",
-    "Negotiation",
     "NotConnectedError",
     "ObservedDevice",
     "ObservedHost",
+    "ObservedNegotiation",
     "ObservedProducer",
     "ObservedRun",
     "RunFinder",

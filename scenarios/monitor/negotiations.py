@@ -19,7 +19,7 @@ State = Literal["asking", "waiting", "agreed", "moved", "grid", "cancelled", "lo
 
 
 @dataclass(slots=True)
-class Negotiation:
+class ObservedNegotiation:
     """The observed negotiation of a job."""
 
     job_id: str
@@ -39,8 +39,6 @@ class Negotiation:
     """The producers that supply it."""
     suppliers: tuple[str, ...] = ()
     """The same, and the grid last if that gives any of it."""
-    supplied_wh: tuple[tuple[str, float], ...] = ()
-    """With shared supply, by producer, what each one gives; the rest is grid power."""
     start_s: int | None = None
     contracts: int = 0
     """Number of its newest contract."""
@@ -68,7 +66,6 @@ class Negotiation:
         self.contracts = number
         self.producer, self.start_s, self.energy_wh = contract.producer, contract.start_s, contract.energy_wh
         self.producers, self.suppliers = contract.producers, contract.suppliers
-        self.supplied_wh = tuple((share.producer, share.energy_wh) for share in contract.shares)
         if entry.state == "standing":
             moved = any(event.what == "amended" for event in entry.history)
             self.state = "grid" if contract.producer == GRID else "moved" if moved else "agreed"
@@ -86,14 +83,14 @@ class Negotiations:
     def __init__(self, kept: int = KEPT_JOBS) -> None:
         self.total = 0
         """Number of jobs so far; a job that was dropped from memory and reappears counts twice."""
-        self._jobs: OrderedDict[str, Negotiation] = OrderedDict()
+        self._jobs: OrderedDict[str, ObservedNegotiation] = OrderedDict()
         self._kept = kept
 
-    def of(self, job_id: str) -> Negotiation:
+    def of(self, job_id: str) -> ObservedNegotiation:
         """Return a job for updating; it is created if it is not known."""
         negotiation = self._jobs.get(job_id)
         if negotiation is None:
-            negotiation = self._jobs[job_id] = Negotiation(job_id, self.total)
+            negotiation = self._jobs[job_id] = ObservedNegotiation(job_id, self.total)
             self.total += 1
             if len(self._jobs) > self._kept:
                 self._jobs.popitem(last=False)
@@ -101,11 +98,11 @@ class Negotiations:
             self._jobs.move_to_end(job_id)
         return negotiation
 
-    def get(self, job_id: str) -> Negotiation | None:
+    def get(self, job_id: str) -> ObservedNegotiation | None:
         """Return a job; None where it is not known."""
         return self._jobs.get(job_id)
 
-    def all(self) -> list[Negotiation]:
+    def all(self) -> list[ObservedNegotiation]:
         """Return the kept jobs in the order of their first message."""
         return sorted(self._jobs.values(), key=lambda job: job.number)
 

@@ -11,11 +11,12 @@ from typing import Any, Literal
 from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
-from scenarios.events import in_words
+from scenarios.events import action_in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
-from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
+from scenarios.monitor.missed_messages import Deduplicator
+from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone, zone_info
@@ -62,80 +63,11 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
-        planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
+        planned=tuple(
+            (event.at_s, action_in_words(event.action)) for event in scenario.timeline if event.at_s is not None
+        ),
         expected=scenario.expected,
     )
-
-
-_REORDER_WINDOW = 500
-"""Number of messages of one sender that may arrive before a missing one is given up."""
-
-
-_KEPT_SENDERS = 100_000
-"""Maximum number of agents that are tracked: 10,000 households have about 50,000; a stranger could forge any number."""
-
-
-class _Sender:
-    __slots__ = ("above", "floor", "given_up")
-
-    def __init__(self, first: int) -> None:
-        # An observer who joins late starts here; earlier messages do not count as missing.
-        self.floor = first
-        self.above: set[int] = set()
-        self.given_up = 0
-
-
-class Deduplicator:
-    """Recognises duplicates and gaps by each sender's sequence numbers."""
-
-    def __init__(self, *, from_the_start: bool = False) -> None:
-        """Make a deduplicator.
-
-        Args:
-            from_the_start: Whether the observer was connected before the first message, so that earlier ones count as
-                missing.
-        """
-        self._from_the_start = from_the_start
-        self._senders: dict[str, _Sender] = {}
-
-    def is_new(self, sender: str, seq: int) -> bool:
-        """Record a message; return False if it was recorded before.
-
-        Args:
-            sender: Agent id of the sender.
-            seq: Its sequence number.
-
-        Raises:
-            ValueError: There are more senders than any neighbourhood has.
-        """
-        known = self._senders.get(sender)
-        if known is None:
-            if len(self._senders) >= _KEPT_SENDERS:
-                raise ValueError(f"more than {_KEPT_SENDERS} senders: they must be forged")
-            known = self._senders[sender] = _Sender(0 if self._from_the_start else seq)
-        if seq == known.floor and not known.above:
-            known.floor += 1
-            return True
-        if seq < known.floor or seq in known.above:
-            return False
-        known.above.add(seq)
-        while known.floor in known.above:
-            known.above.remove(known.floor)
-            known.floor += 1
-        if len(known.above) > _REORDER_WINDOW:
-            lowest = min(known.above)
-            known.given_up += lowest - known.floor
-            known.floor = lowest
-            while known.floor in known.above:
-                known.above.remove(known.floor)
-                known.floor += 1
-        return True
-
-    @property
-    def missing(self) -> int:
-        """Number of gaps in the sequence numbers."""
-        gaps = (max(s.above) + 1 - s.floor - len(s.above) for s in self._senders.values() if s.above)
-        return sum(gaps) + sum(s.given_up for s in self._senders.values())
 
 
 KEPT_CONTRACTS = 60_000
@@ -203,8 +135,6 @@ class ObservedRun:
         """By contract id, in the order of first publication."""
         self.devices: dict[str, ObservedDevice] = {}
         """The real devices, by gateway id."""
-        self.contracts_dropped = 0
-        """Number of contracts that are no longer kept."""
         self.refused = 0
         """Number of deliveries that could not be parsed."""
         self.doubled = 0
@@ -213,8 +143,6 @@ class ObservedRun:
         """Increases with every update."""
         self.events: deque[tuple[int, str]] = deque(maxlen=_KEPT_EVENTS)
         """Events of the timeline that took place: UNIX seconds, in words."""
-        self.last_control: Control | None = None
-        """The latest control request."""
         self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
         self._houses: list[str] = []
@@ -269,7 +197,7 @@ class ObservedRun:
             case "devices":
                 self._device(address, payload)
             case "control":
-                self.last_control = Control.model_validate_json(payload)
+                Control.model_validate_json(payload)  # the clock's next report shows its effect
 
     def _address(self, topic: str) -> Address | None:
         if len(topic) > _LONGEST_KEPT_TOPIC:
@@ -344,7 +272,7 @@ class ObservedRun:
             self._score(envelope.sender, kind, body)
         elif kind == "Happened" and envelope.sender == TIMELINE:
             happening = happening_of(envelope.time, body)
-            self.events.append((happening.at_s, in_words(happening.action)[: plausibility.MOST_TEXT]))
+            self.events.append((happening.at_s, action_in_words(happening.action)[: plausibility.MOST_TEXT]))
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
@@ -408,7 +336,6 @@ class ObservedRun:
         self.ledger[contract.contract_id] = entry
         if len(self.ledger) > KEPT_CONTRACTS:
             self.ledger.popitem(last=False)
-            self.contracts_dropped += 1
         negotiation = self.jobs.of(contract.job_id)
         before = negotiation.producers
         if not negotiation.settle(entry):
@@ -540,11 +467,11 @@ class ObservedRun:
         """Return the ids of a house's producers."""
         return frozenset(p.id for p in self.producers.values() if p.house == house)
 
-    def steps(self, negotiation: Negotiation) -> list[Step]:
+    def steps(self, negotiation: ObservedNegotiation) -> list[Step]:
         """Return the messages about a job, oldest first; only the newest ones of a very long negotiation."""
         return self.lines.about(negotiation.job_id, KEPT_STEPS)
 
-    def negotiations(self) -> list[Negotiation]:
+    def negotiations(self) -> list[ObservedNegotiation]:
         """Return the known jobs in the order of their first message."""
         return self.jobs.all()
 

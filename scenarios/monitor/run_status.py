@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from broker.clock import STALLED_AFTER_WALL_S, Reported
+from broker.clock import STALLED_AFTER_WALL_S, ClockReport
 from broker.protocol import TimeReport
 
 Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
@@ -128,7 +128,7 @@ def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     return RunStatus("running", f"running, {names(report.busy)} {verb} still busy" if is_busy else "running")
 
 
-def status_of_reported(reported: Reported, me: str = "") -> RunStatus:
+def status_of_reported(reported: ClockReport, me: str = "") -> RunStatus:
     """Return the status of a run whose clock is in a process of our own; `me` as in `status_of_run`."""
     return status_of_run(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
 

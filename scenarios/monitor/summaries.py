@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agents import giving_periods_s
-from scenarios.events import ACTION, in_words
+from scenarios.events import ACTION, action_in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
 
@@ -98,7 +98,7 @@ def _because(body: Body) -> str:
 
 
 def _event(body: Body) -> str:
-    return in_words(ACTION.validate_python(body["event"], strict=False))
+    return action_in_words(ACTION.validate_python(body["event"], strict=False))
 
 
 def _total(series: Body) -> str:
@@ -150,7 +150,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Join": lambda _body, _zone: "Join",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
-    "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'our own strategy'}",
+    "ChangeStrategy": lambda body, _: f"Decide by {body['strategy'] or 'the built-in strategy'}",
     "ChangePrices": lambda _body, _zone: "New prices",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",

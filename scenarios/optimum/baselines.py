@@ -26,9 +26,9 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from agents import GRID, Contract, FloatArray, Job, Run, Starts, open_starts
+from agents import GRID, Contract, FloatArray, Job, PendingRun, Starts, open_starts
 from scenarios.base_load import net_of_base_loads
-from scenarios.device_overlaps import jobs_without_room, run_of
+from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import MINUTE_S, real_production_wh, settle
 from scenarios.scenario import ProducerSeries, Scenario
 
@@ -135,21 +135,23 @@ class _Street:
         for job in self.jobs:
             starts: Starts = ()
             if job.job_id in self._later:
-                starts = open_starts(run_of(job, self.scenario.start_s), self._later[job.job_id], busy[job.agent])
+                starts = open_starts(
+                    pending_run_of(job, self.scenario.start_s), self._later[job.job_id], busy[job.agent]
+                )
             start_s = choose(job, starts)
             if job.job_id in self._later:
                 busy[job.agent].append((start_s, start_s + job.duration_s))
             yield start_s
 
-    def _later_runs(self) -> dict[str, list[Run]]:
+    def _later_runs(self) -> dict[str, list[PendingRun]]:
         """Return the later jobs of the same device by job id, where jobs can run one after another."""
         without = {job.job_id for job in jobs_without_room(self.jobs, self.scenario.start_s)}
-        by_device: dict[str, list[Run]] = defaultdict(list)
-        later: dict[str, list[Run]] = {}
+        by_device: dict[str, list[PendingRun]] = defaultdict(list)
+        later: dict[str, list[PendingRun]] = {}
         for job in reversed(self.jobs):
             if job.job_id not in without and self.earliest_s(job) <= job.latest_start_s:
                 later[job.job_id] = list(by_device[job.agent])
-                by_device[job.agent].append(run_of(job, self.scenario.start_s))
+                by_device[job.agent].append(pending_run_of(job, self.scenario.start_s))
         return later
 
     def draw(self, job: Job, start_s: int) -> tuple[slice, FloatArray]:

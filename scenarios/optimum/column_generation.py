@@ -18,7 +18,7 @@ import numpy as np
 from agents import FloatArray
 from scenarios.optimum.cuts import DUAL_FEASIBLE_FUNCTIONS, CapacityCut
 from scenarios.optimum.instance import Instance
-from scenarios.optimum.lagrangian import LagrangianBound, Prices, StartColumn
+from scenarios.optimum.lagrangian import DualPrices, LagrangianBound, StartColumn
 from scenarios.optimum.start_grid import IntArray
 
 PRIMAL, DUAL = 4, 1
@@ -43,7 +43,7 @@ class MasterSolution:
     """A solution of the linear program."""
 
     value_wh: float
-    prices: Prices
+    prices: DualPrices
     profit: FloatArray
     """Dual value of each task, Wh, shape (tasks,)."""
     weights: FloatArray
@@ -124,7 +124,7 @@ class RestrictedMaster:
         by_bin = np.where(self._rows >= 0, dual[np.maximum(self._rows, 0)], 0.0)
         return MasterSolution(
             value_wh=-float(self._solver.getInfo().objective_function_value),
-            prices=Prices(by_bin, dual[self._blocks_end :]),
+            prices=DualPrices(by_bin, dual[self._blocks_end :]),
             profit=dual[: self._tasks],
             weights=np.array(solution.col_value)[self._overs :],
         )
@@ -197,7 +197,7 @@ class Bound:
     """An upper bound and the prices that prove it."""
 
     bound_wh: float
-    prices: Prices
+    prices: DualPrices
 
 
 def prove_bound(instance: Instance, limit_wh: FloatArray, stop: Callable[[float], bool]) -> Bound:
@@ -211,7 +211,7 @@ def prove_bound(instance: Instance, limit_wh: FloatArray, stop: Callable[[float]
     all_wh = sum(task.energy_wh for task in instance.tasks)
     if stop(all_wh):
         # In a large neighbourhood even the first evaluation takes a while.
-        return Bound(all_wh, Prices(np.zeros((len(instance.classes), instance.bins)), np.zeros(0)))
+        return Bound(all_wh, DualPrices(np.zeros((len(instance.classes), instance.bins)), np.zeros(0)))
     pricing = LagrangianBound(instance, limit_wh)
     bound_wh, columns = pricing.evaluate(pricing.zero_prices())
     climb = _BoundSearch(pricing, Bound(bound_wh, pricing.zero_prices()), stop)

@@ -9,20 +9,20 @@ from itertools import pairwise
 import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, Outlook, can_run_in_sequence
-from scenarios.device_overlaps import jobs_without_room, overlapping, run_of
+from scenarios.device_overlaps import jobs_without_room, overlapping, pending_run_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 BIN_S = 60
 TOLERANCE_WH = 1e-6
 """Tolerance of one bin, as for promises."""
 
-Plan = Mapping[str, tuple[str, int]]
+SupplyPlan = Mapping[str, tuple[str, int]]
 """Producer and start (UNIX seconds) by job id; a job without an entry runs on grid power. With shared supply all jobs
 have an entry, and the producer is empty."""
 
 
 def plan_problems(
-    scenario: Scenario, plan: Plan, *, end_s: int | None = None, together: Collection[str] = ()
+    scenario: Scenario, plan: SupplyPlan, *, end_s: int | None = None, together: Collection[str] = ()
 ) -> list[str]:
     """Return the rules that a plan breaks, in words; empty if it keeps them all.
 
@@ -114,7 +114,7 @@ def together_in(scenario: Scenario, starts_s: Mapping[str, int]) -> frozenset[st
     return frozenset(later.job_id for _, later in overlapping(jobs, placed))
 
 
-def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together: Collection[str]) -> list[str]:
+def _device_problems(scenario: Scenario, plan: SupplyPlan, end_s: int | None, together: Collection[str]) -> list[str]:
     end_s = _run_end_s(scenario, end_s)
     known = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
     free = {*together, *(job.job_id for job in jobs_without_room(known, scenario.start_s))}
@@ -130,13 +130,13 @@ def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together
             for before, after in pairwise(placed)
             if after[0] < before[0] + before[2]
         ]
-        others = [run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
+        others = [pending_run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
         if not can_run_in_sequence(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
             problems.append(f"{device}: its jobs on grid power find no room beside those that are placed")
     return problems
 
 
-def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> float:
+def delivered_wh(scenario: Scenario, plan: SupplyPlan, *, end_s: int | None = None) -> float:
     """Return the energy that a plan delivers: in each minute and producer, the lesser of production and its jobs' draw.
 
     Args:
@@ -171,14 +171,14 @@ def pooled_wh(scenario: Scenario, starts_s: Mapping[str, int], *, end_s: int | N
     return float(sum(np.minimum(load_wh, sun_wh).sum() for load_wh in _loads(plan, jobs, edges_s).values()))
 
 
-def _edges(scenario: Scenario, plan: Plan, jobs: Mapping[str, Job]) -> tuple[int, FloatArray]:
+def _edges(scenario: Scenario, plan: SupplyPlan, jobs: Mapping[str, Job]) -> tuple[int, FloatArray]:
     first_s = scenario.start_s // BIN_S * BIN_S
     last_s = max((start_s + jobs[job_id].duration_s for job_id, (_, start_s) in plan.items()), default=first_s)
     bins = 1 + (last_s - first_s) // BIN_S
     return first_s, first_s + BIN_S * np.arange(bins + 1, dtype=np.float64)
 
 
-def _loads(plan: Plan, jobs: Mapping[str, Job], edges_s: FloatArray) -> dict[str, FloatArray]:
+def _loads(plan: SupplyPlan, jobs: Mapping[str, Job], edges_s: FloatArray) -> dict[str, FloatArray]:
     loads: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(edges_s) - 1))
     for job_id, (producer, start_s) in plan.items():
         loads[producer] = loads[producer] + jobs[job_id].load_profile.energy_per_bin_wh(edges_s - start_s)

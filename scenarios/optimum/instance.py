@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from agents import Busy, FloatArray, Job, LoadProfile, Run
+from agents import Busy, FloatArray, Job, LoadProfile, PendingRun
 from scenarios.base_load import net_of_base_loads
-from scenarios.device_overlaps import jobs_without_room, run_of
+from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import real_production_wh
 from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, StartGrid, start_grids_of
@@ -33,7 +33,7 @@ class OptimumTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
-    run: Run
+    run: PendingRun
     """The job as its device's calendar sees it."""
     device: str
     """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""
@@ -140,7 +140,9 @@ def _production_and_limit(
 def _task(job: Job, run_start_s: int, begin_s: int, extra_start_s: int | None, device: str) -> OptimumTask:
     first_s, last_s = earliest_possible_s(job, run_start_s), job.latest_start_s
     if last_s < first_s:
-        return OptimumTask(job.job_id, job.energy_wh, (), (), job.load_profile, run_of(job, run_start_s), device="")
+        return OptimumTask(
+            job.job_id, job.energy_wh, (), (), job.load_profile, pending_run_of(job, run_start_s), device=""
+        )
     ends = {first_s, last_s}
     singles = ends if extra_start_s is None or not first_s <= extra_start_s <= last_s else ends | {extra_start_s}
     return OptimumTask(
@@ -149,6 +151,6 @@ def _task(job: Job, run_start_s: int, begin_s: int, extra_start_s: int | None, d
         start_grids=start_grids_of(job.load_profile, begin_s, (first_s, last_s), singles),
         piece_families=piece_families_of(job.load_profile, begin_s, (first_s, last_s)),
         load=job.load_profile,
-        run=run_of(job, run_start_s),
+        run=pending_run_of(job, run_start_s),
         device=device,
     )

@@ -23,7 +23,7 @@ from scenarios.optimum.start_grid import TOLERANCE_WH
 
 
 @dataclass(frozen=True)
-class Prices:
+class DualPrices:
     """Lagrange multipliers of the capacity constraints and of the cuts."""
 
     by_bin: FloatArray
@@ -31,7 +31,7 @@ class Prices:
     by_cut: FloatArray
     """Price of each cut's whole capacity, shape (cuts,); cuts found later have the price 0."""
 
-    def interpolate(self, other: Prices, weight: float) -> Prices:
+    def interpolate(self, other: DualPrices, weight: float) -> DualPrices:
         """Return prices between these and others.
 
         Args:
@@ -41,7 +41,7 @@ class Prices:
         cuts = max(len(self.by_cut), len(other.by_cut))
         mine = np.pad(self.by_cut, (0, cuts - len(self.by_cut)))
         others = np.pad(other.by_cut, (0, cuts - len(other.by_cut)))
-        return Prices((1 - weight) * self.by_bin + weight * other.by_bin, (1 - weight) * mine + weight * others)
+        return DualPrices((1 - weight) * self.by_bin + weight * other.by_bin, (1 - weight) * mine + weight * others)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class PricingRange:
         """Take a cut into account from now on, if a start of this range has a coefficient in it.
 
         Args:
-            number: Index of the cut in `Prices.by_cut`.
+            number: Index of the cut in `DualPrices.by_cut`.
             cut: The cut.
         """
         family = self._open.family
@@ -113,7 +113,7 @@ class PricingRange:
         if coefficients.any():
             self._in_cuts.append((number, slice(first, last + 1), coefficients))
 
-    def cheapest(self, prices: Prices) -> tuple[float, StartColumn]:
+    def cheapest(self, prices: DualPrices) -> tuple[float, StartColumn]:
         """Return the lowest cost of any start in the range, and that start's column."""
         surcharge = np.zeros(self._open.family.count)
         for number, pieces, coefficients in self._in_cuts:
@@ -155,9 +155,9 @@ class LagrangianBound:
                 [(c, feasible) for j, c, feasible in feasible_families if j == i], self.production_wh.shape
             )
 
-    def zero_prices(self) -> Prices:
+    def zero_prices(self) -> DualPrices:
         """Return prices of zero, for the cuts known so far."""
-        return Prices(np.zeros_like(self.production_wh), np.zeros(len(self.cuts)))
+        return DualPrices(np.zeros_like(self.production_wh), np.zeros(len(self.cuts)))
 
     def add_cut(self, cut: CapacityCut) -> None:
         """Take a cut into account from now on."""
@@ -165,7 +165,7 @@ class LagrangianBound:
             range_.add_cut(len(self.cuts), cut)
         self.cuts.append(cut)
 
-    def evaluate(self, prices: Prices) -> tuple[float, list[StartColumn]]:
+    def evaluate(self, prices: DualPrices) -> tuple[float, list[StartColumn]]:
         """Return the bound that prices prove, Wh, and the cheapest column of each range."""
         by_bin = prices.by_bin
         revenue = float(
@@ -182,7 +182,7 @@ class LagrangianBound:
             profit[range_.task] = max(profit[range_.task], self.worth_wh[range_.task] - cost)
         return revenue + float(profit.sum()), columns
 
-    def cost(self, column: StartColumn, prices: Prices) -> float:
+    def cost(self, column: StartColumn, prices: DualPrices) -> float:
         """Return the cost of a column at given prices, including cuts."""
         by_bin = float(column.draw_wh @ prices.by_bin[column.class_, column.bins])
         priced = np.flatnonzero(prices.by_cut > 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -139,11 +138,6 @@ class PlacementOptions:
             bin_, offset_s = divmod(start_s - self.instance.start_s, BIN_S)
             self._single_starts[key] = StartGrid(draw_from(self.instance.tasks[task].load, offset_s), offset_s, bin_, 1)
         return self._single_starts[key]
-
-    @cached_property
-    def placeable_wh(self) -> float:
-        """Energy of the tasks that fit somewhere on their own, Wh; no plan fully covered by production exceeds it."""
-        return sum(self.instance.tasks[i].energy_wh for i in self.placeable)
 
 
 class PartialSchedule:

@@ -23,7 +23,7 @@ from scenarios.optimum.partial_schedule import PartialSchedule, Placement, Place
 from scenarios.optimum.start_grid import BIN_S
 from scenarios.scenario import ProducerSeries, Scenario
 
-Contracts = dict[str, tuple[str, int]]
+ContractsByJob = dict[str, tuple[str, int]]
 """Producer and start by job id."""
 
 
@@ -43,7 +43,7 @@ def plan_rolling_horizon(
     """
     if end_s is None and scenario.days is not None:
         end_s = scenario.end_s(scenario.days)
-    contracts: Contracts = {}
+    contracts: ContractsByJob = {}
     rng = Random(scenario.seed)
     for now_s in _event_times_s(scenario, end_s):
         known = [job for job in scenario.jobs if job.registered_s <= now_s]
@@ -67,7 +67,12 @@ def _event_times_s(scenario: Scenario, end_s: int | None) -> Iterator[int]:
 
 
 def _as_known(
-    scenario: Scenario, open_: list[Job], started: list[Job], contracts: Contracts, now_s: int, standing: Contracts
+    scenario: Scenario,
+    open_: list[Job],
+    started: list[Job],
+    contracts: ContractsByJob,
+    now_s: int,
+    standing: ContractsByJob,
 ) -> Instance:
     """Return the optimisation problem as it is known at `now_s`, less what is running already."""
     forecasts = {
@@ -97,7 +102,7 @@ def _worth(task: OptimumTask, bonus_wh: float) -> OptimumTask:
     return replace(task, energy_wh=task.energy_wh + bonus_wh)
 
 
-def _planned(instance: Instance, standing: Contracts, rounds: int, rng: Random) -> Contracts:
+def _planned(instance: Instance, standing: ContractsByJob, rounds: int, rng: Random) -> ContractsByJob:
     """Return the best contracts found, starting from the standing ones."""
     options = PlacementOptions(instance)
     for i in list(options.placeable):

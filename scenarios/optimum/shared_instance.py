@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agents import FloatArray, Job, LoadProfile, Run
-from scenarios.device_overlaps import jobs_without_room, run_of
+from agents import FloatArray, Job, LoadProfile, PendingRun
+from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import real_production_wh
 from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
 from scenarios.optimum.start_grid import BIN_S, StartGrid, single_start, start_grids_of
@@ -34,7 +34,7 @@ class SharedTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
-    run: Run
+    run: PendingRun
     """The job as its device's calendar sees it."""
     device: str
     """Agent id of its consumer, whose tasks run one at a time; empty if the task may run at the same time as others."""
@@ -118,7 +118,7 @@ def _end_bin(task: SharedTask) -> int:
 
 
 def _task(job: Job, run_start_s: int, begin_s: int, given_s: Collection[int], *, is_free: bool) -> SharedTask:
-    run = run_of(job, run_start_s)
+    run = pending_run_of(job, run_start_s)
     is_late = run.latest_start_s < run.earliest_start_s
     first_s, last_s = run.earliest_start_s, max(run.earliest_start_s, run.latest_start_s)
     load, inside_s = job.load_profile, {start_s for start_s in given_s if first_s <= start_s <= last_s}

@@ -15,7 +15,7 @@ from random import Random
 
 import numpy as np
 
-from agents import Run, Starts, covers, open_starts
+from agents import PendingRun, Starts, covers, open_starts
 from scenarios.optimum.shared_instance import SharedInstance, windows_of
 from scenarios.optimum.start_grid import BIN_S, BoolArray, StartGrid, single_start
 
@@ -202,7 +202,7 @@ def _beside(instance: SharedInstance) -> dict[int, list[int]]:
     return beside
 
 
-def _can_overlap(run: Run, other: Run) -> bool:
+def _can_overlap(run: PendingRun, other: PendingRun) -> bool:
     return (
         run.earliest_start_s < other.latest_start_s + other.duration_s
         and other.earliest_start_s < run.latest_start_s + run.duration_s

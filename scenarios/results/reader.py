@@ -53,7 +53,7 @@ from scenarios.results.rows import (
     read_verdicts,
     restored_scenario,
 )
-from scenarios.scenario import Community, Scenario, Zone, digest_of, planned_end_s, scenario_of
+from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_digest, scenario_of
 from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
 
@@ -120,9 +120,9 @@ class ResultsReader:
         return self._scenario
 
     def scenario_digest(self, without: Collection[str] = ()) -> str:
-        """Return a digest of the scenario, without these keys of it; see `scenarios.scenario.digest_of`."""
+        """Return a digest of the scenario, without these keys of it; see `scenarios.scenario.scenario_digest`."""
         with self._translate_damage():
-            return digest_of(self._scenario_json(), without)
+            return scenario_digest(self._scenario_json(), without)
 
     def _scenario_json(self) -> str:
         with self._translate_damage():

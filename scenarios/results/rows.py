@@ -257,7 +257,7 @@ def _read_shares(
     return shares, {(contract_id, n): producer for contract_id, n, producer in rows}
 
 
-class Written(NamedTuple):
+class WrittenHistory(NamedTuple):
     """The history of a contract as the file has it."""
 
     history: tuple[LedgerEvent, ...]
@@ -272,7 +272,7 @@ class Written(NamedTuple):
         """
         return i + 1 + (self.left_out if i else 0)
 
-    def kept_in(self, history: tuple[LedgerEvent, ...]) -> tuple[Written, int]:
+    def kept_in(self, history: tuple[LedgerEvent, ...]) -> tuple[WrittenHistory, int]:
         """Return a newer history as the file will have it, and how many of its events the file has already.
 
         Args:
@@ -280,15 +280,17 @@ class Written(NamedTuple):
         """
         before = self.history
         if not before or not history or history[0] is not before[0]:
-            return Written(history), 0
+            return WrittenHistory(history), 0
         gone = next((n for n, event in enumerate(before[1:]) if event is history[1]), 0) if len(history) > 1 else 0
         known = before[1 + gone :]
         if len(known) >= len(history) or any(a is not b for a, b in zip(known, history[1:], strict=False)):
-            return Written(history), 0
-        return Written(history, self.left_out + gone), 1 + len(known)
+            return WrittenHistory(history), 0
+        return WrittenHistory(history, self.left_out + gone), 1 + len(known)
 
 
-def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry, written: Written, known: int) -> None:
+def _write_shares(
+    connection: sqlite3.Connection, run: int, entry: LedgerEntry, written: WrittenHistory, known: int
+) -> None:
     history = entry.history
     if not entry.contract.shares and not any(event.shares or event.producer for event in history):
         return  # a contract that has had shares once has them in its history for ever
@@ -315,7 +317,7 @@ def _write_shares(connection: sqlite3.Connection, run: int, entry: LedgerEntry, 
 
 
 def _delete_events(
-    connection: sqlite3.Connection, table: str, key: tuple[int, str], written: Written, known: int
+    connection: sqlite3.Connection, table: str, key: tuple[int, str], written: WrittenHistory, known: int
 ) -> None:
     """Delete the events that a contract's history no longer has: all of them, if none of the newer ones is known."""
     where = "run = ? AND contract_id = ? AND n BETWEEN ? AND ?"
@@ -366,8 +368,8 @@ def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening
 
 
 def write_entries(
-    connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry], written: Mapping[str, Written]
-) -> dict[str, Written]:
+    connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry], written: Mapping[str, WrittenHistory]
+) -> dict[str, WrittenHistory]:
     """Write ledger entries, replacing earlier versions of them; of a history, only what the file does not have.
 
     Args:
@@ -382,11 +384,11 @@ def write_entries(
     Raises:
         sqlite3.Error: The rows cannot be written.
     """
-    newer: dict[str, Written] = {}
+    newer: dict[str, WrittenHistory] = {}
     for entry in entries:
         contract = entry.contract
         key = (run, contract.contract_id)
-        now, known = written.get(contract.contract_id, Written(())).kept_in(entry.history)
+        now, known = written.get(contract.contract_id, WrittenHistory(())).kept_in(entry.history)
         newer[contract.contract_id] = now
         _delete_events(connection, "history", key, now, known)
         connection.execute(

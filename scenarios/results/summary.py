@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agents import Job, LedgerEntry
-from scenarios.events import in_words
+from scenarios.events import action_in_words
 from scenarios.metrics import DEFAULT_INTERVAL_S, account_of, bills_of, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
@@ -84,7 +84,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "not_registered": list(run.not_registered),
         "expectations": list(results.verdicts(run.run)),
         "events": [
-            {"n": one.n, "time": one.at_s, "do": one.action.do, "what": in_words(one.action)}
+            {"n": one.n, "time": one.at_s, "do": one.action.do, "what": action_in_words(one.action)}
             for one in results.happenings(run.run)
         ],
         "by_house": {house: asdict(of) for house, of in split.by_house.items()},

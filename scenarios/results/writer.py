@@ -44,7 +44,7 @@ from scenarios.results.overviews import (
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
-    Written,
+    WrittenHistory,
     job_of,
     read_happenings,
     read_ledger,
@@ -114,9 +114,9 @@ class RunWriter:
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
-        self._written: dict[str, Written] = {}
+        self._written: dict[str, WrittenHistory] = {}
         """By contract id, the history in the file, as of the last commit."""
-        self._to_be_written: dict[str, Written] = {}
+        self._to_be_written: dict[str, WrittenHistory] = {}
         """The same of the entries that the next commit changes."""
         self._ledger: dict[str, LedgerEntry] = {}
         self._happenings: list[Happening] = []

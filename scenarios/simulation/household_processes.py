@@ -22,7 +22,7 @@ from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.worker_processes import SpawnedProcess, WorkerError, fit_to_travel, run_spawned
 
-Share = Mapping[str, tuple[str, ...]]
+ProcessShare = Mapping[str, tuple[str, ...]]
 """By host id, the houses that live on it."""
 
 
@@ -31,7 +31,7 @@ class _Failed:
     error: SsmicError
 
 
-def shares_of(scenario: Scenario, hosts: int | None, processes: int) -> list[Share]:
+def process_shares(scenario: Scenario, hosts: int | None, processes: int) -> list[ProcessShare]:
     """Return which hosts each process runs: the first one has the manager's.
 
     Args:
@@ -55,7 +55,7 @@ async def household_processes(
     scenario: Scenario,
     settings: RunSettings,
     broker: OpenBroker,
-    shares: Sequence[Share],
+    shares: Sequence[ProcessShare],
     in_worker: Callable[[], None] | None = None,
 ) -> AsyncIterator[None]:
     """Run the hosts of a run's other processes for the duration of the context, in which the clock runs to its end.
@@ -106,7 +106,7 @@ class _Process:
         scenario: Scenario,
         settings: RunSettings,
         broker: OpenBroker,
-        share: Share,
+        share: ProcessShare,
         in_worker: Callable[[], None] | None,
     ) -> None:
         part = scenario.part_of([house for houses in share.values() for house in houses])
@@ -146,13 +146,15 @@ def _live(
     scenario: Scenario,
     settings: RunSettings,
     broker: OpenBroker,
-    share: Share,
+    share: ProcessShare,
     in_worker: Callable[[], None] | None,
 ) -> None:
     run_spawned(in_worker, _run(pipe, scenario, settings, broker, share))
 
 
-async def _run(pipe: Connection, scenario: Scenario, settings: RunSettings, broker: OpenBroker, share: Share) -> None:
+async def _run(
+    pipe: Connection, scenario: Scenario, settings: RunSettings, broker: OpenBroker, share: ProcessShare
+) -> None:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - as above
     loop = asyncio.get_running_loop()

@@ -199,7 +199,7 @@ class Watch:
 class WireWatch(Watch):
     """The same where not all hosts are in this process: contracts from the manager's, messages as the clock reads them.
 
-    Also a `broker.clock.clock.StepObserver`.
+    Also a `broker.clock.settings.StepObserver`.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class WireWatch(Watch):
         return None if self._heard is None else self._heard.sides
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """See `broker.clock.clock.StepObserver`."""
+        """See `broker.clock.settings.StepObserver`."""
         if moment.step == 0:
             self._heard = self._listener()
         if self._heard is not None:
@@ -254,5 +254,5 @@ class WireWatch(Watch):
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
 
     def keep(self) -> bool:
-        """See `broker.clock.clock.StepKeeper`: a crash after the clock has gone on would leave a gap."""
+        """See `broker.clock.settings.StepKeeper`: a crash after the clock has gone on would leave a gap."""
         return self._recorder is None or self._recorder.commit()

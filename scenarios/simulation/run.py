@@ -26,7 +26,7 @@ from broker import (
     long_lived_objects,
     rare_collections,
 )
-from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
+from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
@@ -141,7 +141,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     *,
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
-    on_report: Callable[[Reported], None] | None = None,
+    on_report: Callable[[ClockReport], None] | None = None,
     replay: Replay | None = None,
     restart_broker: Callable[[], None] | None = None,
     script: Script | None = None,

@@ -19,7 +19,7 @@ from broker import file_name, setup_parts
 from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
-from scenarios.events import Event
+from scenarios.events import TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start
@@ -28,7 +28,7 @@ CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
 _JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
 _PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[str, tuple[Prediction, ...]])
-_TIMELINE: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
+_TIMELINE: TypeAdapter[tuple[TimelineEvent, ...]] = TypeAdapter(tuple[TimelineEvent, ...])
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
 
@@ -83,7 +83,7 @@ class RunSettings:
         return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
-        """Return everything that a household's contracts depend on, as a setup (`broker.process_setup`).
+        """Return everything that a household's contracts depend on, as a setup (`broker.differing_setups`).
 
         Args:
             scenario: Only the households' part of it counts.
@@ -104,7 +104,7 @@ class RunSettings:
         }
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
-        """Return everything that the contracts of a run depend on, as a setup (`broker.process_setup`)."""
+        """Return everything that the contracts of a run depend on, as a setup (`broker.differing_setups`)."""
         end = self.fingerprint(scenario, [house.id for house in scenario.houses])
         timeline = f" timeline:{_hash_of(_TIMELINE.dump_json(scenario.timeline))}" if scenario.timeline else ""
         zone = f" zone:{scenario.zone_name}" if scenario.zone_name else ""

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from broker.clock import Reported
+from broker.clock import ClockReport
 from scenarios.devices import languages_of
-from scenarios.results import SimulationSpec as Record, create_results, seal
+from scenarios.results import SimulationSpec, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
-from scenarios.simulation.household_processes import household_processes, shares_of
+from scenarios.simulation.household_processes import household_processes, process_shares
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, RunRecord, record_run
 from scenarios.simulation.run import RunOutcome, run_scenario
@@ -23,6 +23,14 @@ class Simulation:
     """A simulation with an open broker and a results file; created by `open_simulation`."""
 
     def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, orders: Sequence[Order]) -> None:
+        """Create a simulation.
+
+        Args:
+            plan: What is run, and how often.
+            broker: Open for the duration of the simulation.
+            results_file: Exists already; the runs are added to it.
+            orders: One per run, with the ids that the runs have on the broker.
+        """
         self.plan = plan
         self.broker = broker
         self.results_file = results_file
@@ -33,7 +41,7 @@ class Simulation:
         self,
         on_progress: Callable[[int, int], None] | None = None,
         in_worker: Callable[[], None] | None = None,
-        on_report: Callable[[int, Reported], None] | None = None,
+        on_report: Callable[[int, ClockReport], None] | None = None,
     ) -> list[RunOutcome]:
         """Do all runs, here or on worker processes.
 
@@ -72,11 +80,11 @@ class Simulation:
         record: RunRecord,
         processes: int,
         in_worker: Callable[[], None] | None,
-        on_report: Callable[[Reported], None],
+        on_report: Callable[[ClockReport], None],
     ) -> RunOutcome:
         """Perform a run in this process only, or with further processes, each for its share of the households."""
         scenario = self.plan.scenario
-        own, *others = shares_of(scenario, order.settings.hosts, processes)
+        own, *others = process_shares(scenario, order.settings.hosts, processes)
         async with household_processes(scenario, order.settings, self.broker, others, in_worker):
             return await run_scenario(
                 scenario,
@@ -118,7 +126,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             chosen["script"] = True
         if plan.kept_messages != "all":
             chosen["messages"] = plan.kept_messages
-        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
+        record = SimulationSpec(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
         results_file = create_results(record, plan.out, plan.folder)
         orders = [Order(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)]
         try:

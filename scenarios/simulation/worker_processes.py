@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Self
 
 from broker import SsmicError, new_loop
-from broker.clock import Reported
+from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.recorded_run import Order, record_run
@@ -132,7 +132,7 @@ class _Failed:
     error: SsmicError
 
 
-_Answer = _Progress | _RestartBroker | Reported | RunOutcome | _Failed
+_Answer = _Progress | _RestartBroker | ClockReport | RunOutcome | _Failed
 
 
 async def perform_all(
@@ -143,7 +143,7 @@ async def perform_all(
     on_progress: Callable[[int, int], None],
     in_worker: Callable[[], None] | None = None,
     *,
-    on_report: Callable[[int, Reported], None],
+    on_report: Callable[[int, ClockReport], None],
 ) -> list[RunOutcome]:
     """Carry out orders on worker processes; return the outcomes in the order of the orders.
 
@@ -205,7 +205,7 @@ class _Worker:
             self._process.pipe.close()
 
     async def carry_out(
-        self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, Reported], None]
+        self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, ClockReport], None]
     ) -> RunOutcome:
         """Send a run to the worker, and await its outcome."""
         self._process.pipe.send(order)
@@ -214,7 +214,7 @@ class _Worker:
             match answer:
                 case _Progress(time_s):
                     on_progress(order.run, time_s)
-                case Reported():
+                case ClockReport():
                     on_report(order.run, answer)
                 case _RestartBroker():
                     if self._restart_broker is not None:

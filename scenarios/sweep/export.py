@@ -16,13 +16,13 @@ from scenarios.sweep.plan import request_json
 from scenarios.sweep.results_file import SweepResults, differences, pairs_of, summarize
 
 Cell = str | int | float | bool | None
-Table = tuple[tuple[str, ...], list[tuple[Cell, ...]]]
+SweepTable = tuple[tuple[str, ...], list[tuple[Cell, ...]]]
 """Names of the columns, and the rows."""
 
 _SUMMARY = ("runs", "mean", "standard_deviation", "low_95", "high_95", "minimum", "maximum")
 
 
-def tables(results: SweepResults) -> dict[str, Table]:
+def tables(results: SweepResults) -> dict[str, SweepTable]:
     """Return the tables of a sweep by name, without wall times: the same sweep has the same tables."""
     info, figures = results.info, results.figures_by_seed()
     runs = [
@@ -93,7 +93,7 @@ def export_sweep(
     return tuple(made)
 
 
-def _write_csv(table: Table, path: Path) -> None:
+def _write_csv(table: SweepTable, path: Path) -> None:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(table[0])
@@ -101,20 +101,20 @@ def _write_csv(table: Table, path: Path) -> None:
     path.write_text(out.getvalue(), encoding="utf-8", newline="")
 
 
-def _write_json(table: Table, path: Path) -> None:
+def _write_json(table: SweepTable, path: Path) -> None:
     columns, rows = table
     lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
-def _write_parquet(table: Table, path: Path) -> None:
+def _write_parquet(table: SweepTable, path: Path) -> None:
     import pandas as pd  # noqa: PLC0415 - takes a second, and the other formats do not need it
 
     columns, rows = table
     pd.DataFrame(rows, columns=list(columns)).to_parquet(path, index=False)
 
 
-_WRITERS: dict[str, Callable[[Table, Path], None]] = {
+_WRITERS: dict[str, Callable[[SweepTable, Path], None]] = {
     "csv": _write_csv,
     "json": _write_json,
     "parquet": _write_parquet,

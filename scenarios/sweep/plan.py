@@ -18,8 +18,8 @@ from typing import Any
 from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
-from scenarios.files import KeyPath, load_content as build_content, put
-from scenarios.load import Content, load, load_content
+from scenarios.files import KeyPath, parse_content, put
+from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
@@ -237,7 +237,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     )
 
 
-def _parameters(request: SweepRequest, content: Content) -> tuple[list[Parameter], list[Parameter]]:
+def _parameters(request: SweepRequest, content: ScenarioContent) -> tuple[list[Parameter], list[Parameter]]:
     problems: list[str] = []
     found: list[list[Parameter]] = [[], []]
     is_sampled = request.sample is not None
@@ -304,7 +304,7 @@ def _as_well(key: str, other: str) -> str:
 class _Variants:
     """The scenarios of a sweep: one for each combination of values of the file."""
 
-    def __init__(self, request: SweepRequest, scenario: Scenario, content: Content) -> None:
+    def __init__(self, request: SweepRequest, scenario: Scenario, content: ScenarioContent) -> None:
         self._request = request
         self._base = scenario
         self._content = content
@@ -336,9 +336,9 @@ class _Variants:
             if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
-        return build_content(data, where, self._content.folder, allow_outside=self._request.allow_outside)
+        return parse_content(data, where, self._content.folder, allow_outside=self._request.allow_outside)
 
-    def _targets(self, parameter: Parameter, content: Content) -> tuple[KeyPath, ...]:
+    def _targets(self, parameter: Parameter, content: ScenarioContent) -> tuple[KeyPath, ...]:
         """Return what a parameter sets in the content of the file with other variables."""
         if content is self._content or not parameter.targets:
             return parameter.targets

@@ -205,6 +205,13 @@ class SweepFile:
     """A results file that is being written; `open_sweep` opens one."""
 
     def __init__(self, path: Path, plan: SweepPlan, connection: sqlite3.Connection) -> None:
+        """Write to a file that `open_sweep` has created or checked.
+
+        Args:
+            path: The file, for messages.
+            plan: Its points and runs.
+            connection: Open for writing; whoever opened it closes it.
+        """
         self.path = path
         self._plan = plan
         self._connection = connection

@@ -38,7 +38,6 @@ from scenarios.events import (
     AddJobs,
     ChangeTariff,
     CloudFront,
-    Event,
     ForecastError,
     GiveForecast,
     GoOffline,
@@ -49,6 +48,7 @@ from scenarios.events import (
     SwitchAlgorithm,
     SwitchPatience,
     SwitchStrategy,
+    TimelineEvent,
     WithdrawJob,
 )
 from scenarios.scenario import Scenario
@@ -121,7 +121,7 @@ class _Issue:
     until_s: int
 
 
-_Due = Action | Event | _FrontArrives | _Issue
+_Due = Action | TimelineEvent | _FrontArrives | _Issue
 
 
 class Director(Agent[AnyMessage]):
@@ -199,10 +199,10 @@ class Director(Agent[AnyMessage]):
                     self._announce_front(producer, front)
                 case _Issue(error, until_s):
                     self._issue(error, until_s)
-                case Event() if what in self._waiting and self._is_true(what, time_s):
+                case TimelineEvent() if what in self._waiting and self._is_true(what, time_s):
                     self._waiting.remove(what)
                     self._when_due(what)
-                case Event():
+                case TimelineEvent():
                     pass
                 case _:
                     self.perform(what)
@@ -225,15 +225,15 @@ class Director(Agent[AnyMessage]):
                 case "starts" | "ends" if followed.state == "standing":
                     self._later(self._turn_s(event), event)
 
-    def _turn_s(self, event: Event) -> int:
+    def _turn_s(self, event: TimelineEvent) -> int:
         job_id = event.job or ""
         return self._starts_s[job_id] + (self._durations_s.get(job_id, 0) if event.turn == "ends" else 0)
 
-    def _is_true(self, event: Event, time_s: int) -> bool:
+    def _is_true(self, event: TimelineEvent, time_s: int) -> bool:
         """Return whether what an event waits for happens at this time after all: contracts are moved and cancelled."""
         return event.job in self._starts_s and self._turn_s(event) == time_s
 
-    def _when_due(self, event: Event) -> None:
+    def _when_due(self, event: TimelineEvent) -> None:
         if event.after_s:
             self._later(self.now_s + event.after_s, event.action)
         else:

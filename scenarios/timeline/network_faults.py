@@ -126,6 +126,13 @@ class DisturbedBroker:
     """A broker as one host reaches it over its link."""
 
     def __init__(self, broker: Broker, host: str, disturbances: Disturbances) -> None:
+        """Create it.
+
+        Args:
+            broker: The broker.
+            host: Id of the host whose link it is.
+            disturbances: Decides what the link does to each packet.
+        """
         self._broker = broker
         self._host = host
         self._disturbances = disturbances

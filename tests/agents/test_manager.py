@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.job_register import JobRegister, digest_of
-from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_CANCELLED, MAX_CHANGES, Manager
 from agents.messages import (
     AnyMessage,

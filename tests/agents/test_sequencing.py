@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from agents import sequencing
 from agents.sequencing import (
     Busy,
-    Run,
+    PendingRun,
     can_run_in_sequence,
     covers,
     divide_time,
@@ -23,21 +23,21 @@ HOUR_S = 3600
 
 
 @st.composite
-def runs(draw: st.DrawFn, name: str = "job") -> Run:
+def runs(draw: st.DrawFn, name: str = "job") -> PendingRun:
     """A job of a few seconds in a window of a few seconds."""
     earliest_s, width_s = draw(st.integers(0, 8)), draw(st.integers(0, 8))
-    return Run(name, earliest_s, earliest_s + width_s, draw(st.integers(1, 4)))
+    return PendingRun(name, earliest_s, earliest_s + width_s, draw(st.integers(1, 4)))
 
 
 @st.composite
-def devices(draw: st.DrawFn, most: int = 4) -> tuple[list[Run], list[tuple[int, int]]]:
+def devices(draw: st.DrawFn, most: int = 4) -> tuple[list[PendingRun], list[tuple[int, int]]]:
     """A device with jobs and times at which it runs anyway."""
     jobs = [draw(runs(f"j{i}")) for i in range(draw(st.integers(1, most)))]
     begins = draw(st.lists(st.tuples(st.integers(-2, 16), st.integers(1, 3)), max_size=2))
     return jobs, [(begin_s, begin_s + length_s) for begin_s, length_s in begins]
 
 
-def by_brute_force(jobs: Sequence[Run], busy: Busy) -> list[tuple[int, ...]]:
+def by_brute_force(jobs: Sequence[PendingRun], busy: Busy) -> list[tuple[int, ...]]:
     """Return every combination of starts with which no two jobs meet, and none what takes the device."""
     windows = [range(run.earliest_start_s, run.latest_start_s + 1) for run in jobs]
     found = []
@@ -56,7 +56,7 @@ def seconds(starts: Sequence[tuple[int, int]]) -> list[int]:
 
 def test_three_jobs_of_two_hours_in_a_window_of_four_have_two_hours_between_starts() -> None:
     """Windows that leave room for 06, 08 and 10 only."""
-    jobs = [Run(name, 6 * HOUR_S, 10 * HOUR_S, 2 * HOUR_S) for name in "abc"]
+    jobs = [PendingRun(name, 6 * HOUR_S, 10 * HOUR_S, 2 * HOUR_S) for name in "abc"]
     assert open_starts(jobs[0], jobs[1:]) == tuple((h * HOUR_S, h * HOUR_S) for h in (6, 8, 10))
     assert open_starts(jobs[1], jobs[2:], [(8 * HOUR_S, 10 * HOUR_S)]) == tuple(
         (h * HOUR_S, h * HOUR_S) for h in (6, 10)
@@ -65,13 +65,13 @@ def test_three_jobs_of_two_hours_in_a_window_of_four_have_two_hours_between_star
 
 def test_a_job_may_begin_in_the_second_in_which_another_ends() -> None:
     """It begins neither earlier, nor so late that the next job has to wait."""
-    assert free_starts(Run("j", 0, 100, 10), [(20, 30), (50, 55)]) == ((0, 10), (30, 40), (55, 100))
+    assert free_starts(PendingRun("j", 0, 100, 10), [(20, 30), (50, 55)]) == ((0, 10), (30, 40), (55, 100))
 
 
 @settings(max_examples=300, deadline=None)
 @given(devices())
 def test_open_starts_are_those_after_which_every_other_job_finds_room(
-    device: tuple[list[Run], list[tuple[int, int]]],
+    device: tuple[list[PendingRun], list[tuple[int, int]]],
 ) -> None:
     """The result contains all such starts, and no others."""
     jobs, busy = device
@@ -89,7 +89,7 @@ def test_open_starts_are_those_after_which_every_other_job_finds_room(
 @settings(max_examples=300, deadline=None)
 @given(devices())
 def test_jobs_follow_one_another_exactly_if_any_order_lets_them(
-    device: tuple[list[Run], list[tuple[int, int]]],
+    device: tuple[list[PendingRun], list[tuple[int, int]]],
 ) -> None:
     """The latest starts are such a sequence, whose first job could not start later."""
     jobs, busy = device
@@ -103,7 +103,7 @@ def test_jobs_follow_one_another_exactly_if_any_order_lets_them(
 
 @settings(max_examples=200, deadline=None)
 @given(devices())
-def test_as_many_jobs_as_can_follow_one_another(device: tuple[list[Run], list[tuple[int, int]]]) -> None:
+def test_as_many_jobs_as_can_follow_one_another(device: tuple[list[PendingRun], list[tuple[int, int]]]) -> None:
     """Never one less than is possible."""
     jobs, busy = device
     most = max(len(some) for n in range(len(jobs) + 1) for some in combinations(jobs, n) if by_brute_force(some, busy))
@@ -115,7 +115,7 @@ def test_as_many_jobs_as_can_follow_one_another(device: tuple[list[Run], list[tu
 @settings(max_examples=200, deadline=None)
 @given(devices(), st.data())
 def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
-    device: tuple[list[Run], list[tuple[int, int]]], data: st.DataObject
+    device: tuple[list[PendingRun], list[tuple[int, int]]], data: st.DataObject
 ) -> None:
     """Jobs that move within their shares never overlap."""
     jobs, busy = device
@@ -140,7 +140,7 @@ def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
 @settings(max_examples=100, deadline=None)
 @given(devices())
 def test_results_with_limited_effort_are_still_valid(
-    device: tuple[list[Run], list[tuple[int, int]]],
+    device: tuple[list[PendingRun], list[tuple[int, int]]],
 ) -> None:
     """Limited effort may miss starts, but never returns a wrong one."""
     jobs, busy = device
@@ -157,10 +157,10 @@ def test_results_with_limited_effort_are_still_valid(
 
 def test_a_hundred_identical_jobs_take_little_effort() -> None:
     """Identical jobs keep their order: there is one set of each size."""
-    jobs = [Run(f"j{i}", 0, 99 * HOUR_S, HOUR_S) for i in range(100)]
+    jobs = [PendingRun(f"j{i}", 0, 99 * HOUR_S, HOUR_S) for i in range(100)]
     assert open_starts(jobs[0], jobs[1:]) == tuple((h * HOUR_S, h * HOUR_S) for h in range(100))
     assert can_run_in_sequence(jobs)
-    assert not can_run_in_sequence([*jobs, Run("more", 0, 99 * HOUR_S, HOUR_S)])
+    assert not can_run_in_sequence([*jobs, PendingRun("more", 0, 99 * HOUR_S, HOUR_S)])
 
 
 def test_a_start_is_covered_only_by_its_interval() -> None:

@@ -19,7 +19,7 @@ from broker.protocol.wire import Control
 from broker.security.acl import DeviceAccess
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.base import Bus, Delivery
-from scenarios.devices import access_of
+from scenarios.devices import device_access_of
 from scenarios.files.parse import load_text
 from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -100,7 +100,7 @@ async def device(guarded: GuardedBroker, name: str, *filters: str) -> AsyncItera
 async def test_devices_join_at_their_households_processes_and_speak_for_themselves_only(tmp_path: Path) -> None:
     """A scenario's device runs its job; a guest is admitted only by its own house; other topics are denied."""
     lane = load_text(LANE, "lane", None)
-    accesses = (*access_of(lane), DeviceAccess("", "kettle"))
+    accesses = (*device_access_of(lane), DeviceAccess("", "kettle"))
     settings = RunSettings(1, RUN, pace=Pace(600.0), patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     async with (
         asyncio.timeout(PATIENCE_WALL_S),
@@ -156,7 +156,7 @@ async def test_a_resource_manager_of_s2_joins_as_a_guest_with_its_own_login(tmp_
     )
 
     lane, roof = load_text(LANE, "lane", None), f"ssmic/{RUN}/devices/attic"
-    accesses = (*access_of(lane), DeviceAccess("", "kettle"), DeviceAccess("", "attic"))
+    accesses = (*device_access_of(lane), DeviceAccess("", "kettle"), DeviceAccess("", "attic"))
     settings = RunSettings(1, RUN, pace=Pace(600.0), patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     parts = ("state", "job", "error", "set")
     consumer = details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL)

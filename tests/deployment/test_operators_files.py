@@ -15,7 +15,7 @@ import looptime
 import pytest
 
 from agents import MANAGER
-from broker.clock import Moment, Pace, Reported
+from broker.clock import ClockReport, Moment, Pace
 from broker.errors import HostRefusedError
 from broker.journal_file import JournalError, JournalWriteError
 from broker.protocol import Timeouts
@@ -53,7 +53,7 @@ async def clock(
     settings: RunSettings,
     broker: MemoryBroker,
     on_moment: Callable[[Moment], None] | None = None,
-    on_report: Callable[[Reported], None] | None = None,
+    on_report: Callable[[ClockReport], None] | None = None,
 ) -> RunOutcome:
     """Be the clock's process."""
     assert settings.journals is not None
@@ -188,7 +188,7 @@ def test_a_foreign_lock_on_the_results_does_not_stop_the_loop(
     """The clock continues to report, and names what it waits for."""
     is_told = asyncio.Event()
 
-    def on_report(reported: Reported) -> None:
+    def on_report(reported: ClockReport) -> None:
         if "the results file" in reported.report.waiting_for:
             is_told.set()
 

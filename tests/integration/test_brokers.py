@@ -21,7 +21,8 @@ from broker.servers.local import free_port, with_own_login
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
+from broker.transport.endpoint import Access, BrokerUrl, parse_url
+from broker.transport.tls import Tls
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents.ledger import LedgerEntry
+from agents.contract_ledger import LedgerEntry
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic

@@ -17,7 +17,7 @@ from agents.model import MANAGER
 from agents.plugins import AGENTS, load_plugin, plugins
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
-from scenarios.events import Event, SwitchStrategy
+from scenarios.events import SwitchStrategy, TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_rounds, most_timers
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
@@ -197,7 +197,7 @@ def test_an_event_changes_the_strategy() -> None:
     ]
     changes = [(1, "last-first", ("a",)), (2, "turns", ("a",)), (4, "", ("a", "b"))]
     events = tuple(
-        Event(at_s=START_S + hour * 3600 + 1800, action=SwitchStrategy(houses=at, strategy=strategy))
+        TimelineEvent(at_s=START_S + hour * 3600 + 1800, action=SwitchStrategy(houses=at, strategy=strategy))
         for hour, strategy, at in changes
     )
     scenario = replace(neighbourhood(houses, jobs), strategy="turns", timeline=events)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import load_scenario
-from scenarios.simulation.household_processes import shares_of
+from scenarios.simulation.household_processes import process_shares
 from tests.ended import Ssmic
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S
@@ -26,7 +26,7 @@ def test_each_household_is_in_one_process_and_the_manager_in_the_first() -> None
     """This holds for any number of hosts and processes; no household is missing."""
     houses = sorted(house.id for house in STREET.houses)
     for hosts, processes in ((1, 1), (2, 2), (5, 2), (None, 3), (3, 5)):
-        shares = shares_of(STREET, hosts, processes)
+        shares = process_shares(STREET, hosts, processes)
         assert sorted(house for share in shares for places in share.values() for house in places) == houses
         assert next(iter(shares[0])) == ("manager" if hosts is None else "host-1")
         assert len(shares) == processes

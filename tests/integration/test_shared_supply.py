@@ -18,7 +18,7 @@ from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
-from agents.ledger import LedgerEntry
+from agents.contract_ledger import LedgerEntry
 from agents.model import Device, House, Job
 from agents.sharing import Preference, SupplySettings
 from broker.protocol.retry_timeouts import Timeouts
@@ -26,7 +26,7 @@ from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from scenarios.events import ChangeTariff, Event, WithdrawJob
+from scenarios.events import ChangeTariff, TimelineEvent, WithdrawJob
 from scenarios.files import save_scenario
 from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
@@ -226,7 +226,7 @@ def test_a_job_gets_what_another_one_had_that_is_no_longer_wanted() -> None:
     """The other job had reserved all there is in the only minutes in which this one can run."""
     scenario = with_a_dryer(neighbourhood((), (constant(1_200, 7_200, 10_800),), latest_s=10_800), house=1)
     assert suppliers_and_starts(scenario)["dry"] == (GRID, 7_200)
-    withdrawn = Event(at_s=90, action=WithdrawJob(job="wash"))
+    withdrawn = TimelineEvent(at_s=90, action=WithdrawJob(job="wash"))
     assert suppliers_and_starts(replace(scenario, timeline=(withdrawn,)))["dry"] == ("roof-1", 7_200)
 
 
@@ -249,7 +249,7 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     scenario = replace(
         neighbourhood((), (constant(1_200, 3_600, 14_400),)),
         tariff=Tariff(0.4, 0.08, 0.12, 0.4),
-        timeline=(Event(at_s=1_800, action=ChangeTariff(import_eur_per_kwh=0.05)),),
+        timeline=(TimelineEvent(at_s=1_800, action=ChangeTariff(import_eur_per_kwh=0.05)),),
     )
     by_cost = SupplySettings("shared", ("cheapest", "earliest"))
     before = replace(scenario, timeline=())

@@ -70,13 +70,13 @@ if TYPE_CHECKING:
 
 
 COMMANDS = {
-    "tui": "Open the terminal application: build, run, watch, read.",
+    "tui": "Open the terminal application: build, run, watch, read results.",
     "watch": "Watch the negotiations of a run on a broker.",
     "run": "Run a neighbourhood on a virtual clock and print the results.",
-    "replay": "Repeat a session with real devices, without them.",
+    "replay": "Repeat a recorded session with real devices, without the devices.",
     "sweep": "Run a scenario many times with varied settings and values, and compare.",
     "check": "Validate a scenario: list all its problems at once.",
-    "import": "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.",
+    "import": "Convert PySSMic or GreenCharge input to a scenario, and list what was assumed or left out.",
     "generate": "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.",
     "scenarios": "List, show and copy the bundled scenarios.",
     "lab": "Emulate the devices of a scenario on MQTT, for an external controller.",

@@ -157,8 +157,8 @@ HomeAssistant = Annotated[
     bool,
     typer.Option(
         "--home-assistant",
-        help="Show every agent in a Home Assistant that is connected to the broker, by MQTT discovery; removed at the "
-        "end.",
+        help="Show every agent in a Home Assistant that is connected to the broker, by MQTT discovery; the entities "
+        "are removed at the end.",
         envvar="SSMIC_HOME_ASSISTANT",
         show_envvar=False,
     ),
@@ -190,14 +190,16 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-User = Annotated[str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")]
+UserOption = Annotated[
+    str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")
+]
 
 PasswordFile = Annotated[
     Path | None,
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="A file with the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
+        help="A file that contains the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
     ),
 ]
 
@@ -229,7 +231,7 @@ def parse_id(value: str) -> str:
     return canonical(value)
 
 
-Broker = Annotated[
+BrokerOption = Annotated[
     str,
     typer.Option(
         metavar="URL",
@@ -238,7 +240,7 @@ Broker = Annotated[
     ),
 ]
 
-Run = Annotated[
+RunOption = Annotated[
     str | None,
     typer.Option(
         "--run",
@@ -254,7 +256,7 @@ Seed = Annotated[
     typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
 ]
 
-Negotiation = Annotated[
+NegotiationOption = Annotated[
     Literal["short-list", "ranked"] | None,
     typer.Option(
         "--negotiation",
@@ -270,8 +272,8 @@ AskAtOnce = Annotated[
     typer.Option(
         "--ask-at-once",
         metavar="N",
-        help=f"Producers that a job asks at the same time; the best-ranked one that accepts gets the job. From 1 to "
-        f"{MAX_AT_ONCE}. [default: 1]",
+        help="Number of producers that a job asks at the same time; the best-ranked one that accepts supplies it. "
+        f"From 1 to {MAX_AT_ONCE}. [default: 1]",
         envvar="SSMIC_ASK_AT_ONCE",
         show_default=False,
     ),
@@ -282,7 +284,7 @@ RankingName = Annotated[
     typer.Option(
         "--ranking",
         metavar="NAME",
-        help="In which order jobs ask producers: "
+        help="Order in which jobs ask producers. "
         + "; ".join(f"{name}: {about}" for name, about in ABOUT_RANKING.items())
         + "; or a plug-in's. [default: scores]",
         envvar="SSMIC_RANKING",
@@ -293,7 +295,9 @@ RankingName = Annotated[
 Impatient = Annotated[
     bool,
     typer.Option(
-        "--impatient", help="A job that no producer can serve takes grid power at once.", envvar="SSMIC_IMPATIENT"
+        "--impatient",
+        help="A job that no producer can supply takes grid power at once, as in PySSMic.",
+        envvar="SSMIC_IMPATIENT",
     ),
 ]
 
@@ -301,9 +305,9 @@ PromiseOption = Annotated[
     Literal["early", "late"] | None,
     typer.Option(
         "--promise",
-        help="When a producer's promise is firm: early, on acceptance; late, one minute before the start. Until then "
-        "jobs that use the production better may push it out; it then looks for another producer. Not with shared "
-        "supply. [default: the scenario's, or early]",
+        help="When a producer's promise is firm: early, on acceptance; late, one minute before the job starts. Until "
+        "then, other jobs that use the production better may push the job out, which then looks for another producer. "
+        "Not with shared supply. [default: from the scenario, else early]",
         envvar="SSMIC_PROMISE",
         show_default=False,
     ),

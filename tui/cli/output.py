@@ -12,7 +12,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from broker.clock import Reported
+from broker.clock import ClockReport
 from scenarios import planned_end_s
 from scenarios.monitor import RunStatus, most_urgent, status_of_reported
 from scenarios.simulation import Plan
@@ -85,7 +85,7 @@ def _is_real(file: io.TextIOWrapper) -> bool:
 
 Tell = Callable[[int, int], None] | None
 """Called with (run number, virtual time in UNIX seconds)."""
-Report = Callable[[int, Reported], None] | None
+Report = Callable[[int, ClockReport], None] | None
 """Called with (run number, its clock's report)."""
 
 
@@ -123,7 +123,7 @@ def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
             state.times_s[run] = time_s
             show()
 
-        def report(run: int, reported: Reported) -> None:
+        def report(run: int, reported: ClockReport) -> None:
             state.standings[run] = status_of_reported(reported)
             show()
 

@@ -129,7 +129,7 @@ def _compared_rows(run: Json) -> Iterator[tuple[str, str, str]]:
             yield (f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
     if "shared_optimum" in run:
         shared = run["shared_optimum"]
-        yield ("What the sun and the windows allow", kwh(shared["best_wh"]), "")
+        yield ("Best plan known, shared supply", kwh(shared["best_wh"]), "")
         yield ("  proven upper bound", kwh(shared["bound_wh"]), "")
         yield ("  reached by negotiation", delivered, percent(shared["share"]))
 

@@ -181,7 +181,8 @@ def options_without_effect(ctx: typer.Context, supply: SupplySettings) -> tuple[
         return ()
     options = [f"--{name.replace('_', '-')}" for name in names]
     have = "has" if len(options) == 1 else "have"
-    return (f"{_listed(tuple(options))} {have} no effect with supply 'shared': consumers ask and compose themselves",)
+    why = "consumers choose producers, start and shares themselves"
+    return (f"{_listed(tuple(options))} {have} no effect with supply 'shared': {why}",)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -143,7 +143,7 @@ class _Lines:
         wall_s = time.monotonic()
         if now.done == now.before:
             if now.before:
-                notes().print(f"{now.before} of {now.planned} runs are there already", soft_wrap=True)
+                notes().print(f"{now.before} of {now.planned} runs are done already", soft_wrap=True)
             return
         if wall_s - self._said_wall_s < _SAY_EVERY_WALL_S or now.done == now.planned:
             return

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError, job_notes, run_notes
-from scenarios.files import Document, Note
+from scenarios.files import Document, ScenarioNote
 from tui.child_process import ChildServer, frame, let_keys_go_first, read_frame_here
-from tui.editor.edit_history import Version
+from tui.editor.edit_history import TreeVersion
 
 LARGE = 40_000
 """Characters of text from which the child process is used; smaller files are checked faster in place."""
@@ -24,9 +24,9 @@ LARGE = 40_000
 class Checked:
     """The result of `ssmic check` on a version."""
 
-    version: Version
+    version: TreeVersion
     problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ScenarioNote, ...] = ()
     """Notes on probable mistakes, if there are no problems."""
     failed: ScenarioError | None = None
     """Why the version has no YAML text; then the rest is unknown."""
@@ -38,7 +38,7 @@ class Checker:
     def __init__(self) -> None:
         self._server = ChildServer("tui.editor.checker")
 
-    async def check(self, version: Version, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
+    async def check(self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
 
         Args:
@@ -61,10 +61,10 @@ class Checker:
 
     async def _asked(
         self, document: Document, where: str, folder: Path, *, allow_outside: bool
-    ) -> tuple[list[Problem], tuple[Note, ...]] | None:
+    ) -> tuple[list[Problem], tuple[ScenarioNote, ...]] | None:
         """Validate in the child process; None if it cannot be started."""
         try:
-            found: tuple[list[Problem], tuple[Note, ...]] | None = await self._server.ask(
+            found: tuple[list[Problem], tuple[ScenarioNote, ...]] | None = await self._server.ask(
                 (document, where, folder, allow_outside)
             )
         except OSError:
@@ -78,7 +78,7 @@ class Checker:
 
 def found_in(
     document: Document, where: str, folder: Path, *, allow_outside: bool = False
-) -> tuple[list[Problem], tuple[Note, ...]]:
+) -> tuple[list[Problem], tuple[ScenarioNote, ...]]:
     """Return all problems of a document or, without problems, the notes of `ssmic check`.
 
     Args:
@@ -91,7 +91,7 @@ def found_in(
         scenario = document.scenario(where, folder, allow_outside=allow_outside)
     except ScenarioError as error:
         return list(error.problems), ()
-    return [], (*run_notes(scenario), *map(Note, job_notes(scenario)))
+    return [], (*run_notes(scenario), *map(ScenarioNote, job_notes(scenario)))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportChoice:
     """The choice in the dialog."""
 
     path: Path
@@ -70,7 +70,7 @@ _LINES = (
 )
 
 
-class ImportDialog(Dialog[Source | None]):
+class ImportDialog(Dialog[ImportChoice | None]):
     """Asks for the paths of neighbourhood, jobs and load profiles; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,8 +85,8 @@ or a pickle. The type is detected from the content. `Tab` completes a path, `Ctr
 A neighbourhood in XML or a pickle may lack jobs and load profiles: choose them in the second and third
 field. Missing values are filled in and listed after the import. The input is not changed.
 
-A **series** of a meter or portal (CSV, gzip, Parquet) goes to panels or a device of the open neighbourhood, or into a
-new one. What was guessed of it is shown, and can be changed.
+A **series** of a meter or portal (CSV, gzip, Parquet) is added to panels or a device of the open neighbourhood, or to
+a new one. What was guessed is shown, and can be changed.
 """
     DEFAULT_CSS = """
     ImportDialog > Vertical { width: 90; padding: 1 2 0 2; }
@@ -193,7 +193,7 @@ new one. What was guessed of it is shown, and can be changed.
         source = paths["source"]
         if problem is None and source is not None:
             loads = paths["loads"]
-            self.dismiss(Source(source, paths["jobs"], () if loads is None else (loads,)))
+            self.dismiss(ImportChoice(source, paths["jobs"], () if loads is None else (loads,)))
 
 
 class Notes(Dialog[None]):

@@ -126,10 +126,10 @@ def _without(node: YamlValue, path: KeyPath) -> YamlValue:
     return {k: _without(v, rest) if k == key else v for k, v in node.items()}
 
 
-class Version:
+class TreeVersion:
     """One version: its data is available immediately, its YAML text is generated on demand."""
 
-    def __init__(self, tree: Tree, *, document: Document | None = None, before: Version | None = None) -> None:
+    def __init__(self, tree: Tree, *, document: Document | None = None, before: TreeVersion | None = None) -> None:
         """Make a version.
 
         Args:
@@ -175,13 +175,13 @@ class History:
             document: The first version.
             saved: Whether it may be closed without a question: it is in a file, or it holds nothing of the user's.
         """
-        first = Version(_plain(document.value()), document=document)
+        first = TreeVersion(_plain(document.value()), document=document)
         self._versions = [first]
         self._index = 0
-        self._saved: Version | None = first if saved else None
+        self._saved: TreeVersion | None = first if saved else None
 
     @property
-    def current(self) -> Version:
+    def current(self) -> TreeVersion:
         """The displayed version."""
         return self._versions[self._index]
 
@@ -207,7 +207,7 @@ class History:
 
     def apply(
         self, build: Callable[[Tree], Change | None], shown: Ref | None = None, merge_key: object = None
-    ) -> Version | None:
+    ) -> TreeVersion | None:
         """Make a change; return the current version after it, or None if `build` asked for no change.
 
         Args:
@@ -229,7 +229,7 @@ class History:
                 del self._versions[self._index :]
                 self._index = base_index
             return self.current
-        new = Version(tree, before=base)
+        new = TreeVersion(tree, before=base)
         new.change, new.merge_key = change, merge_key
         new.select = self.current.select if is_same_typing else shown
         self._versions[base_index + 1 :] = [new]
@@ -256,7 +256,7 @@ class History:
         change = self.current.change
         return change.select if change else None
 
-    def drop(self, version: Version) -> bool:
+    def drop(self, version: TreeVersion) -> bool:
         """Remove a version that has no text, with all later ones; return whether one of them was shown."""
         if version not in self._versions[1:]:
             return False
@@ -266,7 +266,7 @@ class History:
         self._index = min(self._index, index - 1)
         return was_shown
 
-    def saved(self, version: Version) -> None:
+    def saved(self, version: TreeVersion) -> None:
         """Note that a version was written to the file."""
         self._saved = version
         self.settle()

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from scenarios import Problem
-from scenarios.files import Note, Remedy
+from scenarios.files import Remedy, ScenarioNote
 from tui.editor import tree_model
 from tui.editor.forms import is_possible, label_of
 from tui.editor.tree_model import Tree
@@ -46,11 +46,11 @@ class CoveragePanel(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="coverage")
-        self._shown: tuple[Note, ...] = ()
-        self._wanted: tuple[Note, ...] = ()
+        self._shown: tuple[ScenarioNote, ...] = ()
+        self._wanted: tuple[ScenarioNote, ...] = ()
         self._lock = asyncio.Lock()
 
-    async def show(self, tree: Tree, notes: Sequence[Note]) -> None:
+    async def show(self, tree: Tree, notes: Sequence[ScenarioNote]) -> None:
         """Show these; the last ones asked for stay."""
         self._wanted = tuple(notes)
         async with self._lock:

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker import BrokerUrlError
 from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
-from scenarios.devices import Found, scan_broker
+from scenarios.devices import FoundDevice, scan_broker
 from tui.editor import commands, tree_model
 from tui.editor.actions import EditActions, User
 from tui.editor.dialogs import ChooseSeveral
@@ -75,7 +75,7 @@ class ScanActions:
             self._session.apply(lambda tree: add_found(tree, house, devices))
 
 
-def add_found(tree: Tree, house_ref: Ref, found: Sequence[Found]) -> Change:
+def add_found(tree: Tree, house_ref: Ref, found: Sequence[FoundDevice]) -> Change:
     """Add real devices to a house, with ids that are free.
 
     Args:

@@ -20,7 +20,7 @@ from tui.editor.forms import FieldRow, is_possible, label_of
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.scan_actions import ScanActions
 from tui.editor.scripts import ScriptActions
-from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
+from tui.editor.session import EditSession, FieldWanted, Opened, SessionEvent, Work
 from tui.editor.tree_model import Ref
 from tui.editor.workspace import Workspace
 from tui.shell import AreaScreen, EditScenario, EmptyState, Intent, PaletteEntry, RunScenario
@@ -229,13 +229,13 @@ file.
         if self.is_current and self.files.notice_disk():
             self.workspace.begin(self.files.ask_about_disk, group="save")
 
-    def _show_what_is_open(self, event: Event) -> None:
+    def _show_what_is_open(self, event: SessionEvent) -> None:
         if isinstance(event, Opened):
             self.query_one("#desk", ContentSwitcher).current = "nothing" if self.work is None else "open"
 
     # Actions of the keys.
 
-    def _offer(self, event: Event) -> None:
+    def _offer(self, event: SessionEvent) -> None:
         """Draw the footer where its keys changed; to draw it at every letter would take too long."""
         if isinstance(event, FieldWanted):
             return

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError
-from scenarios.files import Document, KeyPath, Note, YamlValue
+from scenarios.files import Document, KeyPath, ScenarioNote, YamlValue
 from tui.editor import tree_model
 from tui.editor.checker import Checked, Checker
-from tui.editor.edit_history import Change, History, Put, Version
+from tui.editor.edit_history import Change, History, Put, TreeVersion
 from tui.editor.tree_model import WHOLE, Ref, Tree, owner_of, parent_of, text
 
 PAUSE_WALL_S = 0.15
@@ -52,9 +52,9 @@ class Work:
     """The file of rescued changes that was opened; deleted once they are saved."""
     problems: tuple[Problem, ...] = ()
     """As of the last check."""
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ScenarioNote, ...] = ()
     """As of the last check."""
-    checked: Version | None = None
+    checked: TreeVersion | None = None
     """The version that was checked last."""
     owners: dict[Ref, int] = field(default_factory=dict)
     """The number of problems of each part that has any."""
@@ -97,7 +97,7 @@ class Work:
         """Whether another program wrote or deleted the file."""
         return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
 
-    def save(self, version: Version, path: Path) -> None:
+    def save(self, version: TreeVersion, path: Path) -> None:
         """Write a version to a file. Slow for a large one: call it in a thread.
 
         Raises:
@@ -180,7 +180,7 @@ class ChangeRefused:
     error: ScenarioError
 
 
-Event = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
+SessionEvent = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
 
 
 class EditSession:
@@ -195,13 +195,13 @@ class EditSession:
         """Whether neighbourhoods may refer to files outside their folder."""
         self._checker = Checker()
         self._check_wanted = asyncio.Event()
-        self._watchers: list[Callable[[Event], None]] = []
+        self._watchers: list[Callable[[SessionEvent], None]] = []
 
-    def watch(self, watcher: Callable[[Event], None]) -> None:
+    def watch(self, watcher: Callable[[SessionEvent], None]) -> None:
         """Call `watcher` with every event, after those that were added before it."""
         self._watchers.append(watcher)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: SessionEvent) -> None:
         for watcher in self._watchers:
             watcher(event)
 

@@ -27,10 +27,10 @@ from tui.editor.session import (
     ChangeRefused,
     CheckFinished,
     EditSession,
-    Event,
     FieldWanted,
     Opened,
     Selected,
+    SessionEvent,
     Work,
 )
 from tui.editor.tree_model import Ref
@@ -149,7 +149,7 @@ class Workspace(Guarded, Vertical):
 
     # Events of the session.
 
-    def _follow_session(self, event: Event) -> None:
+    def _follow_session(self, event: SessionEvent) -> None:
         if not self._is_whole:
             return
         match event:

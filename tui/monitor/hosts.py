@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 
 from agents import MANAGER
 from scenarios import Zone
-from scenarios.monitor import Negotiation, ObservedHost, ObservedRun, shown_agent
+from scenarios.monitor import ObservedHost, ObservedNegotiation, ObservedRun, shown_agent
 from tui.formatting import plural
 from tui.monitor.formatting import STATES, Pane, clock, moment
 from tui.widgets import Cell, Column, VirtualTable
@@ -77,7 +77,7 @@ class HostRows(Sequence[HostRow]):
         """
         self._watched, self._zone = watched, zone
         self._now_s = 0 if watched.time is None else watched.time.time
-        self._jobs: dict[str, list[Negotiation]] = defaultdict(list)
+        self._jobs: dict[str, list[ObservedNegotiation]] = defaultdict(list)
         for job in watched.negotiations():
             self._jobs[job.consumer].append(job)
         self._hosts = sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id))
@@ -131,7 +131,7 @@ def _state(host: ObservedHost) -> Cell:
     return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
 
 
-def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> HostRow:
+def _device(watched: ObservedRun, agent: str, jobs: list[ObservedNegotiation], now_s: int, zone: Zone) -> HostRow:
     name = f"  {shown_agent(agent).rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
@@ -149,7 +149,7 @@ def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: in
     return _consumer(agent, name, jobs, now_s, zone)
 
 
-def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> HostRow:
+def _consumer(agent: str, name: str, jobs: list[ObservedNegotiation], now_s: int, zone: Zone) -> HostRow:
     open_jobs = [job for job in jobs if job.state in {"asking", "waiting", "cancelled"}]
     running = [job for job in jobs if job.start_s is not None and _runs(job, now_s)]
     to_come = sorted((job for job in jobs if (job.start_s or 0) > now_s), key=lambda job: job.start_s or 0)
@@ -171,7 +171,7 @@ def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: 
     return HostRow(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
 
 
-def _runs(job: Negotiation, now_s: int) -> bool:
+def _runs(job: ObservedNegotiation, now_s: int) -> bool:
     start_s = job.start_s or 0
     duration_s = 0 if job.load_profile is None else job.load_profile.duration_s
     return start_s <= now_s < start_s + duration_s

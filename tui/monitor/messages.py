@@ -68,7 +68,7 @@ _PART = 500
 """Messages examined between two checks of the time budget."""
 
 
-class Found(Sequence[MessageSummary]):
+class SearchResults(Sequence[MessageSummary]):
     """Search results as a lazy sequence: numbers of messages, fetched when accessed."""
 
     def __init__(self, stream: MessageLog, numbers: Sequence[int]) -> None:
@@ -132,11 +132,11 @@ class Search:
         """Whether all messages have been examined."""
         return self._wanted is None or self._before <= self._stream.first
 
-    def go_on(self, budget_wall_s: float) -> Found:
+    def go_on(self, budget_wall_s: float) -> SearchResults:
         """Search new messages, then older ones for a limited time; return the matches so far."""
         stream, wanted = self._stream, self._wanted
         if wanted is None:
-            return Found(stream, range(stream.first, stream.total))
+            return SearchResults(stream, range(stream.first, stream.total))
         until_wall_s = time.perf_counter() + budget_wall_s
         self._numbers.extend(line.number for line in stream.since(self._next) if wanted(line))
         self._next = stream.total
@@ -152,7 +152,7 @@ class Search:
         gone = bisect_left(self._numbers, stream.first)
         if gone:
             self._numbers = self._numbers[gone:]
-        return Found(stream, self._numbers)
+        return SearchResults(stream, self._numbers)
 
 
 def _columns(zone: Zone) -> tuple[Column[MessageSummary], ...]:

@@ -19,7 +19,7 @@ from scenarios.monitor import Feed, NotConnectedError, ScenarioContext
 from tui.monitor.devices import DevicesPane, JobAskedFor
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
-from tui.monitor.jobs import JobsPane
+from tui.monitor.job_negotiations import JobsPane
 from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane

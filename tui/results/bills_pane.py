@@ -24,7 +24,7 @@ _MEANINGS = {
     "static": "fixed shares of all production",
     "proportional": "in proportion to consumption",
     "hierarchical": "own roof first, then neighbours",
-    "negotiated": "as contracts delivered it",
+    "negotiated": "as delivered under contracts",
 }
 
 
@@ -64,7 +64,8 @@ def bills_sheet(results: ResultsReader, run: int, key: str | None) -> BillsSheet
     if account is not None:
         lines = account.outside
         said += (
-            f" Paid outside: grid {_amount(lines.import_cents / 100)}, fed in {_amount(lines.feed_in_cents / 100)}, "
+            f" Paid to outsiders: grid {_amount(lines.import_cents / 100)}, "
+            f"fed in {_amount(lines.feed_in_cents / 100)}, "
             f"grid fees {_amount((lines.grid_fee_cents + lines.local_grid_fee_cents) / 100)}, "
             f"fixed {_amount(lines.fixed_cents / 100)}, VAT {_amount(lines.vat_cents / 100)}."
         )

@@ -16,7 +16,7 @@ from scenarios.results import (
     load_run,
     view_overview,
 )
-from scenarios.results.comparison import Compared, SimulationComparison as Statistics, compare_simulations
+from scenarios.results.comparison import Compared, SimulationComparison, compare_simulations
 
 
 def letter_of(index: int) -> str:
@@ -78,7 +78,7 @@ class ComparisonSheet:
     figures: tuple[FigureRow, ...]
     jobs: tuple[JobComparison, ...]
     """Differing jobs first, by start."""
-    statistics: Statistics
+    statistics: SimulationComparison
 
 
 def compare(paths: Sequence[Path], interval_s: int) -> ComparisonSheet:

@@ -78,7 +78,7 @@ class OtherChooser(Dialog[Path | None]):
         self.action_choose()
 
 
-TABS = (
+COMPARISON_TABS = (
     ("K", "figures", "Figures"),
     ("W", "differences", "Differences"),
     ("V", "chart", "Chart"),
@@ -273,7 +273,7 @@ class ComparisonPane(Reads):
             yield Static("", classes="title", markup=False)
         yield Words(classes="warnings gone")
         with TabbedContent(id="sides"):
-            for key, id_, title in TABS:
+            for key, id_, title in COMPARISON_TABS:
                 with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
                     if id_ in {"figures", "differences"}:
                         yield CellTable[FigureRow]((), key=lambda row: row.figure.name, id=f"{id_}-rows")
@@ -343,7 +343,7 @@ class ComparisonPane(Reads):
 
     def show_next_tab(self, by: int) -> None:
         """Show the next or previous view."""
-        ids = [id_ for _, id_, _ in TABS]
+        ids = [id_ for _, id_, _ in COMPARISON_TABS]
         self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
 
     def focus_view(self) -> None:

@@ -20,7 +20,7 @@ from tui.results.results_index import Stamp, stamp_of
 from tui.shell import Guarded, complain
 
 T = TypeVar("T")
-Failed = Callable[[BaseException], None]
+OnFailure = Callable[[BaseException], None]
 
 
 class Reads(Guarded, Vertical):
@@ -31,7 +31,9 @@ class Reads(Guarded, Vertical):
     read_until_wall_s = 0.0
     """When it ended, by the monotonic clock."""
 
-    def read(self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None = None) -> None:
+    def read(
+        self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
+    ) -> None:
         """Run work in a thread, then show its outcome; newer work of the same group supersedes it.
 
         Args:
@@ -52,7 +54,7 @@ class Reads(Guarded, Vertical):
         """Whether work of a group is in progress."""
         return any(worker.group == group and worker.node is self and worker.is_running for worker in self.workers)
 
-    async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None) -> None:
+    async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None) -> None:
         began_wall_s = time.monotonic()
         try:
             value = await asyncio.to_thread(work)
@@ -78,8 +80,8 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """An opened simulation."""
+class OpenedSimulation:
+    """A results file as far as the screen has read it."""
 
     path: Path
     stamp: Stamp
@@ -97,7 +99,7 @@ class Opened:
     """Whether the file has the scenario's UTC offset."""
 
 
-def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
+def open_simulation(path: Path, interval_s: int, before: OpenedSimulation | None) -> OpenedSimulation:
     """Read a simulation's description.
 
     Args:
@@ -117,12 +119,12 @@ def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opene
                 return open_simulation(path, interval_s, None)
             sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
             memory.scenario = results.parsed_scenario
-        return Opened(
+        return OpenedSimulation(
             path, stamp, results.info, runs, results.houses, results.zone, memory, sheet, results.knows_offset
         )
 
 
-def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
+def read_from(opened: OpenedSimulation, read: Callable[[ResultsReader], T]) -> T:
     """Read from an opened simulation.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents import GRID
-from scenarios import Zone, in_words
+from scenarios import Zone, action_in_words
 from scenarios.results import (
     ContractRow,
     HouseholdRow,
@@ -132,7 +132,7 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
 
 
 def _events(results: ResultsReader, run: int) -> tuple[tuple[float, str], ...]:
-    return tuple((one.at_s, in_words(one.action)) for one in results.happenings(run))
+    return tuple((one.at_s, action_in_words(one.action)) for one in results.happenings(run))
 
 
 def _verdicts(results: ResultsReader, run: int) -> list[tuple[str, str]]:
@@ -194,7 +194,7 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
     optimum = run.comparison.get("optimum")
     shared = run.comparison.get("shared_optimum")
     if isinstance(shared, dict) and shared.get("share") is not None:
-        figures.insert(2, ("Share of what sun and windows allow", percent(shared["share"])))
+        figures.insert(2, ("Share of the shared optimum", percent(shared["share"])))
     if isinstance(optimum, dict) and optimum.get("share") is not None:
         figures.insert(2, ("Share of the best plan", percent(optimum["share"])))
     figures += [

@@ -18,7 +18,7 @@ from tui.shell import MOST_FOUND, Guarded
 from tui.widgets import Cell, Column, VirtualTable, Words
 
 _STREET, _BACK = "▸ ", "◂ all streets"
-House = tuple[str, str]
+HouseName = tuple[str, str]
 """Id and name."""
 
 
@@ -134,7 +134,7 @@ class Households(Guarded, Vertical):
         """Households, or streets."""
         return self.query_one(VirtualTable)
 
-    def show(self, rows: Sequence[HouseholdRow], houses: Sequence[House]) -> None:
+    def show(self, rows: Sequence[HouseholdRow], houses: Sequence[HouseName]) -> None:
         """Show other households; street and search are kept.
 
         Args:

@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher
 from scenarios.results import ResultsError
 from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
-from tui.results.comparison_view import TABS as SIDES, ComparisonPane, OtherChooser
+from tui.results.comparison_view import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
@@ -48,7 +48,7 @@ An opened simulation has six views; `Esc` goes back to the list.
   day, the households (`Enter` opens one), and every contract. `z` zooms in on one of these.
   A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` opens one by number
   or date.
-- **One household**: the same for one; `u` chooses it, `(` and `)` go to the one before and the next.
+- **One household**: the same for one household; `u` chooses it, `(` and `)` go to the previous and next one.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
 - **Bills**: what each household pays with and without the neighbourhood; settle by another allocation key above.
 - **Log**: the run's log and the history of each contract, in virtual time.
@@ -58,13 +58,13 @@ In tables: arrow keys choose a cell, `s` sorts by its column (or click the title
 `Y` all rows; `/` finds. `Enter` on a contract shows how it was negotiated.
 
 `e` exports tables, `B` writes the report and opens it in the browser. Times are at the offset of the
-scenario's start (the heading says which), energy is settled minute by minute; *local* is what contracts' panels
-covered.
+scenario's start (the heading says which), energy is settled minute by minute; *local* is energy that panels
+served.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),
         *(Binding(key, f"view('{id_}')", title, show=False, key_display=shown(key)) for key, id_, title in TABS),
-        *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in SIDES),
+        *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in COMPARISON_TABS),
         Binding("left_square_bracket", "next_view(-1)", "Previous view", show=False, key_display="["),
         Binding("right_square_bracket", "next_view(1)", "Next view", show=False, key_display="]"),
         Binding("g", "choose('run')", "Choose the run", show=False),

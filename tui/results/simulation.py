@@ -20,7 +20,7 @@ from tui.formatting import plural, without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
-from tui.results.file_access import Opened, Reads, open_simulation, read_from
+from tui.results.file_access import OpenedSimulation, Reads, open_simulation, read_from
 from tui.results.formatting import STATES, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
@@ -80,7 +80,7 @@ class SimulationPane(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="simulation")
-        self.opened: Opened | None = None
+        self.opened: OpenedSimulation | None = None
         self.run: int = 1
         self.house: str = ""
         self.interval_s = DEFAULT_INTERVAL_S
@@ -149,7 +149,7 @@ class SimulationPane(Reads):
         self.opened = None
         self._drawn.clear()
 
-    def _opened(self, opened: Opened) -> None:
+    def _opened(self, opened: OpenedSimulation) -> None:
         is_other = self.opened is None or self.opened.path != opened.path
         self.opened = opened
         self._drawn.clear()
@@ -174,7 +174,7 @@ class SimulationPane(Reads):
         else:
             self._trouble("No run has started yet; this page fills in as soon as one does.")
 
-    def _say_title(self, opened: Opened) -> None:
+    def _say_title(self, opened: OpenedSimulation) -> None:
         info = opened.info
         planned = plural(len(info.seeds), "run")
         # Where there is no room for all, what the list of simulations says as well is cut.
@@ -195,7 +195,7 @@ class SimulationPane(Reads):
         self.query_one(".problem", Static).update(text)
         self.add_class("troubled")
 
-    def _say_notes(self, opened: Opened) -> None:
+    def _say_notes(self, opened: OpenedSimulation) -> None:
         """Show the hosts that the displayed run, or all runs, ended without, and disputes."""
         is_every = self.tab == "runs" and len(opened.runs) > 1
         runs = [run for run in opened.runs if is_every or run.run == self.run]
@@ -205,7 +205,7 @@ class SimulationPane(Reads):
         self.query_one(".notes", Static).update("\n".join(notes))
         self.set_class(bool(notes), "noted")
 
-    def _offer(self, opened: Opened) -> None:
+    def _offer(self, opened: OpenedSimulation) -> None:
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
         with self.prevent(Select.Changed):

@@ -67,7 +67,7 @@ def about(field: str, algorithm: str = "", supply: str = "") -> str:
         supply: The chosen supply; empty: the scenario's.
     """
     if field == "algorithm" and supply == "shared":
-        return "No effect with shared supply: no producer schedules jobs, consumers compose start and shares."
+        return "No effect with shared supply: producers schedule no jobs, consumers choose start and shares."
     if field == "algorithm":
         chosen = ABOUT_ALGORITHM.get(algorithm)
         return f"{algorithm} {chosen}." if chosen else "How producers schedule jobs. Default: the scenario's algorithm."
@@ -75,14 +75,14 @@ def about(field: str, algorithm: str = "", supply: str = "") -> str:
 
 
 Value = TypeVar("Value")
-Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
+BusChoice = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 
 LEAST_SEARCH_WALL_S = 0.1
 """Minimum time limit for the optimum."""
 
 SUPPLIES: tuple[tuple[str, SupplyRule], ...] = (("whole jobs", "whole"), ("shared by minute", "shared"))
 PROMISES: tuple[tuple[str, Promise], ...] = (("early, on acceptance", "early"), ("late, before the start", "late"))
-BUSES: tuple[tuple[str, Bus], ...] = (
+BUSES: tuple[tuple[str, BusChoice], ...] = (
     ("MQTT, Mosquitto if installed, else built-in", "auto"),
     ("MQTT, private Mosquitto", "mosquitto"),
     ("MQTT, built-in broker", "embedded"),
@@ -111,7 +111,7 @@ class FormValues:
     prefer: str = ""
     """Preferences with shared supply, separated by commas."""
     promise: Promise | None = None
-    bus: Bus = "auto"
+    bus: BusChoice = "auto"
     broker: str = ""
     hosts: str = ""
     pace: str = "max"

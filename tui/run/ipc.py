@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.clock import Reported
+from broker.clock import ClockReport
 from broker.protocol import Control
 from broker.transport import BrokerUrl, Tls
 from scenarios.expectations import Verdict
@@ -14,7 +14,7 @@ from scenarios.simulation import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SimulationTask:
     """The task of the process."""
 
     plan: Plan
@@ -50,7 +50,7 @@ class Stands:
     """The report of a run's clock."""
 
     run: int
-    reported: Reported
+    reported: ClockReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +116,5 @@ class Interrupt:
     """To the process: end all runs, keep all contracts."""
 
 
-Event = Began | Progress | Stands | Judged | Seeking | Heard | Ended
+SimulationEvent = Began | Progress | Stands | Judged | Seeking | Heard | Ended
 Command = Go | Interrupt | Control

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents import FloatArray
-from scenarios import Scenario, Zone, in_words
+from scenarios import Scenario, Zone, action_in_words
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
 from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
@@ -44,7 +44,7 @@ def first_day(scenario: Scenario) -> FirstDay:
     for base_load in scenario.base_loads.values():
         demand_wh += base_load.energy_per_bin_wh(edges_s)
     events = tuple(
-        (event.at_s, in_words(event.action))
+        (event.at_s, action_in_words(event.action))
         for event in scenario.timeline
         if event.at_s is not None and event.at_s < edges_s[-1]
     )

@@ -20,7 +20,7 @@ from scenarios.expectations import Verdict
 from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, plural, ratio
 from tui.run.ipc import RunSummary, Seeking
-from tui.run.simulation_client import Batch, SimulationClient
+from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable
 
@@ -146,9 +146,9 @@ class Bar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._batch: Batch | None = None
+        self._batch: SimulationBatch | None = None
 
-    def show(self, batch: Batch | None) -> None:
+    def show(self, batch: SimulationBatch | None) -> None:
         """Update bar, status and rows from the state of all runs."""
         self._batch = batch
         self.refresh()
@@ -177,7 +177,7 @@ class Bar(Widget):
         return line
 
 
-def _left(batch: Batch) -> str:
+def _left(batch: SimulationBatch) -> str:
     left_wall_s = batch.left_wall_s()
     return "" if left_wall_s is None else f", about {_span(left_wall_s)} left"
 
@@ -268,7 +268,7 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
 )
 
 
-def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
+def columns_for(batch: SimulationBatch) -> tuple[Column[RunProgress], ...]:
     """Return the columns; algorithm and share of the best plan only if they apply."""
     left_out = {
         _ALGORITHM: len(batch.plans) == 1,
@@ -301,7 +301,7 @@ class ProgressPanel(Vertical):
         )
         yield ExpectationsPanel()
 
-    def show(self, batch: Batch, monitored_run: MonitoredRun) -> None:
+    def show(self, batch: SimulationBatch, monitored_run: MonitoredRun) -> None:
         """Take over the state of all runs, and draw it."""
         running = batch.current
         self.query_one(Bar).show(batch)
@@ -325,7 +325,7 @@ class ProgressPanel(Vertical):
             table.show_rows(rows)
 
 
-def status_message(batch: Batch) -> str:
+def status_message(batch: SimulationBatch) -> str:
     """Return a status message about the simulations."""
     running = batch.current
     began = running.began
@@ -348,7 +348,7 @@ def _say_sought(sought: Seeking | None) -> str:
     return f"Best plan so far {kwh(sought.best_wh)}; no plan can exceed {kwh(sought.bound_wh)}."
 
 
-def _say_results(batch: Batch) -> str:
+def _say_results(batch: SimulationBatch) -> str:
     results = batch.results
     state = batch.current.state
     if state == "done" and len(results) > 1:
@@ -365,7 +365,7 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def rows_of(batch: Batch) -> list[RunProgress]:
+def rows_of(batch: SimulationBatch) -> list[RunProgress]:
     """Return a row per run; runs in progress first, then the newest."""
     rows = [_rows_of(n, running) for n, running in enumerate(batch.simulations)]
     return [row for of_one in reversed(rows) for row in of_one]

@@ -24,7 +24,7 @@ from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
 from tui.run.preview import Preview, first_day
 from tui.run.progress import ProgressPanel, RunProgress
-from tui.run.simulation_client import Batch, SimulationClient
+from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.run.sweep_dialog import SweepDialog, SweepProcess
 from tui.shell import (
     REFRESH_WALL_S,
@@ -101,7 +101,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         self._source = ""
         self._is_loading = False
         self._starts_once_loaded = False
-        self._batch: Batch | None = None
+        self._batch: SimulationBatch | None = None
         self._open: OpenNeighbourhood | None = None
         """The open neighbourhood, as of the last time this screen was shown."""
         self._follows = False
@@ -304,7 +304,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             plans = tuple(plan.with_a_bus_that_fits() for plan in plans)
         if len(plans) > 1:
             plans = from_equal_scores(plans)
-        batch = self._batch = Batch(plans, self._changed, wanted.optimum_wall_s)
+        batch = self._batch = SimulationBatch(plans, self._changed, wanted.optimum_wall_s)
         self.query_one(ProgressPanel).remove_class("gone")
         self.run_worker(self._run(batch), name="run", group="run", exit_on_error=False)
         self.call_after_refresh(self.action_leave_field)
@@ -331,7 +331,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         if path.exists():
             self.ssmic.remember_neighbourhood(path)
 
-    async def _run(self, batch: Batch) -> None:
+    async def _run(self, batch: SimulationBatch) -> None:
         self._remember()
         try:
             await batch.run(self._connected)
@@ -362,7 +362,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         self.refresh_bindings()
         self.draw()
 
-    def _say_done(self, batch: Batch) -> None:
+    def _say_done(self, batch: SimulationBatch) -> None:
         if len(batch.plans) == 1:
             self.notify("Press r for the results, 3 for the negotiations.", title="The simulation is done")
         else:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from broker import SsmicError
 from broker.protocol import Control
 from broker.transport import MqttBroker
 from scenarios import planned_end_s
@@ -31,7 +30,20 @@ from scenarios.monitor import (
 )
 from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
-from tui.run.ipc import Began, Command, Ended, Event, Go, Heard, Interrupt, Judged, Progress, Seeking, Stands, Task
+from tui.run.ipc import (
+    Began,
+    Command,
+    Ended,
+    Go,
+    Heard,
+    Interrupt,
+    Judged,
+    Progress,
+    Seeking,
+    SimulationEvent,
+    SimulationTask,
+    Stands,
+)
 from tui.shell import whoami
 
 State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
@@ -45,10 +57,6 @@ _CONNECT_WALL_S = 3.0
 _KEPT_WORDS = 20
 _LEAST_SHARE = 0.02
 """Minimum share done for an estimate of the time left."""
-
-
-class RunProcessError(SsmicError):
-    """The process ended without reporting how."""
 
 
 class PipeFeed:
@@ -186,7 +194,7 @@ class SimulationClient:
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")
         end_wall_s = _END_WALL_S
         try:
-            await self.send_frame(frame(Task(self.plan, self.optimum_wall_s)))
+            await self.send_frame(frame(SimulationTask(self.plan, self.optimum_wall_s)))
             while (event := await read_frame(process.stdout)) is not None:
                 await self._take(event, connected)
             await process.wait()
@@ -230,7 +238,7 @@ class SimulationClient:
 
     # Messages from the process.
 
-    async def _take(self, event: Event, connected: Callable[[SimulationClient], None]) -> None:
+    async def _take(self, event: SimulationEvent, connected: Callable[[SimulationClient], None]) -> None:
         match event:
             case Began():
                 self.began = event
@@ -320,7 +328,7 @@ class SimulationClient:
             await process.wait()
 
 
-class Batch:
+class SimulationBatch:
     """One or several simulations, run in sequence. `on_change` as for `SimulationClient`."""
 
     def __init__(self, plans: Sequence[Plan], on_change: Callable[[], None], optimum_wall_s: float | None) -> None:

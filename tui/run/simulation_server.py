@@ -27,7 +27,20 @@ from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
-from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Judged, Progress, RunSummary, Seeking, Stands, Task
+from tui.run.ipc import (
+    Began,
+    Ended,
+    Go,
+    Heard,
+    Interrupt,
+    Judged,
+    Progress,
+    RunSummary,
+    Seeking,
+    SimulationEvent,
+    SimulationTask,
+    Stands,
+)
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -98,7 +111,7 @@ class _Parent:
         self.reader = reader
         self._writer = writer
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: SimulationEvent) -> None:
         """Send an event to the application; ignored if that has ended."""
         with suppress(ConnectionError):
             self._writer.write(frame(event))
@@ -124,13 +137,13 @@ def main() -> None:
 
 async def _main() -> None:
     parent = await _parent()
-    wanted: Task | None = await read_frame(parent.reader)
+    wanted: SimulationTask | None = await read_frame(parent.reader)
     if wanted is not None:
         await _simulate(wanted, parent)
         await parent.leave()
 
 
-async def _simulate(wanted: Task, parent: _Parent) -> None:
+async def _simulate(wanted: SimulationTask, parent: _Parent) -> None:
     results: Simulation | None = None
     problem, interrupted = "", False
     task = asyncio.current_task()

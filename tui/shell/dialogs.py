@@ -34,7 +34,7 @@ Answer = tuple[str, str, Literal["primary", "error", "default"]]
 MOST_FOUND: Final = 500
 """Results that a search lists at most."""
 AnswerT = TypeVar("AnswerT")
-House = tuple[str, str]
+HouseName = tuple[str, str]
 """Id and name."""
 
 
@@ -302,7 +302,7 @@ class ChooseOne(Dialog[str | None]):
     ChooseOne VirtualTable { background: $surface; }
     """
 
-    def __init__(self, what: str, houses: Iterable[House]) -> None:
+    def __init__(self, what: str, houses: Iterable[HouseName]) -> None:
         """Make it.
 
         Args:
@@ -321,7 +321,7 @@ class ChooseOne(Dialog[str | None]):
             box.border_title = f"Choose a {self._what}"
             yield Input(placeholder="a part of its id, name or street", compact=True)
             yield Words(classes="count")
-            yield VirtualTable[House](
+            yield VirtualTable[HouseName](
                 (
                     Column(self._what, lambda house: house[0], 24, is_id=True),
                     Column("name", lambda house: house[1]),
@@ -356,6 +356,6 @@ class ChooseOne(Dialog[str | None]):
         self._choose()
 
     def _choose(self) -> None:
-        house: House | Any = self.query_one(VirtualTable).row
+        house: HouseName | Any = self.query_one(VirtualTable).row
         if house is not None:
             self.dismiss(house[0])

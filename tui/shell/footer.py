@@ -26,7 +26,7 @@ _MORE = "…"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class FooterKey:
     """A key in the footer."""
 
     key: str
@@ -61,7 +61,7 @@ class Footer(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.offers: tuple[Offer, ...] = ()
+        self.footer_keys: tuple[FooterKey, ...] = ()
 
     def on_mount(self) -> None:
         """Follow the focus."""
@@ -74,70 +74,70 @@ class Footer(Widget):
     def _bindings_changed(self, screen: Screen[object]) -> None:
         if not (self.app.app_focus and self.is_attached and screen is self.screen):
             return
-        offers = tuple(self._offers(screen))
-        if offers != self.offers:
-            self.offers, self.hovered = offers, None
+        keys = tuple(self._active_keys(screen))
+        if keys != self.footer_keys:
+            self.footer_keys, self.hovered = keys, None
             self.refresh()
 
-    def _offers(self, screen: Screen[object]) -> Iterator[Offer]:
+    def _active_keys(self, screen: Screen[object]) -> Iterator[FooterKey]:
         active = screen.active_bindings
         seen = set()
         for found in active.values():
             binding = found.binding
             if binding.show and binding.action not in seen and not is_typed(screen.focused, binding.key):
                 seen.add(binding.action)
-                yield self._offer(found, at_end=found.binding.action == "help")
+                yield self._footer_key(found, at_end=found.binding.action == "help")
         if "help" not in seen and not isinstance(screen, SystemModalScreen):
-            yield Offer("f1", "F1", "Help", "Help for this dialog", at_end=True)
+            yield FooterKey("f1", "F1", "Help", "Help for this dialog", at_end=True)
         palette = active.get(self.app.COMMAND_PALETTE_BINDING)
         if self.app.ENABLE_COMMAND_PALETTE and palette is not None:
-            yield self._offer(palette, at_end=True)
+            yield self._footer_key(palette, at_end=True)
 
-    def _offer(self, active: ActiveBinding, *, at_end: bool = False) -> Offer:
+    def _footer_key(self, active: ActiveBinding, *, at_end: bool = False) -> FooterKey:
         binding = active.binding
         tooltip = active.tooltip or binding.description
         display = self.app.get_key_display(binding)
-        return Offer(binding.key, display, binding.description, tooltip, active.enabled, at_end)
+        return FooterKey(binding.key, display, binding.description, tooltip, active.enabled, at_end)
 
-    def _placed(self) -> Iterator[tuple[int, int, Offer]]:
-        """Return the offers that fit, with start and end column."""
-        at_end = [offer for offer in self.offers if offer.at_end]
-        others = [offer for offer in self.offers if not offer.at_end]
-        most = max(0, self.size.width - sum(offer.cells for offer in at_end))
+    def _placed(self) -> Iterator[tuple[int, int, FooterKey]]:
+        """Return the keys that fit, with start and end column."""
+        at_end = [key for key in self.footer_keys if key.at_end]
+        others = [key for key in self.footer_keys if not key.at_end]
+        most = max(0, self.size.width - sum(key.cells for key in at_end))
         left = 0
-        for number, offer in enumerate(others):
+        for number, key in enumerate(others):
             is_last = number == len(others) - 1
-            if left + offer.cells > (most if is_last else most - len(_MORE)):
+            if left + key.cells > (most if is_last else most - len(_MORE)):
                 break
-            yield left, left + offer.cells, offer
-            left += offer.cells
-        for offer in at_end:
-            yield most, most + offer.cells, offer
-            most += offer.cells
+            yield left, left + key.cells, key
+            left += key.cells
+        for key in at_end:
+            yield most, most + key.cells, key
+            most += key.cells
 
     def render(self) -> Text:
         """Render the keys side by side."""
-        key, title, hover, edge = (
+        key_base, title_base, hover, edge = (
             self.get_component_rich_style(f"footer--{part}") for part in ("key", "title", "hover", "edge")
         )
         line = Text(no_wrap=True, end="")
         placed = list(self._placed())
-        for number, (begin, end, offer) in enumerate(placed):
-            if line.cell_len < begin and len(placed) < len(self.offers):
+        for number, (begin, end, key) in enumerate(placed):
+            if line.cell_len < begin and len(placed) < len(self.footer_keys):
                 line.append(_MORE, edge)
             line.pad_right(begin - line.cell_len)
             over = hover if number == self.hovered else Style()
-            dim = Style(dim=None if offer.enabled else True)
-            key_style, title_style = key + over + dim, title + over + dim
+            dim = Style(dim=None if key.enabled else True)
+            key_style, title_style = key_base + over + dim, title_base + over + dim
             text = Text()
-            text.append(f" {offer.display} ", key_style).append(f"{offer.title} ", title_style)
+            text.append(f" {key.display} ", key_style).append(f"{key.title} ", title_style)
             text.truncate(end - begin)
             line.append_text(text)
         return line
 
-    def _at(self, x: int) -> tuple[int, Offer] | None:
+    def _at(self, x: int) -> tuple[int, FooterKey] | None:
         places = enumerate(self._placed())
-        return next(((number, offer) for number, (begin, end, offer) in places if begin <= x < end), None)
+        return next(((number, key) for number, (begin, end, key) in places if begin <= x < end), None)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Highlight the key under the mouse."""

@@ -10,7 +10,7 @@ from functools import cache
 
 from textual.worker import Worker
 
-from broker.protocol import shown
+from broker.protocol import printable
 from scenarios.monitor import Feed, RunStatus, status_of_run
 from tui.shell.navigation import Application
 
@@ -107,7 +107,7 @@ def whoami() -> str:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container may have no such user
         user = "someone"
-    return shown(f"{user}@{platform.node() or 'unknown'}")
+    return printable(f"{user}@{platform.node() or 'unknown'}")
 
 
 class Rate:

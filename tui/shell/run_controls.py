@@ -97,8 +97,8 @@ class RunControlsScreen(AreaScreen):
     def action_take_control(self) -> None:
         """Take control of a joined run, after confirmation."""
         details = (
-            "Pausing, stepping, a new pace and stopping act on the run itself, for everyone who takes part in it or "
-            "watches it. All of them see who did it."
+            "Pausing, stepping, stopping and changing the pace affect the run itself, and so everyone who takes part "
+            "in it or watches it. All of them see who did it."
         )
         answers: tuple[Answer, ...] = (("watch", "Only watch", "primary"), ("control", "Take control", "error"))
         self.app.push_screen(Confirm("Take control of this run?", details, answers), self._control_chosen)

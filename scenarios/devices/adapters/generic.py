@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
-from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -40,7 +40,7 @@ Template = Annotated[str, AfterValidator(_renders)]
 """A payload with `run_s` and `job` in it."""
 
 
-class Source(BaseModel):
+class ValueSource(BaseModel):
     """The source of a value: a topic, and in JSON a path (`a.b[0]`) or a template (`{{ value_json.a * 10 }}`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,20 +87,20 @@ class Source(BaseModel):
             raise MessageError(f"the template fails: {error}", self.template) from None
 
 
-class NumberSource(Source):
+class NumberSource(ValueSource):
     """Where a reading is in the messages of a device, and its unit."""
 
     unit: Unit
 
 
-class SwitchSource(Source):
+class SwitchSource(ValueSource):
     """The source of a switch's state."""
 
     on: str = "ON"
     off: str = "OFF"
 
 
-class PresenceSource(Source):
+class PresenceSource(ValueSource):
     """The source of a device's availability."""
 
     online: str = "online"
@@ -179,9 +179,9 @@ class Generic:
         targets = [target.topic for target in (options.command, options.timer) if target is not None]
         return list(dict.fromkeys([*targets, *(ask.topic for ask in options.ask)]))
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
-        return [Message(ask.topic, ask.payload.encode()) for ask in self._options.ask]
+        return [OutgoingMessage(ask.topic, ask.payload.encode()) for ask in self._options.ask]
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
@@ -206,7 +206,7 @@ class Generic:
         value = source.read(payload)
         return None if value is None else either(value, source.on, source.off, "switch")
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`."""
         options = self._options
         if options.command is None:
@@ -215,10 +215,10 @@ class Generic:
         is_on = command.command != "stop"
         messages = []
         if is_on and options.timer is not None:
-            messages.append(Message(options.timer.topic, _rendered(options.timer.payload, known)))
+            messages.append(OutgoingMessage(options.timer.topic, _rendered(options.timer.payload, known)))
         if command.command != "renew" or self._is_told_how_long:
             text = options.command.on if is_on else options.command.off
-            messages.append(Message(options.command.topic, _rendered(text, known)))
+            messages.append(OutgoingMessage(options.command.topic, _rendered(text, known)))
         return messages
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
-from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -95,7 +95,7 @@ class Inverter:
         """See `Adapter.writes`."""
         return []
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`: inverters report by themselves."""
         return []
 
@@ -126,7 +126,7 @@ class Inverter:
             return [] if retained else [Reported(power_w=number_of(text, "W", "power"))]
         return [Reported(counter_wh=number_of(text, "Wh", "the day's energy"))]
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`: an inverter is not commanded."""
         del command
         return []

@@ -16,11 +16,11 @@ from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
 from scenarios.devices.payload_problems import problem_in_words
 from scenarios.devices.payloads import announcement, is_s2
-from scenarios.gateways import S2 as S2_NAME, SSMIC, Gateway
+from scenarios.gateways import S2, SSMIC, Gateway
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class AdapterKind:
     """A kind of adapter: its options and its constructor."""
 
     options: type[BaseModel]
@@ -30,13 +30,13 @@ class Kind:
     """Types of devices that it is for."""
 
 
-ADAPTERS: Mapping[str, Kind] = {
-    "tasmota": Kind(TasmotaOptions, Tasmota),
-    "shelly": Kind(ShellyOptions, Shelly),
-    "zigbee2mqtt": Kind(Zigbee2MqttOptions, Zigbee2Mqtt),
-    "opendtu": Kind(OpenDtuOptions, Inverter.open_dtu, frozenset({"producer"})),
-    "ahoydtu": Kind(AhoyDtuOptions, Inverter.ahoy_dtu, frozenset({"producer"})),
-    "generic": Kind(GenericOptions, Generic),
+ADAPTERS: Mapping[str, AdapterKind] = {
+    "tasmota": AdapterKind(TasmotaOptions, Tasmota),
+    "shelly": AdapterKind(ShellyOptions, Shelly),
+    "zigbee2mqtt": AdapterKind(Zigbee2MqttOptions, Zigbee2Mqtt),
+    "opendtu": AdapterKind(OpenDtuOptions, Inverter.open_dtu, frozenset({"producer"})),
+    "ahoydtu": AdapterKind(AhoyDtuOptions, Inverter.ahoy_dtu, frozenset({"producer"})),
+    "generic": AdapterKind(GenericOptions, Generic),
 }
 """By the name in the scenario file."""
 
@@ -46,7 +46,7 @@ def adapter_names(type_: str) -> tuple[str, ...]:
     return (SSMIC, *(name for name, kind in ADAPTERS.items() if type_ in kind.types), *sorted(LANGUAGES))
 
 
-LANGUAGES = frozenset({S2_NAME})
+LANGUAGES = frozenset({S2})
 """Names in the scenario file of the payload formats on our own topics; they have no options."""
 
 
@@ -57,11 +57,11 @@ def language_for(gateway: Gateway) -> Language:
         MissingLibraryError: Its library is not installed.
     """
     try:
-        from scenarios.devices.s2 import S2  # noqa: PLC0415 - s2-python is an extra
+        from scenarios.devices.s2 import S2Language  # noqa: PLC0415 - s2-python is an extra
     except ModuleNotFoundError:
         problem = f"device {gateway.id!r} speaks S2, which needs s2-python: pip install 'ssmic[s2]'"
         raise MissingLibraryError(problem) from None
-    return S2(gateway)
+    return S2Language(gateway)
 
 
 def guest_of(device: str, payload: bytes) -> Guest:
@@ -80,7 +80,7 @@ def guest_of(device: str, payload: bytes) -> Guest:
     try:
         from scenarios.devices.s2 import guest  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
-        expected = "an announcement in our own form: ssmic[s2] is not installed here"
+        expected = "an announcement in ssmic's own form: ssmic[s2] is not installed here"
         raise MessageError(f"device {device!r} speaks S2", expected) from None
     return guest(payload)
 
@@ -104,7 +104,7 @@ def address_of(gateway: Gateway) -> tuple[object, ...] | None:
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     """Return the problems of a device's adapter options in the scenario file: key path and problem."""
     if gateway.adapter in {SSMIC, *LANGUAGES}:
-        return [((key,), "unknown key; devices that speak our topics have no options") for key in gateway.options]
+        return [((key,), "unknown key; devices on ssmic's own topics have no options") for key in gateway.options]
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
         known = ", ".join((SSMIC, *ADAPTERS, *sorted(LANGUAGES)))

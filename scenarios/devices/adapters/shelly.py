@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
-from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -69,18 +69,18 @@ class Shelly:
         """See `Adapter.writes`."""
         return [f"{self._prefix}/rpc", f"{self._prefix}/command"]
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
         return [
             self._call("Switch.GetStatus", {"id": self._channel}, None),
-            Message(f"{self._prefix}/command", b"status_update"),
+            OutgoingMessage(f"{self._prefix}/command", b"status_update"),
         ]
 
-    def _call(self, method: str, params: dict[str, Any], is_on: bool | None) -> Message:  # noqa: FBT001 - a state
+    def _call(self, method: str, params: dict[str, Any], is_on: bool | None) -> OutgoingMessage:  # noqa: FBT001 - a state
         self._calls += 1
         self._asked[self._calls] = is_on
         call = {"id": self._calls, "src": self._source, "method": method, "params": params}
-        return Message(f"{self._prefix}/rpc", json.dumps(call).encode())
+        return OutgoingMessage(f"{self._prefix}/rpc", json.dumps(call).encode())
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
@@ -127,7 +127,7 @@ class Shelly:
         )
         return [] if report == Reported() else [report]
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`; `toggle_after` ends a run if no command does."""
         is_on = command.command != "stop"
         params: dict[str, Any] = {"id": self._channel, "on": is_on}

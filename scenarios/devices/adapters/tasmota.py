@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
-from scenarios.devices.adapter import Message
+from scenarios.devices.adapter import OutgoingMessage
 from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -77,12 +77,12 @@ class Tasmota:
         """See `Adapter.writes`."""
         return [self._topic(0, "+")]
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
         return [
-            Message(self._topic(0, "TelePeriod"), str(self._options.tele_period_s).encode()),
-            Message(self._topic(0, "STATE"), b""),
-            Message(self._topic(0, "STATUS"), b"10"),
+            OutgoingMessage(self._topic(0, "TelePeriod"), str(self._options.tele_period_s).encode()),
+            OutgoingMessage(self._topic(0, "STATE"), b""),
+            OutgoingMessage(self._topic(0, "STATUS"), b"10"),
         ]
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
@@ -130,13 +130,13 @@ class Tasmota:
         value = said.get(self._power, said.get("POWER1") if self._options.relay is None else None)
         return None if value is None else either(value, "ON", "OFF", self._power)
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`; the plug's own timer ends a run if no command does."""
         pulse = self._topic(0, f"PulseTime{self._options.relay or 1}")
         switch = self._topic(0, self._power)
         if command.command == "stop":
-            return [Message(pulse, b"0"), Message(switch, b"OFF")]
+            return [OutgoingMessage(pulse, b"0"), OutgoingMessage(switch, b"OFF")]
         run_s = min(command.run_s or 0, MAX_PULSE_S)
-        timer = Message(pulse, str(run_s + 100 if run_s else 0).encode())
+        timer = OutgoingMessage(pulse, str(run_s + 100 if run_s else 0).encode())
         # It starts when it is set, so a plug that was switched off by hand meanwhile stays off.
-        return [timer] if command.command == "renew" else [timer, Message(switch, b"ON")]
+        return [timer] if command.command == "renew" else [timer, OutgoingMessage(switch, b"ON")]

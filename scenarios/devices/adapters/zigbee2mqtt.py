@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
-from scenarios.devices.adapter import Message, MessageError
+from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -97,11 +97,13 @@ class Zigbee2Mqtt:
         except MessageError:
             pass  # `take` says so
 
-    def on_connect(self) -> Sequence[Message]:
+    def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
         if not self._name:
             return []
-        return [Message(f"{self._base}/{self._name}/get", json.dumps({self._state: "", self._power: ""}).encode())]
+        return [
+            OutgoingMessage(f"{self._base}/{self._name}/get", json.dumps({self._state: "", self._power: ""}).encode())
+        ]
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
@@ -156,7 +158,7 @@ class Zigbee2Mqtt:
             return []
         return [Rejected(topic=f"{self._base}/bridge/logging", problem=text[:500], expected="the new state")]
 
-    def command(self, command: DeviceCommand) -> Sequence[Message]:
+    def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`; the radio's own timer ends a run if no command does, and a later one prolongs it."""
         if not self._name:
             return []
@@ -164,7 +166,7 @@ class Zigbee2Mqtt:
         content: dict[str, Any] = {self._state: "ON" if is_on else "OFF"}
         if is_on and self._options.timer and command.run_s:
             content |= {"on_time": min(command.run_s, MAX_TIMER_S), "off_wait_time": 0}
-        return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
+        return [OutgoingMessage(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
 
 
 @lru_cache(maxsize=4)

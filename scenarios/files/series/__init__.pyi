@@ -1,8 +1,8 @@
 from .coverage import (
     MoveStart as MoveStart,
-    Note as Note,
     Remedy as Remedy,
     RunDays as RunDays,
+    ScenarioNote as ScenarioNote,
     ShiftForecasts as ShiftForecasts,
     coverage_notes as coverage_notes,
 )
@@ -38,9 +38,9 @@ __all__ = [
     "Measured",
     "MeasuredFormat",
     "MoveStart",
-    "Note",
     "Remedy",
     "RunDays",
+    "ScenarioNote",
     "SeriesReader",
     "ShiftForecasts",
     "cap_problems",

@@ -50,7 +50,7 @@ Remedy = MoveStart | ShiftForecasts | RunDays
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ScenarioNote:
     """Something that is probably unintended, though the scenario runs."""
 
     what: str
@@ -60,7 +60,7 @@ class Note:
     remedies: tuple[Remedy, ...] = ()
 
 
-def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, ...]:
+def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[ScenarioNote, ...]:
     """Return notes on what does not meet in time.
 
     Args:
@@ -80,7 +80,7 @@ class _Coverage:
         self._start_s = scenario.start_s
         self._end_s = _end_s(scenario, days)
 
-    def notes(self) -> tuple[Note, ...]:
+    def notes(self) -> tuple[ScenarioNote, ...]:
         series, covered = self._production()
         return (
             *self._start(),
@@ -90,12 +90,12 @@ class _Coverage:
             *(self._dark_jobs() if covered else ()),
         )
 
-    def _start(self) -> Iterable[Note]:
+    def _start(self) -> Iterable[ScenarioNote]:
         """Note a run that starts long before anything happens, or near the UNIX epoch."""
         scenario = self._scenario
         if self._start_s < _YEAR_S:
             what = f"the run starts at {self._moment(self._start_s)}: were seconds of a day meant as UNIX seconds?"
-            yield Note(f"{what} Times are expected in seconds since 1970, or as dates", ("start",))
+            yield ScenarioNote(f"{what} Times are expected in seconds since 1970, or as dates", ("start",))
             return
         times_s = [job.registered_s for job in scenario.jobs]
         times_s += [_span(producer)[0] for producer in scenario.producers.values()]
@@ -104,9 +104,9 @@ class _Coverage:
         if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
             remedy = self._move(days)
             what = f"the run starts at {self._moment(self._start_s)}, {_days(days)} before its first job or forecast"
-            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([remedy])}", ("start",), (remedy,))
+            yield ScenarioNote(f"{what} ({self._moment(first_s)}); {self._in_words([remedy])}", ("start",), (remedy,))
 
-    def _production(self) -> tuple[list[Note], bool]:
+    def _production(self) -> tuple[list[ScenarioNote], bool]:
         """Note forecasts and actual production outside the run; also return whether any forecast is within it."""
         producers = self._scenario.producers
         if self._end_s is None or not producers:
@@ -119,10 +119,10 @@ class _Coverage:
             actual = series.actual
             if actual is not None and id_ not in missing and not self._overlaps(actual.start_s, actual.end_s):
                 what = f"the actual production of {id_} is {self._span(actual.start_s, actual.end_s)}"
-                notes.append(Note(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
+                notes.append(ScenarioNote(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
         return notes, len(missing) < len(producers)
 
-    def _missing_production(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> Note:
+    def _missing_production(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> ScenarioNote:
         spans = [_span(series) for series in missing.values()]
         first_s, last_s = min(start for start, _ in spans), max(end for _, end in spans)
         days = self._days_to(first_s)
@@ -136,9 +136,9 @@ class _Coverage:
         what = f"no forecast{whose} reaches into the run: {self._run()}, the forecasts {covers}"
         remedies = [] if late else remedies
         rest = f"; {self._in_words(remedies)}" if remedies else ""
-        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
+        return ScenarioNote(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
 
-    def _base_loads(self) -> Iterable[Note]:
+    def _base_loads(self) -> Iterable[ScenarioNote]:
         """Note base loads that do not cover the run: outside its series, a house has no base load."""
         end_s, loads = self._end_s, self._scenario.base_loads
         if end_s is None:
@@ -149,9 +149,9 @@ class _Coverage:
             span = self._span(first.start_s, first.end_s)
             what = f"the base load of {_listed(short)} does not cover the run: it is {span}, and {self._run()}"
             houses = [house.id for house in self._scenario.houses]
-            yield Note(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
+            yield ScenarioNote(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
 
-    def _late_jobs(self) -> Iterable[Note]:
+    def _late_jobs(self) -> Iterable[ScenarioNote]:
         """Note jobs that start after the run is over."""
         end_s = self._end_s
         if self._days is None or end_s is None:
@@ -163,9 +163,9 @@ class _Coverage:
             what = f"{self._jobs(late)} only when the run is over: {self._run()}"
             remedies: tuple[Remedy, ...] = (remedy,) if remedy.days <= _YEAR_S // DAY_S else ()
             rest = f"; {self._in_words(remedies)}" if remedies else ""
-            yield Note(f"{what}{rest}", self._path_of_job(late[0]), remedies)
+            yield ScenarioNote(f"{what}{rest}", self._path_of_job(late[0]), remedies)
 
-    def _dark_jobs(self) -> Iterable[Note]:
+    def _dark_jobs(self) -> Iterable[ScenarioNote]:
         """Note jobs with a window on days without any forecast; a night belongs to the adjacent days."""
         spans = _merged(
             self._whole_days(prediction.production)
@@ -177,7 +177,7 @@ class _Coverage:
             shown = self._span(spans[0][0], spans[-1][1] - 60)
             gaps = "" if len(spans) == 1 else ", with gaps"
             what = f"{self._jobs(dark)} only on days without a forecast, so on grid power: forecasts are {shown}{gaps}"
-            yield Note(what, self._path_of_job(dark[0]))
+            yield ScenarioNote(what, self._path_of_job(dark[0]))
 
     def _whole_days(self, production: Production) -> tuple[int, int]:
         offset_s = self._zone.offset_s

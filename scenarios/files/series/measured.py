@@ -24,7 +24,7 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.table_times import (
     EXPECTED,
-    Order,
+    DateOrder,
     clock_s,
     excel_moment,
     is_clock,
@@ -373,7 +373,7 @@ class _Times:
                 return i
         return None
 
-    def _order_of_dates(self) -> Order:
+    def _order_of_dates(self) -> DateOrder:
         column = self.column
         cells = self._table.cells(column)
         if self._clock is not None and cells and is_clock(str(cells[0])):
@@ -650,7 +650,9 @@ def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, no
     too_long = [(time_s, gap_s) for time_s, gap_s in gaps if gap_s > MAX_GAP_S]
     if too_long:
         raise ScenarioError(
-            Problem(where, f"nothing for {gap_s / 3600:.1f} h after {_shown(time_s)}; a gap of at most 24 h is bridged")
+            Problem(
+                where, f"no value for {gap_s / 3600:.1f} h after {_shown(time_s)}; gaps of at most 24 h are bridged"
+            )
             for time_s, gap_s in too_long[:_MAX_PROBLEMS]
         )
     if gaps:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
 
-Order = Literal["day", "month"]
+DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""
 EXPECTED: Final = "expected is ISO 8601, 21.06.2026 12:00 or UNIX seconds"
 
@@ -52,7 +52,7 @@ def is_date_only(cell: object) -> bool:
     return isinstance(cell, date) or (isinstance(cell, str) and ":" not in cell and moment(cell) is not None)
 
 
-def moment(cell: object, order: Order = "day") -> datetime | None:
+def moment(cell: object, order: DateOrder = "day") -> datetime | None:
     """Return the date and time that a cell holds, without a zone if it says none; None if it holds none.
 
     Args:
@@ -84,7 +84,7 @@ def _iso(text: str) -> datetime | None:
         return None
 
 
-def _written(text: str, order: Order) -> datetime | None:
+def _written(text: str, order: DateOrder) -> datetime | None:
     zone: tzinfo | None = None
     named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
     if named is not None:
@@ -111,7 +111,7 @@ def _written(text: str, order: Order) -> datetime | None:
     return datetime.combine(day, time(hour, minute, second), zone)
 
 
-def _date(text: str, order: Order) -> tuple[date | None, str]:
+def _date(text: str, order: DateOrder) -> tuple[date | None, str]:
     """Return the date at the beginning of a text, and the rest."""
     found = _NUMERIC_DATE.match(text)
     if found is not None and not text[found.end() : found.end() + 1].isdigit():
@@ -131,13 +131,13 @@ def _date(text: str, order: Order) -> tuple[date | None, str]:
     return date(int(found[5]), _MONTHS.index(name) + 1, int(found[1] or found[4])), text[found.end() :]
 
 
-def order_of(cells: Iterable[object]) -> Order | None:
+def order_of(cells: Iterable[object]) -> DateOrder | None:
     """Return whether day or month is first in the dates of a column; None: no date shows it.
 
     Raises:
         ValueError: Some say the one, some the other.
     """
-    orders: set[Order] = set()
+    orders: set[DateOrder] = set()
     is_any = False
     for cell in cells:
         found = _NUMERIC_DATE.match(cell) if isinstance(cell, str) else None

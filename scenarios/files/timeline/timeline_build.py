@@ -19,7 +19,6 @@ from scenarios.events import (
     ChangeTariff,
     CloudFront,
     DisturbLink,
-    Event,
     ForecastError,
     GiveForecast,
     GoOffline,
@@ -30,10 +29,11 @@ from scenarios.events import (
     SwitchAlgorithm,
     SwitchPatience,
     SwitchStrategy,
+    TimelineEvent,
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
-from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, in_words, is_unknown
+from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown, path_in_words
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline.timeline_model import (
@@ -68,7 +68,7 @@ MAX_EVENTS = 100_000
 """Of one timeline, repetitions counted."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """The parts of the file that events refer to."""
 
@@ -105,7 +105,7 @@ def strategy_problem(strategy: str) -> str:
 
 def build_timeline(
     entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
-) -> tuple[tuple[Event, ...], list[str]]:
+) -> tuple[tuple[TimelineEvent, ...], list[str]]:
     """Return the events of a timeline, repetitions included, and the ids of the jobs that it adds.
 
     Args:
@@ -174,7 +174,7 @@ class _TimelineBuilder:
         self._count = 0
         self.added: list[str] = []
 
-    def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[Event]:
+    def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[TimelineEvent]:
         """Yield the events of an entry; none after reporting problems."""
         before = len(self._collector.problems)
         if (entry.at is None) == (entry.when is None):
@@ -191,9 +191,9 @@ class _TimelineBuilder:
                 continue
             if entry.when is not None:
                 when = entry.when
-                yield Event(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
+                yield TimelineEvent(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
                 continue
-            yield Event(at_s=time_s, action=action)
+            yield TimelineEvent(at_s=time_s, action=action)
 
     # When.
 
@@ -480,7 +480,7 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
     Raises:
         ScenarioError: It is not valid; carries all problems.
     """
-    collector = ProblemCollector(lambda path: in_words(path[2:]) or str(entry.get("do")))
+    collector = ProblemCollector(lambda path: path_in_words(path[2:]) or str(entry.get("do")))
     for key in ("at", "when", "repeat"):
         if key in entry:
             collector.at(("timeline", 0, key), "belongs to a file's timeline; this event takes place now, and once")
@@ -522,5 +522,5 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
     return events[0].action
 
 
-def _only_added(scenario: Scenario) -> tuple[Event, ...]:
+def _only_added(scenario: Scenario) -> tuple[TimelineEvent, ...]:
     return tuple(event for event in scenario.timeline if isinstance(event.action, AddJobs))

@@ -9,12 +9,12 @@ from scenarios.events import (
     AddJobs,
     CloudFront,
     DisturbLink,
-    Event,
     ForecastError,
     GiveForecast,
     GoOffline,
     ReturnOnline,
     SwitchAlgorithm,
+    TimelineEvent,
 )
 from scenarios.scenario import Expectation, Scenario
 
@@ -40,7 +40,7 @@ def _expectation(expectation: Expectation, scenario: Scenario) -> str | dict[str
     return entry
 
 
-def _entry(event: Event, scenario: Scenario) -> dict[str, Any]:
+def _entry(event: TimelineEvent, scenario: Scenario) -> dict[str, Any]:
     when: dict[str, Any]
     if event.at_s is not None:
         when = {"at": scenario.zone.iso(event.at_s)}

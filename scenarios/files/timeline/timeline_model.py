@@ -55,7 +55,7 @@ def _moment(value: YamlValue) -> int | str:
     raise PydanticCustomError("moment", "a time is expected, such as 12:00, +2h or an ISO time")
 
 
-Span = Annotated[
+Duration = Annotated[
     int,
     PlainValidator(_duration),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
@@ -66,7 +66,7 @@ SpanAbove0 = Annotated[
     PlainValidator(_duration_above_0),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
 ]
-"""A `Span` that is not 0: an effect that lasts no time is a mistake."""
+"""A `Duration` that is not 0: an effect that lasts no time is a mistake."""
 EventTime = Annotated[int | str, PlainValidator(_moment), WithJsonSchema({"type": ["string", "integer"]})]
 
 
@@ -80,7 +80,7 @@ EventStart = Annotated[
     int | str, PlainValidator(_start_after), WithJsonSchema({"type": ["string", "integer"], "minimum": 0})
 ]
 """Seconds after the event; text that is a time (`18:00`) is for the builder to read."""
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Proportion = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 
@@ -89,15 +89,15 @@ class WhenEntry(FileEntry):
 
     job: Id = Field(description="Id of the job")
     turn: Literal["agreed", "starts", "ends", "cancelled"] = Field("starts", description="Change of its state")
-    after: Span = Field(0, description="Delay after that")
+    after: Duration = Field(0, description="Delay after that")
 
 
 class RepeatEntry(FileEntry):
     """How an event repeats."""
 
-    every: Span = Field(description="Interval; whole days keep the clock time")
-    times: int | None = Field(None, ge=1, le=10_000, description="Number of times in all")
-    until: EventTime | None = Field(None, description="Not after this time")
+    every: Duration = Field(description="Interval; whole days keep the clock time")
+    times: int | None = Field(None, ge=1, le=10_000, description="Total number of times")
+    until: EventTime | None = Field(None, description="No repetition after this time")
 
 
 class _EventEntry(FileEntry):
@@ -115,8 +115,8 @@ class CloudEntry(_EventEntry):
     producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
     factor: Factor = Field(description="Remaining share of the production, 0 to 1")
     duration: SpanAbove0 = Field(description="How long it is over one producer")
-    ramp: Span = Field(600, description="How long the production takes to fall, and to rise again")
-    travel: Span = Field(0, description="How much later it reaches the next producer")
+    ramp: Duration = Field(600, description="How long the production takes to fall, and to rise again")
+    travel: Duration = Field(0, description="How much later it reaches the next producer")
     announced: bool = Field(
         default=True, description="Whether forecasts reflect it once it has arrived; false: promises are broken instead"
     )
@@ -135,9 +135,9 @@ class ForecastErrorEntry(_EventEntry):
 
     do: Literal["forecast_error"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="Default: all")
-    growth_per_h: Share = Field(0.03, description="Standard deviation of the relative error an hour ahead")
-    most: Share = Field(0.6, description="Limit of the standard deviation")
-    every: Span = Field(6 * 3600, description="How often a forecast is issued")
+    growth_per_h: Proportion = Field(0.03, description="Standard deviation of the relative error an hour ahead")
+    most: Proportion = Field(0.6, description="Limit of the standard deviation")
+    every: Duration = Field(6 * 3600, description="How often a forecast is issued")
     duration: SpanAbove0 | None = Field(None, description="For how long; default: to the end")
     seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Default: the scenario's")
 

@@ -37,7 +37,7 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         OF_SHARED_BEST,
-        "Share of what sun and windows allow",
+        "Share of the shared optimum",
         "share",
         "Delivered, over what the best plan known with shared supply delivers (--compare-supply shared).",
     ),

@@ -12,7 +12,7 @@ from agents.scheduling import insertion, repair
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Task
 from agents.scheduling.repair import PlacedTask, TentativeSchedule, best_covered
-from agents.scheduling.time_grid import Grid, Starts, first_feasible_s
+from agents.scheduling.time_grid import Grid, StartGroup, first_feasible_s
 
 NOW_S = 1_782_000_000
 HOUR_S = 3600
@@ -66,7 +66,7 @@ def test_orders_with_the_same_beginning_are_tried_once(monkeypatch: pytest.Monke
     """Where the first tasks leave no room for the next one, other orders that begin with them do not either."""
     looks = 0
 
-    def counted(groups: Iterable[Starts], left_wh: FloatArray) -> int | None:
+    def counted(groups: Iterable[StartGroup], left_wh: FloatArray) -> int | None:
         nonlocal looks
         looks += 1
         return first_feasible_s(groups, left_wh)

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.headroom import Need
 from agents.shares import packed, unpacked
-from agents.sharing import EnergyBoard, WaitingJobs
+from agents.sharing import EnergyBoard, UndersuppliedJobs
 
 HOUR = 60
 ABUNDANT = 10**9
@@ -114,7 +114,7 @@ def test_the_board_has_production_less_shares_in_any_order_of_messages(
 
 def test_jobs_are_informed_of_more_energy_one_by_one_until_enough_could_use_it() -> None:
     """Those that lack most come first; those that could use hardly any of it are not informed."""
-    jobs = WaitingJobs()
+    jobs = UndersuppliedJobs()
     for job_id, first, end, wh in (("car", 10, 14, 9_000.0), ("wash", 10, 12, 1_000.0), ("night", 20, 24, 500.0)):
         jobs.add(job_id, f"{job_id}/consumer", need(first, end, wh))
     more = np.full(HOUR, 10_000)  # 600 Wh from 11 o'clock on

@@ -19,7 +19,8 @@ from broker.errors import BrokerUnreachableError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.endpoint import BrokerUrl, Tls
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.tls import Tls
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

@@ -44,8 +44,8 @@ from agents.device_events import CommandRefused, DeviceCommand, Forecasted, JobA
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.adapter import MessageError, MissingLibraryError
 from scenarios.devices.adapters import language_for
-from scenarios.devices.s2 import S2
-from scenarios.devices.scan import Found, found_in
+from scenarios.devices.s2 import S2Language
+from scenarios.devices.scan import FoundDevice, found_in
 from scenarios.gateways import Gateway
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
@@ -154,9 +154,9 @@ def forecast(start_s: float, *powers_w: float) -> PowerForecast:
     )
 
 
-def resource_manager(kind: Any = "consumer") -> S2:
+def resource_manager(kind: Any = "consumer") -> S2Language:
     """Return the reader of a device's messages."""
-    return S2(Gateway(id="d", house="adler", device="d", type=kind, agent="adler/d", adapter="s2"))
+    return S2Language(Gateway(id="d", house="adler", device="d", type=kind, agent="adler/d", adapter="s2"))
 
 
 def understood(part: str, message: Any, kind: str = "consumer") -> Any:
@@ -325,7 +325,7 @@ def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
         f"ssmic/r/devices/{name}/announce": json.dumps(wrapped(details(role, ControlType.NOT_CONTROLABLE))).encode()
         for name, role in roles.items()
     }
-    assert found_in(heard) == (Found("s2", "consumer", "d", "Miele"), Found("s2", "producer", "p", "Miele"))
+    assert found_in(heard) == (FoundDevice("s2", "consumer", "d", "Miele"), FoundDevice("s2", "producer", "p", "Miele"))
     assert found_in(heard)[0].entry()["gateway"] == {"adapter": "s2"}
 
 

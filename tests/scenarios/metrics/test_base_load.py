@@ -11,9 +11,9 @@ from hypothesis import given, settings, strategies as st
 from agents.energy import CumulativeSeries
 from agents.model import Contract
 from scenarios.base_load import net_of_base_loads, own_uses
-from scenarios.metrics.allocation import allocate
 from scenarios.metrics.billing import account_of, bills
-from scenarios.metrics.energy import BASE_LOAD, split_energy
+from scenarios.metrics.community_allocation import allocate
+from scenarios.metrics.energy_split import BASE_LOAD, split_energy
 from scenarios.metrics.kpis import compute_kpis, producer_houses
 from scenarios.metrics.settlement import settle
 from scenarios.scenario import Community, Scenario

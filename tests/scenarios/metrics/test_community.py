@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.model import GRID, Contract
-from scenarios.metrics.allocation import ALLOCATION_KEYS, LocalSupply, allocate
 from scenarios.metrics.billing import account_of, bills, bills_of
+from scenarios.metrics.community_allocation import ALLOCATION_KEYS, LocalSupply, allocate
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.metrics.kpis import producer_houses
 from scenarios.metrics.settlement import Settlement, settle

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.model import GRID, Contract
 from scenarios.metrics.billing import bills
-from scenarios.metrics.energy import IntervalError, load_factor, mean_power_w, peak_to_average, split_energy
+from scenarios.metrics.energy_split import IntervalError, load_factor, mean_power_w, peak_to_average, split_energy
 from scenarios.metrics.kpis import compute_kpis, count_jobs, producer_houses
 from scenarios.metrics.settlement import settle
 from scenarios.metrics.statistics import sample_statistics, statistics_by_figure, t_quantile

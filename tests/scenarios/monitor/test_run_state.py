@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import pytest
 
+from agents.contract_ledger import LedgerEntry, canonical_bytes
 from agents.energy import CumulativeSeries, Prediction, Production
-from agents.ledger import LedgerEntry, canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
@@ -90,7 +90,7 @@ def test_all_messages_and_the_whole_ledger_are_seen(recorded: tuple[RunOutcome, 
 
     assert (state.refused, state.doubled, state.missing) == (0, 0, 0)
     assert state.lines.total == outcome.messages
-    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+    assert canonical_bytes(state.ledger.values()) == canonical_bytes(outcome.ledger)
     assert state.time is not None
     assert state.time.state == "ended"
 
@@ -153,7 +153,7 @@ def test_a_late_watcher_gets_all_retained_information(recorded: tuple[RunOutcome
 
     state = watched([*retained.values(), *heard[half:]])
 
-    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+    assert canonical_bytes(state.ledger.values()) == canonical_bytes(outcome.ledger)
     assert state.missing == 0
     assert all(producer.forecast is not None for producer in state.producers.values())
 
@@ -224,7 +224,7 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
 
     assert state.refused == 13
     assert state.lines.total == outcome.messages
-    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+    assert canonical_bytes(state.ledger.values()) == canonical_bytes(outcome.ledger)
 
 
 def test_memory_has_a_bound() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import Prediction
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.lagrangian import LagrangianBound, Prices
+from scenarios.optimum.lagrangian import DualPrices, LagrangianBound
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny
@@ -27,7 +27,7 @@ def test_any_prices_bound_what_any_run_delivers(scenario: Scenario, prices: list
         pricing = LagrangianBound(instance, limit_wh)
         zero_prices = pricing.zero_prices()
         by_bin = np.resize(np.array(prices), zero_prices.by_bin.shape)
-        bound_wh, _ = pricing.evaluate(Prices(by_bin, zero_prices.by_cut))
+        bound_wh, _ = pricing.evaluate(DualPrices(by_bin, zero_prices.by_cut))
         assert bound_wh >= best_by_force(few, starts_s, carried=carried) - 1e-4
 
 
@@ -43,7 +43,7 @@ def test_overpromised_energy_is_priced_by_its_cost_beyond_its_worth() -> None:
     pricing = LagrangianBound(instance, instance.limit_wh)
 
     def bound_at(price: float) -> float:
-        return pricing.evaluate(Prices(np.full_like(pricing.production_wh, price), pricing.zero_prices().by_cut))[0]
+        return pricing.evaluate(DualPrices(np.full_like(pricing.production_wh, price), pricing.zero_prices().by_cut))[0]
 
     assert bound_at(0.0) == pytest.approx(1000.0)
     assert bound_at(1.0) == pytest.approx(800.0, abs=0.1)

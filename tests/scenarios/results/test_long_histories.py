@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from agents.ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.manager import MAX_CHANGES, continued
 from agents.model import Contract
 from agents.shares import Share
-from scenarios.results.rows import Written, read_ledger, write_entries
+from scenarios.results.rows import WrittenHistory, read_ledger, write_entries
 from scenarios.results.schema import TABLES
 
 CHANGES = 60
@@ -37,7 +37,7 @@ def first() -> LedgerEntry:
 
 def test_a_change_writes_only_what_is_new() -> None:
     """However long the history is, also where its oldest changes are left out; what is read is the entry."""
-    entry, written, rows = first(), dict[str, Written](), list[int]()
+    entry, written, rows = first(), dict[str, WrittenHistory](), list[int]()
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES)
         for n in range(CHANGES):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.ledger import LedgerEntry, ledger_sha256
+from agents.contract_ledger import LedgerEntry, ledger_sha256
 from scenarios.results.connection import ResultsError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.ledger import LedgerEntry
+from agents.contract_ledger import LedgerEntry
 from scenarios.results.export import tables
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.reader import ResultsReader

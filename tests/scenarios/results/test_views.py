@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.ledger import LedgerEntry
+from agents.contract_ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.metrics.energy import IntervalError
+from scenarios.metrics.energy_split import IntervalError
 from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.reader import ResultsReader

@@ -119,11 +119,14 @@ def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: P
     """An algorithm, from the file, the timeline or the command line, and how whole jobs find their producer."""
     timeline = 'supply: shared\nalgorithm: SLSQP\ntimeline: [{at: "09:00", do: algorithm, algorithm: exact}]'
     small.write_text(small.read_text().replace("seed: 3", f"seed: 3\n{timeline}"))
-    why = "with supply 'shared' no producer schedules jobs: consumers compose start and shares themselves"
+    why = "with supply 'shared' no producer schedules jobs: consumers choose start and shares themselves"
     expected = [f"algorithm SLSQP has no effect: {why}", f"events 'algorithm' of the timeline have no effect: {why}"]
     assert [note for note in ssmic("check", small, "--json").json["notes"] if "no effect" in note] == expected
     order = ("run", small, "--bus", "memory", "--days", "1", "--ranking", "price", "--algorithm", "TNC", "--json")
-    said = "--algorithm and --ranking have no effect with supply 'shared': consumers ask and compose themselves"
+    said = (
+        "--algorithm and --ranking have no effect with supply 'shared': "
+        "consumers choose producers, start and shares themselves"
+    )
     assert f"note: {said}" in ssmic(*order).err
     assert "no effect" not in ssmic(*order, "--supply", "whole").err
 
@@ -151,7 +154,7 @@ def test_a_run_is_compared_with_the_shared_optimum(ssmic: Ssmic, small: Path) ->
     assert run["shared_optimum"]["best_wh"] >= run["kpis"]["pooled_covered_wh"] - 1e-6
     assert run["shared_optimum"]["share"] == run["kpis"]["delivered_wh"] / run["shared_optimum"]["best_wh"]
     shown = ssmic("results", "show", ended.json["results_file"]).out
-    assert "What the sun and the windows allow" in shown
+    assert "Best plan known, shared supply" in shown
     of_shared = (
         "run",
         small,

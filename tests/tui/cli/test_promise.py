@@ -61,4 +61,4 @@ def _ran(ssmic: Ssmic, file: Path, *options: str) -> tuple[str, str | None]:
 def test_the_help_names_the_minute_before_the_start_at_which_a_late_promise_is_firm(ssmic: Ssmic) -> None:
     """It said five minutes for some time after that had become one."""
     assert FIRM_BEFORE_S == 60
-    assert "late, one minute before the start" in " ".join(ssmic("run", "--help").out.split())
+    assert "late, one minute before the job starts" in " ".join(ssmic("run", "--help").out.split())

@@ -64,7 +64,7 @@ def test_a_stopped_sweep_keeps_its_runs_and_the_same_command_resumes(
     again = _started(tmp_path, "--out", "sweep.sqlite", "--json")
     out, said = again.communicate(timeout=PATIENCE_WALL_S)
     assert again.returncode == 0, said
-    assert f"{kept} of 40 runs are there already" in said
+    assert f"{kept} of 40 runs are done already" in said
     found = json.loads(out)
     assert found["complete"]
     assert found["done_runs"] == 40

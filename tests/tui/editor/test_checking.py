@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui.editor.checker import LARGE, Checker
-from tui.editor.edit_history import Change, History, Put, Version
+from tui.editor.edit_history import Change, History, Put, TreeVersion
 from tui.editor.file_actions import bundled_document
 
 
-def broken(name: str) -> Version:
+def broken(name: str) -> TreeVersion:
     """Return a bundled neighbourhood whose second device has the id of the first."""
     history = History(bundled_document(name), saved=True)
     devices = history.tree["houses"][0]["devices"]

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from tui.editor import commands
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.file_actions import FileActions
-from tui.editor.session import Changed, CheckFinished, EditSession, Event, FieldWanted, Opened, Selected, Work
+from tui.editor.session import Changed, CheckFinished, EditSession, FieldWanted, Opened, Selected, SessionEvent, Work
 from tui.editor.tree_model import WHOLE
 
 NAME = ("houses", 0, "name")
@@ -86,7 +86,7 @@ def type_name(session: EditSession, *texts: str) -> None:
 def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
     """The events are opening, a change with a follow-up, a selection, and closing."""
     session = EditSession()
-    events: list[Event] = []
+    events: list[SessionEvent] = []
     session.watch(events.append)
     session.open(Work.opened(file))
     session.apply(commands.add_house, fill_in=True)
@@ -149,7 +149,7 @@ async def test_a_check_finds_the_problems_of_the_current_version(session: EditSe
     await session.check()
     assert session.is_checked
     assert opened(session).problems == ()
-    events: list[Event] = []
+    events: list[SessionEvent] = []
     session.watch(events.append)
     session.apply(lambda tree: commands.set_field(tree, ("houses", 1, "id"), "1"))
     assert not session.is_checked

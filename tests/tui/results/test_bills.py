@@ -33,4 +33,4 @@ async def test_bills_are_shown_with_their_sum_and_by_another_key(opened: Opened,
         await until(pilot, lambda: table(pilot, "#bill-rows").rows[0].allocation_key == "hierarchical")
         said = text(pilot, "#tab-bills .detail")
         assert "own roof first, then neighbours, every 15 min" in said
-        assert "Paid outside: grid 0.44, fed in -8.24, grid fees 0.00" in said
+        assert "Paid to outsiders: grid 0.44, fed in -8.24, grid fees 0.00" in said

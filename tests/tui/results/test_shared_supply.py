@@ -10,7 +10,7 @@ from rich.console import Console
 
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios import Zone
-from scenarios.monitor import Negotiation, summarize
+from scenarios.monitor import ObservedNegotiation, summarize
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
@@ -85,7 +85,7 @@ def test_the_live_view_names_the_suppliers_of_a_job_that_is_planned_or_runs() ->
     one = contract(job("wash", "b", load((0, 0), (3600, 300)), (0, 14400)), "pv-a", 0)
     together = one.model_copy(update={"producer": SHARED, "shares": (share,)})
     event = LedgerEvent(at_s=START_S, what="agreed", start_s=one.start_s, shares=(share,))
-    negotiation = Negotiation("wash", load_profile=load((0, 0), (3600, 300)))
+    negotiation = ObservedNegotiation("wash", load_profile=load((0, 0), (3600, 300)))
     negotiation.settle(LedgerEntry(contract=together, state="standing", history=(event,)))
     for now_s in (one.start_s - 60, one.start_s + 60):
         assert "on pv-a + grid" in str(_consumer("b/washer", "washer", [negotiation], now_s, Zone()))

@@ -17,7 +17,7 @@ from tui.cli.options import (
     KeyFile,
     PasswordFile,
     SetVariables,
-    User,
+    UserOption,
     chosen_values,
     complete_scenario,
     given,
@@ -28,7 +28,7 @@ from tui.log_level import LogLevel
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
-    from broker.security import DeviceAccess, Owner, Written
+    from broker.security import DeviceAccess, Owner, WrittenGuard
 
 INIT_EXAMPLES = """
 \b
@@ -60,8 +60,8 @@ def init(
         typer.Option(
             "--device",
             metavar="ID[@HOUSE]",
-            help="Real device that joins as a guest, and gets a login; repeatable. With its household, no other one "
-            "may use its topics. Those of SCENARIO get one anyway.",
+            help="Real device that joins as a guest, and gets a login; repeatable. If HOUSE is given, no other "
+            "household may use the device's topics. The devices of SCENARIO get logins anyway.",
             parser=parse_id,
         ),
     ] = None,
@@ -83,7 +83,7 @@ def init(
         bool | None,
         typer.Option(
             "--client-certificates/--passwords",
-            help="How clients log in. [default: as before, else by password]",
+            help="How clients log in. [default: unchanged in an existing folder, else by password]",
             show_default=False,
         ),
     ] = None,
@@ -100,12 +100,12 @@ def init(
 ) -> None:
     """Create the files of a secured Mosquitto: CA, certificates, logins with random passwords, access rules.
 
-    Running it again adds new logins and keeps existing ones. Logins: each household, each real device, clock,
-    watcher, operator.
+    Each household and each real device gets a login, and so do clock, watcher and operator. Running the command again
+    adds new logins and keeps existing ones.
     """
     from agents import MANAGER
     from broker.security import VALID_DAYS, Guard, write_guard
-    from scenarios.devices import access_of
+    from scenarios.devices import device_access_of
     from scenarios.load import load_scenario
 
     chosen = chosen_values(set_)
@@ -116,7 +116,7 @@ def init(
     if scenario is not None:
         loaded = load_scenario(scenario, chosen, allow_outside=allow_outside)
         houses += [known.id for known in loaded.houses]
-        devices += access_of(loaded)
+        devices += device_access_of(loaded)
     written = write_guard(
         folder,
         Guard(
@@ -155,7 +155,7 @@ def _owner(text: str) -> Owner:
         raise typer.BadParameter(f"{text!r} is not UID or UID:GID, two numbers", param_hint="--owner") from None
 
 
-def _summary(folder: Path, written: Written) -> str:
+def _summary(folder: Path, written: WrittenGuard) -> str:
     from broker.security import HOST_FILE
 
     lines = [
@@ -222,7 +222,7 @@ def clean(
     limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="Seconds to keep trying to reach the broker.")
     ] = 60.0,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -319,9 +319,9 @@ _EXAMPLES = """
 Examples:
   ssmic broker --port 1883
   ssmic broker --engine embedded --login
-then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
+then, in another terminal: ssmic run street --broker mqtt://127.0.0.1:1883
 For a broker with TLS and logins: ssmic broker init --help
-To remove what dead runs left behind: ssmic broker clean --help
+To remove the retained messages of dead runs: ssmic broker clean --help
 """
 
 
@@ -337,7 +337,7 @@ def broker(
         bool,
         typer.Option(
             "--login",
-            help="Admit only your own ssmic commands, by a random login that they find themselves. "
+            help="Admit only your own ssmic commands, by a random login that they find automatically. "
             "[default: every user of this machine can connect]",
         ),
     ] = False,
@@ -345,7 +345,7 @@ def broker(
 ) -> None:
     """Run a broker on this machine until Ctrl-C.
 
-    Its URL is printed on standard output. (The broker that a run starts for itself always has a login.)
+    The broker's URL is printed on standard output. (A broker that a run starts for itself always has a login.)
     """
     if ctx.invoked_subcommand is not None:
         return

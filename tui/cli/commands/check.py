@@ -21,8 +21,9 @@ def check(
 ) -> None:
     """Validate a scenario: list all its problems at once.
 
-    Exit code 3 if there are any. Notes list assumptions, times that do not overlap, jobs that must run at the same
-    time as another job of their device, job ids used more than once, and settings without effect.
+    The exit code is 3 if there are any. Notes list assumptions, series and jobs whose times do not overlap, jobs
+    that must run at the same time as another job of their device, job ids used more than once, and settings without
+    effect.
     """
     from scenarios import Problem, ScenarioError, overlap_notes, repeated_id_notes, run_notes
     from scenarios.load import load

@@ -15,7 +15,7 @@ from tui.cli.options import (
     AllowOutside,
     AsJson,
     AskAtOnce,
-    Broker,
+    BrokerOption,
     CaFile,
     CertFile,
     HomeAssistant,
@@ -24,14 +24,14 @@ from tui.cli.options import (
     Keep,
     KeyFile,
     Limit,
-    Negotiation,
+    NegotiationOption,
     NodeLimit,
     PasswordFile,
     Penalty,
     Prefer,
     PromiseOption,
     RankingName,
-    Run,
+    RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
@@ -39,7 +39,7 @@ from tui.cli.options import (
     Strategy,
     Supply,
     Tolerance,
-    User,
+    UserOption,
     chosen_values,
     given,
 )
@@ -50,7 +50,7 @@ from tui.safe_output import listed
 
 if TYPE_CHECKING:
     from broker.transport import MqttBroker
-    from scenarios import Scenario as Loaded
+    from scenarios import Scenario
     from scenarios.simulation import RunSettings, ScoresFile
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -73,10 +73,10 @@ or SIGTERM. Restarting helps after 4 and 75 only.
 def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
-    broker: Broker,
+    broker: BrokerOption,
     allow_outside: AllowOutside = False,
     set_: SetVariables = None,
-    run: Run = None,
+    run: RunOption = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
     strategy: Strategy = None,
@@ -84,7 +84,7 @@ def clock(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
-    negotiation: Negotiation = None,
+    negotiation: NegotiationOption = None,
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
@@ -111,16 +111,17 @@ def clock(
         str,
         typer.Option(
             metavar="none|2x|max...",
-            help="What happens to time in which a household, the broker or the machine was away: it is lost (none), or "
-            "made up for at a multiple of the pace such as 2x, or as fast as possible (max).",
+            help="What happens to time during which a household, the broker or the machine was away. none: it is lost; "
+            "2x, ...: it is made up for at this multiple of the pace; max: as fast as possible.",
             envvar="SSMIC_CATCH_UP",
         ),
     ] = "none",
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
-            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
-            "when it fails, and continue; or fail at once. One that breaks the protocol is removed, except with fail.",
+            help="What to do when a household is lost. wait: wait up to the limit, then fail; drop: continue without "
+            "it after the limit, or when it fails; fail: fail at once. A household that breaks the protocol is "
+            "excluded, except with fail.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
@@ -136,15 +137,15 @@ def clock(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between runs. [default: beside the results, where a repeated run "
-            "begins with the same scores as before]",
+            help="Keep the producers' scores in this file between runs. [default: a file beside the results, with "
+            "which a repeated run begins with the same scores again]",
             envvar="SSMIC_SCORES",
         ),
     ] = None,
     reset_scores: Annotated[
         bool, typer.Option("--reset-scores", help="Start from fresh producer scores.", envvar="SSMIC_RESET_SCORES")
     ] = False,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -233,7 +234,7 @@ def clock(
 
 
 def _keep_time(
-    loaded: Loaded,
+    loaded: Scenario,
     settings: RunSettings,
     connection: MqttBroker,
     results_file: Path,

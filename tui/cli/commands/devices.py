@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AsJson, CaFile, CertFile, KeyFile, PasswordFile, User, given
+from tui.cli.options import AsJson, CaFile, CertFile, KeyFile, PasswordFile, UserOption, given
 from tui.formatting import plural
 from tui.log_level import LogLevel
 from tui.safe_output import echo
@@ -46,7 +46,7 @@ def scan(
         Path | None, typer.Option(metavar="FILE", help="Write the devices there, as YAML for a scenario file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite the file.")] = False,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,

@@ -72,13 +72,15 @@ def generate(
     name: Annotated[str | None, typer.Option(help="Name of the scenario. [default: from houses and seed]")] = None,
     sun: Annotated[
         Literal["built-in", "pvlib"],
-        typer.Option(help="Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day."),
+        typer.Option(
+            help="Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. Both agree within 5 % of a day's energy."
+        ),
     ] = "built-in",
     series: Annotated[
         Literal["auto", "inline", "csv", "parquet"],
         typer.Option(
-            help="Where production and forecasts are: in the YAML, or in tables beside it; auto: beside it for "
-            "more than 60 roofs times days, if the output is a file."
+            help="Where to write base loads, production and forecasts: in the YAML, or in tables beside it. auto: in "
+            "tables if roofs times days exceed 60, or houses times days 2,000, and the output is a file."
         ),
     ] = "auto",
     out: Annotated[
@@ -88,8 +90,8 @@ def generate(
 ) -> None:
     """Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts.
 
-    Households own and use appliances as statistics report for households of their size (docs/generate.md names the
-    sources). Neighbours see the same clouds; forecasts are issued four times a day.
+    Households own and use appliances as statistics report for their size (docs/generate.md names the sources). All
+    roofs see the same clouds, and forecasts are issued four times a day.
     """
     from scenarios.files import write_text
     from scenarios.generate import (

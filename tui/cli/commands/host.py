@@ -12,21 +12,21 @@ from tui.cli.options import (
     Algorithm,
     AllowOutside,
     AskAtOnce,
-    Broker,
+    BrokerOption,
     CaFile,
     CertFile,
     Impatient,
     Journal,
     KeyFile,
     Limit,
-    Negotiation,
+    NegotiationOption,
     NodeLimit,
     PasswordFile,
     Penalty,
     Prefer,
     PromiseOption,
     RankingName,
-    Run,
+    RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
@@ -34,7 +34,7 @@ from tui.cli.options import (
     Strategy,
     Supply,
     Tolerance,
-    User,
+    UserOption,
     chosen_values,
     given,
     parse_id,
@@ -63,19 +63,19 @@ full), 130 or 143 ended by Ctrl-C or SIGTERM. Restarting helps after 4 and 75 on
 def host(
     ctx: typer.Context,
     scenario: ScenarioArgument,
-    broker: Broker,
+    broker: BrokerOption,
     house: Annotated[
         list[str],
         typer.Option(
             metavar="ID",
-            help="A house of the scenario; several may share.",
+            help="A house of the scenario. Repeatable: several households share the process.",
             envvar="SSMIC_HOUSE",
             parser=parse_id,
         ),
     ],
     allow_outside: AllowOutside = False,
     set_: SetVariables = None,
-    run: Run = None,
+    run: RunOption = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
     strategy: Strategy = None,
@@ -83,7 +83,7 @@ def host(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
-    negotiation: Negotiation = None,
+    negotiation: NegotiationOption = None,
     ask_at_once: AskAtOnce = None,
     supply: Supply = None,
     prefer: Prefer = None,
@@ -92,7 +92,7 @@ def host(
     promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -101,7 +101,8 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
+    Scenario, variables, seed, algorithm and supply must be the same as the clock's: the clock refuses a household
+    that differs.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part

@@ -49,9 +49,9 @@ def import_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
-    """Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.
+    """Convert PySSMic or GreenCharge input to a scenario, and list what was assumed or left out.
 
-    The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle; nothing in a
+    The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle. Nothing in a
     pickle is executed.
     """
     from scenarios.files import coverage_notes, save_scenario

@@ -22,10 +22,10 @@ from tui.cli.options import (
     CertFile,
     KeyFile,
     PasswordFile,
-    Run,
+    RunOption,
     ScenarioArgument,
     SetVariables,
-    User,
+    UserOption,
     chosen_values,
     given,
 )
@@ -34,8 +34,8 @@ from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
     from broker.transport import Access
-    from scenarios import Scenario as Loaded
-    from scenarios.lab import Case, Expectation, Lab, LabSettings
+    from scenarios import Scenario
+    from scenarios.lab import Case, FigureExpectation, Lab, LabSettings
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -65,12 +65,12 @@ def lab(
             "--as",
             metavar="KIND[,KIND...]",
             help="Emulate the devices as these: tasmota, shelly or zigbee2mqtt for plugs, opendtu or ahoydtu for "
-            "inverters. Several take turns from house to house. Repeatable. [default: tasmota,opendtu]",
+            "inverters. With several of one type, houses use them in rotation. Repeatable. [default: tasmota,opendtu]",
         ),
     ] = None,
     pace: Annotated[str, typer.Option(metavar="1x|60x...", help="Virtual seconds per second, such as 60x.")] = "60x",
     broker: AnyBroker = None,
-    run: Run = None,
+    run: RunOption = None,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to emulate. [default: from the scenario, else until the last job has run]"),
@@ -100,12 +100,12 @@ def lab(
         bool,
         typer.Option(
             "--by-hand/--no-by-hand",
-            help="Whether a person switches a device on at a job's latest start if the controller has not.",
+            help="Whether a device is switched on by hand at a job's latest start if the controller has not done so.",
         ),
     ] = True,
     paused: Annotated[
         bool,
-        typer.Option("--paused", help="Start time only when 'resume' is published on ssmic/<run>/control."),
+        typer.Option("--paused", help="Start virtual time only when 'resume' is published on ssmic/<run>/control."),
     ] = False,
     controller: Annotated[
         str | None,
@@ -132,7 +132,7 @@ def lab(
             metavar="FILE", help="The results file. [default: results/<date>_<time>_<scenario>_controller_1.sqlite]"
         ),
     ] = None,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -148,7 +148,7 @@ def lab(
     from broker.clock import Pace
     from broker.transport import AccessOptions
     from scenarios.files import load_faults
-    from scenarios.lab import Expectation, Kinds, LabSettings
+    from scenarios.lab import FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
     from tui.cli.settings import chosen_access
     from tui.exit_codes import tell_notes
@@ -159,7 +159,7 @@ def lab(
     configure_logs(log_level or ctx.obj)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
-    expectations = [Expectation.parse(text) for text in expect or ()]
+    expectations = [FigureExpectation.parse(text) for text in expect or ()]
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
@@ -192,13 +192,13 @@ def lab(
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    scenario: Loaded
+    scenario: Scenario
     settings: LabSettings
     broker: str | None
     access: Access | None
     limit_wall_s: float
     command: tuple[str, ...]
-    expectations: tuple[Expectation, ...]
+    expectations: tuple[FigureExpectation, ...]
     junit: Path | None
     compare_wall_s: float | None
     """How long the optimum is sought; None: there is no comparison."""
@@ -217,7 +217,7 @@ def _command(text: str | None) -> tuple[str, ...]:
     return command
 
 
-def _between(scenario: Loaded, begin: str | None, until: str | None, days: int | None) -> tuple[Loaded, int | None]:
+def _between(scenario: Scenario, begin: str | None, until: str | None, days: int | None) -> tuple[Scenario, int | None]:
     """Return the part of a scenario that the lab runs, and its end, UNIX seconds; None: when the last job has run."""
     from scenarios import planned_end_s
     from scenarios.files import parse_time
@@ -296,7 +296,7 @@ class _Found:
 
     file: Path
     figures: dict[str, float]
-    cases: Callable[[Sequence[Expectation], Mapping[str, float | None]], list[Case]]
+    cases: Callable[[Sequence[FigureExpectation], Mapping[str, float | None]], list[Case]]
     extra: tuple[Case, ...]
 
 

@@ -46,8 +46,8 @@ def optimum(
 ) -> None:
     """Compute the best plan possible with perfect foresight.
 
-    It knows all jobs and the actual production in advance; a proven bound limits every plan. The bound for shared
-    supply limits every run under either rule: it is the most that production and time windows allow.
+    The plan knows all jobs and the actual production in advance, and a proven bound limits every plan. The bound
+    for shared supply also limits every run under either rule: it is the most that production and windows allow.
     """
     from scenarios.load import load_scenario
     from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_of

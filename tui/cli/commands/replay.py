@@ -26,12 +26,12 @@ Exit codes: 0 the same ledger, 1 another ledger or a failed run, 2 wrong usage, 
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Repeat a session with real devices, without them.")
+@app.command(epilog=_EXAMPLES, short_help="Repeat a recorded session with real devices, without the devices.")
 def replay(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A results file, or what `ssmic run --record` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A results file, or a recording of `ssmic run`.")],
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record the repeated session there, as `ssmic run --record`.")
+        Path | None, typer.Option(metavar="FILE", help="Also record the repeated session in this file.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The results file. [default: a new one in results/]")
@@ -42,9 +42,9 @@ def replay(
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Repeat a session with real devices from its record, and compare the ledger.
+    """Repeat a recorded session with real devices, without the devices, and compare the ledgers.
 
-    Messages of devices are delivered at the same seconds of virtual time; the devices themselves are not used.
+    The recorded messages of the devices are delivered at the same seconds of virtual time.
     """
     from scenarios.simulation import open_simulation, read_recording
     from tui.cli.output import output

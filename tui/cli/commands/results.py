@@ -31,7 +31,7 @@ ResultsFile = Annotated[
     ),
 ]
 Interval = Annotated[
-    int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
+    int, typer.Option(min=1, metavar="MINUTES", help="Peak power is the highest mean over this many minutes.")
 ]
 
 Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC. [default: at the scenario's own offset]")]
@@ -186,8 +186,8 @@ def bills(
     key: Annotated[
         Literal["static", "proportional", "hierarchical", "negotiated"] | None,
         typer.Option(
-            help="Settle by another allocation key. static: fixed shares of all production; proportional: to "
-            "consumption; hierarchical: own roof, then neighbours; negotiated: as contracts say. "
+            help="Settle by another key. static: fixed shares of all production; proportional: in proportion to "
+            "consumption; hierarchical: own roof, then neighbours; negotiated: by contract. "
             "[default: from the scenario]"
         ),
     ] = None,
@@ -195,7 +195,8 @@ def bills(
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
 
-    The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
+    The scenario's `community` defines how bills are settled. Without one, they are settled by contract, minute by
+    minute.
     """
     from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
     from tui.cli.list_compare_bills_tables import bills_json, show_bills

@@ -20,7 +20,7 @@ from tui.cli.options import (
     HomeAssistant,
     Keep,
     KeyFile,
-    Negotiation,
+    NegotiationOption,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -33,7 +33,7 @@ from tui.cli.options import (
     Strategy,
     Supply,
     Tolerance,
-    User,
+    UserOption,
     chosen_values,
     given,
     parse_id,
@@ -126,16 +126,16 @@ def run(
     messages: Annotated[
         Literal["all", "contracts", "none"],
         typer.Option(
-            help="Which messages the results file keeps: all; contracts, those that contracts are made of; or none,"
-            " which is fastest. Contracts and figures are the same."
+            help="Which messages the results file keeps: all; contracts: only those that make contracts; none: the "
+            "fastest. Contracts and figures are the same."
         ),
     ] = "all",
-    negotiation: Negotiation = None,
+    negotiation: NegotiationOption = None,
     ask_at_once: AskAtOnce = None,
     ranking: RankingName = None,
     impatient: Annotated[
         bool,
-        typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
+        typer.Option("--impatient", help="A job that no producer can supply takes grid power at once, as in PySSMic."),
     ] = False,
     bus: Annotated[
         Literal["memory", "mqtt"] | None,
@@ -145,7 +145,7 @@ def run(
         ),
     ] = None,
     broker: AnyBroker = None,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
@@ -156,8 +156,8 @@ def run(
         str | None,
         typer.Option(
             metavar="N|houses",
-            help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
-            "household. [default: the fastest, which is one; houses at a --pace, with real devices, and where the "
+            help="Number of hosts, each with a connection of its own, over which the agents are spread; 'houses': one "
+            "for each household. [default: 1, the fastest; houses with a --pace, with real devices, or if the "
             "timeline disturbs links]",
         ),
     ] = None,
@@ -165,8 +165,8 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Number of processes that each run's households are spread over, on one broker; runs then follow one "
-            "another. [default: one per run]",
+            help="Number of processes over which the households of each run are spread, on one broker; several runs "
+            "are then executed one after another. [default: one process per run]",
         ),
     ] = None,
     limit: Annotated[
@@ -202,9 +202,9 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between simulations. Several algorithms all begin with the scores "
-            "in it and do not change it. [default: beside the results, where a repeated run begins with the "
-            "same scores as before; for several algorithms: fresh scores]",
+            help="Keep the producers' scores in this file between simulations. Several algorithms all begin with the "
+            "scores in it and do not change it. [default: a file beside the results, with which a repeated "
+            "run begins with the same scores again; for several algorithms: fresh scores]",
         ),
     ] = None,
     reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start from fresh producer scores.")] = False,
@@ -212,7 +212,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The results file, of one algorithm. "
+            help="The results file; for a single algorithm only. "
             "[default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite, one for each algorithm]",
         ),
     ] = None,
@@ -229,8 +229,8 @@ def run(
     compare_supply: Annotated[
         Literal["whole", "shared", "both"] | None,
         typer.Option(
-            help="With --compare, which it implies: the optimum for whole jobs, for supply shared by all panels (what "
-            "the sun and the windows allow under any rule), or both. [default: the run's rule]",
+            help="Implies --compare, and selects the optimum: for whole jobs, for supply shared by all panels (the "
+            "most that production and windows allow under any rule), or both. [default: the run's rule]",
             show_default=False,
         ),
     ] = None,

@@ -27,7 +27,7 @@ def _complete(incomplete: str) -> list[str]:
     return [name for name in bundled_names() if name.startswith(incomplete)]
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A bundled scenario.", autocompletion=_complete)]
+BundledName = Annotated[str, typer.Argument(metavar="NAME", help="A bundled scenario.", autocompletion=_complete)]
 
 
 @app.callback(invoke_without_command=True, epilog=_EXAMPLES)
@@ -77,14 +77,14 @@ def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: ssmic scenarios show cloud-front")
-def show(name: Name) -> None:
+def show(name: BundledName) -> None:
     """Print a bundled scenario's file; the comment at its top explains what it shows."""
     echo(_text(name), nl=False)
 
 
 @app.command(epilog="Example: ssmic scenarios copy cloud-front my-front.yaml")
 def copy(
-    name: Name,
+    name: BundledName,
     target: Annotated[
         Path | None, typer.Argument(metavar="[TARGET.yaml]", help="The copy. [default: NAME.yaml]")
     ] = None,

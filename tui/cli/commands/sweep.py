@@ -42,7 +42,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUES",
-            help="Run with each of these values: A,B,C or LOW:HIGH:COUNT (LOW:HIGH:COUNT:log for even ratios). "
+            help="Run with each of these values: A,B,C or LOW:HIGH:COUNT (:log at the end: even ratios). "
             "Repeatable: every combination is run.",
         ),
     ] = None,
@@ -51,7 +51,7 @@ def sweep(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Run everything with this value, also a list or mapping as in YAML. Repeatable.",
+            help="Use this value in all runs; it may be a list or mapping as in YAML. Repeatable.",
         ),
     ] = None,
     zip_: Annotated[
@@ -59,7 +59,7 @@ def sweep(
         typer.Option(
             "--zip",
             metavar="KEY,KEY",
-            help="Take the first values of these together, then the second ones, instead of every combination. "
+            help="Combine the first values of these keys, then the second values, ..., instead of every combination. "
             "Repeatable.",
         ),
     ] = None,
@@ -76,7 +76,7 @@ def sweep(
             "[default: every combination]",
         ),
     ] = None,
-    sample_seed: Annotated[int, typer.Option(min=0, help="With --sample: another seed draws other combinations.")] = 1,
+    sample_seed: Annotated[int, typer.Option(min=0, help="With --sample: seed of the sample.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one per core]")] = None,
     dask: Annotated[
         str | None,
@@ -102,8 +102,9 @@ def sweep(
 ) -> None:
     """Run a scenario many times with varied settings and values, and compare.
 
-    The same command resumes. Each combination of values is run with the same seeds, each run from fresh producer
-    scores. Results do not depend on the number of workers, nor on how often the sweep was stopped.
+    Each combination of values is run with the same seeds, and each run starts from fresh producer scores. Repeat
+    the same command to resume a sweep that was stopped. Results do not depend on the number of workers, nor on how
+    often the sweep was stopped.
     """
     from scenarios.results.comparison import check_files, write_comparison
     from scenarios.sweep import (

@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Open the terminal application: build, run, watch, read.")
+@app.command(epilog=_EXAMPLES, short_help="Open the terminal application: build, run, watch, read results.")
 def tui(
     scenario: Annotated[
         str | None,

@@ -14,7 +14,7 @@ from tui.cli.options import (
     KeyFile,
     PasswordFile,
     SetVariables,
-    User,
+    UserOption,
     chosen_values,
     given,
     parse_id,
@@ -66,7 +66,7 @@ def watch(
     control: Annotated[
         bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")
     ] = False,
-    user: User = None,
+    user: UserOption = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,

@@ -21,7 +21,7 @@ _ABOUT_KEYS: Final = {
     NONE: "No community: bills are settled by contract, minute by minute.",
     "static": "Each house may use a fixed share of all production.",
     "proportional": "All production is shared in proportion to consumption.",
-    "hierarchical": "Each house uses its own production first; the rest is shared in proportion to what others lack.",
+    "hierarchical": "Each house uses its own production first; the rest is shared by remaining demand.",
     "negotiated": "As delivered by contract; a house's own remaining production covers what it still lacks.",
 }
 _MOST_HOUSES = 40

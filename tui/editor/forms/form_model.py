@@ -51,7 +51,9 @@ _TARIFF = (
     ),
 )
 _NAME_HELP = "Display name in tables and charts. Default: the id."
-_ISSUED_HELP = "When the forecast becomes known to the panel's agent; until then it plans with the one before."
+_ISSUED_HELP = (
+    "When the forecast becomes known to the panel's agent; until then the agent plans with the previous forecast."
+)
 _FORECAST_HELP = "Expected production over time: a file of UNIX seconds and cumulative Wh, or a clear sky."
 
 
@@ -290,7 +292,7 @@ def _gateway(ref: Ref, device: dict[str, Any]) -> tuple[Field, ...]:
             options=adapters,
             covers=(path,),
             heading="Real device (gateway)",
-            help=f"MQTT topics that the device uses: ours (ssmic), or its maker's.{rest}",
+            help=f"MQTT topics that the device uses: ssmic's own, or its maker's.{rest}",
         ),
         Field(
             "text",
@@ -326,14 +328,14 @@ def _job(tree: Tree, ref: Ref) -> PartForm:
             "earliest start",
             (*ref, "earliest_start"),
             job.get("earliest_start"),
-            help="The job must not start before (PySSMic: est).",
+            help="The job must not start before this time (PySSMic: est).",
         ),
         Field(
             "time",
             "latest start",
             (*ref, "latest_start"),
             job.get("latest_start"),
-            help="The job must start by then; without solar power it runs from the grid (PySSMic: lst).",
+            help="The job must start by this time; without solar power it runs from the grid (PySSMic: lst).",
         ),
         Field(
             "pick",
@@ -349,7 +351,7 @@ def _job(tree: Tree, ref: Ref) -> PartForm:
             (*ref, "id"),
             job.get("id"),
             "/".join(tree_model.key_of_job(job)),
-            help="Names the job in results. Default: house/device, numbered where there are several.",
+            help="Names the job in results. Default: house/device, numbered if there are several.",
         ),
     )
     note = "Registered: when the job becomes known."

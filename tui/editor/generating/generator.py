@@ -88,7 +88,7 @@ FIELDS: tuple[tuple[GenerateField, ...], ...] = (
             "sun",
             "Sun",
             "built-in",
-            "Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. They agree within 5 % a day.",
+            "Model of the clear sky; pvlib needs pip install 'ssmic[pv]'. Both agree within 5 % a day.",
             ("built-in", "pvlib"),
         ),
     ),

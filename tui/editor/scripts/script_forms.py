@@ -23,10 +23,10 @@ _LABELS = {
 }
 _HINTS = {
     "factor": "0 to 1: the share that is left",
-    "import_eur_per_kwh": "EUR per kWh; empty: as before",
-    "feed_in_eur_per_kwh": "EUR per kWh; empty: as before",
-    "neighbour_eur_per_kwh": "EUR per kWh; empty: as before",
-    "grid_kg_co2_per_kwh": "kg CO2 per kWh; empty: as before",
+    "import_eur_per_kwh": "EUR per kWh; empty: unchanged",
+    "feed_in_eur_per_kwh": "EUR per kWh; empty: unchanged",
+    "neighbour_eur_per_kwh": "EUR per kWh; empty: unchanged",
+    "grid_kg_co2_per_kwh": "kg CO2 per kWh; empty: unchanged",
     "delay_ms": "real milliseconds",
 }
 _ALL = "all"
@@ -90,7 +90,7 @@ def _time_fields(ref: Ref, entry: dict[str, Any]) -> tuple[Field, ...]:
         mode,
         options=(script.AT_A_TIME, *script.TURNS.values()),
         covers=((*ref, "when", "turn"),),
-        help="At a time; or once, the first time that something happens to a job.",
+        help="At a given time, or the first time that something happens to a job.",
     )
     if not isinstance(when, dict):
         return choice, Field("text", "at", (*ref, "at"), entry.get("at"), _AT_HINT, help=_AT_HELP)
@@ -103,7 +103,7 @@ def _time_fields(ref: Ref, entry: dict[str, Any]) -> tuple[Field, ...]:
             (*ref, "when", "after"),
             when.get("after"),
             "0s",
-            help="How long after that; such as 90s, 30m or 1h30m. Default: at once.",
+            help="Delay after that, such as 90s, 30m or 1h30m. Default: at once.",
         ),
     )
 
@@ -129,9 +129,16 @@ def _repeat_fields(ref: Ref, entry: dict[str, Any]) -> tuple[Field, ...]:
             (*path, "times"),
             now.get("times"),
             "to the end of the run",
-            help="Number of times in all, 1 to 10,000. Default: to the end of the run.",
+            help="Total number of times, 1 to 10,000. Default: to the end of the run.",
         ),
-        Field("text", "until", (*path, "until"), now.get("until"), _AT_HINT, help=f"Not after this time. {_AT_HELP}"),
+        Field(
+            "text",
+            "until",
+            (*path, "until"),
+            now.get("until"),
+            _AT_HINT,
+            help=f"No repetition after this time. {_AT_HELP}",
+        ),
     )
 
 
@@ -141,7 +148,7 @@ def _field(ref: Ref, entry: dict[str, Any], kind: str, key: str) -> Field:
     if key in script.LISTS:
         return Field("pick", label, path, value, _ALL, help=about)
     if key == "device":
-        what = "The device; its house is set with it."
+        what = "The device; this also sets its house."
         return Field("pick", label, path, value, "choose a device", covers=((*ref, "house"),), help=what)
     if key in {"producer", "house", "job", "load_profile"}:
         hint = "the device's" if key == "load_profile" else f"choose a {key}"

@@ -19,7 +19,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from scenarios import Zone
 from scenarios.files import UNITS, Measured, zone_of
-from tui.editor.series.series_model import PARTS, READINGS, Opened, assumed, opened
+from tui.editor.series.series_model import PARTS, READINGS, OpenedSeries, assumed, opened
 from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
 
@@ -87,7 +87,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
         """The user's input, by part; the rest is assumed."""
         self._offered: tuple[str, ...] = ()
         """Columns to choose from."""
-        self.shown: Opened | None = None
+        self.shown: OpenedSeries | None = None
         """The displayed content of the file; None while it is being read."""
 
     def compose(self) -> ComposeResult:
@@ -163,7 +163,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
         await asyncio.sleep(after_wall_s)
         self._show(await asyncio.to_thread(opened, self._path, dict(self.given), is_run=self._is_run))
 
-    def _show(self, found: Opened) -> None:
+    def _show(self, found: OpenedSeries) -> None:
         self.shown = found
         measured = found.measured
         with self.prevent(Select.Changed, Input.Changed):
@@ -185,7 +185,7 @@ assumed and found (gaps, resets), the first rows and the curve. A time zone is n
         self.query_one("#use", Button).disabled = measured is None
         self._draw(found)
 
-    def _draw(self, found: Opened) -> None:
+    def _draw(self, found: OpenedSeries) -> None:
         begin_s, end_s = found.drawn_s
         zone = self.given.get("zone") if found.measured is not None else None
         span = (
@@ -217,7 +217,7 @@ def _minutes(time_s: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
-def rows_of(found: Opened) -> str:
+def rows_of(found: OpenedSeries) -> str:
     """Return the first rows as a table; columns that are wide are cut."""
     if not found.columns:
         return ""

@@ -28,7 +28,7 @@ _NUMBERED = re.compile(r"column (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSeries:
     """A file of measurements, read as far as it can be."""
 
     columns: tuple[str, ...]
@@ -48,7 +48,7 @@ class Opened:
         return times_s[0], min(times_s[-1], times_s[0] + MOST_DRAWN_S)
 
 
-def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> Opened:
+def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> OpenedSeries:
     """Read a file of measurements. Slow for a large one: call it in a thread.
 
     Args:
@@ -60,21 +60,21 @@ def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> Opened:
     try:
         columns, rows = head_of(path, name, ROWS)
     except ScenarioError as error:
-        return Opened((), (), None, _said(error, name), np.zeros(0))
+        return OpenedSeries((), (), None, _said(error, name), np.zeros(0))
     try:
         found = read_measured(path, name, MeasuredFormat(**given), is_run=is_run)
     except ScenarioError as error:
-        return Opened(columns, rows, None, _said(error, name), np.zeros(0))
+        return OpenedSeries(columns, rows, None, _said(error, name), np.zeros(0))
     first_s = found.times_s[0] if is_run else 0
     times_s = tuple(time_s - first_s for time_s in found.times_s)
     wrong = tuple(what for _, what in series_problems(times_s, found.cumulative_wh, from_zero=is_run)[:ROWS])
     if wrong:
-        return Opened(columns, rows, None, wrong, np.zeros(0))
+        return OpenedSeries(columns, rows, None, wrong, np.zeros(0))
     begin_s, end_s = found.times_s[0], min(found.times_s[-1], found.times_s[0] + MOST_DRAWN_S)
     edges_s = np.linspace(begin_s, end_s, STEPS + 1)
     cumulative_wh = np.interp(edges_s, found.times_s, found.cumulative_wh)
     power_w = np.diff(cumulative_wh) / np.diff(edges_s) * 3600
-    return Opened(columns, rows, found, (), power_w)
+    return OpenedSeries(columns, rows, found, (), power_w)
 
 
 def _said(error: ScenarioError, name: str) -> tuple[str, ...]:

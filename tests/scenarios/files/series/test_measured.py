@@ -134,7 +134,7 @@ def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
     loaded = _load(tmp_path, text)
     assert [wh for _, wh in _steps(loaded.scenario)] == [25.0, 25.0, 0.0, 25.0, 25.0]
     assert any("1 gap (the first after 2026-06-21 08:15Z, the longest 105 min)" in note for note in loaded.notes)
-    with pytest.raises(ScenarioError, match=r"nothing for 47\.8 h after 2026-06-21 08:15Z"):
+    with pytest.raises(ScenarioError, match=r"no value for 47\.8 h after 2026-06-21 08:15Z"):
         _load(tmp_path, text.replace("06-21T10", "06-23T08"))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from typing import Any, cast
 
-from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
+from agents.contract_ledger import LedgerEntry, LedgerEvent, canonical_bytes, ledger_sha256
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication
@@ -30,7 +30,7 @@ def entry(contract_id: str, energy_wh: float = 800.5, producer: str = "roof") ->
 
 def test_an_entry_is_one_line_of_json_with_sorted_keys_and_no_spaces() -> None:
     """The bytes are a promise: other programs compute the same hash."""
-    assert canonical([entry("wäsche/1")]).decode() == (
+    assert canonical_bytes([entry("wäsche/1")]).decode() == (
         '{"contract":{"agreed_s":10,"contract_id":"wäsche/1","energy_wh":800.5,"job_id":"wäsche","producer":"roof",'
         '"start_s":500},"history":[{"at_s":10,"reason":"","start_s":500,"what":"agreed"}],"state":"standing"}\n'
     )
@@ -39,15 +39,15 @@ def test_an_entry_is_one_line_of_json_with_sorted_keys_and_no_spaces() -> None:
 def test_entries_are_sorted_by_the_code_points_of_their_ids() -> None:
     """The order does not depend on numbers or the locale."""
     ids = ["b/1", "B/1", "a/10", "a/2", "é/1"]
-    lines = canonical(entry(contract_id) for contract_id in ids).decode().splitlines()
+    lines = canonical_bytes(entry(contract_id) for contract_id in ids).decode().splitlines()
     assert [line.split('"contract_id":"')[1].split('"')[0] for line in lines] == ["B/1", "a/10", "a/2", "b/1", "é/1"]
 
 
 def test_energies_are_written_as_the_shortest_number_that_reads_back_the_same() -> None:
     """Numbers are written as Python's repr does."""
-    assert '"energy_wh":0.1,' in canonical([entry("a/1", 0.1)]).decode()
-    assert '"energy_wh":0.30000000000000004,' in canonical([entry("a/1", 0.1 + 0.2)]).decode()
-    assert '"energy_wh":800.0,' in canonical([entry("a/1", 800)]).decode()
+    assert '"energy_wh":0.1,' in canonical_bytes([entry("a/1", 0.1)]).decode()
+    assert '"energy_wh":0.30000000000000004,' in canonical_bytes([entry("a/1", 0.1 + 0.2)]).decode()
+    assert '"energy_wh":800.0,' in canonical_bytes([entry("a/1", 800)]).decode()
 
 
 def test_an_entry_names_all_suppliers_after_each_event_and_the_grid_only_if_it_gives_any() -> None:
@@ -69,7 +69,7 @@ def test_an_entry_names_all_suppliers_after_each_event_and_the_grid_only_if_it_g
 def test_the_hash_is_the_sha256_of_the_canonical_form_in_any_order_of_the_entries() -> None:
     """A further contract, or another supplier, changes the hash."""
     first, second = entry("a/1"), entry("b/1")
-    expected = hashlib.sha256(canonical([first, second])).hexdigest()
+    expected = hashlib.sha256(canonical_bytes([first, second])).hexdigest()
     assert ledger_sha256([second, first]) == ledger_sha256([first, second]) == expected
     assert ledger_sha256([first]) != expected
     assert ledger_sha256([first, entry("b/1", producer="shed")]) != expected

@@ -78,7 +78,7 @@ def _json_bytes(model: BaseModel) -> int:
     return len(model.model_dump_json().encode())
 
 
-def canonical(entries: Iterable[LedgerEntry]) -> bytes:
+def canonical_bytes(entries: Iterable[LedgerEntry]) -> bytes:
     """Return the canonical form: one JSON line per entry, sorted by contract id, keys sorted, no spaces."""
     ordered = sorted(entries, key=lambda entry: entry.contract.contract_id)
     lines = (
@@ -90,4 +90,4 @@ def canonical(entries: Iterable[LedgerEntry]) -> bytes:
 
 def ledger_sha256(entries: Iterable[LedgerEntry]) -> str:
     """Return the SHA-256 of the canonical form, hexadecimal: equal ledgers have equal hashes."""
-    return hashlib.sha256(canonical(entries)).hexdigest()
+    return hashlib.sha256(canonical_bytes(entries)).hexdigest()

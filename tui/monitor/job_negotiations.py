@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from agents import MANAGER
 from scenarios import Zone
-from scenarios.monitor import MessageSummary, Negotiation, ObservedRun, Step, shown_agent
+from scenarios.monitor import MessageSummary, ObservedNegotiation, ObservedRun, Step, shown_agent
 from tui.formatting import fit
 from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
 from tui.widgets import Column, VirtualTable, Words
@@ -21,7 +21,7 @@ _MOST_SHARE = 0.55
 _OTHERS = "producers"
 
 
-def lanes_of(negotiation: Negotiation, steps: Sequence[Step], most: int) -> list[str]:
+def lanes_of(negotiation: ObservedNegotiation, steps: Sequence[Step], most: int) -> list[str]:
     """Return the lanes of a sequence diagram: consumer, manager, producers in the order asked.
 
     Args:
@@ -71,10 +71,10 @@ class SequenceView(VirtualTable[MessageSummary]):
         )
         self.zone = Zone()
         """Display zone of times."""
-        self._negotiation: Negotiation | None = None
+        self._negotiation: ObservedNegotiation | None = None
         self._lanes: tuple[list[str], int, Zone] | None = None
 
-    def show(self, negotiation: Negotiation | None, steps: Sequence[Step] = ()) -> None:
+    def show(self, negotiation: ObservedNegotiation | None, steps: Sequence[Step] = ()) -> None:
         """Show a job's negotiation; called again when it grows.
 
         Args:
@@ -92,7 +92,7 @@ class SequenceView(VirtualTable[MessageSummary]):
         if self._negotiation is not None:
             self._lay_out(self._negotiation, self.rows)
 
-    def _lay_out(self, negotiation: Negotiation, steps: Sequence[Step]) -> None:
+    def _lay_out(self, negotiation: ObservedNegotiation, steps: Sequence[Step]) -> None:
         room = int((self.size.width or 80) * _MOST_SHARE)
         lanes = lanes_of(negotiation, steps, max(3, room // _LANE))
         width = max(_LANE, min(_WIDE_LANE, room // len(lanes)))
@@ -124,8 +124,8 @@ def _short(lane: str) -> str:
     return shown_agent(lane).rpartition("/")[2]
 
 
-def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
-    def window(job: Negotiation) -> str:
+def _columns(zone: Zone) -> tuple[Column[ObservedNegotiation], ...]:
+    def window(job: ObservedNegotiation) -> str:
         if job.earliest_start_s is None:
             return ""
         return f"{moment(zone, job.earliest_start_s)} - {moment(zone, job.latest_start_s)}"
@@ -160,7 +160,7 @@ class JobsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Two tables and a line with the full text."""
-        yield VirtualTable[Negotiation](
+        yield VirtualTable[ObservedNegotiation](
             _columns(Zone()), key=lambda job: job.job_id, empty="No job registered yet", id="jobs"
         )
         yield SequenceView()
@@ -172,7 +172,7 @@ class JobsPane(Pane):
         if watched.changes == self._changes and self._wanted is None:
             return
         self._changes = watched.changes
-        table: VirtualTable[Negotiation] = self.query_one("#jobs", VirtualTable)
+        table: VirtualTable[ObservedNegotiation] = self.query_one("#jobs", VirtualTable)
         table.show_rows(watched.negotiations())
         if self._wanted is not None:
             wanted, self._wanted = self._wanted, None

@@ -107,7 +107,7 @@ def test_an_import_changes_no_environment_variable(package: str) -> None:
 @pytest.mark.long
 def test_plans_are_the_same_with_one_thread_and_with_as_many_as_there_are() -> None:
     """The variable that limits OpenBLAS changes no plan of any algorithm."""
-    code = "from test_linear_algebra import plans_sha256; print(plans_sha256())"
+    code = "from test_blas_threads import plans_sha256; print(plans_sha256())"
     assert {python(code, OPENBLAS_NUM_THREADS="1"), python(code)} == {plans_sha256()}
 
 

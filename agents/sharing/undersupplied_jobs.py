@@ -19,7 +19,7 @@ COMPETING = 2.0
 not all of them can use it, because it comes in other minutes than they need it."""
 
 
-class WaitingJobs:
+class UndersuppliedJobs:
     """Jobs by the time in which they can run, and by what they lack."""
 
     def __init__(self) -> None:
@@ -70,7 +70,13 @@ class WaitingJobs:
         self.within(job_id, need.begin_s, need.end_s)
 
     def within(self, job_id: str, begin_s: int, end_s: int) -> None:
-        """Change the time in which a job can run, UNIX seconds."""
+        """Change the time in which a job can run.
+
+        Args:
+            job_id: The job, which waits.
+            begin_s: Its earliest start, UNIX seconds.
+            end_s: Its latest end, UNIX seconds.
+        """
         row = self._rows[job_id]
         self._begin[row], self._end[row] = begin_s // MINUTE_S, -(-end_s // MINUTE_S)
 

@@ -1,4 +1,4 @@
-"""A setup: what the process of a run was started with, part by part, on one line.
+"""How the setups of two processes of a run differ; a setup is what a process was started with, part by part.
 
 Parts are separated by blanks, each as `name:value`. A value that begins with `#` is a hash: it can only be compared.
 Processes of a run compare their setups, and can say what differs.
