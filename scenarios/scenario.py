@@ -288,7 +288,7 @@ class Scenario:
 
     @property
     def supply_settings(self) -> SupplySettings:
-        """How jobs are supplied, and what consumers prefer."""
+        """How jobs are supplied, what consumers prefer, and how producers use forecasts."""
         return self.supplied()
 
     def supplied(
@@ -297,7 +297,7 @@ class Scenario:
         prefer: tuple[Preference, ...] | None = None,
         forecast: ForecastUse | None = None,
     ) -> SupplySettings:
-        """Return how jobs are supplied, and what consumers prefer; None keeps what the scenario says.
+        """Return the settings of the supply; None keeps what the scenario says.
 
         Raises:
             SettingsError: Values are invalid, or do not go with the scenario's promise or strategy.

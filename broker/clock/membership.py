@@ -393,7 +393,7 @@ class Admission:
         self._due_wall_s[host] = asyncio.get_running_loop().time() + self._timeouts.resend_most_wall_s
         try:
             self._process(host, announcement)
-        except ProtocolError as error:  # its host was put out meanwhile
+        except ProtocolError as error:  # its host was quarantined meanwhile
             log.warning("announcement dropped", host=host, why=str(error))
 
     def _process(self, host: str, announcement: Announcement) -> None:

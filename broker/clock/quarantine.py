@@ -22,7 +22,7 @@ from broker.protocol import Envelope, first_problem
 ALLOWED = 10
 """Number of malformed messages after which a host is quarantined."""
 ALLOWED_WHILE_OWING = 2
-"""The same within one step that waits for this host: it was asked again, and sent the same message again."""
+"""The same limit within one step that waits for this host, which was asked again and sent the same message again."""
 
 
 class Counted(BaseModel):
@@ -113,10 +113,11 @@ class Violations:
 
 
 MOST_CAUSED = 5
-"""Messages that one message of another household causes at most: to refuse a request, for example, a producer informs
-the consumer and the manager."""
+"""How many messages a message from another household can cause at most: a producer that refuses a request, for example,
+informs the consumer and the manager."""
 MOST_PASSED_ON = 3
-"""The origin of a message is traced over this many agents: a producer answers, the manager passes the answer on."""
+"""The origin of a message is traced back over this many agents: a producer answers, the manager passes the answer
+on."""
 
 
 class _Cause:
@@ -135,10 +136,10 @@ class _Cause:
 class Initiatives:
     """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
 
-    An honest exchange ends, because agents react to messages and take the initiative a bounded number of times. If time
-    cannot advance, the one that takes the initiative is at fault: what others send in reaction to it, a bounded number
-    of messages for each, counts as its own. An honest agent also sets a bounded number of timers, each of which takes
-    a round.
+    An honest exchange ends, because agents react to messages, and take the initiative only a bounded number of times.
+    If time cannot advance, the agent that takes the initiative is at fault. So messages that others send in reaction to
+    its messages, up to a bounded number for each, count as its own. An honest agent also sets a bounded number of
+    timers, each of which takes a round.
     """
 
     def __init__(self, counted: Counted | None = None, hosts: Mapping[str, Collection[str]] | None = None) -> None:
@@ -284,7 +285,7 @@ class Quarantine:
         """Create it.
 
         Args:
-            settings: The limits, and the hosts that are never put out.
+            settings: The limits, and the hosts that are never quarantined.
             members: The register of hosts; those dropped so far are in it.
             barrier: Knows what the current step waits for.
             counted: What earlier processes of this clock counted; None: nothing.
@@ -299,7 +300,7 @@ class Quarantine:
         self.violations = Violations(counted)
         """What hosts have done; it has no suspects as long as all are honest."""
         self.condemned: Mapping[str, str] = self.violations.condemned
-        """Hosts that are to be put out, or were, regardless of their malformed messages, with the reason."""
+        """Hosts that are to be quarantined, or were, regardless of their malformed messages, with the reason."""
         self._initiatives = Initiatives(counted, self.known_hosts)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
@@ -347,7 +348,7 @@ class Quarantine:
         self.violations.condemn(host, why)
 
     def offenders(self) -> dict[str, str]:
-        """Return the hosts to put out now, sorted, with the reason."""
+        """Return the hosts to quarantine now, sorted, with the reason."""
         return self.violations.offenders(self.removable, self._owing)
 
     @property

@@ -18,7 +18,7 @@ from broker.transport import Broker, Bus, Delivery
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_WALL_S = 60.0
-"""After how long without a sign of life of the clock a host listens for one, and logs if there is none."""
+"""After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 _GONE = b'"state":"gone"'
@@ -26,7 +26,7 @@ _GONE = b'"state":"gone"'
 
 
 class ClockSigns:
-    """When the clock gave its last sign of life: the hosts of a process hear it together, and one listens for all."""
+    """When the clock gave its last sign of life. The hosts of a process share this; one of them listens for all."""
 
     def __init__(self) -> None:
         self.last_wall_s = 0.0
@@ -45,7 +45,7 @@ class ClockWatch:
         Args:
             run: The run's id.
             host_id: The host.
-            signs: What the hosts of this process hear of the clock.
+            signs: The clock's signs of life, shared by the hosts of this process.
             limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds.
         """
         self._run = run

@@ -112,7 +112,7 @@ def check(scenario: Scenario, attacked: Attacked, *, without: set[str] | None) -
     Args:
         scenario: What was run.
         attacked: Its outcome.
-        without: Who was put out of it; None: the liar, if anyone.
+        without: Who was quarantined; None: the liar, if anyone.
     """
     outcome = attacked.done
     put_out = {dropped.host for dropped in outcome.without}

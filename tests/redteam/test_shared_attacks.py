@@ -1,6 +1,6 @@
 """Attacks on shared supply; all but the longest over the guarded broker, by plain MQTT with a household's login.
 
-The run is done, no other household ends or is put out of it, and each of their jobs has a contract that is signed.
+The run is done, no other household ends or is quarantined, and each of their jobs has a contract that is signed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def refuses_a_thousand_times(street: Scenario) -> Attack:
 
 
 def invents_jobs_until_it_is_out(street: Scenario) -> Attack:
-    """Attack 96: reservations for invented jobs; when the manager says so, their household has been put out."""
+    """Attack 96: reservations for invented jobs; when the manager says so, their household has been quarantined."""
     (most, _) = most_messages(street, {MEMBER: (MEMBER,)})[MEMBER]
 
     def attack(turn: Turn) -> None:
@@ -112,7 +112,7 @@ def check(scenario: Scenario, attacked: Attacked) -> None:
 async def test_an_attack_on_shared_supply_harms_no_other_household(
     street: Scenario, guarded: GuardedBroker, name: str
 ) -> None:
-    """The manager does not fail, and no producer is put out for its answers."""
+    """The manager does not fail, and no producer is quarantined for its answers."""
     scenario = replace(street, supply="shared")
     member = Member(scenario, MEMBER, name.replace(" ", "-"), ATTACKS[name](scenario))
     check(scenario, await attack_guarded(scenario, member, guarded))
@@ -125,7 +125,7 @@ def two_jobs(street: Scenario) -> Scenario:
 
 
 def check_busy(scenario: Scenario, attacked: Attacked) -> None:
-    """Assert that the member that asks is put out, and not the panel that answers."""
+    """Assert that the member that asks is quarantined, and not the panel that answers."""
     check(scenario, attacked)
     (dropped,) = attacked.done.without
     assert dropped.why == f"it has kept a second of virtual time going for {most_rounds_a_second(scenario)} rounds"
@@ -133,7 +133,7 @@ def check_busy(scenario: Scenario, attacked: Attacked) -> None:
 
 @pytest.mark.long
 async def test_a_panel_that_a_member_keeps_busy_stays(street: Scenario) -> None:
-    """Attack 98: the second takes as many rounds as it may, and the member that asks is put out."""
+    """Attack 98: the second takes as many rounds as it may, and the member that asks is quarantined."""
     scenario = two_jobs(street)
     check_busy(
         scenario, await attack_in_memory(scenario, Member(scenario, MEMBER, "busy", keeps_a_panel_busy(scenario)))

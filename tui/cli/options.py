@@ -306,7 +306,7 @@ ForecastOption = Annotated[
     typer.Option(
         "--forecast",
         help="With shared supply: whether producers use forecasts as issued, or correct them by what their roof has "
-        "produced in the last two hours. [default: the scenario's, or issued]",
+        "produced in the last two hours. [default: from the scenario, else issued]",
         envvar="SSMIC_FORECAST",
         show_default=False,
     ),
