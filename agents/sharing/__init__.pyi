@@ -28,7 +28,7 @@ from .shared_manager import (
 from .shared_producer import (
     SharedProducer as SharedProducer,
 )
-from .supply_settings import (
+from .supply_preferences import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
     ABOUT_SUPPLY as ABOUT_SUPPLY,
     PREFERENCES as PREFERENCES,

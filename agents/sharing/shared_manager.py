@@ -47,7 +47,7 @@ from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
 from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, unpacked
 from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
-from agents.sharing.supply_settings import SupplySettings
+from agents.sharing.supply_preferences import SupplySettings
 from agents.sharing.undersupplied_jobs import UndersuppliedJobs
 from broker.hosts import Received
 
