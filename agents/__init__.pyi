@@ -39,10 +39,7 @@ from .errors import (
     SettingsError as SettingsError,
 )
 from .forecast_correction import (
-    DEFAULT_FORECAST as DEFAULT_FORECAST,
-    FORECAST_USES as FORECAST_USES,
     READ_EVERY_S as READ_EVERY_S,
-    ForecastUse as ForecastUse,
 )
 from .gateway import (
     DEVICE_RULES as DEVICE_RULES,
@@ -148,9 +145,7 @@ from .sharing import (
 __all__ = [
     "ABOUT_RANKING",
     "AGENTS",
-    "DEFAULT_FORECAST",
     "DEVICE_RULES",
-    "FORECAST_USES",
     "GRID",
     "MANAGER",
     "MAX_AT_ONCE",
@@ -189,7 +184,6 @@ __all__ = [
     "FloatArray",
     "Follow",
     "Followed",
-    "ForecastUse",
     "Forecasted",
     "GatewayConsumer",
     "GatewayProducer",

@@ -12,17 +12,10 @@ A producer reads only what its counter shows at the time, so it learns nothing o
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
-
 import numpy as np
 
 from agents.energy import FloatArray, Outlook, Production
 
-ForecastUse = Literal["issued", "corrected"]
-"""Whether producers use their forecasts as issued, or correct them by their own production."""
-FORECAST_USES: Final[tuple[ForecastUse, ...]] = get_args(ForecastUse)
-DEFAULT_FORECAST: Final[ForecastUse] = "issued"
-"""Of scenarios that do not say how."""
 READ_EVERY_S = 900
 """Interval between readings, at full quarters of an hour, seconds."""
 WINDOW_S = 3_600

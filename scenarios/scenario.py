@@ -15,9 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter
 
 from agents import (
-    DEFAULT_FORECAST,
     CumulativeSeries,
-    ForecastUse,
     House,
     Job,
     LoadProfile,
@@ -26,7 +24,7 @@ from agents import (
     Promise,
     SettingsError,
 )
-from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
+from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, ForecastError, GoOffline, SwitchStrategy, TimelineEvent
 from scenarios.gateways import Gateway

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import AGENTS, FORECAST_USES, ForecastUse, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
-from agents.sharing import SupplyRule, SupplySettings
+from agents.sharing import FORECAST_USES, ForecastUse, SupplyRule, SupplySettings
 from broker import canonical, identifier_problem
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S

@@ -31,8 +31,11 @@ from .shared_producer import (
 from .supply_preferences import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
     ABOUT_SUPPLY as ABOUT_SUPPLY,
+    DEFAULT_FORECAST as DEFAULT_FORECAST,
+    FORECAST_USES as FORECAST_USES,
     PREFERENCES as PREFERENCES,
     SUPPLY_RULES as SUPPLY_RULES,
+    ForecastUse as ForecastUse,
     Preference as Preference,
     SupplyRule as SupplyRule,
     SupplySettings as SupplySettings,
@@ -45,6 +48,8 @@ from .undersupplied_jobs import (
 __all__ = [
     "ABOUT_PREFERENCE",
     "ABOUT_SUPPLY",
+    "DEFAULT_FORECAST",
+    "FORECAST_USES",
     "NOTHING_MWH",
     "PREFERENCES",
     "SUPPLY_RULES",
@@ -52,6 +57,7 @@ __all__ = [
     "Composition",
     "EnergyBoard",
     "EnergyPrices",
+    "ForecastUse",
     "Offers",
     "Preference",
     "PriceView",

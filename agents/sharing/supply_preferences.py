@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from agents.errors import SettingsError
-from agents.forecast_correction import FORECAST_USES, ForecastUse
 
 SupplyRule = Literal["whole", "shared"]
 SUPPLY_RULES: Final[tuple[SupplyRule, ...]] = get_args(SupplyRule)
@@ -26,6 +25,11 @@ ABOUT_PREFERENCE: Final = {
     "earliest": "earliest start",
 }
 """What a consumer with shared supply prefers, in the default order."""
+ForecastUse = Literal["issued", "corrected"]
+"""Whether producers use their forecasts as issued, or correct them by their own production."""
+FORECAST_USES: Final[tuple[ForecastUse, ...]] = get_args(ForecastUse)
+DEFAULT_FORECAST: Final[ForecastUse] = "issued"
+"""Of scenarios that do not say how."""
 
 
 def comes_first(this: Preference, other: Preference, preferences: Sequence[Preference]) -> bool:

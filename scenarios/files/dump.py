@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import DEFAULT_FORECAST, CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
-from agents.sharing import PREFERENCES
+from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
+from agents.sharing import DEFAULT_FORECAST, PREFERENCES
 from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError

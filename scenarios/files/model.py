@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Strict, Tag
 
-from agents import DEFAULT_FORECAST, ForecastUse, Promise
+from agents import Promise
 from agents.scheduling import ALGORITHMS, INSERTION
-from agents.sharing import PREFERENCES, Preference, SupplyRule
+from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule
 from scenarios.files.entries import (
     BaseLoadEntry,
     Columns,

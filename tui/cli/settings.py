@@ -13,9 +13,9 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, ForecastUse, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
-from agents.sharing import SupplyRule, SupplySettings
+from agents.sharing import ForecastUse, SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login

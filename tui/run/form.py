@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from agents import ForecastUse, Promise, SettingsError
+from agents import Promise, SettingsError
 from agents.scheduling import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
-from agents.sharing import PREFERENCES, SupplyRule, SupplySettings
+from agents.sharing import PREFERENCES, ForecastUse, SupplyRule, SupplySettings
 from broker import SsmicError
 from broker.clock import Pace
 from broker.servers import with_own_login
