@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agents import Job
 from agents.scheduling import INSERTION
-from agents.sharing import SupplySettings
+from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from scenarios.device_overlaps import jobs_without_room
 from scenarios.events import SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
@@ -25,6 +25,7 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 SHOWN = 3
 """Number of jobs that a note names."""
 NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
+NO_SHARES = "with supply 'whole' consumers ask producers in their order, and forecasts are used as issued"
 NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers choose start and shares themselves"
 
 
@@ -125,7 +126,7 @@ def run_notes(
 
 def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[ScenarioNote, ...]:
     if not (supply or scenario.supply_settings).is_shared:
-        return ()
+        return _whole_job_notes(scenario)
     notes = []
     if scenario.algorithm != INSERTION:
         notes.append(ScenarioNote(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
@@ -134,3 +135,11 @@ def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Sc
     if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
         notes.append(ScenarioNote(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
     return tuple(notes)
+
+
+def _whole_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:
+    """Return notes on keys that matter to shared supply only, unless the scenario has it and a run chose whole jobs."""
+    if scenario.supply == "shared":
+        return ()
+    keys = {"prefer": scenario.prefer != PREFERENCES, "forecast": scenario.forecast != DEFAULT_FORECAST}
+    return tuple(ScenarioNote(f"{key} has no effect: {NO_SHARES}", (key,)) for key, is_set in keys.items() if is_set)

@@ -178,12 +178,16 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 
 
 def options_without_effect(ctx: typer.Context, supply: SupplySettings) -> tuple[str, ...]:
-    """Return a note if options on the command line decide nothing where jobs are supplied by shares."""
-    names = [name for name in ("algorithm", *ALGORITHMS_WITH, *_NEGOTIATION) if given(ctx, name)]
-    if not supply.is_shared or not names:
+    """Return a note if options on the command line decide nothing under the rule by which jobs are supplied."""
+    considered = ("algorithm", *ALGORITHMS_WITH, *_NEGOTIATION) if supply.is_shared else ("prefer", "forecast")
+    names = [name for name in considered if given(ctx, name)]
+    if not names:
         return ()
     options = [f"--{name.replace('_', '-')}" for name in names]
     have = "has" if len(options) == 1 else "have"
+    if not supply.is_shared:
+        why = "consumers ask producers in their order, and forecasts are used as issued"
+        return (f"{_listed(tuple(options))} {have} no effect with supply 'whole': {why}",)
     why = "consumers choose producers, start and shares themselves"
     return (f"{_listed(tuple(options))} {have} no effect with supply 'shared': {why}",)
 

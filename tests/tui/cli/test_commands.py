@@ -131,6 +131,32 @@ def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: P
     assert "no effect" not in ssmic(*order, "--supply", "whole").err
 
 
+def test_what_decides_nothing_with_whole_jobs_is_noted(ssmic: Ssmic, small: Path) -> None:
+    """Preferences and corrected forecasts, from the file or the command line; not if the file has shared supply."""
+    keys = "forecast: corrected\nprefer: [cheapest]"
+    small.write_text(small.read_text().replace("seed: 3", f"seed: 3\n{keys}"))
+    why = "with supply 'whole' consumers ask producers in their order, and forecasts are used as issued"
+    expected = [f"prefer has no effect: {why}", f"forecast has no effect: {why}"]
+    assert [note for note in ssmic("check", small, "--json").json["notes"] if "no effect" in note] == expected
+    order = (
+        "run",
+        small,
+        "--bus",
+        "memory",
+        "--days",
+        "1",
+        "--forecast",
+        "corrected",
+        "--prefer",
+        "cheapest",
+        "--json",
+    )
+    assert "note: --prefer and --forecast have no effect with supply 'whole': consumers ask" in ssmic(*order).err
+    assert "no effect" not in ssmic(*order, "--supply", "shared").err
+    small.write_text(small.read_text().replace("seed: 3", "seed: 3\nsupply: shared"))
+    assert "no effect" not in ssmic("run", small, "--bus", "memory", "--days", "1", "--supply", "whole", "--json").err
+
+
 def test_the_optimum_of_shared_supply_and_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
     """With both, sharing delivers no less; each alone has its figures at the top level."""
     both = ssmic("optimum", small, "--supply", "both", "--time-limit", "0.4", "--json").json
