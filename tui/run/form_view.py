@@ -145,7 +145,7 @@ class RunForm(Guarded, VerticalScroll):
             yield Select[str](SUPPLIES, value="whole", allow_blank=False, id="supply", compact=True)
             yield Label("promise")
             yield Select[str](PROMISES, value="early", allow_blank=False, id="promise", compact=True)
-        with Horizontal(classes="row gone", id="prefer-row"):
+        with Horizontal(classes="row joined gone", id="prefer-row"):
             yield from self._field("prefer", ", ".join(PREFERENCES), first="Prefer")
         with Horizontal(classes="row gone", id="forecast-row"):
             yield Label("Forecasts", classes="first")

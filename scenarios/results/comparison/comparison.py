@@ -15,6 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from agents.sharing import DEFAULT_FORECAST
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     FIGURES,
@@ -50,7 +51,8 @@ _SETTINGS = {
     "days": "days",
     "patient": "waiting for a better offer",
     "promise": "when promises are firm",
-    "forecast": "forecasts",
+    "forecast": "how forecasts are used",
+    "prefer": "what consumers prefer",
 }
 """Settings other than the algorithm and its own that change what is simulated."""
 _NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
@@ -320,7 +322,9 @@ def _scenario_warnings(read: Sequence[_Read], simulations: Sequence[Compared]) -
 def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
     found = []
     for setting, what in _SETTINGS.items():
-        values = [one.info.settings.get(setting) for one in simulations]
+        values = [_value_of(one, setting) for one in simulations]
+        if setting == "prefer" and None in values:
+            continue  # whole jobs have no preferences, and the supply is compared on purpose
         if any(value != values[0] for value in values):
             said = ", ".join(f"{one.label}: {_said(value)}" for one, value in zip(simulations, values, strict=True))
             found.append(f"The runs differ in {what} ({said}).")
@@ -331,7 +335,14 @@ def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
     return found
 
 
+def _value_of(one: Compared, setting: str) -> object:
+    value = one.info.settings.get(setting)
+    return DEFAULT_FORECAST if setting == "forecast" and value is None else value
+
+
 def _said(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " before ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "as the scenario says" if value is None else str(value)

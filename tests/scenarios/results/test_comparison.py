@@ -183,6 +183,18 @@ def test_settings_that_make_runs_incomparable_are_named(write: Write) -> None:
     assert "began with different producer scores" in warnings
 
 
+def test_preferences_and_use_of_forecasts_are_named(write: Write) -> None:
+    """Forecasts are used as issued unless the settings say otherwise; whole jobs have no preferences to compare."""
+    shared = {"supply": "shared", "prefer": ["covered", "cheapest"]}
+    issued = write("insertion", {1: 3}, settings=shared)
+    corrected = write("SLSQP", {1: 3}, settings={"supply": "shared", "prefer": ["cheapest"], "forecast": "corrected"})
+    whole = write("TNC", {1: 3}, settings={"supply": "whole"})
+    warnings = " ".join(compare_simulations([issued, corrected]).warnings)
+    assert "The runs differ in how forecasts are used (insertion: issued, SLSQP: corrected)." in warnings
+    assert "differ in what consumers prefer (insertion: covered before cheapest, SLSQP: cheapest)." in warnings
+    assert "differ in" not in " ".join(compare_simulations([issued, whole]).warnings)
+
+
 def test_simulations_of_one_algorithm_have_labels_that_differ(write: Write) -> None:
     """They are numbered if even the second is the same."""
     comparison = compare_simulations([write("insertion", {1: 3}), write("insertion", {1: 2})])
