@@ -1,0 +1,50 @@
+"""Readings of real meters: counters that are reset, run backwards or cannot be true."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from agents.gateway.meter import Meter
+
+
+def test_a_meter_takes_only_readings_that_are_numbers() -> None:
+    """Otherwise it could no longer count energy."""
+    meter = Meter()
+    assert not meter.take(0, 5.0, 1000.0)
+    for reading in (math.nan, math.inf, 1e300):
+        assert "expected" in meter.take(60, None, reading)
+    assert not meter.take(120, 5.0, 1010.0)
+    assert meter.energy_wh == 10.0
+
+
+def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothing() -> None:
+    """Another meter, or a wrong reading: half a million Wh are not a reset, and counting continues from there."""
+    meter = Meter()
+    assert not meter.take(0, None, 1_000_000.0)
+    assert "expected to rise, or to restart at 0" in meter.take(60, None, 500_000.0)
+    assert not meter.take(120, None, 500_020.0)
+    assert not meter.take(180, None, 5.0)
+    assert (meter.energy_wh, meter.resets) == (25.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("readings", "energy_wh", "refused"),
+    [
+        ([10_000, 1e12, 10_001, 10_002], 2.0, 1),  # one garbled reading
+        ([10_000, 1e12, 1e12 - 5, 10_001], 1.0, 2),
+        ([10_000, 0, 10_001], 1.0, 0),  # a plug that says 0 until it has read its own memory
+        ([2_000_000, 0, 2_000_001, 2_000_003], 3.0, 0),
+        ([10_000, 0, 7, 9], 9.0, 0),  # a reset
+        ([10_000, 5_000_000, 5_000_010, 5_000_020], 20.0, 1),  # another meter
+    ],
+)
+def test_a_single_reading_that_cannot_be_true_is_passed_over(
+    readings: list[float], energy_wh: float, refused: int
+) -> None:
+    """It cost a whole counter: of 10,000, 1e12 and 10,001 Wh, the last one counted as 10,001 Wh drawn in a minute."""
+    meter = Meter()
+    problems = [meter.take(60 * i, None, reading) for i, reading in enumerate(readings)]
+    assert meter.energy_wh == energy_wh
+    assert len([problem for problem in problems if problem]) == refused
