@@ -369,12 +369,13 @@ class Operator:
 
     async def renew_logins_and_certificate(self) -> None:
         """New passwords in the files, a new certificate; only the broker is restarted."""
-        before = [len(process.codes) for process in self.processes]
+        before = {process.name: len(process.codes) for process in self.processes}
         self.mosquitto.renew()
         await self.mosquitto.stop()
         await self.mosquitto.start()
         await self.goes_on("new passwords and a new certificate")
-        if [len(process.codes) for process in self.processes] != before:
+        # On a busy machine the run may be over by now; then its processes have ended with 0.
+        if any(any(process.codes[before[process.name] :]) for process in self.processes):
             self.monitor.problems.append("a process ended when its password was renewed")
 
     async def households_die_one_by_one(self) -> None:
