@@ -62,6 +62,7 @@ def test_overlapping_contexts_restore_the_collector() -> None:
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.long
 def test_garbage_of_many_contexts_does_not_add_up() -> None:
     """A process that runs a thousand neighbourhoods needs no more memory than for a few."""
 

@@ -301,6 +301,7 @@ def many(comparison: SimulationComparison, simulations: tuple[Compared, ...]) ->
     return replace(comparison, simulations=simulations, differences=pairs)
 
 
+@pytest.mark.long
 def test_a_figure_of_very_many_simulations_is_drawn(write: Write) -> None:
     """A PNG has at most 2^16 pixels in each direction, so its pixels become larger."""
     pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
