@@ -1,10 +1,10 @@
 """A producer's forecast, corrected by what its own roof has produced so far (`forecast: corrected`).
 
 Every quarter of an hour the producer reads its inverter's counter. If each of the last two hours differed from its
-forecast in the same direction, the lesser of the two differences is taken as the error of the forecast now, which
-shrinks to nothing in eight hours: persistence, combined with the forecast. What one hour shows alone is a passing
-cloud, which forecasts do not foresee to the minute. Differences below `LEAST_ERROR` change nothing, since each
-correction makes jobs move: corrections at every reading, or by the last hour alone, lose what they gain
+forecast in the same direction, the smaller difference is taken as the present error of the forecast. The error is
+assumed to fade within eight hours. This combines persistence with the forecast. A difference in one hour only is taken
+for a passing cloud, which no forecast predicts to the minute. Differences below `LEAST_ERROR` change nothing, because
+each correction makes jobs move: corrections at every reading, or by the last hour alone, lose what they gain
 (`benchmarks/README.md`).
 
 A producer reads only what its counter shows at the time, so it learns nothing of the future.
@@ -23,14 +23,14 @@ WINDOW_S = 3_600
 FADE_S = 28_800
 """Time after a correction at which the forecast applies in full again, seconds."""
 LEAST_ERROR = 0.06
-"""Relative error that is corrected, and change of the correction that is worth a new one."""
+"""Smallest relative error that is corrected, and smallest change of the correction that leads to a new one."""
 LEAST_SHARE = 0.3
-"""Nothing is concluded if less than this share of the next two hours' peak was forecast for the last hour: at dawn the
-difference is small, and says little about noon."""
+"""The last hour is not compared if its forecast was below this share of the peak of the next two hours: at dawn, the
+difference says little about noon."""
 LEAST_SHARE_BEFORE = 0.05
 """The same for the hour before."""
 SHARES = (0.1, 3.0)
-"""Production relative to the forecast that is believed, least and most."""
+"""Lower and upper bound of production relative to the forecast; a value beyond them counts as the bound."""
 _AHEAD_S = 7_200
 _STEP_S = 900
 
@@ -54,7 +54,7 @@ class ForecastCorrection:
         self._corrected_s = 0
 
     def start_over(self, now_s: int) -> None:
-        """Compare nothing that was produced before: the roof was not there."""
+        """Ignore the time before now, in which the roof took no part."""
         self._since_s = now_s
 
     def next_reading_s(self, now_s: int) -> int | None:
@@ -77,7 +77,7 @@ class ForecastCorrection:
     def take_forecast(self, now_s: int, issued: Production) -> Production:
         """Take a new forecast; return it, corrected.
 
-        The present correction still counts, as far as the new forecast does not contain it.
+        The present correction still applies, unless the new forecast already contains it.
         """
         ahead = issued.start_s <= now_s < issued.end_s
         if self._in_force is not None and ahead:
@@ -96,7 +96,7 @@ class ForecastCorrection:
         return self._corrected(issued, now_s)
 
     def take_reading(self, now_s: int) -> Production | None:
-        """Read the counter; return the corrected forecast from now on, None: as before."""
+        """Read the counter; return the corrected forecast from now on, or None if the forecast stays as it is."""
         share = self._persistent_share(now_s)
         if share is None or self._in_force is None:
             return None
@@ -124,7 +124,7 @@ class ForecastCorrection:
         return round(1.0 + lesser, 2) if is_error else 1.0
 
     def _shares_at(self, times_s: FloatArray) -> FloatArray:
-        """Return by what the forecast is multiplied at each time, shape (times,)."""
+        """Return the factor that applies to the forecast at each time, shape (times,)."""
         left = np.clip(1.0 - (times_s - self._corrected_s) / FADE_S, 0.0, 1.0)
         return np.asarray(1.0 + (self._share - 1.0) * left, dtype=np.float64)
 
@@ -141,7 +141,7 @@ class ForecastCorrection:
 
 
 def _rest(outlook: Outlook, now_s: int) -> Production | None:
-    """Return what is expected from now on; None: nothing any more."""
+    """Return what is expected from now on; None if the outlook has ended."""
     if outlook.end_s <= now_s:
         return None
     times_s = np.concatenate([[float(now_s)], outlook.times_s[outlook.times_s > now_s]])

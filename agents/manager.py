@@ -312,8 +312,8 @@ class Manager(Agent[AnyMessage]):
     def _send_digests(self) -> None:
         """Send each producer the digests of all jobs that it was named to in this round.
 
-        In a large neighbourhood many jobs become known at once and get the same list. They receive it in the next
-        round, and so do the producers the digests: before any request.
+        In a large neighbourhood many jobs become known at once and get the same list. Jobs receive their lists, and
+        producers the digests, in the next round, so each digest arrives before the job's request.
         """
         for producer, job_ids in self._named.items():
             for digests in self._register.digests(job_ids):

@@ -97,8 +97,8 @@ class Producer(Agent[AnyMessage]):
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
             own_use: The part of its house's base load that it serves before anything else, at UNIX seconds, so that it
                 promises only what it expects to have left; None: none.
-            counter: Its production, by which it corrects its forecasts; only what has passed is read. None: forecasts
-                are used as issued.
+            counter: Its production, by which it corrects its forecasts; only the part that has passed is read. None:
+                forecasts are used as issued.
         """
         super().__init__(agent_id)
         self._correction = None if counter is None else ForecastCorrection(counter)
@@ -141,7 +141,7 @@ class Producer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Process forecasts when they are issued, and messages when they arrive."""
         while True:
-            # Before a forecast of the same moment: it was not in force in the hour that has passed.
+            # The counter is compared with the old forecast, which was in force during the past hours.
             corrected = self._read_counter()
             if corrected is not None and not (self._predictions and self._predictions[0].issued_s <= self.now_s):
                 self._adopt(Prediction(issued_s=self.now_s, production=corrected))
@@ -382,7 +382,7 @@ class Producer(Agent[AnyMessage]):
         return min(due_s, default=None)
 
     def _read_counter(self) -> Production | None:
-        """Read the counter if it is time; return the corrected forecast, None: as before."""
+        """Read the counter if a reading is due; return the corrected forecast, or None if it stays as it is."""
         if self._correction is None or self._next_reading_s is None or self.now_s < self._next_reading_s:
             return None
         corrected = self._correction.take_reading(self.now_s) if self._is_there else None
@@ -390,7 +390,7 @@ class Producer(Agent[AnyMessage]):
         return corrected
 
     def _take_forecast(self, issued: Prediction) -> None:
-        """Take a forecast, and correct it if that is wanted."""
+        """Adopt a new forecast, corrected if this producer corrects its forecasts."""
         if self._correction is not None:
             corrected = self._correction.take_forecast(self.now_s, issued.production)
             issued = issued.model_copy(update={"production": corrected})

@@ -14,16 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import (
-    CumulativeSeries,
-    House,
-    Job,
-    LoadProfile,
-    Prediction,
-    Production,
-    Promise,
-    SettingsError,
-)
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, ForecastError, GoOffline, SwitchStrategy, TimelineEvent

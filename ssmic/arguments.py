@@ -108,9 +108,9 @@ def plain_list(values: object) -> object:
 
 
 def _whole(value: object) -> int | None:
-    """Return a whole number, also one of NumPy; None: it is none."""
+    """Return a whole number, which may be one of NumPy; None if it is not a whole number."""
     try:
-        return None if isinstance(value, bool) else index(value)  # type: ignore[arg-type]  # what is none is caught
+        return None if isinstance(value, bool) else index(value)  # type: ignore[arg-type]  # other values raise it
     except TypeError:
         return None
 

@@ -1,6 +1,7 @@
-"""Detects by its power that an appliance behind a plug was switched on and waits for its programme.
+"""Detects, by its power, an appliance behind a plug that was switched on and waits for its programme.
 
-It draws more than nothing, for its display, and less than any programme does. A job is requested once for each time.
+A waiting appliance draws some power for its display, but less than during any programme. One job is requested each time
+it is switched on.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ class Waiting:
     below_w: float
     """It draws more than `above_w` and less than `below_w` ..."""
     for_s: int
-    """... for so long."""
+    """... for this long."""
     within_s: int
-    """The job must have ended so long after that."""
+    """The job must have ended this long after the detection."""
     profile: str = ""
     """Name of its load profile; empty: the device's own."""
 
@@ -32,7 +33,7 @@ class WaitingDetector:
         self._may_wait = True
 
     def waits(self, waiting: Waiting | None, power_w: float | None, now_s: int, *, has_job: bool) -> bool:
-        """Take a reading of the power; return whether the appliance turns out to wait, once for each time.
+        """Take a reading of the power; return True once, when it shows that the appliance waits.
 
         Args:
             waiting: How that is detected; None: not at all.

@@ -37,7 +37,7 @@ ROUNDS_TO_ASK = 2
 ROUNDS_TO_HEAR = 4
 """Rounds from a job's question to the manager until it receives the first producer's answer."""
 JOBS_A_GROUP = 3
-"""Waiting jobs with the same load are first looked at together, if there are so many."""
+"""Minimum number of waiting jobs with the same load that are first checked as a group."""
 FIRST_LOOK = 8
 """How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
@@ -315,7 +315,7 @@ def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: 
 
 
 def _alike(needs: Sequence[Need]) -> list[tuple[LoadProfile, IntArray]]:
-    """Return each load that at least `JOBS_A_GROUP` jobs have, and the places of these jobs, shape (jobs,)."""
+    """Return each load that at least `JOBS_A_GROUP` jobs share, and the places of these jobs, shape (jobs,)."""
     found: dict[str, tuple[LoadProfile, list[int]]] = {}
     for place, need in enumerate(needs):
         # `may_run` leaves out no producer of a job without any start.
@@ -332,7 +332,7 @@ class WaitingJobs:
         self._columns: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
         """What the jobs need, in their order: begin, end, energy, peak; None: to be rebuilt."""
         self._alike: list[tuple[LoadProfile, IntArray]] = []
-        """Each load that several jobs have, and which jobs these are; rebuilt with `_columns`."""
+        """Each load that several jobs share, and the places of these jobs; rebuilt with `_columns`."""
 
     def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
         """Add a waiting job, or replace its earlier entry.
@@ -387,7 +387,7 @@ class WaitingJobs:
         ids = list(self._jobs)
         numbers = np.array(producers, dtype=np.int64)
         may_serve = np.stack([board.may_be_served(number, *self._needs()) for number in producers])
-        self._look_at_groups(board, numbers, may_serve)
+        self._rule_out_groups(board, numbers, may_serve)
         told: list[tuple[int, int]] = []
         for i in np.flatnonzero(may_serve.any(axis=0)).tolist():
             job = self._jobs[ids[i]]
@@ -399,11 +399,12 @@ class WaitingJobs:
         # Each job has the first producer for it; jobs are informed producer by producer.
         return [self._tell(ids[i], self._jobs[ids[i]], producers[place], now_s) for place, i in sorted(told)]
 
-    def _look_at_groups(self, board: Board, numbers: IntArray, may_serve: BoolArray) -> None:
-        """Remove pairs from `may_serve` whose producer has too little for all jobs with that load.
+    def _rule_out_groups(self, board: Board, numbers: IntArray, may_serve: BoolArray) -> None:
+        """Remove pairs from `may_serve` whose producer has too little for every job with a load.
 
-        Usually one producer publishes a new view, and has nothing for any of many jobs: one look finds that out if it
-        has too little from the first begin of their windows to the last end.
+        Usually a single producer publishes a new view, and none of the many waiting jobs fits. If the load does not fit
+        between the earliest begin and the latest end of the jobs' windows, it fits into none of the windows, so one
+        check replaces a check of each job.
 
         Args:
             board: All views.
@@ -414,7 +415,7 @@ class WaitingJobs:
         for load, alike in self._alike:
             jobs = alike[may_serve[:, alike].any(axis=0)]
             some = np.flatnonzero(may_serve[:, jobs].any(axis=1))
-            # Among many producers each job soon finds one that has enough.
+            # With more producers than jobs, single checks are cheaper: each job soon finds a producer that has enough.
             if len(jobs) >= max(JOBS_A_GROUP, len(some)):
                 any_of_them = Need(int(begin_s[jobs].min()), int(end_s[jobs].max()), 0.0, 0.0, load)
                 have_too_little = some[~board.may_run(any_of_them, numbers[some])]

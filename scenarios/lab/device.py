@@ -171,7 +171,7 @@ class ReadOnlyMeter(ABC):
 
     @abstractmethod
     def restarted(self, now_s: int) -> None:
-        """Begin anew at `now_s`, UNIX seconds, as after a power cut."""
+        """Start again at `now_s`, UNIX seconds, as after a power cut."""
 
     def power(self, key: str, now_s: int, *, on: bool) -> Publications:
         """See `EmulatedDevice.power` for `key`, `now_s` and `on`: cut or restore its power."""

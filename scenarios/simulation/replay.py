@@ -199,8 +199,6 @@ def _from_lines(path: Path) -> Recording:
         ) from None
     try:
         scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
-        if "forecast" not in head["scenario"]:  # recorded before forecasts could be corrected
-            scenario = replace(scenario, forecast="issued")
         return Recording(
             scenario=scenario,
             **dict(_Head.model_validate(head)),

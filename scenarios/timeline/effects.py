@@ -58,10 +58,13 @@ def as_planned(scenario: Scenario) -> Scenario:
 
 
 def counters(scenario: Scenario) -> dict[str, Production]:
-    """Return what the producers of a scenario, or of a part of it, produce, by id, as their inverters count it.
+    """Return the production of each producer, by id, as its inverter counts it.
 
-    Producers without actual production are left out, unless an event changes what they produce: others produce what
-    they forecast. Events whose time is not known before the run are not counted.
+    A producer whose scenario gives no actual production produces what it forecasts, so it is left out, unless an event
+    changes its production. Events whose time is not known before the run have no effect on the counters.
+
+    Args:
+        scenario: The scenario, or the part of it that one host has.
     """
     own = tuple(
         event
