@@ -19,7 +19,7 @@ from .pricing import (
 from .shared_consumer import (
     NOTHING_MWH as NOTHING_MWH,
     SharedConsumer as SharedConsumer,
-    SharedJobRun as SharedJobRun,
+    SharedJobNegotiation as SharedJobNegotiation,
     supplier_of as supplier_of,
 )
 from .shared_manager import (
@@ -63,7 +63,7 @@ __all__ = [
     "PriceView",
     "PricesOfMinutes",
     "SharedConsumer",
-    "SharedJobRun",
+    "SharedJobNegotiation",
     "SharedManager",
     "SharedProducer",
     "SupplyRule",

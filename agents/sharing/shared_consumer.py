@@ -23,8 +23,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.consumer import Consumer, ConsumerJob, JobChanged, JobEvent, JobRun, QuestionPart, RunEnds
+from agents.consumer import Consumer
 from agents.energy import IntArray
+from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, QuestionPart, RunEnds
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     Accept,
@@ -166,8 +167,8 @@ class SharedConsumer(Consumer):
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""
 
-    def _run_of(self, record: ConsumerJob) -> JobRun:
-        return SharedJobRun(self, record)
+    def _negotiation_of(self, record: ConsumerJob) -> JobNegotiation:
+        return SharedJobNegotiation(self, record)
 
     def supply_of(self, job_id: str) -> _Supply:
         """Return what is known of a job's supply."""
@@ -376,7 +377,7 @@ def _of_own(held: Mapping[str, IntArray], own: Collection[str]) -> int:
     return sum(int(series.sum()) for producer, series in held.items() if producer in own)
 
 
-class SharedJobRun(JobRun):
+class SharedJobNegotiation(JobNegotiation):
     """A job with shared supply, from its registration to its end."""
 
     _agent: SharedConsumer
