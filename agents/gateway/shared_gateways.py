@@ -235,8 +235,8 @@ class _SharedDeviceRun(SharedJobNegotiation):
             refused = await self._ask_to_reserve(contract.start_s, kept)
             if self._job.job_id not in self._agent.contracts:
                 return
-            held = {p: supply.held.get(p, NOTHING_MWH) if p in refused else self._reserved_by(p) for p in kept}
-            if not self._is_as_before(contract.start_s, held):
+            held = {p: supply.held.get(p, NOTHING_MWH) if p in refused else self._supply.reserved_by(p) for p in kept}
+            if not self._supply.is_as_before(contract.start_s, held):
                 self._conclude(contract.start_s, held)
                 self._agent.amend(self._job, ENDED_EARLY)
 
