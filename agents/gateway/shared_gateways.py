@@ -17,17 +17,24 @@ from typing import Any
 
 import numpy as np
 
-from agents.consumer import ConsumerJob, JobChanged, JobEvent, JobRun, RunEnds
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse
+from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, RunEnds
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, load_mwh, unpacked
-from agents.sharing import NOTHING_MWH, PricesOfMinutes, SharedConsumer, SharedJobRun, SharedProducer, SupplySettings
+from agents.sharing import (
+    NOTHING_MWH,
+    PricesOfMinutes,
+    SharedConsumer,
+    SharedJobNegotiation,
+    SharedProducer,
+    SupplySettings,
+)
 from broker.hosts import Received, TimeUp
 
 STARTED_BY_HAND = "its device was started by hand"
@@ -74,7 +81,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             prices=prices,
         )
 
-    def _run_of(self, record: ConsumerJob) -> JobRun:
+    def _negotiation_of(self, record: ConsumerJob) -> JobNegotiation:
         return _SharedDeviceRun(self, record)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
@@ -149,7 +156,7 @@ def _given(job: Job, contract: Contract) -> dict[str, IntArray]:
     return {**given, GRID: rest_mwh} if rest_mwh.any() else given
 
 
-class _SharedDeviceRun(SharedJobRun):
+class _SharedDeviceRun(SharedJobNegotiation):
     """A job of a real device with shared supply, from its registration to its end."""
 
     _agent: SharedGatewayConsumer
@@ -160,7 +167,7 @@ class _SharedDeviceRun(SharedJobRun):
         self._has_ended = False
 
     async def _has_run(self) -> bool:
-        """See `JobRun._has_run`: the device runs the job, and its shares follow what changes meanwhile."""
+        """See `JobNegotiation._has_run`: the device runs the job, and its shares follow what changes meanwhile."""
         while True:
             contract, now_s = self._agent.contracts.get(self._job.job_id), self._agent.now_s
             if contract is None or (self._record.is_dropped and contract.start_s > now_s):
@@ -207,7 +214,7 @@ class _SharedDeviceRun(SharedJobRun):
         self._agent.amend(self._job, STARTED_BY_HAND)
 
     def _starts(self) -> Starts:
-        """See `SharedJobRun._starts`; what the device has begun does not move."""
+        """See `SharedJobNegotiation._starts`; what the device has begun does not move."""
         contract = self._agent.contracts.get(self._job.job_id)
         if contract is not None and self._agent.is_under_way(self._job):
             return ((contract.start_s, contract.start_s),)
@@ -228,8 +235,8 @@ class _SharedDeviceRun(SharedJobRun):
             refused = await self._ask_to_reserve(contract.start_s, kept)
             if self._job.job_id not in self._agent.contracts:
                 return
-            held = {p: supply.held.get(p, NOTHING_MWH) if p in refused else self._reserved_by(p) for p in kept}
-            if not self._is_as_before(contract.start_s, held):
+            held = {p: supply.held.get(p, NOTHING_MWH) if p in refused else self._supply.reserved_by(p) for p in kept}
+            if not self._supply.is_as_before(contract.start_s, held):
                 self._conclude(contract.start_s, held)
                 self._agent.amend(self._job, ENDED_EARLY)
 

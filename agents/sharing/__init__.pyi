@@ -11,16 +11,20 @@ from .composing import (
     cost_of as cost_of,
     start_without_sun as start_without_sun,
 )
+from .job_supply import (
+    NOTHING_MWH as NOTHING_MWH,
+    supplier_of as supplier_of,
+)
 from .pricing import (
     EnergyPrices as EnergyPrices,
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
 from .shared_consumer import (
-    NOTHING_MWH as NOTHING_MWH,
     SharedConsumer as SharedConsumer,
-    SharedJobRun as SharedJobRun,
-    supplier_of as supplier_of,
+)
+from .shared_job_negotiation import (
+    SharedJobNegotiation as SharedJobNegotiation,
 )
 from .shared_manager import (
     SharedManager as SharedManager,
@@ -63,7 +67,7 @@ __all__ = [
     "PriceView",
     "PricesOfMinutes",
     "SharedConsumer",
-    "SharedJobRun",
+    "SharedJobNegotiation",
     "SharedManager",
     "SharedProducer",
     "SupplyRule",
