@@ -15,7 +15,7 @@ from .errors import (
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
-from .files import (
+from .file_writing import (
     FILE_MODE as FILE_MODE,
     atomic_write as atomic_write,
     create_private_file as create_private_file,

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from broker.differing_setups import setup_differences
 from broker.errors import SsmicError
-from broker.files import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
+from broker.file_writing import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
 
 _SCHEMA = """
 BEGIN;

@@ -13,7 +13,7 @@ from .envelope import (
     encode_journaled as encode_journaled,
     envelopes_of as envelopes_of,
 )
-from .reading import (
+from .fast_decoding import (
     ReadGrant as ReadGrant,
     decode_batch as decode_batch,
     decode_grant as decode_grant,

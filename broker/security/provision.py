@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from broker.errors import GuardError
-from broker.files import file_name
+from broker.file_writing import file_name
 from broker.identifiers import identifier_problem
 from broker.protocol.topics import encode
 from broker.security import mosquitto_conf as conf

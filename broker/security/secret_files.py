@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.files import atomic_write, make_private_folder
+from broker.file_writing import atomic_write, make_private_folder
 
 
 @dataclass(frozen=True, slots=True)

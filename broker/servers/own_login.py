@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 import structlog
 
-from broker.files import atomic_write
+from broker.file_writing import atomic_write
 from broker.security import new_password
 from broker.servers.local import LOOPBACK
 from broker.transport import Access, BrokerUrl

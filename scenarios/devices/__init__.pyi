@@ -34,7 +34,7 @@ from .payloads import (
     RequestPayload as RequestPayload,
     WithdrawPayload as WithdrawPayload,
 )
-from .recording import (
+from .replayed_devices import (
     ReplayPort as ReplayPort,
     Saying as Saying,
 )

@@ -20,6 +20,11 @@ from .dump import (
 from .entries import (
     ProductionEntry as ProductionEntry,
 )
+from .file_reading import (
+    lines_of as lines_of,
+    read_bytes as read_bytes,
+    read_text as read_text,
+)
 from .keys import (
     UnknownKeyError as UnknownKeyError,
     keys_inside as keys_inside,
@@ -40,11 +45,6 @@ from .model import (
 from .outside_folder import (
     check_inside as check_inside,
 )
-from .parse import (
-    load_text as load_text,
-    parse_content as parse_content,
-    plain_content as plain_content,
-)
 from .problems import (
     KeyPath as KeyPath,
     ProblemCollector as ProblemCollector,
@@ -52,10 +52,10 @@ from .problems import (
     locate_in as locate_in,
     path_in_words as path_in_words,
 )
-from .read import (
-    lines_of as lines_of,
-    read_bytes as read_bytes,
-    read_text as read_text,
+from .scenario_from_text import (
+    load_text as load_text,
+    parse_content as parse_content,
+    plain_content as plain_content,
 )
 from .series import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.dump import block_lines, flow_text, write_text
-from scenarios.files.parse import load_text
+from scenarios.files.file_reading import read_text
 from scenarios.files.problems import KeyPath, YamlValue, path_in_words
-from scenarios.files.read import read_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.files.validation import model_at
 from scenarios.files.yaml_nodes import MERGE, Entry, Span, lost_anchor, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scenarios.errors import ScenarioError
+from scenarios.files.file_reading import read_text
 from scenarios.files.model import FaultEntry
 from scenarios.files.problems import KeyPath, ProblemCollector, path_in_words
-from scenarios.files.read import read_text
 from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
 from scenarios.files.yaml_nodes import line_of, parse_yaml

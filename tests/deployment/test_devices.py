@@ -20,7 +20,7 @@ from broker.security.acl import DeviceAccess
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.base import Bus, Delivery
 from scenarios.devices import device_access_of
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker, guarded_mosquitto

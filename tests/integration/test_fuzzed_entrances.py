@@ -38,7 +38,7 @@ from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.device_state import DeviceState
 from scenarios.devices.link import DeviceLink, adapters_of
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.home_assistant.publisher import _Publisher
 from scenarios.home_assistant.states import Standing
 from scenarios.load import load_scenario
@@ -49,7 +49,7 @@ from tests.broker.clock.test_quarantine import HONEST, RUN, TIMEOUTS, Member, on
 from tests.broker.hosts.test_sessions import heard, quickly
 from tests.scenarios.devices.session import STREET as STREET_WITH_DEVICES
 from tests.scenarios.devices.test_s2 import definition, details, element, sequence, wrapped
-from tui.monitor.devices import _columns, _readable
+from tui.monitor.real_devices import _columns, _readable
 
 EXTREMES: list[Any] = [
     None, True, -1, 0, 2**31, 2**53, 2**63, -(2**70), 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "\0",

@@ -61,4 +61,4 @@ def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
     done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
     assert "scenarios.simulation.run" in imported
-    assert not imported & {"yaml", "defusedxml", "jinja2", "scenarios.load", "scenarios.files.parse"}
+    assert not imported & {"yaml", "defusedxml", "jinja2", "scenarios.load", "scenarios.files.scenario_from_text"}

@@ -15,7 +15,7 @@ from agents.energy import Prediction
 from agents.model import GRID, Contract, Job
 from agents.scheduling.settings import AlgorithmSettings
 from broker.transport.memory import MemoryBroker
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings

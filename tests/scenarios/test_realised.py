@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.realised_scenario import realise
 from tests.scenarios.devices.session import STREET
 

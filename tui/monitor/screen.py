@@ -16,7 +16,6 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 from broker.transport import Access
 from scenarios import Zone
 from scenarios.monitor import Feed, NotConnectedError, ScenarioContext
-from tui.monitor.devices import DevicesPane, JobAskedFor
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
 from tui.monitor.job_negotiations import JobsPane
@@ -24,6 +23,7 @@ from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane
 from tui.monitor.producers import ProducersPane, ProducersSidebar
+from tui.monitor.real_devices import DevicesPane, JobAskedFor
 from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, RunControlsScreen, StatusLine, WatchBroker
 from tui.widgets import VirtualTable
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.read import MAX_BYTES, lines_of, read_bytes
+from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes
 from scenarios.files.series.table_times import is_clock, moment
 from scenarios.suggestions import suggest
 

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from broker.clock.pacing import Pace
 from broker.protocol.wire import Control
 from broker.transport import BrokerUrl
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.run import RunOutcome
 from scenarios.simulation.simulation import open_simulation

@@ -16,7 +16,7 @@ from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices.scan import found_in
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from tests.scenarios.devices.session import RUN, STREET, Device, Session, session
 from tests.scenarios.devices.test_gateway import WASHER, job_state
 

@@ -18,7 +18,7 @@ from broker.servers.mosquitto import find_mosquitto
 from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.link import DeviceLink
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.results.reader import ResultsReader
 from scenarios.scenario import Zone
 from scenarios.simulation.replay import read_recording

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, Production, Reported
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import Saying
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.results import ResultsReader
 from scenarios.simulation.replay import Recording, RecordingError, read_recording
 from tests.scenarios.devices.session import STREET

@@ -25,7 +25,7 @@ from agents import (
 from agents.sharing import SupplySettings
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices import Saying
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.metrics.settlement import Settlement
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import ContractRow, load_run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.load import bundled_names, load_scenario
 from scenarios.scenario import Scenario, Tariff
 from tests.scenarios.problems import problems_of

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from agents.errors import SettingsError
 from scenarios.devices import with_guests
 from scenarios.errors import ScenarioError
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import parse_yaml
 from tests.scenarios.problems import problems_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 
 RICH = """\
 version: 1

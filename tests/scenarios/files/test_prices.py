@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS
 from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import SCENARIO, Community, Scenario, Tariff, scenario_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.files.dump import to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.load import load_scenario
 from scenarios.scenario import Zone
 

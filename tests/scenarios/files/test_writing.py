@@ -14,7 +14,7 @@ from agents.model import Device, House, Job
 from scenarios.errors import ScenarioError
 from scenarios.files.build import RESERVED, JobIds
 from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
 from scenarios.scenario import ProducerSeries, Scenario, Tariff

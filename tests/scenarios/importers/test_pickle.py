@@ -19,7 +19,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.importers import safe_pickle
 from scenarios.importers.detect import import_source
 from scenarios.importers.pickled_frame import frame_rows

@@ -11,7 +11,7 @@ import pytest
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.importers.detect import import_source
 
 NEIGHBOURHOOD = """\

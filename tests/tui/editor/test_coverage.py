@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Button, Input, Static
 
 from scenarios.files.document import Document
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.files.series.coverage import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.notes import repeated_id_notes
 from tests.scenarios.files.series.test_coverage import SUN, TEXT

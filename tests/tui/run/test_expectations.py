@@ -77,7 +77,7 @@ async def test_the_run_screen_and_the_monitor_show_them_live(opened: Any, tmp_pa
         await pilot.press("ctrl+r")
         panel = screen.query_one(ExpectationsPanel)
         await until(pilot, lambda: "7 not yet" in str(panel.query_one(Static).content))
-        await until(pilot, lambda: pilot.app.monitored_run.feed is not None)
+        await until(pilot, lambda: pilot.app.monitored_run.state == "running")
         await pilot.press("space")
         await until(pilot, lambda: pilot.app.monitored_run.state == "paused")
         await steps(pilot, lambda: "nothing on the grid" in str(panel.query_one(Static).content) and _is_ten(pilot))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from scenarios.files.series.coverage import MoveStart, RunDays, ShiftForecasts, coverage_notes
 from scenarios.load import bundled_names, load_scenario
 

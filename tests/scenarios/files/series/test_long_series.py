@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 
 MINUTES = 525_600
 """Of a year."""

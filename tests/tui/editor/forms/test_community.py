@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList, Select
 
-from scenarios.files.parse import load_text
+from scenarios.files.scenario_from_text import load_text
 from tests.tui.driving import click
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.forms.form_view import PickButton

@@ -11,7 +11,7 @@ from broker.transport import MemoryBroker
 from scenarios.monitor import BusFeed, ObservedRun
 from tests.tui.driving import dialog, until
 from tests.tui.monitor.test_screen import table, the_app
-from tui.monitor.devices import DeviceMessageDialog
+from tui.monitor.real_devices import DeviceMessageDialog
 from tui.shell import AskText
 
 STATE = {

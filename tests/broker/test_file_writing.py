@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from broker import atomic_write
-from broker.files import MAX_BYTES, file_name
+from broker.file_writing import MAX_BYTES, file_name
 
 
 @pytest.fixture
