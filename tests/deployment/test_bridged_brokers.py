@@ -15,7 +15,8 @@ from broker.servers.local import RunningBroker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import Delivery, MemoryBroker, MqttBroker
 from scenarios.load import load_scenario
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
 
