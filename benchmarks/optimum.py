@@ -24,7 +24,8 @@ from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.rolling_horizon import plan_rolling_horizon
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
 

@@ -20,7 +20,8 @@ from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
 

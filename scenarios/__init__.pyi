@@ -29,6 +29,7 @@ from .notes import (
     overlap_notes as overlap_notes,
     repeated_id_notes as repeated_id_notes,
     run_notes as run_notes,
+    without_effect as without_effect,
 )
 from .scenario import (
     MAX_NAME_LENGTH as MAX_NAME_LENGTH,
@@ -70,6 +71,7 @@ __all__ = [
     "run_notes",
     "sharing_problems",
     "suggest",
+    "without_effect",
     "write_figure",
     "zone_info",
 ]

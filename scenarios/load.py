@@ -106,15 +106,6 @@ def load_content(
     return ScenarioContent(data, where, folder, variables)
 
 
-def check_scenario(source: str | Path) -> list[Problem]:
-    """Return all problems of a scenario; empty if there are none."""
-    try:
-        load_scenario(source)
-    except ScenarioError as error:
-        return list(error.problems)
-    return []
-
-
 def bundled_names() -> list[str]:
     """Return the names of the bundled scenarios, in alphabetical order."""
     folder = resources.files("scenarios") / "bundled"

@@ -6,7 +6,7 @@ jobs are supplied by shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +24,10 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 """File of jobs in PySSMic's input folders, one job per line."""
 SHOWN = 3
 """Number of jobs that a note names."""
+_WHOLE = "consumers ask producers in their order, and forecasts are used as issued"
+_SHARED = "consumers choose producers, start and shares themselves"
 NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
-NO_SHARES = "with supply 'whole' consumers ask producers in their order, and forecasts are used as issued"
+NO_SHARES = f"with supply 'whole' {_WHOLE}"
 NO_SCHEDULER = "with supply 'shared' no producer schedules jobs: consumers choose start and shares themselves"
 
 
@@ -143,3 +145,16 @@ def _whole_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:
         return ()
     keys = {"prefer": scenario.prefer != PREFERENCES, "forecast": scenario.forecast != DEFAULT_FORECAST}
     return tuple(ScenarioNote(f"{key} has no effect: {NO_SHARES}", (key,)) for key, is_set in keys.items() if is_set)
+
+
+def without_effect(options: Sequence[str], supply: SupplySettings) -> str:
+    """Return the note that options decide nothing under the rule by which jobs are supplied.
+
+    Args:
+        options: The options as the user knows them, at least one.
+        supply: The rule.
+    """
+    *first, last = options
+    listed = f"{', '.join(first)} and {last}" if first else last
+    have = "have" if first else "has"
+    return f"{listed} {have} no effect with supply {supply.rule!r}: {_SHARED if supply.is_shared else _WHOLE}"

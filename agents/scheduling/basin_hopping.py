@@ -254,9 +254,7 @@ class BasinHopping(Insertion):
                 T=1.0,
                 take_step=hop,
                 rng=hop.rng,
-                callback=lambda x, _value, _accepted: bool(
-                    (objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all()
-                ),
+                callback=fits_well,
                 minimizer_kwargs=slide,
             )
         return np.clip(np.asarray(found.x, dtype=np.float64), lowest, highest)

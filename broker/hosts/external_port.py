@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from broker.hosts.agent import Instruction
+from broker.hosts.granted_round import Round
+from broker.hosts.journal import RoundRecord
+from broker.protocol import Backoff, Envelope, Wake, topics
+from broker.transport import Bus
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,70 @@ class Port(Protocol):
             now_s: Virtual time, UNIX seconds.
         """
         ...
+
+
+class ExternalInput:
+    """The input of a host from outside the run: what waits for a round, and what a round has taken."""
+
+    def __init__(self, port: Port, session: str, messages: TypeAdapter[Any]) -> None:
+        """Create it.
+
+        Args:
+            port: Connects the host's agents with the world outside the run.
+            session: The session of the host's process.
+            messages: Validates and builds the messages between agents.
+        """
+        self.port = port
+        self._session = session
+        self._messages = messages
+        self._taken = asyncio.Event()
+        """Set when the waiting input was taken."""
+        self._taken_step = -1
+
+    def take(self, grant: Round) -> tuple[Envelope, ...]:
+        """Return the waiting input for a round as messages.
+
+        Each has its recipient as sender: no other agent sends those.
+        """
+        taken = self.port.take(grant.time)
+        self._taken_step = grant.step
+        self._taken.set()
+        return tuple(
+            Envelope(
+                session=self._session,
+                step=max(0, grant.step - 1),
+                time=grant.time,
+                round=grant.round,
+                sender=incoming.agent,
+                seq=number,
+                to=incoming.agent,
+                message=incoming.message,
+            )
+            for number, incoming in enumerate(taken)
+        )
+
+    def restore(self, record: RoundRecord) -> None:
+        """Restore the port's state after a round that ran before the host's process was restarted."""
+        ours = [envelope for envelope in record.delivered if envelope.sender == envelope.to]
+        taken = [Incoming(envelope.to, self._messages.validate_python(envelope.body)) for envelope in ours]
+        self.port.restore(taken, record.instructions, record.grant.time)
+
+    async def keep_waking(self, bus: Bus, topic: str, backoff: Backoff) -> None:
+        """Ask the clock for a round whenever input is waiting, until it has been taken; until cancelled.
+
+        Args:
+            bus: The connection.
+            topic: Where the clock reads such requests.
+            backoff: How long to wait before asking again.
+        """
+        while True:
+            await self.port.waiting.wait()
+            self._taken.clear()
+            wake = Wake(session=self._session, taken=self._taken_step)
+            await bus.publish(topic, wake, qos=topics.QOS_AT_MOST_ONCE)
+            try:
+                async with asyncio.timeout(backoff.pause_wall_s):
+                    await self._taken.wait()
+                backoff.reset()
+            except TimeoutError:  # the request was lost, or the run is paused
+                backoff.double()

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -29,7 +30,7 @@ from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import ClockSigns, ClockWatch
 from broker.hosts.directory import Directory
-from broker.hosts.external_port import Incoming, Port
+from broker.hosts.external_port import ExternalInput, Port
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.retransmit_buffer import RetransmitBuffer
@@ -46,7 +47,6 @@ from broker.protocol import (
     ResendRequest,
     Roster,
     Timeouts,
-    Wake,
     too_large,
     topics,
     weight_bytes,
@@ -110,11 +110,7 @@ class Host:
         self._observer = observer
         self._journal = journal
         self._setup = setup
-        self._port = port
-        self._taken = asyncio.Event()
-        """Set when the waiting input was taken from the port."""
-        self._taken_step = -1
-        self._messages = messages
+        self._outside = None if port is None else ExternalInput(port, self.session, messages)
         self._directory = Directory(host_id, self.session)
         self._outbox = RetransmitBuffer(run, host_id, self.session)
         self._in_roster = asyncio.Event()
@@ -156,52 +152,77 @@ class Host:
             RunFailedError: The clock ended the run because of a failure.
             JournalError: The journal cannot be used or does not replay.
         """
-        gone = Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
-        will = Will(topics.host(self.run_id, self.host_id), gone.encoded())
-        early: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             replayed = await self._replay(tasks)
             # A broker ends a client's connection when another one takes its id, so the id must stay secret, unlike the
             # session, which is in the roster.
             client_id = f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}"
-            async with broker.connect(client_id, will) as bus:
-                await bus.subscribe(topics.roster(self.run_id), qos=topics.QOS_AT_LEAST_ONCE)
-                await bus.subscribe(
-                    topics.inboxes(self.run_id, self.host_id),
-                    topics.resends(self.run_id, self.host_id),
-                    topics.grants(self.run_id),
-                    topics.grant(self.run_id, self.host_id),
-                )
-                await self._announce(bus)
-                reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
-                watching = None
-                if self._clock_watch is not None:
-                    name = f"host[{self.host_id}].watch"
-                    watching = tasks.create_task(self._clock_watch.keep_watching(broker, bus), name=name)
-                try:
-                    if replayed is not None:
-                        await self._outbox.publish_retained(bus)  # they may have been removed when this host left
-                    if replayed is None or replayed.phase != "end":
-                        await self._in_roster.wait()  # until then, messages of this process are rejected
-                        await self._outbox.publish_last(bus)
-                        waking = tasks.create_task(self._keep_waking(bus), name=f"host[{self.host_id}].wake")
-                        try:
-                            await self._run_rounds(bus, tasks)
-                        finally:
-                            waking.cancel()
-                    # After the last step there is nothing to report: to the clock, its departure is the answer.
-                except BaseException as error:
-                    _cancel(reader, watching)
-                    if not self._may_tidy or not await leave_gracefully(self._tidy_up(bus, gone)):
-                        raise  # so that the broker publishes the will
-                    early = error
-                else:
-                    _cancel(reader, watching)
-                    await self._tidy_up(bus)
-                self.rejected.log_suppressed()
+            will = Will(topics.host(self.run_id, self.host_id), self._gone.encoded())
+            async with broker.connect(client_id, will) as bus, self._taking_part(broker, bus, tasks) as early:
+                if replayed is not None:
+                    await self._outbox.publish_retained(bus)  # they may have been removed when this host left
+                if replayed is None or replayed.phase != "end":
+                    await self._in_roster.wait()  # until then, messages of this process are rejected
+                    await self._outbox.publish_last(bus)
+                    with self._waking(bus, tasks):
+                        await self._run_rounds(bus, tasks)
+                # After the last step there is nothing to report: to the clock, its departure is the answer.
             self._group.stop()
-            if early is not None:
-                raise early
+            for error in early:
+                raise error
+
+    @asynccontextmanager
+    async def _taking_part(
+        self, broker: Broker, bus: Bus, tasks: asyncio.TaskGroup
+    ) -> AsyncIterator[list[BaseException]]:
+        """Announce the host and read its messages for the duration of the context, then leave in order.
+
+        Args:
+            broker: The broker of the run.
+            bus: The connection to it.
+            tasks: For coroutines that run in the background.
+
+        Returns:
+            A list that receives the error that ended the context early; it is to be raised once the host has left.
+        """
+        await bus.subscribe(topics.roster(self.run_id), qos=topics.QOS_AT_LEAST_ONCE)
+        await bus.subscribe(
+            topics.inboxes(self.run_id, self.host_id),
+            topics.resends(self.run_id, self.host_id),
+            topics.grants(self.run_id),
+            topics.grant(self.run_id, self.host_id),
+        )
+        await self._announce(bus)
+        background = [tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")]
+        if self._clock_watch is not None:
+            watching = self._clock_watch.keep_watching(broker, bus)
+            background.append(tasks.create_task(watching, name=f"host[{self.host_id}].watch"))
+        early: list[BaseException] = []
+        try:
+            yield early
+        except BaseException as error:
+            _cancel(background)
+            if not self._may_tidy or not await leave_gracefully(self._tidy_up(bus, self._gone)):
+                raise  # so that the broker publishes the will
+            early.append(error)
+        else:
+            _cancel(background)
+            await self._tidy_up(bus)
+        self.rejected.log_suppressed()
+
+    @contextmanager
+    def _waking(self, bus: Bus, tasks: asyncio.TaskGroup) -> Iterator[None]:
+        """Let input from outside wake the clock for the duration of the context."""
+        waking = tasks.create_task(self._keep_waking(bus), name=f"host[{self.host_id}].wake")
+        try:
+            yield
+        finally:
+            waking.cancel()
+
+    @property
+    def _gone(self) -> Announcement:
+        """What the host announces when it leaves a run that may continue."""
+        return Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
 
     @property
     def _may_tidy(self) -> bool:
@@ -436,10 +457,8 @@ class Host:
             self._granted.set_result(None)
 
     async def _run_round(self, round_: Round, messages: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> RoundRecord:
-        if self._port is not None and round_.phase == "run" and round_.round == 0:
-            messages += self._from_outside(round_, self._port.take(round_.time))
-            self._taken_step = round_.step
-            self._taken.set()
+        if self._outside is not None and round_.phase == "run" and round_.round == 0:
+            messages += self._outside.take(round_)
         record = await self._group.run_round(
             round_, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
         )
@@ -448,8 +467,8 @@ class Host:
         if self._journal is not None:
             await self._journal.store(record)
         self._record_round(record)
-        if self._port is not None and record.instructions:
-            await self._port.carry_out(record.instructions, round_.time)
+        if self._outside is not None and record.instructions:
+            await self._outside.port.carry_out(record.instructions, round_.time)
         return record
 
     def _may_run_on(self, record: RoundRecord) -> bool:
@@ -467,40 +486,13 @@ class Host:
 
     @property
     def _next_outside_s(self) -> int | None:
-        return None if self._port is None else self._port.next_s
-
-    def _from_outside(self, grant: Round, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
-        """Return the input from outside as messages, each with its recipient as sender: no other agent sends those."""
-        return tuple(
-            Envelope(
-                session=self.session,
-                step=max(0, grant.step - 1),
-                time=grant.time,
-                round=grant.round,
-                sender=incoming.agent,
-                seq=number,
-                to=incoming.agent,
-                message=incoming.message,
-            )
-            for number, incoming in enumerate(taken)
-        )
+        return None if self._outside is None else self._outside.port.next_s
 
     async def _keep_waking(self, bus: Bus) -> None:
         """Ask the clock for a round whenever input from outside is waiting, until it has been taken."""
-        if self._port is None:
-            return
-        backoff = self._timeouts.backoff()
-        while True:
-            await self._port.waiting.wait()
-            self._taken.clear()
-            wake = Wake(session=self.session, taken=self._taken_step)
-            await bus.publish(topics.wake(self.run_id, self.host_id), wake, qos=topics.QOS_AT_MOST_ONCE)
-            try:
-                async with asyncio.timeout(backoff.pause_wall_s):
-                    await self._taken.wait()
-                backoff.reset()
-            except TimeoutError:  # the request was lost, or the run is paused
-                backoff.double()
+        if self._outside is not None:
+            topic = topics.wake(self.run_id, self.host_id)
+            await self._outside.keep_waking(bus, topic, self._timeouts.backoff())
 
     async def _wait_for_messages(self, bus: Bus, step: int) -> None:
         """Wait until all messages of a granted step have arrived, or the run has ended without this host."""
@@ -544,17 +536,12 @@ class Host:
             if record.digest != round_.digest:
                 raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
             self._record_round(record)
-            self._restore_port(record)
+            if self._outside is not None:
+                self._outside.restore(record)
             last = record.grant
         if last is not None:
             log.info("replayed", host=self.host_id, step=last.step)
         return last
-
-    def _restore_port(self, record: RoundRecord) -> None:
-        if self._port is not None:
-            ours = [envelope for envelope in record.delivered if envelope.sender == envelope.to]
-            taken = [Incoming(envelope.to, self._messages.validate_python(envelope.body)) for envelope in ours]
-            self._port.restore(taken, record.instructions, record.grant.time)
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)
@@ -598,7 +585,6 @@ def _sorted(envelopes: tuple[Envelope, ...]) -> tuple[Envelope, ...]:
     return tuple(sorted(envelopes, key=lambda envelope: (envelope.sender, envelope.seq)))
 
 
-def _cancel(*tasks: asyncio.Task[None] | None) -> None:
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
-        if task is not None:
-            task.cancel()
+        task.cancel()

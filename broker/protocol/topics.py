@@ -285,11 +285,6 @@ def ledger(run: str, contract_id: str) -> str:
     return _build(run, "ledger", encode(contract_id))
 
 
-def ledgers(run: str) -> str:
-    """Return the filter for all contracts."""
-    return _build(run, "ledger", "+")
-
-
 def forecast(run: str, host_id: str, producer: str) -> str:
     """Return the topic on which a host publishes the forecast of a producer.
 

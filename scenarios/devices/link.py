@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections import Counter, defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 import structlog
@@ -35,33 +34,21 @@ from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError, OutgoingMessage
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
-from scenarios.devices.payloads import MAX_BYTES, MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
+from scenarios.devices.device_port import MAX_STRANGERS, MAX_TOPIC_SHOWN, DevicePort, WaitingMessage
+from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
 
 log = structlog.get_logger(__name__)
 
-MAX_WAITING = 32
-"""Messages of one device on one topic that are accepted in one second of the run; more are dropped and counted."""
-MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
-"""The same limit on all its topics together."""
-MAX_WAITING_BYTES = 2 * MAX_BYTES
-"""The same limit in bytes, on ssmic's own topics. Series become up to 13 times as long in the messages that record
-them, and the clock has room for `MAX_BUFFERED_BYTES` of a household."""
-MAX_STRANGERS = 1_000
-"""How many unknown devices are remembered, so that each gets each error once."""
 MAX_ANSWERS_TO_STRANGER = 20
 """How many different errors an unknown device gets."""
-MAX_TOPIC_SHOWN = 200
-"""Characters of a topic that an error shows."""
 MAX_ID_CHARACTERS = 100
 """Characters of a topic by which a message is answered (`DeviceSaid.message_id`)."""
 MAX_TEXT_SHOWN = 500
 """Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
 SHOWN_BYTES = 200
 """Bytes of a faulty payload that an error shows."""
-LASTING = frozenset({"announce", "availability"})
-"""Topics on which the last message holds until the next one: the last one is accepted even if there are too many."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
@@ -86,107 +73,6 @@ class _Outgoing(NamedTuple):
     retain: bool
     filters: tuple[str, ...] = ()
     """Instead of a message, topics to subscribe to."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A message of a device that waits for a round."""
-
-    gateway: Gateway
-    device: str
-    topic: str
-    """Last level of a topic of ours; the whole topic of another one."""
-    payload: bytes
-    is_ours: bool
-    retained: bool
-
-
-@dataclass(slots=True)
-class DevicePort:
-    """The port of one host (`broker.hosts.Port`)."""
-
-    link: DeviceLink
-    waiting: asyncio.Event = field(default_factory=asyncio.Event)
-    _messages: deque[_Waiting] = field(default_factory=deque)
-    _count: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By device and topic, the messages since the last round; by device and "", those on all its topics."""
-    _bytes: Counter[str] = field(default_factory=Counter)
-    """By device, the bytes of its messages on our topics since the last round."""
-    _newest: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
-    """By device and topic, the last of too many messages, where it says what holds from then on."""
-    _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    """By device and topic, its agent, and how many of these messages are not taken."""
-    _noted: list[Incoming] = field(default_factory=list)
-
-    @property
-    def next_s(self) -> int | None:
-        """See `Port.next_s`: input from outside wakes the host."""
-        return None
-
-    def put(self, message: _Waiting) -> None:
-        """Keep a message until the next round, unless there are too many of its device.
-
-        A meter that reports continuously does not displace requests, which have their own topic.
-        """
-        of_topic, of_device = (message.device, message.topic), (message.device, "")
-        # A payload that is too long is refused unread.
-        size_bytes = min(len(message.payload), MAX_BYTES) if message.is_ours else 0
-        is_short = self._bytes[message.device] + size_bytes <= MAX_WAITING_BYTES
-        if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE and is_short:
-            self._bytes[message.device] += size_bytes
-            self._messages.append(message)
-            self._count[of_topic] += 1
-            self._count[of_device] += 1
-        else:
-            is_kept = message.is_ours and message.topic in LASTING
-            is_dropped = not is_kept or of_topic in self._newest
-            if is_kept:
-                self._newest[of_topic] = message
-            if is_dropped and (of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS):
-                _, dropped = self._dropped.get(of_topic, ("", 0))
-                self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
-        self.waiting.set()
-
-    def note(self, gateway: Gateway, event: DeviceEvent) -> None:
-        """Keep, until the next round, what the link itself knows about a device."""
-        self._noted.append(Incoming(gateway.agent, DeviceSaid(device=gateway.id, said=event)))
-        self.waiting.set()
-
-    def take(self, now_s: int) -> Sequence[Incoming]:
-        """See `Port.take`."""
-        taken, self._noted = self._noted, []
-        self._messages.extend(self._newest.values())
-        self._count.update(self._newest.keys())
-        self._newest.clear()
-        while self._messages:
-            message = self._messages.popleft()
-            said = self.link.translate(message, now_s)
-            id_ = self.link.message_id(message)
-            taken += [
-                Incoming(message.gateway.agent, DeviceSaid(device=message.device, said=each, message_id=id_))
-                for each in said
-            ]
-        for (device, topic), (agent, dropped) in self._dropped.items():
-            flood = Rejected(
-                topic=topic[:MAX_TOPIC_SHOWN],
-                problem=f"{self._count[device, topic] + dropped} messages at once, of which {dropped} are dropped",
-                expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all, "
-                f"and {MAX_WAITING_BYTES // 1024} kB",
-            )
-            taken.append(Incoming(agent, DeviceSaid(device=device, said=flood)))
-        self._count.clear()
-        self._bytes.clear()
-        self._dropped.clear()
-        self.waiting.clear()
-        return taken
-
-    def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
-        """See `Port.restore`."""
-        self.link.restore(taken, instructions, now_s)
-
-    async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
-        """See `Port.carry_out`."""
-        self.link.carry_out(instructions, now_s)
 
 
 class DeviceLink:
@@ -434,11 +320,15 @@ class DeviceLink:
             device, part = address.ids
             gateway = self._devices.get(device) or self._welcome(device, part, delivery.payload)
             if gateway is not None:
-                self._put(_Waiting(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain))
+                self._put(
+                    WaitingMessage(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain)
+                )
             return
         for gateway in self._read_by(delivery.topic, delivery.payload):
             self._put(
-                _Waiting(gateway, gateway.id, delivery.topic, delivery.payload, is_ours=False, retained=delivery.retain)
+                WaitingMessage(
+                    gateway, gateway.id, delivery.topic, delivery.payload, is_ours=False, retained=delivery.retain
+                )
             )
 
     def _read_by(self, topic: str, payload: bytes) -> list[Gateway]:
@@ -449,7 +339,7 @@ class DeviceLink:
             if self._adapters[gateway.agent].concerns(topic, payload) and self._claims.holds(gateway.agent)
         ]
 
-    def _put(self, message: _Waiting) -> None:
+    def _put(self, message: WaitingMessage) -> None:
         self._port_of[message.gateway.agent].put(message)
 
     def _welcome(self, device: str, part: str, payload: bytes) -> Gateway | None:
@@ -498,7 +388,7 @@ class DeviceLink:
         notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
         self._publish(notice)
 
-    def translate(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
+    def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
         self._now_s = now_s
         try:
@@ -514,7 +404,7 @@ class DeviceLink:
         topic = message.topic[:MAX_TOPIC_SHOWN]
         return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
-    def message_id(self, message: _Waiting) -> str:
+    def message_id(self, message: WaitingMessage) -> str:
         """Return what an answer to a message names it by; see `DeviceSaid.message_id`."""
         if not message.is_ours:
             return message.topic[:MAX_ID_CHARACTERS]
@@ -524,7 +414,7 @@ class DeviceLink:
         except Exception:  # noqa: BLE001 - `translate`, which is asked first, says so
             return ""
 
-    def _language_of(self, message: _Waiting) -> Language | None:
+    def _language_of(self, message: WaitingMessage) -> Language | None:
         """Return the language of a message on one of our topics; None: it is in our own form."""
         gateway = message.gateway
         if not gateway.id and is_s2(message.payload):
@@ -543,7 +433,7 @@ class DeviceLink:
         except MissingLibraryError as error:
             raise MessageError(str(error), "a message in ssmic's own form") from None
 
-    def _ours(self, message: _Waiting, now_s: int) -> Sequence[DeviceEvent]:
+    def _ours(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         if message.topic not in PARTS:
             raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
@@ -572,7 +462,7 @@ class DeviceLink:
         gateway = self._devices.pop(device)
         self._free[gateway.house, gateway.type].append(gateway)
 
-    def _have_back(self, message: _Waiting) -> None:
+    def _have_back(self, message: WaitingMessage) -> None:
         """Give its place back to a guest that has left and announces itself again in the same second.
 
         Raises:

@@ -179,8 +179,6 @@ CAR_WEEKLY = 4.5
 COMMUTES = 0.6
 """Share of cars that are away on working days, and charge over night."""
 HEAT_PUMP_DAILY_RUNS = 2
-SHIFTABLE_SHARE = (0.08, 0.22)
-"""Within which washing, drying and dishes are expected, as a share of a household's yearly energy."""
 
 _HOURLY_WORKDAY = (
     *(0.55, 0.48, 0.45, 0.44, 0.45, 0.55, 0.9, 1.15, 1.0, 0.9, 0.88, 0.95),

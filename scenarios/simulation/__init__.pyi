@@ -5,6 +5,9 @@ from .agents import (
 from .brokers import (
     OpenBroker as OpenBroker,
 )
+from .outcome import (
+    RunOutcome as RunOutcome,
+)
 from .plan import (
     Plan as Plan,
     from_equal_scores as from_equal_scores,
@@ -21,7 +24,6 @@ from .replay import (
 )
 from .run import (
     Replay as Replay,
-    RunOutcome as RunOutcome,
     run_hosts as run_hosts,
     run_scenario as run_scenario,
 )

@@ -14,7 +14,7 @@ import structlog
 from broker.clock import Moment
 from scenarios.results import KeptMessages, RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.settings import RunSettings
 
 PROGRESS_EVERY_WALL_S = 0.1

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-import structlog
-
-from agents import MESSAGES, NEW_PRODUCER, Job, LedgerEntry, ledger_sha256, one_blas_thread
+from agents import MESSAGES, one_blas_thread
 from broker import (
     AgentFailedError,
     BrokerLostError,
@@ -34,16 +31,16 @@ from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
 from scenarios.events import DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised_scenario import realise
-from scenarios.results import DroppedHost, RunWriter
+from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.kept_files import KeptFile, look_after
 from scenarios.simulation.many_journals import open_journals
-from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.outcome import Ending, RunOutcome
+from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
-from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
+from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
@@ -53,86 +50,8 @@ _STOP_WALL_S = 2.0
 """How long an interrupted run may take to end in order; a few seconds after the signal, the process ends anyway."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
-LOOK_AFTER_FILES_WALL_S = 2.0
-"""How often a process looks whether the files that it writes are still there."""
 
-log = structlog.get_logger(__name__)
-
-
-class KeptFile(Protocol):
-    """A file that a process has open and writes to."""
-
-    path: Path
-
-    @property
-    def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened."""
-        ...
-
-    def put_back(self) -> None:
-        """Write its content to its place again."""
-        ...
-
-
-async def look_after(files: Collection[KeptFile]) -> None:
-    """Complain about files that were removed while they are written, and put them back; until cancelled.
-
-    Their content exists as long as the process has them open: afterwards it would be too late.
-    """
-    while True:
-        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
-        for file in files:
-            if not file.is_in_place:
-                try:
-                    file.put_back()
-                except SsmicError as error:
-                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400 - the user needs no traceback
-                else:
-                    log.error("file removed, put back", file=str(file.path))
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """How a run ended, and what was agreed until then."""
-
-    seed: int
-    run_id: str
-    state: EndState
-    ledger: tuple[LedgerEntry, ...] = field(repr=False)
-    """In the order of agreement."""
-    start_s: int
-    end_s: int
-    """Where virtual time stood at the end; the end that `days` gives where there is one."""
-    not_registered: tuple[str, ...]
-    """Jobs that the run ended before; they have no contract."""
-    scores: Mapping[str, int]
-    messages: int
-    """That agents sent to each other."""
-    negotiations: int
-    """How often a job went looking for a supplier."""
-    rounds: int
-    wall_s: float
-    """How long it took, in all processes that its clock has had, wall-clock seconds."""
-    disputes: tuple[str, ...] = ()
-    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
-    without: tuple[DroppedHost, ...] = ()
-    """Hosts that the run ended without, by id."""
-
-    def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-        """Return each producer's score at the beginning and at the end, by id.
-
-        Args:
-            begun_with: The scores that the run began with; a producer that is not among them was new.
-        """
-        return {producer: (begun_with.get(producer, NEW_PRODUCER), after) for producer, after in self.scores.items()}
-
-    @property
-    def ledger_sha256(self) -> str:
-        """SHA-256 of the ledger's canonical form; equal ledgers have equal hashes."""
-        return ledger_sha256(self.ledger)
-
-
-async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down in the same place
+async def run_scenario(
     scenario: Scenario,
     settings: RunSettings,
     broker: Broker,
@@ -170,215 +89,262 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         SsmicError: the ledger violates an invariant, which is a defect of this program.
     """
     started_wall_s = time.perf_counter()
-    if any(isinstance(event.action, DisturbLink) for event in scenario.timeline):
-        # What a bad link loses is asked for soon, or every lost message would cost half a second and more.
-        quick = replace(settings.patience, resend_wall_s=RESEND_WALL_S, resend_most_wall_s=10 * RESEND_WALL_S)
-        settings = replace(settings, patience=quick)
-    homes = homes_of(scenario, settings.hosts, has_script=script is not None)
-    local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
-    remote = [host for host in homes if host not in local]
-    with rare_collections():
-        cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
-    host_of = {agent: host for host, agents in homes.items() for agent in agents}
-    host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
-    disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
-    on_event = None if cast.director is None else disturbances.begin_happening
-    # Actions of remote hosts are visible only on the wire; if all hosts are local, the clock need not read it.
-    is_shared = settings.supply.is_shared
-    wire = WireWatch(scenario, recorder, on_event, is_shared=is_shared) if remote else None
-    watch = wire or Watch(scenario, recorder, on_event, is_shared=is_shared)
-    end_s = settings.end_s(scenario)
-    ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
-    setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
+    run = _LocalRun(
+        scenario,
+        _resending_soon(scenario, settings),
+        broker,
+        local_hosts,
+        recorder,
+        replay,
+        restart_broker,
+        script,
+        is_spread=is_spread,
+    )
     # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
-    with one_blas_thread(), ExitStack() as journals:
-        clock_journal = _open(settings.clock_journal(setup), journals)
-        managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
-        clock = Clock(
-            _clock_settings(
-                scenario, settings, homes, remote, end_s, replay, has_script=script is not None, is_spread=is_spread
-            ),
-            disturbances.with_time(on_moment) if cast.director is not None else on_moment,
-            on_missing=on_missing,
-            on_report=on_report,
-            observer=wire,
-            journal=clock_journal,
-            messages=None if is_spread else MESSAGES,
-        )
-        if script is not None:
-            script.command = clock.command
-        hosts = [
-            _host(host, cast, agents, settings, managers[host], watch=watch, port=ports.of(host))
-            for host, agents in local.items()
-        ]
-        journals.enter_context(long_lived_objects())
-        files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
-        if isinstance(recorder, RunWriter):
-            files.append(recorder)
-
-        ending = _Ending(
-            scenario,
-            settings,
-            cast,
-            clock,
-            watch,
-            recorder,
-            started_wall_s,
-            has_open_end=bool(remote) and not is_spread and end_s is None,
-        )
-        has_devices, is_cut = bool(scenario.gateways) and replay is None, False
+    with one_blas_thread(), ExitStack() as opened:
+        clock, hosts, files = run.open(opened, on_moment, on_missing, on_report)
+        ending = run.ending(clock, started_wall_s)
         try:
-            async with (
-                _shown(scenario, settings, broker, clock, cast, watch),
-                ports.link.connected(),
-                asyncio.TaskGroup() as tasks,
-            ):
-                # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-                members = [tasks.create_task(clock.run(broker), name="clock")]
-                for host in hosts:
-                    link = broker
-                    if cast.director is not None:
-                        link = DisturbedBroker(broker, host.host_id, disturbances)
-                    members.append(tasks.create_task(host.run(link), name=f"host[{host.host_id}]"))
-                looking = tasks.create_task(look_after(files), name="look after files")
-                try:
-                    await asyncio.wait(members)
-                except asyncio.CancelledError:
-                    # A session with real devices has no other end, and can be repeated only if that is recorded.
-                    is_cut = has_devices and not await _stopped(clock, members)
-                    raise
-                looking.cancel()
+            await run.until_ended(clock, hosts, files)
         except asyncio.CancelledError as cancelled:
-            ending.finish("interrupted", CUT_OFF if is_cut else str(cancelled))
+            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled))
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
             ending.finish("failed", str(error))
             raise error from group
         finally:
-            await disturbances.end()
-        defects, disputes = _violations(scenario, cast, clock, watch)
-        if defects:
-            violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
-            ending.finish("failed", str(violation))
-            raise violation
-        for dispute in disputes:
-            log.warning("dispute", what=dispute)
-        was_stopped = replay is not None and replay.stop_after_s is not None
-        return ending.finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
+            await run.end_disturbances()
+        return ending.judge(was_stopped=clock.is_stopped or (replay is not None and replay.stop_after_s is not None))
 
 
-def _clock_settings(
-    scenario: Scenario,
-    settings: RunSettings,
-    homes: Mapping[str, tuple[str, ...]],
-    remote: Collection[str],
-    end_s: int | None,
-    replay: Replay | None,
-    *,
-    has_script: bool,
-    is_spread: bool,
-) -> ClockSettings:
-    """Return the settings of a run's clock, with the limits by which it judges hosts of other processes.
+def _resending_soon(scenario: Scenario, settings: RunSettings) -> RunSettings:
+    """Return the settings of a run, with less patience if its timeline disturbs links.
 
-    Args:
-        scenario: The whole neighbourhood.
-        settings: How it is run.
-        homes: By host of the run, the agents that live there.
-        remote: The hosts of other processes.
-        end_s: End of the run, UNIX seconds, exclusive; None: it ends when no timer is left.
-        replay: Messages of devices in an earlier run; None: devices may send some at any time.
-        has_script: Whether a script acts on the run.
-        is_spread: Whether all remote hosts are in processes that were started only for this run.
+    What a bad link loses is asked for soon, or every lost message would cost half a second and more.
     """
-    places = places_of(scenario, settings.hosts)
-    corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
-    return ClockSettings(
-        settings.run_id,
-        homes,
-        scenario.start_s,
-        end_s,
-        pace=settings.pace,
-        timeouts=settings.patience,
-        on_loss=settings.on_loss,
-        catch_up=settings.catch_up,
-        indispensable=frozenset(homes.keys() - set(remote)),
-        # What a script will do is not known; it steers runs all of whose hosts are its own.
-        latest_s=MAX_TIME_S if has_script else latest_s(scenario, end_s),
-        most_rounds_a_second=most_rounds_a_second(scenario, has_script=has_script),
-        most_rounds=most_rounds(scenario, has_script=has_script, corrected_until_s=corrected_until_s),
-        most_timers=most_timers(scenario, places, end_s, has_script=has_script),
-        most_messages={}
-        if is_spread
-        else most_messages(scenario, places, has_script=has_script, corrected_until_s=corrected_until_s),
-        setups=settings.fingerprints(scenario, {host: places[host] for host in remote}),
-        utc_offset_s=scenario.utc_offset_s,
-        zone=scenario.zone_name,
-        keep=settings.keep,
-        is_open=bool(scenario.gateways) and replay is None,
-        stop_after_s=None if replay is None else replay.stop_after_s,
-    )
+    if not any(isinstance(event.action, DisturbLink) for event in scenario.timeline):
+        return settings
+    quick = replace(settings.patience, resend_wall_s=RESEND_WALL_S, resend_most_wall_s=10 * RESEND_WALL_S)
+    return replace(settings, patience=quick)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
-    """What is kept of a run, however it ends."""
+class Replay:
+    """The recorded input with which to repeat a run with real devices without them."""
 
-    scenario: Scenario
-    settings: RunSettings
-    cast: Cast
-    clock: Clock
-    watch: Watch
-    recorder: Recorder | None
-    started_wall_s: float
-    """When this process began with the run, seconds of `time.perf_counter`."""
-    has_open_end: bool
-    """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
+    sayings: Sequence[Saying]
+    """The messages of devices, in the order of delivery."""
+    stop_after_s: int | None = None
+    """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
 
-    def finish(self, state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
-        """Return the outcome of the run, and record it.
+
+class _LocalRun:
+    """What a run consists of in the process of its clock: the local agents, and all that surrounds them."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: RunSettings,
+        broker: Broker,
+        local_hosts: Collection[str] | None,
+        recorder: Recorder | None,
+        replay: Replay | None,
+        restart_broker: Callable[[], None] | None,
+        script: Script | None,
+        *,
+        is_spread: bool,
+    ) -> None:
+        """Create the agents; see `run_scenario` for the arguments."""
+        self._scenario = scenario
+        self._settings = settings
+        self._broker = broker
+        self._recorder = recorder
+        self._replay = replay
+        self._script = script
+        self._is_spread = is_spread
+        self._homes = homes_of(scenario, settings.hosts, has_script=script is not None)
+        """By host of the run, the agents that live there."""
+        self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
+        """The same for the hosts of this process."""
+        with rare_collections():
+            local_agents = {agent for agents in self._local.values() for agent in agents}
+            self._cast = Cast(scenario, settings, local_agents, script)
+        host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
+        host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
+        self._disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
+        self._watch = self._make_watch()
+        self._ports = _Ports(scenario, settings, broker, self._local, replay, is_whole=not self._remote)
+        self.is_cut = False
+        """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
+
+    @property
+    def _remote(self) -> list[str]:
+        """The hosts of other processes."""
+        return [host for host in self._homes if host not in self._local]
+
+    @property
+    def _is_directed(self) -> bool:
+        """Whether a timeline or a script acts on the run."""
+        return self._cast.director is not None
+
+    def _make_watch(self) -> Watch:
+        """Return what observes the run: actions of remote hosts are visible only on the wire.
+
+        If all hosts are local, the clock need not read it.
+        """
+        on_event = self._disturbances.begin_happening if self._is_directed else None
+        kind = WireWatch if self._remote else Watch
+        return kind(self._scenario, self._recorder, on_event, is_shared=self._settings.supply.is_shared)
+
+    def open(
+        self,
+        opened: ExitStack,
+        on_moment: Callable[[Moment], None] | None,
+        on_missing: Callable[[tuple[str, ...]], None] | None,
+        on_report: Callable[[ClockReport], None] | None,
+    ) -> tuple[Clock, list[Host], list[KeptFile]]:
+        """Open the journals; return the clock, the local hosts and the files that they write.
 
         Args:
-            state: How it ended.
-            error: Why it failed or was interrupted; empty: it was not.
-            disputes: What households say against the ledger.
+            opened: Closes the journals in the end.
+            on_moment: See `run_scenario`.
+            on_missing: See there.
+            on_report: See there.
         """
-        outcome = self._outcome(state, disputes)
-        if self.recorder is not None:
-            self.recorder.finish(
-                state,
-                None if self.has_open_end and state == "done" else outcome.end_s,
-                negotiations=outcome.negotiations,
-                wall_s=outcome.wall_s,
-                not_registered=outcome.not_registered,
-                error=error,
-                scores=outcome.scores_since(self.settings.scores),
-                without=outcome.without,
-                disputes=outcome.disputes,
-            )
-        return outcome
-
-    def _outcome(self, state: EndState, disputes: tuple[str, ...]) -> RunOutcome:
-        clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
-        return RunOutcome(
-            seed=self.settings.seed,
-            run_id=self.settings.run_id,
-            state=state,
-            ledger=tuple(manager.ledger.values()),
-            start_s=self.scenario.start_s,
-            end_s=clock.now.time_s,
-            not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
-            scores=manager.scores.by_producer(),
-            messages=self.watch.messages,
-            negotiations=self.watch.negotiations,
-            rounds=clock.now.step + 1,
-            disputes=disputes,
-            wall_s=clock.earlier_wall_s + time.perf_counter() - self.started_wall_s,
-            without=tuple(
-                DroppedHost(host, why, host in clock.membership.quarantined)
-                for host, why in sorted(clock.membership.reasons.items())
-            ),
+        scenario, settings = self._scenario, self._settings
+        setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
+        clock_journal = _open(settings.clock_journal(setup), opened)
+        journals = {host: _open(settings.host_journal(host, setup), opened) for host in self._local}
+        clock = Clock(
+            self._clock_settings(),
+            self._disturbances.with_time(on_moment) if self._is_directed else on_moment,
+            on_missing=on_missing,
+            on_report=on_report,
+            observer=self._watch if isinstance(self._watch, WireWatch) else None,
+            journal=clock_journal,
+            messages=None if self._is_spread else MESSAGES,
         )
+        if self._script is not None:
+            self._script.command = clock.command
+        hosts = [
+            _host(host, self._cast, agents, settings, journals[host], watch=self._watch, port=self._ports.of(host))
+            for host, agents in self._local.items()
+        ]
+        opened.enter_context(long_lived_objects())
+        files: list[KeptFile] = [file for file in (clock_journal, *journals.values()) if file is not None]
+        if isinstance(self._recorder, RunWriter):
+            files.append(self._recorder)
+        return clock, hosts, files
+
+    def _clock_settings(self) -> ClockSettings:
+        """Return the settings of the clock, with the limits by which it judges hosts of other processes."""
+        scenario, settings, has_script = self._scenario, self._settings, self._script is not None
+        end_s = settings.end_s(scenario)
+        places = places_of(scenario, settings.hosts)
+        corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
+        return ClockSettings(
+            settings.run_id,
+            self._homes,
+            scenario.start_s,
+            end_s,
+            pace=settings.pace,
+            timeouts=settings.patience,
+            on_loss=settings.on_loss,
+            catch_up=settings.catch_up,
+            indispensable=frozenset(self._local),
+            # What a script will do is not known; it steers runs all of whose hosts are its own.
+            latest_s=MAX_TIME_S if has_script else latest_s(scenario, end_s),
+            most_rounds_a_second=most_rounds_a_second(scenario, has_script=has_script),
+            most_rounds=most_rounds(scenario, has_script=has_script, corrected_until_s=corrected_until_s),
+            most_timers=most_timers(scenario, places, end_s, has_script=has_script),
+            most_messages={}
+            if self._is_spread
+            else most_messages(scenario, places, has_script=has_script, corrected_until_s=corrected_until_s),
+            setups=settings.fingerprints(scenario, {host: places[host] for host in self._remote}),
+            utc_offset_s=scenario.utc_offset_s,
+            zone=scenario.zone_name,
+            keep=settings.keep,
+            is_open=self._has_devices,
+            stop_after_s=None if self._replay is None else self._replay.stop_after_s,
+        )
+
+    @property
+    def _has_devices(self) -> bool:
+        """Whether real devices take part."""
+        return bool(self._scenario.gateways) and self._replay is None
+
+    def ending(self, clock: Clock, started_wall_s: float) -> Ending:
+        """Return what judges and records the run, however it ends.
+
+        Args:
+            clock: The clock.
+            started_wall_s: When this process began with the run, seconds of `time.perf_counter`.
+        """
+        has_no_end = self._settings.end_s(self._scenario) is None
+        return Ending(
+            self._scenario,
+            self._settings,
+            self._cast,
+            clock,
+            self._watch,
+            self._recorder,
+            started_wall_s,
+            has_open_end=bool(self._remote) and not self._is_spread and has_no_end,
+        )
+
+    async def until_ended(self, clock: Clock, hosts: Sequence[Host], files: Collection[KeptFile]) -> None:
+        """Run the clock and the hosts until all of them have ended.
+
+        Args:
+            clock: The clock.
+            hosts: The local hosts.
+            files: Are put back if somebody removes them.
+
+        Raises:
+            ExceptionGroup: The errors of those that failed.
+        """
+        async with self._shown(clock), self._ports.link.connected(), asyncio.TaskGroup() as tasks:
+            # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
+            members = [tasks.create_task(clock.run(self._broker), name="clock")]
+            for host in hosts:
+                running = host.run(self._link_of(host))
+                members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
+            looking = tasks.create_task(look_after(files), name="look after files")
+            try:
+                await asyncio.wait(members)
+            except asyncio.CancelledError:
+                # A session with real devices has no other end, and can be repeated only if that is recorded.
+                self.is_cut = self._has_devices and not await _stopped(clock, members)
+                raise
+            looking.cancel()
+
+    async def end_disturbances(self) -> None:
+        """End what the timeline does to links, however the run ended."""
+        await self._disturbances.end()
+
+    def _link_of(self, host: Host) -> Broker:
+        """Return the broker as a host reaches it."""
+        if self._is_directed:
+            return DisturbedBroker(self._broker, host.host_id, self._disturbances)
+        return self._broker
+
+    @asynccontextmanager
+    async def _shown(self, clock: Clock) -> AsyncIterator[None]:
+        """Show the run in Home Assistant for the duration of the context, if it is to be shown."""
+        if not self._settings.home_assistant:
+            yield
+            return
+        scenario, cast, run_id, keep = self._scenario, self._cast, self._settings.run_id, self._settings.keep
+
+        def standing() -> Standing:
+            ledger = tuple(cast.manager.ledger.values())
+            happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
+            realised = realise(happened, self._watch.realised, is_shared=cast.is_shared)
+            return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
+
+        async with shown_in_home_assistant(self._broker, scenario, run_id, standing, keep=keep):
+            yield
 
 
 async def _stopped(clock: Clock, members: Collection[asyncio.Task[None]]) -> bool:
@@ -390,16 +356,6 @@ async def _stopped(clock: Clock, members: Collection[asyncio.Task[None]]) -> boo
         return False  # it has not begun
     done, running = await asyncio.wait(members, timeout=_STOP_WALL_S, return_when=asyncio.FIRST_EXCEPTION)
     return not running and not any(member.cancelled() or member.exception() for member in done)
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The recorded input with which to repeat a run with real devices without them."""
-
-    sayings: Sequence[Saying]
-    """The messages of devices, in the order of delivery."""
-    stop_after_s: int | None = None
-    """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
 
 
 class _Ports:
@@ -452,65 +408,6 @@ class _Ports:
     def of(self, host: str) -> Port | None:
         """Return the port of a host; None: nothing comes from outside to it."""
         return self._replayed.get(host) or self.link.port(host)
-
-
-@asynccontextmanager
-async def _shown(
-    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast, watch: Watch
-) -> AsyncIterator[None]:
-    """Show the run in Home Assistant for the duration of the context, if it is to be shown."""
-    if not settings.home_assistant:
-        yield
-        return
-
-    def standing() -> Standing:
-        ledger = tuple(cast.manager.ledger.values())
-        happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
-        realised = realise(happened, watch.realised, is_shared=cast.is_shared)
-        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
-
-    async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
-        yield
-
-
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
-    """Return how the ledger and the agents violate the invariants of a run that has ended.
-
-    An error of an agent in this process is a defect of this program. Households in other processes are responsible for
-    their own statements: one that lies about its own jobs or production does not end the run, but is named.
-
-    Returns:
-        Defects, and disputes.
-    """
-    ledger = list(cast.manager.ledger.values())
-    optional: frozenset[str] = frozenset()
-    if cast.director is not None:
-        scenario = as_happened(scenario, cast.director.happenings)
-        optional = optional_jobs(scenario, cast.director.happenings)
-    lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
-    scenario = realised.agreed
-    defects = manager_problems(scenario, ledger)
-    optional |= realised.withdrawn
-    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
-    if not isinstance(watch, WireWatch):
-        defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
-        local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
-        return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
-    wire = watch
-    if wire.sides is None:
-        return defects, open_ends
-    there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return defects, open_ends + _differences(ledger, wire.sides, there.jobs, there.producers)
-
-
-def _differences(
-    ledger: Sequence[LedgerEntry], sides: Sides | SharedSides, jobs: Sequence[Job], producers: Iterable[str]
-) -> list[str]:
-    if isinstance(sides, SharedSides):
-        return share_disagreements(ledger, sides, jobs, producers)
-    return disagreements(ledger, sides, jobs, producers)
 
 
 async def run_hosts(

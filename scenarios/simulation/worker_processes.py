@@ -24,8 +24,9 @@ from broker import SsmicError, new_loop
 from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.recorded_run import Order, record_run
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.run import run_scenario
 
 STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""

@@ -42,7 +42,8 @@ from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.agents.stage import Stage, on_stage, to
 from tests.faults.network import Faults, FaultyBroker

@@ -12,7 +12,8 @@ from broker.errors import HostRefusedError
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Bus, Delivery, Will
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S

@@ -150,7 +150,7 @@ async def test_a_client_sends_no_password_to_a_false_broker(tmp_path: Path) -> N
 async def test_a_household_reads_nothing_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
     """Whatever it subscribes to, it receives only its own messages; forbidden subscriptions are logged."""
     own = rights_of(INTRUDER, HOUSES, ("manager",)).read
-    wanted = ("#", "ssmic/#", topics.inboxes(RUN, VICTIM), topics.grant(RUN, "+"), topics.ledgers(RUN), "$SYS/#")
+    wanted = ("#", "ssmic/#", topics.inboxes(RUN, VICTIM), topics.grant(RUN, "+"), f"ssmic/{RUN}/ledger/+", "$SYS/#")
     found: list[Delivery] = []
     async with intruder(guarded, INTRUDER, "eavesdropper") as bus:
         await bus.subscribe(*wanted)

@@ -10,12 +10,13 @@ import pytest
 
 from agents.model import MANAGER
 from broker.clock import Moment
-from broker.protocol import Timeouts, topics
+from broker.protocol import Timeouts
 from broker.servers.local import RunningBroker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import Delivery, MemoryBroker, MqttBroker
 from scenarios.load import load_scenario
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
 
@@ -67,7 +68,7 @@ async def undisturbed_ledger() -> str:
 async def test_a_run_over_two_bridged_brokers_has_the_same_ledger() -> None:
     """Watchers at either broker see the run."""
     async with bridged_mosquittos() as (centre, district), MqttBroker(district.url).connect("watcher") as watcher:
-        await watcher.subscribe(topics.ledgers("r"))
+        await watcher.subscribe("ssmic/r/ledger/+")
         outcome = await run_over(centre, district)
         async with asyncio.timeout(PATIENCE_WALL_S):
             event = await anext(watcher.messages())

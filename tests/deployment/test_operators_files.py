@@ -24,7 +24,8 @@ from scenarios.deployment import open_record
 from scenarios.load import load_scenario
 from scenarios.results import ResultsError, ResultsReader
 from scenarios.scenario import Scenario, Tariff
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 
 PATIENCE = Timeouts(limit_wall_s=1e6)

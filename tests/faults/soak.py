@@ -28,7 +28,8 @@ from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run

@@ -15,7 +15,8 @@ from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import counters
 from tests.faults.network import Faults, FaultyBroker

@@ -19,7 +19,8 @@ from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults

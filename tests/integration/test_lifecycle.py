@@ -17,7 +17,8 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.files.scenario_from_text import load_text
 from scenarios.scenario import ProducerSeries, Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import SLOW

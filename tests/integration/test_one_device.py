@@ -17,7 +17,8 @@ from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import ProducerSeries, Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import panel, registered, shine
 from tests.scenarios.neighbourhoods import START_S, job, load, neighbourhood

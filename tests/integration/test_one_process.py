@@ -15,8 +15,9 @@ from broker.transport.base import Content, Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.recording import EndState
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 
 STREET = load_scenario("street")

@@ -20,7 +20,8 @@ from broker.transport.memory import MemoryBroker
 from scenarios.events import SwitchStrategy, TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_rounds, most_timers
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT

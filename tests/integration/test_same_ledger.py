@@ -20,7 +20,8 @@ from broker.transport.memory import MemoryBroker
 from scenarios.generate.bundle import SCENARIOS
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 

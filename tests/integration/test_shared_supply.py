@@ -35,7 +35,8 @@ from scenarios.prices import PriceSeries
 from scenarios.results import ResultsReader
 from scenarios.results.share_series import share_series
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults, FaultyBroker

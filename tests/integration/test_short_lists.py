@@ -18,7 +18,8 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import ProducerSeries, Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 

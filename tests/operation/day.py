@@ -38,7 +38,8 @@ from broker.transport.memory import MemoryBroker
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario
 from scenarios.scenario import DAY_S
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.faults.ram import folder_for_a_run
 from tests.operation.machine_clock import MachineClock

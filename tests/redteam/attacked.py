@@ -17,8 +17,9 @@ from broker.protocol.wire import Control
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import Scenario
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.recording import EndState, Recorder
-from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S

@@ -16,7 +16,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.outcome import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, supplied_by, unsigned
 from tests.redteam.attacks import (

@@ -14,7 +14,7 @@ from paho.mqtt.properties import Properties
 from broker.protocol import topics
 from broker.protocol.wire import Announcement, ResendRequest
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.outcome import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.member import Member, Turn, batch_with

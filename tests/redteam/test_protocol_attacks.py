@@ -20,7 +20,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_rounds, most_rounds_a_second, most_timers
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.outcome import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, between_others, unsigned
 from tests.redteam.member import Attack, Member, Sent, Turn

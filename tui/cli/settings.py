@@ -20,7 +20,7 @@ from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
-from scenarios import Scenario
+from scenarios import Scenario, without_effect
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
 from tui.safe_output import echo
@@ -180,16 +180,8 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 def options_without_effect(ctx: typer.Context, supply: SupplySettings) -> tuple[str, ...]:
     """Return a note if options on the command line decide nothing under the rule by which jobs are supplied."""
     considered = ("algorithm", *ALGORITHMS_WITH, *_NEGOTIATION) if supply.is_shared else ("prefer", "forecast")
-    names = [name for name in considered if given(ctx, name)]
-    if not names:
-        return ()
-    options = [f"--{name.replace('_', '-')}" for name in names]
-    have = "has" if len(options) == 1 else "have"
-    if not supply.is_shared:
-        why = "consumers ask producers in their order, and forecasts are used as issued"
-        return (f"{_listed(tuple(options))} {have} no effect with supply 'whole': {why}",)
-    why = "consumers choose producers, start and shares themselves"
-    return (f"{_listed(tuple(options))} {have} no effect with supply 'shared': {why}",)
+    options = [f"--{name.replace('_', '-')}" for name in considered if given(ctx, name)]
+    return (without_effect(options, supply),) if options else ()
 
 
 def _listed(names: tuple[str, ...]) -> str:

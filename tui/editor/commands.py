@@ -112,7 +112,6 @@ OPTIONAL = frozenset(
     {"name", "description", "template", "id", "days", "algorithm", "load_profile", "actual", *("tariff",)}
 )
 """Keys omitted when their field is empty; some only in certain places, see `set_field`."""
-_NUMBERS = frozenset({"days", "seed"})
 
 
 # Houses.

@@ -24,7 +24,6 @@ ONE: dict[str, Callable[[str, str], str]] = {
 FILTERS: dict[str, Callable[[str], str]] = {
     "hosts": topics.hosts,
     "done": topics.dones,
-    "ledger": topics.ledgers,
 }
 
 

@@ -17,8 +17,8 @@ from broker.clock.pacing import Pace
 from broker.protocol.wire import Control
 from broker.transport import BrokerUrl
 from scenarios.files.scenario_from_text import load_text
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.run import RunOutcome
 from scenarios.simulation.simulation import open_simulation
 from tests.patience import PATIENCE_WALL_S
 

@@ -20,8 +20,8 @@ from broker.protocol.wire import Control
 from broker.servers import managed_mosquitto
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.results.reader import ResultsReader
+from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.replay import read_recording
-from scenarios.simulation.run import RunOutcome
 from scenarios.simulation.simulation import open_simulation
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S

@@ -13,7 +13,8 @@ import pytest
 from scenarios.errors import ScenarioError
 from scenarios.files.problems import MOST_PROBLEMS
 from scenarios.importers.pyssmic_folder import import_folder
-from scenarios.load import check_scenario, load_scenario
+from scenarios.load import load_scenario
+from tests.scenarios.problems import problems_of
 
 HEAD = "version: 1\nname: x\nstart: 2026-06-21T00:00:00Z\nseed: 1\n"
 HOUSES = 'houses:\n  - {id: "1", devices: [{id: d, type: consumer, load_profile: a}]}\n'
@@ -50,7 +51,7 @@ def test_a_file_with_very_many_problems_is_refused_with_the_first_of_them(tmp_pa
     """Attack 67 and similar: the list is short enough to read, and says why it ends."""
     file = tmp_path / "s.yaml"
     file.write_text(LONG[name])
-    problems = check_scenario(file)
+    problems = problems_of(file)
     assert 1 <= len(problems) <= MOST_PROBLEMS
     assert "more than " in "".join(problem.what for problem in problems)
     assert all(len(str(problem)) < 400 for problem in problems)
@@ -75,7 +76,7 @@ def test_a_long_file_with_a_few_problems_has_all_of_them_listed(tmp_path: Path) 
     jobs = JOBS + JOBS.partition("\n")[2] * 3_000 + "  - {x: 1}\n"
     file = tmp_path / "s.yaml"
     file.write_text(HEAD + HOUSES + "load_profiles: {a: {points: [[0, 0], [60, 1]]}}\nsurprise: 1\n" + jobs)
-    problems = [str(problem) for problem in check_scenario(file)]
+    problems = [str(problem) for problem in problems_of(file)]
     assert any("surprise: unknown key" in problem for problem in problems)
     assert any("jobs[3001].x: unknown key" in problem for problem in problems)
     assert len(problems) == 7

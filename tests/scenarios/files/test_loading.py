@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from scenarios.files.scenario_from_text import load_text
-from scenarios.load import bundled_names, check_scenario, load_scenario
+from scenarios.load import bundled_names, load_scenario
 from scenarios.scenario import Scenario, Tariff
+from tests.scenarios.problems import problems_of
 
 STREET = """\
 version: 1
@@ -173,12 +174,12 @@ def test_bundled_names_are_known_and_load() -> None:
 
 def test_a_bundled_scenario_that_does_not_exist_suggests_one() -> None:
     """The nearest."""
-    assert [str(problem) for problem in check_scenario("stret")] == [
+    assert [str(problem) for problem in problems_of("stret")] == [
         "stret: there is no such file or folder, and no bundled scenario of this name; did you mean 'street'?"
     ]
 
 
 def test_a_path_is_never_taken_for_a_name() -> None:
     """Even a missing file is not looked up as a name."""
-    assert [str(problem) for problem in check_scenario("./street")] == ["street: there is no such file"]
-    assert [str(problem) for problem in check_scenario("street.yml")] == ["street.yml: there is no such file"]
+    assert [str(problem) for problem in problems_of("./street")] == ["street: there is no such file"]
+    assert [str(problem) for problem in problems_of("street.yml")] == ["street.yml: there is no such file"]

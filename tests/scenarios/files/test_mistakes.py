@@ -17,7 +17,7 @@ from scenarios.devices import with_guests
 from scenarios.errors import ScenarioError
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import parse_yaml
-from scenarios.load import check_scenario
+from tests.scenarios.problems import problems_of
 
 GOOD = """\
 version: 1
@@ -384,7 +384,7 @@ def test_a_file_that_is_not_text(tmp_path: Path, content: bytes, message: str) -
     path = tmp_path / "s.yaml"
     path.write_bytes(content)
 
-    assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {message}"]
+    assert [str(problem) for problem in problems_of(path)] == [f"{path}: {message}"]
 
 
 @pytest.mark.parametrize(
@@ -400,18 +400,18 @@ def test_another_programs_input_is_recognised(tmp_path: Path, begin: bytes, what
     path = tmp_path / "esn"
     path.write_bytes(begin)
 
-    assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {what}"]
+    assert [str(problem) for problem in problems_of(path)] == [f"{path}: {what}"]
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end is needed")
 def test_an_endless_file_is_refused() -> None:
     """Its length is unknown before it is read."""
-    assert [str(problem) for problem in check_scenario(Path("/dev/zero"))] == ["/dev/zero: larger than 64 MB"]
+    assert [str(problem) for problem in problems_of(Path("/dev/zero"))] == ["/dev/zero: larger than 64 MB"]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     """The message names the path."""
-    assert [str(problem) for problem in check_scenario(tmp_path / "none.yaml")] == [
+    assert [str(problem) for problem in problems_of(tmp_path / "none.yaml")] == [
         f"{tmp_path}/none.yaml: there is no such file"
     ]
 

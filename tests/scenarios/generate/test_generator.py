@@ -24,10 +24,12 @@ from scenarios.generate import (
     write_series,
 )
 from scenarios.generate.generator import BASE_LOAD
-from scenarios.generate.habits import SHIFTABLE_SHARE, is_day_off
+from scenarios.generate.habits import is_day_off
 from scenarios.generate.solar import ambient_c, power_of
 from scenarios.load import load
 
+SHIFTABLE_SHARE = (0.08, 0.22)
+"""Within which washing, drying and dishes are expected, as a share of a household's yearly energy."""
 _SPECS = st.builds(
     GeneratorSpec,
     houses=st.integers(2, 12),

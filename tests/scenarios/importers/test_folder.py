@@ -10,7 +10,8 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.importers.pyssmic_folder import import_folder
-from scenarios.load import check_scenario, load_scenario
+from scenarios.load import load_scenario
+from tests.scenarios.problems import problems_of
 
 JOBS = """\
 1000;1000;1020;[57]:[222]:[3];back_3.csv
@@ -55,9 +56,9 @@ def folder(tmp_path: Path) -> Folder:
     return make
 
 
-def problems_of(path: Path) -> list[str]:
+def messages_of(path: Path) -> list[str]:
     """Return the messages, without the folder's path."""
-    return [str(problem).replace(f"{path}/", "").replace(str(path), "FOLDER") for problem in check_scenario(path)]
+    return [str(problem).replace(f"{path}/", "").replace(str(path), "FOLDER") for problem in problems_of(path)]
 
 
 def test_jobs_are_in_the_order_of_registration_for_any_order_of_lines(folder: Folder) -> None:
@@ -209,7 +210,7 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
 )
 def test_problems_are_reported_with_their_line(folder: Folder, files: dict[str, str], problems: list[str]) -> None:
     """All of them are reported at once."""
-    assert problems_of(folder(**files)) == problems
+    assert messages_of(folder(**files)) == problems
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_problems_across_lines_are_reported_together_with_those_of_lines(folder:
     """There is a reserved id, and a line that cannot be read."""
     path = folder(consumer_event="soon;1000;2000;[1]:[2];98.csv", producer_event=FORECASTS.replace("sunny", "grid"))
 
-    assert problems_of(path) == [
+    assert messages_of(path) == [
         "consumer_event.csv:1: registered: UNIX seconds are expected, not 'soon'",
         "producer_event.csv:3: id: 'grid' is reserved; give the house another id",
         "producer_event.csv:3: id: 'grid' is reserved; give the producer another id",
@@ -234,7 +235,7 @@ def test_a_missing_folder_is_reported_once(folder: Folder) -> None:
     path = folder()
     shutil.rmtree(path / "loads")
 
-    assert problems_of(path) == ["loads: there is no such folder"]
+    assert messages_of(path) == ["loads: there is no such folder"]
 
 
 def test_a_missing_event_file_is_named(folder: Folder) -> None:
@@ -242,7 +243,7 @@ def test_a_missing_event_file_is_named(folder: Folder) -> None:
     path = folder()
     (path / "producer_event.csv").unlink()
 
-    assert problems_of(path) == ["producer_event.csv: there is no such file"]
+    assert messages_of(path) == ["producer_event.csv: there is no such file"]
 
 
 def test_invalid_values_are_reported_with_the_line_of_the_input(folder: Folder) -> None:
@@ -254,7 +255,7 @@ def test_invalid_values_are_reported_with_the_line_of_the_input(folder: Folder) 
         producer_event="900;pv[1]:[9];220_1.csv\n900;manager;220_1.csv\n16000100000;pv[1]:[9];220_2.csv\n",
     )
 
-    assert [problem.partition(": ")[::2] for problem in problems_of(path)] == [
+    assert [problem.partition(": ")[::2] for problem in messages_of(path)] == [
         ("consumer_event.csv:2", f"latest start: {LATE}"),
         ("consumer_event.csv:3", "id: 'grid' is reserved; give the house another id"),
         ("producer_event.csv:2", "id: 'manager' is reserved; give the house another id"),
@@ -267,7 +268,7 @@ def test_an_invalid_id_is_reported_with_its_line(folder: Folder) -> None:
     """This includes characters that look like a line break."""
     path = folder(consumer_event=JOBS.replace("[1]:small_heater", "[1\u2028]:small_heater"))
 
-    assert problems_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' contains a line break (U+2028")
+    assert messages_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' contains a line break (U+2028")
 
 
 def test_ids_that_look_the_same_are_one_house(folder: Folder) -> None:
@@ -293,7 +294,7 @@ def test_jobs_in_1970_and_forecasts_of_another_time_are_reported_once(folder: Fo
     """They are not reported for every line of the forecasts."""
     forecasts = "".join(f"{1_600_000_000 + i};pv[1]:[9];220_1.csv\n" for i in range(20))
 
-    assert problems_of(folder(producer_event=forecasts)) == [
+    assert messages_of(folder(producer_event=forecasts)) == [
         (
             "consumer_event.csv:3: the first job is registered at 1970-01-01T00:15:00Z, the first forecast "
             "(producer_event.csv:1) is issued at 2020-09-13T12:26:40Z; no run lasts more than 3660 days, so shift the "

@@ -32,7 +32,8 @@ from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.run_status import RunStatus, status_of_run
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import START_S, forecast, job as job_of, load, neighbourhood, sun

@@ -17,7 +17,8 @@ from scenarios.optimum.baselines import baselines
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.shared_optimum import shared_optimum_of
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 
 

@@ -10,7 +10,8 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList, Select, Static
 
-from scenarios.load import check_scenario, load_scenario
+from scenarios.load import load_scenario
+from tests.scenarios.problems import problems_of
 from tests.tui.driving import click, focus
 from tui.editor import tree_model
 from tui.editor.dialogs import Notes
@@ -109,7 +110,7 @@ async def test_problems_of_check_are_shown_at_the_field(editing: Editing, file: 
         await person.until(lambda: person.screen.ref == ("jobs", 1))
         person.work.history.settle()
         file.write_text(person.text, encoding="utf-8")
-        assert [problem.what for problem in check_scenario(file)] == [p.what for p in person.work.problems]
+        assert [problem.what for problem in problems_of(file)] == [p.what for p in person.work.problems]
 
 
 async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) -> None:

@@ -27,7 +27,8 @@ from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.results import MOST_LISTED
 from scenarios.scenario import Scenario, Zone
-from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.outcome import RunOutcome
+from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.tui.driving import click, dialog, focus, steps, until
 from tui.monitor.hosts import HostRows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -164,7 +165,6 @@ def clock(
     from broker.transport import AccessOptions
     from scenarios import run_notes
     from scenarios.load import load
-    from scenarios.simulation import ScoresFile, run_key
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
@@ -211,11 +211,30 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
+    settings = replace(settings, keep=keep, home_assistant=home_assistant)
+    kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
+    _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
+
+
+def _scores_of(
+    scenario: Scenario, settings: RunSettings, results_file: Path, scores: Path | None, *, reset: bool
+) -> tuple[ScoresFile, Mapping[str, int]]:
+    """Return the file that keeps the producers' scores between runs, and those that the run begins with.
+
+    Args:
+        scenario: The scenario.
+        settings: The run.
+        results_file: Its results.
+        scores: The file that the user named; None: one beside the results.
+        reset: Whether the run begins with fresh scores.
+    """
+    from scenarios.simulation import ScoresFile, run_key
+
     key = run_key(
-        loaded,
+        scenario,
         settings.seed,
-        chosen,
-        days,
+        settings.algorithm,
+        settings.days,
         patient=settings.patient,
         negotiating=settings.negotiating,
         supply=settings.supply,
@@ -223,16 +242,8 @@ def clock(
     if scores is not None:
         # A named file is used as it is, but a restarted clock begins with the same scores as before.
         key = f"{key}/{settings.run_id}"
-    kept = ScoresFile.beside(results_file, loaded.name, scores)
-    begun_with = kept.begin([key], afresh=reset_scores)[0]
-    _keep_time(
-        loaded,
-        replace(settings, scores=begun_with, keep=keep, home_assistant=home_assistant),
-        connection,
-        results_file,
-        kept,
-        as_json=as_json,
-    )
+    kept = ScoresFile.beside(results_file, scenario.name, scores)
+    return kept, kept.begin([key], afresh=reset)[0]
 
 
 def _keep_time(

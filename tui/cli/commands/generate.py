@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from scenarios.generate import Generated
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -100,9 +103,7 @@ def generate(
         clear_irradiance,
         generate as make,
         generated_yaml,
-        needs_tables,
         pvlib_irradiance,
-        write_series,
     )
     from tui.cli.output import notes
 
@@ -133,23 +134,37 @@ def generate(
         raise typer.BadParameter(str(error)) from None
     made = make(spec)
     target = out or _output_file()
-    kind = series
-    if series == "auto":
-        kind = "csv" if target is not None and needs_tables(made) else "inline"
-    if kind == "inline":
-        text = generated_yaml(made)
-    elif target is None:
-        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
-    else:
-        text = generated_yaml(made, target.stem, kind)
-        table_kind: Literal["csv", "parquet"] = "parquet" if kind == "parquet" else "csv"
-        written = write_series(made, target.parent, target.stem, table_kind)
-        notes().print(f"Series: {len(written)} tables, {written[0]} and the next", soft_wrap=True)
+    kind = _series_kind(made, target) if series == "auto" else series
+    text = generated_yaml(made) if kind == "inline" else _with_tables(made, target, kind)
     if out is None:
         sys.stdout.write(text)
     else:
         write_text(text, out)
         notes().print(f"Written: {out}", soft_wrap=True)
+
+
+def _series_kind(made: Generated, target: Path | None) -> Literal["inline", "csv"]:
+    """Return where the series of a neighbourhood are best written: in tables, if it is large and written to a file."""
+    from scenarios.generate import needs_tables
+
+    return "csv" if target is not None and needs_tables(made) else "inline"
+
+
+def _with_tables(made: Generated, target: Path | None, kind: Literal["csv", "parquet"]) -> str:
+    """Write the series of a neighbourhood into tables beside its file; return the file's text.
+
+    Raises:
+        typer.BadParameter: There is no file.
+    """
+    from scenarios.generate import generated_yaml, write_series
+    from tui.cli.output import notes
+
+    if target is None:
+        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
+    text = generated_yaml(made, target.stem, kind)
+    written = write_series(made, target.parent, target.stem, kind)
+    notes().print(f"Series: {len(written)} tables, {written[0]} and the next", soft_wrap=True)
+    return text
 
 
 def _place(text: str) -> tuple[float, float]:

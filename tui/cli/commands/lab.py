@@ -249,9 +249,8 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
 
 def _perform(order: _Order, *, as_json: bool) -> None:
     from scenarios.lab import write_junit
-    from scenarios.results import ResultsReader, simulation_json
     from tui.cli.output import notes, own_output
-    from tui.cli.simulate import interruption_told, print_json, show_results
+    from tui.cli.simulate import interruption_told
     from tui.exit_codes import FAILED
     from tui.signals import run_until_interrupted
 
@@ -270,24 +269,39 @@ def _perform(order: _Order, *, as_json: bool) -> None:
             write_junit(order.junit, f"lab.{order.scenario.name}", cases, {"results": ended.file, **figures})
             notes().print(f"Written: {order.junit}", soft_wrap=True)
         if as_json:
-            content: dict[str, Any] = {"lab": ended.figures, "verdict": [asdict(case) for case in cases]}
-            for name, file in (("results", ended.file), ("negotiated", negotiated)):
-                if file is None:
-                    content[name] = None
-                    continue
-                with ResultsReader(file) as results:
-                    content[name] = simulation_json(results)
-            print_json(content)
-        elif negotiated is None:
-            show_results(ended.file, as_json=False)
-            _show_verdict(cases)
+            _print_json(ended, negotiated, cases)
         else:
-            _show_compared(ended.file, negotiated)
-            _show_verdict(cases)
+            _show(ended.file, negotiated, cases)
         if not code and (order.junit is not None or order.expectations) and any(case.failure for case in cases):
             code = FAILED
         if code:
             raise typer.Exit(code)
+
+
+def _print_json(ended: _Found, negotiated: Path | None, cases: Sequence[Case]) -> None:
+    """Print the outcome as one object: figures, verdict, and the results of the lab and of the negotiated run."""
+    from scenarios.results import ResultsReader, simulation_json
+    from tui.cli.simulate import print_json
+
+    content: dict[str, Any] = {"lab": ended.figures, "verdict": [asdict(case) for case in cases]}
+    for name, file in (("results", ended.file), ("negotiated", negotiated)):
+        if file is None:
+            content[name] = None
+            continue
+        with ResultsReader(file) as results:
+            content[name] = simulation_json(results)
+    print_json(content)
+
+
+def _show(lab_file: Path, negotiated: Path | None, cases: Sequence[Case]) -> None:
+    """Print the outcome, compared with the negotiated run where there is one, and the verdict."""
+    from tui.cli.simulate import show_results
+
+    if negotiated is None:
+        show_results(lab_file, as_json=False)
+    else:
+        _show_compared(lab_file, negotiated)
+    _show_verdict(cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -40,6 +42,11 @@ from tui.cli.options import (
     parse_id,
 )
 from tui.log_level import LogLevel
+
+if TYPE_CHECKING:
+    from agents.scheduling import AlgorithmSettings
+    from scenarios import Scenario
+    from scenarios.simulation import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -255,8 +262,7 @@ def run(
     from scenarios.devices import with_guests
     from scenarios.load import load
     from scenarios.results.comparison import check_files
-    from scenarios.simulation import Plan, from_equal_scores
-    from tui.cli.commands.devices import refuse_what_devices_cannot
+    from scenarios.simulation import Plan
     from tui.cli.settings import (
         algorithm_names,
         algorithm_settings,
@@ -275,10 +281,7 @@ def run(
 
     broker = _broker_for(ctx, bus, broker, home_assistant=home_assistant)
     names = algorithm_names(algorithm)
-    if out is not None and len(names) > 1:
-        raise typer.BadParameter("names one file, but each algorithm writes its own; omit it", param_hint="--out")
-    if out is not None and out.exists():
-        raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    _refuse_to_overwrite(out, names)
     spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
@@ -290,59 +293,44 @@ def run(
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
+
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
-    if run_id is not None and (runs > 1 or len(names) > 1):
-        raise typer.BadParameter("names a single run; omit it, or do only one run", param_hint="--run")
-    if record is not None and not loaded.gateways:
-        raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
-    if loaded.gateways:
-        refuse_what_devices_cannot(bus or "mqtt", runs * max(1, len(names)), pace)
+    _refuse_what_does_not_fit(loaded, runs * len(names), run_id=run_id, record=record, bus=bus, pace=pace)
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     supplied = supply_settings(loaded, supply, prefer, forecast)
-    tell_notes(
-        (
-            *found.notes,
-            *(note.what for note in run_notes(loaded, days, supplied)),
-            *options_without_effect(ctx, supplied),
-        )
+    notes = (note.what for note in run_notes(loaded, days, supplied))
+    tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied)))
+
+    first_seed = loaded.seed if seed is None else seed
+    plan = Plan(
+        scenario=loaded,
+        seeds=tuple(range(first_seed, first_seed + runs)),
+        supply=supplied,
+        bus=bus or "mqtt",
+        broker=broker if access is None else access.url,
+        tls=None if access is None else access.tls,
+        hosts=spread,
+        processes=processes,
+        days=days,
+        pace=Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace(),
+        patient=not impatient,
+        negotiating=negotiating,
+        limit_wall_s=limit,
+        keep=keep,
+        run_id=run_id,
+        home_assistant=home_assistant,
+        workers=workers,
+        scores_file=scores,
+        reset_scores=reset_scores,
+        kept_messages=messages,
+        out=out,
     )
-    first = loaded.seed if seed is None else seed
-    chosen_pace = Pace.parse(pace) if pace else Pace(1.0) if loaded.gateways else Pace()
-    plans = [
-        Plan(
-            scenario=loaded,
-            seeds=tuple(range(first, first + runs)),
-            algorithm=chosen,
-            supply=supplied,
-            bus=bus or "mqtt",
-            broker=broker if access is None else access.url,
-            tls=None if access is None else access.tls,
-            hosts=spread,
-            processes=processes,
-            days=days,
-            pace=chosen_pace,
-            patient=not impatient,
-            negotiating=negotiating,
-            limit_wall_s=limit,
-            keep=keep,
-            run_id=run_id,
-            home_assistant=home_assistant,
-            workers=workers,
-            scores_file=scores,
-            reset_scores=reset_scores,
-            kept_messages=messages,
-            out=out,
-        )
-        for chosen in algorithms
-    ]
     if bus is None and not (broker or home_assistant):
-        plans = [plan.with_a_bus_that_fits() for plan in plans]
-        if plans[0].bus == "memory":
-            tell_notes(("too many agents for a broker: the run is in memory, as with --bus memory",))
+        plan = _on_a_bus_that_fits(plan)
     simulate(
-        plans if len(plans) == 1 else from_equal_scores(plans),
+        _one_for_each(plan, algorithms),
         level,
         as_json=as_json,
         compare_wall_s=time_limit if compare or compare_supply else None,
@@ -352,3 +340,59 @@ def run(
         record=record,
         junit=junit,
     )
+
+
+def _refuse_to_overwrite(out: Path | None, algorithms: Sequence[str | None]) -> None:
+    """Check that a results file can be written for the algorithms.
+
+    Raises:
+        typer.BadParameter: It exists already, or each of several algorithms would write it.
+    """
+    if out is not None and len(algorithms) > 1:
+        raise typer.BadParameter("names one file, but each algorithm writes its own; omit it", param_hint="--out")
+    if out is not None and out.exists():
+        raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+
+
+def _refuse_what_does_not_fit(
+    scenario: Scenario, runs: int, *, run_id: str | None, record: Path | None, bus: str | None, pace: str
+) -> None:
+    """Check that the options fit to the number of runs, and to the real devices of the scenario or their absence.
+
+    Args:
+        scenario: The scenario.
+        runs: Number of runs, those of all algorithms together.
+        run_id: The id of a run; None: a unique one.
+        record: The file for the messages of real devices; None: they are not recorded.
+        bus: The transport; None: the default.
+        pace: The pace; empty: the default.
+
+    Raises:
+        typer.BadParameter: They do not.
+    """
+    from tui.cli.commands.devices import refuse_what_devices_cannot
+
+    if run_id is not None and runs > 1:
+        raise typer.BadParameter("names a single run; omit it, or do only one run", param_hint="--run")
+    if record is not None and not scenario.gateways:
+        raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
+    if scenario.gateways:
+        refuse_what_devices_cannot(bus or "mqtt", runs, pace)
+
+
+def _on_a_bus_that_fits(plan: Plan) -> Plan:
+    """Return the plan, in memory if the neighbourhood is too large for a broker, which the user is told."""
+    from tui.exit_codes import tell_notes
+
+    fitting = plan.with_a_bus_that_fits()
+    if fitting.bus == "memory":
+        tell_notes(("too many agents for a broker: the run is in memory, as with --bus memory",))
+    return fitting
+
+
+def _one_for_each(plan: Plan, algorithms: Sequence[AlgorithmSettings]) -> Sequence[Plan]:
+    """Return a plan for each algorithm; several begin with equal scores."""
+    from scenarios.simulation import from_equal_scores
+
+    plans = [replace(plan, algorithm=algorithm) for algorithm in algorithms]
+    return plans if len(plans) == 1 else from_equal_scores(plans)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument
 from tui.log_level import LogLevel
+
+if TYPE_CHECKING:
+    from scenarios.sweep import SweepPlan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -107,21 +110,12 @@ def sweep(
     often the sweep was stopped.
     """
     from scenarios.results.comparison import check_files, write_comparison
-    from scenarios.sweep import (
-        SweepRequest,
-        compared_points,
-        default_file,
-        plan_sweep,
-        read_sweep,
-        run_sweep,
-        sweep_json,
-    )
+    from scenarios.sweep import SweepRequest, compared_points, default_file, plan_sweep, read_sweep, sweep_json
     from tui.cli.output import notes, output, own_output
-    from tui.cli.simulate import interruption_told, print_json
-    from tui.cli.sweep_tables import show_sweep, sweep_progress
-    from tui.exit_codes import FAILED, USAGE, complain, tell_notes
+    from tui.cli.simulate import print_json
+    from tui.cli.sweep_tables import show_sweep
+    from tui.exit_codes import FAILED, complain, tell_notes
     from tui.logs import configure_logs
-    from tui.signals import run_until_interrupted
 
     targets = to or []
     check_files(targets, overwrite=force)
@@ -140,20 +134,9 @@ def sweep(
     plan = plan_sweep(request)
     tell_notes(plan.notes)
     path = out or default_file(plan)
-    failed = 0
     with own_output():
-        with interruption_told() as codes, sweep_progress(plan) as progress:
-            outcome = run_until_interrupted(run_sweep(plan, path, workers=workers, dask=dask, on_progress=progress))
-            failed = len(outcome.failed)
-            for row in outcome.failed[:5]:
-                complain(f"run {row.run} failed: {row.error}")
-        if codes and (codes[0] == USAGE or not path.exists()):
-            raise typer.Exit(codes[0])
+        failed = _run(plan, path, workers=workers, dask=dask)
         results = read_sweep(path)
-        if codes:
-            done = sum(row.state == "done" for row in results.rows)
-            complain(f"{done} of {plan.count} runs are kept in {path}; the same command continues from there")
-            raise typer.Exit(codes[0])
         if as_json:
             print_json(sweep_json(results))
         elif results.rows:
@@ -166,3 +149,35 @@ def sweep(
         if failed:
             complain(f"{failed} of {plan.count} runs failed; the same command tries them again")
             raise typer.Exit(FAILED)
+
+
+def _run(plan: SweepPlan, path: Path, *, workers: int | None, dask: str | None) -> int:
+    """Run what is missing of a sweep; return how many runs failed.
+
+    Args:
+        plan: The sweep.
+        path: The results file.
+        workers: Worker processes; None: one per core.
+        dask: The cluster; None: there is none.
+
+    Raises:
+        typer.Exit: It was interrupted, or could not begin.
+    """
+    from scenarios.sweep import read_sweep, run_sweep
+    from tui.cli.simulate import interruption_told
+    from tui.cli.sweep_tables import sweep_progress
+    from tui.exit_codes import USAGE, complain
+    from tui.signals import run_until_interrupted
+
+    failed = 0
+    with interruption_told() as codes, sweep_progress(plan) as progress:
+        outcome = run_until_interrupted(run_sweep(plan, path, workers=workers, dask=dask, on_progress=progress))
+        failed = len(outcome.failed)
+        for row in outcome.failed[:5]:
+            complain(f"run {row.run} failed: {row.error}")
+    if not codes:
+        return failed
+    if codes[0] != USAGE and path.exists():
+        done = sum(row.state == "done" for row in read_sweep(path).rows)
+        complain(f"{done} of {plan.count} runs are kept in {path}; the same command continues from there")
+    raise typer.Exit(codes[0])

@@ -1,0 +1,184 @@
+"""How a run ended: its outcome, the judgement of its ledger, and what is recorded of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from agents import NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from broker import SsmicError
+from broker.clock import Clock
+from scenarios.realised_scenario import realise
+from scenarios.results import DroppedHost
+from scenarios.scenario import Scenario
+from scenarios.simulation.agents import Cast
+from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
+from scenarios.timeline import as_happened, optional_jobs
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended, and what was agreed until then."""
+
+    seed: int
+    run_id: str
+    state: EndState
+    ledger: tuple[LedgerEntry, ...] = field(repr=False)
+    """In the order of agreement."""
+    start_s: int
+    end_s: int
+    """Where virtual time stood at the end; the end that `days` gives where there is one."""
+    not_registered: tuple[str, ...]
+    """Jobs that the run ended before; they have no contract."""
+    scores: Mapping[str, int]
+    messages: int
+    """That agents sent to each other."""
+    negotiations: int
+    """How often a job went looking for a supplier."""
+    rounds: int
+    wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    disputes: tuple[str, ...] = ()
+    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
+
+    def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        """Return each producer's score at the beginning and at the end, by id.
+
+        Args:
+            begun_with: The scores that the run began with; a producer that is not among them was new.
+        """
+        return {producer: (begun_with.get(producer, NEW_PRODUCER), after) for producer, after in self.scores.items()}
+
+    @property
+    def ledger_sha256(self) -> str:
+        """SHA-256 of the ledger's canonical form; equal ledgers have equal hashes."""
+        return ledger_sha256(self.ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Judges and records a run, however it ends."""
+
+    scenario: Scenario
+    settings: RunSettings
+    cast: Cast
+    clock: Clock
+    watch: Watch
+    recorder: Recorder | None
+    started_wall_s: float
+    """When this process began with the run, seconds of `time.perf_counter`."""
+    has_open_end: bool
+    """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
+
+    def finish(self, state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
+        """Return the outcome of the run, and record it.
+
+        Args:
+            state: How it ended.
+            error: Why it failed or was interrupted; empty: it was not.
+            disputes: What households say against the ledger.
+        """
+        outcome = self._outcome(state, disputes)
+        if self.recorder is not None:
+            self.recorder.finish(
+                state,
+                None if self.has_open_end and state == "done" else outcome.end_s,
+                negotiations=outcome.negotiations,
+                wall_s=outcome.wall_s,
+                not_registered=outcome.not_registered,
+                error=error,
+                scores=outcome.scores_since(self.settings.scores),
+                without=outcome.without,
+                disputes=outcome.disputes,
+            )
+        return outcome
+
+    def judge(self, *, was_stopped: bool) -> RunOutcome:
+        """Check the ledger of a run that has ended in order, and return and record its outcome.
+
+        Args:
+            was_stopped: Whether it was stopped before its end.
+
+        Raises:
+            SsmicError: The ledger violates an invariant.
+        """
+        defects, disputes = _violations(self.scenario, self.cast, self.clock, self.watch)
+        if defects:
+            violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
+            self.finish("failed", str(violation))
+            raise violation
+        for dispute in disputes:
+            log.warning("dispute", what=dispute)
+        return self.finish("interrupted" if was_stopped else "done", disputes=tuple(disputes))
+
+    def _outcome(self, state: EndState, disputes: tuple[str, ...]) -> RunOutcome:
+        clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
+        return RunOutcome(
+            seed=self.settings.seed,
+            run_id=self.settings.run_id,
+            state=state,
+            ledger=tuple(manager.ledger.values()),
+            start_s=self.scenario.start_s,
+            end_s=clock.now.time_s,
+            not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
+            scores=manager.scores.by_producer(),
+            messages=self.watch.messages,
+            negotiations=self.watch.negotiations,
+            rounds=clock.now.step + 1,
+            disputes=disputes,
+            wall_s=clock.earlier_wall_s + time.perf_counter() - self.started_wall_s,
+            without=tuple(
+                DroppedHost(host, why, host in clock.membership.quarantined)
+                for host, why in sorted(clock.membership.reasons.items())
+            ),
+        )
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended.
+
+    An error of an agent in this process is a defect of this program. Households in other processes are responsible for
+    their own statements: one that lies about its own jobs or production does not end the run, but is named.
+
+    Returns:
+        Defects, and disputes.
+    """
+    ledger = list(cast.manager.ledger.values())
+    optional: frozenset[str] = frozenset()
+    if cast.director is not None:
+        scenario = as_happened(scenario, cast.director.happenings)
+        optional = optional_jobs(scenario, cast.director.happenings)
+    lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
+    # With the jobs as they were agreed: what was measured since changes no contract.
+    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
+    scenario = realised.agreed
+    defects = manager_problems(scenario, ledger)
+    optional |= realised.withdrawn
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
+    if not isinstance(watch, WireWatch):
+        defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
+        local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
+        return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
+    wire = watch
+    if wire.sides is None:
+        return defects, open_ends
+    there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
+    return defects, open_ends + _differences(ledger, wire.sides, there.jobs, there.producers)
+
+
+def _differences(
+    ledger: Sequence[LedgerEntry], sides: Sides | SharedSides, jobs: Sequence[Job], producers: Iterable[str]
+) -> list[str]:
+    if isinstance(sides, SharedSides):
+        return share_disagreements(ledger, sides, jobs, producers)
+    return disagreements(ledger, sides, jobs, producers)
