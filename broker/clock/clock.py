@@ -63,8 +63,6 @@ MOST_LIMITS = 10
 class Clock:
     """Coordinates the rounds of one run."""
 
-    _reporter: Reporter
-
     def __init__(
         self,
         settings: ClockSettings,
@@ -127,6 +125,13 @@ class Clock:
             on_missing=on_missing,
             keep=settings.keep,
         )
+        self._run_control = RunControl(
+            settings.pace,
+            self._step.time_s,
+            catch_up=settings.catch_up,
+            state=None if self._earlier is None else self._earlier.control,
+            on_look=self._store_progress,
+        )
         self._incoming = IncomingMessages(
             settings,
             self.membership,
@@ -135,12 +140,13 @@ class Clock:
             self._quarantine,
             step=self._step,
             on_control=self._receive_command,
-            on_wake=self._interrupt,
+            on_wake=self._run_control.interrupt,
             messages=messages,
             is_observed=observer is not None,
         )
-        self._on_report = on_report
-        self._run_control: RunControl | None = None
+        self._is_connected = False
+        """Whether the clock has connected to the broker; before that, it carries out no commands."""
+        self._reporter = Reporter(settings.run, lambda: self.now, self._awaited, self._run_control, on_report)
         self._waiting_since_wall_s: float | None = None
         """When the clock began to wait for hosts before the run, loop time; None: it is not waiting."""
         self._missing_since_wall_s: float | None = None
@@ -161,15 +167,15 @@ class Clock:
     @property
     def is_stopped(self) -> bool:
         """Whether someone asked to end the run early."""
-        return self._run_control is not None and self._run_control.is_stopped
+        return self._is_connected and self._run_control.is_stopped
 
     def command(self, control: Control) -> None:
-        """Carry out a command from this process, like one that arrives over the broker.
+        """Carry out a command from this process, like one that arrives over the broker; before the run, ignore it.
 
         Raises:
             PaceError: It contains an invalid pace.
         """
-        if self._run_control is not None:
+        if self._is_connected:
             self._run_control.apply(control, self.now)
 
     def _receive_command(self, control: Control) -> None:
@@ -182,10 +188,6 @@ class Clock:
         self.command(control)
         self._store_progress(is_final=True)
         log.info("command received", command=control.command, pace=control.pace, until=control.until, by=control.by)
-
-    def _interrupt(self) -> None:
-        if self._run_control is not None:
-            self._run_control.interrupt()
 
     @property
     def earlier_wall_s(self) -> float:
@@ -230,16 +232,8 @@ class Clock:
             raise failure
 
     async def _run(self, bus: Bus) -> None:
-        run = self.settings.run
-        run_control = self._run_control = RunControl(
-            self.settings.pace,
-            self._step.time_s,
-            catch_up=self.settings.catch_up,
-            state=None if self._earlier is None else self._earlier.control,
-            on_look=self._store_progress,
-        )
-        run_control.stand()
-        reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
+        run_control, reporter = self._run_control, self._reporter
+        self._is_connected = True
         await self._incoming.subscribe(bus)
         async with asyncio.TaskGroup() as tasks:
             background = [
@@ -256,7 +250,7 @@ class Clock:
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
-                await self._run_steps(bus, run_control)
+                await self._run_steps(bus)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
                 may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
@@ -291,7 +285,7 @@ class Clock:
             is_final: Whether it must survive a power cut; if not, it is stored every half second at most.
         """
         now_wall_s = asyncio.get_running_loop().time()
-        if self._journal is None or self._run_control is None:
+        if self._journal is None:
             return
         if not is_final and now_wall_s - self._stored_wall_s < LOOK_EVERY_WALL_S * 0.9:
             return
@@ -306,9 +300,8 @@ class Clock:
 
     def _leave_out_absence(self) -> None:
         """Exclude the time spent waiting for absent hosts from the pace."""
-        if self._run_control is not None:
-            for since_wall_s, until_wall_s in self._barrier.pop_away():
-                self._run_control.leave_out(since_wall_s, until_wall_s)
+        for since_wall_s, until_wall_s in self._barrier.pop_away():
+            self._run_control.leave_out(since_wall_s, until_wall_s)
 
     async def _clear_retained(self, bus: Bus, *, with_roster: bool) -> None:
         """Remove the clock's retained messages from the broker."""
@@ -333,7 +326,7 @@ class Clock:
 
     # Rounds.
 
-    async def _run_steps(self, bus: Bus, run_control: RunControl) -> None:
+    async def _run_steps(self, bus: Bus) -> None:
         while True:
             lost = await self._grant(bus)
             dones, expected = self._barrier.dones, self.membership.expected
@@ -344,7 +337,7 @@ class Clock:
             asking |= {host for host, done in dones.items() if done.asking}
             resumes = {h: s for h, s in self._step.resumes.items() if h in expected and h not in dones}
             resumes |= {h: done.resume for h, done in dones.items() if done.resume is not None}
-            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
+            following = await self._next_allowed(bus, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
             self._step = replace(following, **self._dropped) if self.membership.dropped else following
@@ -363,19 +356,19 @@ class Clock:
     async def _next_allowed(
         self,
         bus: Bus,
-        run_control: RunControl,
         timers_s: dict[str, int | None],
         lost: tuple[str, ...],
         asking: tuple[str, ...],
         resumes: Mapping[str, int],
     ) -> ScheduledRound | None:
         """Wait until the next round may run and return it; None if the run is over."""
+        run_control = self._run_control
         while True:
             run_control.look()
             following = next_round(
                 self._step,
                 self._barrier.addressed(self.membership.expected),
-                {**timers_s, **self._wakes_s(timers_s, run_control)} if self._incoming.woken else timers_s,
+                {**timers_s, **self._wakes_s(timers_s)} if self._incoming.woken else timers_s,
                 hosts=tuple(self.membership.expected),
                 end_s=self.settings.end_s,
                 is_stopped=run_control.is_stopped,
@@ -385,20 +378,21 @@ class Clock:
                 asking=asking,
                 resumes=resumes,
             )
-            if following is None or await self._wait_until_allowed(bus, run_control, following):
+            if following is None or await self._wait_until_allowed(bus, following):
                 return following
 
-    def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
+    def _wakes_s(self, timers_s: Mapping[str, int | None]) -> dict[str, int]:
         """Return when the hosts that asked for a round get one, UNIX seconds: at once, but never in this second.
 
         So input from outside acts like a timer, and a replay needs to know only the second.
         """
-        now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
+        now_s = max(self._step.time_s + 1, self._run_control.paced_time_s(self._step.time_s))
         earliest_s = {host: timers_s.get(host) for host in self._incoming.woken & self.membership.expected.keys()}
         return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
 
-    async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
+    async def _wait_until_allowed(self, bus: Bus, step: ScheduledRound) -> bool:
         """Return whether a round may run now; if not, wait until that may have changed, and return False."""
+        run_control = self._run_control
         is_closing = step.phase == "closing" and self._step.phase not in {"closing", "end"}
         waits_for_others = is_closing and self.settings.is_open and not run_control.is_stopped
         if step.phase != "run" and not waits_for_others:
@@ -421,8 +415,7 @@ class Clock:
     async def _grant(self, bus: Bus) -> tuple[str, ...]:
         """Grant the step's round and wait for the answers; return the agents of hosts that were dropped."""
         step = self._step
-        if self._run_control is not None:
-            self._run_control.ran(step.moment)
+        self._run_control.ran(step.moment)
         if self._journal is not None:
             self._journal.save_round(step)
             self._store_progress()
@@ -464,7 +457,7 @@ class Clock:
         while not observer.keep():
             self._unkept_since_wall_s = since_wall_s
             await asyncio.sleep(KEEP_AGAIN_WALL_S)
-        if self._unkept_since_wall_s is not None and self._run_control is not None:
+        if self._unkept_since_wall_s is not None:
             self._run_control.leave_out(since_wall_s, loop.time())
         self._unkept_since_wall_s = None
 
@@ -486,7 +479,7 @@ class Clock:
         if self.membership.dropped:
             counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
         # A paused run continues round by round, because a user who steps through it wants to see each round.
-        is_paused = self._run_control is not None and self._run_control.is_paused
+        is_paused = self._run_control.is_paused
         return kind.of_own(
             {
                 "v": VERSION,
@@ -573,7 +566,7 @@ class Clock:
             if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
                 lost += self._give_up_on_messages()
         now_wall_s = loop.time()
-        if self._run_control is not None and now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
+        if now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
             self._run_control.leave_out(since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
         return lost
