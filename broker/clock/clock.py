@@ -22,7 +22,8 @@ from pydantic import TypeAdapter
 from broker.clock.barrier import RoundBarrier
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ClockProgress
-from broker.clock.membership import Admission, Membership, missing_error
+from broker.clock.lost_hosts import LostHosts
+from broker.clock.membership import Admission, Membership
 from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, RunControl
@@ -42,7 +43,6 @@ from broker.protocol import (
     FollowedGrant,
     Grant,
     ResendRequest,
-    shortened,
     topics,
 )
 from broker.transport import Broker, Bus, leave_gracefully
@@ -56,8 +56,6 @@ MOST_HOSTS_OF_A_COMMON_GRANT = 100
 through the part of all others."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
-MOST_LIMITS = 10
-"""After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
 
 
 class Clock:
@@ -114,8 +112,6 @@ class Clock:
             is_observed=observer is not None,
         )
         self._quarantine.check_journaled_timers(self._step)
-        self._lost_before_the_step: list[str] = []
-        """Agents of hosts that were removed from the run before its next step."""
         self._admission = Admission(
             settings.run,
             self.membership,
@@ -125,6 +121,7 @@ class Clock:
             on_missing=on_missing,
             keep=settings.keep,
         )
+        self._lost_hosts = LostHosts(settings, self.membership, self._barrier, self._admission, self._quarantine)
         self._run_control = RunControl(
             settings.pace,
             self._step.time_s,
@@ -246,7 +243,9 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(bus, self._put_out_before_the_step, self._drop_missing)
+                    await self._admission.wait_for_hosts(
+                        bus, self._lost_hosts.put_out_before_the_step, self._lost_hosts.drop_missing
+                    )
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
@@ -430,13 +429,13 @@ class Clock:
         self._quarantine.begin_step()
         await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
-        lost, self._lost_before_the_step = self._lost_before_the_step, []
+        lost = self._lost_hosts.pop_before_the_step()
         lost += await self._wait_for_answers(bus)
         self._leave_out_absence()
-        lost += self._handle_failures()
+        lost += self._lost_hosts.drop_failed()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        lost += self._put_out_offenders()  # before messages are delivered that they should not have sent
+        lost += self._lost_hosts.put_out_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = self._incoming.step = replace(step, step=step.step + more, round=step.round + more)
@@ -512,33 +511,14 @@ class Clock:
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
-            lost += self._put_out_offenders()
+            lost += self._lost_hosts.put_out_offenders()
             if barrier.awaited:
-                lost += self._handle_timed_out()
+                lost += self._lost_hosts.drop_timed_out()
             if asked_again := again & barrier.awaited:
                 for host in asked_again:
                     barrier.mark_asked_again(host)
                 await self._publish_grants(bus, asked_again)
         return lost
-
-    def _handle_timed_out(self) -> list[str]:
-        """If hosts were silent for too long, fail or drop them; return the agents of dropped hosts."""
-        if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
-            raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
-        limit_wall_s = self.settings.timeouts.limit_wall_s
-        timed_out = self._barrier.timed_out(limit_wall_s)
-        if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
-            timed_out |= busy & self._quarantine.removable
-        if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
-            raise missing_error(timed_out, self.settings.timeouts)
-        return [agent for host in sorted(timed_out) for agent in self._drop(host)]
-
-    def _drop_missing(self, missing: tuple[str, ...]) -> bool:
-        """Drop hosts that never joined the run; return False if the run must not start without them."""
-        if self.settings.on_loss != "drop" or self.settings.indispensable.intersection(missing):
-            return False
-        self._lost_before_the_step += [agent for host in missing for agent in self._drop(host)]
-        return True
 
     async def _wait_for_messages(self, bus: Bus) -> list[str]:
         """Wait until all messages of the step have arrived, for the observer.
@@ -562,61 +542,13 @@ class Clock:
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
-            lost += self._put_out_offenders()
+            lost += self._lost_hosts.put_out_offenders()
             if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
-                lost += self._give_up_on_messages()
+                lost += self._lost_hosts.drop_those_without_messages(self._step.step)
         now_wall_s = loop.time()
         if now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
             self._run_control.leave_out(since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
-        return lost
-
-    def _give_up_on_messages(self) -> list[str]:
-        """Drop the hosts whose messages have not arrived; return their agents."""
-        senders = set(self._barrier.missing_senders())
-        if senders and (self.settings.on_loss != "drop" or senders & self.settings.indispensable):
-            raise missing_error(senders, self.settings.timeouts, what="messages that they reported")
-        why = f"messages that it reported in step {self._step.step} never arrived"
-        return [agent for host in sorted(senders) for agent in self._drop(host, why)]
-
-    # Hosts that the run continues without.
-
-    def _drop(self, host: str, *why: str, is_quarantined: bool = False) -> tuple[str, ...]:
-        self._barrier.forget(host)
-        agents = self.membership.drop(host, *why, is_quarantined=is_quarantined)
-        self._admission.changed()
-        return agents
-
-    def _put_out_offenders(self) -> list[str]:
-        """Quarantine the hosts that break the protocol; return their agents.
-
-        Raises:
-            HostsMissingError: The run is to fail at once when a host is lost.
-        """
-        if not self._quarantine.violations.has_suspects:
-            return []
-        offenders = self._quarantine.offenders()
-        if offenders and self.settings.on_loss == "fail":
-            raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
-        return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
-
-    def _put_out_before_the_step(self) -> None:
-        # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
-        self._lost_before_the_step += self._put_out_offenders()
-
-    def _handle_failures(self) -> list[str]:
-        """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.
-
-        Raises:
-            AgentFailedError: Lost hosts are not dropped, or a host of this process failed.
-        """
-        lost: list[str] = []
-        failures = {host: done.failure for host, done in self._barrier.dones.items() if done.failure is not None}
-        for host, failure in sorted(failures.items()):
-            if self.settings.on_loss != "drop" or not self._quarantine.is_removable(host):
-                raise AgentFailedError(failure.agent, host, failure.traceback)
-            why = f"its agent {failure.agent!r} failed: {shortened(failure.traceback.rstrip().rpartition(chr(10))[2])}"
-            lost += self._drop(host, why, is_quarantined=True)
         return lost
 
     def _awaited(self) -> Awaited:
