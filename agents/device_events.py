@@ -184,4 +184,4 @@ class DeviceNotice(_Frozen):
     content: dict[str, Any]
     """The payload, without the version."""
     message_id: str = ""
-    """`error`: of the message with which something is wrong, where the device's language has ids."""
+    """`error`: of the message with which something is wrong; see `agents.messages.DeviceSaid`."""

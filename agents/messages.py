@@ -369,7 +369,8 @@ class DeviceSaid(Message):
     """Its gateway id."""
     said: DeviceEvent
     message_id: Annotated[str, Field(max_length=100)] = ""
-    """Id of the device's own message, if its language has ids; a problem with the message is answered with this id."""
+    """What an answer to the device's message names it by: its id, if the device's language has ids; its topic, if it is
+    one of the maker's; otherwise empty."""
 
 
 class JobWithdrawn(Message):

@@ -35,6 +35,10 @@ class ProtocolError(SsmicError):
     """A message violates `docs/protocol.md`. The receiver counts, logs and drops it."""
 
 
+class UnlistedError(ProtocolError):
+    """A message is of a process that no roster names yet, as after a restart of its reader: no fault of its sender."""
+
+
 class MalformedError(ProtocolError):
     """A faulty message that the network cannot have caused; counted against its sender.
 

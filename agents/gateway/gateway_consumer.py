@@ -224,7 +224,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
             if problem:
                 what, _, expected = problem.partition("; expected ")
-                self._complain("report", what, expected)
+                self._complain(self._topic_of_report, what, expected)
             for running in self._courses.values():
                 if running.is_running:
                     running.was_offline |= self._meter.resets > resets
@@ -298,7 +298,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             return
         if course.started_s is None:
             if self.contracts.get(course.job.job_id) is None:
-                self._complain("report", f"job {course.asked_id!r} has no supplier yet", "a command to start")
+                problem = f"job {course.asked_id!r} has no supplier yet"
+                self._complain(self._topic_of_report, problem, "a command to start")
                 return
             course.begin(self.now_s, self._meter)
             if course.is_commanded:

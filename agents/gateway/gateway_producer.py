@@ -117,7 +117,7 @@ class GatewayProducer(DeviceAgent, Producer):
         problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
         if problem:
             what, _, expected = problem.partition("; expected ")
-            self._complain("report", what, expected)
+            self._complain(self._topic_of_report, what, expected)
         elif report.power_w is not None or report.counter_wh is not None:
             self._add_point()
             self._correct(report.power_w)

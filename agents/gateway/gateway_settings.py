@@ -59,6 +59,8 @@ class GatewaySettings:
     """Its id in the scenario."""
     name: str = ""
     adapter: str = "ssmic"
+    has_own_topics: bool = False
+    """Whether it uses its maker's topics, instead of ours."""
     is_switched: bool = False
     """Whether a switch in front of the device starts it, so that its power says what it does."""
     longest_timer_s: int | None = None

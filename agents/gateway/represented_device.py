@@ -37,7 +37,7 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         self._last_heard_s: int | None = None
         self._errors = 0
         self._message_id = ""
-        """Id of the message being processed; empty: it has none."""
+        """Id of the message being processed, or its topic; see `DeviceSaid.message_id`."""
         self._shown: dict[str, Any] = {}
 
     def _new_meter(self) -> Meter:
@@ -74,6 +74,11 @@ class DeviceAgent(Agent[AnyMessage], ABC):
     @abstractmethod
     def _show(self) -> None:
         """Publish the device's state if something changed."""
+
+    @property
+    def _topic_of_report(self) -> str:
+        """The topic of the report being processed: ours, or one of the maker's."""
+        return (self._gateway.has_own_topics and self._message_id) or "report"
 
     def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""

@@ -20,6 +20,9 @@ from broker.protocol import (
     most_buffered,
 )
 
+_DEPARTED = "departed"
+"""The session of an answer that stands for a host's departure; no process has it."""
+
 
 class Alarm:
     """Wakes up one waiting coroutine when it is rung, or at a deadline."""
@@ -160,6 +163,8 @@ class RoundBarrier:
                 self.mark_alive(host)
             return False
         if host in self.dones:
+            if self.dones[host].session == _DEPARTED:
+                return False  # it overtook the answer, which has another topic
             if self.dones[host].model_copy(update={"session": done.session}) != done:
                 raise MalformedError(f"a second answer to step {self.step} differs from the first one")
             return False
@@ -196,7 +201,7 @@ class RoundBarrier:
     def record_departure(self, host: str) -> None:
         """Count a host's departure as its answer: it cannot answer again, and has nothing to report."""
         if host in self.awaited:
-            self.record_answer(host, Done(session="departed", step=self.step, time=0, round=0, sent={}, next=None))
+            self.record_answer(host, Done(session=_DEPARTED, step=self.step, time=0, round=0, sent={}, next=None))
 
     def forget(self, host: str) -> None:
         """Continue without a host: its answer and its messages of the step do not count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker.errors import ProtocolError
+from broker.errors import ProtocolError, UnlistedError
 from broker.protocol import Envelope, Roster
 
 
@@ -65,7 +65,10 @@ def check_session(host: str, session: str, present: str | None) -> None:
         present: The host's current session; None: it has none.
 
     Raises:
+        UnlistedError: The host has no session yet.
         ProtocolError: The sessions differ.
     """
+    if present is None:
+        raise UnlistedError(f"no roster names a process of host {host!r} yet")
     if session != present:
         raise ProtocolError(f"session {session!r} does not speak for host {host!r}: it is of another process or run")

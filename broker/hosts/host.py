@@ -166,8 +166,7 @@ class Host:
                     await self._outbox.publish_last(bus)
                     with self._waking(bus, tasks):
                         await self._run_rounds(bus, tasks)
-                else:
-                    await self._outbox.publish_last(bus)
+                # After the last step there is nothing to report: to the clock, its departure is the answer.
             self._group.stop()
             for error in early:
                 raise error
@@ -289,7 +288,8 @@ class Host:
                 return True
             if address.kind == "resend":
                 from_host = address.ids[1]
-                is_out = from_host in self._directory.quarantined
+                # Until the roster lists this process, what it repeats is rejected.
+                is_out = from_host in self._directory.quarantined or not self._in_roster.is_set()
                 return is_out or not self._outbox.may_repeat(delivery.read(ResendRequest).step, from_host)
             if address.kind in _GRANTS:
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
@@ -313,7 +313,7 @@ class Host:
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
-                if granted is not None:
+                if granted is not None and self._in_roster.is_set():  # until then, answers are rejected
                     await self._answer_again(bus, granted)
             case "resend", (_, from_host):
                 await self._outbox.resend(bus, delivery.read(ResendRequest).step, from_host)
@@ -512,7 +512,7 @@ class Host:
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
-        if self._running is not None:
+        if self._running is not None or not self._in_roster.is_set():
             return  # the answer will follow; one for a part of the rounds must not reach the clock while others run
         if grant is None or self._outbox.last_step >= grant.step:
             await self._outbox.answer(bus)  # it may be the message that was lost

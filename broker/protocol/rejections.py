@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from broker.errors import MalformedError
+from broker.errors import MalformedError, UnlistedError
 from broker.protocol import topics
 from broker.protocol.bounds import MAX_PAYLOAD_BYTES, clipped
 from broker.protocol.wire import shortened
@@ -82,7 +82,8 @@ class RejectedMessages:
 
     def _log(self, topic: str, error: Exception, more: int) -> None:
         counted = {"more": more} if more else {}
-        log.warning("dropped", host=self._reader, topic=topic, why=first_problem(error), **counted)
+        report = log.info if isinstance(error, UnlistedError) else log.warning
+        report("dropped", host=self._reader, topic=topic, why=first_problem(error), **counted)
 
 
 def first_problem(error: Exception) -> str:

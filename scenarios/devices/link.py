@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 MAX_ANSWERS_TO_STRANGER = 20
 """How many different errors an unknown device gets."""
+MAX_ID_CHARACTERS = 100
+"""Characters of a topic by which a message is answered (`DeviceSaid.message_id`)."""
 MAX_TEXT_SHOWN = 500
 """Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
 SHOWN_BYTES = 200
@@ -403,9 +405,11 @@ class DeviceLink:
         return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
     def message_id(self, message: WaitingMessage) -> str:
-        """Return the id of a message in the device's own language; empty: it has none."""
+        """Return what an answer to a message names it by; see `DeviceSaid.message_id`."""
+        if not message.is_ours:
+            return message.topic[:MAX_ID_CHARACTERS]
         try:
-            language = self._language_of(message) if message.is_ours else None
+            language = self._language_of(message)
             return "" if language is None else language.message_id(message.payload)
         except Exception:  # noqa: BLE001 - `translate`, which is asked first, says so
             return ""

@@ -293,6 +293,7 @@ def _gateways(scenario: Scenario, settings: RunSettings, agents: Collection[str]
             device=gateway.device,
             name=gateway.name,
             adapter=gateway.adapter,
+            has_own_topics=gateway.agent in adapters,
             is_switched=gateway.agent in adapters and adapters[gateway.agent].is_switched,
             longest_timer_s=adapters[gateway.agent].longest_timer_s if gateway.agent in adapters else None,
             profiles=scenario.load_profiles,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import cache
 
 import looptime
 import pytest
@@ -140,16 +141,13 @@ def test_chance_comes_from_the_seed(street: Scenario) -> None:
 )
 def test_a_network_that_misbehaves_changes_nothing(faults: Faults, seed: int, hosts: int | None) -> None:
     """Delay, loss, duplicates, reordering, broken connections: the same ledger, only later."""
-    scenario = _street()
-    undisturbed = run(scenario, hosts=1)
+    scenario, undisturbed_sha256 = _undisturbed_street()
     disturbed = run(scenario, FaultyBroker(MemoryBroker(), faults, seed), hosts=hosts)
-    assert disturbed.ledger_sha256 == undisturbed.ledger_sha256
+    assert disturbed.ledger_sha256 == undisturbed_sha256
 
 
-_STREET: list[Scenario] = []
-
-
-def _street() -> Scenario:
-    if not _STREET:
-        _STREET.append(load_scenario("street"))
-    return _STREET[0]
+@cache
+def _undisturbed_street() -> tuple[Scenario, str]:
+    """Return the street and its ledger's hash on one host, once for all examples: a fixture is not for them."""
+    scenario = load_scenario("street")
+    return scenario, run(scenario, hosts=1).ledger_sha256

@@ -39,7 +39,10 @@ def without_asyncio_debug() -> None:
 
 @pytest.fixture
 def opened() -> Opened:
-    """Open the application; at the end, assert that no unexpected error was shown."""
+    """Open the application; at the end, assert that no unexpected error was shown.
+
+    Also after a failure, child processes have ended before the loop does: else the next test is blamed for them.
+    """
 
     @asynccontextmanager
     async def run(*, size: tuple[int, int] = SMALL, **options: Any) -> AsyncIterator[Pilot[Any]]:
@@ -48,7 +51,11 @@ def opened() -> Opened:
         app.animation_level = "none"  # a picture taken half way through is another picture
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
-            yield pilot
+            try:
+                yield pilot
+            finally:
+                app.workers.cancel_all()
+                await asyncio.gather(*(worker.wait() for worker in list(app.workers)), return_exceptions=True)
         assert app.unexpected == []
 
     return run

@@ -49,6 +49,15 @@ async def test_the_wait_ends_with_the_last_answer() -> None:
     assert not barrier.awaited
 
 
+async def test_an_answer_that_comes_after_its_hosts_departure_is_no_offence() -> None:
+    """They go over different topics, and with different QoS: the clock held the answer for a second, different one."""
+    barrier = begun("a", "b")
+    barrier.record_departure("a")
+    assert barrier.awaited == {"b"}
+    late = Done(session="a", step=7, time=3_600, round=2, sent={}, next=None)
+    assert not barrier.record_answer("a", late)
+
+
 async def test_silent_hosts_are_asked_again_a_pause_after_the_last_sign_of_life() -> None:
     """A grant was lost: its host is asked again as soon as without the answers of others, which came before."""
     barrier = begun("a", "b")

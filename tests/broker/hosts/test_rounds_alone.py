@@ -8,7 +8,7 @@ from pathlib import Path
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal, RoundRecord
-from broker.protocol import Batch, Done, Grant, Member, Roster, envelopes_of, topics
+from broker.protocol import Batch, Done, Grant, Member, ResendRequest, Roster, envelopes_of, topics
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
@@ -96,6 +96,42 @@ def test_a_host_that_is_alone_answers_once_for_all_rounds_of_its_agents() -> Non
     quickly(main())
 
 
+async def run_until_crash(broker: MemoryBroker, bus: Bus, path: Path) -> None:
+    """Have a host crash in the fourth round that it runs alone."""
+    with HostJournal(path, {}) as journal:
+        host = host_with(CrashAt(3), journal)
+        life = asyncio.create_task(host.run(broker))
+        await admit(bus, host)
+        await bus.publish(topics.grant(RUN, "a"), grant(0))
+        assert answers_in(await heard(bus)) == []
+        await asyncio.wait([life])
+        assert life.exception() is not None
+
+
+def test_a_restarted_host_answers_nothing_before_the_roster_lists_it(tmp_path: Path) -> None:
+    """The clock repeats its grant, and others ask for messages; they would reject what this process says."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        async with broker.connect("rest") as bus:
+            await bus.subscribe(topics.done(RUN, "a"), topics.local(RUN, "a"))
+            await run_until_crash(broker, bus, tmp_path / "journal")
+            await bus.publish(topics.roster(RUN), b"", retain=True)
+            with HostJournal(tmp_path / "journal", {}) as journal:
+                host = host_with(CrashAt(None), journal)
+                life = asyncio.create_task(host.run(broker))
+                await heard(bus)
+                await bus.publish(topics.grant(RUN, "a"), grant(0))
+                await bus.publish(topics.resend(RUN, "a", topics.CLOCK), ResendRequest(step=0))
+                assert await heard(bus) == []
+                (answer,) = answers_in(await admit(bus, host))
+                assert (answer.session, answer.step) == (host.session, 0)
+                life.cancel()
+                await asyncio.wait([life])
+
+    quickly(main())
+
+
 def test_a_host_that_crashed_while_it_was_alone_answers_for_the_rounds_in_its_journal(tmp_path: Path) -> None:
     """The clock continues from there: no round runs twice, and no message is lost."""
 
@@ -104,14 +140,7 @@ def test_a_host_that_crashed_while_it_was_alone_answers_for_the_rounds_in_its_jo
         path = tmp_path / "journal"
         async with broker.connect("rest") as bus:
             await bus.subscribe(topics.done(RUN, "a"))
-            with HostJournal(path, {}) as journal:
-                host = host_with(CrashAt(3), journal)
-                life = asyncio.create_task(host.run(broker))
-                await admit(bus, host)
-                await bus.publish(topics.grant(RUN, "a"), grant(0))
-                assert answers_in(await heard(bus)) == []
-                await asyncio.wait([life])
-                assert life.exception() is not None
+            await run_until_crash(broker, bus, path)
             observer = CrashAt(None)
             with HostJournal(path, {}) as journal:
                 host = host_with(observer, journal)

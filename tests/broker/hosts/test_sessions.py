@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import looptime
@@ -17,6 +18,7 @@ from broker.clock.settings import ClockSettings
 from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
 from broker.hosts.clock_watch import ClockSigns
 from broker.hosts.host import Host
+from broker.hosts.journal import HostJournal
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.protocol.retry_timeouts import Timeouts
@@ -112,6 +114,49 @@ def test_answers_of_another_process_or_run_are_dropped() -> None:
             ]
             await run.answer("now", 0, next_s=9)
             assert [moment.time_s for moment in run.moments] == [0, 9]
+
+    quickly(main())
+
+
+def test_the_answer_of_a_host_that_the_clock_does_not_know_yet_is_not_called_another_ones() -> None:
+    """A household works on while the clock is restarted; its answer reaches the clock before the household is back."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await heard(run.bus)
+            with capture_logs() as logs:
+                await run.answer("now", 0, next_s=7)
+            assert [(entry["log_level"], entry["why"]) for entry in logs if entry["event"] == "dropped"] == [
+                ("info", "no roster names a process of host 'a' yet")
+            ]
+            await run.announce("now")
+            await run.answer("now", 0, next_s=9)
+            assert [moment.time_s for moment in run.moments] == [0, 9]
+
+    quickly(main())
+
+
+def test_a_host_that_is_restarted_after_the_last_step_only_leaves(tmp_path: Path) -> None:
+    """Its answer would be rejected, as no roster names this process; for the clock, its departure is the answer."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        async with broker.connect("rest") as bus:
+            await bus.subscribe(topics.done(RUN, "a"), topics.host(RUN, "a"))
+            for process in range(2):
+                with HostJournal(tmp_path / "journal", {}) as journal:
+                    host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE, journal=journal)
+                    life = asyncio.create_task(host.run(broker))
+                    if process == 0:
+                        roster = Roster(hosts={"a": Member(session=host.session, agents=("echo",))})
+                        await bus.publish(topics.roster(RUN), roster.encoded(), retain=True)
+                        for step, phase in enumerate(("start", "end")):
+                            await heard(bus)
+                            await bus.publish(topics.grant(RUN, "a"), granted(step, phase=phase))
+                    async with asyncio.timeout(60):
+                        await life
+                said = [(delivery.topic, bool(delivery.payload)) for delivery in await heard(bus)]
+            assert said == [(topics.host(RUN, "a"), True), (topics.host(RUN, "a"), False)]
 
     quickly(main())
 

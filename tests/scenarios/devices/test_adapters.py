@@ -395,6 +395,17 @@ async def test_a_plug_shows_that_its_appliance_waits_and_a_job_begins(tmp_path: 
         assert powers == ["OFF", "ON"]
 
 
+@needs_mosquitto
+async def test_a_wrong_counter_of_a_plug_is_reported_with_the_topic_that_it_came_on(tmp_path: Path) -> None:
+    """The error named `report`, on which the plug has never sent anything."""
+    async with plugged_in(tasmota, tmp_path) as (run, device, plug):
+        plug.meter(device.say, 0.0, 4990.0, is_on=False)
+        error = (await device.until(lambda: device.on("error")))[0]
+        assert error["problem"] == "counter falls from 5000 to 4990 Wh"
+        assert error["topic"] == "tele/tasmota_A1B2C3/SENSOR"
+        await run.stop()
+
+
 INVERTERS = {
     "{adapter: opendtu, serial: '116180'}": (
         "solar/116180/status/reachable",
@@ -407,6 +418,24 @@ INVERTERS = {
         "inverter/roof/ch0/YieldDay",
     ),
 }
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("gateway", INVERTERS)
+async def test_a_wrong_counter_of_an_inverter_is_reported_with_the_topic_that_it_came_on(
+    gateway: str, tmp_path: Path
+) -> None:
+    """As for a plug."""
+    _, _, counter = INVERTERS[gateway]
+    text = STREET.replace("        predictions:\n", f"        gateway: {gateway}\n        predictions:\n")
+    pv = f"ssmic/{RUN}/devices/pv"
+    async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
+        device.say(counter, "1000", retain=True)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
+        device.say(counter, "999", retain=True)
+        error = (await device.until(lambda: device.on("error")))[0]
+        assert (error["topic"], error["problem"]) == (counter, "counter falls from 1000 to 999 Wh")
+        await run.stop()
 
 
 @needs_mosquitto

@@ -17,7 +17,6 @@ from broker import plural
 from tui.editor.dialogs import YAML
 from tui.editor.generating.generator import (
     ALL_FIELDS,
-    DEFAULTS,
     FIELDS,
     STEP_S,
     Failed,
@@ -87,7 +86,8 @@ The preview follows the fields: production, and all jobs at their earliest start
         super().__init__()
         self._folder = folder
         self._generator = Generator()
-        self._proposed = proposed_name(DEFAULTS)
+        self._proposed = ""
+        """The proposed name of the file."""
         self.made: Made | None = None
         """The content of the preview; None while it is being generated."""
         self._help = {field.id: field.help for field in ALL_FIELDS} | {"file": _FILE_HELP}
@@ -165,10 +165,10 @@ The preview follows the fields: production, and all jobs at their earliest start
     def _changed(self) -> None:
         """Make another preview, unless a field has a problem; what was being made ends."""
         values = self.values
+        spec, problems = spec_of(values)
         file = self.query_one("#generate-file", Input)
-        if file.value == self._proposed:
-            self._proposed = file.value = proposed_name(values)
-        problems = spec_of(values)[1]
+        if spec is not None and file.value == self._proposed:
+            self._proposed = file.value = proposed_name(spec)
         self._complain(problems)
         if problems:
             self.workers.cancel_group(self, "make")

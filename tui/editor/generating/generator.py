@@ -182,10 +182,9 @@ def _name(text: str) -> str:
     return text
 
 
-def proposed_name(values: Mapping[str, str]) -> str:
+def proposed_name(spec: GeneratorSpec) -> str:
     """Return the name of a file to propose."""
-    houses, seed = values.get("houses", "").strip(), values.get("seed", "").strip()
-    return f"{values.get('name', '').strip() or f'generated-{houses}-houses-seed-{seed}'}.yaml"
+    return f"{spec.name or f'generated-{spec.houses}-houses-seed-{spec.seed}'}.yaml"
 
 
 @dataclass(frozen=True, slots=True)

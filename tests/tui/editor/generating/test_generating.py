@@ -75,6 +75,31 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
     assert isinstance(made_here(Wanted({**DEFAULTS, "houses": "0"})), Failed)
 
 
+async def test_a_file_name_is_proposed_from_valid_values_only(editing: Editing) -> None:
+    """A number of houses that is no number appeared in it; so did one that is written in another way."""
+    async with editing() as person:
+        await person.press("plus")
+        dialog = await person.dialog(GenerateDialog)
+        assert isinstance(dialog, GenerateDialog)
+        houses, file = dialog.query_one("#generate-houses", Input), dialog.query_one("#generate-file", Input)
+        proposed = {}
+        for typed in ("30", "ten/..", "0", "", "1_2", " 07 "):
+            houses.value = typed
+            await person.pilot.pause()
+            proposed[typed] = file.value
+        assert proposed == {
+            "30": "generated-30-houses-seed-1.yaml",
+            "ten/..": "generated-30-houses-seed-1.yaml",
+            "0": "generated-30-houses-seed-1.yaml",
+            "": "generated-30-houses-seed-1.yaml",
+            "1_2": "generated-12-houses-seed-1.yaml",
+            " 07 ": "generated-7-houses-seed-1.yaml",
+        }
+        dialog.query_one("#generate-name", Input).value = "../mine"
+        await person.pilot.pause()
+        assert file.value == "generated-7-houses-seed-1.yaml"
+
+
 @pytest.mark.long
 async def test_a_neighbourhood_is_generated_cancelled_saved_and_opened(editing: Editing, tmp_path: Path) -> None:
     """Meanwhile a key takes effect within 100 ms of processor time."""
