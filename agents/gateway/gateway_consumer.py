@@ -8,11 +8,9 @@ recorded in the contract's history and published on the device's topic `job`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
-from pydantic import ValidationError
 from typing_extensions import override
 
 from agents.consumer import Consumer
@@ -34,35 +32,19 @@ from agents.device_events import (
     Reported,
     Vacated,
 )
-from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse
+from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, in_utc, requested_job
 from agents.gateway.represented_device import DeviceAgent
 from agents.gateway.waiting_appliance import WaitingDetector
-from agents.messages import AddJob, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
+from agents.messages import AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Received, TimeUp
-from broker.protocol import first_problem
 
 log = structlog.get_logger(__name__)
 
-LEARNED = "learned"
-"""Name of the load profile that a device without a named one has learned."""
-MAX_JOB_ID_CHARACTERS = 380
-"""So that ids of its contracts are within `agents.model.ContractId`."""
-MAX_PROFILES = 1_000
-"""Load profiles of one device, those that it announced before included."""
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
-
-
-class _RequestError(Exception):
-    """A device asks for a job that cannot be; carries the problem and what is expected."""
-
-    def __init__(self, problem: str, expected: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.expected = expected
 
 
 class GatewayConsumer(DeviceAgent, Consumer):
@@ -93,8 +75,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
         self._stand_for(gateway)
-        self._profiles = dict(gateway.profiles)
-        self._own_profile = gateway.profile
+        self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
         self._courses = {job.job_id: JobCourse(job, job.job_id, self._device, self.channel()) for job in jobs}
         self._commands = 0
         self._answers = 0
@@ -124,7 +105,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _stand_for_guest(self, device: str) -> None:
         super()._stand_for_guest(device)
-        self._profiles, self._own_profile = dict(self._gateway.profiles), ""
+        self._profiles = DeviceProfiles(self._gateway.profiles)
         if self._gateway.rules >= 5:
             self._commands = self._answers = 0
 
@@ -144,7 +125,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         match said:
             case Announced(type="consumer", name=name, profiles=profiles):
                 self._name = name or self._name
-                self._take_profiles(profiles)
+                if not self._profiles.take(profiles):
+                    self._complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
             case Announced() | Forecasted():
                 what = "announce" if isinstance(said, Announced) else "forecast"
                 self._complain(what, "the device is a consumer", "type 'consumer', and no forecast")
@@ -160,14 +142,6 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self._take_obstacle(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
-
-    def _take_profiles(self, profiles: dict[str, LoadProfile]) -> None:
-        if len(self._profiles | profiles) > MAX_PROFILES:
-            self._complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
-            return
-        self._profiles |= profiles
-        if not self._own_profile and len(profiles) == 1:
-            self._own_profile = next(iter(profiles))
 
     def _take_presence(self, said: Left | Availability) -> None:
         if isinstance(said, Availability):
@@ -371,8 +345,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
             return
         try:
-            added = self._asked_job(asked_id, asked)
-        except _RequestError as error:
+            added = requested_job(asked, asked_id, self._profiles, self._gateway, self._device, self.now_s)
+        except RequestError as error:
             self._complain("request", error.problem, error.expected)
             return
         job = added.job
@@ -381,70 +355,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._show_job(course)
         super().add_job(job)
 
-    def _asked_job(self, asked_id: str, asked: JobAsked) -> AddJob:
-        """Return the job that a device asks for.
-
-        Args:
-            asked_id: Its id, which no other job of the device has.
-            asked: The request.
-
-        Raises:
-            _RequestError: Its load is not known, it has no possible start, or it exceeds a limit.
-        """
-        name, load = self._load_of(asked)
-        earliest_s = max(self.now_s, asked.earliest_start_s or self.now_s)
-        latest_s = asked.latest_start_s
-        if asked.ready_by_s is not None:
-            latest_s = asked.ready_by_s - load.duration_s
-        if latest_s is None or latest_s < earliest_s:
-            problem = _no_start(asked, load.duration_s, earliest_s)
-            raise _RequestError(problem, "latest_start or ready_by, not before the earliest start")
-        job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
-        if len(job_id) > MAX_JOB_ID_CHARACTERS:
-            problem = f"the ids of house, device and job have {len(job_id)} characters together"
-            raise _RequestError(problem, f"at most {MAX_JOB_ID_CHARACTERS}")
-        try:
-            job = Job(
-                job_id=job_id,
-                source_id=asked_id,
-                house=self._gateway.house,
-                device=self._gateway.device,
-                profile=name or asked_id,
-                load_profile=load.as_sent,
-                registered_s=self.now_s,
-                earliest_start_s=earliest_s,
-                latest_start_s=latest_s,
-            )
-            return AddJob(job=job)
-        except ValidationError as error:
-            expected = "a load and times within the limits of scenarios"
-            raise _RequestError(first_problem(error), expected) from None
-
     def add_job(self, job: Job) -> None:
         """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
         course = self._courses[job.job_id] = JobCourse(job, job.job_id, self._device, self.channel())
         self._show_job(course)
         super().add_job(job)
-
-    def _load_of(self, asked: JobAsked) -> tuple[str, LoadProfile]:
-        """Return the name and the load of a job.
-
-        Raises:
-            _RequestError: It names none that is known.
-        """
-        if asked.load is not None:
-            return asked.profile, asked.load
-        name = asked.profile or self._own_profile
-        if not name:
-            raise _RequestError(
-                "the load is missing", "profile, power_w with step_s, points, or energy_wh with duration_s"
-            )
-        load = self._profiles.get(name)
-        if load is None:
-            raise _RequestError(
-                f"profile {name!r} is not known", f"one of: {', '.join(sorted(self._profiles)) or 'none'}"
-            )
-        return name, load
 
     def _next_id(self) -> str:
         while True:
@@ -614,9 +529,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._show_job(course)
         if state == "FINISHED":
             if self._gateway.learns and course.measured is not None and course.measured.energy_wh > 0:
-                name = course.job.profile if course.job.profile in self._profiles else self._own_profile or LEARNED
-                self._profiles[name] = course.measured
-                self._own_profile = self._own_profile or name
+                self._profiles.learn(course.job.profile, course.measured)
             if self._gateway.is_switched and self._gateway.waiting is None:
                 self._instruct("stop", course.asked_id)
 
@@ -659,7 +572,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             "state": course.state,
             "suppliers": [] if contract is None else self._suppliers(course.job, contract),
             "start": start_s,
-            "start_iso": None if start_s is None else _iso(start_s),
+            "start_iso": None if start_s is None else in_utc(start_s),
             "end": None if start_s is None else start_s + course.job.duration_s,
             "energy_wh": round(course.job.energy_wh, 3),
             "price_eur": None if price_eur is None else round(price_eur, 6),
@@ -709,21 +622,6 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if is_open:
             return min(is_open, key=self._start_of)
         return next(reversed(self._courses.values()), None)
-
-
-def _iso(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _no_start(asked: JobAsked, duration_s: int, earliest_s: int) -> str:
-    """Return why a job cannot start in time."""
-    if asked.ready_by_s is not None:
-        over, wanted = _iso(earliest_s + duration_s), _iso(asked.ready_by_s)
-        return f"there is no start in time: the job takes {duration_s} s, until {over} at least; ready_by is {wanted}"
-    if asked.latest_start_s is not None:
-        latest = _iso(asked.latest_start_s)
-        return f"there is no start in time: latest_start {latest} is before the earliest start, {_iso(earliest_s)}"
-    return "the latest start is missing"
 
 
 def _in_use(run: str) -> str:

@@ -22,7 +22,8 @@ from pydantic import TypeAdapter
 from broker.clock.barrier import RoundBarrier
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ClockProgress
-from broker.clock.membership import Admission, Membership, missing_error
+from broker.clock.lost_hosts import LostHosts
+from broker.clock.membership import Admission, Membership
 from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, RunControl
@@ -42,7 +43,6 @@ from broker.protocol import (
     FollowedGrant,
     Grant,
     ResendRequest,
-    shortened,
     topics,
 )
 from broker.transport import Broker, Bus, leave_gracefully
@@ -56,14 +56,10 @@ MOST_HOSTS_OF_A_COMMON_GRANT = 100
 through the part of all others."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
-MOST_LIMITS = 10
-"""After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
 
 
 class Clock:
     """Coordinates the rounds of one run."""
-
-    _reporter: Reporter
 
     def __init__(
         self,
@@ -116,8 +112,6 @@ class Clock:
             is_observed=observer is not None,
         )
         self._quarantine.check_journaled_timers(self._step)
-        self._lost_before_the_step: list[str] = []
-        """Agents of hosts that were removed from the run before its next step."""
         self._admission = Admission(
             settings.run,
             self.membership,
@@ -127,6 +121,14 @@ class Clock:
             on_missing=on_missing,
             keep=settings.keep,
         )
+        self._lost_hosts = LostHosts(settings, self.membership, self._barrier, self._admission, self._quarantine)
+        self._run_control = RunControl(
+            settings.pace,
+            self._step.time_s,
+            catch_up=settings.catch_up,
+            state=None if self._earlier is None else self._earlier.control,
+            on_look=self._store_progress,
+        )
         self._incoming = IncomingMessages(
             settings,
             self.membership,
@@ -135,12 +137,13 @@ class Clock:
             self._quarantine,
             step=self._step,
             on_control=self._receive_command,
-            on_wake=self._interrupt,
+            on_wake=self._run_control.interrupt,
             messages=messages,
             is_observed=observer is not None,
         )
-        self._on_report = on_report
-        self._run_control: RunControl | None = None
+        self._is_connected = False
+        """Whether the clock has connected to the broker; before that, it carries out no commands."""
+        self._reporter = Reporter(settings.run, lambda: self.now, self._awaited, self._run_control, on_report)
         self._waiting_since_wall_s: float | None = None
         """When the clock began to wait for hosts before the run, loop time; None: it is not waiting."""
         self._missing_since_wall_s: float | None = None
@@ -161,15 +164,15 @@ class Clock:
     @property
     def is_stopped(self) -> bool:
         """Whether someone asked to end the run early."""
-        return self._run_control is not None and self._run_control.is_stopped
+        return self._is_connected and self._run_control.is_stopped
 
     def command(self, control: Control) -> None:
-        """Carry out a command from this process, like one that arrives over the broker.
+        """Carry out a command from this process, like one that arrives over the broker; before the run, ignore it.
 
         Raises:
             PaceError: It contains an invalid pace.
         """
-        if self._run_control is not None:
+        if self._is_connected:
             self._run_control.apply(control, self.now)
 
     def _receive_command(self, control: Control) -> None:
@@ -182,10 +185,6 @@ class Clock:
         self.command(control)
         self._store_progress(is_final=True)
         log.info("command received", command=control.command, pace=control.pace, until=control.until, by=control.by)
-
-    def _interrupt(self) -> None:
-        if self._run_control is not None:
-            self._run_control.interrupt()
 
     @property
     def earlier_wall_s(self) -> float:
@@ -230,16 +229,8 @@ class Clock:
             raise failure
 
     async def _run(self, bus: Bus) -> None:
-        run = self.settings.run
-        run_control = self._run_control = RunControl(
-            self.settings.pace,
-            self._step.time_s,
-            catch_up=self.settings.catch_up,
-            state=None if self._earlier is None else self._earlier.control,
-            on_look=self._store_progress,
-        )
-        run_control.stand()
-        reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
+        run_control, reporter = self._run_control, self._reporter
+        self._is_connected = True
         await self._incoming.subscribe(bus)
         async with asyncio.TaskGroup() as tasks:
             background = [
@@ -252,11 +243,13 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(bus, self._put_out_before_the_step, self._drop_missing)
+                    await self._admission.wait_for_hosts(
+                        bus, self._lost_hosts.put_out_before_the_step, self._lost_hosts.drop_missing
+                    )
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
-                await self._run_steps(bus, run_control)
+                await self._run_steps(bus)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
                 may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
@@ -291,7 +284,7 @@ class Clock:
             is_final: Whether it must survive a power cut; if not, it is stored every half second at most.
         """
         now_wall_s = asyncio.get_running_loop().time()
-        if self._journal is None or self._run_control is None:
+        if self._journal is None:
             return
         if not is_final and now_wall_s - self._stored_wall_s < LOOK_EVERY_WALL_S * 0.9:
             return
@@ -306,9 +299,8 @@ class Clock:
 
     def _leave_out_absence(self) -> None:
         """Exclude the time spent waiting for absent hosts from the pace."""
-        if self._run_control is not None:
-            for since_wall_s, until_wall_s in self._barrier.pop_away():
-                self._run_control.leave_out(since_wall_s, until_wall_s)
+        for since_wall_s, until_wall_s in self._barrier.pop_away():
+            self._run_control.leave_out(since_wall_s, until_wall_s)
 
     async def _clear_retained(self, bus: Bus, *, with_roster: bool) -> None:
         """Remove the clock's retained messages from the broker."""
@@ -333,7 +325,7 @@ class Clock:
 
     # Rounds.
 
-    async def _run_steps(self, bus: Bus, run_control: RunControl) -> None:
+    async def _run_steps(self, bus: Bus) -> None:
         while True:
             lost = await self._grant(bus)
             dones, expected = self._barrier.dones, self.membership.expected
@@ -344,7 +336,7 @@ class Clock:
             asking |= {host for host, done in dones.items() if done.asking}
             resumes = {h: s for h, s in self._step.resumes.items() if h in expected and h not in dones}
             resumes |= {h: done.resume for h, done in dones.items() if done.resume is not None}
-            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
+            following = await self._next_allowed(bus, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
             self._step = replace(following, **self._dropped) if self.membership.dropped else following
@@ -363,19 +355,19 @@ class Clock:
     async def _next_allowed(
         self,
         bus: Bus,
-        run_control: RunControl,
         timers_s: dict[str, int | None],
         lost: tuple[str, ...],
         asking: tuple[str, ...],
         resumes: Mapping[str, int],
     ) -> ScheduledRound | None:
         """Wait until the next round may run and return it; None if the run is over."""
+        run_control = self._run_control
         while True:
             run_control.look()
             following = next_round(
                 self._step,
                 self._barrier.addressed(self.membership.expected),
-                {**timers_s, **self._wakes_s(timers_s, run_control)} if self._incoming.woken else timers_s,
+                {**timers_s, **self._wakes_s(timers_s)} if self._incoming.woken else timers_s,
                 hosts=tuple(self.membership.expected),
                 end_s=self.settings.end_s,
                 is_stopped=run_control.is_stopped,
@@ -385,20 +377,21 @@ class Clock:
                 asking=asking,
                 resumes=resumes,
             )
-            if following is None or await self._wait_until_allowed(bus, run_control, following):
+            if following is None or await self._wait_until_allowed(bus, following):
                 return following
 
-    def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
+    def _wakes_s(self, timers_s: Mapping[str, int | None]) -> dict[str, int]:
         """Return when the hosts that asked for a round get one, UNIX seconds: at once, but never in this second.
 
         So input from outside acts like a timer, and a replay needs to know only the second.
         """
-        now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
+        now_s = max(self._step.time_s + 1, self._run_control.paced_time_s(self._step.time_s))
         earliest_s = {host: timers_s.get(host) for host in self._incoming.woken & self.membership.expected.keys()}
         return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
 
-    async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
+    async def _wait_until_allowed(self, bus: Bus, step: ScheduledRound) -> bool:
         """Return whether a round may run now; if not, wait until that may have changed, and return False."""
+        run_control = self._run_control
         is_closing = step.phase == "closing" and self._step.phase not in {"closing", "end"}
         waits_for_others = is_closing and self.settings.is_open and not run_control.is_stopped
         if step.phase != "run" and not waits_for_others:
@@ -421,8 +414,7 @@ class Clock:
     async def _grant(self, bus: Bus) -> tuple[str, ...]:
         """Grant the step's round and wait for the answers; return the agents of hosts that were dropped."""
         step = self._step
-        if self._run_control is not None:
-            self._run_control.ran(step.moment)
+        self._run_control.ran(step.moment)
         if self._journal is not None:
             self._journal.save_round(step)
             self._store_progress()
@@ -437,13 +429,13 @@ class Clock:
         self._quarantine.begin_step()
         await self._publish_grants(bus, hosts)
         await self._reporter.report(bus, "running")
-        lost, self._lost_before_the_step = self._lost_before_the_step, []
+        lost = self._lost_hosts.pop_before_the_step()
         lost += await self._wait_for_answers(bus)
         self._leave_out_absence()
-        lost += self._handle_failures()
+        lost += self._lost_hosts.drop_failed()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        lost += self._put_out_offenders()  # before messages are delivered that they should not have sent
+        lost += self._lost_hosts.put_out_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = self._incoming.step = replace(step, step=step.step + more, round=step.round + more)
@@ -464,7 +456,7 @@ class Clock:
         while not observer.keep():
             self._unkept_since_wall_s = since_wall_s
             await asyncio.sleep(KEEP_AGAIN_WALL_S)
-        if self._unkept_since_wall_s is not None and self._run_control is not None:
+        if self._unkept_since_wall_s is not None:
             self._run_control.leave_out(since_wall_s, loop.time())
         self._unkept_since_wall_s = None
 
@@ -486,7 +478,7 @@ class Clock:
         if self.membership.dropped:
             counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
         # A paused run continues round by round, because a user who steps through it wants to see each round.
-        is_paused = self._run_control is not None and self._run_control.is_paused
+        is_paused = self._run_control.is_paused
         return kind.of_own(
             {
                 "v": VERSION,
@@ -519,33 +511,14 @@ class Clock:
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
-            lost += self._put_out_offenders()
+            lost += self._lost_hosts.put_out_offenders()
             if barrier.awaited:
-                lost += self._handle_timed_out()
+                lost += self._lost_hosts.drop_timed_out()
             if asked_again := again & barrier.awaited:
                 for host in asked_again:
                     barrier.mark_asked_again(host)
                 await self._publish_grants(bus, asked_again)
         return lost
-
-    def _handle_timed_out(self) -> list[str]:
-        """If hosts were silent for too long, fail or drop them; return the agents of dropped hosts."""
-        if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
-            raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
-        limit_wall_s = self.settings.timeouts.limit_wall_s
-        timed_out = self._barrier.timed_out(limit_wall_s)
-        if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
-            timed_out |= busy & self._quarantine.removable
-        if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
-            raise missing_error(timed_out, self.settings.timeouts)
-        return [agent for host in sorted(timed_out) for agent in self._drop(host)]
-
-    def _drop_missing(self, missing: tuple[str, ...]) -> bool:
-        """Drop hosts that never joined the run; return False if the run must not start without them."""
-        if self.settings.on_loss != "drop" or self.settings.indispensable.intersection(missing):
-            return False
-        self._lost_before_the_step += [agent for host in missing for agent in self._drop(host)]
-        return True
 
     async def _wait_for_messages(self, bus: Bus) -> list[str]:
         """Wait until all messages of the step have arrived, for the observer.
@@ -569,61 +542,13 @@ class Clock:
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
-            lost += self._put_out_offenders()
+            lost += self._lost_hosts.put_out_offenders()
             if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
-                lost += self._give_up_on_messages()
+                lost += self._lost_hosts.drop_those_without_messages(self._step.step)
         now_wall_s = loop.time()
-        if self._run_control is not None and now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
+        if now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
             self._run_control.leave_out(since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
-        return lost
-
-    def _give_up_on_messages(self) -> list[str]:
-        """Drop the hosts whose messages have not arrived; return their agents."""
-        senders = set(self._barrier.missing_senders())
-        if senders and (self.settings.on_loss != "drop" or senders & self.settings.indispensable):
-            raise missing_error(senders, self.settings.timeouts, what="messages that they reported")
-        why = f"messages that it reported in step {self._step.step} never arrived"
-        return [agent for host in sorted(senders) for agent in self._drop(host, why)]
-
-    # Hosts that the run continues without.
-
-    def _drop(self, host: str, *why: str, is_quarantined: bool = False) -> tuple[str, ...]:
-        self._barrier.forget(host)
-        agents = self.membership.drop(host, *why, is_quarantined=is_quarantined)
-        self._admission.changed()
-        return agents
-
-    def _put_out_offenders(self) -> list[str]:
-        """Quarantine the hosts that break the protocol; return their agents.
-
-        Raises:
-            HostsMissingError: The run is to fail at once when a host is lost.
-        """
-        if not self._quarantine.violations.has_suspects:
-            return []
-        offenders = self._quarantine.offenders()
-        if offenders and self.settings.on_loss == "fail":
-            raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
-        return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
-
-    def _put_out_before_the_step(self) -> None:
-        # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
-        self._lost_before_the_step += self._put_out_offenders()
-
-    def _handle_failures(self) -> list[str]:
-        """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.
-
-        Raises:
-            AgentFailedError: Lost hosts are not dropped, or a host of this process failed.
-        """
-        lost: list[str] = []
-        failures = {host: done.failure for host, done in self._barrier.dones.items() if done.failure is not None}
-        for host, failure in sorted(failures.items()):
-            if self.settings.on_loss != "drop" or not self._quarantine.is_removable(host):
-                raise AgentFailedError(failure.agent, host, failure.traceback)
-            why = f"its agent {failure.agent!r} failed: {shortened(failure.traceback.rstrip().rpartition(chr(10))[2])}"
-            lost += self._drop(host, why, is_quarantined=True)
         return lost
 
     def _awaited(self) -> Awaited:

@@ -106,7 +106,8 @@ class Pacer:
         self.pace = pace
         self._catch_up = catch_up or CatchUp()
         self._anchor_s = float(at_s)
-        self._anchor_wall_s = self._now_wall_s()
+        self._anchor_wall_s = 0.0
+        """When virtual time was at `_anchor_s`, loop time; unused while it is stopped."""
         self._owed_s = owed_s if self._catch_up.factor is not None else 0.0
         self._is_standing = True
 
@@ -246,7 +247,7 @@ class RunControl:
         state: ControlState | None = None,
         on_look: Callable[[], None] | None = None,
     ) -> None:
-        """Create it; virtual time passes from now on.
+        """Create it; virtual time passes from `start` on.
 
         Args:
             pace: The pace to begin with.
@@ -265,7 +266,7 @@ class RunControl:
         self.stopped_by = ""
         """Name of the user who asked to end it."""
         self._paused = False
-        self._has_begun = True
+        self._has_begun = False
         """Whether all hosts are there, so that virtual time may pass."""
         if state is not None:
             at_s, owed_s = max(at_s, state.reached_s), state.owed_s
@@ -284,7 +285,6 @@ class RunControl:
         self._is_early = False
         """Whether the run waits until the pace lets the next round come."""
         self._stopped_at_s = math.floor(at_s) if self.is_stopped else 0
-        self.start()
 
     @property
     def pace(self) -> Pace:
@@ -320,11 +320,6 @@ class RunControl:
         self._has_begun = True
         if not self._paused:
             self._pacer.start()
-
-    def stand(self) -> None:
-        """Stop virtual time until `start` is called, regardless of commands."""
-        self._has_begun = False
-        self._pacer.stand()
 
     def reached_s(self, now: Moment) -> int:
         """Return the virtual time reached, UNIX seconds: between the last event and the next one.

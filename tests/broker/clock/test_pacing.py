@@ -13,6 +13,7 @@ from broker.protocol.wire import Control
 def paused() -> RunControl:
     """Return the control of a paused run."""
     control = RunControl(Pace(), 0)
+    control.start()
     control.apply(Control(command="pause"), at(0))
     return control
 
@@ -48,6 +49,7 @@ async def test_a_step_through_a_quiet_night_gets_to_the_morning(until: str, *, r
 async def test_a_run_that_waits_for_its_pace_does_not_lag() -> None:
     """If the next event is hours away, the run is on time until that event is overdue."""
     control = RunControl(Pace.parse("60x"), 0)
+    control.start()
     waiting = asyncio.create_task(control.wait_due(at(HOUR_S)))
     await asyncio.sleep(59)
     assert control.lag_wall_s(at(0)) == 0

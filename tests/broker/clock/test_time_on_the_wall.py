@@ -351,7 +351,7 @@ def test_a_stopped_run_stays_stopped_if_its_clock_dies_before_the_end(tmp_path: 
         async with street.open():
             await asyncio.sleep(20)
             control = Control(command="stop", by="ann@desk")
-            street.clock._run_control.apply(control, street.clock.now)  # type: ignore[union-attr]  # the clock is running
+            street.clock._run_control.apply(control, street.clock.now)
             street.clock._store_progress(is_final=True)
             await street.kill_clock()
             await street.start_clock()
@@ -457,7 +457,7 @@ def test_a_household_that_is_away_is_caught_up_with_as_set(
                 assert report.waiting_wall_s >= 58
                 assert report.lag_wall_s >= 58
             back_wall_s = street.wall_s
-            lag_wall_s = street.clock._run_control.lag_wall_s(street.clock.now)  # type: ignore[union-attr]  # the clock is running
+            lag_wall_s = street.clock._run_control.lag_wall_s(street.clock.now)
             assert lag_wall_s == pytest.approx(makes_up_wall_s if catch_up != "max" else 0, abs=0.5)
             await street.ended()
             factor = {"none": 1.0, "2x": 2.0, "5x": 5.0}.get(catch_up)
@@ -582,7 +582,7 @@ async def come_back_before_the_household(street: Street, ideal: Ideal, pace: str
         await street.command("resume")
         await asyncio.sleep(20.0)
     ideal.factor, ideal.is_passing = Pace.parse(pace).factor or 0.0, True
-    reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]  # the clock is running
+    reached_s = street.clock._run_control.state.reached_s
     assert -1e-6 <= before_s - reached_s <= most_forgotten_s
     ideal.change(street.wall_s, at_s=reached_s)
 
@@ -622,7 +622,7 @@ async def operate(  # noqa: C901 - one case for each operation
                 ideal.is_passing = False
                 ideal.change(due_wall_s)
                 ideal.is_passing = True
-                reached_s = street.clock._run_control.state.reached_s  # type: ignore[union-attr]  # the clock is running
+                reached_s = street.clock._run_control.state.reached_s
                 # What it takes to answer within a second is no absence.
                 assert abs(reached_s - ideal.at(street.wall_s)) <= TOLERANCE_WALL_S * ideal.factor + 1
                 ideal.change(street.wall_s, at_s=reached_s)
@@ -643,7 +643,7 @@ async def operate(  # noqa: C901 - one case for each operation
                 if street._clock.done():
                     return None
                 ideal.is_passing = was_passing
-                state = street.clock._run_control.state  # type: ignore[union-attr]  # the clock is running
+                state = street.clock._run_control.state
                 # At most a second of wall clock is forgotten with the process; from there on it counts again.
                 forgotten_s = ideal.at(street.wall_s) - state.reached_s
                 assert -1e-6 <= forgotten_s <= TOLERANCE_WALL_S * ideal.factor
