@@ -81,7 +81,7 @@ class ForecastCorrection:
         """
         ahead = issued.start_s <= now_s < issued.end_s
         if self._in_force is not None and ahead:
-            share = self._shares_at(np.array([float(now_s)])).item()
+            share = self._share_at(now_s)
             window_s = [float(now_s), float(min(now_s + WINDOW_S, issued.end_s))]
             before_wh = self._in_force.energy_per_bin_wh(window_s).item()
             after_wh = issued.energy_per_bin_wh(window_s).item()
@@ -97,30 +97,34 @@ class ForecastCorrection:
 
     def take_reading(self, now_s: int) -> Production | None:
         """Read the counter; return the corrected forecast from now on, or None if the forecast stays as it is."""
-        share = self._persistent_share(now_s)
-        if share is None or self._in_force is None:
+        outlook = self._in_force
+        share = None if outlook is None else self._persistent_share(outlook, now_s)
+        if outlook is None or share is None or abs(share - self._share_at(now_s)) < LEAST_ERROR:
             return None
-        if abs(share - self._shares_at(np.array([float(now_s)])).item()) < LEAST_ERROR:
-            return None
-        rest = _rest(self._in_force, now_s)
+        rest = None if _is_dawn(outlook, now_s) else _rest(outlook, now_s)
         if rest is None:
             return None
         self._share, self._corrected_s = share, now_s
         return self._corrected(rest, now_s)
 
-    def _persistent_share(self, now_s: int) -> float | None:
+    def _persistent_share(self, outlook: Outlook, now_s: int) -> float | None:
         """Return the production that both of the last two hours show, relative to the forecast; None: not known."""
-        hours_s = np.array([now_s - 2 * WINDOW_S, now_s - WINDOW_S, now_s], dtype=np.float64)
-        if self._in_force is None or hours_s[0] < max(self._since_s, self._in_force.start_s):
+        if now_s - 2 * WINDOW_S < max(self._since_s, outlook.start_s):
             return None
-        expected_wh = self._in_force.energy_per_bin_wh(hours_s)
-        ahead_s = np.arange(now_s, now_s + _AHEAD_S + 1, _STEP_S, dtype=np.float64)
-        most_wh = float(self._in_force.energy_per_bin_wh(ahead_s).max()) * WINDOW_S / _STEP_S
-        if not most_wh or (expected_wh <= np.array([LEAST_SHARE_BEFORE, LEAST_SHARE]) * most_wh).any():
+        hours_s = _last_two_hours_s(now_s)
+        expected_wh: list[float] = outlook.energy_per_bin_wh(hours_s).tolist()
+        if min(expected_wh) <= 0.0:
             return None
-        errors = np.clip(self._counter.energy_per_bin_wh(hours_s) / expected_wh, *SHARES) - 1.0
-        lesser = float(errors[np.abs(errors).argmin()])
-        return round(1.0 + lesser, 2) if errors.prod() > 0.0 else 1.0
+        produced_wh: list[float] = self._counter.energy_per_bin_wh(hours_s).tolist()
+        least, most = SHARES
+        before, last = (
+            min(max(wh / expected, least), most) - 1.0 for wh, expected in zip(produced_wh, expected_wh, strict=True)
+        )
+        return round(1.0 + min(before, last, key=abs), 2) if before * last > 0.0 else 1.0
+
+    def _share_at(self, time_s: int) -> float:
+        """Return the factor that applies to the forecast at a time."""
+        return 1.0 if self._share == 1.0 else self._shares_at(np.array([float(time_s)])).item()
 
     def _shares_at(self, times_s: FloatArray) -> FloatArray:
         """Return the factor that applies to the forecast at each time, shape (times,)."""
@@ -137,6 +141,20 @@ class ForecastCorrection:
         times_s = np.union1d(times_s, grid_s[(grid_s > times_s[0]) & (grid_s < times_s[-1])])
         shares = np.where(times_s[:-1] >= now_s, self._shares_at((times_s[:-1] + times_s[1:]) / 2), 1.0)
         return _production(times_s, np.diff(production.energy_until_wh(times_s)) * shares)
+
+
+def _last_two_hours_s(now_s: int) -> list[float]:
+    """Return the edges of the last two hours, UNIX seconds."""
+    return [float(now_s - 2 * WINDOW_S), float(now_s - WINDOW_S), float(now_s)]
+
+
+def _is_dawn(outlook: Outlook, now_s: int) -> bool:
+    """Return whether less was forecast for one of the last two hours than can be compared, or nothing is ahead."""
+    ahead_s = np.arange(now_s, now_s + _AHEAD_S + 1, _STEP_S, dtype=np.float64)
+    most_wh = float(outlook.energy_per_bin_wh(ahead_s).max()) * WINDOW_S / _STEP_S
+    expected_wh = outlook.energy_per_bin_wh(_last_two_hours_s(now_s))
+    least_wh = np.array([LEAST_SHARE_BEFORE, LEAST_SHARE]) * most_wh
+    return not most_wh or bool((expected_wh <= least_wh).any())
 
 
 def _rest(outlook: Outlook, now_s: int) -> Production | None:
