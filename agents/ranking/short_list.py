@@ -107,8 +107,11 @@ class Board:
         rows = np.minimum(np.maximum((need.begin_s - from_s) // block_s, 0), most)
         columns = np.minimum(np.maximum(-(-(need.end_s - from_s) // block_s), 0), most)
         energy_wh = self._energy_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
-        peak_wh = self._peak_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
-        found: BoolArray = (blocks < 0) | ((energy_wh >= need.energy_wh) & (peak_wh >= need.peak_wh))
+        found: BoolArray = (blocks < 0) | (energy_wh >= need.energy_wh)
+        # Most lack energy. With thousands of producers, each look into the large arrays waits for the memory.
+        places = found.nonzero()[0]
+        peak_wh = self._peak_wh[producers[places], rows[places], columns[places]] * (1 + _SHARE) + MARGIN_WH
+        found[places] = (blocks[places] < 0) | (peak_wh >= need.peak_wh)
         return found
 
     def may_run(self, need: Need, producers: IntArray) -> BoolArray:
