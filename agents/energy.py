@@ -145,6 +145,16 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.per_minute_wh(phase_s)
 
+    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
+        """Return some of the minutes that the run touches, to which to compare what is left before all others.
+
+        These are the minute in which it draws most, and the first and last one in which it draws half as much.
+
+        Args:
+            phase_s: Second of the first minute at which the run starts, 0 to 59.
+        """
+        return self._tables.strong_minutes(phase_s)
+
     @property
     def least_peak_wh(self) -> float:
         """What a run draws in its strongest minute, Wh, at the second of a minute at which that is least."""
@@ -173,12 +183,21 @@ class _LoadTables:
     So it is computed once for each kind, and stays in the processor's caches.
     """
 
-    __slots__ = ("__weakref__", "_duration_s", "_least_peak_wh", "_least_peaks_wh", "_per_minute_wh", "_until_wh")
+    __slots__ = (
+        "__weakref__",
+        "_duration_s",
+        "_least_peak_wh",
+        "_least_peaks_wh",
+        "_per_minute_wh",
+        "_strong_minutes",
+        "_until_wh",
+    )
 
     def __init__(self, load: LoadProfile) -> None:
         self._duration_s = load.duration_s
         self._until_wh = load.times_array, load.cumulative_array
         self._per_minute_wh: dict[int, FloatArray] = {}
+        self._strong_minutes: dict[int, tuple[int, ...]] = {}
         self._least_peaks_wh: dict[int, FloatArray] = {}
         self._least_peak_wh: float | None = None
 
@@ -199,6 +218,16 @@ class _LoadTables:
             kept = np.diff(self._energy_until_wh(-phase_s, (minutes + 1) * _MINUTE_S - phase_s, _MINUTE_S))
             kept.setflags(write=False)
             self._per_minute_wh[phase_s] = kept
+        return kept
+
+    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
+        """See `LoadProfile.strong_minutes`."""
+        kept = self._strong_minutes.get(phase_s)
+        if kept is None:
+            load_wh = self.per_minute_wh(phase_s)
+            peak = int(load_wh.argmax())
+            strong = (load_wh >= load_wh[peak] / 2).nonzero()[0]
+            kept = self._strong_minutes[phase_s] = tuple(dict.fromkeys((peak, int(strong[0]), int(strong[-1]))))
         return kept
 
     @property

@@ -21,7 +21,19 @@ from agents.energy import IntArray
 NEW_PRODUCER = 10
 """Initial score of a producer."""
 
+MANY_SCORES = 256
+"""Fewer scores are not worth the conversion."""
+LARGEST_NARROW = 32_767
+"""Largest score, either way, that is sorted in 16 bits."""
+
 BoolArray = npt.NDArray[np.bool_]
+
+
+def _narrow(scores: IntArray) -> npt.NDArray[np.integer]:
+    """Return many scores in 16 bits if they fit: then they are sorted by digits, in a fifth of the time."""
+    if len(scores) < MANY_SCORES or not -LARGEST_NARROW <= scores.min() <= scores.max() <= LARGEST_NARROW:
+        return scores
+    return scores.astype(np.int16)
 
 
 class Scores:
@@ -165,7 +177,7 @@ class Scores:
         if self._unheard:
             known = known.copy()
             known[list(self._unheard)] -= np.array(list(self._unheard.values()), dtype=np.int64)
-        there = there[np.argsort(known[there], kind="stable")]
+        there = there[np.argsort(_narrow(known[there]), kind="stable")]
         return there if keys is None else there[np.argsort(keys[there], kind="stable")]
 
     def ranking(self) -> list[str]:

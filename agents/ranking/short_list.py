@@ -75,11 +75,17 @@ class Board:
         self._slots_wh = np.zeros((0, MAX_BLOCKS * SLOTS_A_BLOCK), dtype=np.float32)
         self._fine: dict[int, _FineSlots] = {}
         """By number, the minutes of producers whose views are fine; the arrays above have their coarse slots."""
+        self.views = 0
+        """How many views it has taken."""
+        self._newest: IntArray = np.zeros(0, dtype=np.int64)
+        """By number, which of them the producer's newest one is, counted from 1; 0: it has published none."""
 
     def put(self, number: int, view: View) -> None:
         """Take a producer's new view."""
         bounds = view.bounds
         self._reserve(number + 1, bounds.blocks + 1)
+        self.views += 1
+        self._newest[number] = self.views
         self._energy_wh[number], self._peak_wh[number] = 0.0, 0.0
         edges = bounds.blocks + 1
         self._energy_wh[number, :edges, :edges] = bounds.energy_wh
@@ -107,8 +113,11 @@ class Board:
         rows = np.minimum(np.maximum((need.begin_s - from_s) // block_s, 0), most)
         columns = np.minimum(np.maximum(-(-(need.end_s - from_s) // block_s), 0), most)
         energy_wh = self._energy_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
-        peak_wh = self._peak_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
-        found: BoolArray = (blocks < 0) | ((energy_wh >= need.energy_wh) & (peak_wh >= need.peak_wh))
+        found: BoolArray = (blocks < 0) | (energy_wh >= need.energy_wh)
+        # Most lack energy. With thousands of producers, each look into the large arrays waits for the memory.
+        places = found.nonzero()[0]
+        peak_wh = self._peak_wh[producers[places], rows[places], columns[places]] * (1 + _SHARE) + MARGIN_WH
+        found[places] = (blocks[places] < 0) | (peak_wh >= need.peak_wh)
         return found
 
     def may_run(self, need: Need, producers: IntArray) -> BoolArray:
@@ -145,6 +154,17 @@ class Board:
                 there_wh[row, : len(part_wh)] = part_wh
             found[places] = may_run(need, from_s, slot_s, there_wh)
 
+    def has_new_view(self, producers: IntArray, views: int) -> BoolArray:
+        """Return which producers have published a view since `views` were taken.
+
+        Args:
+            producers: The producers' numbers, shape (producers,).
+            views: A former value of `views`.
+        """
+        self._reserve(int(producers.max(initial=-1)) + 1, 1)
+        newer: BoolArray = self._newest[producers] > views
+        return newer
+
     def may_be_served(
         self, number: int, begin_s: IntArray, end_s: IntArray, energy_wh: FloatArray, peak_wh: FloatArray
     ) -> BoolArray:
@@ -178,6 +198,7 @@ class Board:
         self._from_s = np.concatenate([self._from_s, np.zeros(new, dtype=np.int64)])
         self._block_s = np.concatenate([self._block_s, np.ones(new, dtype=np.int64)])
         self._blocks = np.concatenate([self._blocks, np.full(new, -1, dtype=np.int64)])
+        self._newest = np.concatenate([self._newest, np.zeros(new, dtype=np.int64)])
         self._slot_s = np.concatenate([self._slot_s, np.full(new, BIN_S, dtype=np.int64)])
         self._slots_wh = np.concatenate([self._slots_wh, np.zeros((new, self._slots_wh.shape[1]), dtype=np.float32)])
 
@@ -293,6 +314,11 @@ class _Waiting:
     """The second in which it was informed of a producer with more to offer, if it has not answered yet."""
     told_of: int = -1
     """Which producer that is."""
+    views: int | None = None
+    """How many views there were when it was last given the next producer after a refusal; None: it never was."""
+    found: int | None = None
+    """Which producer that was: those before it have too little for the job, unless they have published a view since.
+    None: there was none."""
 
 
 def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: IntArray) -> int | None:
@@ -312,6 +338,17 @@ def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: 
             return int(some[found[0]])
         count = min(4 * count, MAX_LOOK)
     return None
+
+
+def _places_to_look_at(board: Board, job: _Waiting, producers: IntArray) -> IntArray:
+    """Return the places of all producers but those that had too little for a job and have published no view since."""
+    if job.views is None:
+        return np.arange(len(producers))
+    is_to_look_at = board.has_new_view(producers, job.views)
+    if job.found is not None:
+        after = (producers == job.found).nonzero()[0]
+        is_to_look_at[int(after[0]) if len(after) else 0 :] = True
+    return is_to_look_at.nonzero()[0]
 
 
 def _alike(needs: Sequence[Need]) -> list[tuple[LoadProfile, IntArray]]:
@@ -443,8 +480,11 @@ class WaitingJobs:
         """
         job = self._jobs[job_id]
         job.told_s = None
-        place = _first_that_may_run(board, job, producers, np.flatnonzero(board.may_serve(job.need, producers)))
-        return None if place is None else self._tell(job_id, job, int(producers[place]), now_s)
+        places = _places_to_look_at(board, job, producers)
+        places = places[board.may_serve(job.need, producers[places])]
+        place = _first_that_may_run(board, job, producers, places)
+        job.views, job.found = board.views, None if place is None else int(producers[place])
+        return None if job.found is None else self._tell(job_id, job, job.found, now_s)
 
     @staticmethod
     def _tell(job_id: str, job: _Waiting, number: int, now_s: int) -> tuple[str, str, int]:

@@ -56,8 +56,9 @@ class ListSchedule:
         """
         self._grid = grid
         self._key = key
-        self._tasks = sorted((commitment.task for commitment in unstarted), key=key)
-        self._keys = [key(task) for task in self._tasks]
+        keyed = sorted(((key(commitment.task), commitment.task) for commitment in unstarted), key=lambda pair: pair[0])
+        self._tasks = [task for _, task in keyed]
+        self._keys = [value for value, _ in keyed]
         self._starts_s: list[int] = []
         self._left_wh = [grid.free_wh]
         """What is left before each of them is placed."""
@@ -65,17 +66,20 @@ class ListSchedule:
 
     def in_order(self, task: Task) -> list[Task]:
         """Return all tasks and a new one, which follows those with the same key, in their order."""
-        place = bisect_right(self._keys, self._key(task))
+        place = self._place_of(task)
         return [*self._tasks[:place], task, *self._tasks[place:]]
+
+    def _place_of(self, task: Task) -> int:
+        return bisect_right(self._keys, self._key(task))
 
     def starts_with(self, task: Task) -> list[int]:
         """Return the starts of these tasks, UNIX seconds, up to the first one that there is no room for."""
-        in_order = self.in_order(task)
-        known = self._extended(in_order.index(task))
+        place = self._place_of(task)
+        known = self._extended(place)
         starts_s = self._starts_s[:known]
-        if in_order[known] is task:
+        if known == place:
             left_wh = self._left_wh[known].copy()
-            for one in in_order[known:]:
+            for one in (task, *self._tasks[place:]):
                 if (start_s := _place(self._grid, one, left_wh)) is None:
                     break
                 starts_s.append(start_s)

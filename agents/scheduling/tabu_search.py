@@ -7,6 +7,7 @@ overdraft most. A moved task is tabu for a few moves, so that the search does no
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -123,10 +124,11 @@ class TentativeSchedule:
             placed.tabu_until = 0
         while True:
             overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
-            if not np.logical_or.reduce(overdrawn):
+            chosen: list[int] = overdrawn.nonzero()[0].tolist()
+            if not chosen:
                 return True
             step += 1
-            candidates = self._drawing(overdrawn)
+            candidates = self._drawing(overdrawn, chosen)
             if not candidates:
                 return False
             # If all of them are tabu, the one that has been for longest is released.
@@ -171,23 +173,26 @@ class TentativeSchedule:
         Args:
             fixed: Whether to include tasks that cannot start at another time.
         """
-        return self._drawing(self.left_wh < -SEARCH_TOLERANCE_WH, fixed=fixed)
+        overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
+        return self._drawing(overdrawn, overdrawn.nonzero()[0].tolist(), fixed=fixed)
 
-    def _drawing(self, overdrawn: BoolArray, *, fixed: bool = False) -> list[PlacedTask]:
-        chosen = overdrawn.nonzero()[0]
-        if not len(chosen):
-            return []
-        first, last = int(chosen[0]), int(chosen[-1])
-        weights = overdrawn.astype(np.float64)
-        # Loads are not negative: a task's energy in overdrawn minutes is zero only if it draws in none of them.
-        return [
-            placed
-            for placed in self.placed_tasks
-            if placed.first_bin <= last
-            and placed.first_bin + len(placed.load_wh) > first
-            and (fixed or placed.is_movable)
-            and placed.load_wh @ weights[placed.bins] > 0
-        ]
+    def _drawing(self, overdrawn: BoolArray, chosen: Sequence[int], *, fixed: bool = False) -> list[PlacedTask]:
+        """Return the tasks that draw in overdrawn minutes, which `chosen` lists."""
+        found: list[PlacedTask] = []
+        if not chosen:
+            return found
+        last = chosen[-1]
+        for placed in self.placed_tasks:
+            begin, load_wh = placed.first_bin, placed.load_wh
+            if begin > last or not (fixed or placed.is_movable):
+                continue
+            first = chosen[bisect_left(chosen, begin)]
+            # Nearly all loads draw in each of their minutes, so the first overdrawn one usually shows it.
+            if first < begin + len(load_wh) and (
+                load_wh[first - begin] > 0 or load_wh[overdrawn[begin : begin + len(load_wh)]].any()
+            ):
+                found.append(placed)
+        return found
 
     def _best_of_moves(self, candidates: Sequence[PlacedTask]) -> tuple[PlacedTask, int]:
         """Return the task whose best other start reduces the overdraft most, the first of several, and that start."""
@@ -219,14 +224,14 @@ class TentativeSchedule:
         Returns:
             As `best_move`; minus infinity and the present start if no start was searched for.
         """
-        bins = placed.bins
-        self.left_wh[bins] += placed.load_wh
-        here_wh = float(np.add.reduce(np.minimum(placed.load_wh, np.maximum(self.left_wh[bins], 0.0))))
+        load_wh, left_wh = placed.load_wh, self.left_wh[placed.bins]
+        left_wh += load_wh
+        here_wh = float(np.add.reduce(np.minimum(load_wh, np.maximum(left_wh, 0.0))))
         covered_wh, start_s = float("-inf"), placed.start_s
         if placed.task.load.energy_wh - here_wh + ROUNDING_WH > beyond_wh:
             covered_wh, start_s = best_covered(placed.groups, self.left_wh, except_s=placed.start_s)
         # Also without a search: what is left would be rounded otherwise, and equally good moves chosen differently.
-        self.left_wh[bins] -= placed.load_wh
+        left_wh -= load_wh
         return covered_wh - here_wh, start_s
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from agents.ranking.scores import NEW_PRODUCER, Scores
+from random import Random
+
+import pytest
+
+from agents.ranking.scores import LARGEST_NARROW, MANY_SCORES, NEW_PRODUCER, Scores
 
 
 def test_a_new_producer_starts_in_the_middle_and_the_lowest_score_is_asked_first() -> None:
@@ -61,3 +65,15 @@ def test_a_producer_that_is_lost_is_not_asked_again() -> None:
     scores.remove({"roof"})
     assert scores.ranking() == []
     assert scores.by_producer() == {"roof": NEW_PRODUCER - 1}
+
+
+@pytest.mark.parametrize("highest", [40, LARGEST_NARROW, LARGEST_NARROW + 1])
+def test_many_producers_are_ranked_by_score_and_then_by_id(highest: int) -> None:
+    """Many scores are sorted in another way than few, unless some of them are too large for it."""
+    random = Random(highest)
+    scores = {f"p{number:03}": random.choice([-3, 7, 8, 10, 40]) for number in range(MANY_SCORES)}
+    scores["p100"] = highest
+    known = Scores(scores)
+    for producer in scores:
+        known.add(producer)
+    assert known.ranking() == sorted(scores, key=lambda producer: (scores[producer], producer))

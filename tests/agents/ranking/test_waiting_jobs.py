@@ -121,3 +121,33 @@ def test_the_next_producer_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> N
     named = [waiting.tell_next("job", order, board, now_s=0) for _ in range(3)]
     assert named == [("job", "consumer", number) for number in (100, 101, 102)]
     assert checked <= 3 * 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_next_producer_is_the_first_one_that_was_not_named(seed: int) -> None:
+    """Producers with too little are looked at again only after a new view; the outcome is that of looking at all."""
+    random = Random(seed)
+    board, waiting = Board(), WaitingJobs()
+    views = [random.choice((WHOLE, BROKEN, BROKEN)) for _ in range(12)]
+    for number, view in enumerate(views):
+        board.put(number, view)
+    waiting.add("job", "consumer", _need(), asked=())
+    named: set[int] = set()
+    there = set(range(12))
+    for _ in range(30):
+        if random.random() < 0.2:
+            number = random.randrange(12)
+            if number in there:
+                there.remove(number)
+            else:  # it joins again, and all waiting jobs learn of it
+                there.add(number)
+                waiting.learn_of(number)
+                named.add(number)
+        for number in random.sample(range(12), random.choice((0, 0, 1, 3))):
+            views[number] = random.choice((WHOLE, BROKEN))
+            board.put(number, views[number])
+        order = np.array(sorted(there))
+        first = next((n for n in order.tolist() if n not in named and views[n] is WHOLE), None)
+        told = waiting.tell_next("job", order, board, now_s=0)
+        assert told == (None if first is None else ("job", "consumer", first))
+        named |= set() if first is None else {first}
