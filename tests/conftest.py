@@ -33,10 +33,13 @@ def pyssmic_inputs() -> Path:
     return folder
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Begin half as many workers again as there are cores: many tests wait for processes that they have begun."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Begin half as many workers again as there are cores: many tests wait for processes that they have begun.
+
+    The long ones wait for half of their time, for brokers, limits and paced runs: twice as many as there are cores.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + (cores + 1) // 2
+    return 2 * cores if config.option.markexpr == "long" else cores + (cores + 1) // 2
 
 
 _STATE: list[str] = []

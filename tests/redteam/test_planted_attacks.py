@@ -107,14 +107,19 @@ async def test_89_odd_packets_change_no_contract(street: Scenario, guarded: Guar
     async def disturb(sender: aiomqtt.Client) -> None:
         nonlocal sent
         while (turn := await turns.get()) is not None:
-            for topic, payload in of_another_process(turn).items():
-                for number, properties in enumerate(odd_properties()):
-                    await sender.publish(topic, payload, qos=number % 3, retain=number % 2 == 1, properties=properties)
-                    sent += 1
+            packets = [
+                sender.publish(topic, payload, qos=number % 3, retain=number % 2 == 1, properties=properties)
+                for topic, payload in of_another_process(turn).items()
+                for number, properties in enumerate(odd_properties())
+            ]
+            await asyncio.gather(*packets)
+            sent += len(packets)
 
     async with client(guarded, MEMBER) as sender, asyncio.TaskGroup() as tasks:
         tasks.create_task(disturb(sender))
         outcome = (await attack_guarded(street, member, guarded)).done
+        while not turns.empty():  # what is sent after the end disturbs nothing
+            turns.get_nowait()
         turns.put_nowait(None)  # a cancelled publication may continue
     assert sent
     assert outcome.without == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scenarios.generate.neighbourhood import scarce
@@ -101,8 +103,12 @@ def test_chance_is_seeded() -> None:
 
 @pytest.mark.long
 def test_plans_by_the_rule_of_contracts_stay_below_the_optimum() -> None:
-    """Both kinds of fixed starts are plans available to the clairvoyant."""
-    scenario = scarce(2)
+    """Both kinds of fixed starts are plans available to the clairvoyant.
+
+    Of the first jobs, whose bound is reached and found in seconds; that of all is a third too high to be met by a rule.
+    """
+    whole = scarce(2)
+    scenario = replace(whole, jobs=whole.jobs[:25])
     bound_wh = clairvoyant_optimum(scenario, rounds=0).carried_bound_wh
     found = by_name(baselines(scenario, draws=5))
     assert found["earliest start"].delivered_wh <= bound_wh
