@@ -37,9 +37,10 @@ from agents.gateway.job_course import JobCourse
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, in_utc, requested_job
 from agents.gateway.represented_device import DeviceAgent
 from agents.gateway.waiting_appliance import WaitingDetector
-from agents.messages import AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
+from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Received, TimeUp
+from broker.protocol import clipped
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +175,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """The device does not obey, or must not be commanded, or may be commanded again."""
         match said:
             case CommandRefused(problem=problem):
-                self._take_refusal(problem)
+                self._take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._occupied_by, self._is_available = run, False
                 log.warning("device is commanded by another run, not by this one", device=self._device, run=run)

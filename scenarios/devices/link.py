@@ -18,6 +18,7 @@ import structlog
 
 from agents import (
     Announced,
+    CommandRefused,
     DeviceCommand,
     DeviceEvent,
     DeviceNotice,
@@ -27,7 +28,7 @@ from agents import (
     Rejected,
     Vacated,
 )
-from broker import BrokerUnreachableError
+from broker import BrokerUnreachableError, printable_line
 from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
@@ -382,7 +383,7 @@ class DeviceLink:
         if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
             return
         told.add(problem)
-        expected = expected[:MAX_TEXT_SHOWN]
+        problem, expected = _plain_text(problem), _plain_text(expected)
         log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
         content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
         notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
@@ -394,9 +395,11 @@ class DeviceLink:
         try:
             if message.is_ours:
                 return self._ours(message, now_s)
-            return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
+            adapter = self._adapters[message.gateway.agent]
+            said = adapter.take(message.topic, message.payload, retained=message.retained)
+            return [_as_plain_text(event) if isinstance(event, CommandRefused) else event for event in said]
         except MessageError as error:
-            problem, expected = error.problem[:MAX_TEXT_SHOWN], error.expected[:MAX_TEXT_SHOWN]
+            problem, expected = _plain_text(error.problem), _plain_text(error.expected)
         except Exception as error:
             # No message of a device may end the run for others.
             log.exception("device message not understood", device=message.device, topic=message.topic)
@@ -661,6 +664,15 @@ def _address_of(gateway: Gateway) -> tuple[object, ...] | None:
 
 def _wall_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _plain_text(text: str) -> str:
+    """Return a text that may contain a device's own words as one that can be recorded and shown."""
+    return printable_line(text[:MAX_TEXT_SHOWN])[:MAX_TEXT_SHOWN]
+
+
+def _as_plain_text(refusal: CommandRefused) -> CommandRefused:
+    return CommandRefused(problem=_plain_text(refusal.problem))
 
 
 def _json(content: object) -> bytes:

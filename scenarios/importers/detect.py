@@ -54,7 +54,7 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
         return import_greencharge(path, jobs=jobs, loads=loads)
     if kind is not None:
         return (import_xml if kind == "xml" else import_pickle)(path, jobs=jobs, loads=loads)
-    what = "is not a PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
+    what = "is no input of PySSMic or GreenCharge: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
     if path.suffix.lower() in (".yaml", ".yml"):
         what += "; a YAML scenario needs no import"
     raise ScenarioError([Problem(str(path), what)])

@@ -201,7 +201,10 @@ def import_folder(folder: Path) -> Imported:
         ScenarioError: It cannot be used; carries the problems of all its files.
     """
     if not any((folder / name).exists() for name in (CONSUMER_EVENTS, PRODUCER_EVENTS)):
-        what = f"is not a PySSMic input folder: {CONSUMER_EVENTS} and {PRODUCER_EVENTS} are expected in it"
+        what = (
+            f"is no input folder: {CONSUMER_EVENTS} and {PRODUCER_EVENTS} of PySSMic, or xml/neighborhood.xml of "
+            "GreenCharge, are expected in it"
+        )
         raise ScenarioError([Problem(str(folder), what)])
     reader = _FolderReader(folder)
     job_columns = ("registered", "earliest start", "latest start", "id", "load profile file")

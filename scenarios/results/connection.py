@@ -52,7 +52,10 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         ResultsExistError: It exists and may not be overwritten.
+        ResultsWriteError: It is a folder.
     """
+    if path.is_dir():
+        raise ResultsWriteError(f"{path}: cannot be written: it is a folder, a file is expected")
     if path.exists() and not overwrite:
         raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
 

@@ -403,6 +403,8 @@ def export_results(
             draft.write_text(f"{text}\n", encoding="utf-8")
         if wrote:
             wrote(summary)
+    except FileExistsError:
+        raise ResultsWriteError(f"{folder}: is a file; a folder is expected") from None
     except OSError as error:
         raise ResultsWriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return (*(path for path, _ in planned), summary)

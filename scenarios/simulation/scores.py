@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents import NegotiationSettings
@@ -24,6 +24,8 @@ from scenarios.scenario import Scenario, fingerprint
 SUFFIX = ".scores.json"
 MAX_BYTES = 100_000_000
 """More is not a scores file: 100 producers after 10,000 simulations fit several times."""
+LOCK_WALL_S = 30.0
+"""How long to wait for the lock, wall-clock seconds; others hold it while they read and write the file."""
 
 _ScoreById = dict[Annotated[str, Field(min_length=1)], int]
 
@@ -136,7 +138,10 @@ class ScoresFile:
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE)
         try:
             make_private_folder(self.path.parent)
-            lock.acquire()
+            lock.acquire(timeout=LOCK_WALL_S)
+        except Timeout:
+            why = f"no lock within {LOCK_WALL_S:g} s: another process holds it, or the folder takes no files"
+            raise ScoresWriteError(f"{lock.lock_file}: {why}") from None
         except FileExistsError:
             raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
         except OSError as error:

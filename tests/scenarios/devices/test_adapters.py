@@ -396,6 +396,33 @@ async def test_a_plug_shows_that_its_appliance_waits_and_a_job_begins(tmp_path: 
 
 
 @needs_mosquitto
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [("x" * 150_000, f"-103: {'x' * 494}"), ("a\x00\ud800\n", r"-103: a\x00\ud800\n")],
+    ids=["long", "no Unicode"],
+)
+async def test_no_text_with_which_a_plug_refuses_a_command_ends_the_run(
+    message: str, reason: str, tmp_path: Path
+) -> None:
+    """The agent, or the results file, failed on a text that is long or no Unicode, and with it the run for all."""
+    async with plugged_in(shelly, tmp_path, pace=600.0) as (run, device, _):
+
+        def refuse(topic: str, payload: str) -> None:
+            call = {} if topic.startswith("ssmic") else json.loads(payload)
+            if call.get("method") == "Switch.Set":
+                device.say(f"{call['src']}/rpc", {"id": call["id"], "error": {"code": -103, "message": message}})
+
+        device.answers[:] = [refuse]
+        device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
+        await device.until(lambda: job_state(device) == "ABORTED")
+        last = device.on("job")[-1]
+        assert (last["outcome"], last["reason"]) == ("refused", reason)
+        outcome = await run.stop()
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert (entry.history[-1].what, entry.history[-1].reason[:7]) == ("aborted", "refused")
+
+
+@needs_mosquitto
 async def test_a_wrong_counter_of_a_plug_is_reported_with_the_topic_that_it_came_on(tmp_path: Path) -> None:
     """The error named `report`, on which the plug has never sent anything."""
     async with plugged_in(tasmota, tmp_path) as (run, device, plug):

@@ -215,7 +215,7 @@ def test_problems_are_reported_with_their_line(folder: Folder, files: dict[str, 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     """The error states the expected files."""
-    with pytest.raises(ScenarioError, match=r"is not a PySSMic input folder: consumer_event\.csv and producer_event"):
+    with pytest.raises(ScenarioError, match=r"is no input folder: consumer_event\.csv and producer_event"):
         load_scenario(tmp_path)
 
 

@@ -264,7 +264,9 @@ def test_other_sources_are_refused(xml: Path) -> None:
     """The error states what is expected; YAML needs no import, and a folder has its own jobs."""
     (xml / "street.yaml").write_text("version: 1", encoding="utf-8")
 
-    with pytest.raises(ScenarioError, match=r"is not a PySSMic input: .* a YAML scenario needs no import"):
+    with pytest.raises(
+        ScenarioError, match=r"is no input of PySSMic or GreenCharge: .* a YAML scenario needs no import"
+    ):
         import_source(xml / "street.yaml")
     with pytest.raises(ScenarioError, match="there is no such file or folder"):
         import_source(xml / "nothing")

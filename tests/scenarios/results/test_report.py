@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scenarios.results.connection import ResultsError
+from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import Limits, _offsets, report_contents
@@ -166,8 +167,11 @@ def test_a_report_is_not_overwritten_without_force(report: Path, results_file: P
         write_report(results, tmp_path / "new" / "folder" / "report.html")
         with pytest.raises(ResultsError, match="cannot be written"):
             write_report(results, report / "report.html")
-        with pytest.raises(ResultsError, match="cannot be written"):
-            write_report(results, tmp_path / "new" / "folder", overwrite=True)
+        for overwrite in (False, True):
+            with pytest.raises(ResultsError, match=r"folder: cannot be written: it is a folder, a file is expected"):
+                write_report(results, tmp_path / "new" / "folder", overwrite=overwrite)
+        with pytest.raises(ResultsError, match=r"report\.html: is a file; a folder is expected"):
+            export_results(results, "csv", report)
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["folder"]
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
 

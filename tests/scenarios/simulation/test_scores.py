@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
@@ -48,6 +49,14 @@ def test_a_repeated_interrupted_run_still_updates_the_scores(kept: ScoresFile) -
     assert kept.begin(["monday"]) == [{}]
     kept.learn({}, {"pv": 9})
     assert kept.scores() == {"pv": 9}
+
+
+def test_a_lock_that_cannot_be_had_is_an_error(kept: ScoresFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run waited forever, without a word: for a process that had stopped, or in a folder that takes no files."""
+    kept.begin(["monday"])
+    monkeypatch.setattr("scenarios.simulation.scores.LOCK_WALL_S", 0.05)
+    with FileLock(kept.path.with_name(f".{kept.path.name}.lock")), pytest.raises(ScoresWriteError, match="no lock"):
+        kept.begin(["tuesday"])
 
 
 def test_a_run_without_a_key_always_uses_the_latest_scores(kept: ScoresFile) -> None:

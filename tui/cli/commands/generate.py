@@ -177,10 +177,16 @@ def _place(text: str) -> tuple[float, float]:
 
 
 def _zone(name: str | None, latitude: float, longitude: float) -> tzinfo:
+    from scenarios import ScenarioError
     from scenarios.files import zone_of
     from scenarios.generate import Site, usual_zone
 
-    return usual_zone(Site(latitude, longitude)) if name is None else zone_of(name, "--zone")
+    if name is None:
+        return usual_zone(Site(latitude, longitude))
+    try:
+        return zone_of(name, "--zone")
+    except ScenarioError as error:
+        raise typer.BadParameter(error.problems[0].what, param_hint="--zone") from None
 
 
 def _name(name: str | None) -> str:
