@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -142,21 +143,12 @@ class LoadProfile(CumulativeSeries):
         Returns:
             Wh, shape (minutes,).
         """
-        kept = self._per_minute_wh.get(phase_s)
-        if kept is None:
-            minutes = max(1, -(-(phase_s + self.duration_s) // 60))
-            kept = self.energy_per_bin_wh(np.arange(-phase_s, (minutes + 1) * 60 - phase_s, 60, dtype=np.float64))
-            kept.setflags(write=False)
-            self._per_minute_wh[phase_s] = kept
-        return kept
+        return self._tables.per_minute_wh(phase_s)
 
-    @cached_property
+    @property
     def least_peak_wh(self) -> float:
         """What a run draws in its strongest minute, Wh, at the second of a minute at which that is least."""
-        seconds_wh = self.energy_until_wh(np.arange(-_MINUTE_S, self.duration_s + 2 * _MINUTE_S, dtype=np.float64))
-        per_minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
-        whole = len(per_minute_wh) // _MINUTE_S * _MINUTE_S
-        return float(per_minute_wh[:whole].reshape(-1, _MINUTE_S).max(axis=0).min())
+        return self._tables.least_peak_wh
 
     def least_peaks_wh(self, slot_s: int) -> FloatArray:
         """Return what a run draws in the strongest minute of each slot that it touches, at least. Cached and read-only.
@@ -168,15 +160,68 @@ class LoadProfile(CumulativeSeries):
             Wh, shape (minutes of a slot, slots): by the minute of its first slot in which the run starts, the least for
             all seconds of that minute.
         """
+        return self._tables.least_peaks_wh(slot_s)
+
+    @cached_property
+    def _tables(self) -> _LoadTables:
+        return _LoadTables.of(self)
+
+
+class _LoadTables:
+    """What is computed of a load profile. Equal profiles share it: a neighbourhood has thousands of jobs, of few kinds.
+
+    So it is computed once for each kind, and stays in the processor's caches.
+    """
+
+    __slots__ = ("__weakref__", "_duration_s", "_least_peak_wh", "_least_peaks_wh", "_per_minute_wh", "_until_wh")
+
+    def __init__(self, load: LoadProfile) -> None:
+        self._duration_s = load.duration_s
+        self._until_wh = load.times_array, load.cumulative_array
+        self._per_minute_wh: dict[int, FloatArray] = {}
+        self._least_peaks_wh: dict[int, FloatArray] = {}
+        self._least_peak_wh: float | None = None
+
+    @classmethod
+    def of(cls, load: LoadProfile) -> _LoadTables:
+        """Return the tables of a load profile."""
+        key = load.times_s, load.cumulative_wh
+        known = _TABLES.get(key)
+        if known is None:
+            known = _TABLES[key] = cls(load)
+        return known
+
+    def per_minute_wh(self, phase_s: int) -> FloatArray:
+        """See `LoadProfile.per_minute_wh`."""
+        kept = self._per_minute_wh.get(phase_s)
+        if kept is None:
+            minutes = max(1, -(-(phase_s + self._duration_s) // _MINUTE_S))
+            kept = np.diff(self._energy_until_wh(-phase_s, (minutes + 1) * _MINUTE_S - phase_s, _MINUTE_S))
+            kept.setflags(write=False)
+            self._per_minute_wh[phase_s] = kept
+        return kept
+
+    @property
+    def least_peak_wh(self) -> float:
+        """See `LoadProfile.least_peak_wh`."""
+        if self._least_peak_wh is None:
+            seconds_wh = self._energy_until_wh(-_MINUTE_S, self._duration_s + 2 * _MINUTE_S)
+            per_minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
+            whole = len(per_minute_wh) // _MINUTE_S * _MINUTE_S
+            self._least_peak_wh = float(per_minute_wh[:whole].reshape(-1, _MINUTE_S).max(axis=0).min())
+        return self._least_peak_wh
+
+    def least_peaks_wh(self, slot_s: int) -> FloatArray:
+        """See `LoadProfile.least_peaks_wh`."""
         kept = self._least_peaks_wh.get(slot_s)
         if kept is None:
             kept = self._least_peaks_wh[slot_s] = self._compute_least_peaks_wh(slot_s)
         return kept
 
     def _compute_least_peaks_wh(self, slot_s: int) -> FloatArray:
-        minutes, slots = slot_s // _MINUTE_S, -(-self.duration_s // slot_s) + 1
+        minutes, slots = slot_s // _MINUTE_S, -(-self._duration_s // slot_s) + 1
         # Index 0 is the last second before which the run can start, if a slot is to begin then and touch it.
-        seconds_wh = self.energy_until_wh(np.arange(1 - slot_s, (slots + 1) * slot_s + 1, dtype=np.float64))
+        seconds_wh = self._energy_until_wh(1 - slot_s, (slots + 1) * slot_s + 1)
         minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
         count = slots * slot_s
         peak_wh = minute_wh[:count].copy()
@@ -189,13 +234,13 @@ class LoadProfile(CumulativeSeries):
         least_wh.setflags(write=False)
         return least_wh
 
-    @cached_property
-    def _per_minute_wh(self) -> dict[int, FloatArray]:
-        return {}
+    def _energy_until_wh(self, first_s: int, end_s: int, step_s: int = 1) -> FloatArray:
+        """Return the energy up to each of some times, in seconds since the run's start, Wh, shape (times,)."""
+        return np.asarray(np.interp(np.arange(first_s, end_s, step_s, dtype=np.float64), *self._until_wh))
 
-    @cached_property
-    def _least_peaks_wh(self) -> dict[int, FloatArray]:
-        return {}
+
+_TABLES: WeakValueDictionary[tuple[tuple[int, ...], tuple[float, ...]], _LoadTables] = WeakValueDictionary()
+"""By the points of a load profile, its tables, as long as a profile uses them."""
 
 
 class Production(CumulativeSeries):

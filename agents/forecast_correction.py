@@ -1,11 +1,11 @@
 """A producer's forecast, corrected by what its own roof has produced so far (`forecast: corrected`).
 
-Every quarter of an hour the producer reads its inverter's counter. If each of the last two hours differed from its
-forecast in the same direction, the smaller difference is taken as the present error of the forecast. The error is
-assumed to fade within eight hours. This combines persistence with the forecast. A difference in one hour only is taken
-for a passing cloud, which no forecast predicts to the minute. Differences below `LEAST_ERROR` change nothing, because
-each correction makes jobs move: corrections at every reading, or by the last hour alone, lose what they gain
-(`benchmarks/README.md`).
+Every half-hour the producer reads its inverter's counter. If each of the last two hours differed from its forecast in
+the same direction, the smaller difference is taken as the present error of the forecast. The error is assumed to fade
+within eight hours. This combines persistence with the forecast. A difference in one hour only is taken for a passing
+cloud, which no forecast predicts to the minute. A correction is published only if it changes by `LEAST_ERROR` or more,
+because each one makes jobs move: corrections of a few percent, at every reading, or by the last hour alone, lose what
+they gain (`benchmarks/README.md`). So forecasts that are nearly right stay as they are.
 
 A producer reads only what its counter shows at the time, so it learns nothing of the future.
 """
@@ -16,14 +16,14 @@ import numpy as np
 
 from agents.energy import FloatArray, Outlook, Production
 
-READ_EVERY_S = 900
-"""Interval between readings, at full quarters of an hour, seconds."""
+READ_EVERY_S = 1_800
+"""Interval between readings, at full half-hours, seconds."""
 WINDOW_S = 3_600
 """Length of each of the two periods that are compared with the forecast, seconds."""
 FADE_S = 28_800
 """Time after a correction at which the forecast applies in full again, seconds."""
-LEAST_ERROR = 0.06
-"""Smallest relative error that is corrected, and smallest change of the correction that leads to a new one."""
+LEAST_ERROR = 0.1
+"""Smallest change of the correction that leads to a new one, and so the smallest relative error that is corrected."""
 LEAST_SHARE = 0.3
 """The last hour is not compared if its forecast was below this share of the peak of the next two hours: at dawn, the
 difference says little about noon."""
@@ -58,7 +58,7 @@ class ForecastCorrection:
         self._since_s = now_s
 
     def next_reading_s(self, now_s: int) -> int | None:
-        """Return when to read next, UNIX seconds: at the first full quarter of an hour after production is expected.
+        """Return when to read next, UNIX seconds: at the first full half-hour after production is expected.
 
         Args:
             now_s: Present time, UNIX seconds.
@@ -120,8 +120,7 @@ class ForecastCorrection:
             return None
         errors = np.clip(self._counter.energy_per_bin_wh(hours_s) / expected_wh, *SHARES) - 1.0
         lesser = float(errors[np.abs(errors).argmin()])
-        is_error = errors.prod() > 0.0 and abs(lesser) >= LEAST_ERROR
-        return round(1.0 + lesser, 2) if is_error else 1.0
+        return round(1.0 + lesser, 2) if errors.prod() > 0.0 else 1.0
 
     def _shares_at(self, times_s: FloatArray) -> FloatArray:
         """Return the factor that applies to the forecast at each time, shape (times,)."""

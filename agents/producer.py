@@ -110,6 +110,8 @@ class Producer(Agent[AnyMessage]):
         self.negotiating = negotiating or NegotiationSettings(RANKED)
         self._headroom: View | None = None
         """The headroom last published to the manager."""
+        self._published: Uncommitted | None = None
+        """The same as it was computed of the producer's state, if that was in this round."""
         self._next_reading_s: int | None = None
         self._newest: Prediction | None = None
         self._production: Outlook | None = None
@@ -148,7 +150,7 @@ class Producer(Agent[AnyMessage]):
             while self._predictions and self._predictions[0].issued_s <= self.now_s:
                 self._take_forecast(self._predictions.pop(0))
             self._dealt_with.clear()
-            self._known_state = None
+            self._known_state = self._published = None
             batch = await self.receive_round(until_s=self._next_timer_s())
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
@@ -450,13 +452,15 @@ class Producer(Agent[AnyMessage]):
         """
         if self._headroom is None:
             return
-        need = _need(task, self.now_s)
         now = uncommitted_of(state, is_fine=True)
+        if now is self._published:  # by the refusal of another job of the same round
+            return
+        need = _need(task, self.now_s)
         if not now.may_serve(need) and self._headroom.bounds.may_serve(need):
             self._publish_headroom(now)
 
     def _publish_headroom(self, now: Uncommitted) -> None:
-        self._headroom = now.view()
+        self._headroom, self._published = now.view(), now
         self.send(MANAGER, Headroom(view=self._headroom))
 
     def _publish_forecast(self, prediction: Prediction) -> None:

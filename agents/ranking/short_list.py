@@ -123,9 +123,9 @@ class Board:
         found = np.ones(len(producers), dtype=np.bool_)
         has_view = self._blocks[producers] >= 0
         slots_s, from_s = self._slot_s[producers], self._from_s[producers]
-        grids = {(slot_s, begin_s % slot_s) for slot_s, begin_s in zip(slots_s.tolist(), from_s.tolist(), strict=True)}
-        for slot_s, phase_s in grids:
-            alike = np.flatnonzero(has_view & (slots_s == slot_s) & (from_s % slot_s == phase_s))
+        phases_s = from_s % slots_s
+        for slot_s, phase_s in set(zip(slots_s.tolist(), phases_s.tolist(), strict=True)):
+            alike = (has_view & (slots_s == slot_s) & (phases_s == phase_s)).nonzero()[0]
             found[alike] = may_run(need, from_s[alike], slot_s, self._slots_wh[producers[alike]])
         self._look_at_minutes(need, producers, found)
         return found

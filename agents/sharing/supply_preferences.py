@@ -28,7 +28,7 @@ ABOUT_PREFERENCE: Final = {
 ForecastUse = Literal["issued", "corrected"]
 """Whether producers use their forecasts as issued, or correct them by their own production."""
 FORECAST_USES: Final[tuple[ForecastUse, ...]] = get_args(ForecastUse)
-DEFAULT_FORECAST: Final[ForecastUse] = "issued"
+DEFAULT_FORECAST: Final[ForecastUse] = "corrected"
 """Of scenarios that do not say how."""
 
 
@@ -49,7 +49,7 @@ class SupplySettings:
     prefer: tuple[Preference, ...] = PREFERENCES
     """With `shared`: what consumers prefer, most important first. Preferences that are not listed are ignored; of
     starts that tie, the earliest is chosen."""
-    forecast: ForecastUse = "issued"
+    forecast: ForecastUse = DEFAULT_FORECAST
     """With `shared`: whether producers correct their forecasts by what they have produced."""
 
     def __post_init__(self) -> None:

@@ -218,9 +218,11 @@ def described(
     asking = {} if settings.negotiating == NegotiationSettings() else asdict(settings.negotiating)
     chosen = {**algorithm, **asking, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
     if settings.supply.is_shared:
-        chosen |= {"supply": settings.supply.rule, "prefer": list(settings.supply.prefer)}
-    if settings.supply.corrects_forecasts:
-        chosen["forecast"] = settings.supply.forecast
+        chosen |= {
+            "supply": settings.supply.rule,
+            "prefer": list(settings.supply.prefer),
+            "forecast": settings.supply.forecast,
+        }
     if scenario.gateways:
         chosen["device_rules"] = settings.device_rules
     if scenario.promise != "early":

@@ -69,6 +69,17 @@ def test_the_kept_minutes_of_a_load_cannot_be_changed() -> None:
         load.per_minute_wh(0)[0] = 1.0
 
 
+def test_equal_loads_share_what_is_computed_of_them_and_others_do_not() -> None:
+    """Thousands of jobs have a few kinds of loads; what one of them computes serves all of its kind."""
+    load = LoadProfile(times_s=(0, 600, 1800), cumulative_wh=(0.0, 50.0, 60.0))
+    same = LoadProfile(times_s=(0, 600, 1800), cumulative_wh=(0.0, 50.0, 60.0))
+    other = LoadProfile(times_s=(0, 600, 1800), cumulative_wh=(0.0, 51.0, 60.0))
+    assert load.per_minute_wh(7) is same.per_minute_wh(7)
+    assert load.least_peaks_wh(900) is same.least_peaks_wh(900)
+    assert not np.array_equal(load.per_minute_wh(7), other.per_minute_wh(7))
+    assert load.least_peak_wh == same.least_peak_wh != other.least_peak_wh
+
+
 @given(productions(), st.integers(-1000, 30_000).flatmap(productions))
 def test_a_newer_forecast_replaces_an_older_one_from_its_first_point_on(older: Production, newer: Production) -> None:
     """Before it the older one counts, from it on the newer one, and nothing jumps where they meet."""

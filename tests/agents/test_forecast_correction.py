@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agents.energy import Production
-from agents.forecast_correction import FADE_S, READ_EVERY_S, ForecastCorrection
+from agents.forecast_correction import FADE_S, LEAST_ERROR, READ_EVERY_S, ForecastCorrection
 
 HOUR_S = 3600
 NOON_S = 12 * HOUR_S
@@ -68,7 +68,7 @@ def test_small_errors_and_a_short_cloud_change_nothing() -> None:
     cloud = Production(
         times_s=(6 * HOUR_S, 11 * HOUR_S, 11 * HOUR_S + 600, 18 * HOUR_S), cumulative_wh=(0.0, 5000.0, 5050.0, 11_883.0)
     )
-    for counter in (hourly([1050.0] * 12), hourly([950.0] * 12), cloud):
+    for counter in (hourly([1090.0] * 12), hourly([910.0] * 12), cloud):
         assert len(read(ForecastCorrection(counter), 18 * HOUR_S, {0: hourly(STEADY_W)})) == 1
 
 
@@ -77,7 +77,14 @@ def test_of_two_hours_that_differ_in_the_same_direction_the_lesser_difference_co
     for before_w, last_w, expected_w in ((400.0, 800.0, 800), (1500.0, 1200.0, 1200), (400.0, 1500.0, 1000)):
         counter = hourly([1000.0] * 2 + [before_w, last_w] + [1000.0] * 8)
         expected = read(ForecastCorrection(counter), 10 * HOUR_S, {0: hourly(STEADY_W)})[-1][1]
-        assert power_w(expected, 10 * HOUR_S) == pytest.approx(expected_w, abs=60)
+        assert power_w(expected, 10 * HOUR_S) == pytest.approx(expected_w, abs=1000 * LEAST_ERROR)
+
+
+def test_an_error_that_shrinks_is_followed_even_below_the_least_that_is_corrected() -> None:
+    """The correction shrinks with it, instead of ending and beginning again."""
+    counter = hourly([700.0] * 4 + [920.0] * 8)
+    *_, (at_s, last) = read(ForecastCorrection(counter), NOON_S, {0: hourly(STEADY_W)})
+    assert power_w(last, at_s) == pytest.approx(920, abs=20)
 
 
 def test_when_production_is_as_forecast_again_the_forecast_counts_again() -> None:
@@ -101,7 +108,8 @@ def test_what_was_produced_while_the_roof_was_not_there_is_not_compared() -> Non
     correction = ForecastCorrection(hourly([0.0] * 6 + [1000.0] * 6))
     correction.take_forecast(0, hourly(STEADY_W))
     correction.start_over(NOON_S)
-    assert [correction.take_reading(time_s) for time_s in range(NOON_S, 18 * HOUR_S, READ_EVERY_S)] == [None] * 24
+    readings = [correction.take_reading(time_s) for time_s in range(NOON_S, 18 * HOUR_S, READ_EVERY_S)]
+    assert readings == [None] * 12
 
 
 def test_the_counter_is_read_only_while_production_is_expected() -> None:

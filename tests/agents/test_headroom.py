@@ -181,7 +181,8 @@ def test_a_job_may_run_exactly_where_each_slot_has_what_it_draws(seed: int, slot
     random = Random(seed)
     slots = random.choice([4, 40])
     slots_wh = np.array([[random.choice([0.0, 1.0, 4.0, 9.0]) for _ in range(slots)] for _ in range(6)])
-    from_s = np.array([NOW_S + slot_s * random.randrange(3) for _ in range(6)])
+    begins = random.choice([1, 3])
+    from_s = np.array([NOW_S + slot_s * random.randrange(begins) for _ in range(6)])
     for number in range(8):
         task = random_task(random, number, NOW_S - 2 * HOUR_S)
         need = need_of(task, NOW_S)

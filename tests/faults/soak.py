@@ -182,7 +182,7 @@ def main() -> int:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     early = load_scenario(seeds.scenario)
     rules = [*(scenario_with(early, supply) for supply in SUPPLY_RULES), replace(early, promise="late")]
-    rules.append(replace(scenario_with(early, "shared"), forecast="corrected"))
+    rules.append(replace(scenario_with(early, "shared"), forecast="issued"))
     undisturbed = [run_seed(scenario, None, 0) for scenario in rules]
     for scenario, outcome in zip(rules, undisturbed, strict=True):
         what = f"{scenario.supply}, promises {scenario.promise}, forecasts {scenario.forecast}"

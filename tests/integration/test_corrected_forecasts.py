@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from agents.energy import Prediction, Production
 from agents.sharing import SupplySettings
 from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
@@ -14,6 +15,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
+from scenarios.optimum.feasibility import pooled_wh
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
@@ -22,8 +24,8 @@ from scenarios.timeline import counters
 from tests.faults.network import Faults, FaultyBroker
 from tests.integration.test_shared_supply import BAD_NETWORK, run
 
-CORRECTED = SupplySettings("shared", forecast="corrected")
-ISSUED = SupplySettings("shared")
+CORRECTED = SupplySettings("shared")
+ISSUED = SupplySettings("shared", forecast="issued")
 
 
 def delivered_wh(scenario: Scenario, outcome: RunOutcome) -> float:
@@ -32,12 +34,42 @@ def delivered_wh(scenario: Scenario, outcome: RunOutcome) -> float:
     return float(settle(scenario, contracts, outcome.start_s, outcome.end_s).delivered_wh.sum())
 
 
+def used_wh(scenario: Scenario, outcome: RunOutcome) -> float:
+    """Return what all panels gave to all jobs, whatever the contracts say."""
+    contracts = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
+    return pooled_wh(scenario, {of.job_id: of.start_s for of in contracts}, end_s=outcome.end_s)
+
+
 @pytest.mark.parametrize(("name", "least"), [("wrong-forecast", 1.3), ("29", 1.04)])
 def test_more_is_delivered_where_forecasts_are_wrong_for_hours(name: str, least: float) -> None:
     """They promise three times the production, or 12 % too little; late corrections would gain little."""
     scenario = scarce(int(name)) if name.isdigit() else load_scenario(name)
     issued, corrected = run(scenario, supply=ISSUED), run(scenario, supply=CORRECTED)
     assert delivered_wh(scenario, corrected) > least * delivered_wh(scenario, issued)
+
+
+@pytest.mark.parametrize(("name", "factor"), [("wrong-forecast", 1.0), ("5", 3.0), ("10", 3.0), ("6", 1.25)])
+def test_no_less_sun_is_used_than_with_whole_jobs_where_forecasts_are_too_high(name: str, factor: float) -> None:
+    """With forecasts as issued it would be: jobs start before there is enough sun."""
+    scenario = scarce(int(name)) if name.isdigit() else load_scenario(name)
+    forecast = _with_forecasts_times(scenario, factor)
+    whole, shared = run(forecast, supply=SupplySettings("whole")), run(forecast, supply=CORRECTED)
+    assert used_wh(scenario, shared) >= used_wh(scenario, whole) > used_wh(scenario, run(forecast, supply=ISSUED))
+
+
+def _with_forecasts_times(scenario: Scenario, factor: float) -> Scenario:
+    """Return a scenario whose forecasts are a multiple of what they were."""
+    producers = {
+        of: replace(series, predictions=tuple(_times(prediction, factor) for prediction in series.predictions))
+        for of, series in scenario.producers.items()
+    }
+    return replace(scenario, producers=producers)
+
+
+def _times(prediction: Prediction, factor: float) -> Prediction:
+    cumulative_wh = tuple(factor * energy_wh for energy_wh in prediction.production.cumulative_wh)
+    production = Production(times_s=prediction.production.times_s, cumulative_wh=cumulative_wh)
+    return Prediction(issued_s=prediction.issued_s, production=production)
 
 
 @pytest.mark.parametrize("name", ["street", "late-joiner"])
@@ -50,8 +82,8 @@ def test_nothing_changes_where_forecasts_are_nearly_right_or_a_roof_was_not_ther
 def test_whole_jobs_are_decided_by_forecasts_as_issued() -> None:
     """The setting belongs to shared supply."""
     scenario = load_scenario("wrong-forecast")
-    whole = SupplySettings("whole", forecast="corrected")
-    assert run(scenario, supply=whole).ledger_sha256 == run(scenario, supply=SupplySettings("whole")).ledger_sha256
+    issued, corrected = SupplySettings("whole", forecast="issued"), SupplySettings("whole", forecast="corrected")
+    assert run(scenario, supply=corrected).ledger_sha256 == run(scenario, supply=issued).ledger_sha256
 
 
 @pytest.mark.parametrize("name", ["wrong-forecast", "cloud-front", "late-joiner"])

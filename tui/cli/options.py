@@ -306,7 +306,8 @@ ForecastOption = Annotated[
     typer.Option(
         "--forecast",
         help="With shared supply: whether producers use forecasts as issued, or correct them by what their roof has "
-        "produced in the last two hours. [default: from the scenario, else issued]",
+        "produced in the last two hours, if that differs by 10 % or more. [default: from the scenario, else "
+        "corrected]",
         envvar="SSMIC_FORECAST",
         show_default=False,
     ),

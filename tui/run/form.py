@@ -36,7 +36,7 @@ _ABOUT = {
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "supply": "Whole: one producer, or the grid, supplies a job. Shared: several do, minute by minute.",
     "promise": "Early: acceptance is firm. Late: better jobs may push a job out until 1 min before its start.",
-    "forecast": "Corrected: each roof compares forecast and own production of the last two hours, every 15 min.",
+    "forecast": "Corrected: each roof compares forecast and own production of the last two hours, every 30 min.",
     "prefer": f"Most important first, of: {', '.join(PREFERENCES)}.",
     "bus": "How agents exchange messages. The results are the same on each.",
     "hosts": "Connections shared by the agents. Default: the fastest, which is one; at a pace, one per house.",

@@ -16,7 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling import known_algorithms, settings_of
-from agents.sharing import PREFERENCES
+from agents.sharing import DEFAULT_FORECAST, PREFERENCES
 from scenarios import Scenario
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, FORECASTS, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
@@ -149,7 +149,7 @@ class RunForm(Guarded, VerticalScroll):
             yield from self._field("prefer", ", ".join(PREFERENCES), first="Prefer")
         with Horizontal(classes="row gone", id="forecast-row"):
             yield Label("Forecasts", classes="first")
-            yield Select[str](FORECASTS, value="issued", allow_blank=False, id="forecast", compact=True)
+            yield Select[str](FORECASTS, value=DEFAULT_FORECAST, allow_blank=False, id="forecast", compact=True)
         yield self._problem("supplies")
 
     def _transport_and_scores(self) -> ComposeResult:

@@ -15,7 +15,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from agents.sharing import DEFAULT_FORECAST
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     FIGURES,
@@ -55,6 +54,8 @@ _SETTINGS = {
     "prefer": "what consumers prefer",
 }
 """Settings other than the algorithm and its own that change what is simulated."""
+_OF_SHARED_SUPPLY = {"forecast", "prefer"}
+"""Those among them that decide nothing with whole jobs."""
 _NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
 
 
@@ -323,8 +324,8 @@ def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
     found = []
     for setting, what in _SETTINGS.items():
         values = [_value_of(one, setting) for one in simulations]
-        if setting == "prefer" and None in values:
-            continue  # whole jobs have no preferences, and the supply is compared on purpose
+        if setting in _OF_SHARED_SUPPLY and None in values:
+            continue  # whole jobs have no preferences and correct no forecasts, and the supply is compared on purpose
         if any(value != values[0] for value in values):
             said = ", ".join(f"{one.label}: {_said(value)}" for one, value in zip(simulations, values, strict=True))
             found.append(f"The runs differ in {what} ({said}).")
@@ -337,7 +338,9 @@ def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
 
 def _value_of(one: Compared, setting: str) -> object:
     value = one.info.settings.get(setting)
-    return DEFAULT_FORECAST if setting == "forecast" and value is None else value
+    if setting == "forecast" and value is None and one.info.settings.get("supply") == "shared":
+        return "issued"  # as it was before forecasts could be corrected, when results did not say so
+    return value
 
 
 def _said(value: object) -> str:

@@ -256,6 +256,7 @@ async def test_a_household_that_is_killed_in_mid_job_comes_back_and_its_device_e
                 await device.until(lambda: len(device.on("state")) > heard)
                 say(device, "report", measured(1990, device.on("state")[-1]["time"]))
                 say(device, "report", status(profile, "FINISHED", "FINISHED"))
+                device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="3600x", by="test").encoded())
                 assert (await until_state(device, profile, "FINISHED"))["outcome"] == "on_time"
                 device.say(f"ssmic/{RUN}/control", Control(command="stop", by="test").encoded())
                 async with asyncio.timeout(PATIENCE_WALL_S):

@@ -132,8 +132,9 @@ def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: P
 
 
 def test_what_decides_nothing_with_whole_jobs_is_noted(ssmic: Ssmic, small: Path) -> None:
-    """Preferences and corrected forecasts, from the file or the command line; not if the file has shared supply."""
-    keys = "forecast: corrected\nprefer: [cheapest]"
+    """Preferences and use of forecasts, unless they are the default; not if the file has shared supply."""
+    assert not any("no effect" in note for note in ssmic("check", small, "--json").json["notes"])
+    keys = "forecast: issued\nprefer: [cheapest]"
     small.write_text(small.read_text().replace("seed: 3", f"seed: 3\n{keys}"))
     why = "with supply 'whole' consumers ask producers in their order, and forecasts are used as issued"
     expected = [f"prefer has no effect: {why}", f"forecast has no effect: {why}"]

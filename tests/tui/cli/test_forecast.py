@@ -10,20 +10,20 @@ from tests.ended import Ssmic
 
 
 def test_the_option_takes_the_place_of_the_scenarios_key(ssmic: Ssmic, tmp_path: Path) -> None:
-    """Corrected by the key or by the option: the same ledger, another one than as issued; results say which it was."""
+    """As issued by the key or by the option: the same ledger, another one than by default; results say which it was."""
     file = tmp_path / "wrong.yaml"
     save_scenario(load_scenario("wrong-forecast"), file)
     text = file.read_text(encoding="utf-8")
-    issued, corrected = _ran(ssmic, file), _ran(ssmic, file, "--forecast", "corrected")
+    corrected, issued = _ran(ssmic, file), _ran(ssmic, file, "--forecast", "issued")
     assert issued[0] != corrected[0]
-    assert (issued[1], corrected[1]) == (None, "corrected")
-    file.write_text(f"forecast: corrected\n{text}", encoding="utf-8")
-    assert load_scenario(file).forecast == "corrected"
+    assert (issued[1], corrected[1]) == ("issued", "corrected")
+    file.write_text(f"forecast: issued\n{text}", encoding="utf-8")
+    assert load_scenario(file).forecast == "issued"
     again = tmp_path / "again.yaml"
     save_scenario(load_scenario(file), again)
-    assert load_scenario(again).forecast == "corrected"
-    assert _ran(ssmic, file) == corrected
-    assert _ran(ssmic, file, "--forecast", "issued") == issued
+    assert load_scenario(again).forecast == "issued"
+    assert _ran(ssmic, file) == issued
+    assert _ran(ssmic, file, "--forecast", "corrected") == corrected
 
 
 def test_a_wrong_value_is_reported_with_its_line(ssmic: Ssmic, tmp_path: Path) -> None:

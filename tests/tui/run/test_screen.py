@@ -79,12 +79,12 @@ async def test_supply_preferences_and_promise_are_those_of_the_scenario_until_ch
         assert form.query_one("#prefer-row").display
         assert (form.form.supply, form.form.prefer, form.form.promise) == ("shared", "own-roof, covered", "early")
         assert form.query_one("#forecast-row").display
-        assert form.form.forecast == "issued"
-        form.query_one("#forecast", Select).value = "corrected"
+        assert form.form.forecast == "corrected"
+        form.query_one("#forecast", Select).value = "issued"
         assert screen.scenario is not None
-        corrected, _ = plan_of(form.form, screen.scenario, {})
-        assert corrected is not None
-        assert corrected.supply_settings.corrects_forecasts
+        issued, _ = plan_of(form.form, screen.scenario, {})
+        assert issued is not None
+        assert not issued.supply_settings.corrects_forecasts
         form.query_one("#prefer").focus()
         await until(pilot, lambda: screen.query_one(FieldHelp).content == about("prefer"))
         form.query_one("#promise", Select).value = "late"

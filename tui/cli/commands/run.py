@@ -357,7 +357,7 @@ def _refuse_to_overwrite(out: Path | None, algorithms: Sequence[str | None]) -> 
 def _refuse_what_does_not_fit(
     scenario: Scenario, runs: int, *, run_id: str | None, record: Path | None, bus: str | None, pace: str
 ) -> None:
-    """Check that the options fit to the number of runs, and to the real devices of the scenario or their absence.
+    """Check that the options fit the number of runs, and the real devices of the scenario or their absence.
 
     Args:
         scenario: The scenario.
