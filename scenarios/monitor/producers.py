@@ -14,7 +14,7 @@ PAST_KEPT_S = 7 * 86_400
 """How much of a forecast's past is kept: enough for the day on screen, whenever on that day a forecast is issued."""
 _KEPT_SIGNED = 100_000
 
-Side = Literal["producer", "consumer"]
+ContractSide = Literal["producer", "consumer"]
 """Who reports a contract to the manager."""
 
 
@@ -112,10 +112,10 @@ class SignedContracts:
     """Which contracts both sides have reported, as the manager counts them."""
 
     def __init__(self) -> None:
-        self._sides: dict[tuple[str, str], Side | Literal["both"]] = {}
+        self._sides: dict[tuple[str, str], ContractSide | Literal["both"]] = {}
         """By producer and job."""
 
-    def sign(self, producer_id: str, job_id: str, side: Side) -> bool:
+    def sign(self, producer_id: str, job_id: str, side: ContractSide) -> bool:
         """Record that one side reports a contract.
 
         Args:

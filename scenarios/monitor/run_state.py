@@ -17,7 +17,7 @@ from scenarios.monitor.devices import ObservedDevices
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.missed_messages import Deduplicator
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
-from scenarios.monitor.producers import EnergyBins, ObservedProducer, Side, SignedContracts, profile_of
+from scenarios.monitor.producers import ContractSide, EnergyBins, ObservedProducer, SignedContracts, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone, zone_info
 from scenarios.timeline import happening_of
@@ -293,7 +293,7 @@ class ObservedRun:
             case "Declined" if body["producer"] == sender:
                 self._producer(sender).declined += 1
 
-    def _sign(self, producer_id: str, job_id: str, side: Side) -> None:
+    def _sign(self, producer_id: str, job_id: str, side: ContractSide) -> None:
         """Record that one side reports a contract, and count it once when both have."""
         if self._signed.sign(producer_id, job_id, side):
             self._producer(producer_id).accepted += 1
