@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, TypeGuard
@@ -17,7 +16,6 @@ from typing import NamedTuple, TypeGuard
 import structlog
 
 from agents import (
-    Announced,
     CommandRefused,
     DeviceCommand,
     DeviceEvent,
@@ -33,17 +31,16 @@ from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
-from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError, OutgoingMessage
+from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
-from scenarios.devices.device_port import MAX_STRANGERS, MAX_TOPIC_SHOWN, DevicePort, WaitingMessage
+from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
+from scenarios.devices.device_port import MAX_TOPIC_SHOWN, DevicePort, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
 
 log = structlog.get_logger(__name__)
 
-MAX_ANSWERS_TO_STRANGER = 20
-"""How many different errors an unknown device gets."""
 MAX_ID_CHARACTERS = 100
 """Characters of a topic by which a message is answered (`DeviceSaid.message_id`)."""
 MAX_TEXT_SHOWN = 500
@@ -106,7 +103,6 @@ class DeviceLink:
                 retained for its devices stays.
         """
         self._run = run
-        self._is_only_one = is_only_one
         self._may_return = may_return
         self._broker = broker
         self._zone = zone
@@ -115,20 +111,14 @@ class DeviceLink:
         self._languages: dict[str, Language] = {}
         self._ports: dict[str, DevicePort] = {}
         self._port_of: dict[str, DevicePort] = {}
-        self._devices: dict[str, Gateway] = {}
-        self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
-        self._houses: set[str] = set()
+        self._devices = DevicePlaces(is_only_one=is_only_one)
         for host, members in hosts.items():
             gateways = tuple(members)
             self._languages |= languages_of(gateways)
             port = self._ports[host] = DevicePort(self)
             for gateway in gateways:
                 self._port_of[gateway.agent] = port
-                self._houses.add(gateway.house)
-                if gateway.id:
-                    self._devices[gateway.id] = gateway
-                else:
-                    self._free[gateway.house, gateway.type].append(gateway)
+                self._devices.add(gateway)
         self._readers = Subscriptions[str]()
         """By filter of a maker's topics, the ids of the devices whose adapters read them."""
         for device, gateway in self._devices.items():
@@ -146,8 +136,6 @@ class DeviceLink:
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
         self._count = 0
-        self._strangers: dict[str, set[str]] = {}
-        """By unknown device, the errors that it got."""
         self._now_s = 0
 
     def port(self, host: str) -> DevicePort | None:
@@ -199,7 +187,7 @@ class DeviceLink:
         }
 
     async def _subscribe(self, bus: Bus) -> None:
-        if any(self._free.values()):
+        if self._devices.take_guests:
             await bus.subscribe(*(topics.devices(self._run, part) for part in PARTS), qos=1)
         else:
             ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
@@ -344,50 +332,15 @@ class DeviceLink:
         self._port_of[message.gateway.agent].put(message)
 
     def _welcome(self, device: str, part: str, payload: bytes) -> Gateway | None:
-        """Give a device that is not in the scenario a place, if it announces itself and its house has one."""
-        problem, expected = "the device has not announced itself", "its announcement first"
-        if part == "announce" and payload:
-            try:
-                said = _guest_of(device, payload)
-            except MessageError as error:
-                problem, expected = error.problem, error.expected
-            else:
-                free = self._free.get((said.house, said.type), [])
-                if free:
-                    gateway = self._devices[device] = free.pop(0)
-                    log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
-                    return gateway
-                if said.house not in self._houses and not self._is_only_one:
-                    return None  # its house's own process welcomes it
-                if not said.house:
-                    key = "house" if said.adapter == SSMIC else "metadata.house"
-                    problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
-                elif said.house in self._houses:
-                    problem = f"house {said.house!r} has no room for another {said.type}"
-                    expected = "a guest of it that leaves first, or more `guests` in the scenario or by --guests"
-                else:
-                    problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
-        elif part in {"announce", "availability"} or not self._is_only_one:
-            return None  # it has left, or is a leftover of one that has, or belongs to another process
-        self._refuse_stranger(device, part, problem, expected, payload)
-        return None
-
-    def _open_houses(self) -> str:
-        """Return which houses have room for a guest."""
-        return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
-
-    def _refuse_stranger(self, device: str, part: str, problem: str, expected: str, payload: bytes) -> None:
-        if device not in self._strangers and len(self._strangers) >= MAX_STRANGERS:
-            return
-        told = self._strangers.setdefault(device, set())
-        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
-            return
-        told.add(problem)
-        problem, expected = _plain_text(problem), _plain_text(expected)
-        log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
-        content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
-        notice = DeviceNotice(part="error", device=device, content={**content, "time": self._now_s})
-        self._publish(notice)
+        """Give a device that is not in the scenario a place, or tell it why it gets none."""
+        found = self._devices.welcome(device, part, payload)
+        if isinstance(found, PlaceRefusal):
+            problem, expected = _plain_text(found.problem), _plain_text(found.expected)
+            log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
+            content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
+            self._publish(DeviceNotice(part="error", device=device, content={**content, "time": self._now_s}))
+            return None
+        return found
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
@@ -443,10 +396,10 @@ class DeviceLink:
             raise MessageError("a retained message (a leftover)", "a message that is not retained")
         gateway = message.gateway
         if self._devices.get(message.device) is not gateway:
-            self._have_back(message)
+            is_announced = message.topic == "announce" and bool(message.payload)
+            self._devices.have_back(gateway, message.device, is_announced=is_announced)
         elif message.topic == "announce" and not message.payload and not gateway.id:
-            self._let_go(message.device)
-            self._strangers.clear()
+            self._devices.let_go(message.device)
             return [Left()]
         language = self._language_of(message)
         if language is not None:
@@ -460,24 +413,6 @@ class DeviceLink:
                 raise MessageError(f"house {said.house!r}", f"{gateway.house!r}, to which the device belongs")
         return [event]
 
-    def _let_go(self, device: str) -> None:
-        """Free the place of a guest that has left."""
-        gateway = self._devices.pop(device)
-        self._free[gateway.house, gateway.type].append(gateway)
-
-    def _have_back(self, message: WaitingMessage) -> None:
-        """Give its place back to a guest that has left and announces itself again in the same second.
-
-        Raises:
-            MessageError: It says something else, or another guest has the place.
-        """
-        free = self._free[message.gateway.house, message.gateway.type]
-        is_announced = message.topic == "announce" and message.payload
-        if not is_announced or message.gateway not in free or message.device in self._devices:
-            raise MessageError("the device has left", "its announcement first")
-        free.remove(message.gateway)
-        self._devices[message.device] = message.gateway
-
     # Messages to devices.
 
     def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
@@ -487,7 +422,7 @@ class DeviceLink:
         for incoming in taken:
             message = incoming.message
             if isinstance(message, DeviceSaid):
-                self._restore_guest(incoming.agent, message, left)
+                self._devices.restore(incoming.agent, message, left)
         last = {one.agent: message.said for one in taken if _is_on_claims(message := one.message)}
         for agent, said in last.items():
             gateway = next((gateway for gateway in self._devices.values() if gateway.agent == agent), None)
@@ -496,24 +431,6 @@ class DeviceLink:
         for instruction in instructions:
             if isinstance(instruction.content, DeviceNotice) and instruction.content.part in RETAINED_NOTICES:
                 self._publish(instruction.content)
-
-    def _restore_guest(self, agent: str, message: DeviceSaid, left: set[str]) -> None:
-        """Restore who has a place for a guest, from a message taken before a restart.
-
-        Args:
-            agent: The agent of the place, if it is one.
-            message: The message.
-            left: The guests that left in the same second; they are added here.
-        """
-        device, holder = message.device, self._devices.get(message.device)
-        if isinstance(message.said, Left) and holder is not None and (holder.agent, holder.id) == (agent, ""):
-            self._let_go(device)
-            left.add(device)
-        elif holder is None and (device not in left or isinstance(message.said, Announced)):
-            free = [place for places in self._free.values() for place in places if place.agent == agent]
-            for place in free:
-                self._free[place.house, place.type].remove(place)
-                self._devices[device] = place
 
     def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
         """See `Port.carry_out`."""
@@ -619,21 +536,6 @@ def _language_of(gateway: Gateway) -> Language:
     from scenarios.devices.adapters import language_for  # noqa: PLC0415 - as above
 
     return language_for(gateway)
-
-
-def _guest_of(device: str, payload: bytes) -> Guest:
-    """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
-    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - as above
-
-    try:
-        return guest_of(device, payload)
-    except MessageError:
-        raise
-    except Exception as error:
-        log.exception("device message not understood", device=device, topic="announce")
-        raise MessageError(
-            f"cannot be read ({type(error).__name__})", "an announcement as in docs/devices.md"
-        ) from None
 
 
 def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from agents import FloatArray, LoadProfile, Outlook, Prediction, Share
 
 PAST_KEPT_S = 7 * 86_400
 """How much of a forecast's past is kept: enough for the day on screen, whenever on that day a forecast is issued."""
+_KEPT_SIGNED = 100_000
+
+ContractSide = Literal["producer", "consumer"]
+"""Who reports a contract to the manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +106,30 @@ def profile_of(share: Share) -> LoadProfile:
         times_s=(0, *(int(end_s) for end_s in np.cumsum(minutes) * 60)),
         cumulative_wh=(0.0, *(float(wh) for wh in np.cumsum(minutes * mwh) / 1_000)),
     )
+
+
+class SignedContracts:
+    """Which contracts both sides have reported, as the manager counts them."""
+
+    def __init__(self) -> None:
+        self._sides: dict[tuple[str, str], ContractSide | Literal["both"]] = {}
+        """By producer and job."""
+
+    def sign(self, producer_id: str, job_id: str, side: ContractSide) -> bool:
+        """Record that one side reports a contract.
+
+        Args:
+            producer_id: The producer.
+            job_id: The job.
+            side: Who reports it.
+
+        Returns:
+            Whether both sides have reported it now, for the first time.
+        """
+        if len(self._sides) >= _KEPT_SIGNED:
+            self._sides.clear()
+        before = self._sides.setdefault((producer_id, job_id), side)
+        if before in {side, "both"}:
+            return False
+        self._sides[producer_id, job_id] = "both"
+        return True

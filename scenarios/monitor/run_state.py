@@ -6,18 +6,18 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import action_in_words
 from scenarios.monitor import plausibility
-from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
+from scenarios.monitor.devices import ObservedDevices
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.missed_messages import Deduplicator
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
-from scenarios.monitor.producers import EnergyBins, ObservedProducer, profile_of
+from scenarios.monitor.producers import ContractSide, EnergyBins, ObservedProducer, SignedContracts, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone, zone_info
 from scenarios.timeline import happening_of
@@ -74,12 +74,9 @@ KEPT_CONTRACTS = 60_000
 KEPT_PARTIES = 20_000
 """Maximum number of hosts, and of producers: twice as many as the largest neighbourhood has households, as a stranger
 could announce any number."""
+_KEPT_EVENTS = 10_000
 _KEPT_ADDRESSES = 100_000
 _LONGEST_KEPT_TOPIC = 500
-_KEPT_EVENTS = 10_000
-_KEPT_SIGNED = 100_000
-KEPT_DEVICE_MESSAGES = 40_000
-"""Raw messages of all devices together; of each, the newest ones."""
 
 
 @dataclass(slots=True)
@@ -97,6 +94,25 @@ class ObservedHost:
     """Virtual time of the newest of them, UNIX seconds."""
     quarantined: str = ""
     """Why it was quarantined; empty if it was not."""
+
+
+class _Addresses:
+    """The addresses of the newest topics: a run has few, and each comes again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Address | None] = {}
+
+    def of(self, topic: str) -> Address | None:
+        """Return the address of a topic; None: it is none of ours."""
+        if len(topic) > _LONGEST_KEPT_TOPIC:
+            return topics.parse(topic)
+        try:
+            return self._known[topic]
+        except KeyError:
+            if len(self._known) >= _KEPT_ADDRESSES:
+                self._known.clear()
+            address = self._known[topic] = topics.parse(topic)
+            return address
 
 
 class ObservedRun:
@@ -133,8 +149,7 @@ class ObservedRun:
         self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
-        self.devices: dict[str, ObservedDevice] = {}
-        """The real devices, by gateway id."""
+        self.devices = ObservedDevices()
         self.refused = 0
         """Number of deliveries that could not be parsed."""
         self.doubled = 0
@@ -149,11 +164,8 @@ class ObservedRun:
         self._houses_of = (-1, -1, -1)
         """Numbers of houses, producers and agents that `_houses` was made of."""
         self._roster_zone = Zone()
-        self._addresses: dict[str, Address | None] = {}
-        self._signed: dict[tuple[str, str], str] = {}
-        """By producer and job, which side has reported a contract: `producer`, `consumer`, or `both`."""
-        self._device_messages = 0
-        """How many messages of devices are kept at most."""
+        self._addresses = _Addresses()
+        self._signed = SignedContracts()
 
     @property
     def zone(self) -> Zone:
@@ -167,7 +179,7 @@ class ObservedRun:
 
     def take(self, topic: str, payload: bytes) -> None:
         """Process a delivery; foreign or malformed ones are counted."""
-        address = self._address(topic)
+        address = self._addresses.of(topic)
         if address is None or address.run != self.run_id:
             return
         if address.kind == "time":
@@ -195,32 +207,10 @@ class ObservedRun:
             case "roster":
                 self._roster(Roster.model_validate_json(payload))
             case "devices":
-                self._device(address, payload)
+                device_id, part = address.ids
+                self.devices.take(device_id, part, payload, None if self.time is None else self.time.time)
             case "control":
                 Control.model_validate_json(payload)  # the clock's next report shows its effect
-
-    def _address(self, topic: str) -> Address | None:
-        if len(topic) > _LONGEST_KEPT_TOPIC:
-            return topics.parse(topic)
-        try:
-            return self._addresses[topic]
-        except KeyError:
-            if len(self._addresses) >= _KEPT_ADDRESSES:
-                self._addresses.clear()
-            address = self._addresses[topic] = topics.parse(topic)
-            return address
-
-    def _device(self, address: Address, payload: bytes) -> None:
-        device_id, part = address.ids
-        if device_id not in self.devices and len(self.devices) >= MOST_DEVICES:
-            return
-        device = self.devices.setdefault(device_id, ObservedDevice(device_id))
-        self._device_messages += 1
-        if self._device_messages > KEPT_DEVICE_MESSAGES:
-            for kept in self.devices.values():
-                kept.shorten(KEPT_DEVICE_MESSAGES // 2 // len(self.devices))
-            self._device_messages = sum(len(kept.messages) for kept in self.devices.values())
-        device.take(part, payload, None if self.time is None else self.time.time)
 
     def _reported(self, report: TimeReport) -> None:
         plausibility.check_time(report)
@@ -303,13 +293,9 @@ class ObservedRun:
             case "Declined" if body["producer"] == sender:
                 self._producer(sender).declined += 1
 
-    def _sign(self, producer_id: str, job_id: str, side: Literal["producer", "consumer"]) -> None:
+    def _sign(self, producer_id: str, job_id: str, side: ContractSide) -> None:
         """Record that one side reports a contract, and count it once when both have."""
-        if len(self._signed) >= _KEPT_SIGNED:
-            self._signed.clear()
-        before = self._signed.setdefault((producer_id, job_id), side)
-        if before not in {side, "both"}:
-            self._signed[producer_id, job_id] = "both"
+        if self._signed.sign(producer_id, job_id, side):
             self._producer(producer_id).accepted += 1
 
     def _producer(self, producer_id: str) -> ObservedProducer:

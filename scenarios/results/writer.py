@@ -10,17 +10,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import numpy as np
-
-from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
+from agents import SHARED, TIMELINE, Contract, LedgerEntry, ledger_sha256
 from broker import atomic_write, inode_of
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
+from scenarios.metrics import account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
@@ -32,6 +29,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.final_rows import write_disputes, write_dropped_hosts, write_minutes, write_scores
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
@@ -52,7 +50,6 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.results.views import ContractRow, contract_rows, households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -67,6 +64,47 @@ _RETRY_WALL_S = 0.5
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 EndState = Literal["done", "interrupted", "failed"]
+
+
+class _WaitingRecords:
+    """What was recorded since the last commit."""
+
+    def __init__(self, run: int) -> None:
+        self._run = run
+        self.messages: list[tuple[Any, ...]] = []
+        """Their rows."""
+        self.changed: dict[str, LedgerEntry] = {}
+        """By contract id, the newest version of the entry."""
+        self._written: dict[str, WrittenHistory] = {}
+        """By contract id, the history in the file, as of the last commit."""
+        self._to_be_written: dict[str, WrittenHistory] = {}
+        """The same of the entries that the next commit changes."""
+
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing waits."""
+        return not self.changed and not self.messages
+
+    @property
+    def are_many(self) -> bool:
+        """Whether so many messages wait that they should be written."""
+        return len(self.messages) >= MAX_WAITING_MESSAGES
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all within a transaction; once that is committed, `forget` them."""
+        connection.executemany(
+            "INSERT INTO messages (run, n, time_s, round, sender, seq, recipient, kind, job_id, body_json)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self.messages,
+        )
+        self._to_be_written = write_entries(connection, self._run, self.changed.values(), self._written)
+
+    def forget(self) -> None:
+        """Forget what has been committed."""
+        self.messages.clear()
+        self.changed.clear()
+        self._written |= self._to_be_written
+        self._to_be_written = {}
 
 
 class RunWriter:
@@ -111,13 +149,8 @@ class RunWriter:
         moments_s = [one.at_s for one in scenario.expectations if one.at_s is not None]
         self._counts = None if kept == "all" else MessageCounts(moments_s)
         self._most_minute_rows = most_minute_rows
-        self._messages: list[tuple[Any, ...]] = []
+        self._waiting = _WaitingRecords(run)
         self._message_count = 0
-        self._changed: dict[str, LedgerEntry] = {}
-        self._written: dict[str, WrittenHistory] = {}
-        """By contract id, the history in the file, as of the last commit."""
-        self._to_be_written: dict[str, WrittenHistory] = {}
-        """The same of the entries that the next commit changes."""
         self._ledger: dict[str, LedgerEntry] = {}
         self._happenings: list[Happening] = []
         self._ended = False
@@ -229,14 +262,14 @@ class RunWriter:
             self._happenings.append(happening_of(time_s, body))
         text = _encoded(self._condenser.condensed(body))
         row = (time_s, round_, sender, seq, to, kind, job_of(body), text)
-        self._messages.append((self.run, self._message_count, *row))
-        if len(self._messages) >= MAX_WAITING_MESSAGES:
+        self._waiting.messages.append((self.run, self._message_count, *row))
+        if self._waiting.are_many:
             self.commit()
 
     def entry(self, entry: LedgerEntry) -> None:
         """Record a new version of a ledger entry: agreed, amended or cancelled."""
         self._ledger[entry.contract.contract_id] = entry
-        self._changed[entry.contract.contract_id] = entry
+        self._waiting.changed[entry.contract.contract_id] = entry
         if entry.history:
             self._reached_s = max(self._reached_s, entry.history[-1].at_s)
 
@@ -250,7 +283,7 @@ class RunWriter:
         Raises:
             ResultsError: The file cannot be written.
         """
-        if not self._changed and not self._messages and (self._counts is None or not self._counts.is_due):
+        if self._waiting.are_none and (self._counts is None or not self._counts.is_due):
             return True
         if time.monotonic() < self._busy_until_wall_s:
             return False
@@ -262,14 +295,16 @@ class RunWriter:
                 self._busy_until_wall_s = time.monotonic() + _RETRY_WALL_S
                 return False
             raise
-        self._forget_waiting()
+        self._waiting.forget()
         return True
 
     def _write_waiting_now(self, busy_wall_s: float) -> None:
         self._connection.execute(f"PRAGMA busy_timeout = {busy_wall_s * 1000:.0f}")
         try:
             with transaction(self._connection):
-                self._write_waiting()
+                self._waiting.write(self._connection)
+                if self._counts is not None and self._counts.is_due:
+                    self._counts.write(self._connection, self.run)
                 self._connection.execute(
                     "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
                     (self._reached_s, self._message_count, now_utc(), self.run),
@@ -345,11 +380,11 @@ class RunWriter:
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered), bills=billed)
         rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
         with translate_sqlite_errors(self.path), transaction(self._connection):
-            self._write_waiting()
+            self._waiting.write(self._connection)
             if self._counts is not None:
                 self._counts.write(self._connection, self.run)
             if minute_rows(settled) <= self._most_minute_rows:
-                self._write_minutes(settled)
+                write_minutes(self._connection, self.run, settled)
             else:
                 energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
                 members = {} if account is None else account.members
@@ -358,9 +393,9 @@ class RunWriter:
                     write_shares(self._connection, self.run, _shared(contracts))
             write_bills(self._connection, self.run, rows)
             write_jobs(self._connection, scenario.jobs)
-            self._write_scores(scores or {})
-            self._write_dropped(without)
-            self._write_disputes(disputes)
+            write_scores(self._connection, self.run, scores or {})
+            write_dropped_hosts(self._connection, self.run, without)
+            write_disputes(self._connection, self.run, disputes)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -378,7 +413,7 @@ class RunWriter:
                     self.run,
                 ),
             )
-        self._forget_waiting()
+        self._waiting.forget()
         self._ended = True
 
     @staticmethod
@@ -389,81 +424,6 @@ class RunWriter:
     def close(self) -> None:
         """Close the file; anything that was not committed is lost."""
         self._connection.close()
-
-    def _write_waiting(self) -> None:
-        self._connection.executemany(
-            "INSERT INTO messages (run, n, time_s, round, sender, seq, recipient, kind, job_id, body_json)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            self._messages,
-        )
-        self._to_be_written = write_entries(self._connection, self.run, self._changed.values(), self._written)
-        if self._counts is not None and self._counts.is_due:
-            self._counts.write(self._connection, self.run)
-
-    def _forget_waiting(self) -> None:
-        self._messages.clear()
-        self._changed.clear()
-        self._written |= self._to_be_written
-        self._to_be_written = {}
-
-    def _write_minutes(self, settled: Settlement) -> None:
-        ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
-        for i, producer in enumerate(settled.producers):
-            self._connection.executemany(
-                "INSERT INTO production VALUES (?, ?, ?, ?, ?, ?)",
-                self._minute_rows(
-                    ids[producer], settled, (settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i])
-                ),
-            )
-        ids = dict(self._connection.execute("SELECT house, id FROM houses"))
-        for i, house in enumerate(settled.houses):
-            self._connection.executemany(
-                "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
-                self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
-            )
-
-        self._connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
-        base = settled.base_load
-        if base is None:
-            return
-        for i, house in enumerate(settled.houses):
-            columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
-            self._connection.executemany(
-                "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
-            )
-
-    def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
-        self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table
-        ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
-            [(self.run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
-        )
-
-    def _write_dropped(self, without: Sequence[DroppedHost]) -> None:
-        self._connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
-            [(self.run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
-        )
-
-    def _write_disputes(self, disputes: Sequence[str]) -> None:
-        if not disputes:
-            return
-        self._connection.execute(DISPUTES_TABLE)
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO disputes VALUES (?, ?, ?)",
-            [(self.run, n, what) for n, what in enumerate(disputes, start=1)],
-        )
-
-    def _minute_rows(
-        self, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
-    ) -> Iterator[tuple[int | float, ...]]:
-        """Return rows of run, owner, minute and columns for the minutes in which a column is not zero."""
-        minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
-        times_s = settled.times_s[minutes].tolist()
-        values = [column[minutes].tolist() for column in columns]
-        return zip(repeat(self.run), repeat(owner_id), times_s, *values, strict=False)
 
 
 def _shared(contracts: Iterable[ContractRow]) -> Iterator[ShareDelivery]:

@@ -99,7 +99,7 @@ def write_junit(path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdi
     notes().print(f"Written: {path}", soft_wrap=True)
 
 
-def simulate(  # noqa: C901 - each step in turn
+def simulate(
     plans: Sequence[Plan],
     level: LogLevelName | None,
     *,
@@ -127,31 +127,10 @@ def simulate(  # noqa: C901 - each step in turn
     began_wall_s = time.monotonic()
     with own_output():
         files: list[Path] = []
-        code = 0
-        for number, plan in enumerate(plans, start=1):
-            with interruption_told() as codes:  # one just before or after the run itself
-                if len(plans) > 1:
-                    notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
-                # Here results are written, not read: that this fails is no fault of the input.
-                with interruption_told(codes, results_error=FAILED):
-                    try:
-                        codes.append(run_until_interrupted(_run_plan(plan, level, files)))
-                        if compare_wall_s is not None:
-                            _compare(files[-1], compare_wall_s, compare_supply)
-                        judge_simulation(files[-1], plan.scenario)
-                    finally:
-                        configure_logs(level)
-            if code := next(filter(None, codes), 0):
-                break
+        code = _run_all(plans, level, files, compare_wall_s, compare_supply)
         all_hold = True
         with after_failing(code):
-            if len(plans) == 1:
-                for file in files:
-                    show_results(file, as_json=as_json, record=record, scenario=plans[0].scenario)
-                comparison = _comparison(files) if to and not code else None
-            else:
-                comparison = _comparison(files)
-                _show_compared(plans[0].scenario.name, files, comparison, as_json=as_json)
+            comparison = _show(plans, files, as_json=as_json, record=record, is_compared=bool(to) and not code)
             if to and comparison is not None and not code:
                 _write(comparison, to, overwrite=overwrite)
             elif to:
@@ -164,6 +143,64 @@ def simulate(  # noqa: C901 - each step in turn
             code = UNMET
         if code:
             raise typer.Exit(code)
+
+
+def _run_all(
+    plans: Sequence[Plan],
+    level: LogLevelName | None,
+    files: list[Path],
+    compare_wall_s: float | None,
+    compare_supply: SupplyRules | None,
+) -> int:
+    """Run the plans in sequence until one does not end, compare each with its optimum, and judge it.
+
+    Args:
+        plans: The plans.
+        level: The log level.
+        files: Receives the results file of each plan as soon as there is one.
+        compare_wall_s: See `simulate`.
+        compare_supply: See there.
+
+    Returns:
+        The exit code.
+    """
+    for number, plan in enumerate(plans, start=1):
+        with interruption_told() as codes:  # one just before or after the run itself
+            if len(plans) > 1:
+                notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
+            # Here results are written, not read: that this fails is no fault of the input.
+            with interruption_told(codes, results_error=FAILED):
+                try:
+                    codes.append(run_until_interrupted(_run_plan(plan, level, files)))
+                    if compare_wall_s is not None:
+                        _compare(files[-1], compare_wall_s, compare_supply)
+                    judge_simulation(files[-1], plan.scenario)
+                finally:
+                    configure_logs(level)
+        if code := next(filter(None, codes), 0):
+            return code
+    return 0
+
+
+def _show(
+    plans: Sequence[Plan], files: Sequence[Path], *, as_json: bool, record: Path | None, is_compared: bool
+) -> SimulationComparison | None:
+    """Print the results of one plan, or of several and how they compare; return the comparison.
+
+    Args:
+        plans: The plans.
+        files: Their results, as far as there are any.
+        as_json: Print one JSON object.
+        record: Where to record what real devices said.
+        is_compared: Whether a single plan is compared, too.
+    """
+    if len(plans) > 1:
+        comparison = _comparison(files)
+        _show_compared(plans[0].scenario.name, files, comparison, as_json=as_json)
+        return comparison
+    for file in files:
+        show_results(file, as_json=as_json, record=record, scenario=plans[0].scenario)
+    return _comparison(files) if is_compared else None
 
 
 async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -> int:

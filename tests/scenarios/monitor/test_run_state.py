@@ -26,7 +26,7 @@ from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.monitor import run_state
+from scenarios.monitor.devices import KEPT_DEVICE_MESSAGES
 from scenarios.monitor.feed import BusFeed, RunFinder
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.run_status import RunStatus, status_of_run
@@ -247,12 +247,12 @@ def test_topics_and_devices_that_are_invented_take_little_memory() -> None:
     state = ObservedRun(RUN)
     for number in range(50):
         state.take(topics.inbox(RUN, "x", "1").replace("/x/", f"/{number}{'x' * 60_000}/"), b"{}")
-    assert not state._addresses
-    for number in range(run_state.KEPT_DEVICE_MESSAGES + 1_000):
+    assert not state._addresses._known
+    for number in range(KEPT_DEVICE_MESSAGES + 1_000):
         state.take(topics.device(RUN, f"d{number % 1_000}", "report"), b"%d" % number)
     kept = [message.text for device in state.devices.values() for message in device.messages]
-    assert len(kept) <= run_state.KEPT_DEVICE_MESSAGES
-    assert str(run_state.KEPT_DEVICE_MESSAGES + 999) in kept
+    assert len(kept) <= KEPT_DEVICE_MESSAGES
+    assert str(KEPT_DEVICE_MESSAGES + 999) in kept
 
 
 def shown(state: ObservedRun) -> dict[str, tuple[int, object]]:

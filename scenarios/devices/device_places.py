@@ -1,0 +1,178 @@
+"""Who has which place in the scenario: its devices, and guests that join and leave during the run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from agents import Announced, DeviceSaid, Left
+from scenarios.devices.adapter import Guest, MessageError
+from scenarios.devices.device_port import MAX_STRANGERS
+from scenarios.gateways import SSMIC, Gateway
+
+log = structlog.get_logger(__name__)
+
+MAX_ANSWERS_TO_STRANGER = 20
+"""How many different errors an unknown device gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRefusal:
+    """Why a device gets no place, and what is expected of it."""
+
+    problem: str
+    expected: str
+
+
+class DevicePlaces(Mapping[str, Gateway]):
+    """The gateways of the devices that take part, by device; and the places that guests can take."""
+
+    def __init__(self, *, is_only_one: bool) -> None:
+        """Create it without places.
+
+        Args:
+            is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
+                run.
+        """
+        self._is_only_one = is_only_one
+        self._holders: dict[str, Gateway] = {}
+        self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
+        """By house and type of device, the places that no guest has."""
+        self._houses: set[str] = set()
+        self._strangers: dict[str, set[str]] = {}
+        """By unknown device, the errors that it got."""
+
+    def __getitem__(self, device: str) -> Gateway:
+        return self._holders[device]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._holders)
+
+    def __len__(self) -> int:
+        return len(self._holders)
+
+    def add(self, gateway: Gateway) -> None:
+        """Add the place of a device of the scenario, or one for a guest."""
+        self._houses.add(gateway.house)
+        if gateway.id:
+            self._holders[gateway.id] = gateway
+        else:
+            self._free[gateway.house, gateway.type].append(gateway)
+
+    @property
+    def take_guests(self) -> bool:
+        """Whether any place is free for a guest."""
+        return any(self._free.values())
+
+    def welcome(self, device: str, part: str, payload: bytes) -> Gateway | PlaceRefusal | None:
+        """Give a device that is not in the scenario a place, if it announces itself and its house has one.
+
+        Args:
+            device: The device.
+            part: Last level of the topic of its message.
+            payload: The message.
+
+        Returns:
+            Its place; or what to tell it; None: nothing, as it is not ours, or has been told before.
+        """
+        problem, expected = "the device has not announced itself", "its announcement first"
+        if part == "announce" and payload:
+            try:
+                said = _guest_of(device, payload)
+            except MessageError as error:
+                problem, expected = error.problem, error.expected
+            else:
+                free = self._free.get((said.house, said.type), [])
+                if free:
+                    gateway = self._holders[device] = free.pop(0)
+                    log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
+                    return gateway
+                if said.house not in self._houses and not self._is_only_one:
+                    return None  # its house's own process welcomes it
+                if not said.house:
+                    key = "house" if said.adapter == SSMIC else "metadata.house"
+                    problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
+                elif said.house in self._houses:
+                    problem = f"house {said.house!r} has no room for another {said.type}"
+                    expected = "a guest of it that leaves first, or more `guests` in the scenario or by --guests"
+                else:
+                    problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
+        elif part in {"announce", "availability"} or not self._is_only_one:
+            return None  # it has left, or is a leftover of one that has, or belongs to another process
+        return PlaceRefusal(problem, expected) if self._is_news(device, problem) else None
+
+    def _open_houses(self) -> str:
+        """Return which houses have room for a guest."""
+        return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
+
+    def _is_news(self, device: str, problem: str) -> bool:
+        """Return whether a stranger has not been told a problem yet; and note that it is now."""
+        if device not in self._strangers and len(self._strangers) >= MAX_STRANGERS:
+            return False
+        told = self._strangers.setdefault(device, set())
+        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
+            return False
+        told.add(problem)
+        return True
+
+    def let_go(self, device: str) -> None:
+        """Free the place of a guest that has left; strangers may ask for it again."""
+        self._free_place(device)
+        self._strangers.clear()
+
+    def _free_place(self, device: str) -> None:
+        gateway = self._holders.pop(device)
+        self._free[gateway.house, gateway.type].append(gateway)
+
+    def have_back(self, gateway: Gateway, device: str, *, is_announced: bool) -> None:
+        """Give its place back to a guest that has left and announces itself again in the same second.
+
+        Args:
+            gateway: The place.
+            device: The guest.
+            is_announced: Whether it announces itself.
+
+        Raises:
+            MessageError: It says something else, or another guest has the place.
+        """
+        free = self._free[gateway.house, gateway.type]
+        if not is_announced or gateway not in free or device in self._holders:
+            raise MessageError("the device has left", "its announcement first")
+        free.remove(gateway)
+        self._holders[device] = gateway
+
+    def restore(self, agent: str, message: DeviceSaid, left: set[str]) -> None:
+        """Restore who has a place for a guest, from a message taken before a restart.
+
+        Args:
+            agent: The agent of the place, if it is one.
+            message: The message.
+            left: The guests that left in the same second; they are added here.
+        """
+        device, holder = message.device, self.get(message.device)
+        if isinstance(message.said, Left) and holder is not None and (holder.agent, holder.id) == (agent, ""):
+            self._free_place(device)
+            left.add(device)
+        elif holder is None and (device not in left or isinstance(message.said, Announced)):
+            free = [place for places in self._free.values() for place in places if place.agent == agent]
+            for place in free:
+                self._free[place.house, place.type].remove(place)
+                self._holders[device] = place
+
+
+def _guest_of(device: str, payload: bytes) -> Guest:
+    """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
+    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - as above
+
+    try:
+        return guest_of(device, payload)
+    except MessageError:
+        raise
+    except Exception as error:
+        log.exception("device message not understood", device=device, topic="announce")
+        raise MessageError(
+            f"cannot be read ({type(error).__name__})", "an announcement as in docs/devices.md"
+        ) from None
