@@ -127,7 +127,10 @@ def test_nothing_is_written_over_unasked(results_file: Path, tmp_path: Path) -> 
 def test_a_folder_that_cannot_be_made_is_named(results_file: Path, tmp_path: Path) -> None:
     """A file is in its place."""
     (tmp_path / "out").touch()
-    with ResultsReader(results_file) as results, pytest.raises(ResultsError, match="out: is a file; a folder is expected"):
+    with (
+        ResultsReader(results_file) as results,
+        pytest.raises(ResultsError, match="out: is a file; a folder is expected"),
+    ):
         export_results(results, "csv", tmp_path / "out")
 
 
