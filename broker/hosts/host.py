@@ -166,7 +166,7 @@ class Host:
                     await self._outbox.publish_last(bus)
                     with self._waking(bus, tasks):
                         await self._run_rounds(bus, tasks)
-                # After the last step there is nothing to report: to the clock, its departure is the answer.
+                # A host restarted after its last step has nothing to report: to the clock, its departure is the answer.
             self._group.stop()
             for error in early:
                 raise error

@@ -49,7 +49,7 @@ class Interpreter(Protocol):
         ...
 
     def message_id(self, message: WaitingMessage) -> str:
-        """Return the id of a message in the device's own language; empty: it has none."""
+        """Return what an answer to a message names it by; see `agents.messages.DeviceSaid`."""
         ...
 
     def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:

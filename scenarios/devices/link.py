@@ -42,7 +42,7 @@ from scenarios.scenario import Scenario, Zone
 log = structlog.get_logger(__name__)
 
 MAX_ID_CHARACTERS = 100
-"""Characters of a topic by which a message is answered (`DeviceSaid.message_id`)."""
+"""Characters of a topic that names a message (`DeviceSaid.message_id`); the rest of a longer one is left out."""
 MAX_TEXT_SHOWN = 500
 """Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
 SHOWN_BYTES = 200
