@@ -24,6 +24,8 @@ FADE_S = 28_800
 """Time after a correction at which the forecast applies in full again, seconds."""
 LEAST_ERROR = 0.1
 """Smallest change of the correction that leads to a new one, and so the smallest relative error that is corrected."""
+_ROUNDING = 1e-9
+"""Without it, 10 % less would not be corrected, but 10 % more would: 1 - 0.9 is less than 0.1 in floating point."""
 LEAST_SHARE = 0.3
 """The last hour is not compared if its forecast was below this share of the peak of the next two hours: at dawn, the
 difference says little about noon."""
@@ -99,7 +101,7 @@ class ForecastCorrection:
         """Read the counter; return the corrected forecast from now on, or None if the forecast stays as it is."""
         outlook = self._in_force
         share = None if outlook is None else self._persistent_share(outlook, now_s)
-        if outlook is None or share is None or abs(share - self._share_at(now_s)) < LEAST_ERROR:
+        if outlook is None or share is None or abs(share - self._share_at(now_s)) < LEAST_ERROR - _ROUNDING:
             return None
         rest = None if _is_dawn(outlook, now_s) else _rest(outlook, now_s)
         if rest is None:

@@ -63,6 +63,13 @@ def test_a_forecast_that_is_too_low_is_raised() -> None:
     assert power_w(raised, at_s) == pytest.approx(1120, abs=20)
 
 
+def test_ten_percent_less_are_corrected_as_ten_percent_more_are() -> None:
+    """The least error that counts is the same in both directions."""
+    for produced_w in (900.0, 1100.0):
+        *_, (at_s, changed) = read(ForecastCorrection(hourly([produced_w] * 12)), NOON_S, {0: hourly(STEADY_W)})
+        assert power_w(changed, at_s) == pytest.approx(produced_w, abs=20)
+
+
 def test_small_errors_and_a_short_cloud_change_nothing() -> None:
     """So jobs do not move back and forth."""
     cloud = Production(
