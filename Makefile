@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
-# Without asyncio's debug mode, which takes a quarter of the time; the long tests have it.
+# Without asyncio's debug mode, which the long tests have.
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long" -o asyncio_debug=false
 
