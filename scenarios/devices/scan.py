@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from broker import character_problem
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
 
@@ -162,11 +165,25 @@ def _channel(device: FoundDevice, channel: int) -> dict[str, Any]:
 
 
 def _understood(topic: str, payload: bytes) -> list[FoundDevice]:
-    """Return the devices that a message announces; none if it is not an announcement of such a device."""
+    """Return the devices that a message announces and a scenario file may declare; none if it announces none."""
     try:
-        return list(_devices_in(topic, payload))
+        found = list(_devices_in(topic, payload))
     except (TypeError, AttributeError, LookupError, ValueError):
         return []
+    named = [device if character_problem(device.name) is None else replace(device, name="") for device in found]
+    return [device for device in named if _may_be_declared(device)]
+
+
+def _may_be_declared(device: FoundDevice) -> bool:
+    from scenarios.devices.adapters import ADAPTERS  # noqa: PLC0415 - an adapter knows no scan
+
+    if character_problem(device.id) is not None:
+        return False
+    kind = ADAPTERS.get(device.adapter)
+    try:
+        return kind is None or bool(kind.options.model_validate(dict(device.gateway)))
+    except ValidationError:
+        return False
 
 
 def _devices_in(topic: str, payload: bytes) -> Iterator[FoundDevice]:

@@ -76,7 +76,7 @@ class GatewayEntry(FileEntry):
     adapter: str = Field("ssmic", description="The topics it uses: ssmic's own, or its maker's")
     id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
     answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
-    tries: int = Field(3, ge=1, le=100, description="How often a command is sent at most")
+    tries: int = Field(3, ge=1, le=100, description="How many times a command is sent at most")
     idle_w: Power = Field(5.0, description="Its highest power when its programme is over, W")
     learn: bool = Field(
         default=True, description="Whether measurements replace the next job's load profile and lower a roof's forecast"
@@ -85,7 +85,7 @@ class GatewayEntry(FileEntry):
 
 
 class ConsumerEntry(FileEntry):
-    """A device that draws energy."""
+    """A device that consumes energy."""
 
     id: Id = Field(description="Unique in its house")
     type: Literal["consumer"]
@@ -98,7 +98,7 @@ class ConsumerEntry(FileEntry):
 
 
 class ProducerEntry(FileEntry):
-    """A device that gives energy."""
+    """A device that produces energy."""
 
     id: Id = Field(description="Unique in the neighbourhood")
     type: Literal["producer"]
@@ -208,10 +208,10 @@ class CommunityEntry(FileEntry):
 class TariffEntry(FileEntry):
     """Prices and emissions of energy; a price is a number, or varies over time."""
 
-    import_eur_per_kwh: PriceEntry = Field(description="Bought from the grid")
-    feed_in_eur_per_kwh: PriceEntry = Field(description="Sold to the grid")
-    neighbour_eur_per_kwh: PriceEntry = Field(description="Paid by one house to another")
-    grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
+    import_eur_per_kwh: PriceEntry = Field(description="Price of energy from the grid")
+    feed_in_eur_per_kwh: PriceEntry = Field(description="Price of energy sold to the grid")
+    neighbour_eur_per_kwh: PriceEntry = Field(description="Price of energy from another house")
+    grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emissions of a kWh from the grid")
 
 
 class FaultEntry(FileEntry):
@@ -220,12 +220,14 @@ class FaultEntry(FileEntry):
     device: str | None = Field(None, min_length=1, description="<house>/<device> or <house>/meter; * matches anything")
     fault: Literal["dead", "late", "lies", "forgets"] | None = Field(None, description="The device's fault")
     broker: Literal["restart"] | None = Field(None, description="Instead of device and fault: the broker restarts")
-    at: Time | None = Field(None, description="When it begins; default: at the start")
-    until: Time | None = Field(None, description="When it is over; default: at the end")
+    at: Time | None = Field(None, description="When it begins; default: at the start of the run")
+    until: Time | None = Field(None, description="When it ends; default: at the end of the run")
     delay_s: int | None = Field(None, ge=1, description="late: seconds until it obeys")
     factor: Finite | None = Field(None, description="lies: multiplies the powers and counters that it reports")
-    power_w: Finite | None = Field(None, description="lies: the power that it reports, W")
-    obeys: bool | None = Field(None, description="lies: false: it answers commands and does nothing")
+    power_w: Finite | None = Field(
+        None, description="lies: the power that it reports, W; `factor` then applies to counters only"
+    )
+    obeys: bool | None = Field(None, description="lies: if false, it answers commands but does not carry them out")
     down_s: int | None = Field(None, ge=1, description="broker: how long it is down, seconds; default: 10")
     keeps_retained: bool | None = Field(None, description="broker: whether it keeps its retained messages")
 
@@ -233,14 +235,14 @@ class FaultEntry(FileEntry):
 class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
-    version: Literal[1] = Field(description="Of this format")
+    version: Literal[1] = Field(description="Version of this format")
     name: str = Field(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$", description="Letters, digits, - and _")
     description: str = Field("", description="For display")
     vars: dict[str, Any] | None = Field(
         None, description="Values that ${name} stands for; --set name=value replaces one"
     )
     include: str | list[str] | None = Field(None, description="Files to merge, relative to this one")
-    start: Time = Field(description="When the run starts; a date is needed")
+    start: Time = Field(description="Start of the run, with its date")
     zone: str | None = Field(None, description="IANA time zone (Europe/Berlin); default: the offset of start")
     days: int | None = Field(
         None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
@@ -263,7 +265,9 @@ class ScenarioFile(FileEntry):
         DEFAULT_FORECAST,
         description="With shared supply: forecasts as they are issued, or corrected by what each roof has produced",
     )
-    load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
+    load_profiles: dict[ProfileName, LoadProfileEntry] = Field(
+        default_factory=dict, description="Load profiles by name"
+    )
     houses: list[HouseEntry] = Field(min_length=1, description="The households")
     jobs: list[JobEntry] = Field(default_factory=list, description="The jobs of all devices")
     tariff: TariffEntry | None = Field(

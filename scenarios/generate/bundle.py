@@ -59,7 +59,7 @@ _EXPECTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "village": ("jobs_lost == 0", "delivered_wh + shortfall_wh == contracted_wh"),
     }
 )
-"""What must come out of each scenario, with any algorithm and seed."""
+"""The expected results of each scenario, with any algorithm and seed."""
 
 
 def scenario_yaml(scenario: Scenario, *, preface: str, notes: Mapping[str, str]) -> str:
@@ -96,8 +96,8 @@ def _lines(scenario: Scenario, preface: str, notes: Mapping[str, str]) -> Iterat
     default_profiles = _default_profiles(scenario)
     yield ""
     yield from _comment(
-        "What is to be run, and when it may start: hours after `start`. A job is registered when its household decides "
-        "on it, which may be later than it could have started. Background loads (a compressor) have windows of seconds."
+        "The jobs, and when each may start: hours and minutes after `start`. A job is registered when its household "
+        "decides on it, which may be after its earliest start. Background loads (a compressor) have windows of seconds."
     )
     yield "jobs:"
     for house in scenario.houses:
@@ -111,14 +111,14 @@ def _lines(scenario: Scenario, preface: str, notes: Mapping[str, str]) -> Iterat
             yield "  - " + _job(job, scenario.start_s, default_profiles)
     yield ""
     yield from _comment(
-        "Who lives here, and what they have. Forecasts for the panels are issued four times a day; each replaces "
-        "the one before from its own start on. `actual` is what the panels really gave. Power in W, by the step."
+        "The households and their devices. Forecasts for the panels are issued four times a day; each replaces "
+        "the one before it from its own start on. `actual` is the actual production. Power is in W, one value per step."
     )
     yield "houses:"
     for house in scenario.houses:
         yield from _house(house, scenario, default_profiles)
     yield ""
-    yield "# What one run of a device draws, in W, minute by minute."
+    yield "# The load of one run of each device, in W."
     yield "load_profiles:"
     profiles = {job.profile: job.load_profile for job in scenario.jobs}
     for name in sorted(profiles):
@@ -127,7 +127,7 @@ def _lines(scenario: Scenario, preface: str, notes: Mapping[str, str]) -> Iterat
         yield from _steps(profiles[name], "    ")
     if scenario.expectations:
         yield ""
-        yield "# What must come out; `ssmic run` exits with 5 where one does not hold."
+        yield "# Expected results; the exit code of `ssmic run` is 5 if one of them is not met."
         yield "expect:"
         yield from (f"  - {expectation.text}" for expectation in scenario.expectations)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from agents import LoadProfile, Prediction, Production
-from broker import canonical, first_few
+from broker import canonical, first_few, plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
@@ -253,7 +253,8 @@ def _cumulative(
     if not falls:
         return list(values)
     if len(falls) > len(values) * _FALLS_OF_A_COUNTER:
-        notes.append(f"{where}: the values fall ({len(falls)} times), so they are taken as W and not as cumulative Wh")
+        fall = f"the values fall ({plural(len(falls), 'time')})"
+        notes.append(f"{where}: {fall}, so they are taken as W and not as cumulative Wh")
         steps = [
             (after - before) * value / 3600 for (before, after), value in zip(pairwise(times_s), values, strict=False)
         ]

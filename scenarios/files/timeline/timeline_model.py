@@ -105,7 +105,7 @@ class _EventEntry(FileEntry):
         None, description="12:00 (clock time on the first day), 2d 12:00 (on the second), +2h after the start, or ISO"
     )
     when: WhenEntry | None = Field(None, description="Instead of a time: when something happens to a job")
-    repeat: RepeatEntry | None = Field(None, description="Again and again")
+    repeat: RepeatEntry | None = Field(None, description="How it repeats; default: it takes place once")
 
 
 class CloudEntry(_EventEntry):
@@ -113,7 +113,7 @@ class CloudEntry(_EventEntry):
 
     do: Literal["cloud"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
-    factor: Factor = Field(description="Remaining share of the production, 0 to 1")
+    factor: Factor = Field(description="Share of the production that remains: 0.3 leaves 30 %")
     duration: SpanAbove0 = Field(description="How long it is over one producer")
     ramp: Duration = Field(600, description="How long the production takes to fall, and to rise again")
     travel: Duration = Field(0, description="How much later it reaches the next producer")
@@ -209,11 +209,11 @@ class TariffChangeEntry(_EventEntry):
     """Other prices apply from now on; prices that are not given stay the same."""
 
     do: Literal["tariff"] = Field(description="What happens")
-    import_eur_per_kwh: Finite | None = Field(None, description="Bought from the grid")
-    feed_in_eur_per_kwh: Finite | None = Field(None, description="Sold to the grid")
-    neighbour_eur_per_kwh: Finite | None = Field(None, description="Paid by one house to another")
+    import_eur_per_kwh: Finite | None = Field(None, description="Price of energy from the grid")
+    feed_in_eur_per_kwh: Finite | None = Field(None, description="Price of energy sold to the grid")
+    neighbour_eur_per_kwh: Finite | None = Field(None, description="Price of energy from another house")
     grid_kg_co2_per_kwh: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="Emitted for a kWh from the grid"
+        None, description="Emissions of a kWh from the grid"
     )
 
 
@@ -247,7 +247,7 @@ class NoteEntry(_EventEntry):
     """Adds a note to charts, the log and the results."""
 
     do: Literal["note"] = Field(description="What happens")
-    text: str = Field(min_length=1, max_length=200, description="Its text")
+    text: str = Field(min_length=1, max_length=200, description="The text of the note")
 
 
 EVENT_ENTRIES: dict[str, type[_EventEntry]] = {

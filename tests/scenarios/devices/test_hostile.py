@@ -220,6 +220,20 @@ def test_a_scan_skips_invalid_announcements() -> None:
     assert [device.id for device in found_in(whole)] == ["plug"]
 
 
+def test_a_scan_finds_nothing_that_a_scenario_file_may_not_declare() -> None:
+    """It wrote a topic with a wildcard, and an id with half a surrogate pair, into a file that was then refused."""
+    switch = {"exposes": [{"type": "switch"}]}
+    heard = {
+        "tasmota/discovery/1/config": {"t": "a/#", "rl": [1]},
+        "tasmota/discovery/2/config": {"t": "b", "rl": [1], "tp": ["cmnd", "stat"]},
+        "tasmota/discovery/3/config": {"t": "plug", "rl": [1], "fn": ["\x1b[31m"]},
+        "zigbee2mqtt/bridge/devices": [{"ieee_address": "0x1", "friendly_name": "\ud800", "definition": switch}],
+        "x\x07/announce": {"id": "y", "gen": 2},
+    }
+    found = found_in({topic: json.dumps(said).encode() for topic, said in heard.items()})
+    assert [(device.id, device.name) for device in found] == [("plug", "")]
+
+
 @pytest.mark.parametrize(
     ("part", "payload", "problem"),
     [

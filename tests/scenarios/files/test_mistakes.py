@@ -94,9 +94,9 @@ def test_the_good_file_is_good() -> None:
         ("seed: 1", "seed: 1\nalgorithm: insert", "s.yaml:5: algorithm: there is no algorithm 'insert'; did you mean 'insertion'?"),
         ("0.35", "cheap", "s.yaml:17: tariff.import_eur_per_kwh: a number is expected, not 'cheap'"),
         ("grid_kg_co2_per_kwh: 0.4", "grid_kg_co2_per_kwh: -1", "s.yaml:17: tariff.grid_kg_co2_per_kwh: at least 0 is expected, not -1"),
-        (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: required (emitted for a kWh from the grid)"),
+        (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: required (emissions of a kWh from the grid)"),
         ("version: 1", "version: one", "s.yaml:1: version: 1 is expected, not 'one'"),
-        ("version: 1\n", "", "s.yaml:1: version: required (of this format)"),
+        ("version: 1\n", "", "s.yaml:1: version: required (version of this format)"),
         ("version: 1", "version: 2", "s.yaml:1: version: written for a newer ssmic: format version 2; this one reads version 1"),
     ],
 )  # fmt: skip

@@ -134,6 +134,7 @@ def test_an_import_lists_assumptions_and_omissions(simulation: Path) -> None:
     """Each has its place."""
     imported = import_source(simulation)
     assert said(imported, "loads.xml beside it")
+    assert said(imported, "base.csv: the values fall (1 time), so they are taken as W")
     assert said(imported, "UTC", "2016-10-08")
     assert said(imported, "batteries were left out: 5 of house 1 (capacity 8000)", "neighborhood.xml:8")
     assert said(imported, "peakLoad", "neighborhood.xml:2")
