@@ -7,13 +7,6 @@ from .adapter import (
 from .claims import (
     Claim as Claim,
 )
-from .guests import (
-    GUEST as GUEST,
-    guest_devices as guest_devices,
-    guest_gateway as guest_gateway,
-    nothing_yet as nothing_yet,
-    with_guests as with_guests,
-)
 from .link import (
     DeviceLink as DeviceLink,
     adapters_of as adapters_of,
@@ -42,6 +35,13 @@ from .scan import (
     FoundDevice as FoundDevice,
     found_in as found_in,
     scan_broker as scan_broker,
+)
+from .scenario_with_guests import (
+    GUEST as GUEST,
+    guest_devices as guest_devices,
+    guest_gateway as guest_gateway,
+    nothing_yet as nothing_yet,
+    with_guests as with_guests,
 )
 
 __all__ = [

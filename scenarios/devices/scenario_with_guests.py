@@ -1,4 +1,4 @@
-"""Places for real devices that join during a run."""
+"""Adds places to a scenario for real devices that join during its run."""
 
 from __future__ import annotations
 
