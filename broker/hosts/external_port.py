@@ -90,10 +90,12 @@ class ExternalInput:
         self._taken_step = -1
 
     def take(self, grant: Round) -> tuple[Envelope, ...]:
-        """Return the waiting input for a round as messages.
+        """Return the waiting input for a round as messages; none if the round does not take any.
 
         Each has its recipient as sender: no other agent sends those.
         """
+        if not _takes_input(grant):
+            return ()
         taken = self.port.take(grant.time)
         self._taken_step = grant.step
         self._taken.set()
@@ -112,7 +114,9 @@ class ExternalInput:
         )
 
     def restore(self, record: RoundRecord) -> None:
-        """Restore the port's state after a round that ran before the host's process was restarted."""
+        """Restore the state of the port, and of requests for rounds, after a round that ran before a restart."""
+        if _takes_input(record.grant):
+            self._taken_step = record.grant.step
         ours = [envelope for envelope in record.delivered if envelope.sender == envelope.to]
         taken = [Incoming(envelope.to, self._messages.validate_python(envelope.body)) for envelope in ours]
         self.port.restore(taken, record.instructions, record.grant.time)
@@ -136,3 +140,8 @@ class ExternalInput:
                 backoff.reset()
             except TimeoutError:  # the request was lost, or the run is paused
                 backoff.double()
+
+
+def _takes_input(grant: Round) -> bool:
+    """Return whether input from outside is taken in a round: only in the first one of a second."""
+    return grant.phase == "run" and grant.round == 0

@@ -457,7 +457,7 @@ class Host:
             self._granted.set_result(None)
 
     async def _run_round(self, round_: Round, messages: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> RoundRecord:
-        if self._outside is not None and round_.phase == "run" and round_.round == 0:
+        if self._outside is not None:
             messages += self._outside.take(round_)
         record = await self._group.run_round(
             round_, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s

@@ -153,3 +153,42 @@ def test_a_restarted_host_remembers_input_from_outside(tmp_path: Path) -> None:
     assert again == heard == [(1_003, 7)]
     assert port.restored == [(1_003, [7], [-7])]
     assert port.told == []
+
+
+def test_a_restarted_host_gets_a_round_for_new_input_from_outside_at_once(tmp_path: Path) -> None:
+    """Not only when one of its agents has something to do the next time, which may be hours later."""
+    heard: list[tuple[int, int]] = []
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        settings = ClockSettings(
+            "r", {"a": ("ear",)}, 1_000, end_s=1_020, pace=Pace(1.0), timeouts=PATIENCE, is_open=True
+        )
+
+        async def host(port: Outside) -> None:
+            with HostJournal(tmp_path / "journal", {}) as journal:
+                agents = [Ear(heard)]
+                host = Host("a", "r", agents, MESSAGES, seed=1, timeouts=PATIENCE, port=port, journal=journal)
+                await host.run(broker)
+
+        async with asyncio.TaskGroup() as tasks:
+            clock = tasks.create_task(Clock(settings, lambda _: None).run(broker))
+            before = Outside()
+            first = tasks.create_task(host(before))
+            await asyncio.sleep(3.25)
+            before.put(7)
+            await asyncio.sleep(1)
+            assert heard == [(1_003, 7)]
+            first.cancel()
+            await asyncio.wait([first])
+            heard.clear()
+            after = Outside()
+            tasks.create_task(host(after))
+            await asyncio.sleep(4)
+            assert heard == [(1_003, 7)]  # replayed
+            after.put(8)
+            await clock
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        runner.run(main())
+    assert heard == [(1_003, 7), (1_008, 8)]
