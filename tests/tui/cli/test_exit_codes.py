@@ -159,13 +159,13 @@ def test_an_error_while_writing_is_not_blamed_on_the_input(ssmic: Ssmic, small: 
     """1, not 3: the input is valid."""
     (tmp_path / "file").touch()
     assert ssmic("run", small, "--bus", "memory", "--out", "out.sqlite").code == 0
-    for command in (
-        ("results", "export", "out.sqlite", "--to", tmp_path / "file"),
-        ("results", "report", "out.sqlite", "--to", tmp_path / "file" / "report.html"),
+    for command, problem in (
+        (("results", "export", "out.sqlite", "--to", tmp_path / "file"), "file: is a file; a folder is expected"),
+        (("results", "report", "out.sqlite", "--to", tmp_path / "file" / "report.html"), "cannot be written: "),
     ):
         ended = ssmic(*command)
         assert ended.code == 1
-        assert "cannot be written: " in ended.err
+        assert problem in ended.err
 
 
 def test_an_import_that_cannot_be_written_is_1(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:
