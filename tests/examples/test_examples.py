@@ -116,6 +116,7 @@ async def test_a_washer_that_speaks_s2_runs_its_job_once(tmp_path: Path) -> None
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
 
 
+@pytest.mark.long
 async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path: Path) -> None:
     """It follows the run's time, and is there until it says that it is not."""
     async with (

@@ -244,6 +244,7 @@ def has_contracts(file: Path) -> bool:
 
 
 @needs_mosquitto
+@pytest.mark.long
 def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path) -> None:
     """It is restarted on the same port, three times; the run reaches the same ledger, and logs the failures."""
     file = slow.with_suffix(".sqlite")

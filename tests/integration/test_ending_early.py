@@ -159,6 +159,7 @@ def test_a_killed_run_in_the_same_process_keeps_its_contracts(slow: Path) -> Non
         simulation.assert_contracts_kept("running")
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None:
     """The simulation ends like after a failed run."""
     with begun(slow.parent, "--bus", "memory", "--runs", "2", "--workers", "2") as simulation:

@@ -46,6 +46,7 @@ def test_its_expectations_hold(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="Mosquitto is not installed")
+@pytest.mark.long
 async def test_both_buses_have_the_same_ledgers() -> None:
     """Faults of the timeline included, on a real broker."""
     asyncio.get_running_loop().set_debug(False)

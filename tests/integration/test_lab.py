@@ -47,9 +47,8 @@ def lane_file(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
-    "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["tasmota", "shelly", "zigbee2mqtt"])
 def test_a_controller_switches_the_street_and_gets_a_verdict(
     ssmic: Ssmic, lane_file: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -195,6 +195,7 @@ def test_no_two_jobs_of_a_machine_meet_where_any_sequence_keeps_all_windows(algo
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(scenario=busy_machines(known=False), patient=st.booleans(), algorithm=st.sampled_from(CHEAP))
+@pytest.mark.long
 def test_jobs_registered_later_meet_others_only_if_there_was_no_way_left(
     scenario: Scenario, *, patient: bool, algorithm: str
 ) -> None:

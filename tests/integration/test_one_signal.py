@@ -287,7 +287,7 @@ if __name__ == "__main__":
 
 
 @both_signals
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_while_a_solver_works(slow: Path, number: signal.Signals, workers: int) -> None:
     """A process that ends does not wait for its threads."""
     program, file = slow.parent / "endless.py", slow.with_suffix(".sqlite")

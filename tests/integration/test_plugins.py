@@ -43,6 +43,7 @@ def installed(folder: Path) -> str:
     return f"{PROJECT}:{EXAMPLE}:{folder}"
 
 
+@pytest.mark.long
 def test_a_scheduler_and_a_strategy_of_another_package_run_and_repeat(ssmic: Ssmic, tmp_path: Path) -> None:
     """They change the contracts, runs are reproducible, and the results name them."""
     path = installed(tmp_path)

@@ -76,6 +76,7 @@ def test_every_broker_gives_the_same_ledger(ssmic: Ssmic) -> None:
     assert len({simulation["runs"][0]["ledger_sha256"] for simulation in simulations.values()}) == 1
 
 
+@pytest.mark.long
 def test_runs_on_several_processes_are_the_single_runs(ssmic: Ssmic) -> None:
     """`--runs 3 --workers 2` from seed 5 is seed 5, seed 6 and seed 7, each for itself."""
     options = ("--algorithm", "fifty_fifty", "--bus", "memory", "--json")

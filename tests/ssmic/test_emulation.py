@@ -66,6 +66,7 @@ async def test_a_run_is_controlled_minute_by_minute_and_replayed_from_its_record
     assert again.kpis() == going.kpis() == from_file.kpis()
 
 
+@pytest.mark.long
 def test_a_recording_is_repeated_where_its_scenario_has_scores_already(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

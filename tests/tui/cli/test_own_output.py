@@ -43,7 +43,9 @@ if __name__ == "__main__":
     "arguments",
     [
         ["run", "street", "--bus", "memory", "--json", "--compare", "--time-limit", "1"],
-        ["run", "street", "--bus", "memory", "--json", "--runs", "2", "--workers", "2"],
+        pytest.param(
+            ["run", "street", "--bus", "memory", "--json", "--runs", "2", "--workers", "2"], marks=pytest.mark.long
+        ),
         ["optimum", "street", "--time-limit", "1", "--json"],
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tui.editor.checker import LARGE, Checker
 from tui.editor.edit_history import Change, History, Put, TreeVersion
 from tui.editor.file_actions import bundled_document
@@ -19,6 +21,7 @@ def broken(name: str) -> TreeVersion:
     return version
 
 
+@pytest.mark.long
 async def test_a_large_neighbourhood_is_checked_in_a_separate_process() -> None:
     """The result is the same, also if the process dies; the process has ended at the end."""
     version = broken("village")

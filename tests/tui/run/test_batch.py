@@ -92,6 +92,7 @@ async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(ope
     assert not (tmp_path / "results" / "street.scores.json").exists()
 
 
+@pytest.mark.long
 async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
     """The screen shows the search, then the share of each run."""
     async with opened(first_area="run", size=(140, 45)) as pilot:

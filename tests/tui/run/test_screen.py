@@ -111,7 +111,8 @@ def test_a_preference_that_does_not_exist_is_a_problem_of_its_field() -> None:
     assert not plan_of(FormValues(supply="whole", prefer="sunny"), street, {})[1]
 
 
-@pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt")])
 async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str) -> None:
     """This holds on both buses; all messages are shown live, and the results are in the file."""
     if bus == "auto" and find_mosquitto() is None:

@@ -66,6 +66,7 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
     assert read_sweep(path).is_complete
 
 
+@pytest.mark.long
 async def test_another_sweep_typed_over_a_finished_one_has_a_file_of_its_own(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
