@@ -38,6 +38,17 @@ def test_every_python_example_can_be_pasted_into_a_file() -> None:
     assert not broken, "\n".join(broken)
 
 
+def test_every_module_that_a_page_names_exists() -> None:
+    """It may have been renamed or moved since."""
+    folders = ("broker", "agents", "scenarios", "tui", "ssmic", "tests", "benchmarks", "examples")
+    existing = [f"/{path}" for folder in folders for path in Path(folder).rglob("*.py")]
+    pages = (*PAGES, Path("benchmarks/README.md"), Path("tests/redteam/README.md"))
+    named = [(page, name) for page in pages for name in re.findall(r"`([\w/]+\.py)`", page.read_text())]
+    assert len(named) > 50
+    missing = [f"{page}: {name}" for page, name in named if not any(path.endswith(f"/{name}") for path in existing)]
+    assert not missing, "\n".join(missing)
+
+
 def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
     """Pasted into a file, in an empty folder; its recording gives the same ledger, as it says."""
     first = re.search(r"^```python\n(.*?)^```", Path("docs/scripts.md").read_text(), re.DOTALL | re.MULTILINE)
