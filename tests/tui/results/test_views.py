@@ -227,7 +227,7 @@ async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Open
             await pilot.press("Y")
             await until(pilot, partial(copied, pilot, "87.5", is_there=is_shown))
             await pilot.press("escape")
-            await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+            await listed(pilot)  # only then does the list take keys
 
 
 def copied(pilot: Pilot[Any], text: str, *, is_there: bool) -> bool:
