@@ -20,8 +20,10 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
+from typing_extensions import override
 
 from broker import new_loop
 from scenarios import Zone
@@ -93,6 +95,16 @@ class SsmicApp(Guarded, App[None]):
 
     utc_times: reactive[bool] = reactive(default=False)
     """Whether to display times in UTC instead of the scenario's own offset."""
+
+    @override
+    def get_driver_class(self) -> type[Driver]:
+        """Return a driver that survives its terminal, where Textual would use its own for terminals."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ != "LinuxDriver":  # Windows, or a browser
+            return chosen
+        from tui.terminal_driver import TerminalDriver  # noqa: PLC0415 - needs a module that Windows does not have
+
+        return TerminalDriver
 
     def __init__(
         self,

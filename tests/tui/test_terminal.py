@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_WALL_S
 from tests.tui.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -103,12 +105,15 @@ def test_a_signal_leaves_the_terminal_whole_and_loses_nothing(
 
 def test_a_run_ends_with_the_terminal_it_was_started_from(terminal: Terminal, tmp_path: Path) -> None:
     """Its process notices, and keeps what was agreed."""
-    terminal.open(SSMIC)
+    terminal.open(f"sh -c 'echo $$ > pid; exec {SSMIC}'")
     terminal.wait_for("1 Neighbourhoods")
     terminal.press("F3")
     terminal.wait_for("6 houses, 4 producers")
     terminal.press("C-r")
     terminal.wait_for("▶ running")
+    process = os.pidfd_open(int((tmp_path / "pid").read_text()))
     terminal.close()
+    assert select.select([process], [], [], PATIENCE_WALL_S)[0], "the application outlived its terminal"
+    os.close(process)
     (results,) = (tmp_path / "results").glob("*.sqlite")
     assert results.stat().st_size > 0
