@@ -419,10 +419,9 @@ class JobNegotiation:
     async def _has_run(self) -> bool:
         """Wait until the job has run; return False if its contract ends or it is dropped before."""
         while True:
-            contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
+            start_s = self._start_s()
+            if start_s is None:
                 return False
-            start_s = contract.start_s
             runs_itself = self._agent.runs_itself(self._job)
             waits_for_start = runs_itself or self._agent.now_s < start_s
             event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
@@ -433,6 +432,13 @@ class JobNegotiation:
                 return True
             elif isinstance(event, TimeUp) and self._agent.now_s >= start_s + self._job.duration_s:
                 return True
+
+    def _start_s(self) -> int | None:
+        """Return the start of the contract, UNIX seconds; None if there is none, or the job was dropped before it."""
+        contract = self._agent.contracts.get(self._job.job_id)
+        if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
+            return None
+        return contract.start_s
 
     def _agree(self, producer: str, start_s: int) -> None:
         contract = Contract(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -100,11 +101,13 @@ class SsmicApp(Guarded, App[None]):
     def get_driver_class(self) -> type[Driver]:
         """Return a driver that survives its terminal, where Textual would use its own for terminals."""
         chosen = super().get_driver_class()
-        if chosen.__name__ != "LinuxDriver":  # Windows, or a browser
+        if sys.platform == "win32":
             return chosen
-        from tui.terminal_driver import TerminalDriver  # noqa: PLC0415 - needs a module that Windows does not have
+        from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - Windows cannot import it
 
-        return TerminalDriver
+        from tui.terminal_driver import TerminalDriver  # noqa: PLC0415 - as above
+
+        return TerminalDriver if chosen is LinuxDriver else chosen  # a browser has another one
 
     def __init__(
         self,

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, except that the application also ends if its terminal is gone.
+    """Textual's driver, except that the application also ends if its terminal has been closed.
 
-    Textual writes in a thread, which dies of the first error. Then nobody empties its queue, and the application would
-    wait for ever to write its last words. When a terminal is closed, the system sends SIGCONT too, after which Textual
-    begins such a thread with nothing left to write to.
+    When a terminal is closed, the system sends SIGHUP and SIGCONT. At SIGCONT, Textual starts a thread that writes to
+    the terminal. With the terminal gone, that thread would end at its first error, its queue would fill up, and the
+    application would wait forever for room in the queue when it ends.
     """
 
     def __init__(

@@ -341,7 +341,10 @@ def _first_that_may_run(board: Board, job: _Waiting, numbers: IntArray, places: 
 
 
 def _places_to_look_at(board: Board, job: _Waiting, producers: IntArray) -> IntArray:
-    """Return the places of all producers but those that had too little for a job and have published no view since."""
+    """Return the places of all producers but those that had too little for a job and have published no view since.
+
+    The order of the producers never changes, and one that joins is named to all waiting jobs.
+    """
     if job.views is None:
         return np.arange(len(producers))
     is_to_look_at = board.has_new_view(producers, job.views)

@@ -225,8 +225,8 @@ class JobSupply:
     def costs_no_more(self, start_s: int, held: Mapping[str, IntArray]) -> bool:
         """Return whether the household would get no less from its own roof, and pay no more, than by the contract.
 
-        Only its preferences count: a household that prefers neither its own roof nor low cost does not lose by giving
-            them up.
+        Only its preferences count: a household that prefers neither its own roof nor low cost loses nothing by giving
+        them up.
         """
         own, prefer = self._criteria.own, self._criteria.settings.prefer
         if "own-roof" in prefer and _of_own(held, own) < _of_own(self.held, own):

@@ -241,10 +241,9 @@ class SharedJobNegotiation(JobNegotiation):
     async def _has_run(self) -> bool:
         """Wait until the job has run, and compose again when something changes; False if its contract ends before."""
         while True:
-            contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None or (self._record.is_dropped and contract.start_s > self._agent.now_s):
+            start_s = self._start_s()
+            if start_s is None:
                 return False
-            start_s = contract.start_s
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
             event = await self._channel.get(until_s=min(until_s, self._supply.next_wish_s or until_s))
             if isinstance(event, RunEnds):

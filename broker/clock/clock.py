@@ -244,7 +244,7 @@ class Clock:
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
                     await self._admission.wait_for_hosts(
-                        bus, self._lost_hosts.put_out_before_the_step, self._lost_hosts.drop_missing
+                        bus, self._lost_hosts.quarantine_before_the_step, self._lost_hosts.drop_missing
                     )
                     self._waiting_since_wall_s = None
                 self._admission.open()
@@ -435,7 +435,7 @@ class Clock:
         lost += self._lost_hosts.drop_failed()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-        lost += self._lost_hosts.put_out_offenders()  # before messages are delivered that they should not have sent
+        lost += self._lost_hosts.quarantine_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
         if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
             self._step = self._incoming.step = replace(step, step=step.step + more, round=step.round + more)
@@ -511,7 +511,7 @@ class Clock:
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
-            lost += self._lost_hosts.put_out_offenders()
+            lost += self._lost_hosts.quarantine_offenders()
             if barrier.awaited:
                 lost += self._lost_hosts.drop_timed_out()
             if asked_again := again & barrier.awaited:
@@ -542,7 +542,7 @@ class Clock:
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
-            lost += self._lost_hosts.put_out_offenders()
+            lost += self._lost_hosts.quarantine_offenders()
             if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
                 lost += self._lost_hosts.drop_those_without_messages(self._step.step)
         now_wall_s = loop.time()

@@ -52,7 +52,7 @@ class LostHosts:
         self._admission.changed()
         return agents
 
-    def put_out_offenders(self) -> list[str]:
+    def quarantine_offenders(self) -> list[str]:
         """Quarantine the hosts that break the protocol; return their agents.
 
         Raises:
@@ -65,10 +65,10 @@ class LostHosts:
             raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
         return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
 
-    def put_out_before_the_step(self) -> None:
+    def quarantine_before_the_step(self) -> None:
         """Quarantine the hosts that break the protocol before the run, or a restarted clock, begins its step."""
         # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
-        self._before_the_step += self.put_out_offenders()
+        self._before_the_step += self.quarantine_offenders()
 
     def drop_missing(self, missing: tuple[str, ...]) -> bool:
         """Drop hosts that never joined the run; return False if the run must not start without them."""

@@ -421,13 +421,13 @@ class Admission:
         self._changed.set()
 
     async def wait_for_hosts(
-        self, bus: Bus, put_out_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], bool]
+        self, bus: Bus, quarantine_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], bool]
     ) -> None:
         """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
 
         Args:
             bus: The clock's connection.
-            put_out_offenders: Quarantines hosts that break the protocol.
+            quarantine_offenders: Quarantines hosts that break the protocol.
             drop_missing: Drops the hosts that are missing at the time limit; returns False if that is not wanted.
 
         Raises:
@@ -437,7 +437,7 @@ class Admission:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
         while self._members.missing:
-            put_out_offenders()
+            quarantine_offenders()
             missing = self._members.missing
             if not missing:
                 break  # the last that was missing has just been quarantined

@@ -63,7 +63,7 @@ class DevicePlaces(Mapping[str, Gateway]):
             self._free[gateway.house, gateway.type].append(gateway)
 
     @property
-    def take_guests(self) -> bool:
+    def has_free_places(self) -> bool:
         """Whether any place is free for a guest."""
         return any(self._free.values())
 
@@ -127,7 +127,7 @@ class DevicePlaces(Mapping[str, Gateway]):
         gateway = self._holders.pop(device)
         self._free[gateway.house, gateway.type].append(gateway)
 
-    def have_back(self, gateway: Gateway, device: str, *, is_announced: bool) -> None:
+    def give_back(self, gateway: Gateway, device: str, *, is_announced: bool) -> None:
         """Give its place back to a guest that has left and announces itself again in the same second.
 
         Args:
@@ -165,7 +165,7 @@ class DevicePlaces(Mapping[str, Gateway]):
 
 def _guest_of(device: str, payload: bytes) -> Guest:
     """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
-    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - as above
+    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - adapters know no places
 
     try:
         return guest_of(device, payload)

@@ -187,7 +187,7 @@ class DeviceLink:
         }
 
     async def _subscribe(self, bus: Bus) -> None:
-        if self._devices.take_guests:
+        if self._devices.has_free_places:
             await bus.subscribe(*(topics.devices(self._run, part) for part in PARTS), qos=1)
         else:
             ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
@@ -397,7 +397,7 @@ class DeviceLink:
         gateway = message.gateway
         if self._devices.get(message.device) is not gateway:
             is_announced = message.topic == "announce" and bool(message.payload)
-            self._devices.have_back(gateway, message.device, is_announced=is_announced)
+            self._devices.give_back(gateway, message.device, is_announced=is_announced)
         elif message.topic == "announce" and not message.payload and not gateway.id:
             self._devices.let_go(message.device)
             return [Left()]

@@ -169,11 +169,10 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
         defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
         local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
         return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
-    wire = watch
-    if wire.sides is None:
+    if watch.sides is None:
         return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return defects, open_ends + _differences(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + _differences(ledger, watch.sides, there.jobs, there.producers)
 
 
 def _differences(
