@@ -381,7 +381,7 @@ def _refuse_what_does_not_fit(
 
 
 def _on_a_bus_that_fits(plan: Plan) -> Plan:
-    """Return the plan, in memory if the neighbourhood is too large for a broker, which the user is told."""
+    """Return the plan, in memory if the neighbourhood is too large for a broker; then tell the user so."""
     from tui.exit_codes import tell_notes
 
     fitting = plan.with_a_bus_that_fits()
