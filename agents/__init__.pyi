@@ -1,6 +1,3 @@
-from .blas_threads import (
-    one_blas_thread as one_blas_thread,
-)
 from .consumer import (
     Consumer as Consumer,
 )
@@ -99,15 +96,6 @@ from .model import (
     Job as Job,
     consumer_agent as consumer_agent,
 )
-from .negotiation import (
-    ABOUT_RANKING as ABOUT_RANKING,
-    MAX_AT_ONCE as MAX_AT_ONCE,
-    NEGOTIATIONS as NEGOTIATIONS,
-    RANKED as RANKED,
-    RANKINGS as RANKINGS,
-    NegotiationSettings as NegotiationSettings,
-    known_rankings as known_rankings,
-)
 from .plugins import (
     AGENTS as AGENTS,
     known_strategies as known_strategies,
@@ -143,19 +131,14 @@ from .sharing import (
 )
 
 __all__ = [
-    "ABOUT_RANKING",
     "AGENTS",
     "DEVICE_RULES",
     "GRID",
     "MANAGER",
-    "MAX_AT_ONCE",
     "MAX_OPEN_JOBS",
     "MESSAGES",
     "MESSAGE_KINDS",
-    "NEGOTIATIONS",
     "NEW_PRODUCER",
-    "RANKED",
-    "RANKINGS",
     "READ_EVERY_S",
     "SHARED",
     "TIMELINE",
@@ -204,7 +187,6 @@ __all__ = [
     "Left",
     "LoadProfile",
     "Manager",
-    "NegotiationSettings",
     "NewForecast",
     "Occupied",
     "Outlook",
@@ -238,13 +220,11 @@ __all__ = [
     "consumer_agent",
     "covers",
     "giving_periods_s",
-    "known_rankings",
     "known_strategies",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",
     "load_plugin",
-    "one_blas_thread",
     "open_starts",
     "packed",
     "produced_mwh",

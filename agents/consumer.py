@@ -57,8 +57,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
-from agents.negotiation import RANKED, NegotiationSettings
 from agents.plugins import AGENTS, load_plugin
+from agents.ranking import RANKED, NegotiationSettings
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, Channel, Received
 

@@ -25,8 +25,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract, Job
-from agents.negotiation import NegotiationSettings
-from agents.ranking import ROUNDS_TO_ASK
+from agents.ranking import ROUNDS_TO_ASK, NegotiationSettings
 from agents.sequencing import Starts, covers
 from broker.hosts import AgentLostError, AskLapsedError, Channel, Received, TimeUp
 

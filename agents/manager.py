@@ -57,8 +57,18 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
-from agents.negotiation import RANKED, NegotiationSettings
-from agents.ranking import FIRST_PORTION, Board, Negotiation, Places, Question, Scores, WaitingJobs, ranking_for
+from agents.ranking import (
+    FIRST_PORTION,
+    RANKED,
+    Board,
+    Negotiation,
+    NegotiationSettings,
+    Places,
+    Question,
+    Scores,
+    WaitingJobs,
+    ranking_for,
+)
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)

@@ -41,7 +41,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
-from agents.negotiation import RANKED, NegotiationSettings
+from agents.ranking import RANKED, NegotiationSettings
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError

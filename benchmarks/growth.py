@@ -26,7 +26,8 @@ from typing import Any
 
 import structlog
 
-from agents import Device, House, NegotiationSettings
+from agents import Device, House
+from agents.ranking import NegotiationSettings
 from broker.transport import MemoryBroker
 from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.scenario import Scenario

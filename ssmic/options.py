@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, Promise, SettingsError, load_plugin
+from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from agents.sharing import FORECAST_USES, ForecastUse, SupplyRule, SupplySettings
 from broker import canonical, identifier_problem

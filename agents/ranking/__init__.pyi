@@ -1,3 +1,12 @@
+from .negotiation_settings import (
+    ABOUT_RANKING as ABOUT_RANKING,
+    MAX_AT_ONCE as MAX_AT_ONCE,
+    NEGOTIATIONS as NEGOTIATIONS,
+    RANKED as RANKED,
+    RANKINGS as RANKINGS,
+    NegotiationSettings as NegotiationSettings,
+    known_rankings as known_rankings,
+)
 from .rankings import (
     Places as Places,
     Question as Question,
@@ -17,15 +26,22 @@ from .short_list import (
 )
 
 __all__ = [
+    "ABOUT_RANKING",
     "FIRST_PORTION",
+    "MAX_AT_ONCE",
+    "NEGOTIATIONS",
     "NEW_PRODUCER",
+    "RANKED",
+    "RANKINGS",
     "ROUNDS_TO_ASK",
     "Board",
     "Negotiation",
+    "NegotiationSettings",
     "Places",
     "Question",
     "Ranking",
     "Scores",
     "WaitingJobs",
+    "known_rankings",
     "ranking_for",
 ]

@@ -17,8 +17,8 @@ from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
-from agents.negotiation import RANKINGS, known_rankings
 from agents.plugins import load_plugin, plugins
+from agents.ranking.negotiation_settings import RANKINGS, known_rankings
 
 REWARD = 0.1
 """By how much of the way to certainty a learning automaton's probability moves with an acceptance."""

@@ -1,6 +1,9 @@
 from .algorithms import (
     scheduler_for as scheduler_for,
 )
+from .blas_threads import (
+    one_blas_thread as one_blas_thread,
+)
 from .compulsory_draw import (
     MAX_COMPULSORY_TASKS as MAX_COMPULSORY_TASKS,
     without_compulsory_draw as without_compulsory_draw,
@@ -54,6 +57,7 @@ __all__ = [
     "Task",
     "add",
     "known_algorithms",
+    "one_blas_thread",
     "replan",
     "scheduler_for",
     "settings_of",

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from typing_extensions import override
 
-from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
+from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.rejection_reason import explain_rejection

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
+from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.compulsory_draw import without_compulsory_draw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.rejection_reason import explain_rejection

@@ -17,8 +17,8 @@ from random import Random
 import numpy as np
 from typing_extensions import override
 
-from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
+from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.insertion import Insertion, place_by_insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
 from agents.scheduling.rejection_reason import explain_rejection

@@ -23,8 +23,8 @@ from random import Random
 
 import numpy as np
 
-from agents.blas_threads import one_blas_thread
 from agents.energy import FloatArray
+from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Scheduler, Task
 from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, StartGroup, add, first_feasible_s, fits
 

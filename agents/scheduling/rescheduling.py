@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agents.blas_threads import one_blas_thread
+from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.problem import Commitment, ProducerState, Replanning
 from agents.scheduling.tabu_search import TentativeSchedule, insert_with_repair
 from agents.scheduling.time_grid import Grid, first_feasible_s

@@ -31,7 +31,8 @@ from random import Random
 
 import numpy as np
 
-from agents import GRID, one_blas_thread
+from agents import GRID
+from agents.scheduling import one_blas_thread
 from scenarios.base_load import net_of_base_loads
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems, together_in

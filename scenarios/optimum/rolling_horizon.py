@@ -16,7 +16,8 @@ from random import Random
 
 import numpy as np
 
-from agents import Job, one_blas_thread
+from agents import Job
+from agents.scheduling import one_blas_thread
 from scenarios.optimum.instance import Instance, OptimumTask, instance_of
 from scenarios.optimum.large_neighbourhood_search import fill, improve, tightest
 from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions

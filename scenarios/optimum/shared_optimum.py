@@ -23,7 +23,7 @@ from random import Random
 
 import numpy as np
 
-from agents import one_blas_thread
+from agents.scheduling import one_blas_thread
 from scenarios.base_load import net_of_base_loads
 from scenarios.optimum.feasibility import pooled_wh, start_problems, together_in
 from scenarios.optimum.shared_bound import STEPS, SharedBound, lower_prices

@@ -12,7 +12,6 @@ import numpy as np
 from agents import (
     AGENTS,
     MANAGER,
-    RANKED,
     TIMELINE,
     Consumer,
     Device,
@@ -22,7 +21,6 @@ from agents import (
     Job,
     JobRegister,
     Manager,
-    NegotiationSettings,
     Places,
     Prices,
     PricesAt,
@@ -35,6 +33,7 @@ from agents import (
     Waiting,
     load_plugin,
 )
+from agents.ranking import RANKED, NegotiationSettings
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from broker.protocol import Member, Roster

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents import DEVICE_RULES, DeviceSaid, NegotiationSettings, SettingsError
+from agents import DEVICE_RULES, DeviceSaid, SettingsError
+from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write

@@ -13,7 +13,8 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from agents import MESSAGES, one_blas_thread
+from agents import MESSAGES
+from agents.scheduling import one_blas_thread
 from broker import (
     AgentFailedError,
     BrokerLostError,

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents import NegotiationSettings
+from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents import DEVICE_RULES, Job, NegotiationSettings, Prediction
+from agents import DEVICE_RULES, Job, Prediction
+from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import file_name, setup_parts

@@ -15,7 +15,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from agents import NegotiationSettings, SettingsError
+from agents import SettingsError
+from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import SupplySettings
 from scenarios.files import KeyPath, parse_content, put

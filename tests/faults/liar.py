@@ -32,7 +32,7 @@ from pydantic import ValidationError
 from agents.job_register import DIGEST_CHARACTERS, digest_of
 from agents.messages import AnyMessage
 from agents.model import GRID, MANAGER, SHARED, Job
-from agents.negotiation import ABOUT_RANKING, NEGOTIATIONS, NegotiationSettings
+from agents.ranking import ABOUT_RANKING, NEGOTIATIONS, NegotiationSettings
 from agents.sharing import SUPPLY_RULES
 from broker.clock.settings import OnLoss
 from broker.errors import AgentFailedError, HostsMissingError, RunFailedError, RunSuspendedError

@@ -9,9 +9,9 @@ import looptime
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agents import NegotiationSettings
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Job
+from agents.ranking import NegotiationSettings
 from agents.scheduling.settings import AlgorithmSettings
 from benchmarks.growth import grown
 from broker.protocol.retry_timeouts import Timeouts

@@ -20,7 +20,7 @@ import aiomqtt
 
 from agents.messages import MESSAGES
 from agents.model import MANAGER
-from agents.negotiation import NegotiationSettings
+from agents.ranking import NegotiationSettings
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.granted_round import Round
 from broker.protocol import topics

@@ -15,7 +15,7 @@ import pytest
 from agents.energy import LoadProfile
 from agents.manager import MAX_CANCELLED
 from agents.model import GRID, MANAGER
-from agents.negotiation import NegotiationSettings
+from agents.ranking import NegotiationSettings
 from broker.protocol import topics
 from broker.protocol.wire import Grant, ResendRequest
 from broker.transport.base import Bus

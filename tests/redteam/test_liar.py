@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.negotiation import ABOUT_RANKING
+from agents.ranking import ABOUT_RANKING
 from scenarios.scenario import Scenario
 from tests.faults.liar import FIRST_WIDE, Liar, negotiating_of, run_seed, variant_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.negotiation import NegotiationSettings
+from agents.ranking import NegotiationSettings
 from scenarios.generate.neighbourhood import scarce
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker

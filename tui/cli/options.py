@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents import ABOUT_RANKING, MAX_AT_ONCE
+from agents.ranking import ABOUT_RANKING, MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown

@@ -13,7 +13,8 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, NegotiationSettings, Promise, SettingsError, load_plugin
+from agents import AGENTS, Promise, SettingsError, load_plugin
+from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import ForecastUse, SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace

@@ -13,7 +13,7 @@ from agents.job_register import JobRegister
 from agents.manager import Manager
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
-from agents.negotiation import NegotiationSettings, known_rankings
+from agents.ranking import NegotiationSettings, known_rankings
 from agents.ranking.rankings import Places, Question, ranking_for
 from scenarios.results import ResultsReader
 from tests.agents.correspondence import Correspondent, correspond

@@ -18,10 +18,10 @@ from agents import (
     JobTakenBack,
     LedgerEntry,
     Left,
-    NegotiationSettings,
     Production,
     Reported,
 )
+from agents.ranking import NegotiationSettings
 from agents.sharing import SupplySettings
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices import Saying

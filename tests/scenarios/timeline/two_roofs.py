@@ -7,7 +7,7 @@ from pathlib import Path
 
 import looptime
 
-from agents import NegotiationSettings
+from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.protocol import Timeouts
 from broker.transport import Broker, MemoryBroker
