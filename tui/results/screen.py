@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher
 from scenarios.results import ResultsError
 from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
-from tui.results.comparison_view import COMPARISON_TABS, ComparisonPane, OtherChooser
+from tui.results.comparison import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath

@@ -13,7 +13,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_runs
 from tests.tui.driving import click, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, WIDE, listed, opened_first, table, text, the_screen
-from tui.results.comparison_view import OtherChooser
+from tui.results.comparison import OtherChooser
 from tui.widgets.chart import Chart
 
 Opened = Any

@@ -7,7 +7,7 @@ import pytest
 from scenarios.metrics import FIGURES, SampleStatistics
 from scenarios.results.comparison.figure import TextShape, _Axis
 from tui.formatting import fit
-from tui.results.interval_chart import Scale, label_width
+from tui.results.comparison.interval_chart import Scale, label_width
 
 SHARE = next(figure for figure in FIGURES if figure.name == "self_sufficiency")
 
