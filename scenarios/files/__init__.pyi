@@ -21,6 +21,7 @@ from .entries import (
     ProductionEntry as ProductionEntry,
 )
 from .file_reading import (
+    check_inside as check_inside,
     lines_of as lines_of,
     read_bytes as read_bytes,
     read_text as read_text,
@@ -41,9 +42,6 @@ from .model import (
     CommunityEntry as CommunityEntry,
     LoadProfileEntry as LoadProfileEntry,
     ScenarioFile as ScenarioFile,
-)
-from .outside_folder import (
-    check_inside as check_inside,
 )
 from .problems import (
     KeyPath as KeyPath,

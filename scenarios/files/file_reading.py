@@ -1,4 +1,7 @@
-"""Reads users' files as a whole, with a size limit, and decodes text."""
+"""Reads users' files as a whole, with a size limit, and decodes text.
+
+A scenario from someone else must not read what lies elsewhere, so files outside its folder are refused.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,23 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 MAX_BYTES = 64 * 2**20
 """Maximum size of a file; a year of a large neighbourhood is far smaller."""
+
+
+def check_inside(path: Path, folder: Path, where: str) -> None:
+    """Raise `ScenarioError` if a file lies outside a folder, also where a symbolic link in the folder leads there.
+
+    Args:
+        path: The file.
+        folder: The folder of the scenario that refers to it.
+        where: Its name, for messages.
+    """
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file has
+        is_inside = False
+    if not is_inside:
+        what = "lies outside the scenario's folder: move it there, or give --allow-outside"
+        raise ScenarioError([Problem(where, what)])
 
 
 def read_bytes(path: Path, where: str, *, any_kind: bool = False) -> bytes:

@@ -16,9 +16,8 @@ import numpy as np
 from agents import CumulativeSeries, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.entries import BaseLoadEntry, ColumnsEntry, ProductionEntry
-from scenarios.files.file_reading import lines_of, read_text
+from scenarios.files.file_reading import check_inside, lines_of, read_text
 from scenarios.files.model import LoadProfileEntry
-from scenarios.files.outside_folder import check_inside
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.series.measured import MeasuredFormat, is_measured, read_measured, read_prices, zone_of
 from scenarios.files.series.tables import is_number, read_table
