@@ -39,10 +39,12 @@ class Bill:
     with_kg_co2: float
     """Emissions of the grid power that it buys, with the neighbourhood."""
     without_kg_co2: float
+    """The same without it."""
     bought_from_grid_wh: float
     bought_from_neighbours_wh: float
     sold_to_neighbours_wh: float
     fed_in_wh: float
+    """Sold to the grid."""
 
     @property
     def saving_eur(self) -> float:
@@ -140,7 +142,9 @@ class Part:
 
     settlement: Settlement
     begin: int
+    """Index of the first minute."""
     end: int
+    """Index of the minute after the last one."""
 
     @property
     def minutes(self) -> slice:

@@ -46,7 +46,9 @@ class Allocation:
     times_s: IntArray
     """First minute of each interval that is settled, UNIX seconds, shape (T,)."""
     consumed_milliwh: IntArray
+    """By jobs and base loads, whole mWh, as all of these energies."""
     produced_milliwh: IntArray
+    """By the house's own producers."""
     own_milliwh: IntArray
     """Consumed from the house's own producers."""
     bought_milliwh: IntArray

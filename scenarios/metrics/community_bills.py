@@ -84,7 +84,9 @@ class MemberBill:
     """A member's energy over the run and its bill."""
 
     consumed_wh: float
+    """By jobs and base load."""
     produced_wh: float
+    """By its own producers."""
     own_wh: float
     """Consumed from its own producers."""
     bought_wh: float
@@ -96,9 +98,11 @@ class MemberBill:
     fed_in_wh: float
     """To the grid."""
     with_community: BillLines
+    """Its bill as a member."""
     without_community: BillLines
     """The same consumption and production, with its own producers and the grid only."""
     imported_without_wh: float
+    """From the grid, if it had its own producers and the grid only."""
 
     @property
     def saving_cents(self) -> int:
@@ -128,6 +132,7 @@ class CommunityAccount:
     """The bills of all members and what the community pays outside."""
 
     community: Community
+    """The rules by which it was settled."""
     members: dict[str, MemberBill]
     """By house id."""
     outside: BillLines

@@ -20,12 +20,15 @@ class Split:
     """Consumption of a house or a device, and where the energy came from."""
 
     consumed_wh: float
+    """Energy that its jobs and base load drew."""
     own_wh: float
     """Delivered by panels of the same house."""
     neighbours_wh: float
     """Delivered by panels of other houses."""
     grid_wh: float
+    """Delivered by the grid."""
     jobs: int
+    """How many jobs with a standing contract it has."""
     base_load_wh: float = 0.0
     """The part of the consumption that is base load."""
 
@@ -35,12 +38,16 @@ class ProducerEnergy:
     """Energy that a producer produced, promised and delivered."""
 
     house: str
+    """The house that it belongs to."""
     produced_wh: float
     contracted_wh: float
+    """Promised to jobs."""
     delivered_wh: float
+    """The part of it that its production covered."""
     export_wh: float
     """Produced beyond its own contracts and base loads."""
     jobs: int
+    """How many standing contracts it supplies, alone or with others."""
     base_load_wh: float = 0.0
     """Supplied to base loads, of its own house and of others."""
     base_load_sold_wh: float = 0.0
@@ -54,13 +61,17 @@ class HourEnergy:
     start_s: int
     """Beginning of the hour, UNIX seconds."""
     consumed_wh: float
+    """Drawn by jobs and base loads."""
     delivered_wh: float
     """Delivered by producers under contracts."""
     local_wh: float
     """Served by producers: under contracts, and of base loads."""
     grid_wh: float
+    """Consumption that no producer served."""
     produced_wh: float
+    """Actual production."""
     export_wh: float
+    """Produced beyond contracts and base loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +79,13 @@ class EnergySplit:
     """A run's energy, split in four ways that each add up to the same total."""
 
     by_house: dict[str, Split]
+    """By house id, in the scenario's order."""
     by_device: dict[tuple[str, str], Split]
     """By house and device; devices that ran, and `BASE_LOAD` of houses that have one."""
     by_producer: dict[str, ProducerEnergy]
+    """By producer id, in the settlement's order."""
     by_hour: tuple[HourEnergy, ...]
+    """In the order of time, without gaps."""
 
 
 def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> EnergySplit:

@@ -125,6 +125,7 @@ class Kpis:
     grid_wh: float
     """Grid import: consumed less local."""
     produced_wh: float
+    """Actual production of all panels."""
     export_wh: float
     """Surplus: produced less local."""
     self_consumption: float | None
@@ -138,36 +139,57 @@ class Kpis:
     pooled_export_wh: float
     """Export at the neighbourhood's single meter."""
     pooled_self_consumption: float | None
+    """Pooled covered over produced."""
     pooled_self_sufficiency: float | None
+    """Pooled covered over consumed."""
     interval_s: int
     """Interval over which the powers below are averaged."""
     peak_consumption_w: float
+    """Highest mean power of an interval: of all jobs and base loads together."""
     peak_production_w: float
+    """The same of all panels together."""
     peak_import_w: float
     """At the neighbourhood's single meter: netted minute by minute, then averaged over the interval."""
     peak_export_w: float
+    """As the import, for what flows out."""
     consumption_peak_to_average: float | None
+    """Peak over average of the means of all intervals."""
     production_peak_to_average: float | None
+    """As of the consumption."""
     load_factor: float | None
     """Of consumption: average over peak."""
     jobs: int
+    """Those with a standing contract at the end."""
     jobs_on_grid: int
+    """Those that the grid supplies alone."""
     jobs_late: int
+    """Those that start after the earliest time at which they still could when they became known."""
     mean_delay_s: float | None
+    """How long after that time jobs start on average, seconds; None: there are none."""
     jobs_waited: int
+    """Those whose first contract was agreed after they had become known."""
     jobs_moved: int
+    """Those of which a contract was amended at least once."""
     jobs_cancelled: int
+    """Those of which a contract was cancelled at least once."""
     jobs_renegotiated: int
+    """Those with a standing contract that had another one before."""
     jobs_lost: int
+    """Those that lost their contract with their household and have no other one."""
     jobs_overlapping: int
+    """Those that start while another job of their device runs."""
     jobs_unfinished: int
+    """Those that still run when the run ends."""
     jobs_not_registered: int
+    """Those that become known only after the run has ended."""
     bill_eur: float | None
     """Sum of all houses' bills; None without a tariff, as are the next three."""
     bill_without_eur: float | None
     """The same without the neighbourhood."""
     kg_co2: float | None
+    """Emissions of the grid power that all houses buy."""
     kg_co2_without: float | None
+    """The same without the neighbourhood."""
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the figures by name, in this order."""
@@ -288,9 +310,12 @@ class Figure:
     """The presentation of a figure of `scenarios.metrics.Kpis`."""
 
     name: str
+    """The name of the field in `Kpis`."""
     label: str
+    """The name for users."""
     unit: Unit
     note: str = ""
+    """Its definition in one sentence; `{interval}` stands for the averaging interval."""
 
 
 FIGURES = (

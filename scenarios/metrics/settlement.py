@@ -85,6 +85,7 @@ class Settlement:
     producers: tuple[str, ...]
     """Producer ids, in the order of the houses' devices."""
     houses: tuple[str, ...]
+    """House ids, in the scenario's order."""
     jobs: tuple[Job, ...]
     """Jobs with a standing contract, in the order of the contracts."""
     contracts: tuple[Contract, ...]
@@ -108,7 +109,9 @@ class Settlement:
     owner: IntArray
     """Index of the house of each producer, shape (P,); non-decreasing."""
     job_minutes: JobMinutes
+    """Draw and delivery of each job in each minute."""
     share_minutes: ShareMinutes
+    """Delivery of each producer to each job in each minute."""
     base_load: BaseLoadEnergy | None = None
     """None: no house has a base load."""
 

@@ -25,6 +25,7 @@ class SampleStatistics:
     high_95: float | None
     """Upper end of that interval."""
     minimum: float | None
+    """Lowest value; None if no run has the figure, as the maximum."""
     maximum: float | None
 
 

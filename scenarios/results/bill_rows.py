@@ -20,10 +20,13 @@ class BillRow:
     """
 
     house: str
+    """The house's id; empty: the sum of all houses."""
     allocation_key: str | None
     """None: minute by minute as negotiated, by the tariff only."""
     consumed_wh: float
+    """By jobs and base load."""
     produced_wh: float
+    """By the house's own producers."""
     own_wh: float
     """Consumed from the house's own producers."""
     bought_wh: float
@@ -35,18 +38,27 @@ class BillRow:
     fed_in_wh: float
     """To the grid."""
     import_eur: float | None
+    """For energy from the grid."""
     feed_in_eur: float | None
+    """For energy fed in; negative at a positive price."""
     local_bought_eur: float | None
+    """Paid to other houses."""
     local_sold_eur: float | None
+    """Received from other houses; negative at a positive price."""
     grid_fee_eur: float | None
+    """Grid fees of energy from the grid."""
     local_grid_fee_eur: float | None
+    """Grid fees of energy from other houses."""
     fixed_eur: float | None
+    """Fixed fees."""
     vat_eur: float | None
+    """Value added tax."""
     with_eur: float
     """The bill with the neighbourhood."""
     without_eur: float
     """The bill of the same consumption at the same times without it."""
     saving_eur: float
+    """Bill without the neighbourhood, less the bill with it."""
 
 
 LINES = tuple(field.name for field in fields(BillRow) if field.name.endswith("_eur"))

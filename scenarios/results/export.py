@@ -38,6 +38,7 @@ class ExportTable:
     """A table, written to one file."""
 
     name: str
+    """Its file is named after it."""
     columns: tuple[ExportColumn, ...]
     rows: Callable[[], Iterator[Row]]
     """Returns a fresh iterator over the rows."""

@@ -97,6 +97,7 @@ class SimulationSpec:
 
     scenario: Scenario
     algorithm: str
+    """Name of the scheduler; its settings are in `settings`."""
     seeds: tuple[int, ...]
     """One per run."""
     broker: str
@@ -228,9 +229,11 @@ class ResultsEntry:
     created_utc: str = ""
     """ISO 8601."""
     scenario: str = ""
+    """Name of the scenario; empty if the file cannot be read, as the next two."""
     algorithm: str = ""
     broker: str = ""
     planned_runs: int = 0
+    """How many runs the simulation has, whether they have begun or not."""
     states: tuple[tuple[str, int], ...] = ()
     """Number of runs by state."""
     self_sufficiency: float | None = None

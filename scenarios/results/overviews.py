@@ -75,6 +75,7 @@ class HouseholdRow:
     """A household's row: the sources of its energy, its production, sales and bill."""
 
     house: str
+    """Id of the house; of a sum, its title."""
     split: Split
     produced_wh: float
     """By the house's own panels."""
@@ -91,7 +92,9 @@ class Minutes:
     first_s: int
     """Beginning of the first minute, UNIX seconds."""
     produced_wh: FloatArray
+    """Actual production of all panels."""
     consumed_wh: FloatArray
+    """Draw of all jobs and base loads."""
     local_wh: FloatArray
     """Consumption that producers served."""
 

@@ -40,14 +40,18 @@ class SimulationInfo:
     """The description of a simulation."""
 
     scenario: str
+    """Name of the scenario."""
     algorithm: str
     settings: dict[str, Any]
+    """All other choices, by name, as `SimulationSpec.settings`."""
     broker: str
+    """`memory`, `mosquitto`, `embedded` or a URL without login."""
     hosts: int | None
     """Hosts that the agents were spread over; None: one per household."""
     seeds: tuple[int, ...]
     """Seeds of the planned runs."""
     versions: dict[str, str]
+    """Versions of the software that results may depend on, by name."""
     created_utc: str
     """ISO 8601."""
 
@@ -62,7 +66,9 @@ class DroppedHost:
     """A host that a run continued without."""
 
     host: str
+    """Its id."""
     why: str
+    """The reason, for users."""
     is_quarantined: bool
     """Whether it was quarantined because it broke the protocol; if not, it was away too long."""
 
@@ -74,20 +80,26 @@ class RunInfo:
     run: int
     """Number of the run, from 1."""
     run_id: str
+    """Its name in the topics of the broker."""
     seed: int
     state: RunState
     """Still `running` after a crash; see `written_utc`."""
     start_s: int
+    """UNIX seconds."""
     end_s: int
     """Virtual time reached so far, UNIX seconds."""
     ledger_sha256: str | None
     """None while running."""
     messages: int
+    """How many messages agents sent to each other, whether they were kept or not."""
     negotiations: int
+    """How often a job went looking for a supplier."""
     wall_s: float | None
+    """How long it took, wall-clock seconds; None: not known, as while it is running."""
     not_registered: tuple[str, ...]
     """Ids of the jobs for which the run ended too early."""
     error: str
+    """Why it failed; empty if it did not."""
     comparison: dict[str, Any]
     """Its comparison with the optimum; empty if there is none."""
     written_utc: str
@@ -112,9 +124,13 @@ class RecordedMessage:
     time_s: int
     """Virtual time of sending, UNIX seconds."""
     round: int
+    """Round of that second in which it was sent."""
     sender: str
+    """Agent id of the sender."""
     seq: int
+    """The sender's sequence number."""
     recipient: str
+    """Agent id of the recipient."""
     kind: str
     job_id: str | None
     """Job that the message is about, if any."""
@@ -261,6 +277,7 @@ class WrittenHistory(NamedTuple):
     """The history of a contract as the file has it."""
 
     history: tuple[LedgerEvent, ...]
+    """In the order of events."""
     left_out: int = 0
     """Number of events after the first one that have been removed; the others keep their numbers."""
 

@@ -47,6 +47,7 @@ class ContractRow:
     contract_id: str
     job_id: str
     source_id: str
+    """The job's id in the input that its scenario was made from."""
     house: str
     device: str
     producer: str
@@ -54,16 +55,21 @@ class ContractRow:
     producer_house: str | None
     """None for the grid and for several producers."""
     registered_s: int
+    """When the job becomes known."""
     earliest_start_s: int
     latest_start_s: int
     start_s: int
+    """Start by the contract."""
     end_s: int
+    """When the job has run."""
     agreed_s: int
+    """When the contract was made."""
     energy_wh: float
     """By the contract; for a job of a real device, as measured."""
     delivered_wh: float
     """Energy that the producer delivered."""
     profile: str
+    """Name of the job's load profile."""
     amended: int
     """How often its start was moved."""
     cancelled_before: int
@@ -91,6 +97,7 @@ class SupplierShare:
     """One producer's part of a job's supply."""
 
     producer: str
+    """Its id."""
     house: str
     """The producer's house."""
     contracted_wh: float
@@ -108,9 +115,11 @@ class PowerProfile:
     """Mean powers over the intervals of a run, W, shape (intervals,) each."""
 
     interval_s: int
+    """Length of an interval, seconds."""
     times_s: IntArray
     """Beginning of each interval, UNIX seconds."""
     production_w: FloatArray
+    """Actual production."""
     local_w: FloatArray
     """Consumption that producers served, by contract and of base loads."""
     grid_w: FloatArray
@@ -171,6 +180,7 @@ class NeighbourhoodView:
     contracts: tuple[ContractRow, ...]
     """Ordered by start, then contract id."""
     day: PowerProfile
+    """Powers over the whole run."""
     bills: dict[str, Bill]
     """Empty without a tariff."""
 
@@ -183,8 +193,11 @@ class HouseView:
     covered_share: float
     """Share of the planned time that the figures cover; 1 for a completed run."""
     house: str
+    """The house's id."""
     name: str
+    """The house's name for users."""
     split: Split
+    """Where the energy of its jobs and base load came from."""
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
@@ -192,13 +205,17 @@ class HouseView:
     self_sufficiency: float | None
     """Energy delivered by any producer over consumption; None if nothing was consumed."""
     consumption_peak_to_average: float | None
+    """None if nothing was consumed."""
     production_peak_to_average: float | None
+    """None if nothing was produced."""
     load_factor: float | None
+    """Average over peak of its consumption, 0 to 1; None if nothing was consumed."""
     contracts: tuple[ContractRow, ...]
     """Contracts of the house's jobs, ordered by start, then contract id."""
     supplied: tuple[ContractRow, ...]
     """Contracts of other houses' jobs with the house's producers."""
     day: PowerProfile
+    """Powers of the house over the whole run."""
     bill: Bill | None
     """None without a tariff."""
     member: MemberBill | None = None
@@ -210,6 +227,7 @@ class RunsView:
     """All runs of a simulation."""
 
     runs: tuple[tuple[RunInfo, Kpis], ...]
+    """Those that have begun, in the order of their numbers."""
     statistics: dict[str, SampleStatistics]
     """By figure, over the completed runs."""
 
@@ -220,10 +238,13 @@ class RunResults:
 
     run: RunInfo
     ledger: tuple[LedgerEntry, ...]
+    """All contracts, including cancelled ones."""
     settlement: Settlement
     producer_houses: dict[str, str]
+    """House id, by producer id."""
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
+    """The standing ones."""
     tariff_changes: tuple[TariffChange, ...] = ()
     """Tariffs that the timeline put into force, in order."""
 
@@ -342,6 +363,7 @@ class Overview:
     contracts: tuple[ContractRow, ...]
     """Standing contracts, ordered by start, then contract id."""
     day: PowerProfile
+    """Powers over the whole run."""
 
 
 def view_overview(results: ResultsReader, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Overview:
@@ -607,10 +629,13 @@ class AveragePowerProfile:
     """Average of all completed runs, over the time that any of them covers."""
 
     runs: int
+    """How many completed runs it averages."""
     interval_s: int
+    """Length of an interval, seconds."""
     times_s: IntArray
     """Beginning of each interval, UNIX seconds."""
     production: PowerStatistics
+    """Actual production."""
     local: PowerStatistics
     """Consumption delivered by contract."""
     grid: PowerStatistics

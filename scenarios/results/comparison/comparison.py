@@ -64,6 +64,7 @@ class Compared:
     """One of the compared simulations."""
 
     path: Path
+    """Its results file."""
     info: SimulationInfo
     label: str
     """Unique label: the algorithm, and what distinguishes it from another simulation of the same algorithm."""
@@ -89,7 +90,9 @@ class Difference:
     other: int
     """Index of the simulation that the reference is subtracted from."""
     seeds: tuple[int, ...]
+    """Seeds that both have completed."""
     figures: Mapping[str, SampleStatistics]
+    """Statistics of the differences over these seeds, by figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,13 @@ class SimulationComparison:
     """The comparison of several simulations."""
 
     simulations: tuple[Compared, ...]
+    """In the order of the files."""
     differences: tuple[Difference, ...]
     """For each two simulations of the same scenario with common seeds."""
     warnings: tuple[str, ...]
     """Limitations of the comparison, one sentence each."""
     is_same_scenario: bool
+    """Whether all simulations are of one scenario; others are not paired."""
 
     @property
     def figures(self) -> tuple[Figure, ...]:

@@ -48,11 +48,14 @@ class LineShape:
     """A straight line, in pixels from the upper left corner."""
 
     x1: float
+    """Begins at (x1, y1), ends at (x2, y2)."""
     y1: float
     x2: float
     y2: float
     colour: str
+    """A CSS colour, as of all shapes."""
     width: float = 1.0
+    """Pixels."""
     is_dashed: bool = False
 
 
@@ -61,11 +64,14 @@ class MarkerShape:
     """A filled marker at a point."""
 
     x: float
+    """Its centre, pixels from the upper left corner."""
     y: float
     radius: float
+    """Pixels."""
     colour: str
     shape: Shape = "circle"
     opacity: float = 1.0
+    """From 0, invisible, to 1."""
 
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
@@ -84,10 +90,13 @@ class TextShape:
     """A line of text; `y` is its baseline."""
 
     x: float
+    """Where the text is anchored, pixels from the upper left corner."""
     y: float
     text: str
     size: float = 12.0
+    """Of the font, pixels."""
     anchor: Literal["start", "middle", "end"] = "start"
+    """Whether `x` is the beginning, the middle or the end of the text."""
     colour: str = _INK
     is_bold: bool = False
 
@@ -97,7 +106,9 @@ class Drawing:
     """Shapes to draw, bottom-most first."""
 
     width: float
+    """Pixels."""
     height: float
+    """Pixels."""
     parts: tuple[LineShape | MarkerShape | TextShape, ...]
     description: str
     """For those who cannot see it."""

@@ -46,6 +46,7 @@ class TextTable:
     """A table of formatted cells."""
 
     title: str
+    """Its heading."""
     columns: tuple[str, ...]
     """Headings of the columns after the first."""
     rows: tuple[tuple[str, ...], ...]
