@@ -32,23 +32,31 @@ class DeviceState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     device: _Name = ""
+    """Its id in topics."""
     agent: Annotated[str, Field(max_length=MAX_AGENT_CHARACTERS)] = ""
+    """Id of the agent that represents it."""
     house: _Name = ""
     type: Literal["consumer", "producer"] | None = None
     name: _Name = ""
     adapter: _Name = ""
     available: bool | None = None
+    """None: it has not sent a message yet."""
     state: JobState | None = None
+    """Of its job; None: it has none."""
     job: _Name | None = None
     next_start: _Time | None = None
+    """When its job starts; None: it has none."""
     supplier: Annotated[str, Field(max_length=100_000)] | None = None
     """All of them, if several supply the job."""
     power_w: Annotated[float, Field(ge=0, le=_MAX_POWER_W)] | None = None
     energy_wh: Annotated[float, Field(ge=0, le=_MAX_ENERGY_WH)] | None = None
+    """Metered in this run."""
     last_heard: _Time | None = None
+    """When it last sent a message; None: it has not sent one yet."""
     commands_sent: _Count = 0
     commands_answered: _Count = 0
     errors: _Count = 0
+    """How many problems of its messages it was informed of."""
 
 
 class DeviceJob(BaseModel):

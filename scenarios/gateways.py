@@ -33,20 +33,30 @@ class Gateway(BaseModel):
     id: str
     """Its id in topics, unique in the run; empty: a place for a guest."""
     house: str
+    """Id of its house."""
     device: str
     """Its id in the scenario."""
     type: Literal["consumer", "producer"]
     agent: str
+    """Id of the agent that represents it."""
     name: str = ""
+    """Its name for users; empty: it has none."""
     adapter: str = SSMIC
+    """Name of the adapter that translates its topics."""
     options: dict[str, Any] = {}
     """Of the adapter."""
     load_profile: str = ""
+    """Name of the load profile of jobs that name none; empty: there is none."""
     answer_s: int = 60
+    """How long it may take to answer a command, seconds of virtual time."""
     tries: int = 3
+    """How many times a command is sent at most."""
     idle_w: float = 5.0
+    """Its highest power when its programme is over."""
     learn: bool = True
+    """Whether measurements replace the load profile of its next job, and lower a roof's forecast."""
     waiting: WaitingEntry | None = None
+    """How its plug detects that it waits for its programme; None: it does not."""
 
 
 def mistakable_houses(houses: Iterable[str], gateways: Iterable[Gateway]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ class OutgoingMessage:
     """A message to a device."""
 
     topic: str
+    """The whole topic."""
     payload: bytes
     qos: int = 1
 

@@ -41,9 +41,11 @@ class Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     v: Annotated[int, Field(ge=1)]
+    """Version of the message."""
     by: _Name
     """A random name of the process."""
     house: _Name
+    """Id of the house."""
     device: _Name
     """Id of the device in the scenario."""
     asks: bool = False

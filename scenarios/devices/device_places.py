@@ -25,6 +25,7 @@ class PlaceRefusal:
 
     problem: str
     expected: str
+    """What would be accepted, as the answer to the device says it."""
 
 
 class DevicePlaces(Mapping[str, Gateway]):

@@ -33,12 +33,16 @@ class WaitingMessage:
     """A message of a device that waits for a round."""
 
     gateway: Gateway
+    """The place that the device has."""
     device: str
+    """Its id in topics."""
     topic: str
     """Last level of a topic of ours; the whole topic of another one."""
     payload: bytes
     is_ours: bool
+    """Whether it came on one of our own device topics."""
     retained: bool
+    """Whether the broker had kept it."""
 
 
 class Interpreter(Protocol):
@@ -112,6 +116,7 @@ class DevicePort:
 
     link: Interpreter
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while messages wait for a round."""
     _messages: deque[WaitingMessage] = field(default_factory=deque)
     _senders: dict[str, _Sender] = field(default_factory=dict)
     """By device, what it has sent since the last round."""

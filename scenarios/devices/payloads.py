@@ -148,9 +148,13 @@ class Load(Payload):
     """A load in one of its forms."""
 
     step_s: StepS | None = None
+    """Length of each value of `power_w`, seconds."""
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
+    """Mean power of each step, W."""
     points: Annotated[list[tuple[int, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+    """Seconds since the start, and cumulative energy until then, Wh."""
     energy_wh: Energy | None = None
+    """With `duration_s`: drawn at constant power."""
     duration_s: Annotated[int, Number, Field(ge=1, le=MAX_DURATION_S)] | None = None
 
     def as_profile(self) -> LoadProfile | None:
@@ -187,8 +191,10 @@ class AnnouncePayload(Payload):
 
     type: Literal["consumer", "producer"]
     house: Text | None = None
+    """Id of its house, which a guest has to name; None: that of the scenario."""
     name: Text = ""
     profiles: Annotated[dict[Annotated[Text, Field(min_length=1)], Load], Field(max_length=100)] = {}
+    """Load profiles that its requests may name, by name."""
 
 
 class RequestPayload(Load):
@@ -211,19 +217,26 @@ class ReportPayload(Payload):
     """The payload of `report`: a device's state and measurements."""
 
     id: Text | None = None
+    """The job; None: the only one that is open."""
     state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
     power_w: Power | None = None
     energy_wh: Energy | None = None
+    """Reading of a counter that only rises, Wh."""
     time: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """The device's clock, UNIX seconds: a report is refused if it is wrong; None: it has none."""
 
 
 class ForecastPayload(Payload):
     """The payload of `forecast`: the expected production of a device."""
 
     start: Timestamp | None = None
+    """Beginning of the first step of `power_w`; None: now."""
     step_s: StepS | None = None
+    """Length of each step, seconds."""
     power_w: Annotated[list[Power], Field(min_length=1, max_length=MAX_STEPS)] | None = None
+    """Mean power of each step, W."""
     points: Annotated[list[tuple[Timestamp, Energy]], Field(min_length=2, max_length=MAX_STEPS)] | None = None
+    """Instead: times, and cumulative energy until then, Wh."""
 
 
 def is_s2(payload: bytes) -> bool:

@@ -18,6 +18,7 @@ class Saying:
     time_s: int
     """Virtual time, UNIX seconds."""
     agent: str
+    """Id of the agent that received it."""
     message: DeviceSaid
 
 

@@ -58,10 +58,12 @@ class FoundDevice:
     """A device at a broker."""
 
     adapter: str
+    """Name of the adapter that understands it."""
     type: Literal["consumer", "producer"]
     id: str
     """As proposed for the scenario file."""
     name: str
+    """As the device calls itself; empty: it does not say."""
     gateway: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the adapter."""
 

@@ -29,8 +29,11 @@ class Shown:
     object_id: str
     """Of letters, digits, `_` and `-`."""
     config_topic: str
+    """Where the discovery message belongs."""
     state_topic: str
+    """Where its states are published."""
     config: Mapping[str, Any]
+    """The discovery message, fit for JSON."""
 
 
 def base_topic(run: str) -> str:

@@ -23,6 +23,7 @@ class Standing:
     now_s: int
     """Virtual time, UNIX seconds."""
     ledger: tuple[LedgerEntry, ...]
+    """All contracts, including cancelled ones."""
     scores: Mapping[str, int]
     """By producer."""
     realised: Realised | None = None

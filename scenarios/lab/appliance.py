@@ -22,6 +22,7 @@ class Stretch:
     """An uninterrupted part of a job's run."""
 
     start_s: int
+    """UNIX seconds of virtual time, as the end."""
     progress_s: int
     """Position in the load profile at its start, seconds."""
     end_s: int | None = None
@@ -36,8 +37,11 @@ class ApplianceRun:
     loaded_s: int
     """When the household has loaded the appliance and chosen the programme; it starts as soon as it has power."""
     stretches: list[Stretch] = field(default_factory=list)
+    """In the order of time; empty: it has not started."""
     started_by: Starter = "controller"
+    """Who gave it power when it started."""
     is_done: bool = False
+    """Whether its programme has run to the end."""
 
     @property
     def start_s(self) -> int | None:

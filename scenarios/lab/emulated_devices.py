@@ -67,9 +67,13 @@ class PlugControl:
     """How to switch a plug: the topic and the payloads that a controller publishes."""
 
     kind: str
+    """Make of the plug: `tasmota`, `shelly` or `zigbee2mqtt`."""
     topic: str
+    """Where to publish a command."""
     on: str
+    """The payload that switches it on."""
     off: str
+    """The payload that switches it off."""
 
 
 class Street:

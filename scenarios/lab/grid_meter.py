@@ -21,7 +21,9 @@ class MeterReading:
     power_w: float
     """Positive: import; negative: export."""
     import_wh: float
+    """Counter of the energy that the house took from the grid."""
     export_wh: float
+    """Counter of the energy that it fed in."""
 
 
 class GridMeter:

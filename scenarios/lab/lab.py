@@ -56,6 +56,7 @@ class PlugNotice(BaseModel):
     on: str
     """The payload that switches it on."""
     off: str
+    """The payload that switches it off."""
 
 
 class JobNotice(BaseModel):
@@ -64,15 +65,20 @@ class JobNotice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
+    """Version of the message."""
     job: str
     house: str
     device: str
     state: Literal["registered", "loaded", "running", "interrupted", "done"]
+    """`loaded`: the appliance waits for power; `interrupted`: it lost power while it ran."""
     earliest_start: int
     """When its appliance is loaded."""
     latest_start: int
+    """When it is to have started."""
     duration_s: int
+    """How long it runs, if nothing interrupts it."""
     energy_wh: float
+    """What it draws in all."""
     start: int | None
     """When it started; null: not yet."""
     plug: PlugNotice
@@ -86,8 +92,10 @@ class LabSettings:
     """The user's settings of a lab, apart from its scenario."""
 
     run_id: str
+    """Names the lab on the broker."""
     kinds: Kinds = field(default_factory=Kinds)
     pace: Pace = DEFAULT_PACE
+    """How fast virtual time passes."""
     report_s: int = 60
     """How often devices report, seconds of virtual time."""
     end_s: int | None = None
@@ -95,6 +103,7 @@ class LabSettings:
     by_hand: bool = True
     """Whether a person switches a device on at a job's latest start if the controller has not."""
     faults: tuple[Fault, ...] = ()
+    """What goes wrong, and when."""
     is_paused: bool = False
     """Whether virtual time begins only with a `resume` on `control`."""
 

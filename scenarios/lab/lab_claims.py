@@ -50,6 +50,7 @@ class LabClaim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     v: Annotated[int, Field(ge=1)]
+    """Version of the message."""
     by: _Name
     """A random name of the process."""
     devices: tuple[_Name, ...]

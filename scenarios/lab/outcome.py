@@ -33,6 +33,7 @@ class LabFigures:
     jobs_after_window: int
     """Jobs that the controller started after their latest start."""
     jobs_not_started: int
+    """Jobs that were never started."""
     jobs_not_done: int
     """Jobs that were started and had not ended when the lab did."""
     interruptions: int

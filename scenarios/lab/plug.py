@@ -145,7 +145,9 @@ class PlugReading:
     energy_wh: float
     """Since the counter began."""
     today_wh: float
+    """Since midnight."""
     yesterday_wh: float
+    """In the day before."""
 
     @property
     def current_a(self) -> float:

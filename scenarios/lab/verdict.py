@@ -36,8 +36,11 @@ class FigureExpectation:
     """A limit for a figure, such as `self_sufficiency >= 0.8`."""
 
     figure: str
+    """Name of a figure of runs or labs."""
     comparison: str
+    """One of `<=`, `>=`, `<`, `>`, `==`."""
     limit: float
+    """In the figure's own unit."""
 
     @classmethod
     def parse(cls, text: str) -> FigureExpectation:
@@ -74,6 +77,7 @@ class Case:
     """One test case of the verdict."""
 
     group: str
+    """What it is about: `jobs.adler.washer`, `expectations`."""
     name: str
     failure: str = ""
     """Why it failed; empty: it passed."""

@@ -47,7 +47,9 @@ class ValueSource(BaseModel):
 
     topic: Topic
     path: str = ""
+    """Where it is in a JSON payload; empty: in no place of its own, see `template`."""
     template: str = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
+    """If there is no path: computes it from the payload; empty: the payload is the value."""
     retained: bool = False
     """Whether retained messages count."""
 
@@ -115,7 +117,9 @@ class CommandTarget(BaseModel):
 
     topic: Topic
     on: Template = Field("ON", max_length=MAX_TEMPLATE_CHARACTERS)
+    """The payload that starts the device."""
     off: Template = Field("OFF", max_length=MAX_TEMPLATE_CHARACTERS)
+    """The payload that stops it."""
 
 
 class Ask(BaseModel):
@@ -134,14 +138,18 @@ class GenericOptions(BaseModel):
 
     switch: SwitchSource | None = None
     power: NumberSource | None = None
+    """Its power; None: it does not report any."""
     energy: NumberSource | None = None
+    """Reading of its energy counter; None: it has none."""
     availability: PresenceSource | None = None
+    """None: it does not report it."""
     command: CommandTarget | None = None
     timer: Ask | None = None
     """Published before it is switched on, and again while it runs, to set its own timer; a template as in `command`."""
     timer_max_s: int = Field(14 * 86_400, ge=60)
     """Longest time of that timer, or of the one in the command that switches it on."""
     ask: tuple[Ask, ...] = ()
+    """Messages that request its state, published after each connection."""
 
     @property
     def address(self) -> tuple[object, ...] | None:

@@ -20,7 +20,9 @@ class OpenDtuOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Topic = "solar"
+    """First levels of its topics."""
     serial: Topic
+    """Serial number of the inverter, the level that follows."""
 
     @property
     def address(self) -> tuple[object, ...]:
@@ -34,7 +36,9 @@ class AhoyDtuOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Topic = "inverter"
+    """First levels of its topics."""
     name: Topic
+    """Name of the inverter, the level that follows."""
 
     @property
     def address(self) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ class AdapterKind:
     options: type[BaseModel]
     """Its options in the scenario file."""
     make: Callable[[Gateway, Any], Adapter]
+    """Returns the adapter of a gateway with these options."""
     types: frozenset[str] = frozenset({"consumer", "producer"})
     """Types of devices that it is for."""
 

@@ -26,6 +26,7 @@ class ShellyOptions(BaseModel):
     prefix: Topic
     """Its topic prefix; by default of the device, its id."""
     channel: int = Field(0, ge=0, le=15)
+    """Number of the switch, from 0."""
 
     @property
     def address(self) -> tuple[object, ...]:

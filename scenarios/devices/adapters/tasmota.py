@@ -26,11 +26,15 @@ class TasmotaOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     topic: Topic
+    """Its own part of the topics, `%topic%`."""
     full_topic: Topic = "%prefix%/%topic%/"
+    """The order of the levels, as its FullTopic."""
     prefixes: tuple[Topic, Topic, Topic] = ("cmnd", "stat", "tele")
+    """First levels of commands, of answers and of reports."""
     relay: int | None = Field(None, ge=1, le=32)
     """Number of the relay of a device with several; None: the only one."""
     tele_period_s: int = Field(10, ge=10, le=3600)
+    """How often it reports, seconds, as its TelePeriod."""
 
     @property
     def address(self) -> tuple[object, ...]:

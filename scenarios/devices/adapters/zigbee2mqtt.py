@@ -25,6 +25,7 @@ class Zigbee2MqttOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Topic = "zigbee2mqtt"
+    """First levels of Zigbee2MQTT's topics."""
     ieee_address: str = ""
     """The permanent address of the device, by which its friendly name is found."""
     name: Topic | Literal[""] = ""
