@@ -31,7 +31,9 @@ class Appliance:
     device: str
     """Template of the device: `dishwasher`, `car`."""
     title: str
+    """Its name for users."""
     description: str
+    """One sentence for users."""
     power_w: tuple[int, ...]
     """Average power of each minute, W."""
 

@@ -71,6 +71,7 @@ class ScenarioContent:
     """A scenario's file as plain data, in which values can be replaced before it is built."""
 
     data: dict[str, Any]
+    """By key of the file, as YAML has it."""
     where: str
     """Its name, for messages."""
     folder: Path | None

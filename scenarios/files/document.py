@@ -28,6 +28,7 @@ class Document:
     """Text of a scenario file that is valid YAML; whether it is a valid scenario, see `problems`."""
 
     text: str
+    """The file's content, without a byte order mark."""
 
     @classmethod
     def open(cls, path: Path) -> Document:

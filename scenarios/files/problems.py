@@ -39,9 +39,11 @@ class ProblemCollector:
     """Collects problems, and knows how to locate them."""
 
     locate: Locate
+    """Describes where a value is, for messages."""
     origin: Callable[[KeyPath], KeyPath] = lambda path: path
     """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
+    """In the order in which they were found."""
     notes: list[str] = field(default_factory=list)
     """Assumptions about a file, and findings that are not problems; one sentence each."""
 

@@ -150,9 +150,13 @@ class UnresolvedNames:
     """Names that were lost with removed parts; references to them are not problems."""
 
     houses: set[str] = field(default_factory=set)
+    """Ids of houses."""
     devices: set[tuple[str, str]] = field(default_factory=set)
+    """House and id of devices."""
     profiles: set[str] = field(default_factory=set)
+    """Names of load profiles."""
     jobs: set[str] = field(default_factory=set)
+    """Ids of jobs."""
     every_house: bool = False
     """Houses with unknown names were lost."""
     every_profile: bool = False

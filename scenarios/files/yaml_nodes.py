@@ -346,7 +346,9 @@ class Span:
 
     kind: Literal["scalar", "list", "mapping", "alias"]
     start: int
+    """Index of its first character in the text."""
     end: int
+    """Index of the character behind its last one."""
     column: int
     """Of its first character."""
     flow: bool = True
@@ -354,6 +356,7 @@ class Span:
     value: object = None
     """Of a scalar."""
     entries: list[Entry] = field(default_factory=list)
+    """Of a list or mapping, in the order of the text."""
 
     def entry(self, key: str | int) -> Entry | None:
         """Return the entry with this key or index."""
@@ -369,6 +372,7 @@ class Entry:
     """An item of a list or a pair of a mapping."""
 
     key: str | None
+    """Of a mapping; None: it is an item of a list."""
     start: int
     """Of its key, or of its value in a list."""
     value: Span

@@ -46,6 +46,7 @@ class Sky:
     start_s: int
     """Midnight of the first day, UNIX seconds."""
     days: tuple[CloudCover, ...]
+    """The weather of each day, in order."""
 
     @property
     def through(self) -> FloatArray:

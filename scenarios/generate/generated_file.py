@@ -34,9 +34,13 @@ class SeriesTable:
     """A table of series that a file refers to: one column a roof, or a base load that several houses have."""
 
     name: str
+    """Of its file, without the extension."""
     step_s: int
+    """Length of a step, seconds."""
     start_s: int
+    """Beginning of the first step, UNIX seconds."""
     columns: Callable[[], Iterator[tuple[str, FloatArray]]]
+    """Yields each column's name and its mean power in each step, W, shape (steps,)."""
 
 
 def generated_yaml(made: Generated, beside: str | None = None, suffix: str = "csv") -> str:

@@ -55,10 +55,13 @@ class GeneratorSpec:
     """Settings of a generated neighbourhood."""
 
     houses: int
+    """From 1 to 10,000."""
     days: int = 1
+    """From 1 to 366."""
     site: Site = field(default_factory=lambda: Site(50.1, 8.7))
     first_day: date = date(2026, 6, 22)
     zone: tzinfo = UTC
+    """In which days begin and people live."""
     seed: int = 1
     weather: str = "mixed"
     """`clear`, `fair` or `changeable` on all days; `mixed`: it changes from day to day."""
@@ -75,7 +78,9 @@ class GeneratorSpec:
     days_off: frozenset[date] = frozenset()
     """Holidays in addition to those of the country."""
     name: str = ""
+    """Of the scenario; empty: made from houses and seed."""
     sun: Sun = clear_irradiance
+    """Model of the irradiance of a clear sky."""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` with all problems of a specification that cannot be met."""
@@ -140,9 +145,13 @@ class DrawnJob:
     house: str
     device: str
     profile: str
+    """Name of its load profile, a key of `Generated.profiles`."""
     registered_s: int
+    """When it becomes known."""
     earliest_s: int
+    """Earliest start."""
     latest_s: int
+    """Latest start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +159,13 @@ class DrawnRoof:
     """Panels, and where they are among the clouds."""
 
     tilt_deg: int
+    """From the horizontal."""
     azimuth_deg: int
+    """Clockwise from north."""
     peak_kw: float
+    """Rated power."""
     delay_min: int
+    """Minutes by which each cloud reaches it later than the first roof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +178,11 @@ class DrawnHouse:
     devices: Mapping[str, str]
     """Names of its consumers, by id."""
     roof: DrawnRoof | None
+    """None: it has no panels."""
     base_load_w: int
     """Mean base load over the year, a key of `Generated.base_loads`."""
     jobs: tuple[DrawnJob, ...]
+    """Of all days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +191,13 @@ class Generated:
 
     spec: GeneratorSpec
     houses: tuple[DrawnHouse, ...]
+    """In the order of the file."""
     profiles: Mapping[str, tuple[int, tuple[float, ...]]]
     """Load profiles by name: length of a step in seconds, and mean power of each step, W."""
     base_loads: Mapping[int, tuple[float, ...]]
     """Base loads by their mean over the year: power of each hour of the run, W."""
     roofs: Roofs
+    """Computes the production of any roof under this sky."""
 
     def producers(self) -> Iterator[tuple[DrawnHouse, DrawnRoof]]:
         """Yield the houses with panels."""

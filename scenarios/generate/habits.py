@@ -49,7 +49,9 @@ class Habit:
     """The use of a kind of device."""
 
     device: str
+    """Id of the device in its house."""
     name: str
+    """Its name for users."""
     weight: float
     """Relative frequency; in a neighbourhood, about this percentage of runs is of this kind."""
     programmes: tuple[tuple[str, float], ...]

@@ -44,9 +44,11 @@ class NeighbourhoodSpec:
     roofs: int
     """Number of houses with panels."""
     jobs: int
+    """How many all houses have together."""
     demand_per_production: float
     """Energy of all jobs as a multiple of the actual production; the panels are scaled to fit."""
     date: date
+    """The day, which begins at local midnight."""
     weather: str = "fair"
     """One of `WEATHERS`."""
     wait_factor: float = 1.0
@@ -54,6 +56,7 @@ class NeighbourhoodSpec:
     late_share: float = 0.1
     """Share of jobs that are registered only after their earliest start."""
     description: str = ""
+    """For users; empty: none."""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a specification that cannot be met."""

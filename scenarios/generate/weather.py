@@ -56,6 +56,7 @@ class CloudCover:
     """One day's weather, minute by minute, shared by all roofs of a neighbourhood."""
 
     haze: float
+    """Transmittance of the day's air, 0 to 1."""
     beam_through: tuple[float, ...]
     """Transmittance of the clouds for the beam in each minute of the day, at the roof that they reach first."""
     errors: tuple[tuple[float, ...], ...]

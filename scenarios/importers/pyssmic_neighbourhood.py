@@ -57,6 +57,7 @@ class InputHouse:
     """A house in the input; the id is empty if it could not be read, which has been reported."""
 
     where: str
+    """File and line, for messages; the same in the classes below."""
     id: str
     name: str = ""
     """Empty: it is named after its id."""
@@ -79,12 +80,16 @@ class InputDevice:
     where: str
     house: str
     user: str
+    """Id of PySSMic's user within the house, whose devices have ids of their own; empty: it has none."""
     id: str
     name: str
     template: str
+    """Name of its load profile or its kind; empty: it has none."""
     type: Literal["consumer", "producer"]
     load_profile: LoadProfile | None = None
+    """As the input contains it; None: it is named only."""
     predictions: tuple[InputPrediction, ...] = ()
+    """Of a producer, in the order of the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,9 @@ class InputJob:
     where: str
     house: str
     user: str
+    """Id of PySSMic's user within the house; empty: it has none."""
     device: str
+    """Id of its device."""
     profile: str
     """Empty: that of the device."""
     registered_s: int

@@ -41,10 +41,12 @@ class Element:
 
     tag: str
     attributes: dict[str, str]
+    """By name."""
     where: str
     """`file:line`."""
     children: list[Element] = field(default_factory=list)
     text: str = ""
+    """Its own text, apart from that of its children."""
 
     def all(self, tag: str) -> list[Element]:
         """Return the children with this tag."""

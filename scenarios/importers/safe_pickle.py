@@ -54,6 +54,7 @@ class Object:
     made_by: Global
     arguments: tuple[Any, ...]
     state: Any = None
+    """What would be set; None: nothing."""
     items: list[Any] = field(default_factory=list)
     """What would be appended to it or set in it."""
 

@@ -35,6 +35,7 @@ class ShiftForecasts:
     """Remedy: shift forecasts and actual production of some producers to other days."""
 
     producers: tuple[str, ...]
+    """Their ids."""
     days: int
     """Number of days to shift by; negative: earlier."""
 
@@ -59,6 +60,7 @@ class ScenarioNote:
     path: KeyPath = ()
     """The part of the scenario file that it is about."""
     remedies: tuple[Remedy, ...] = ()
+    """Changes of the file, any of which would do."""
 
 
 def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[ScenarioNote, ...]:

@@ -71,8 +71,11 @@ class MeasuredFormat:
     time: str | int | None = None
     """Name of the column of times, or its number from 1."""
     value: str | int | None = None
+    """Name of the column of values, or its number from 1."""
     unit: Unit | None = None
+    """Unit of the values."""
     reading: Reading | None = None
+    """Whether a value is a power, the energy of an interval, or a counter."""
     zone: str | None = None
     """IANA name or offset, for times that say none."""
 
@@ -84,7 +87,9 @@ class Measured:
     times_s: tuple[int, ...]
     """UNIX seconds, ascending; of a run of a device, seconds from any moment on."""
     cumulative_wh: tuple[float, ...]
+    """Energy from the beginning until each of these times."""
     columns: tuple[str, ...]
+    """Names of all columns of the file."""
     format: MeasuredFormat
     """As it was read, complete."""
     notes: tuple[str, ...]

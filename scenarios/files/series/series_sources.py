@@ -39,6 +39,7 @@ class SeriesRow:
     """A line with two columns; values that could not be read are None and have been reported."""
 
     line: int
+    """Its number in the file, from 1."""
     time_s: int | None
     cumulative_wh: float | None
 

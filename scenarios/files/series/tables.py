@@ -54,10 +54,13 @@ class Table:
     where: str
     """Name of its file, for messages."""
     columns: tuple[str, ...]
+    """Their names; a column that the header does not name is called `column 2` by its number."""
     units: tuple[str, ...]
     """By column, its unit in the row of units."""
     rows: Sequence[Row]
+    """With their numbers in the file; without header and units."""
     has_header: bool
+    """Whether the first row names the columns."""
     has_decimal_comma: bool
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
@@ -362,6 +365,7 @@ class Numbers:
     """The number format of a column."""
 
     decimal: str
+    """The decimal separator, a point or a comma."""
     group: str
     """Thousands separator besides spaces and apostrophes; empty: none."""
 

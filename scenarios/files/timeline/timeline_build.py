@@ -73,16 +73,23 @@ class Known:
     """The parts of the file that events refer to."""
 
     houses: Mapping[str, House]
+    """By house id."""
     consumers: Mapping[tuple[str, str], tuple[str | None, Mapping[str, LoadProfile]]]
     """By house and device: the name of its load profile, and all load profiles."""
     producers: tuple[str, ...]
+    """Producer ids."""
     jobs: Sequence[Job]
     zone: Zone
+    """Time zone of the run."""
     start_s: int
+    """Start of the run, UNIX seconds."""
     seed: int
     has_tariff: bool
+    """Whether there are prices to change."""
     days: int | None
+    """Duration in days; None: until the last job has run."""
     unresolved: UnresolvedNames
+    """Names that were lost, which events may refer to."""
     is_start_lost: bool = False
     """The start could not be read: times are not checked."""
 
