@@ -45,10 +45,14 @@ class ApiChannel:
     model: Any
     """The pydantic model of the payload; `str`: plain text; `dict`: an object that its document describes."""
     sender: str
+    """Who publishes on it, in words."""
     receiver: str
+    """Who reads it, in words."""
     qos: int
     about: str
+    """What its messages say, for the document."""
     retain: bool = False
+    """Whether its messages are retained."""
     is_s2_too: bool = False
     """Whether the payload may be a message of S2 instead."""
     root: str = "ssmic/{run}"

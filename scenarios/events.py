@@ -42,7 +42,9 @@ class GiveForecast(_Frozen):
 
     do: Literal["forecast"] = "forecast"
     producer: str
+    """Its id."""
     production: Production | None = None
+    """The forecast; None: it follows from `factor`."""
     factor: float | None = None
     """Without a production: its present forecast for the time from now on, times this factor."""
     is_derived: bool = False
@@ -56,6 +58,7 @@ class ForecastError(_Frozen):
 
     do: Literal["forecast_error"] = "forecast_error"
     producers: tuple[str, ...]
+    """Their ids."""
     growth_per_h: float
     """Standard deviation of the relative error an hour ahead; it grows in proportion to the horizon."""
     most: float
@@ -65,6 +68,7 @@ class ForecastError(_Frozen):
     duration_s: int | None
     """For how long; None: to the end of the run."""
     seed: int
+    """Of the errors, so that they are the same in each run."""
 
 
 class JoinDevice(_Frozen):
@@ -72,7 +76,9 @@ class JoinDevice(_Frozen):
 
     do: Literal["join"] = "join"
     house: str
+    """Id of its house."""
     device: str
+    """Its id."""
 
 
 class LeaveDevice(_Frozen):
@@ -80,7 +86,9 @@ class LeaveDevice(_Frozen):
 
     do: Literal["leave"] = "leave"
     house: str
+    """Id of its house."""
     device: str
+    """Its id."""
 
 
 class AddJobs(_Frozen):
@@ -89,12 +97,17 @@ class AddJobs(_Frozen):
     do: Literal["add_job"] = "add_job"
     job_id: str
     source_id: str
+    """The id that the file gives it, or that of its house and device."""
     house: str
     device: str
     profile: str
+    """Name of its load profile."""
     load_profile: LoadProfile
+    """Its draw; times are seconds since its start."""
     earliest_after_s: int
+    """Earliest start, seconds after the event."""
     latest_after_s: int
+    """Latest start, seconds after the event."""
 
 
 class WithdrawJob(_Frozen):
@@ -102,6 +115,7 @@ class WithdrawJob(_Frozen):
 
     do: Literal["withdraw_job"] = "withdraw_job"
     job: str
+    """The job's id."""
 
 
 class GoOffline(_Frozen):
@@ -130,6 +144,7 @@ class DisturbLink(_Frozen):
     delay_wall_s: float
     """How long each is under way at most, seconds of the wall clock."""
     duration_s: int
+    """How long, seconds of virtual time."""
 
 
 class RestartBroker(_Frozen):
@@ -143,9 +158,13 @@ class ChangeTariff(_Frozen):
 
     do: Literal["tariff"] = "tariff"
     import_eur_per_kwh: float | None = None
+    """Bought from the grid."""
     feed_in_eur_per_kwh: float | None = None
+    """Sold to the grid."""
     neighbour_eur_per_kwh: float | None = None
+    """Paid by one house to another."""
     grid_kg_co2_per_kwh: float | None = None
+    """Emissions of energy from the grid."""
 
 
 class SwitchAlgorithm(_Frozen):
@@ -153,6 +172,7 @@ class SwitchAlgorithm(_Frozen):
 
     do: Literal["algorithm"] = "algorithm"
     producers: tuple[str, ...]
+    """Their ids."""
     algorithm: AlgorithmSettings
 
 
@@ -161,7 +181,9 @@ class SwitchPatience(_Frozen):
 
     do: Literal["patience"] = "patience"
     houses: tuple[str, ...]
+    """Their ids."""
     patient: bool
+    """Whether their jobs wait."""
 
 
 class SwitchStrategy(_Frozen):
@@ -169,6 +191,7 @@ class SwitchStrategy(_Frozen):
 
     do: Literal["strategy"] = "strategy"
     houses: tuple[str, ...]
+    """Their ids."""
     strategy: str
     """Name of the plug-in; empty: our own strategy."""
 
@@ -214,6 +237,7 @@ class TimelineEvent(_Frozen):
     job: str | None = None
     """The job that it waits for; it takes place once, the first time that this happens."""
     turn: Turn | None = None
+    """What it waits for; None: it has a time."""
     after_s: int = 0
     """How long after that."""
     action: Action
@@ -225,6 +249,7 @@ class Happening(_Frozen):
     n: int
     """Counts the run's events from 1."""
     at_s: int
+    """Virtual time, UNIX seconds."""
     action: Action
 
 

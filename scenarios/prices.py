@@ -63,6 +63,7 @@ class PriceSeries:
     times_s: tuple[int, ...]
     """UNIX seconds, strictly ascending, at least one."""
     eur_per_kwh: tuple[float, ...]
+    """The price from each of these times on, shape as `times_s`."""
 
 
 Price: TypeAlias = int | float | TimeOfUse | PriceSeries

@@ -116,6 +116,7 @@ class Tariff:
     neighbour_eur_per_kwh: Price
     """Paid by one house to another."""
     grid_kg_co2_per_kwh: float
+    """Emissions of energy from the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class TariffChange:
     """A tariff that holds from some time on."""
 
     at_s: int
+    """UNIX seconds."""
     tariff: Tariff
 
 
@@ -137,6 +139,7 @@ class Community:
     key: AllocationKey = "hierarchical"
     """See `scenarios.metrics.allocate`."""
     interval_s: int = 900
+    """Length of a settlement interval, seconds, whole minutes."""
     coefficients: Mapping[str, float] | None = None
     """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: equal shares."""
     grid_fee_eur_per_kwh: Price = 0.0
@@ -148,6 +151,7 @@ class Community:
     community_fee_eur_per_year: float = 0.0
     """Fixed fee of each house for the operation of the community."""
     vat_percent: float = 0.0
+    """Value added tax, per cent of the amounts that `vat_on` names."""
     vat_on: tuple[VatItem, ...] = ("import", "grid_fee", "fixed_fee")
     """What value added tax is paid on; `local` is the price among neighbours."""
 
@@ -233,6 +237,7 @@ class Scenario:
     seed: int
     """Used unless the command line specifies one."""
     houses: tuple[House, ...]
+    """In the order of the file, which rankings and displays use."""
     jobs: tuple[Job, ...]
     """Ordered by registration, then job id."""
     producers: Mapping[str, ProducerSeries]
@@ -253,6 +258,7 @@ class Scenario:
     forecast: ForecastUse = DEFAULT_FORECAST
     """Whether producers with shared supply correct their forecasts, unless the command line says otherwise."""
     tariff: Tariff | None = None
+    """Prices at the start; None: no bills are made out."""
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
     gateways: Mapping[str, Gateway] = field(default_factory=dict)

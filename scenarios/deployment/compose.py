@@ -51,6 +51,7 @@ class ComposePlan:
     name: str
     """The scenario's."""
     scenario: ScenarioPlace
+    """Where its containers find it."""
     households: tuple[str, ...]
     """Houses with a device; each becomes a service."""
     seed: int = 1

@@ -73,9 +73,11 @@ class Literal:
     """A value as it is written."""
 
     value: Value
+    """A number is in Wh, W, seconds, EUR, kg or as a share, whatever unit is written."""
     unit: str = ""
     """Empty: a number without a unit, a text, or true or false; of a clock time, seconds."""
     text: str = ""
+    """As written; empty: as its value is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,11 @@ class Name:
     """Something that a run has: `jobs_on_grid`, `job("wash").start`, `messages.Cancel`."""
 
     word: str
+    """What comes first: a figure, `job`, `house`, `messages`."""
     of: str | None = None
+    """The id in brackets; None: there are none."""
     field: str | None = None
+    """What follows the dot; None: nothing."""
 
     def __str__(self) -> str:
         of = f'("{self.of}")' if self.of is not None else ""
@@ -96,7 +101,9 @@ class Operation:
     """An operator with its operands."""
 
     sign: str
+    """`and`, `or`, `not`, a comparison or one of `+ - * /`."""
     operands: tuple[Node, ...]
+    """One of `not` and of a leading minus; two or more of `and` and `or`; two of the others."""
 
 
 Node = Literal | Name | Operation

@@ -24,11 +24,14 @@ class Verdict:
     """Whether an expectation holds in a run."""
 
     title: str
+    """The expectation's name for users; empty: it has none."""
     condition: str
+    """As the scenario has it."""
     holds: bool
     values: str
     """The values that decided: `self_sufficiency = 0.71`."""
     at_s: int | None = None
+    """When it had to hold, UNIX seconds; None: at the end."""
     error: str = ""
     """Why it could not be judged, which counts as not holding."""
 

@@ -36,10 +36,13 @@ class ObservedDevice:
     """The observed state of a real device."""
 
     id: str
+    """As in topics."""
     state: dict[str, Any] = field(default_factory=dict)
     """The newest `state` whose values are in range, see `docs/devices.md`."""
     messages: deque[DeviceMessage] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
+    """Its newest messages, oldest first."""
     heard: int = 0
+    """How many messages of it were received, including those no longer kept."""
 
     def shorten(self, most: int) -> None:
         """Forget the oldest messages but `most`."""

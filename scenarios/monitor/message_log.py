@@ -36,10 +36,15 @@ class MessageSummary:
     number: int
     """Running number of observed messages, from 0."""
     time_s: int
+    """Virtual time of sending, UNIX seconds."""
     round: int
+    """Round of that second in which it was sent."""
     sender: str
+    """Agent id of the sender."""
     seq: int
+    """The sender's sequence number."""
     to: str
+    """Agent id of the recipient."""
     kind: str
     job_id: str
     """Empty if the message is not about a job."""

@@ -26,12 +26,16 @@ class ObservedNegotiation:
     number: int = 0
     """Running number of jobs, in the order of their first message."""
     consumer: str = ""
+    """Agent id; empty: not known yet, as house and device."""
     house: str = ""
     device: str = ""
     earliest_start_s: int | None = None
+    """UNIX seconds; None: not known yet, as the next three."""
     latest_start_s: int | None = None
     energy_wh: float | None = None
+    """By its newest contract; before the first one, as requested."""
     load_profile: LoadProfile | None = None
+    """As requested; times are seconds since its start."""
     state: State = "asking"
     producer: str = ""
     """Its supplier, where it has one; `shared` if several supply it."""
@@ -40,9 +44,11 @@ class ObservedNegotiation:
     suppliers: tuple[str, ...] = ()
     """The same, and the grid last if that gives any of it."""
     start_s: int | None = None
+    """Start by its newest contract, UNIX seconds; None: it has had none."""
     contracts: int = 0
     """Number of its newest contract."""
     declines: int = 0
+    """How often producers declined it."""
     steps: int = 0
     """Number of messages about it; the message log has them."""
 

@@ -23,9 +23,11 @@ class EnergyBins:
     """Energy of a producer in equal bins of time, Wh, shape (bins,) each."""
 
     edges_s: FloatArray
+    """Beginning of each bin and end of the last, UNIX seconds, shape (bins + 1,)."""
     forecast_wh: FloatArray
     """What it expects to have left after serving the base load of its own house, as it publishes it."""
     committed_wh: FloatArray
+    """What its standing contracts draw."""
     unknown: int
     """Number of contracts whose load profile was never observed; not in `committed_wh`."""
 
@@ -41,14 +43,19 @@ class ObservedProducer:
 
     id: str
     house: str = ""
+    """Id of its house; empty: not known yet."""
     first_score: int = 0
     """Its score before anything was observed."""
     forecast: Outlook | None = None
     """The forecast so far, newer predictions in place of older ones; the distant past is dropped."""
     issued_s: int | None = None
+    """When its newest prediction was issued, UNIX seconds; None: none was observed."""
     forecasts: int = 0
+    """How many predictions it has received."""
     accepted: int = 0
+    """How many contracts with it were agreed."""
     declined: int = 0
+    """How often it declined a job."""
     left_out: int = 0
     """How often it was scored as if it had declined, because a short list left it out."""
     contracts: dict[str, int] = field(default_factory=dict)

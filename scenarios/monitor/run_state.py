@@ -29,11 +29,13 @@ class ScenarioContext:
 
     name: str = ""
     start_s: int | None = None
+    """Start of the run, UNIX seconds; None: not known."""
     end_s: int | None = None
     """Latest possible end of the run, UNIX seconds, for the share that is done."""
     houses: Mapping[str, str] = field(default_factory=dict)
     """Names of houses, by id."""
     house_of_producer: Mapping[str, str] = field(default_factory=dict)
+    """House id, by producer id."""
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Load profiles, by job id."""
     scores: Mapping[str, int] = field(default_factory=dict)
@@ -85,7 +87,9 @@ class ObservedHost:
 
     id: str
     agents: tuple[str, ...] = ()
+    """Ids of the agents that it announced."""
     is_there: bool = False
+    """Whether it is online."""
     was_there: bool = False
     """Whether it was ever online."""
     sent: int = 0

@@ -43,7 +43,9 @@ class MasterSolution:
     """A solution of the linear program."""
 
     value_wh: float
+    """Energy that the fractional plan delivers."""
     prices: DualPrices
+    """Dual values of capacities and cuts."""
     profit: FloatArray
     """Dual value of each task, Wh, shape (tasks,)."""
     weights: FloatArray
@@ -197,6 +199,7 @@ class Bound:
     """An upper bound and the prices that prove it."""
 
     bound_wh: float
+    """No plan delivers more."""
     prices: DualPrices
 
 

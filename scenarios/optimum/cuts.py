@@ -57,10 +57,13 @@ class CapacityCut:
     """A cut on one minute of one class of producers."""
 
     class_: int
+    """Index of the class of producers."""
     bin_: int
+    """Index of the minute."""
     limit_wh: float
     """Energy that each producer of the class may be asked for in that minute, Wh."""
     function: DualFeasibleFunction
+    """Returns the coefficient of a load from its share of the limit."""
 
     def coefficients(self, draw_wh: FloatArray) -> FloatArray:
         """Return the coefficients of loads in this cut.

@@ -33,6 +33,7 @@ class OptimumTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
+    """Its draw; times are seconds since its start."""
     run: PendingRun
     """The job as its device's calendar sees it."""
     device: str
@@ -46,6 +47,7 @@ class Instance:
     start_s: int
     """Beginning of bin 0, UNIX seconds."""
     producers: tuple[str, ...]
+    """Producer ids, in the order of the rows below."""
     production_wh: FloatArray
     """Actual production, Wh, shape (producers, bins)."""
     limit_wh: FloatArray

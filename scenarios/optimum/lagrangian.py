@@ -52,8 +52,11 @@ class StartColumn:
     """
 
     task: int
+    """Index of the task in the instance."""
     class_: int
+    """Index of the class of producers."""
     first_bin: int
+    """Index of the minute in which it starts."""
     draw_wh: FloatArray
     """Draw of this start, Wh, bin by bin from `first_bin`."""
     least_wh: FloatArray

@@ -34,6 +34,7 @@ class SharedTask:
     piece_families: tuple[PieceFamily, ...]
     """Every second of its window, for bounds."""
     load: LoadProfile
+    """Its draw; times are seconds since its start."""
     run: PendingRun
     """The job as its device's calendar sees it."""
     device: str

@@ -38,6 +38,7 @@ class SharedStart:
 
     grid: StartGrid
     index: int
+    """Which start of the grid."""
 
     @property
     def first_bin(self) -> int:

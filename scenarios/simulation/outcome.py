@@ -34,16 +34,19 @@ class RunOutcome:
     ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
+    """Where virtual time began, UNIX seconds."""
     end_s: int
     """Where virtual time stood at the end; the end that `days` gives where there is one."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
+    """Of the producers at the end, by producer id."""
     messages: int
     """That agents sent to each other."""
     negotiations: int
     """How often a job went looking for a supplier."""
     rounds: int
+    """Rounds that the clock granted."""
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
     disputes: tuple[str, ...] = ()
@@ -72,9 +75,12 @@ class Ending:
     scenario: Scenario
     settings: RunSettings
     cast: Cast
+    """The agents of this process."""
     clock: Clock
     watch: Watch
+    """What the agents of this process have said and agreed."""
     recorder: Recorder | None
+    """Writes the results; None: nothing is recorded."""
     started_wall_s: float
     """When this process began with the run, seconds of `time.perf_counter`."""
     has_open_end: bool

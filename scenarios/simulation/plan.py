@@ -48,7 +48,9 @@ class Plan:
     days: int | None = None
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
+    """How fast virtual time passes at most."""
     patient: bool = True
+    """Whether jobs that no producer can serve wait for an opening."""
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs find a supplier."""
     limit_wall_s: float = LIMIT_WALL_S
@@ -78,6 +80,7 @@ class Plan:
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
+    """Where the results file is made if `out` names none."""
     supply: SupplySettings | None = None
     """How jobs are supplied; None: as the scenario says."""
     device_rules: int = DEVICE_RULES

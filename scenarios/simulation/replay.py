@@ -56,7 +56,9 @@ class Recording:
     seed: int
     algorithm: AlgorithmSettings
     patient: bool
+    """Whether jobs that no producer could serve waited for an opening."""
     days: int | None
+    """Duration in days; None: as the scenario says."""
     scores: dict[str, int]
     """The producers' scores at the beginning, by producer id."""
     stop_after_s: int | None
@@ -64,6 +66,7 @@ class Recording:
     ledger_sha256: str | None
     """Its outcome; None: its end is not recorded."""
     sayings: tuple[Saying, ...]
+    """In the order in which agents received them."""
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs found a supplier."""
     supply: SupplySettings | None = None

@@ -89,6 +89,7 @@ class ScoresFile:
 
     path: Path
     scenario: str
+    """Name of the scenario that the scores are of."""
 
     @classmethod
     def beside(cls, results_file: Path, scenario: str, named: Path | None = None) -> ScoresFile:

@@ -43,6 +43,7 @@ class RunSettings:
     """
 
     seed: int
+    """Of the agents' random numbers."""
     run_id: str
     """Names the run on the broker."""
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
@@ -55,6 +56,7 @@ class RunSettings:
     device_rules: int = DEVICE_RULES
     """The rules by which gateway agents answer real devices; others in the replay of an older recording."""
     patience: Timeouts = field(default_factory=Timeouts)
+    """When to ask again, reconnect or give up, wall-clock seconds; no part in the result."""
     hosts: int | None = None
     """Number of hosts that the agents are spread over; None: one for each household, and one for the manager."""
     journals: Path | None = None

@@ -27,6 +27,7 @@ class SweepOutcome:
     sha256: str | None
     """Of the results; None: runs failed."""
     failed: tuple[SweepRow, ...]
+    """Runs that failed, in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class SweepProgress:
     done: int
     """Runs that are in the file."""
     planned: int
+    """Runs of the whole sweep."""
     before: int
     """Runs that were in the file when this execution began."""
 

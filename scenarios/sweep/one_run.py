@@ -47,12 +47,16 @@ class SweepRow:
     """The outcome of one run."""
 
     run: int
+    """Its number, from 1."""
     state: Literal["done", "failed"]
     figures: Mapping[str, float | None]
     """By name; empty if it failed."""
     ledger_sha256: str | None
+    """Identifies its contracts; None if it failed."""
     error: str
+    """Why it failed; empty if it did not."""
     wall_s: float
+    """How long it took, wall-clock seconds."""
 
 
 def perform(scenario: Scenario, order: SweepRun) -> SweepRow:

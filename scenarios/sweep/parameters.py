@@ -68,6 +68,7 @@ class Range:
     """Numbers from one end to the other, ends included."""
 
     low: float
+    """Less than the other end."""
     high: float
     count: int | None
     """How many, evenly spaced; None: as many as a sample draws."""
@@ -96,9 +97,11 @@ class Parameter:
     """A key with the values that it takes."""
 
     key: str
+    """As users write it: a setting, a variable or a key of the scenario's file."""
     values: tuple[Value, ...]
     """In the order given; those of a range without a count are empty."""
     range: Range | None = None
+    """The range that was given; None: values were listed."""
     targets: tuple[KeyPath, ...] = ()
     """The values of the scenario's file that it sets."""
     is_variable: bool = False

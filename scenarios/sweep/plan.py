@@ -118,6 +118,7 @@ class SweepRequest:
     sample: int | None = None
     """Points of a Latin hypercube sample; None: every combination."""
     sample_seed: int = 1
+    """Of the random numbers of that sample."""
     allow_outside: bool = False
     """Whether a YAML file may refer to files outside its folder."""
     together: tuple[str, ...] = ()
@@ -148,8 +149,11 @@ class SweepPlan:
     keys: tuple[str, ...]
     """The varied parameters."""
     points: tuple[Point, ...]
+    """In the order of their numbers, which begin with 1."""
     seeds: tuple[int, ...]
+    """Of the runs of each point."""
     variants: tuple[Scenario, ...]
+    """Different scenarios; points refer to them by index."""
     notes: tuple[str, ...] = ()
     """What the user should know before it runs, one sentence each."""
 

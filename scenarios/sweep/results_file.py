@@ -152,15 +152,21 @@ class SweepInfo:
 
     request: SweepRequest
     scenario: str
+    """Name of the scenario."""
     keys: tuple[str, ...]
+    """The varied parameters."""
     seeds: tuple[int, ...]
+    """Of the runs of each point."""
     points: tuple[str, ...]
     """Labels, in the order of their numbers."""
     values: tuple[tuple[Value, ...], ...]
     """Of each point, in the order of the keys."""
     fingerprint: str
+    """Hash of everything that the results follow from, see `SweepPlan.fingerprint`."""
     versions: Mapping[str, str]
+    """Versions of the software that results may depend on, by name."""
     created_utc: str
+    """ISO 8601."""
     sha256: str | None
     """Of the complete results; None: runs are missing."""
 
