@@ -422,8 +422,10 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.outcome == "withdrawn":  # and a producer accepted it for that very second
                 self._conclude(course, "ABORTED", "withdrawn", course.reason)
             return
-        if course.is_followed:
-            course.wake()  # for who follows it until now
+        if course.is_followed and self._gateway.rules >= 7:
+            course.hand_over(self.channel())
+        elif course.is_followed:
+            course.wake()
         if await self._start(course):
             if not course.is_in_ledger:
                 self._tell_ledger(course)

@@ -104,6 +104,17 @@ class JobCourse:
         if not self.changed.waiting:
             self.changed.put(None)
 
+    def hand_over(self, channel: Channel[None]) -> None:
+        """Let another coroutine follow the job from now on, and the present one end.
+
+        Each has a channel of its own: a channel wakes one reader, and would wake the one that is about to end.
+
+        Args:
+            channel: Wakes the other coroutine.
+        """
+        self.wake()
+        self.changed = channel
+
     def begin(self, now_s: int, meter: Meter) -> None:
         """Start metering.
 

@@ -1,4 +1,4 @@
-"""A real consumer device, event by event."""
+"""A real consumer device, event by event: when the end of its job is recorded, and what it cannot do by reports."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ def report(stage: Stage, *said: DeviceEvent) -> list[Outgoing]:
 def executed(sent: list[Outgoing]) -> list[tuple[str, str]]:
     """Return state and outcome of each execution that is reported to the manager."""
     return [(message.state, message.outcome) for message in to(MANAGER, sent) if isinstance(message, JobExecuted)]
+
+
+def test_a_job_started_by_hand_ends_when_its_device_says_so_also_after_its_contract_has_started(washer: Stage) -> None:
+    """The coroutine that runs the job by its contract takes over from the one that has followed it until then."""
+    washer.wait_until(CONTRACT_S - HOUR_S // 2)
+    assert executed(report(washer, Reported(state="EXECUTING"))) == [("EXECUTING", "started_by_hand")]
+    assert executed(washer.wait_until(CONTRACT_S)) == []
+    washer.wait_until(CONTRACT_S + HOUR_S // 2)
+    assert executed(report(washer, Reported(state="FINISHED"))) == [("FINISHED", "started_by_hand")]
 
 
 def test_a_device_that_repeats_its_state_until_its_job_starts_does_not_fill_its_agent(washer: Stage) -> None:
