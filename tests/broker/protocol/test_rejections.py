@@ -16,7 +16,7 @@ from broker.errors import ProtocolError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.rejections import LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
+from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.hosts.test_sessions import quickly
@@ -45,6 +45,19 @@ def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
     assert len(flood) <= LOGGED_AT_ONCE + 5
     assert len(flood) + sum(entry.get("more", 0) for entry in flood) == 5000
     assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
+
+
+@pytest.mark.looptime
+async def test_a_sender_that_changes_its_name_for_each_message_is_limited_too() -> None:
+    """At a broker without logins, anyone can write under any name: neither memory nor log may grow without a limit."""
+    rejected = RejectedMessages("clock")
+    with capture_logs() as logs:
+        for n in range(_MOST_SENDERS + 1_000):
+            rejected.reject(topics.done("r", f"h{n}"), ProtocolError("nonsense"))
+        rejected.log_suppressed()
+    assert rejected.count == _MOST_SENDERS + 1_000
+    assert len(logs) <= _MOST_SENDERS + LOGGED_AT_ONCE + 1
+    assert sum(1 + entry.get("more", 0) for entry in logs) == rejected.count
 
 
 @pytest.mark.looptime
