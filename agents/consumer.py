@@ -170,7 +170,13 @@ class Consumer(Agent[AnyMessage]):
         return job_id in self._jobs and producer in self._jobs[job_id].asked
 
     def _follows(self, producer: str, job_id: str) -> bool:
-        """Return whether to follow a producer's opening: a producer must not keep a job busy for ever."""
+        """Return whether to follow a producer's opening: a producer must not keep a job busy for ever.
+
+        A job that has started, or is not to run, reads its channel no longer: openings would fill it.
+        """
+        contract = self.contracts.get(job_id)
+        if self._jobs[job_id].is_dropped or (contract is not None and contract.start_s <= self.now_s):
+            return False
         count = self._counted(self._openings, job_id, producer)
         if count > MAX_OPENINGS:
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")

@@ -152,7 +152,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         for course in self._courses.values():
             if course.is_open and self._has_begun(course):
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
-                course.changed.put(None)
+                course.wake()
             elif course.is_open:
                 self._withdraw(course, "its device has left")
 
@@ -169,7 +169,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         for course in self._courses.values():
             if course.is_commanded and course.state == "SCHEDULED":
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
-                course.changed.put(None)
+                course.wake()
 
     def _take_obstacle(self, said: CommandRefused | Occupied | Vacated) -> None:
         """The device does not obey, or must not be commanded, or may be commanded again."""
@@ -190,7 +190,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         for course in self._courses.values():
             if course.is_running and not online:
                 course.was_offline = True
-                course.changed.put(None)
+                course.wake()
 
     def _take_report(self, report: Reported) -> None:
         self._is_available = True if self._is_available is None else self._is_available
@@ -258,7 +258,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
                     course.is_ended_by = end
                 elif course.is_commanded:
                     course.is_ended_by, course.outcome = "ABORTED", "refused"
-                course.changed.put(None)
+                course.wake()
             case None if report.is_on is True and (course.is_commanded or course.is_running):
                 self._take_start(course)
             case None if report.is_on is False and course.state == "EXECUTING":
@@ -295,13 +295,13 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if not course.is_followed and self._gateway.rules >= 3:
                 course.is_followed = True
                 self.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
-        course.changed.put(None)
+        course.wake()
 
     def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
         if course.is_over_when_switched_off(self.now_s, self._gateway.rules):
             course.is_ended_by = "FINISHED"
-            course.changed.put(None)
+            course.wake()
         else:
             self._interrupt(course)
 
@@ -312,12 +312,12 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._show_job(course)
         if course.was_offline and self._gateway.is_switched:
             self._command(course, 1)
-        course.changed.put(None)
+        course.wake()
 
     def _meter_run(self, course: JobCourse) -> None:
         """Add a reading to what a running job drew."""
         if course.add_reading(self.now_s, self._meter, self._gateway.idle_w):
-            course.changed.put(None)
+            course.wake()
 
     def _meter_until_end(self, course: JobCourse) -> None:
         """Count the power of the last reading until now, if the device ends a job without a new reading."""
@@ -422,8 +422,10 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if course.outcome == "withdrawn":  # and a producer accepted it for that very second
                 self._conclude(course, "ABORTED", "withdrawn", course.reason)
             return
-        if course.is_followed:
-            course.changed.put(None)  # for who follows it until now
+        if course.is_followed and self._gateway.rules >= 7:
+            course.hand_over(self.channel())
+        elif course.is_followed:
+            course.wake()
         if await self._start(course):
             if not course.is_in_ledger:
                 self._tell_ledger(course)
@@ -555,7 +557,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         await self.closing()
         for course in self._courses.values():
             if course.is_open:
-                course.changed.put(None)
+                course.wake()
                 if not course.is_running and not course.is_commanded:
                     course.outcome = "run_ended"
                     self._show_job(course)

@@ -19,7 +19,7 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 6
+DEVICE_RULES = 7
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
 has the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less.
 3: a single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -27,7 +27,8 @@ announces itself; a job started by hand ends when its programme is over, not lat
 programme that takes far longer than planned is not cut off while it draws more than a stand-by does. 5: a guest that
 takes a free place has a meter of its own, and a device that has left is not metered by its last power. 6: a reading of
 0 W that comes with an open switch does not show that the programme was over before, and a device that reports its
-switch closed after its connection has ended did not lose power."""
+switch closed after its connection has ended did not lose power. 7: a job started by hand that ends after its contract
+has started ends when its device says so, not at the next look at it."""
 
 
 @dataclass(frozen=True, slots=True)

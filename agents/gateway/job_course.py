@@ -43,7 +43,7 @@ class JobCourse:
     device: str
     """The device's gateway id; a guest's place may have another one by now."""
     changed: Channel[None]
-    """Wakes the coroutine that follows the job."""
+    """Wakes the coroutine that follows the job; see `wake`."""
     reference: str = ""
     """The reference of the job, as requested."""
     state: JobState = "NOT_SCHEDULED"
@@ -94,6 +94,26 @@ class JobCourse:
     def timer_s(self) -> int:
         """After how long a device should switch itself off if no further command arrives, seconds."""
         return 2 * (self.job.duration_s + self.grace_s)
+
+    def wake(self) -> None:
+        """Wake the coroutine that follows the job, or let the next one that will look at it at once.
+
+        However often that happens, one wake-up waits: no coroutine follows a job before its start, and a device may
+        report its state every second until then.
+        """
+        if not self.changed.waiting:
+            self.changed.put(None)
+
+    def hand_over(self, channel: Channel[None]) -> None:
+        """Let another coroutine follow the job from now on, and the present one end.
+
+        Each has a channel of its own: a channel wakes one reader, and would wake the one that is about to end.
+
+        Args:
+            channel: Wakes the other coroutine.
+        """
+        self.wake()
+        self.changed = channel
 
     def begin(self, now_s: int, meter: Meter) -> None:
         """Start metering.

@@ -206,18 +206,16 @@ class SharedProducer(Producer):
 
     def _reserve(self, consumer: str, reserve: Reserve) -> None:
         job_id = reserve.job_id
+        is_new = job_id not in self._jobs
         problem = self._problem_with_job(reserve, consumer) or self._problem_with(reserve)
-        if problem:
-            if problem != TAKEN:
-                self.reject(consumer, problem)
-            self._decline_share(reserve, consumer, problem)
-            return
         wanted = Reservation.of(reserve.start_s, unpacked(reserve.minutes_mwh))
-        minutes = len(wanted.minutes_mwh)
-        skipped = max(0, self.now_s // MINUTE_S - wanted.first_minute)
-        free_mwh = self._free_mwh(job_id, wanted.first_minute, minutes)
-        if (wanted.minutes_mwh[skipped:] > free_mwh[skipped:]).any():
-            self._decline_share(reserve, consumer, "less is left")
+        if problem or self._has_less(job_id, wanted):
+            if problem and problem != TAKEN:
+                self.reject(consumer, problem)
+            self._decline_share(reserve, consumer, problem or "less is left")
+            if is_new:  # the manager compares the description only of a job that is promised something
+                self._jobs.pop(job_id, None)
+                self._digests.pop(job_id, None)
             return
         if reserve.keeps_earlier and job_id in self._reserved:
             self._newer[job_id] = wanted
@@ -225,6 +223,12 @@ class SharedProducer(Producer):
         else:
             self._replace(job_id, wanted)
         self._promise_share(job_id, wanted, is_answer=bool(reserve.minutes_mwh))
+
+    def _has_less(self, job_id: str, wanted: Reservation) -> bool:
+        """Return whether less is left than a job wants, in any minute that has not passed."""
+        skipped = max(0, self.now_s // MINUTE_S - wanted.first_minute)
+        free_mwh = self._free_mwh(job_id, wanted.first_minute, len(wanted.minutes_mwh))
+        return bool((wanted.minutes_mwh[skipped:] > free_mwh[skipped:]).any())
 
     def _decline_share(self, reserve: Reserve, consumer: str, reason: str) -> None:
         if reserve.minutes_mwh:

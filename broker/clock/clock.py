@@ -229,40 +229,51 @@ class Clock:
             raise failure
 
     async def _run(self, bus: Bus) -> None:
-        run_control, reporter = self._run_control, self._reporter
+        reporter = self._reporter
         self._is_connected = True
         await self._incoming.subscribe(bus)
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(self._incoming.read(bus), name="clock.read"),
-                tasks.create_task(self._admission.keep_publishing(bus), name="clock.tell"),
-                tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
-                tasks.create_task(self._incoming.keep_echoing(bus), name="clock.echo"),
-            ]
-            try:
-                if self._step.phase != "end":
-                    self._waiting_since_wall_s = asyncio.get_running_loop().time()
-                    await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(
-                        bus, self._lost_hosts.quarantine_before_the_step, self._lost_hosts.drop_missing
-                    )
-                    self._waiting_since_wall_s = None
-                self._admission.open()
-                run_control.start()
-                await self._run_steps(bus)
-            except (AgentFailedError, HostsMissingError) as error:
-                await reporter.report(bus, "failed")
-                may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
-                why = str(error).partition("\n")[0]
-                await self._admission.publish(bus, failed=why, may_resume=may_resume)
-                raise
-            await reporter.report(bus, "ended")
-            await self._admission.publish(bus, ended=True)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(self._incoming.read(bus), name="clock.read"),
+                    tasks.create_task(self._admission.keep_publishing(bus), name="clock.tell"),
+                    tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
+                    tasks.create_task(self._incoming.keep_echoing(bus), name="clock.echo"),
+                ]
+                await self._run_to_the_end(bus)
+                for task in background:
+                    task.cancel()
+        finally:
             self._admission.close()
-            for task in background:
-                task.cancel()
             self._barrier.stop()
             self._incoming.log_suppressed()
+
+    async def _run_to_the_end(self, bus: Bus) -> None:
+        """Run all steps, and publish how the run ended.
+
+        Raises:
+            AgentFailedError, HostsMissingError: See `run`.
+        """
+        reporter = self._reporter
+        try:
+            if self._step.phase != "end":
+                self._waiting_since_wall_s = asyncio.get_running_loop().time()
+                await reporter.report(bus, "waiting")
+                await self._admission.wait_for_hosts(
+                    bus, self._lost_hosts.quarantine_before_the_step, self._lost_hosts.drop_missing
+                )
+                self._waiting_since_wall_s = None
+            self._admission.open()
+            self._run_control.start()
+            await self._run_steps(bus)
+        except (AgentFailedError, HostsMissingError) as error:
+            await reporter.report(bus, "failed")
+            may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
+            why = str(error).partition("\n")[0]
+            await self._admission.publish(bus, failed=why, may_resume=may_resume)
+            raise
+        await reporter.report(bus, "ended")
+        await self._admission.publish(bus, ended=True)
 
     def _check_all_left(self) -> bool:
         """Return whether all hosts have left in good order, and journal it for a clock that is restarted.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from broker.errors import SsmicError
-from broker.protocol import Control
+from broker.protocol import MAX_TIME_S, Control
 
 LOOK_EVERY_WALL_S = 0.5
 """How often a clock that waits for its pace looks at the time and stores how far it has come."""
@@ -20,6 +20,10 @@ _SHORTEST_SLEEP_WALL_S = 0.001
 AWAY_AFTER_WALL_S = 1.0
 """A household that has not reacted to a question for this long, or a process that did not run for this long, was away;
 shorter delays count as work, and the run always catches up with them."""
+
+
+_SLOWEST, _FASTEST = 1e-3, 1e9
+"""Factors of a pace. Beyond them, times and durations would no longer fit into the report on `time`."""
 
 
 class PaceError(SsmicError):
@@ -31,7 +35,7 @@ class Pace:
     """Virtual seconds per wall-clock second."""
 
     factor: float | None = None
-    """Above 0; None: as fast as possible."""
+    """From `_SLOWEST` to `_FASTEST`; None: as fast as possible."""
 
     @classmethod
     def parse(cls, text: str) -> Pace:
@@ -48,6 +52,8 @@ class Pace:
             factor = math.nan
         if not text.endswith("x") or not math.isfinite(factor) or factor <= 0:
             raise PaceError(f"pace {text!r}: expected 'max' or a factor above 0 such as '1x' or '60x'")
+        if not _SLOWEST <= factor <= _FASTEST:
+            raise PaceError(f"pace {text!r}: expected 'max' or a factor from '0.001x' to '1000000000x'")
         return cls(factor)
 
     def __str__(self) -> str:
@@ -191,12 +197,18 @@ class Pacer:
         return 0.0 if self._catch_up.factor is None else self._catch_up.factor - 1
 
     def _at(self, wall_s: float) -> tuple[float, float]:
-        """Return the virtual time that the run should have reached at a loop time, and the time then owed, seconds."""
+        """Return the virtual time that the run should have reached at a loop time, and the time then owed, seconds.
+
+        A run without an end may wait for input at any pace, so virtual time stops at the latest that there is.
+        """
         passed_wall_s = max(0.0, wall_s - self._anchor_wall_s)
         if self._is_standing or self.pace.factor is None:
             return self._anchor_s, self._owed_s
-        paid_s = min(self._owed_s, self._gain * self.pace.factor * passed_wall_s) if self._owed_s else 0.0
-        return self._anchor_s + self.pace.factor * passed_wall_s + paid_s, self._owed_s - paid_s
+        paid_s = self._owed_s
+        if not math.isinf(self._gain):
+            paid_s = min(paid_s, self._gain * self.pace.factor * passed_wall_s)
+        reached_s = self._anchor_s + self.pace.factor * passed_wall_s + paid_s
+        return min(reached_s, float(MAX_TIME_S)), self._owed_s - paid_s
 
     def _anchor(self, wall_s: float) -> None:
         self._anchor_s, self._owed_s = self._at(wall_s)
@@ -479,4 +491,4 @@ class RunControl:
         overdue_wall_s = (
             0.0 if self._is_early or self._pacer.is_standing else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
         )
-        return overdue_wall_s + self._pacer.owed_s / factor
+        return min(overdue_wall_s + self._pacer.owed_s / factor, float(MAX_TIME_S))

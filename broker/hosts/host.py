@@ -208,7 +208,8 @@ class Host:
         else:
             _cancel(background)
             await self._tidy_up(bus)
-        self.rejected.log_suppressed()
+        finally:
+            self.rejected.log_suppressed()
 
     @contextmanager
     def _waking(self, bus: Bus, tasks: asyncio.TaskGroup) -> Iterator[None]:

@@ -23,6 +23,10 @@ LOGGED_AT_ONCE = 10
 LOG_INTERVAL_WALL_S = 1.0
 """Interval between summaries, wall-clock seconds."""
 
+_MOST_SENDERS = 10_000
+"""Senders, by kind of topic, whose messages are limited separately; further ones share one limit. A guarded broker has
+fewer logins than that, but any client of another broker can write under any name."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,6 +37,10 @@ class _RateLimit:
     last: tuple[str, Exception] | None = None
     """Topic and error of the last message that was not logged."""
     logged_wall_s: float = 0.0
+
+
+_FURTHER = ("", "")
+"""Takes the place of kind and sender where a message has none, or too many others have."""
 
 
 class RejectedMessages:
@@ -47,8 +55,8 @@ class RejectedMessages:
         self.count = 0
         """Total number of rejected messages."""
         self._reader = reader
-        # The last level of a topic is its sender, which the broker verifies: there are at most as many keys as logins.
         self._rate_limits: dict[tuple[str, str], _RateLimit] = {}
+        """By kind and last level of the topic, which is the sender at a guarded broker."""
 
     def reject(self, topic: str, error: Exception) -> None:
         """Count a rejected message and log it: the first ones of a sender at once, then one line per second.
@@ -59,7 +67,9 @@ class RejectedMessages:
         """
         self.count += 1
         address = topics.parse(topic)
-        key = ("", "") if address is None else (address.kind, address.ids[-1] if address.ids else "")
+        key = _FURTHER if address is None else (address.kind, address.ids[-1] if address.ids else "")
+        if key not in self._rate_limits and len(self._rate_limits) >= _MOST_SENDERS:
+            key = _FURTHER
         limit = self._rate_limits.setdefault(key, _RateLimit())
         now_wall_s = asyncio.get_running_loop().time()
         if limit.logged >= LOGGED_AT_ONCE:

@@ -368,6 +368,9 @@ class Roster(Wire):
 
 REPORTS_MISSED = 2.5
 """After this many of its intervals without a report, a run has ended."""
+LONGEST_VALID_WALL_S = 60.0
+"""No report holds for longer, wall-clock seconds, whatever interval it states: who waits for the next one must not wait
+for ever because of a leftover."""
 
 
 class TimeReport(Wire):
@@ -414,7 +417,7 @@ class TimeReport(Wire):
     @property
     def valid_wall_s(self) -> float:
         """How long a run that sends no further report may still be there, wall-clock seconds."""
-        return REPORTS_MISSED * self.every_wall_s
+        return min(REPORTS_MISSED * self.every_wall_s, LONGEST_VALID_WALL_S)
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
-from broker.errors import SsmicError
+from broker.errors import ProtocolError, SsmicError
 from broker.protocol import Announcement, TimeReport, topics
 from broker.transport import Bus, Delivery
 
@@ -82,12 +80,12 @@ def _take(leftover: Leftover, delivery: Delivery) -> None:
     address = topics.parse(delivery.topic)
     try:
         if address is not None and address.kind == "time":
-            leftover.state = TimeReport.model_validate_json(delivery.payload).state
+            leftover.state = delivery.read(TimeReport).state
         elif address is not None and address.kind == "hosts":
-            announcement = Announcement.model_validate_json(delivery.payload)
+            announcement = delivery.read(Announcement)
             if announcement.state == "there":
                 leftover.hosts.add(announcement.host)
-    except ValidationError:
+    except ProtocolError:
         pass  # not published by ssmic
 
 

@@ -26,7 +26,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TOGETHER, Job
-from broker.hosts.agent import Outgoing
+from broker.hosts.agent import MAX_WAITING_MESSAGES, Outgoing
 from tests.agents.stage import Stage, on_stage, only, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -363,3 +363,14 @@ def test_openings_without_end_are_not_followed_without_end() -> None:
             followed += 1
             assert followed <= MAX_OPENINGS
         assert rejected(stage) == ["pv-1"]
+
+
+def test_openings_for_a_job_that_has_started_do_not_pile_up() -> None:
+    """Nobody reads them any more, so a producer that sends them for hours would end the consumer."""
+    with machine(wash("one", 0, 1)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(1))), re=asks)
+        for second in range(MAX_WAITING_MESSAGES // MAX_OPENINGS + 1):
+            stage.wait_until(at(4) + second)
+            assert stage.say(*[("pv-1", Opening(job_id="one"))] * MAX_OPENINGS) == []
+        assert rejected(stage) == []

@@ -69,6 +69,23 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
         assert again.digest == digest_of(WASH.as_sent)
 
 
+def test_a_job_that_is_declined_is_forgotten_so_that_its_id_stays_free_for_its_owner() -> None:
+    """The manager compares only what a producer promises, so nothing else would ever free the id, or the memory."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 100.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    with on_stage(roof, START_S) as stage:
+        liar = WASH.model_copy(update={"house": "b"}).agent
+        too_much = reserve("b").model_copy(update={"minutes_mwh": ((1, 10**6),)})
+        for claim in (reserve("b"), too_much):
+            (refused,) = to(MANAGER, stage.say((liar, claim)))
+            assert isinstance(refused, ShareDeclined)
+            little = reserve().model_copy(update={"minutes_mwh": ((1, 1),)})
+            (promised,) = to(MANAGER, stage.say((WASH.agent, little)))
+            assert isinstance(promised, SharePromised)
+            stage.say((MANAGER, ShareVoid(job_id="wash", reason="the next claim comes first")))
+
+
 def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_no_other() -> None:
     """Each question takes three rounds; a household with one job has one turn."""
     dry = job("dry", "b", load((0, 0.0), (3600, 400.0)))

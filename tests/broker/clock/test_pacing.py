@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from broker.clock.pacing import HOUR_S, Moment, Pace, RunControl
+from broker.clock.pacing import HOUR_S, CatchUp, Moment, Pace, PaceError, RunControl
+from broker.protocol.bounds import MAX_TIME_S
 from broker.protocol.wire import Control
 
 
@@ -59,3 +60,40 @@ async def test_a_run_that_waits_for_its_pace_does_not_lag() -> None:
     assert control.lag_wall_s(at(HOUR_S)) == pytest.approx(5, abs=0.1), "hosts take longer than the pace allows"
     control.apply(Control(command="pause"), at(HOUR_S))
     assert control.lag_wall_s(at(HOUR_S)) == 0
+
+
+@pytest.mark.parametrize("pace", ["1e300x", "1e-300x", "2000000000x", "0.0001x", "infx", "nanx", "-1x", "0x", "fast"])
+def test_a_pace_at_which_times_would_not_fit_into_a_report_is_refused(pace: str) -> None:
+    """Anyone who may command a run can send it; the run would end with the first report."""
+    with pytest.raises(PaceError, match="expected 'max' or a factor"):
+        Pace.parse(pace)
+
+
+@pytest.mark.looptime
+async def test_a_run_that_waits_for_input_at_the_highest_pace_stops_at_the_latest_time() -> None:
+    """It has no end and no timers, so nothing else would stop virtual time."""
+    control = RunControl(Pace.parse("1000000000x"), 0)
+    control.start()
+    waiting = asyncio.create_task(control.wait_for_others())
+    await asyncio.sleep(HOUR_S)
+    assert control.reached_s(at(0)) == MAX_TIME_S
+    control.apply(Control(command="stop"), at(0))
+    await waiting
+    assert control.stopped_at_s == MAX_TIME_S
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("catch_up", "owed_s"), [("none", 0.0), ("2x", 6_000.0), ("max", 0.0)])
+async def test_time_owed_is_reported_within_its_limit_at_any_pace(catch_up: str, owed_s: float) -> None:
+    """A hundred seconds at 60x are owed, made up for at once, or lost; at the lowest pace, 6000 s take months."""
+    control = RunControl(Pace.parse("60x"), 0, catch_up=CatchUp.parse(catch_up))
+    control.start()
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(100)
+    control.leave_out(loop.time() - 100, loop.time())
+    assert control.state.owed_s == pytest.approx(owed_s)
+    assert control.state.reached_s == pytest.approx(6_000.0 if catch_up == "max" else 0.0)
+    control.apply(Control(command="pace", pace="0.001x"), at(0))
+    assert control.lag_wall_s(at(round(control.state.reached_s))) == pytest.approx(1_000 * owed_s)
+    control.leave_out(loop.time(), loop.time() + 10**12)
+    assert control.lag_wall_s(at(0)) <= MAX_TIME_S

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
+import pytest
+from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
+from broker.clock.clock import Clock
+from broker.clock.settings import ClockSettings
 from broker.errors import ProtocolError
+from broker.hosts.agent import Agent
+from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.rejections import LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
+from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
+from broker.protocol.retry_timeouts import Timeouts
+from broker.transport.memory import MemoryBroker
 from tests.broker.hosts.test_sessions import quickly
 
 
@@ -35,3 +45,41 @@ def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
     assert len(flood) <= LOGGED_AT_ONCE + 5
     assert len(flood) + sum(entry.get("more", 0) for entry in flood) == 5000
     assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
+
+
+@pytest.mark.looptime
+async def test_a_sender_that_changes_its_name_for_each_message_is_limited_too() -> None:
+    """At a broker without logins, anyone can write under any name: neither memory nor log may grow without a limit."""
+    rejected = RejectedMessages("clock")
+    with capture_logs() as logs:
+        for n in range(_MOST_SENDERS + 1_000):
+            rejected.reject(topics.done("r", f"h{n}"), ProtocolError("nonsense"))
+        rejected.log_suppressed()
+    assert rejected.count == _MOST_SENDERS + 1_000
+    assert len(logs) <= _MOST_SENDERS + LOGGED_AT_ONCE + 1
+    assert sum(1 + entry.get("more", 0) for entry in logs) == rejected.count
+
+
+@pytest.mark.looptime
+async def test_what_was_not_logged_one_by_one_is_counted_also_if_the_run_fails() -> None:
+    """The clock misses a host and gives up, and the other host leaves: a flood may be the reason."""
+    broker = MemoryBroker()
+    settings = ClockSettings("r", {"adler": ("a",), "absent": ("b",)}, 0, timeouts=Timeouts(limit_wall_s=5))
+    host = Host("adler", "r", [Agent("a")], TypeAdapter(dict[str, str]), seed=1)
+    with capture_logs() as logs:
+        async with asyncio.TaskGroup() as tasks, broker.connect("mallory") as mallory:
+            running = tasks.create_task(_fails(host.run(broker)))
+            keeping = tasks.create_task(_fails(Clock(settings).run(broker)))
+            await asyncio.sleep(1)
+            for _ in range(LOGGED_AT_ONCE + 7):
+                await mallory.publish(topics.control("r"), b"?")
+                await mallory.publish(topics.inbox("r", "adler", "absent"), b"?")
+            await asyncio.wait({running, keeping})
+    for reader in ("clock", "adler"):
+        dropped = [entry for entry in logs if entry["event"] == "dropped" and entry["host"] == reader]
+        assert [entry["more"] for entry in dropped if "more" in entry] == [6], reader
+
+
+async def _fails(running: Coroutine[Any, Any, None]) -> None:
+    with pytest.raises(ExceptionGroup):
+        await running
