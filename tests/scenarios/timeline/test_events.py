@@ -9,7 +9,7 @@ from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
 from scenarios.timeline import as_planned
-from tests.scenarios.timeline.two_roofs import run, scripted, starts_h, suppliers
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted, starts_h, suppliers
 
 
 def shortfall_wh(scenario: Scenario, outcome: RunOutcome) -> float:
@@ -81,6 +81,23 @@ def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
 
     assert set(suppliers(outcome).values()) == {"pv-b"}
     assert reasons == {"it leaves the neighbourhood"}
+
+
+def test_a_consumer_with_the_id_of_a_producer_leaves_its_production_alone() -> None:
+    """Ids of producers are unique among producers only."""
+    text = TWO_ROOFS.replace("- {id: washer, type: consumer", "- {id: pv-b, type: consumer", 1)
+    text = text.replace("house: a, device: washer", "house: a, device: pv-b")
+    timeline = """
+        {at: '07:00', do: leave, house: a, device: pv-b}
+        {at: '09:00', do: cloud, producers: [pv-b], factor: 0.5, ramp: 0, duration: 1h}
+    """
+    world = as_planned(scripted(timeline, text=text))
+
+    actual = world.producers["pv-b"].actual
+
+    assert actual is not None
+    hours_s = [world.start_s + h * 3600 for h in (8, 9, 10, 11)]
+    assert actual.energy_per_bin_wh(hours_s).round().tolist() == [1500, 1000, 2500]
 
 
 def test_a_device_that_leaves_runs_no_job() -> None:
