@@ -275,15 +275,19 @@ def _series(scenario: Scenario, producer: str, happenings: Sequence[Happening], 
 
 
 def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> ProducerSeries:
-    predictions = list(series.predictions)
+    """Return a series with the forecasts that events gave, which are in the order of their time."""
+    predictions: list[Prediction] = []
+    own_until_s: int | None = None
+    """Since when the scenario's later forecasts are void, UNIX seconds."""
     for happening in given:
         action = happening.action
         if not isinstance(action, GiveForecast) or action.production is None:
             continue
-        if action.replaces_later:
-            predictions = [known for known in predictions if known.issued_s <= happening.at_s]
+        if action.replaces_later and own_until_s is None:
+            own_until_s = happening.at_s
         predictions.append(Prediction(issued_s=happening.at_s, production=action.production))
-    return replace(series, predictions=tuple(sorted(predictions, key=lambda known: known.issued_s)))
+    own = [known for known in series.predictions if own_until_s is None or known.issued_s <= own_until_s]
+    return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
 
 
 def _changes_production(happening: Happening, scenario: Scenario, producer: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.events import AddJobs
+from scenarios.events import AddJobs, GiveForecast, Happening
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
-from scenarios.timeline import as_planned
-from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted, starts_h, suppliers
+from scenarios.timeline import as_happened, as_planned
+from tests.scenarios.timeline.two_roofs import SUN, TWO_ROOFS, run, scripted, starts_h, suppliers
 
 
 def shortfall_wh(scenario: Scenario, outcome: RunOutcome) -> float:
@@ -67,6 +67,22 @@ def test_forecast_errors_repeat_with_their_seed() -> None:
     hashes = {seed: [run(scripted(text % seed)).ledger_sha256 for _ in range(2)] for seed in (1, 2)}
 
     assert all(first == second for first, second in hashes.values())
+
+
+def test_forecasts_of_the_error_model_replace_the_later_ones_of_the_file() -> None:
+    """What the file issues at noon is void once the model has issued a forecast at eleven; that of ten is not."""
+    more = "".join(f', {{issued: "{hour}:00", {SUN}}}' for hour in (10, 12))
+    scenario = scripted(text=TWO_ROOFS.replace(f"{SUN}}}]", f"{SUN}}}{more}]", 1))
+    forecast = scenario.producers["pv-a"].predictions[0].production
+    issued_s = [scenario.start_s + hour * 3600 for hour in (11, 13)]
+    happenings = [
+        Happening(n=n, at_s=at_s, action=GiveForecast(producer="pv-a", production=forecast, replaces_later=True))
+        for n, at_s in enumerate(issued_s, start=1)
+    ]
+
+    known = as_happened(scenario, happenings).producers["pv-a"].predictions
+
+    assert [(one.issued_s - scenario.start_s) // 3600 for one in known] == [0, 10, 11, 13]
 
 
 def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
