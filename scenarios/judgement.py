@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from broker import new_loop
 from scenarios.expectations import judge, verdict_json
 from scenarios.results import ResultsReader, record_verdicts, seal
 from scenarios.scenario import Scenario
-from scenarios.simulation import Plan, open_simulation
+from scenarios.simulation import Plan, open_simulation, read_recording
 
 OPTIMUM_WALL_S = 20.0
 """How long the optimum is sought where an expectation asks for it and it has not been computed, real seconds."""
@@ -54,19 +55,11 @@ def _figures(results_file: Path, run: int, name: str) -> dict[str, float | None]
             with ResultsReader(results_file) as results:
                 found = results.run(run).comparison
         return dict(found[name])
-    with ResultsReader(results_file) as results:
-        info, settings = results.run(run), results.info.settings
-        scenario = results.scenario
     with TemporaryDirectory(prefix="ssmic-expect-") as folder:
-        plan = Plan(
-            scenario=scenario,
-            seeds=(info.seed,),
+        plan = replace(
+            read_recording(results_file, run).plan(bus="memory", folder=Path(folder)),
             algorithm=AlgorithmSettings(name),
-            bus="memory",
-            days=settings.get("days"),
-            patient=settings.get("patient", True),
-            start_scores=settings.get("scores", {}).get(str(info.seed), {}),
-            folder=Path(folder),
+            replay=None,
         )
         with asyncio.Runner(loop_factory=new_loop) as runner:
             file = runner.run(_run(plan))

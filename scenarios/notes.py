@@ -15,7 +15,7 @@ from agents.scheduling import INSERTION
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from scenarios.device_overlaps import jobs_without_room
 from scenarios.events import SwitchAlgorithm, SwitchStrategy
-from scenarios.files import JobIds, coverage_notes, line_of, parse_yaml, read_text
+from scenarios.files import JobIds, coverage_notes, line_of, lines_of, parse_yaml, read_text
 from scenarios.files.series import ScenarioNote
 from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
@@ -104,7 +104,7 @@ def _places(source: str | Path) -> Callable[[str], str]:
 def _lines_of(path: Path) -> Mapping[str, int]:
     """Return the line of each job in a PySSMic folder's list of jobs, by job id."""
     ids = JobIds()
-    lines = enumerate(read_text(path, str(path)).splitlines(), start=1)
+    lines = enumerate(lines_of(read_text(path, str(path))), start=1)
     return {ids.take(line.split(";")[3].strip()): number for number, line in lines if line.strip()}
 
 

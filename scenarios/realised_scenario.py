@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -199,18 +198,16 @@ def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production
         for prediction in series.predictions:
             newer = prediction.production
             outlook = Outlook.of(newer) if outlook is None else outlook.continued_by(newer)
-    times_s = sorted({time_s for part in parts for time_s in part.times_s})
+    measured_s = np.unique(np.concatenate([np.asarray(part.times_s, dtype=np.int64) for part in parts]))
+    times_s = measured_s
     if outlook is not None:
-        first_s, last_s = times_s[0], times_s[-1]
-        assumed_s = [int(s) for s in outlook.times_s if not first_s <= s <= last_s]
-        times_s = sorted({*times_s, *assumed_s})
-    energies_wh = [0.0]
-    for begin_s, end_s in pairwise(times_s):
-        part = next((part for part in parts if part.start_s <= begin_s and end_s <= part.end_s), None)
-        edges_s = [begin_s, end_s]
-        if part is not None:
-            step_wh = float(part.energy_per_bin_wh(edges_s)[0])
-        else:
-            step_wh = 0.0 if outlook is None else float(outlook.energy_per_bin_wh(edges_s)[0])
-        energies_wh.append(energies_wh[-1] + max(0.0, step_wh))
-    return Production(times_s=tuple(times_s), cumulative_wh=tuple(np.asarray(energies_wh).tolist()))
+        outlook_s = outlook.times_s.astype(np.int64)
+        is_assumed = (outlook_s < measured_s[0]) | (outlook_s > measured_s[-1])
+        times_s = np.union1d(measured_s, outlook_s[is_assumed])
+    steps_wh = np.zeros(len(times_s) - 1) if outlook is None else outlook.energy_per_bin_wh(times_s)
+    # All points of a part are among the times. Where parts overlap, the first one counts.
+    for part in reversed(parts):
+        first, last = np.searchsorted(times_s, (part.start_s, part.end_s)).tolist()
+        steps_wh[first:last] = part.energy_per_bin_wh(times_s[first : last + 1])
+    cumulative_wh = np.concatenate(([0.0], np.cumsum(np.maximum(steps_wh, 0.0))))
+    return Production(times_s=tuple(times_s.tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))

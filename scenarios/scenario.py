@@ -432,8 +432,7 @@ def scenario_of(text: str) -> Scenario:
     """Return the scenario that JSON describes.
 
     Series are parsed one after another so that other threads get their turn, as a year of minutes is a hundred
-    megabytes.
-    Jobs with the same load profile share one object.
+    megabytes. Jobs with the same load profile share one object.
 
     Raises:
         ValidationError: The JSON does not describe a scenario.

@@ -135,9 +135,9 @@ class SsmicApp(Guarded, App[None]):
         self.rescues: list[Rescue] = []
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
-        self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
-        """The watched run, and how it stood, when it was looked at last."""
         """The monitored run, in any area."""
+        self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
+        """The monitored run, and its status, at the last refresh."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
         """Returns what is open in *Neighbourhoods*."""
         self.allow_outside = allow_outside

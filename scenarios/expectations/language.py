@@ -62,6 +62,9 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
 )
 _MAX_DEPTH = 50
+"""Of parentheses."""
+_MAX_CALCULATIONS = 100
+"""Operators + - * / of a condition: each may be an operand of the next, and conditions are computed recursively."""
 
 
 class ConditionError(ValueError):
@@ -359,6 +362,7 @@ class _Parser:
         self._text = text
         self._at = 0
         self._depth = 0
+        self._calculations = 0
         self.kind, self.token = "", ""
         self._next()
 
@@ -377,6 +381,13 @@ class _Parser:
             self._next()
             return taken
         return ""
+
+    def _calculation(self, *signs: str) -> str:
+        sign = self._take(*signs)
+        self._calculations += bool(sign)
+        if self._calculations > _MAX_CALCULATIONS:
+            raise ConditionError(f"more than {_MAX_CALCULATIONS} of the operators + - * /")
+        return sign
 
     def _expect(self, token: str) -> None:
         if not self._take(token):
@@ -415,13 +426,13 @@ class _Parser:
 
     def _sum(self) -> Node:
         node = self._product()
-        while sign := self._take("+", "-"):
+        while sign := self._calculation("+", "-"):
             node = Operation(sign, (node, self._product()))
         return node
 
     def _product(self) -> Node:
         node = self._value()
-        while sign := self._take("*", "/"):
+        while sign := self._calculation("*", "/"):
             node = Operation(sign, (node, self._value()))
         return node
 
@@ -431,7 +442,7 @@ class _Parser:
             node = self.condition()
             self._expect(")")
             return node
-        if self._take("-"):
+        if self._calculation("-"):
             return Operation("-", (self._value(),))
         if kind not in ("number", "text", "time", "word") or token in ("and", "or", "not"):
             raise ConditionError(f"a value is expected, not {token or 'the end'!r}")

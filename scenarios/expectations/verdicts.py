@@ -128,7 +128,8 @@ class _Run:
         self._info = results.run(run)
         self._at_s = at_s
         self._figures_of = figures_of
-        self._scenario: Scenario = results.scenario_of(run)
+        realised = results.realised(run)
+        self._scenario: Scenario = realised.scenario
         self._jobs = {job.job_id: job for job in self._scenario.jobs}
         self._ledger: Sequence[LedgerEntry] = results.ledger(run)
         # The file of a run in progress contains the time of the last message, not that of the clock.
@@ -137,7 +138,9 @@ class _Run:
             self._ledger = [before for entry in self._ledger if (before := _until(entry, at_s)) is not None]
             self._end_s = min(at_s, self._end_s)
         self._standing = [entry.contract for entry in self._ledger if entry.state == "standing"]
-        self._settled: Settlement = settle(self._scenario, self._standing, self._info.start_s, self._end_s)
+        # As the results are settled: from when the devices really started.
+        contracts = realised.settled(self._standing)
+        self._settled: Settlement = settle(self._scenario, contracts, self._info.start_s, self._end_s)
         not_registered = 0 if at_s is not None else len(self._info.not_registered)
         self._kpis = compute_kpis(
             self._scenario, self._settled, self._ledger, self._end_s, not_registered=not_registered

@@ -22,7 +22,7 @@ import numpy as np
 from agents import LoadProfile, Prediction, Production
 from broker import canonical, first_few, plural
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems
+from scenarios.files import check_inside, format_iso, lines_of, read_bytes, read_text, series_problems
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
@@ -224,7 +224,7 @@ def _read_series(path: Path, notes: list[str]) -> _Series:
     values: list[float] = []
     lines: list[int] = []
     problems: list[Problem] = []
-    for number, text in enumerate(read_text(path, str(path)).splitlines(), start=1):
+    for number, text in enumerate(lines_of(read_text(path, str(path))), start=1):
         fields = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
         if not fields:
             continue
@@ -555,7 +555,7 @@ class _Charge:
         for energy_wh, power_w in ((self.fast_wh, self.power_w), (self.energy_wh - self.fast_wh, self.slow_w)):
             if energy_wh > 0:
                 points.append((points[-1][0] + energy_wh * 3600 / power_w, points[-1][1] + energy_wh))
-        whole = [(math.ceil(time_s), wh) for time_s, wh in points]
+        whole = list({math.ceil(time_s): wh for time_s, wh in points}.items())  # of one second, the later point counts
         cut = [whole[0]]
         for (begin_s, begin_wh), (end_s, end_wh) in pairwise(whole):
             if end_s <= stay_s:

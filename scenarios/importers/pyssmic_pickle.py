@@ -33,10 +33,10 @@ from scenarios.importers.safe_pickle import ForeignNameError, Object, PickleErro
 
 _MODULE = "backend.neighbourhood"
 _CLASSES = ("Neighbourhood", "House", "User", "Device", "Event")
-ALLOWED = FRAME_NAMES | {f"{_MODULE}.{name}" for name in _CLASSES} | {"copyreg._reconstructor", "builtins.object"}
+_RECONSTRUCTORS = {"copyreg._reconstructor", "builtins.object", "copy_reg._reconstructor", "__builtin__.object"}
+"""How Python 3 and Python 2 write the creation of an object."""
+ALLOWED = FRAME_NAMES | {f"{_MODULE}.{name}" for name in _CLASSES} | _RECONSTRUCTORS
 """Names that may occur; they identify the type of a value and are never resolved."""
-ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
-"""Every name that may occur; it says what a value is, and is never looked up."""
 
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
 _CUT = MAX_CHARACTERS + 1

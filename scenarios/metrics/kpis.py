@@ -104,8 +104,7 @@ class Kpis:
     """Energies in Wh over the run's horizon; a ratio is None if its denominator is zero.
 
     *By contract*, a panel serves only the jobs that it has a contract with. *Pooled*, the whole neighbourhood is behind
-    one
-    meter: the power of all panels serves all jobs that draw in the same minute, regardless of contracts.
+    one meter: the power of all panels serves all jobs that draw in the same minute, regardless of contracts.
     """
 
     consumed_wh: float

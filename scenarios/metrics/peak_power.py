@@ -21,8 +21,7 @@ def mean_power_w(energy_wh: FloatArray, interval_s: int) -> FloatArray:
     Args:
         energy_wh: Energy of each minute, Wh, shape (minutes,).
         interval_s: Length of an interval, seconds, whole minutes. Intervals count from the first minute; the last one
-            is
-            padded with zeros, because a settlement ends with the last job.
+            is padded with zeros, because a settlement ends with the last job.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.

@@ -434,8 +434,7 @@ def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]
 
     `agents.energy.Outlook` does the same one prediction at a time. Here every point is copied only once, as a year of
     forecasts has a million: pieces are kept apart, each with its cumulative energy before it and the number of its
-    points
-    that later predictions have left.
+    points that later predictions have left.
     """
     pieces: list[tuple[FloatArray, FloatArray]] = []
     for production in (prediction.production for prediction in predictions):

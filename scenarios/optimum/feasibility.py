@@ -27,10 +27,8 @@ def plan_problems(
     """Return the rules that a plan breaks, in words; empty if it keeps them all.
 
     Every job starts within its window, not before it is registered, on an existing producer. No producer is asked for
-    more
-    in any minute than it could have promised: its actual production, or a forecast that it had. Jobs of one device
-    follow
-    one another and leave room for those on grid power to do so as well.
+    more in any minute than it could have promised: its actual production, or a forecast that it had. Jobs of one device
+    follow one another and leave room for those on grid power to do so as well.
 
     Args:
         scenario: Neighbourhood, jobs and production.

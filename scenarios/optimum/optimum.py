@@ -108,8 +108,7 @@ def clairvoyant_optimum(
         scenario: Neighbourhood, jobs and production.
         start_plan: An initial plan such as a run's contracts: producer and start (UNIX seconds) by job id; jobs on grid
             power may be included. Those of its jobs that overlap another job of their device, because the run had no
-            other
-            way, may do so in every plan.
+            other way, may do so in every plan.
         time_limit_wall_s: Wall-clock seconds after which the best plan found so far is returned. If the search ends
             earlier, the same arguments give the same answer.
         progress: Called now and then with the energy of the best plan and the bound, Wh.

@@ -29,7 +29,7 @@ from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
-from scenarios.events import DisturbLink
+from scenarios.events import DisturbLink, Happening
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
@@ -62,6 +62,7 @@ async def run_scenario(
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_report: Callable[[ClockReport], None] | None = None,
+    on_event: Callable[[Happening], None] | None = None,
     replay: Replay | None = None,
     restart_broker: Callable[[], None] | None = None,
     script: Script | None = None,
@@ -78,6 +79,7 @@ async def run_scenario(
         on_moment: Is called at every step.
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
+        on_event: Is given each event of the timeline when it takes place.
         replay: Messages of devices in an earlier run; the devices themselves are not used then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
         script: The script that acts on the run besides the scenario's timeline.
@@ -99,6 +101,7 @@ async def run_scenario(
         replay,
         restart_broker,
         script,
+        on_event,
         is_spread=is_spread,
     )
     # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
@@ -153,6 +156,7 @@ class _LocalRun:
         replay: Replay | None,
         restart_broker: Callable[[], None] | None,
         script: Script | None,
+        on_event: Callable[[Happening], None] | None,
         *,
         is_spread: bool,
     ) -> None:
@@ -163,6 +167,7 @@ class _LocalRun:
         self._recorder = recorder
         self._replay = replay
         self._script = script
+        self._on_event = on_event
         self._is_spread = is_spread
         self._homes = homes_of(scenario, settings.hosts, has_script=script is not None)
         """By host of the run, the agents that live there."""
@@ -194,9 +199,14 @@ class _LocalRun:
 
         If all hosts are local, the clock need not read it.
         """
-        on_event = self._disturbances.begin_happening if self._is_directed else None
+        on_event = self._take_event if self._is_directed else None
         kind = WireWatch if self._remote else Watch
         return kind(self._scenario, self._recorder, on_event, is_shared=self._settings.supply.is_shared)
+
+    def _take_event(self, happening: Happening) -> None:
+        self._disturbances.begin_happening(happening)
+        if self._on_event is not None:
+            self._on_event(happening)
 
     def open(
         self,

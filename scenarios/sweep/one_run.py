@@ -19,9 +19,11 @@ import structlog
 
 from broker import SsmicError, new_loop
 from broker.transport import MemoryBroker
+from scenarios.events import Happening
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunSettings, fastest_spread, run_scenario
+from scenarios.timeline import as_happened
 
 FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
 """Names of the figures of a run, in the order of the tables."""
@@ -76,11 +78,13 @@ def perform(scenario: Scenario, order: SweepRun) -> SweepRow:
 async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, float | None], str]:
     if settings.hosts is None:
         settings = replace(settings, hosts=fastest_spread(scenario))
-    outcome = await run_scenario(scenario, settings, MemoryBroker())
+    happenings: list[Happening] = []
+    outcome = await run_scenario(scenario, settings, MemoryBroker(), on_event=happenings.append)
+    happened = as_happened(scenario, happenings)
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
-    settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
-    kpis = compute_kpis(scenario, settled, entries, outcome.end_s, not_registered=len(outcome.not_registered))
+    settled = settle(happened, standing, outcome.start_s, outcome.end_s)
+    kpis = compute_kpis(happened, settled, entries, outcome.end_s, not_registered=len(outcome.not_registered))
     known = {**kpis.as_dict(), "negotiations": outcome.negotiations, "messages": outcome.messages}
     return {name: known[name] for name in FIGURES}, outcome.ledger_sha256
 

@@ -261,13 +261,12 @@ def _parameters(request: SweepRequest, content: ScenarioContent) -> tuple[list[P
         for parameter in fixed
         if len(parameter.values) != 1
     ]
-    targets: dict[object, str] = {}
+    setters: dict[object, Parameter] = {}
     for parameter in (*vary, *fixed):
-        for target in parameter.targets or (parameter.key,):
-            other = targets.setdefault(target, parameter.key)
-            if other is not parameter.key or parameter.key in {one.key for one in (*vary, *fixed) if one != parameter}:
-                problems.append(f"{parameter.key}: is varied or set twice" + _as_well(parameter.key, other))
-                break
+        others = [setters.setdefault(target, parameter) for target in parameter.targets or (parameter.key,)]
+        if other := next((other for other in others if other is not parameter), None):
+            as_well = "" if other.key == parameter.key else f", by {other.key} as well"
+            problems.append(f"{parameter.key}: is varied or set twice{as_well}")
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     return vary, fixed
@@ -300,10 +299,6 @@ def _together(request: SweepRequest, vary: Sequence[Parameter]) -> list[list[int
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     return groups
-
-
-def _as_well(key: str, other: str) -> str:
-    return "" if key == other else f", by {other} as well"
 
 
 class _Variants:

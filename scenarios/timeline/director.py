@@ -142,6 +142,8 @@ class Director(Agent[AnyMessage]):
         self._consumers_compare_costs = consumers_compare_costs
         self.happenings: list[Happening] = []
         """What took place so far."""
+        self._causes: list[Happening] = []
+        """Those of them that do not follow from others."""
         self._scenario = scenario
         self._end_s = end_s
         self._last_s = end_s
@@ -249,6 +251,8 @@ class Director(Agent[AnyMessage]):
         action = completed
         happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action)
         self.happenings.append(happening)
+        if not (isinstance(action, GiveForecast) and action.is_derived):
+            self._causes.append(happening)
         self.send(MANAGER, Happened(n=happening.n, event=ACTION.dump_python(action, mode="json")))
         match action:
             case CloudFront(announced=True, producers=producers, travel_s=travel_s):
@@ -343,10 +347,10 @@ class Director(Agent[AnyMessage]):
 
     def _issue(self, error: ForecastError, until_s: int) -> None:
         """Issue a forecast to each producer, and again later."""
-        known = as_happened(self._scenario, self.happenings)
+        # Forecasts that were derived before change no production; a year has tens of thousands of them.
+        world = as_happened(self._scenario, self._causes)
         for producer in error.producers:
-            series = known.producers[producer]
-            real = series.actual or outlook(series, self.now_s)
+            real = world.producers[producer].actual
             forecast = None if real is None else with_error(real, error, producer, self.now_s)
             if forecast is not None:
                 self.perform(GiveForecast(producer=producer, production=forecast, is_derived=True, replaces_later=True))

@@ -265,24 +265,29 @@ def _series(scenario: Scenario, producer: str, happenings: Sequence[Happening], 
     given = [h for h in happenings if isinstance(h.action, GiveForecast) and h.action.producer == producer]
     told = [h for h in given if isinstance(h.action, GiveForecast) and not h.action.is_derived]
     actual = series.actual
-    affected = is_absent or any(_changes_production(h, scenario, producer) for h in happenings)
+    own = [h for h in happenings if _changes_production(h, scenario, producer)]
+    affected = is_absent or bool(own)
     if affected and actual is None:
         actual = outlook(_with_forecasts(series, told), scenario.start_s + 10**10)
     if affected and actual is not None:
-        actual = _as_it_was(actual, scenario, producer, happenings, is_absent=is_absent)
+        actual = _as_it_was(actual, producer, own, absent_since_s=scenario.start_s if is_absent else None)
     return replace(_with_forecasts(series, given), actual=actual)
 
 
 def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> ProducerSeries:
-    predictions = list(series.predictions)
+    """Return a series with the forecasts that events gave, which are in the order of their time."""
+    predictions: list[Prediction] = []
+    own_until_s: int | None = None
+    """Since when the scenario's later forecasts are void, UNIX seconds."""
     for happening in given:
         action = happening.action
         if not isinstance(action, GiveForecast) or action.production is None:
             continue
-        if action.replaces_later:
-            predictions = [known for known in predictions if known.issued_s <= happening.at_s]
+        if action.replaces_later and own_until_s is None:
+            own_until_s = happening.at_s
         predictions.append(Prediction(issued_s=happening.at_s, production=action.production))
-    return replace(series, predictions=tuple(sorted(predictions, key=lambda known: known.issued_s)))
+    own = [known for known in series.predictions if own_until_s is None or known.issued_s <= own_until_s]
+    return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
 
 
 def _changes_production(happening: Happening, scenario: Scenario, producer: str) -> bool:
@@ -304,17 +309,25 @@ def _is_producer(scenario: Scenario, house: str, device: str) -> bool:
 
 
 def _as_it_was(
-    actual: Production, scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool
+    actual: Production, producer: str, happenings: Sequence[Happening], *, absent_since_s: int | None
 ) -> Production:
-    gone_since_s = scenario.start_s if is_absent else None
+    """Return a producer's production after all that changed it.
+
+    Args:
+        actual: Its production without them.
+        producer: Its id.
+        happenings: The events that changed it, in order.
+        absent_since_s: Start of the run if it was absent then, UNIX seconds; None: it was present.
+    """
+    gone_since_s = absent_since_s
     gone: list[tuple[int, int]] = []
     for happening in happenings:
         match happening.action:
-            case CloudFront(producers=producers) as front if producer in producers:
+            case CloudFront(producers=producers) as front:
                 actual = under_front(actual, front, happening.at_s + front.travel_s * producers.index(producer))
-            case LeaveDevice(device=device) if device == producer and gone_since_s is None:
+            case LeaveDevice() if gone_since_s is None:
                 gone_since_s = happening.at_s
-            case JoinDevice(device=device) if device == producer and gone_since_s is not None:
+            case JoinDevice() if gone_since_s is not None:
                 gone.append((gone_since_s, happening.at_s))
                 gone_since_s = None
     if gone_since_s is not None:

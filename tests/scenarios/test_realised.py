@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from agents import ProductionMeasured
 from scenarios.files.scenario_from_text import load_text
+from scenarios.gateways import Gateway
 from scenarios.realised_scenario import realise
 from tests.scenarios.devices.session import STREET
+from tests.scenarios.neighbourhoods import START_S, forecast, neighbourhood, sun
 
 WASHER = "adler/washer"
+HALF_H_S = 1800
 LOAD = {"times_s": [0, 60], "cumulative_wh": [0.0, 5.0]}
 
 
@@ -66,3 +71,24 @@ def test_a_start_that_no_device_can_have_had_is_passed_over(started_s: int, expe
     }
     realised = realise(load_text(STREET, "street", None), [(WASHER, added()), (WASHER, executed)])
     assert dict(realised.started_s) == expected_s
+
+
+def test_production_is_what_was_measured_and_else_what_was_assumed() -> None:
+    """Where two measurements overlap, the first one counts; a gap between them has the assumed production."""
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (8 * HALF_H_S, 8000)))}}, [])
+    gateway = Gateway(id="pv", house="a", device="pv", type="producer", agent="pv")
+    measured = [
+        sun((2 * HALF_H_S, 0), (3 * HALF_H_S, 100), (4 * HALF_H_S, 300)),
+        sun((3 * HALF_H_S, 0), (5 * HALF_H_S, 50)),
+        sun((6 * HALF_H_S, 70), (7 * HALF_H_S, 80)),
+    ]
+    said = [
+        ("pv", ProductionMeasured(producer="pv", production=part).model_dump(mode="json", exclude_none=True))
+        for part in measured
+    ]
+
+    actual = realise(replace(scenario, gateways={"pv": gateway}), said).scenario.producers["pv"].actual
+
+    assert actual is not None
+    edges_s = [START_S + n * HALF_H_S for n in range(9)]
+    assert actual.energy_per_bin_wh(edges_s).tolist() == [1000, 1000, 100, 200, 25, 1000, 10, 1000]

@@ -169,11 +169,11 @@ def _columns(zone: Zone) -> tuple[Column[MessageSummary], ...]:
 
 
 _SEARCH_WALL_S = 0.01
-"""Time slice for searching older messages,"""
+"""Time slice for searching older messages."""
 _PAUSE_WALL_S = 0.01
+"""Pause between two slices, for key presses."""
 _OTHERS = "\0others"
 """Stands for all houses or producers that are not offered, as there are too many; no id is like it."""
-"""and the pause between slices, for key presses."""
 
 
 class JobChosen(Message):

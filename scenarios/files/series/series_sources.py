@@ -48,8 +48,7 @@ def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     """Return times and energies of a text in the plain form that programs write, in one pass.
 
     None if any line is not two plain numbers separated by spaces, a comma or a semicolon; `read_rows` handles other
-    forms
-    and reports problems.
+    forms and reports problems.
     """
     if not _PLAIN.fullmatch(text):
         return None

@@ -56,6 +56,10 @@ def test_a_condition_has_a_value(text: str, *, expected: bool) -> None:
         ("grid_wh >= 5 kW", "grid_wh (energy) and 5 kW (power) cannot be compared"),
         ("peak_import_w / 2 < 3 kWh", "peak_import_w / 2 (power) and 3 kWh (energy) cannot be compared"),
         ("bill_eur + 3 h > 0", "bill_eur (money) and 3 h (time) cannot be added"),
+        ("-" * 900 + "1 == 1", "more than 100 of the operators + - * /"),
+        ("jobs == 1" + " + 1" * 200, "more than 100 of the operators + - * /"),
+        ("jobs == 1" + "*1/1" * 100, "more than 100 of the operators + - * /"),
+        ("(" * 60 + "jobs == 1" + ")" * 60, "nested more than 50 deep"),
         ("jobs", "a comparison is expected, such as self_sufficiency >= 60 %, not only jobs"),
         ("jobs == 1 and not (grid_wh)", "not only grid_wh"),
         ("2 <= jobs <= 4", "write `2 <= jobs and jobs <= 4`"),
@@ -106,3 +110,10 @@ def test_a_share_that_is_compared_with_more_than_1_is_noted() -> None:
     assert len(condition_notes('1.5 < algorithm("exact").pooled_self_consumption and jobs > 3')) == 1
     assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1 and jobs >") == []
     assert condition_notes("self_sufficiency >= 60 % and self_consumption <= 1") == []
+
+
+@pytest.mark.parametrize("text", ["-" * 100 + "1 == 1", "1" + " + 1" * 100 + " == 101", "(" * 49 + "-1 < 0" + ")" * 49])
+def test_a_long_condition_is_computed(text: str) -> None:
+    """The limits leave room for every condition that somebody writes."""
+    assert condition_problems(text, None) == []
+    assert compute(parse(text), value_of) is True

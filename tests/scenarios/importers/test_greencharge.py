@@ -165,6 +165,24 @@ def test_a_stay_that_is_too_short_charges_what_it_can(simulation: Path) -> None:
     assert car.latest_start_s == MIDNIGHT_S + 86_400 + 10_000 - 8640
 
 
+def test_a_session_of_less_than_a_second_lasts_one(simulation: Path) -> None:
+    """At full power and above the threshold alike: a load profile counts whole seconds."""
+    loads = LOADS.replace("<soc>70", "<soc>79.9999").replace("<targetSoc>90", "<targetSoc>80.0001")
+    (simulation / "xml" / "loads.xml").write_text(loads)
+    car = next(job for job in import_source(simulation).scenario.jobs if job.device == "2")
+    assert car.load_profile.times_s == (0, 1)
+    assert car.load_profile.energy_wh == pytest.approx(0.048)
+
+
+@pytest.mark.parametrize("separator", ["\f", "\x1c", "\u2028"])
+def test_lines_of_a_profile_are_counted_as_editors_count_them(simulation: Path, separator: str) -> None:
+    """Separators that only Unicode knows end no line."""
+    file = simulation / "Inputs" / "pv.csv"
+    file.write_text(f"1475920161 0{separator}\nnoon 4\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"pv\.csv:2: .*'noon 4'"):
+        import_source(simulation)
+
+
 def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> None:
     """Each has its file and line."""
     (simulation / "xml" / "neighborhood.xml").write_text(NEIGHBORHOOD.replace("<type>Consumer<", "<type>Konsumer<"))

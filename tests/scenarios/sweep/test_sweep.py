@@ -15,7 +15,8 @@ import pytest
 
 import ssmic
 from scenarios.results import ResultsError, ResultsExistError, ResultsReader
-from scenarios.simulation import Plan, open_simulation
+from scenarios.scenario import Scenario
+from scenarios.simulation import Plan, RunSettings, open_simulation
 from scenarios.sweep import (
     SweepOutcome,
     SweepPlan,
@@ -28,6 +29,8 @@ from scenarios.sweep import (
     run_sweep,
     write_sweep_report,
 )
+from scenarios.sweep.one_run import SweepRow, perform
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 
 REQUEST = SweepRequest("street", ("algorithm=insertion,fifty_fifty",), ("days=1",), seeds=2)
 
@@ -125,16 +128,13 @@ def test_a_scheduler_and_workers_elsewhere_give_the_same_content(
     assert content(tmp_path / "dask.sqlite") == content(undisturbed)
 
 
-def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:
-    """A row is what a simulation of that run says."""
-    results = read_sweep(undisturbed)
-    row = next(row for row in results.rows if results.point_of(row) == 2 and results.seed_of(row) == 2)
-    point = plan_sweep(REQUEST)
+def assert_is_simulated(row: SweepRow, settings: RunSettings, scenario: Scenario, out: Path) -> None:
+    """Check that a simulation of a run comes to the same ledger and figures as the sweep."""
 
     async def simulated() -> Path:
-        settings = next(run for run in point.runs() if run.run == row.run).settings
-        scenario = point.variants[0]
-        plan = Plan(scenario, (2,), settings.algorithm, "memory", days=1, start_scores={}, out=tmp_path / "one.sqlite")
+        plan = Plan(
+            scenario, (settings.seed,), settings.algorithm, "memory", days=settings.days, start_scores={}, out=out
+        )
         async with open_simulation(plan) as simulation:
             await simulation.run()
             return simulation.results_file
@@ -148,6 +148,33 @@ def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path
         "negotiations": run.negotiations,
         "messages": run.messages,
     }
+
+
+def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:
+    """A row is what a simulation of that run says."""
+    results = read_sweep(undisturbed)
+    row = next(row for row in results.rows if results.point_of(row) == 2 and results.seed_of(row) == 2)
+    point = plan_sweep(REQUEST)
+    settings = next(run for run in point.runs() if run.run == row.run).settings
+    assert_is_simulated(row, settings, point.variants[0], tmp_path / "one.sqlite")
+
+
+def test_figures_take_the_events_of_the_timeline_into_account(tmp_path: Path) -> None:
+    """Clouds change the production, jobs are added, and prices change during the run."""
+    text = """\
+timeline:
+  - {at: "10:00", do: cloud, factor: 0.2, ramp: 10m, duration: 3h}
+  - {at: "11:00", do: add_job, house: b, device: washer, earliest_start: "13:00", latest_start: "16:00"}
+  - {at: "12:00", do: tariff, import_eur_per_kwh: 0.8}
+"""
+    file = tmp_path / "two.yaml"
+    file.write_text(TWO_ROOFS + text, encoding="utf-8")
+    plan = plan_sweep(SweepRequest(str(file), seeds=1))
+    (order,) = plan.runs()
+    row = perform(plan.variants[0], order)
+    assert row.state == "done"
+    assert row.figures["jobs"] == 3
+    assert_is_simulated(row, order.settings, plan.variants[0], tmp_path / "one.sqlite")
 
 
 def test_the_file_has_a_tidy_table_a_summary_and_pairs(undisturbed: Path) -> None:

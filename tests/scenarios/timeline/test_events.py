@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.events import AddJobs
+from scenarios.events import AddJobs, GiveForecast, Happening
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
-from scenarios.timeline import as_planned
-from tests.scenarios.timeline.two_roofs import run, scripted, starts_h, suppliers
+from scenarios.timeline import as_happened, as_planned
+from tests.scenarios.timeline.two_roofs import SUN, TWO_ROOFS, run, scripted, starts_h, suppliers
 
 
 def shortfall_wh(scenario: Scenario, outcome: RunOutcome) -> float:
@@ -69,6 +69,22 @@ def test_forecast_errors_repeat_with_their_seed() -> None:
     assert all(first == second for first, second in hashes.values())
 
 
+def test_forecasts_of_the_error_model_replace_the_later_ones_of_the_file() -> None:
+    """What the file issues at noon is void once the model has issued a forecast at eleven; that of ten is not."""
+    more = "".join(f', {{issued: "{hour}:00", {SUN}}}' for hour in (10, 12))
+    scenario = scripted(text=TWO_ROOFS.replace(f"{SUN}}}]", f"{SUN}}}{more}]", 1))
+    forecast = scenario.producers["pv-a"].predictions[0].production
+    issued_s = [scenario.start_s + hour * 3600 for hour in (11, 13)]
+    happenings = [
+        Happening(n=n, at_s=at_s, action=GiveForecast(producer="pv-a", production=forecast, replaces_later=True))
+        for n, at_s in enumerate(issued_s, start=1)
+    ]
+
+    known = as_happened(scenario, happenings).producers["pv-a"].predictions
+
+    assert [(one.issued_s - scenario.start_s) // 3600 for one in known] == [0, 10, 11, 13]
+
+
 def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
     """The late joiner takes what the first one dropped."""
     outcome = run(
@@ -81,6 +97,23 @@ def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
 
     assert set(suppliers(outcome).values()) == {"pv-b"}
     assert reasons == {"it leaves the neighbourhood"}
+
+
+def test_a_consumer_with_the_id_of_a_producer_leaves_its_production_alone() -> None:
+    """Ids of producers are unique among producers only."""
+    text = TWO_ROOFS.replace("- {id: washer, type: consumer", "- {id: pv-b, type: consumer", 1)
+    text = text.replace("house: a, device: washer", "house: a, device: pv-b")
+    timeline = """
+        {at: '07:00', do: leave, house: a, device: pv-b}
+        {at: '09:00', do: cloud, producers: [pv-b], factor: 0.5, ramp: 0, duration: 1h}
+    """
+    world = as_planned(scripted(timeline, text=text))
+
+    actual = world.producers["pv-b"].actual
+
+    assert actual is not None
+    hours_s = [world.start_s + h * 3600 for h in (8, 9, 10, 11)]
+    assert actual.energy_per_bin_wh(hours_s).round().tolist() == [1500, 1000, 2500]
 
 
 def test_a_device_that_leaves_runs_no_job() -> None:

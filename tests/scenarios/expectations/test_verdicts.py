@@ -1,0 +1,136 @@
+"""Verdicts on a run, judged from its results file: the figures are those of the results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agents import Device, JobExecuted
+from agents.contract_ledger import LedgerEntry
+from agents.model import GRID
+from scenarios.expectations import judge
+from scenarios.gateways import Gateway
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.scenario import Expectation, Scenario
+from tests.scenarios.neighbourhoods import (
+    START_S,
+    TARIFF,
+    agreed,
+    amended,
+    cancelled,
+    contract,
+    forecast,
+    job,
+    load,
+    neighbourhood,
+    sun,
+)
+
+HOUR_S = 3600
+WASH = job("wash", "a", load((0, 0), (HOUR_S, 1000)), (0, 10 * HOUR_S))
+DRY = job("dry", "b", load((0, 0), (HOUR_S, 500)), (0, 10 * HOUR_S))
+MORNING = forecast(sun((0, 0), (2 * HOUR_S, 4000)))
+"""2 kW for two hours, then nothing."""
+
+
+def values_of(
+    folder: Path, scenario: Scenario, ledger: list[LedgerEntry], said: list[tuple[str, dict[str, Any]]], *names: str
+) -> list[str]:
+    """Write a run of a scenario, and return the values by which conditions about these names are judged."""
+    scenario = replace(scenario, expectations=tuple(_expectation(name) for name in names))
+    path = create_results(SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory"), folder=folder)
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        for seq, (sender, body) in enumerate(said):
+            writer.message(START_S, 0, sender, seq, "manager", body["kind"], body)
+        for entry in ledger:
+            writer.entry(entry)
+        writer.finish("done", START_S + 12 * HOUR_S, wall_s=0.0)
+    with ResultsReader(path) as results:
+        verdicts = judge(results, 1, lambda _: {})
+        figures = results.kpis(1).as_dict()
+    for verdict in verdicts:
+        name, _, value = verdict.values.partition(" = ")
+        if name in figures and verdict.at_s is None:
+            assert value == f"{figures[name]:.6g}"
+    return [verdict.error or verdict.values for verdict in verdicts]
+
+
+def _expectation(name: str) -> Expectation:
+    """Return an expectation about a name: `delivered_wh`, or `delivered_wh @ 2`, in hours after the start."""
+    word, _, hours = name.partition(" @ ")
+    return Expectation(f"{word} == 0", None if not hours else START_S + int(float(hours) * HOUR_S))
+
+
+def test_a_device_that_starts_late_is_judged_by_its_real_start(tmp_path: Path) -> None:
+    """The contract is for the morning, but the device runs when there is no more sun."""
+    device = Device(id="machine", house="a", type="consumer", name="Machine")
+    gateway = Gateway(id="machine", house="a", device="machine", type="consumer", agent=device.agent)
+    scenario = neighbourhood({"a": {"pv": MORNING}, "b": {}}, [WASH], tariff=TARIFF)
+    scenario = replace(scenario, gateways={device.agent: gateway})
+    of = contract(WASH, "pv", 0)
+    executed = JobExecuted(
+        contract_id=of.contract_id, job_id="wash", state="FINISHED", outcome="late", started_s=START_S + 3 * HOUR_S
+    )
+    said = [(device.agent, executed.model_dump(mode="json"))]
+    assert values_of(
+        tmp_path, scenario, [agreed(of)], said, "delivered_wh", "bill_eur", 'job("wash").delivered_wh'
+    ) == ["delivered_wh = 0", "bill_eur = 0", 'job("wash").delivered_wh = 0']
+
+
+HOUSES = neighbourhood({"a": {"pv": MORNING}, "b": {}}, [WASH, DRY], tariff=TARIFF)
+LEDGER = [
+    amended(contract(WASH, "pv", 0), HOUR_S // 2, HOUR_S),
+    cancelled(contract(DRY, "pv", HOUR_S), HOUR_S // 2),
+    agreed(contract(DRY, GRID, 3 * HOUR_S, n=2, agreed_s=HOUR_S // 2)),
+]
+
+
+VALUES = {
+    "delivered_wh": "1000",
+    "shortfall_wh": "0",
+    "jobs_on_grid": "1",
+    "contracts.all": "3",
+    "contracts.standing": "2",
+    "contracts.cancelled": "1",
+    "contracts.amended": "1",
+    "contracts.on_grid": "1",
+    "contracts.all @ 0.25": "2",
+    "contracts.amended @ 0.25": "0",
+    "contracts.on_grid @ 0.25": "0",
+    "contracts.cancelled @ 0.5": "1",
+    "contracts.cancelled @ 0.49": "0",
+    "consumed_wh @ 0.25": "1500",
+    "jobs_unfinished @ 0.25": "2",
+    'job("wash").start': "01:00",
+    'job("wash").start @ 0.25': "00:00",
+    'job("wash").start @ 0.75': "01:00",
+    'job("wash").delay_s': "3600",
+    'job("wash").moves': "1",
+    'job("wash").delivered_wh': "1000",
+    'job("dry").contracts': "2",
+    'job("dry").delivered_wh': "0",
+    'job("dry").energy_wh': "500",
+    'house("b").consumed_wh': "500",
+    'house("b").grid_wh': "500",
+    'house("b").jobs_on_grid': "1",
+    'house("a").jobs_on_grid': "0",
+    'house("a").grid_wh': "0",
+    'house("a").delivered_wh': "1000",
+    'house("b").bill_eur': "0.2",
+    'house("b").bill_eur @ 0.25': "0.1",
+    'house("b").saving_eur @ 0.25': "0.1",
+    'producer("pv").produced_wh': "4000",
+    'producer("pv").contracted_wh': "1000",
+    'producer("pv").shortfall_wh': "0",
+    'producer("pv").contracts': "1",
+    'producer("pv").contracts @ 0.25': "2",
+}
+"""By name, with the time of the verdict in hours after the start; else at the end."""
+
+
+def test_names_have_the_values_of_the_run(tmp_path: Path) -> None:
+    """A job moves to where it is covered, and another one loses its contract and takes grid power."""
+    scenario = replace(HOUSES, utc_offset_s=7200)  # it starts at midnight
+    found = values_of(tmp_path, scenario, LEDGER, [], *VALUES)
+    assert found == [f"{name.partition(' @ ')[0]} = {value}" for name, value in VALUES.items()]
