@@ -62,7 +62,7 @@ AREAS = (
             Way("Create a new neighbourhood", "new"),
             Way("Open a neighbourhood file", "open"),
             Way("Copy a bundled neighbourhood", "copy_bundled"),
-            Way("Import from PySSMic: a folder, XML, a pickle", "import"),
+            Way("Import from PySSMic, GreenCharge or a meter", "import"),
             Way("Generate a neighbourhood of any size", "generate"),
         ),
     ),

@@ -98,7 +98,7 @@ KEYS: tuple[KeyMeaning, ...] = (
     _key("ctrl+up", "Parent folder", "Dialogs with files", "parent"),
     _key("ctrl+n", "New neighbourhood", f"{_START}, {_EDITOR}", "new"),
     _key("b", "Copy of a bundled neighbourhood", f"{_START}, {_EDITOR}", "copy_bundled"),
-    _key("i", "Import from PySSMic (a folder, XML, a pickle), or a meter's series", f"{_START}, {_EDITOR}", "import"),
+    _key("i", "Import from PySSMic, GreenCharge (folder, XML, pickle) or a meter", f"{_START}, {_EDITOR}", "import"),
     _key("plus", "Generate a neighbourhood", f"{_START}, {_EDITOR}", "generate"),
     _key("h", "Add a house", _EDITOR, "add_house"),
     _key("a", "Add a device to the house", _EDITOR, "add_device"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import ControlState
 from broker.clock.quarantine import Counted
 from broker.journal_file import JournalFile
+from broker.protocol import first_problem
 
 
 class ClockProgress(BaseModel):
@@ -17,7 +20,7 @@ class ClockProgress(BaseModel):
 
     control: ControlState
     """The pace, the commands that were given, and the virtual time reached."""
-    wall_s: float
+    wall_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """How long the run has taken so far in all processes of its clock, wall-clock seconds."""
     counted: Counted = Counted()
     """What its hosts have been counted for; journals of earlier versions do not say."""
@@ -43,8 +46,8 @@ class ClockJournal(JournalFile):
         state_json = self._load_state()
         try:
             return None if state_json is None else ScheduledRound.decoded(state_json)
-        except ValidationError:
-            raise self._unreadable("its state") from None
+        except ValidationError as error:
+            raise self._unreadable(f"its state ({first_problem(error)})") from None
 
     def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:
         """Store how far the run has come; once this returns, it survives the process.
@@ -67,5 +70,5 @@ class ClockJournal(JournalFile):
         progress_json = self._load_progress()
         try:
             return None if progress_json is None else ClockProgress.model_validate_json(progress_json)
-        except ValidationError:
-            raise self._unreadable("its progress") from None
+        except ValidationError as error:
+            raise self._unreadable(f"its progress ({first_problem(error)})") from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from broker.clock.pacing import Moment
+from broker.protocol import MAX_TIME_S
 
 Counts = dict[str, dict[str, int]]
 """By receiving host, by sending host: number of messages sent in the previous step."""
@@ -21,9 +22,9 @@ class ScheduledRound:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    time_s: int
-    round: int
-    step: int
+    time_s: Annotated[int, Field(ge=0, le=MAX_TIME_S)]
+    round: Annotated[int, Field(ge=0)]
+    step: Annotated[int, Field(ge=0)]
     phase: Phase
     counts: Counts
     """The hosts that are granted the round, with the messages that each must wait for."""

@@ -6,9 +6,9 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from broker.errors import SsmicError
 from broker.protocol import MAX_TIME_S, Control
@@ -229,6 +229,14 @@ class Moment(NamedTuple):
     """Number of the round within the run, from 0."""
 
 
+def _is_pace(text: str) -> str:
+    try:
+        Pace.parse(text)
+    except PaceError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 class ControlState(BaseModel):
     """The pace and the commands received so far, from which a restarted clock resumes."""
 
@@ -236,10 +244,10 @@ class ControlState(BaseModel):
 
     begun_with: str
     """The pace that the clock was started with. A clock restarted with a different pace uses the new one."""
-    pace: str
-    reached_s: float
+    pace: Annotated[str, AfterValidator(_is_pace)]
+    reached_s: Annotated[float, Field(ge=0, le=MAX_TIME_S, allow_inf_nan=False)]
     """Virtual time reached, UNIX seconds."""
-    owed_s: float = 0.0
+    owed_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Virtual seconds that are still to be made up for."""
     is_paused: bool = False
     paused_by: str = ""
@@ -319,7 +327,7 @@ class RunControl:
         return ControlState(
             begun_with=self._begun_with,
             pace=str(self.pace),
-            reached_s=self._stopped_at_s if self.is_stopped else self._pacer.at_s,
+            reached_s=self._stopped_at_s if self.is_stopped else min(self._pacer.at_s, MAX_TIME_S),
             owed_s=self._pacer.owed_s,
             is_paused=self._paused,
             paused_by=self.paused_by,

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from agents import DeviceEvent, DeviceSaid, Rejected
 from broker.hosts import Incoming, Instruction
+from broker.protocol import clipped
 from scenarios.devices.payloads import MAX_BYTES
 from scenarios.gateways import Gateway
 
@@ -199,7 +200,7 @@ class DevicePort:
 def _flood_of(intake: _Intake) -> Incoming:
     """Return what informs an agent of dropped messages of its device."""
     flood = Rejected(
-        topic=intake.topic[:MAX_TOPIC_SHOWN],
+        topic=clipped(intake.topic, MAX_TOPIC_SHOWN),
         problem=f"{intake.taken + intake.dropped} messages at once, of which {intake.dropped} are dropped",
         expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all, "
         f"and {MAX_WAITING_BYTES // 1024} kB",

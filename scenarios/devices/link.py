@@ -28,7 +28,7 @@ from agents import (
 )
 from broker import BrokerUnreachableError, printable_line
 from broker.hosts import Incoming, Instruction
-from broker.protocol import topics
+from broker.protocol import clipped, topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
@@ -357,13 +357,13 @@ class DeviceLink:
             # No message of a device may end the run for others.
             log.exception("device message not understood", device=message.device, topic=message.topic)
             problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
-        topic = message.topic[:MAX_TOPIC_SHOWN]
+        topic = clipped(message.topic, MAX_TOPIC_SHOWN)
         return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
     def message_id(self, message: WaitingMessage) -> str:
         """Return what an answer to a message names it by; see `DeviceSaid.message_id`."""
         if not message.is_ours:
-            return message.topic[:MAX_ID_CHARACTERS]
+            return clipped(message.topic, MAX_ID_CHARACTERS)
         try:
             language = self._language_of(message)
             return "" if language is None else language.message_id(message.payload)

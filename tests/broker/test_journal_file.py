@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import stat
@@ -173,6 +174,29 @@ def test_a_round_of_another_release_is_reported_as_such(tmp_path: Path) -> None:
         journal._save_state('{"surprise": 1}')
         with pytest.raises(JournalError, match="is not in the format of this release"):
             journal.load_round()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("pace", "sixty"),
+        ("pace", ""),
+        ("reached_s", 1e300),
+        ("reached_s", -1.0),
+        ("owed_s", -1.0),
+        ("wall_s", -1.0),
+    ],
+)
+def test_impossible_progress_is_reported_with_the_file(tmp_path: Path, field: str, value: object) -> None:
+    """A clock would otherwise fail later, on a pace that its user never gave, or publish an impossible time."""
+    control = {"begun_with": "60x", "pace": "60x", "reached_s": 7200.0, "owed_s": 0.0}
+    progress = {"control": control, "wall_s": 3.0}
+    (control if field in control else progress)[field] = value
+    path = tmp_path / "clock.sqlite"
+    with ClockJournal(path, IDENTITY) as journal:
+        journal._save_progress(json.dumps(progress), is_final=True)
+        with pytest.raises(JournalError, match=rf"{re.escape(str(path))}: its progress \(.*{field}"):
+            journal.load_progress()
 
 
 async def test_journals_of_one_process_wait_for_the_disk_together(tmp_path: Path) -> None:

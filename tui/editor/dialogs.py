@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from scenarios.files import MEASURED_SUFFIXES
 from tui.shell import Dialog, Footer, PickPath
-from tui.widgets import PathInput
+from tui.widgets import PathInput, typed_path
 
 YAML = (".yaml", ".yml")
 IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
@@ -46,16 +46,16 @@ _LINES = (
     _Line(
         "source",
         "from",
-        "PySSMic folder, XML, pickle; a meter's CSV, gzip, Parquet",
-        "PySSMic's folder, XML or pickle; a YAML file; or a series of a meter or portal",
+        "PySSMic, GreenCharge or a meter's series",
+        "PySSMic's folder, XML, pickle; GreenCharge's folder, XML; YAML; or a meter's CSV, gzip, Parquet",
         "either",
         (*IMPORTABLE, *MEASURED_SUFFIXES),
     ),
     _Line(
         "jobs",
         "jobs",
-        "optional: PySSMic's jobs in XML",
-        "For a neighbourhood in XML: est, lst and creation_time of each job. A folder has its own.",
+        "optional: PySSMic's jobs, GreenCharge's loads",
+        "For a neighbourhood in XML: the times of each job or charging session. Folders have their own.",
         "file",
         (".xml",),
     ),
@@ -79,8 +79,9 @@ class ImportDialog(Dialog[ImportChoice | None]):
     ]
     TITLE = "Import a neighbourhood"
     HELP = """
-Choose a PySSMic input: a folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
-or a pickle. The type is detected from the content. `Tab` completes a path, `Ctrl+O` lists files, `Enter` imports.
+Choose an input of **PySSMic**: a folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
+or a pickle; or of **GreenCharge**: a simulation's folder (with `xml/` and `Inputs/`), or its neighbourhood in XML. The
+type is detected from the content. `Tab` completes a path, `Ctrl+O` lists files, `Enter` imports.
 
 A neighbourhood in XML or a pickle may lack jobs and load profiles: choose them in the second and third
 field. Missing values are filled in and listed after the import. The input is not changed.
@@ -159,7 +160,7 @@ a new one. What was guessed is shown, and can be changed.
     def _browse(self, id_: str | None) -> None:
         line = next(line for line in _LINES if line.id == id_)
         field = self.query_one(f"#{line.id}", Input)
-        typed = Path(field.value.strip()).expanduser()
+        typed = typed_path(field.value.strip())
         start = typed if field.value.strip() and typed.is_dir() else typed.parent if typed.is_file() else self._folder
 
         def chosen(path: Path | None) -> None:
@@ -179,7 +180,7 @@ a new one. What was guessed is shown, and can be changed.
         paths: dict[str, Path | None] = {}
         for line in _LINES:
             typed = self.query_one(f"#{line.id}", Input).value.strip()
-            path = Path(typed).expanduser() if typed else None
+            path = typed_path(typed) if typed else None
             paths[line.id] = path
             if path is None and line.id == "source":
                 problem = problem or "Type the path of the neighbourhood, or choose it (Ctrl+O)."

@@ -163,7 +163,7 @@ class FileActions:
             await self.open_source(str(path))
 
     async def open_source(self, source: str) -> None:
-        """Open a file, import an input of PySSMic, or copy a bundled scenario."""
+        """Open a file, import an input of PySSMic or GreenCharge, or copy a bundled scenario."""
         if not await self._may_leave():
             return
         path = Path(source)
@@ -203,7 +203,7 @@ class FileActions:
         self._session.open(Work(history, None, f'"{name}" (copy)', source=name))
 
     async def ask_and_import(self) -> None:
-        """Let the user pick inputs of PySSMic, and import them."""
+        """Let the user pick inputs of PySSMic or GreenCharge, or a series of a meter, and import them."""
         folder = self._session.work.folder if self._session.work is not None else Path.cwd()
         source = await self._user.ask(ImportDialog(folder))
         if source is None:

@@ -135,7 +135,7 @@ file.
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic (a folder, XML, a pickle), or a meter's series"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic, GreenCharge or a meter"),
         Binding(
             "plus",
             "generate",
@@ -170,7 +170,7 @@ file.
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), import from PySSMic (i),\n"
+                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), import other data (i),\n"
                 "or generate one of any size (+).",
                 (
                     ("New", "screen.new"),
@@ -216,7 +216,7 @@ file.
         self.session.select(ref)
 
     async def open_source(self, source: str) -> None:
-        """Open a file, import an input of PySSMic, or copy a bundled scenario."""
+        """Open a file, import an input of PySSMic or GreenCharge, or copy a bundled scenario."""
         await self.files.open_source(source)
 
     def receive(self, intent: Intent) -> None:
@@ -321,7 +321,7 @@ file.
         self.workspace.begin(self.files.ask_and_copy)
 
     def action_import(self) -> None:
-        """Import a neighbourhood of PySSMic."""
+        """Import a neighbourhood of PySSMic or GreenCharge, or a series of a meter."""
         self.workspace.begin(self.files.ask_and_import)
 
     def action_generate(self) -> None:

@@ -23,6 +23,7 @@ from scenarios.results.comparison import ENDINGS, SimulationComparison, check_fi
 from scenarios.results.report import write_report
 from tui.results.file_access import Reads
 from tui.shell import Answer, AskText, Confirm, Dialog, Footer, PickPath
+from tui.widgets import typed_path
 
 _DETAILS = (
     "Several files are separated by commas. The extension decides the format: a table (.csv, .tex, .md) or a figure "
@@ -48,7 +49,7 @@ def proposed_files(comparison: SimulationComparison) -> tuple[Path, ...]:
 
 def files_in(text: str) -> tuple[Path, ...]:
     """Parse a comma-separated list of files."""
-    return tuple(Path(part.strip()).expanduser() for part in text.split(",") if part.strip())
+    return tuple(typed_path(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _problem(text: str) -> str | None:
@@ -196,7 +197,7 @@ class ExportDialog(Dialog[Export | None]):
             if path is not None:
                 self.query_one(Input).value = str(path)
 
-        folder = Path(self.query_one(Input).value.strip() or ".").expanduser()
+        folder = typed_path(self.query_one(Input).value.strip() or ".")
         start = next((parent for parent in (folder, *folder.parents) if parent.is_dir()), Path())
         self.app.push_screen(PickPath("Export to", start, kind="folder"), chosen)
 
@@ -204,7 +205,7 @@ class ExportDialog(Dialog[Export | None]):
     def action_accept(self) -> None:
         """Return the choice, if valid."""
         text = self.query_one(Input).value.strip()
-        folder = Path(text).expanduser()
+        folder = typed_path(text)
         problem = "Enter a folder; it is created if missing." if not text else None
         if text and folder.exists() and not folder.is_dir():
             problem = f"{folder} is a file: a folder is needed."

@@ -19,12 +19,13 @@ from broker.transport import AccessOptions, access_to
 from scenarios import Scenario, sharing_problems
 from scenarios.load import bundled_names
 from scenarios.simulation import Plan
+from tui.widgets import typed_path
 
 SEARCH_WALL_S = 30.0
 """How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
 
 _ABOUT = {
-    "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",
+    "source": "A YAML file, an input of PySSMic or GreenCharge, or the name of a bundled neighbourhood.",
     "choices": "Fills the field next to it: the open neighbourhood, a recent one, one in this folder, or bundled.",
     "days": "Days to simulate. Default: from the scenario, else until the last job has run.",
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
@@ -186,7 +187,7 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
         url, tls = (access.url, access.tls) if access is not None else (None, None)
     if form.optimum:
         _optimum_s(form, reader)
-    out = Path(form.out.strip()).expanduser() if form.out.strip() else None
+    out = typed_path(form.out.strip()) if form.out.strip() else None
     if out is not None and out.exists():
         reader.problems["out"] = f"{out} exists already; refusing to overwrite results"
     if reader.problems or algorithm is None or pace is None:

@@ -40,7 +40,9 @@ class RunForm(Guarded, VerticalScroll):
     """The form of a simulation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "browse", "Open file", tooltip="Choose a scenario file or a PySSMic folder"),
+        Binding(
+            "ctrl+o", "browse", "Open file", tooltip="Choose a scenario file, or a folder of PySSMic or GreenCharge"
+        ),
     ]
     DEFAULT_CSS = """
     RunForm { height: 1fr; padding: 0 1; }
@@ -336,7 +338,9 @@ class RunForm(Guarded, VerticalScroll):
             if path is not None:
                 self.set_source(str(path))
 
-        details = "A YAML file, or an input of PySSMic: XML, pickle or folder (select it, then press Choose)."
+        details = (
+            "A YAML file, or an input of PySSMic or GreenCharge: XML, pickle or folder (select it, then press Choose)."
+        )
         suffixes = (".yaml", ".yml", ".xml", ".pkl", ".pickle")
         self.app.push_screen(
             PickPath("Open a scenario", Path.cwd(), suffixes=suffixes, kind="either", details=details), chosen

@@ -56,8 +56,9 @@ class RunScreen(RunControlsScreen):
     AUTO_FOCUS = "#algorithm"  # not a text field, which would swallow keys
     HELP = """
 The **scenario** is the neighbourhood that is open in *Neighbourhoods*, if there is one; you are asked to save unsaved
-changes first. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or a
-PySSMic input folder. Problems appear at the field immediately. An empty field means the default that it shows.
+changes first. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or
+an input of PySSMic or GreenCharge. Problems appear at the field immediately. An empty field means the default that it
+shows.
 
 `Ctrl+R` starts. The run has its own process: go to *Negotiations* (3) to watch it, or come back here to control it.
 The same scenario, settings and seed give the same contracts with every transport, here and with `ssmic run`.

@@ -28,6 +28,7 @@ from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
 from tui.shell import Dialog, Footer
+from tui.widgets import typed_path
 
 _MOST_SAID = 2000
 _LOOK_WALL_S = 0.5
@@ -116,7 +117,7 @@ def prepared(request: SweepRequest, out: str) -> SweepProcess:
         SettingsError, ScenarioError: see `scenarios.sweep.plan_sweep`.
     """
     plan = plan_sweep(request)
-    path = Path(out).expanduser() if out else default_file(plan)
+    path = typed_path(out) if out else default_file(plan)
     fingerprint = plan.fingerprint()
     there = found_in(path, fingerprint)
     return SweepProcess(plan, path, fingerprint, before=0 if there is None else len(there.rows))

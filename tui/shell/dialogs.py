@@ -18,7 +18,7 @@ from broker import plural
 from scenarios.results import streets_of
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path
+from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path, typed_path
 
 _BOX_CSS = """
     {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
@@ -241,7 +241,7 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
 
     @on(Input.Changed)
     def _list_folder(self, event: Input.Changed) -> None:
-        typed = Path(event.value.strip() or ".").expanduser()
+        typed = typed_path(event.value.strip() or ".")
         folder = typed if event.value.endswith("/") else typed.parent
         tree = self.query_one(_Tree)
         if event.input.has_focus and folder.is_dir() and folder != Path(tree.path):

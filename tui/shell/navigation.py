@@ -61,7 +61,7 @@ class EditScenario(Intent):
         """Create the request.
 
         Args:
-            source: A YAML file, a PySSMic folder, or a bundled name.
+            source: A YAML file, an input of PySSMic or GreenCharge, or a bundled name.
         """
         super().__init__()
         self.source = source
@@ -76,7 +76,7 @@ class RunScenario(Intent):
         """Create the request.
 
         Args:
-            source: A YAML file, a PySSMic folder, or a bundled name.
+            source: A YAML file, an input of PySSMic or GreenCharge, or a bundled name.
         """
         super().__init__()
         self.source = source

@@ -65,7 +65,7 @@ class StartEntry:
 WAYS = (
     StartEntry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
     StartEntry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
-    StartEntry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
+    StartEntry("way", "import", "Import ...", "from PySSMic, GreenCharge or a meter", "i"),
     StartEntry("way", "generate", "Generate a neighbourhood ...", "realistic, 1 to 10,000 houses, from a seed", "plus"),
     StartEntry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
 )
@@ -137,13 +137,14 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 - **Recent neighbourhoods** and **last results** open with `Enter`.
 - **Bundled neighbourhoods** are examples. They open as a copy; saving asks for a new file.
 
-`Ctrl+R` goes to *Run* with the neighbourhood under the cursor. To use PySSMic's inputs, press `i`.
+`Ctrl+R` goes to *Run* with the neighbourhood under the cursor. `i` imports data of PySSMic, GreenCharge or a
+meter.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run the neighbourhood under the cursor"),
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic, GreenCharge or a meter"),
         Binding(
             "plus",
             "generate",
@@ -267,7 +268,7 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         await self.ssmic.take_way("neighbourhoods", "open")
 
     async def action_import(self) -> None:
-        """Import from PySSMic."""
+        """Import from PySSMic, GreenCharge or a meter."""
         await self.ssmic.take_way("neighbourhoods", "import")
 
     async def action_generate(self) -> None:

@@ -7,6 +7,7 @@ from .chart import (
 from .path_field import (
     PathInput as PathInput,
     meant_path as meant_path,
+    typed_path as typed_path,
 )
 from .table import (
     CellTable as CellTable,
@@ -65,5 +66,6 @@ __all__ = [
     "meant_path",
     "rank_of",
     "ranked",
+    "typed_path",
     "update_if_changed",
 ]

@@ -24,7 +24,7 @@ def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str
         value: The typed text. `~` is the home folder.
     """
     head, slash, begin = value.rpartition("/")
-    place = folder / Path(f"{head}{slash}" or ".").expanduser()
+    place = folder / typed_path(f"{head}{slash}" or ".")
     found = []
     try:
         with os.scandir(place) as entries:
@@ -41,13 +41,25 @@ def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str
     return sorted(found)
 
 
+def typed_path(text: str) -> Path:
+    """Return a typed path. `~` is the home folder; `~name` without a user of that name stays as typed.
+
+    Args:
+        text: As typed.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def meant_path(text: str) -> Path:
     """Return the path that a text means: of `/home/ada//tmp/x` only `/tmp/x`, unless the whole leads somewhere.
 
     Args:
         text: As typed. `~` is the home folder.
     """
-    whole = Path(text).expanduser()
+    whole = typed_path(text)
     _, behind_folder, rest = text.rpartition("//")
     absolute = Path(f"/{rest}")
     return absolute if behind_folder and not whole.parent.is_dir() and absolute.parent.is_dir() else whole

@@ -113,7 +113,7 @@ class CloudEntry(_EventEntry):
 
     do: Literal["cloud"] = Field(description="What happens")
     producers: list[Id] | None = Field(None, min_length=1, description="In the order it reaches them; default: all")
-    factor: Factor = Field(description="Share of the production that remains: 0.3 leaves 30 %")
+    factor: Proportion = Field(description="Share of the production that remains: 0.3 leaves 30 %")
     duration: SpanAbove0 = Field(description="How long it is over one producer")
     ramp: Duration = Field(600, description="How long the production takes to fall, and to rise again")
     travel: Duration = Field(0, description="How much later it reaches the next producer")

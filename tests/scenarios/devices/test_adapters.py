@@ -466,6 +466,26 @@ async def test_a_wrong_counter_of_an_inverter_is_reported_with_the_topic_that_it
 
 
 @needs_mosquitto
+async def test_a_long_topic_is_visibly_cut_in_an_error(tmp_path: Path) -> None:
+    """Cut without a mark, it would name a topic that does not exist."""
+    roof = "roof-" * 24
+    text = STREET.replace(
+        "        predictions:\n", f"        gateway: {{adapter: ahoydtu, name: {roof}}}\n        predictions:\n"
+    )
+    pv, counter = f"ssmic/{RUN}/devices/pv", f"inverter/{roof}/ch0/YieldDay"
+    async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
+        device.say(counter, "1000", retain=True)
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
+        device.say(counter, "999", retain=True)
+        error = (await device.until(lambda: device.on("error")))[0]
+        assert error["topic"] == f"{counter[:99]}…"
+        device.say(counter, "much", retain=True)
+        error = (await device.until(lambda: device.on("error")[1:]))[0]
+        assert error["topic"] == counter
+        await run.stop()
+
+
+@needs_mosquitto
 @pytest.mark.long
 @pytest.mark.parametrize("gateway", INVERTERS)
 async def test_an_inverter_is_metered_over_the_restart_of_its_counter_at_midnight(gateway: str, tmp_path: Path) -> None:

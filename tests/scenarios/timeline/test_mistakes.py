@@ -33,6 +33,7 @@ LINE = TWO_ROOFS.count("\n") + 2
         ("{at: +soon, do: note, text: x}", "at", "not a time after the start"),
         ("{at: '12:00', do: clud, factor: 0.1, duration: 1h}", "do", "did you mean 'cloud'?"),
         ("{at: '12:00', do: cloud, factr: 0.1, factor: 1, duration: 1h}", "factr", "did you mean 'factor'?"),
+        ("{at: '12:00', do: cloud, factor: 1.5, duration: 1h}", "factor", "at most 1 is expected, not 1.5"),
         ("{at: '12:00', do: cloud, factor: 0.1, duration: soon}", "duration", "a duration is expected"),
         ("{at: '12:00', do: cloud, producers: [pv-c], factor: 0.1, duration: 1h}", "producers[0]", "did you mean 'pv-"),
         ("{at: '12:00', do: offline, house: c}", "house", "there is no house 'c'"),

@@ -183,6 +183,32 @@ async def test_a_pickle_is_imported(editing: Editing, tmp_path: Path) -> None:
     assert (job.earliest_start_s, job.latest_start_s, job.energy_wh) == (1460268000, 1460296800, 900)
 
 
+async def test_a_neighbourhood_of_greencharge_is_imported(editing: Editing, tmp_path: Path) -> None:
+    """The dialog says that it reads them; the loads are named in its second field."""
+    (tmp_path / "n.xml").write_text(
+        '<Neighborhood><house id="h"><user id="u"><device><id>3</id><type>Consumer</type></device></user></house>'
+        "</Neighborhood>",
+        encoding="utf-8",
+    )
+    (tmp_path / "work.xml").write_text(
+        '<Neighborhood><house id="h"><user id="u"><device><id>3</id><est>35000</est><lst>40000</lst>'
+        "<creation_time>15000</creation_time></device></user></house></Neighborhood>",
+        encoding="utf-8",
+    )
+    async with editing() as person:
+        await person.press("i")
+        dialog = await person.dialog(ImportDialog)
+        for field in ("source", "jobs"):
+            assert "GreenCharge" in dialog.query_one(f"#{field}", Input).placeholder
+        dialog.query_one("#source", Input).value = "n.xml"
+        dialog.query_one("#jobs", Input).value = "work.xml"
+        await person.press("enter")
+        notes = await person.dialog(Notes)
+        assert not notes.has_class("bad"), notes._lines
+        await person.press("escape")
+        assert [job["house"] for job in person.work.tree["jobs"]] == ["h"]
+
+
 async def test_import_problems_are_listed(editing: Editing, tmp_path: Path) -> None:
     """All problems are in a list."""
     (tmp_path / "esn.xml").write_text("<neighborhood><house></neighborhood>", encoding="utf-8")
@@ -192,6 +218,9 @@ async def test_import_problems_are_listed(editing: Editing, tmp_path: Path) -> N
         dialog.query_one("#source", Input).value = "none.xml"
         await person.press("enter")
         assert str(dialog.query_one(".problem").render()) == "There is no none.xml."
+        dialog.query_one("#source", Input).value = "~nobody-here/esn.xml"
+        await person.press("enter")
+        assert str(dialog.query_one(".problem").render()) == "There is no ~nobody-here/esn.xml."
         dialog.query_one("#source", Input).value = "esn.xml"
         await person.press("enter")
         notes = await person.dialog(Notes)

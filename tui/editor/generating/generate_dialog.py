@@ -29,7 +29,17 @@ from tui.editor.generating.generator import (
 )
 from tui.formatting import kwh
 from tui.shell import Answer, Confirm, Dialog, Footer
-from tui.widgets import DEMAND, PRODUCTION, Chart, FieldHelp, PathInput, TimeAxis, drawn, update_if_changed
+from tui.widgets import (
+    DEMAND,
+    PRODUCTION,
+    Chart,
+    FieldHelp,
+    PathInput,
+    TimeAxis,
+    drawn,
+    typed_path,
+    update_if_changed,
+)
 
 _PAUSE_WALL_S = 0.3
 """The preview is made once nothing was changed for so long."""
@@ -229,7 +239,7 @@ The preview follows the fields: production, and all jobs at their earliest start
         values = self.values
         problems = spec_of(values)[1]
         typed = self.query_one("#generate-file", Input).value.strip()
-        path = Path(typed).expanduser()
+        path = typed_path(typed)
         path = (path if path.suffix.lower() in YAML else path.with_name(f"{path.name}.yaml")) if typed else path
         path = path if path.is_absolute() else self._folder / path
         if not typed:
