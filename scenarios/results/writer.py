@@ -10,14 +10,17 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from agents import SHARED, TIMELINE, Contract, LedgerEntry, ledger_sha256
+import numpy as np
+
+from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write, inode_of
 from scenarios.events import Happening
-from scenarios.metrics import account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
+from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Said, realise
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
@@ -29,7 +32,6 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.final_rows import write_disputes, write_dropped_hosts, write_minutes, write_scores
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
@@ -50,6 +52,7 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
+from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.results.views import ContractRow, contract_rows, households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -384,7 +387,7 @@ class RunWriter:
             if self._counts is not None:
                 self._counts.write(self._connection, self.run)
             if minute_rows(settled) <= self._most_minute_rows:
-                write_minutes(self._connection, self.run, settled)
+                _write_minutes(self._connection, self.run, settled)
             else:
                 energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
                 members = {} if account is None else account.members
@@ -393,9 +396,9 @@ class RunWriter:
                     write_shares(self._connection, self.run, _shared(contracts))
             write_bills(self._connection, self.run, rows)
             write_jobs(self._connection, scenario.jobs)
-            write_scores(self._connection, self.run, scores or {})
-            write_dropped_hosts(self._connection, self.run, without)
-            write_disputes(self._connection, self.run, disputes)
+            _write_scores(self._connection, self.run, scores or {})
+            _write_dropped_hosts(self._connection, self.run, without)
+            _write_disputes(self._connection, self.run, disputes)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -424,6 +427,74 @@ class RunWriter:
     def close(self) -> None:
         """Close the file; anything that was not committed is lost."""
         self._connection.close()
+
+
+def _write_minutes(connection: sqlite3.Connection, run: int, settled: Settlement) -> None:
+    """Write the energy of each minute, by producer and by house, within a transaction."""
+    ids = dict(connection.execute("SELECT producer, id FROM producers"))
+    for i, producer in enumerate(settled.producers):
+        connection.executemany(
+            "INSERT INTO production VALUES (?, ?, ?, ?, ?, ?)",
+            _minute_rows(
+                run, ids[producer], settled, (settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i])
+            ),
+        )
+    ids = dict(connection.execute("SELECT house, id FROM houses"))
+    for i, house in enumerate(settled.houses):
+        connection.executemany(
+            "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
+            _minute_rows(run, ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+        )
+
+    connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
+    base = settled.base_load
+    if base is None:
+        return
+    for i, house in enumerate(settled.houses):
+        columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
+        connection.executemany(
+            "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", _minute_rows(run, ids[house], settled, columns)
+        )
+
+
+def _minute_rows(
+    run: int, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
+) -> Iterator[tuple[int | float, ...]]:
+    """Return rows of run, owner, minute and columns for the minutes in which a column is not zero."""
+    minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
+    times_s = settled.times_s[minutes].tolist()
+    values = [column[minutes].tolist() for column in columns]
+    return zip(repeat(run), repeat(owner_id), times_s, *values, strict=False)
+
+
+def _write_scores(connection: sqlite3.Connection, run: int, scores: Mapping[str, tuple[int, int]]) -> None:
+    """Write the score of each producer at the beginning and at the end, by id, within a transaction."""
+    connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table
+    ids = dict(connection.execute("SELECT producer, id FROM producers"))
+    connection.executemany(
+        "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
+        [(run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
+    )
+
+
+def _write_dropped_hosts(connection: sqlite3.Connection, run: int, without: Sequence[DroppedHost]) -> None:
+    """Write the hosts that a run ended without, within a transaction."""
+    connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
+    connection.executemany(
+        "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
+        [(run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
+    )
+
+
+def _write_disputes(connection: sqlite3.Connection, run: int, disputes: Sequence[str]) -> None:
+    """Write where households contradict the ledger or each other, within a transaction."""
+    if not disputes:
+        return
+    connection.execute(DISPUTES_TABLE)
+    connection.executemany(
+        "INSERT OR REPLACE INTO disputes VALUES (?, ?, ?)",
+        [(run, n, what) for n, what in enumerate(disputes, start=1)],
+    )
 
 
 def _shared(contracts: Iterable[ContractRow]) -> Iterator[ShareDelivery]:
