@@ -534,6 +534,7 @@ class Host:
             record = await self._group.run_round(
                 round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
             )
+            self._group.take_rejections()  # they were counted when the round ran first
             if record.digest != round_.digest:
                 raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
             self._record_round(record)
