@@ -78,31 +78,19 @@ class JournalFile:
         self._threads = threads
         self._writing = threading.Lock()
         """Held from the begin of a transaction to its commit, which may be in another thread."""
+        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
+        """The chain of an empty journal with this identity."""
         self._lock = self._locked()
         try:
             self._connection = self._connected()
-            self._connection.executescript(_SCHEMA)
-            stored = dict(self._connection.execute("SELECT key, value FROM identity").fetchall())
-            if not stored and not self._chains():
-                self._begin(identity)
-                stored = identity
-        except (sqlite3.Error, OSError) as error:
-            self._lock.release()
-            raise self._error(error) from error
-        except JournalError:
+        except BaseException:
             self._lock.release()
             raise
-        if stored != identity:
+        try:
+            self._open(identity)
+        except BaseException:
             self._close()
-            differences = ", ".join(setup_differences(stored, identity))
-            raise JournalError(
-                f"journal {path} belongs to another run: {differences}. To resume its run, start with the settings it "
-                "was begun with; for another run, choose another run id or journal folder"
-            )
-        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
-        if len(self._chains()) < 3:
-            self._close()
-            raise JournalError(f"journal {path}: {_NO_CHAIN} {_REMEDY}")
+            raise
         self._inode = inode_of(self.path)
 
     def __enter__(self) -> Self:
@@ -141,12 +129,47 @@ class JournalFile:
             raise self._error(error) from error
         self._inode = inode_of(self.path)
 
+    def _open(self, identity: dict[str, str]) -> None:
+        """Create the tables if the file is new, and check what it belongs to.
+
+        Raises:
+            JournalError: See `__init__`.
+        """
+        try:
+            self._connection.executescript(_SCHEMA)
+            stored = dict(self._connection.execute("SELECT key, value FROM identity").fetchall())
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        if not stored and not self._chains():
+            self._begin(identity)
+            stored = identity
+        if stored != identity:
+            differences = ", ".join(setup_differences(stored, identity))
+            raise JournalError(
+                f"journal {self.path} belongs to another run: {differences}. To resume its run, start with the "
+                "settings it was begun with; for another run, choose another run id or journal folder"
+            )
+        if len(self._chains()) < 3:
+            raise JournalError(f"journal {self.path}: {_NO_CHAIN} {_REMEDY}")
+
     def _connected(self) -> sqlite3.Connection:
-        self._check_length()
-        make_private(self.path)
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        """Return a new connection to the file, which is created if missing.
+
+        Raises:
+            JournalError: It was cut, is not a journal, or cannot be opened.
+        """
+        try:
+            self._check_length()
+            make_private(self.path)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
         return connection
 
     def _check_length(self) -> None:
@@ -262,7 +285,6 @@ class JournalFile:
             raise self._error(error) from error
 
     def _begin(self, identity: dict[str, str]) -> None:
-        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
         with self._written():
             self._connection.executemany("INSERT INTO identity VALUES (?, ?)", identity.items())
             for name in (_ROUNDS, _STATE, _PROGRESS):

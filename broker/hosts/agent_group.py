@@ -34,8 +34,6 @@ class AgentGroup:
             session: Session of the host's process, for outgoing messages.
         """
         self.ids = tuple(sorted(agent.id for agent in agents))
-        self.dropped = 0
-        """Number of messages dropped because their body was invalid."""
         self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
         self._validate = messages.validator.validate_python
         self._seed = seed
@@ -188,7 +186,7 @@ class AgentGroup:
             publications += published
 
     def take_rejections(self) -> list[MessageRejection]:
-        """Remove and return the messages that the agents rejected since the last call."""
+        """Remove and return the messages since the last call that the agents rejected, or could not understand."""
         rejections, self._rejections = self._rejections, []
         return rejections
 
@@ -203,8 +201,8 @@ class AgentGroup:
             try:
                 message = self._validate(envelope.body)
             except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
-                self.dropped += 1
-                log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))
+                why = f"sends a message that no agent understands: {first_problem(error)}"
+                self._rejections.append(MessageRejection(envelope.to, envelope.sender, why))
                 return
         self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message, envelope.step), envelope.re)
 

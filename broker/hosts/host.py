@@ -47,6 +47,7 @@ from broker.protocol import (
     ResendRequest,
     Roster,
     Timeouts,
+    in_order,
     too_large,
     topics,
     weight_bytes,
@@ -427,7 +428,7 @@ class Host:
             self._running = granted.step
             messages = self._buffer.pop(granted.before, granted.expected)
             if self._local:
-                messages = _sorted((*messages, *self._local)) if messages else self._local
+                messages = in_order([*messages, *self._local]) if messages else self._local
             record = await self._run_round(granted, messages, tasks)
             sent = len(record.sent)
             for _ in range(MOST_ROUNDS_A_GRANT - 1 if granted.alone else 0):
@@ -534,6 +535,7 @@ class Host:
             record = await self._group.run_round(
                 round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
             )
+            self._group.take_rejections()  # they were counted when the round ran first
             if record.digest != round_.digest:
                 raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
             self._record_round(record)
@@ -579,11 +581,6 @@ class _ReadRosters:
 
 
 _read_rosters = _ReadRosters()
-
-
-def _sorted(envelopes: tuple[Envelope, ...]) -> tuple[Envelope, ...]:
-    """Return messages in the order in which a host delivers them."""
-    return tuple(sorted(envelopes, key=lambda envelope: (envelope.sender, envelope.seq)))
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

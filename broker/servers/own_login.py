@@ -71,10 +71,11 @@ def own_brokers() -> list[BrokerUrl]:
     """Return this user's running brokers with their logins, the newest first; files of dead processes are removed."""
     found = []
     with suppress(OSError):
-        for file in logins_folder().glob("*.json"):
+        for file in sorted(logins_folder().glob("*.json")):
             url = _read(file)
-            if url is not None:
-                found.append((file.stat().st_mtime_ns, url))
+            with suppress(OSError):  # its broker has just ended
+                if url is not None:
+                    found.append((file.stat().st_mtime_ns, url))
     return [url for _, url in sorted(found, key=lambda item: item[0], reverse=True)]
 
 

@@ -109,6 +109,19 @@ def test_a_changed_or_cut_journal_is_detected(file: Path, statement: str) -> Non
     assert not re.search(r"pydantic|https?:|JSONDecode|Attribute|Traceback|\n", message)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+def test_a_journal_that_cannot_be_used_is_closed_while_its_error_is_reported(file: Path) -> None:
+    """The error refers to the journal as long as anyone shows it, and a user may restore the file meanwhile."""
+    whole = file.read_bytes()
+    for content in (b"no journal" * 1_000, whole):
+        file.write_bytes(content)
+        with pytest.raises(JournalError) as caught:
+            HostJournal(file, {**IDENTITY, "seed": "other"})
+        assert str(file) in str(caught.value)
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        assert not [link for link in links if str(link.resolve()).startswith(str(file))]
+
+
 @pytest.mark.parametrize("part", [0.001, 0.3, 0.9])
 def test_a_file_that_broke_off_is_detected(file: Path, part: float) -> None:
     """A copy of it is incomplete: the message says what to do, and how much is left."""

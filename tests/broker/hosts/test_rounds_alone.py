@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from broker.hosts.agent import Agent
+from broker.hosts.agent import Agent, Received
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal, RoundRecord
 from broker.protocol import Batch, Done, Grant, Member, ResendRequest, Roster, envelopes_of, topics
@@ -153,5 +153,43 @@ def test_a_host_that_crashed_while_it_was_alone_answers_for_the_rounds_in_its_jo
                 assert observer.ran == list(range(2 * QUESTIONS + 1))
                 life.cancel()
                 await asyncio.wait([life])
+
+    quickly(main())
+
+
+class Suspicious(Echo):
+    """Refuses all messages, and answers them nevertheless."""
+
+    def deliver(self, received: Received[Ping], re: int | None) -> None:
+        """Refuse it first."""
+        self.reject(received.sender, "asks")
+        super().deliver(received, re)
+
+
+def test_messages_that_were_refused_before_a_restart_are_not_counted_again(tmp_path: Path) -> None:
+    """A restarted household runs its rounds again; its log would accuse others of what they did days ago."""
+
+    async def main() -> None:
+        async def life(*grants: Grant) -> tuple[int, list[int]]:
+            agents: list[Agent[Ping]] = [Questioner("asker"), Suspicious("echo")]
+            observer = CrashAt(None)
+            with HostJournal(tmp_path / "journal", {}) as journal:
+                host = Host("a", RUN, agents, MESSAGES, seed=1, timeouts=PATIENCE, observer=observer, journal=journal)
+                broker = MemoryBroker()
+                async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+                    await bus.subscribe(topics.done(RUN, "a"))
+                    running = tasks.create_task(host.run(broker))
+                    await admit(bus, host)
+                    for grant in grants:
+                        await bus.publish(topics.grant(RUN, "a"), grant)
+                        await heard(bus)
+                    running.cancel()
+            return host.rejected.count, observer.ran
+
+        rounds = 2 * QUESTIONS + 1
+        first = Grant(step=0, time=0, round=0, expected={"a": {}}, phase="start", alone=True)
+        assert await life(first) == (QUESTIONS, list(range(rounds)))
+        next_second = Grant(step=rounds, time=1, round=0, expected={"a": {}})
+        assert await life(next_second) == (0, list(range(rounds + 1)))
 
     quickly(main())

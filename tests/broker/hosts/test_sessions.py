@@ -194,6 +194,43 @@ def test_messages_of_another_process_or_run_are_dropped() -> None:
     quickly(main())
 
 
+def test_messages_that_no_agent_understands_are_counted_against_their_host() -> None:
+    """They are logged as all other rejected messages: a flood of them in a few lines."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE)
+        async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.done(RUN, "a"))
+            life = tasks.create_task(host.run(broker))
+            members = {
+                "a": Member(session=host.session, agents=("echo",)),
+                "b": Member(session="now", agents=("asker",)),
+            }
+            await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
+            await heard(bus)
+            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
+            await heard(bus)
+            nonsense = [
+                Envelope(
+                    session="now", step=0, time=0, round=0, sender="asker", seq=seq, to="echo", re=None,
+                    body={"kind": "Ping", "n": "many"},
+                )
+                for seq in range(100)
+            ]  # fmt: skip
+            await bus.publish(topics.inbox(RUN, "a", "b"), Envelopes(nonsense).encoded())
+            await bus.publish(topics.grant(RUN, "a"), granted(1, expected={"b": 100}))
+            await heard(bus)
+            assert host.rejected.count == 100
+            life.cancel()
+
+    with capture_logs() as logs:
+        quickly(main())
+    dropped = [entry for entry in logs if entry["event"] == "dropped"]
+    assert {entry["topic"] for entry in dropped} == {topics.inbox(RUN, "a", "b")}
+    assert sum(1 + entry.get("more", 0) for entry in dropped) == 100 > len(dropped) + 50
+
+
 def granted(step: int, **more: Any) -> bytes:
     """What the clock says."""
     expected = {"a": more.pop("expected", {})}
