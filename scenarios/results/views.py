@@ -612,7 +612,7 @@ class AveragePowerProfile:
     """Beginning of each interval, UNIX seconds."""
     production: PowerStatistics
     local: PowerStatistics
-    """Consumption delivered by contract."""
+    """Consumption that producers served, by contract and of base loads."""
     grid: PowerStatistics
     """Consumption supplied by the grid."""
 
