@@ -9,10 +9,10 @@ import pytest
 
 from agents import CumulativeSeries
 from agents.model import GRID
-from scenarios.metrics import bills_of, producer_houses, settle
+from scenarios.metrics import allocate, bills_of, producer_houses, settle
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.prices import Price, PriceSeries
-from scenarios.scenario import Scenario, TariffChange
+from scenarios.scenario import Community, Scenario, TariffChange
 from tests.scenarios.neighbourhoods import START_S, TARIFF, contract, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
@@ -50,3 +50,21 @@ def test_half_a_cent_is_rounded_away_from_zero() -> None:
     halves = [Fraction(n, 2) for n in (-3, -1, 1, 3)]
     assert [round_to_cents(half) for half in halves] == [-2, -1, 1, 2]
     assert divide_to_cents([Fraction(-1, 4), Fraction(-1, 4)]) == [0, -1]
+
+
+def test_amounts_beyond_64_bits_are_exact() -> None:
+    """100 GWh at 0.40 EUR/kWh are more millionths of a EUR per thousandth of a Wh than an integer of 64 bits holds."""
+    huge = job("huge", "b", load((0, 0), (HOUR_S, 1e11)))
+    scenario = replace(STREET, jobs=(huge,), community=Community())
+    settled = settle(scenario, [contract(huge, GRID, 0)], START_S, START_S + HOUR_S)
+    bill = bills_of(scenario, settled, producer_houses(scenario))["b"]
+    assert (bill.without_eur, bill.with_eur) == (40_000_000.0, 40_000_000.0 - 3 * 0.2)  # 3 kWh are a neighbour's
+
+
+def test_a_meter_is_read_in_whole_thousandths_of_a_wh() -> None:
+    """Readings are rounded, and an interval's energy is the difference of two readings, so nothing is lost."""
+    small = job("small", "b", load((0, 0), (900, 0.0006), (1800, 0.0012), (2700, 0.0018)))
+    scenario = replace(STREET, jobs=(small,))
+    settled = settle(scenario, [contract(small, GRID, 0)], START_S, START_S + HOUR_S)
+    allocation = allocate(settled, producer_houses(scenario), "hierarchical", 900)
+    assert allocation.consumed_milliwh[1].tolist() == [1, 0, 1, 0]
