@@ -637,7 +637,7 @@ class AveragePowerProfile:
     production: PowerStatistics
     """Actual production."""
     local: PowerStatistics
-    """Consumption delivered by contract."""
+    """Consumption that producers served, by contract and of base loads."""
     grid: PowerStatistics
     """Consumption supplied by the grid."""
 

@@ -25,7 +25,7 @@ from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
 from scenarios.suggestions import suggest
-from scenarios.sweep.one_run import SweepRun
+from scenarios.sweep.one_run import FIGURES, SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain
 
 
@@ -99,6 +99,13 @@ def _at(parameter: Parameter, share: float) -> Value:
 MAX_RUNS = 1_000_000
 """A sweep of more runs is a typing error."""
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
+OTHER_COLUMNS = frozenset(
+    {
+        *("run", "point", "label", "seed", "state", *FIGURES, "ledger_sha256", "error"),
+        *("figure", "runs", "mean", "standard_deviation", "low_95", "high_95", "minimum", "maximum"),
+    }
+)
+"""Names of the columns of a sweep's tables that are not those of parameters; SQLite ignores their case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +241,17 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     return SweepPlan(
         request=request,
         scenario=loaded.scenario.name,
-        keys=tuple(parameter.key for parameter in vary),
+        keys=tuple(_column(parameter) for parameter in vary),
         points=tuple(points),
         seeds=tuple(range(first, first + request.seeds)),
         variants=tuple(variants.scenarios),
         notes=(*loaded.notes, *_without_effect(vary, fixed, points)),
     )
+
+
+def _column(parameter: Parameter) -> str:
+    """Return the name of a parameter in tables; a variable may have a name that another column has."""
+    return f"vars.{parameter.key}" if parameter.key.casefold() in OTHER_COLUMNS else parameter.key
 
 
 def _parameters(request: SweepRequest, content: ScenarioContent) -> tuple[list[Parameter], list[Parameter]]:

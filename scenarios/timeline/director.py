@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -156,6 +157,8 @@ class Director(Agent[AnyMessage]):
         self._waiting = [event for event in scenario.timeline if event.at_s is None]
         self._starts_s: dict[str, int] = {}
         """By job that an event waits for, its present start, UNIX seconds."""
+        self._returns_s: dict[str, float] = {}
+        """By house that is offline, when it returns, UNIX seconds; infinite: it does not."""
         self._durations_s = {job.job_id: job.duration_s for job in scenario.jobs}
         self._agent_of = {(house.id, d.id): d.agent for house in scenario.houses for d in house.devices}
         self._devices = {house.id: house.devices for house in scenario.houses}
@@ -246,7 +249,7 @@ class Director(Agent[AnyMessage]):
     def perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
         """Carry out an action now."""
         completed = complete(self._scenario, self.happenings, action, self.now_s)
-        if completed is None:
+        if completed is None or (isinstance(action, ReturnOnline) and self._returns_s[action.house] > self.now_s):
             return
         action = completed
         happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action)
@@ -275,6 +278,8 @@ class Director(Agent[AnyMessage]):
             case GoOffline(house=house, duration_s=duration_s):
                 for agent in self._agents_of(house):
                     self.send(agent, Leave(reason=OFFLINE, is_gone=False))
+                returns_s = math.inf if duration_s is None else self.now_s + duration_s
+                self._returns_s[house] = max(returns_s, self._returns_s.get(house, returns_s))
                 if duration_s is not None:
                     self._later(self.now_s + duration_s, ReturnOnline(house=house))
             case ReturnOnline(house=house):

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.transport import Access
 from scenarios import Zone
-from scenarios.monitor import Feed, NotConnectedError, ScenarioContext
+from scenarios.monitor import Feed, ScenarioContext
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
 from tui.monitor.job_negotiations import JobsPane
@@ -215,12 +215,8 @@ The newest million messages are here; the results file has all of them.
     @on(JobAskedFor)
     async def _ask_for_job(self, event: JobAskedFor) -> None:
         feed = self.ssmic.monitored_run.feed
-        if feed is None:
-            return
-        try:
+        if feed is not None:
             await feed.ask_for_job(event.device, json.dumps({"ready_by": event.ready_by}).encode())
-        except NotConnectedError as error:
-            self.notify(str(error), severity="error")
 
     # Joining.
 

@@ -195,3 +195,21 @@ def test_the_example_of_the_documentation_is_valid() -> None:
     assert scenario.community.vat_percent == 19
     assert scenario.tariff is not None
     assert isinstance(scenario.tariff.import_eur_per_kwh, TimeOfUse)
+
+
+def test_the_first_band_that_a_time_belongs_to_counts() -> None:
+    """A band that ends at or before its beginning ends on the next day, also if that is next week's Monday."""
+    every_day = tuple(range(7))
+    week = TimeOfUse(
+        (
+            PriceBand((6,), 20 * 60, 6 * 60, 0.1),
+            PriceBand((0,), 8 * 60, 8 * 60, 0.2),
+            PriceBand(every_day, 0, 1440, 0.3),
+        )
+    ).week()
+
+    def at(day: int, hour: int) -> float:
+        return float(week[(day * 24 + hour) * 60])
+
+    assert [at(6, 19), at(6, 20), at(0, 5), at(0, 6)] == [0.3, 0.1, 0.1, 0.3]
+    assert [at(0, 7), at(0, 8), at(1, 7), at(1, 8)] == [0.3, 0.2, 0.2, 0.3]

@@ -124,6 +124,16 @@ def test_a_job_registered_before_the_run_did_not_wait_for_it() -> None:
     assert (counts.jobs_late, counts.jobs_waited, counts.mean_delay_s) == (0, 0, 0)
 
 
+def test_a_job_that_got_another_contract_is_not_lost() -> None:
+    """Its household came back before its latest start."""
+    of = job("j", "a", load((0, 0), (60, 1)))
+    lost = cancelled(contract(of, GRID, 0), 60).model_copy(update={"state": "lost"})
+
+    counts = count_jobs(neighbourhood({"a": {}}, [of]), [lost, agreed(contract(of, GRID, 600, n=2))], START_S + 900)
+
+    assert (counts.jobs, counts.jobs_lost, counts.jobs_renegotiated) == (1, 0, 1)
+
+
 def test_energy_is_split_by_house_device_producer_and_hour() -> None:
     """Own roof, a neighbour's roof, the grid; an hour that begins in the middle of the run."""
     mine, other = job("mine", "a", load((0, 0), (3600, 60))), job("other", "b", load((0, 0), (3600, 60)))

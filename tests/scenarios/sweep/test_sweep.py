@@ -29,6 +29,7 @@ from scenarios.sweep import (
     run_sweep,
     write_sweep_report,
 )
+from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import SweepRow, perform
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 
@@ -175,6 +176,22 @@ timeline:
     assert row.state == "done"
     assert row.figures["jobs"] == 3
     assert_is_simulated(row, order.settings, plan.variants[0], tmp_path / "one.sqlite")
+
+
+def test_a_variable_may_have_the_name_of_a_column(tmp_path: Path) -> None:
+    """Its column is then named as on the command line, with `vars.` before it."""
+    text = TWO_ROOFS.replace("power_w: [1000, 500]", "power_w: ['${jobs}', '${Mean}']")
+    file = tmp_path / "two.yaml"
+    file.write_text(f"{text}vars: {{jobs: 1000, Mean: 500}}\n", encoding="utf-8")
+    request = SweepRequest(str(file), ("jobs=1000,2000", "vars.Mean=500"), seeds=1)
+    plan = plan_sweep(request)
+    assert plan.keys == ("vars.jobs", "vars.Mean")
+    sweep(plan, tmp_path / "sweep.sqlite", workers=1)
+    results = read_sweep(tmp_path / "sweep.sqlite")
+    (first, second) = export_tables(results)["runs"][1]
+    assert results.info.points == ("vars.jobs=1000, vars.Mean=500", "vars.jobs=2000, vars.Mean=500")
+    assert [row.figures["jobs"] for row in results.rows] == [2, 2]
+    assert (first[2:4], second[2:4]) == ((1000, 500), (2000, 500))
 
 
 def test_the_file_has_a_tidy_table_a_summary_and_pairs(undisturbed: Path) -> None:

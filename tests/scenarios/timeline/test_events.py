@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.events import AddJobs, GiveForecast, Happening
+from scenarios.events import AddJobs, GiveForecast, Happening, ReturnOnline
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
@@ -194,6 +194,21 @@ def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
     agreed_h = {e.contract.job_id: (e.contract.agreed_s - outcome.start_s) / 3600 for e in outcome.ledger}
 
     assert agreed_h == {"wash-a": 6.0, "wash-b": 8.0}
+
+
+@pytest.mark.parametrize(("duration", "returns_h"), [("duration: 5h", [14]), ("duration: 1h", [12]), ("", [])])
+def test_a_house_is_offline_until_the_last_of_its_outages_is_over(duration: str, returns_h: list[int]) -> None:
+    """The end of an outage does not end another one."""
+    scenario = scripted(f"""
+        {{at: '08:00', do: offline, house: a, duration: 4h}}
+        {{at: '09:00', do: offline, house: a, {duration}}}
+    """)
+    happenings: list[Happening] = []
+    run(scenario, on_event=happenings.append)
+
+    assert [
+        (one.at_s - scenario.start_s) / 3600 for one in happenings if isinstance(one.action, ReturnOnline)
+    ] == returns_h
 
 
 def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import looptime
@@ -11,6 +12,7 @@ from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.protocol import Timeouts
 from broker.transport import Broker, MemoryBroker
+from scenarios.events import Happening
 from scenarios.files import load_text
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
@@ -53,6 +55,7 @@ def run(
     hosts: int | None = None,
     algorithm: str = "insertion",
     negotiating: NegotiationSettings | None = None,
+    on_event: Callable[[Happening], None] | None = None,
 ) -> RunOutcome:
     """Run it in an event loop whose wall clock jumps when nothing happens."""
     settings = RunSettings(
@@ -64,7 +67,7 @@ def run(
         patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        return runner.run(run_scenario(scenario, settings, broker or MemoryBroker()))
+        return runner.run(run_scenario(scenario, settings, broker or MemoryBroker(), on_event=on_event))
 
 
 def suppliers(outcome: RunOutcome) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from textual.widgets import Input, Static, TabbedContent
 
-from broker.transport import MemoryBroker
+from broker.transport import BrokerUrl, MemoryBroker, MqttBroker
 from scenarios.monitor import BusFeed, ObservedRun
-from tests.tui.driving import dialog, until
+from tests.tui.driving import dialog, notices, until
 from tests.tui.monitor.test_screen import table, the_app
-from tui.monitor.real_devices import DeviceMessageDialog
+from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor
 from tui.shell import AskText
 
 STATE = {
@@ -50,3 +50,14 @@ async def test_a_device_is_shown_with_its_messages_and_a_job_is_requested(opened
         async for event in bus.messages():
             assert json.loads(event.payload) == {"ready_by": "18:30"}  # type: ignore[union-attr]  # a delivery
             break
+
+
+async def test_a_request_without_a_connection_is_answered_with_the_reason(opened: Any) -> None:
+    """The name of a broker may look like Textual's markup."""
+    feed = BusFeed(MqttBroker(BrokerUrl("127.0.0.1", 1), is_patient=False), ObservedRun("w"), "a broker [/b]")
+    async with opened(first_area="negotiations") as pilot:
+        the_app(pilot).monitored_run.begin(feed)
+        pilot.app.screen.post_message(JobAskedFor("washer", "18:30"))
+        await until(pilot, lambda: any("no connection to a broker [/b]" in said for _, said in notices(pilot)))
+        await pilot.pause()  # it is drawn
+    assert not the_app(pilot).unexpected

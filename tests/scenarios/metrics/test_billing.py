@@ -1,0 +1,70 @@
+"""Bills by the tariff only: prices that change during a run, and that vary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from agents import CumulativeSeries
+from agents.model import GRID
+from scenarios.metrics import allocate, bills_of, producer_houses, settle
+from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
+from scenarios.prices import Price, PriceSeries
+from scenarios.scenario import Community, Scenario, TariffChange
+from tests.scenarios.neighbourhoods import START_S, TARIFF, contract, forecast, job, load, neighbourhood, sun
+
+HOUR_S = 3600
+WASH = job("wash", "b", load((0, 0), (2 * HOUR_S, 2000)))
+"""1 kW for two hours, in a house without a roof."""
+STREET = neighbourhood({"a": {"pv": forecast(sun((0, 0), (2 * HOUR_S, 6000)))}, "b": {}}, [WASH], tariff=TARIFF)
+"""3 kW for two hours."""
+
+
+def bills_eur(scenario: Scenario, supplier: str = "pv") -> dict[str, float]:
+    """Return the bill of each house if one producer, or the grid, supplies the job from the start."""
+    settled = settle(scenario, [contract(WASH, supplier, 0)], START_S, START_S + 2 * HOUR_S)
+    return {house: bill.with_eur for house, bill in bills_of(scenario, settled, producer_houses(scenario)).items()}
+
+
+@pytest.mark.parametrize("seconds", [-59, -30, 0])
+def test_a_change_of_the_tariff_holds_from_the_next_whole_minute(seconds: int) -> None:
+    """Energy of each hour is sold at the price of its time, once."""
+    dearer = replace(TARIFF, neighbour_eur_per_kwh=0.5, import_eur_per_kwh=0.9)
+    scenario = replace(STREET, tariff_changes=(TariffChange(START_S + HOUR_S + seconds, dearer),))
+    assert bills_eur(scenario) == pytest.approx({"a": -0.2 - 0.5 - 4 * 0.1, "b": 0.2 + 0.5})
+    assert bills_eur(scenario, GRID) == pytest.approx({"a": -6 * 0.1, "b": 0.4 + 0.9})
+
+
+@pytest.mark.parametrize("price", [0.2, PriceSeries((START_S, START_S + HOUR_S), (0.1, 0.3))])
+def test_base_loads_pay_neighbours_as_contracts_do(price: Price) -> None:
+    """The base load of a house gets what a neighbour's roof has left, at the price of the minute."""
+    base = CumulativeSeries(times_s=(START_S, START_S + 2 * HOUR_S), cumulative_wh=(0.0, 2000.0))
+    scenario = replace(STREET, base_loads={"b": base}, tariff=replace(TARIFF, neighbour_eur_per_kwh=price))
+    assert bills_eur(scenario) == pytest.approx({"a": -4 * 0.2 - 2 * 0.1, "b": 4 * 0.2})
+
+
+def test_half_a_cent_is_rounded_away_from_zero() -> None:
+    """So what one member pays another is the same amount on both bills."""
+    halves = [Fraction(n, 2) for n in (-3, -1, 1, 3)]
+    assert [round_to_cents(half) for half in halves] == [-2, -1, 1, 2]
+    assert divide_to_cents([Fraction(-1, 4), Fraction(-1, 4)]) == [0, -1]
+
+
+def test_amounts_beyond_64_bits_are_exact() -> None:
+    """100 GWh at 0.40 EUR/kWh are more millionths of a EUR per thousandth of a Wh than an integer of 64 bits holds."""
+    huge = job("huge", "b", load((0, 0), (HOUR_S, 1e11)))
+    scenario = replace(STREET, jobs=(huge,), community=Community())
+    settled = settle(scenario, [contract(huge, GRID, 0)], START_S, START_S + HOUR_S)
+    bill = bills_of(scenario, settled, producer_houses(scenario))["b"]
+    assert (bill.without_eur, bill.with_eur) == (40_000_000.0, 40_000_000.0 - 3 * 0.2)  # 3 kWh are a neighbour's
+
+
+def test_a_meter_is_read_in_whole_thousandths_of_a_wh() -> None:
+    """Readings are rounded, and an interval's energy is the difference of two readings, so nothing is lost."""
+    small = job("small", "b", load((0, 0), (900, 0.0006), (1800, 0.0012), (2700, 0.0018)))
+    scenario = replace(STREET, jobs=(small,))
+    settled = settle(scenario, [contract(small, GRID, 0)], START_S, START_S + HOUR_S)
+    allocation = allocate(settled, producer_houses(scenario), "hierarchical", 900)
+    assert allocation.consumed_milliwh[1].tolist() == [1, 0, 1, 0]
