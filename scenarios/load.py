@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -51,7 +51,7 @@ def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside
             raise ScenarioError([Problem(f"--set {name}", f"{path} is PySSMic input and has no variables")])
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
-    if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
+    if not _is_name(source):
         notes: list[str] = []
         text = read_text(path, str(path), any_kind=True)
         scenario = load_text(text, str(path), path.parent, notes, chosen=chosen, allow_outside=allow_outside)
@@ -96,7 +96,7 @@ def load_content(
     path = Path(source)
     if needs_import(path):
         return ScenarioContent(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
-    if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
+    if not _is_name(source):
         text = read_text(path, str(path), any_kind=True)
         where, folder = str(path), path.parent
     else:
@@ -105,6 +105,17 @@ def load_content(
         text, where, folder = bundled_text(source), f"{source}.yaml", None
     data, variables = plain_content(text, where, folder, chosen, allow_outside=allow_outside)
     return ScenarioContent(data, where, folder, variables)
+
+
+def _is_name(source: str | Path) -> TypeGuard[str]:
+    """Return whether a source is read as the name of a bundled scenario, and not as a file."""
+    path = Path(source)
+    if isinstance(source, Path) or path.suffix or path.name != source:
+        return False
+    try:
+        return not path.exists()
+    except OSError:
+        return False  # reading it says why
 
 
 def bundled_names() -> list[str]:

@@ -71,6 +71,10 @@ def exit_codes() -> Iterator[None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             complain(f"standard output cannot be written: {error.strerror}")
             raise typer.Exit(FAILED) from None
+        if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike) and error.strerror:
+            # A path that cannot even be looked up: in a folder that only others may enter, or with too long a name.
+            complain(f"{os.fsdecode(error.filename)}: {error.strerror}")
+            raise typer.Exit(FAILED) from None
         # A defect. The log has the traceback; `--log-level debug` shows it here.
         logging.getLogger("tui").debug("internal error", exc_info=True)
         complain(f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,11 +19,9 @@ _LOOK_AT = 256
 
 def needs_import(path: Path) -> bool:
     """Return whether a path looks like a PySSMic input and not like a YAML scenario, judging by its beginning."""
-    if path.is_dir():
-        return True
     try:
-        return path.is_file() and _kind_of(path) is not None
-    except ScenarioError:
+        return path.is_dir() or (path.is_file() and _kind_of(path) is not None)
+    except (ScenarioError, OSError):
         # The error is reported when the file is read.
         return False
 
@@ -38,7 +37,15 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
     Raises:
         ScenarioError: It has no known format or cannot be used; carries all problems.
     """
-    path = Path(source)
+    try:
+        return _imported(Path(source), jobs, loads)
+    except OSError as error:
+        # A path that cannot even be looked up, such as one in a folder that only others may enter.
+        where = source if error.filename is None else os.fsdecode(error.filename)
+        raise ScenarioError([Problem(str(where), f"cannot be read: {error.strerror}")]) from None
+
+
+def _imported(path: Path, jobs: Path | None, loads: Sequence[Path]) -> Imported:
     if path.is_dir() and (neighbourhood := neighbourhood_in(path)) is not None:
         path = neighbourhood
     if path.is_dir():

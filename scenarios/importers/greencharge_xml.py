@@ -53,6 +53,9 @@ _LIMITS = ("peakLoad", "peakLoad2")
 _STATE_OF_CAR = ("V2G", "priority")
 _FALLS_OF_A_COUNTER = 0.05
 """A counter's values fall in no more than this share of its rows."""
+_PERCENT, _MOST_PERCENT = ("soc", "targetSoc"), 100
+_LEAST, _MOST = 1e-6, 1e9
+"""Range of the other numbers, apart from 0."""
 _LEAST_WH_CAPACITY = 1000
 """From here on, a capacity is taken for Wh; the simulator's own examples have both `24` and `30000`."""
 
@@ -61,7 +64,7 @@ def is_greencharge(path: Path) -> bool:
     """Return whether a file has the elements of GreenCharge's simulator."""
     try:
         return path.is_file() and _OWN.search(read_bytes(path, str(path))) is not None
-    except ScenarioError:
+    except (ScenarioError, OSError):
         return False  # the error is reported when the file is read
 
 
@@ -598,8 +601,11 @@ def _number(element: Element, tag: str, problems: list[Problem], default: float 
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        what = f"<{element.tag}>: {tag!r}: a number from 0 on is expected, not {text[:40]!r}"
+    most = _MOST_PERCENT if tag in _PERCENT else _MOST
+    # Not even a charge at the smallest power overflows.
+    if not (number == 0 or _LEAST <= number <= most):
+        kind = "a state of charge in percent, from 0 to 100," if tag in _PERCENT else f"a number from 0 to {most:,.0f}"
+        what = f"<{element.tag}>: {tag!r}: {kind} is expected, not {text[:40]!r}"
         problems.append(Problem(element.where, what))
         return 0.0
     return number

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 import sys
@@ -108,6 +109,13 @@ def arguments(request: SweepRequest) -> list[str]:
     if request.allow_outside:
         found.append("--allow-outside")
     return found
+
+
+def _with_labels(problem: str) -> str:
+    """Return a problem in which the options of `ssmic sweep` have the labels of their fields."""
+    for id_, label, *_ in _FIELDS:
+        problem = re.sub(rf"--{id_}\b", label, problem)
+    return problem
 
 
 def prepared(request: SweepRequest, out: str) -> SweepProcess:
@@ -236,7 +244,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
         try:
             self.sweep = prepared(self._request(), self._text("out"))
         except SsmicError as error:
-            problem.update(str(error))
+            problem.update(_with_labels(str(error)))
             notes.update("")
             return
         problem.update("")

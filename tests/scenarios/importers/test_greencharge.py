@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,24 @@ def test_all_problems_of_both_files_are_reported_at_once(simulation: Path) -> No
     assert any("loads.xml:17" in one and "'soc'" in one and "'much'" in one for one in problems)
     assert any("pv.csv:2" in one and "'noon 4'" in one for one in problems)
     assert any("pv.csv:4" in one for one in problems)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "problem"),
+    [
+        ("loads.xml", "<targetSoc>90", "<targetSoc>900", "percent, from 0 to 100, is expected, not '900'"),
+        ("loads.xml", "<soc>70", "<soc>1e308", "percent, from 0 to 100, is expected, not '1e308'"),
+        ("neighborhood.xml", 'peakLoad="3"', 'peakLoad="1e-320"', "from 0 to 1,000,000,000 is expected, not '1e-320'"),
+        ("neighborhood.xml", "<capacity>24", "<capacity>1e300", "from 0 to 1,000,000,000 is expected, not '1e300'"),
+        ("loads.xml", "dish.csv", f"{'d' * 300}.csv", "File name too long"),
+    ],
+)
+def test_impossible_values_are_reported(simulation: Path, file: str, old: str, new: str, problem: str) -> None:
+    """They overflowed, or made a car charge 9 times what it holds."""
+    path = simulation / "xml" / file
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        import_source(simulation)
 
 
 def test_loads_given_as_the_neighbourhood_are_recognised(simulation: Path) -> None:

@@ -190,6 +190,7 @@ def test_results_that_cannot_be_written_are_1(ssmic: Ssmic, tmp_path: Path) -> N
         (HostsMissingError("no answer from hosts within 60 s: 'adler'"), 1, "'adler'"),
         (BrokerLostError("no connection for 60 s to mqtt://nowhere"), 4, "no connection for 60 s"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (PermissionError(13, "Permission denied", "locked/x"), 1, "ssmic: locked/x: Permission denied\n"),
         (ZeroDivisionError("division by zero"), 1, "internal error: ZeroDivisionError: division by zero"),
     ],
 )
@@ -204,6 +205,27 @@ def test_each_failure_has_its_code(
     assert err.startswith("ssmic: ")
     assert said in err
     assert ("ZeroDivisionError" in err) == isinstance(error, AgentFailedError | ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check LONG",
+        "run LONG --bus memory",
+        "import LONG x.yaml",
+        "sweep LONG --seeds 2",
+        "generate --houses 2 --out LONG",
+        "run street --bus memory --out LONG",
+        "sweep street --seeds 2 --out LONG",
+    ],
+)
+def test_a_path_that_cannot_be_looked_up_is_no_internal_error(ssmic: Ssmic, command: str) -> None:
+    """Its name is too long for the file system, or it is in a folder that only others may enter."""
+    long = "x" * 300
+    ended = ssmic(*command.replace("LONG", long).split())
+    assert ended.code == (1 if "--out" in command else 3)
+    assert ended.err.startswith(f"ssmic: {long}: ")
+    assert "File name too long" in ended.err
 
 
 def test_any_error_in_a_worker_arrives() -> None:

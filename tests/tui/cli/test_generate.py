@@ -44,6 +44,7 @@ def test_wrong_usage_is_one_clear_error(tmp_path: Path) -> None:
     """Exit code 2, no file."""
     for options, said in (
         (("--houses", "3", "--place", "north"), "two numbers are expected"),
+        (("--houses", "3", "--place", "nan,8.7"), "two numbers are expected"),
         (("--houses", "3", "--zone", "Europe/Berln"), "did you mean 'Europe/Berlin'?"),
         (("--houses", "20000"), "from 1 to 10,000"),
         (("--houses", "3", "--series", "csv"), "add --out FILE"),

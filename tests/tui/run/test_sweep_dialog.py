@@ -102,6 +102,9 @@ async def test_problems_are_shown_in_the_dialog(opened: Opened) -> None:
         _fill(sweep, seeds="2")
         await pilot.press("ctrl+r")
         assert "did you mean 'penalty'?" in str(sweep.query_one(".problem", Static).content)
+        _fill(sweep, vary="penalty=1,2", zip="x")
+        await pilot.press("ctrl+r")
+        assert str(sweep.query_one(".problem", Static).content).startswith("Together x: x is not varied")
         assert sweep.sweep is None
 
 

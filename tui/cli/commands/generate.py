@@ -168,11 +168,15 @@ def _with_tables(made: Generated, target: Path | None, kind: Literal["csv", "par
 
 
 def _place(text: str) -> tuple[float, float]:
+    import math
+
     try:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
+        latitude = longitude = math.nan
+    if not math.isfinite(latitude + longitude):
         what = f"{text!r}: two numbers are expected, for example 50.1,8.7"
-        raise typer.BadParameter(what, param_hint="--place") from None
+        raise typer.BadParameter(what, param_hint="--place")
     return latitude, longitude
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from broker import inode_of
 from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument
 from tui.log_level import LogLevel
 
@@ -177,7 +178,7 @@ def _run(plan: SweepPlan, path: Path, *, workers: int | None, dask: str | None) 
             complain(f"run {row.run} failed: {row.error}")
     if not codes:
         return failed
-    if codes[0] != USAGE and path.exists():
+    if codes[0] != USAGE and inode_of(path) is not None:
         done = sum(row.state == "done" for row in read_sweep(path).rows)
         complain(f"{done} of {plan.count} runs are kept in {path}; the same command continues from there")
     raise typer.Exit(codes[0])

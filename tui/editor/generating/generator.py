@@ -6,6 +6,7 @@ The process is `tui.editor.generating.generate_server`. A request has the fields
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -169,6 +170,8 @@ def spec_of(values: Mapping[str, str]) -> tuple[GeneratorSpec | None, dict[str, 
 
 def _place(text: str) -> Site:
     latitude, longitude = (float(part) for part in text.split(","))
+    if not math.isfinite(latitude + longitude):
+        raise ValueError
     return Site(latitude, longitude)
 
 

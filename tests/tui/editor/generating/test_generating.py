@@ -73,6 +73,8 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
         "name": "'a b': letters, digits, - and _ are expected",
     }
     assert isinstance(made_here(Wanted({**DEFAULTS, "houses": "0"})), Failed)
+    _, problems = spec_of({**DEFAULTS, "place": "nan,nan"})
+    assert problems == {"place": "'nan,nan': two numbers are expected, for example 50.1,8.7"}
 
 
 async def test_a_file_name_is_proposed_from_valid_values_only(editing: Editing) -> None:
