@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import yaml
 
+from agents import AnyMessage
 from tests.tui.terminal import environment
 
 PAGES = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
@@ -47,6 +49,18 @@ def test_every_module_that_a_page_names_exists() -> None:
     assert len(named) > 50
     missing = [f"{page}: {name}" for page, name in named if not any(path.endswith(f"/{name}") for path in existing)]
     assert not missing, "\n".join(missing)
+
+
+def test_the_protocol_names_each_message_between_agents_with_its_fields() -> None:
+    """Somebody who writes an agent in another language has nothing but this page."""
+    page = Path("docs/protocol.md").read_text()
+    wrong = []
+    for message in get_args(get_args(AnyMessage)[0]):
+        fields = ", ".join(name for name in message.model_fields if name != "kind")
+        signature = f"`{message.__name__}({fields})`" if fields else f"`{message.__name__}`"
+        if f"| {signature} |" not in page:
+            wrong.append(signature)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
