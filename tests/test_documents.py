@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import get_args
 import yaml
 
 from agents import AnyMessage
+from scenarios.files.schema import SCHEMA_FILE
+from scenarios.load import load_scenario
 from tests.tui.terminal import environment
 
 PAGES = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
@@ -61,6 +64,24 @@ def test_the_protocol_names_each_message_between_agents_with_its_fields() -> Non
         if f"| {signature} |" not in page:
             wrong.append(signature)
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_on_scenarios_names_each_key_of_the_format() -> None:
+    """Keys of events, prices, gateways and faults are on pages of their own."""
+    schema = json.loads(SCHEMA_FILE.read_text())
+    keys = set(schema["properties"])
+    for part in ("HouseEntry", "ConsumerEntry", "ProducerEntry", "JobEntry", "PredictionEntry", "LoadProfileEntry"):
+        keys |= set(schema["$defs"][part]["properties"])
+    named = set(re.findall(r"`(\w+)", Path("docs/scenario.md").read_text()))
+    assert keys <= named
+
+
+def test_the_scenario_in_the_documentation_has_no_problems(tmp_path: Path) -> None:
+    """It is the first one that somebody writes by hand."""
+    example = re.search(r"^```yaml\n(.*?)^```", Path("docs/scenario.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert example is not None
+    (tmp_path / "two-houses.yaml").write_text(example[1])
+    assert len(load_scenario(tmp_path / "two-houses.yaml").jobs) == 1
 
 
 def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
