@@ -11,6 +11,7 @@ from typing import get_args
 
 import yaml
 
+import ssmic
 from agents import AnyMessage
 from scenarios.files.schema import SCHEMA_FILE
 from scenarios.load import load_scenario
@@ -74,6 +75,15 @@ def test_the_page_on_scenarios_names_each_key_of_the_format() -> None:
         keys |= set(schema["$defs"][part]["properties"])
     named = set(re.findall(r"`(\w+)", Path("docs/scenario.md").read_text()))
     assert keys <= named
+
+
+def test_the_page_on_results_names_each_key_of_a_run(tmp_path: Path) -> None:
+    """Scripts read `ssmic run --json`."""
+    ssmic.run("sunny", compare="both", out=tmp_path / "sunny.sqlite")
+    summary = ssmic.results.summary(tmp_path / "sunny.sqlite")
+    run = summary["runs"][0]
+    keys = {*summary, *run, *run["optimum"], *run["shared_optimum"], *run["expectations"][0]}
+    assert keys <= set(re.findall(r"`(\w+)`", Path("docs/results.md").read_text()))
 
 
 def test_the_scenario_in_the_documentation_has_no_problems(tmp_path: Path) -> None:
