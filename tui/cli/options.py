@@ -352,7 +352,7 @@ Limit = Annotated[
         "--limit",
         min=0.1,
         metavar="S",
-        help="Seconds without contact to a household or the broker before the run fails.",
+        help="Seconds without contact to the broker, the clock or a household before this process gives up.",
         envvar="SSMIC_LIMIT",
     ),
 ]
