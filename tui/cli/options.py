@@ -83,7 +83,7 @@ Strategy = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Strategy of the consumers, from a plug-in (docs/devices.md). "
+        help="Strategy of the consumers, from a plug-in (docs/plugins.md). "
         "[default: from the scenario, else the built-in one]",
         envvar="SSMIC_STRATEGY",
         show_envvar=False,
