@@ -55,6 +55,22 @@ def test_every_module_that_a_page_names_exists() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    """Sections move and are renamed. Headings are linked as GitHub names them."""
+    broken = []
+    for page in (*PAGES, Path("benchmarks/README.md"), Path("CHANGELOG.md"), Path("tests/redteam/README.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+            file, _, heading = target.partition("#")
+            to = (page.parent / file) if file else page
+            headings = (
+                re.findall(r"^#+ (.*)$", to.read_text(), re.MULTILINE) if to.suffix == ".md" and to.exists() else []
+            )
+            names = [re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in headings]
+            if not to.exists() or (heading and heading not in names):
+                broken.append(f"{page}: {target}")
+    assert not broken, "\n".join(broken)
+
+
 def test_the_protocol_names_each_message_between_agents_with_its_fields() -> None:
     """Somebody who writes an agent in another language has nothing but this page."""
     page = Path("docs/protocol.md").read_text()
