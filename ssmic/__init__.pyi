@@ -11,6 +11,11 @@ from .emulation import (
     ProducerHandle as ProducerHandle,
     Run as Run,
 )
+from .errors import (
+    ScenarioError as ScenarioError,
+    SettingsError as SettingsError,
+    SsmicError as SsmicError,
+)
 from .options import (
     RunOptions as RunOptions,
 )
@@ -30,6 +35,9 @@ __all__ = [
     "ProducerHandle",
     "Run",
     "RunOptions",
+    "ScenarioError",
+    "SettingsError",
+    "SsmicError",
     "load_scenario",
     "results",
     "run",

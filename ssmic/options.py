@@ -88,7 +88,8 @@ class RunOptions(TypedDict, total=False):
     home_assistant: bool
     """Show every agent in a Home Assistant that is connected to the broker."""
     hosts: int | Literal["houses"] | None
-    """Number of hosts, each with its own connection, over which the agents are spread; `houses` or None: one per
+    """Number of hosts, each with its own connection, over which the agents are spread; `houses`: one per household.
+    None: one; for an `Emulation`, with a pace, with real devices and if the timeline disturbs links, one per
     household."""
     limit_wall_s: float
     """Real seconds without contact to the broker or a host before the run fails: `--limit`."""

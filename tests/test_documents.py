@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import yaml
 
+import ssmic
+from agents import AnyMessage
+from scenarios.files.schema import SCHEMA_FILE
+from scenarios.load import load_scenario
 from tests.tui.terminal import environment
 
 PAGES = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
@@ -47,6 +53,61 @@ def test_every_module_that_a_page_names_exists() -> None:
     assert len(named) > 50
     missing = [f"{page}: {name}" for page, name in named if not any(path.endswith(f"/{name}") for path in existing)]
     assert not missing, "\n".join(missing)
+
+
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    """Sections move and are renamed. Headings are linked as GitHub names them."""
+    broken = []
+    for page in (*PAGES, Path("benchmarks/README.md"), Path("CHANGELOG.md"), Path("tests/redteam/README.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+            file, _, heading = target.partition("#")
+            to = (page.parent / file) if file else page
+            headings = (
+                re.findall(r"^#+ (.*)$", to.read_text(), re.MULTILINE) if to.suffix == ".md" and to.exists() else []
+            )
+            names = [re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in headings]
+            if not to.exists() or (heading and heading not in names):
+                broken.append(f"{page}: {target}")
+    assert not broken, "\n".join(broken)
+
+
+def test_the_protocol_names_each_message_between_agents_with_its_fields() -> None:
+    """Somebody who writes an agent in another language has nothing but this page."""
+    page = Path("docs/protocol.md").read_text()
+    wrong = []
+    for message in get_args(get_args(AnyMessage)[0]):
+        fields = ", ".join(name for name in message.model_fields if name != "kind")
+        signature = f"`{message.__name__}({fields})`" if fields else f"`{message.__name__}`"
+        if f"| {signature} |" not in page:
+            wrong.append(signature)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_on_scenarios_names_each_key_of_the_format() -> None:
+    """Keys of events, prices, gateways and faults are on pages of their own."""
+    schema = json.loads(SCHEMA_FILE.read_text())
+    keys = set(schema["properties"])
+    for part in ("HouseEntry", "ConsumerEntry", "ProducerEntry", "JobEntry", "PredictionEntry", "LoadProfileEntry"):
+        keys |= set(schema["$defs"][part]["properties"])
+    named = set(re.findall(r"`(\w+)", Path("docs/scenario.md").read_text()))
+    assert keys <= named
+
+
+def test_the_page_on_results_names_each_key_of_a_run(tmp_path: Path) -> None:
+    """Scripts read `ssmic run --json`."""
+    ssmic.run("sunny", compare="both", out=tmp_path / "sunny.sqlite")
+    summary = ssmic.results.summary(tmp_path / "sunny.sqlite")
+    run = summary["runs"][0]
+    keys = {*summary, *run, *run["optimum"], *run["shared_optimum"], *run["expectations"][0]}
+    assert keys <= set(re.findall(r"`(\w+)`", Path("docs/results.md").read_text()))
+
+
+def test_the_scenario_in_the_documentation_has_no_problems(tmp_path: Path) -> None:
+    """It is the first one that somebody writes by hand."""
+    example = re.search(r"^```yaml\n(.*?)^```", Path("docs/scenario.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert example is not None
+    (tmp_path / "two-houses.yaml").write_text(example[1])
+    assert len(load_scenario(tmp_path / "two-houses.yaml").jobs) == 1
 
 
 def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:

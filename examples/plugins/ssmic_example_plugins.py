@@ -10,7 +10,7 @@ from agents.scheduling import Insertion, ProducerState, Rejection, Schedule, Tas
 
 
 class Latest(Insertion):
-    """Supplies a job as late as possible: of the starts that the sun carries, it takes the last one."""
+    """Supplies a job as late as possible: of the starts at which the forecast covers it, it takes the last one."""
 
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
         """Place a job, see `Scheduler.place`; everything else is as in `insertion`."""

@@ -373,6 +373,26 @@ async def test_a_whole_run_inside_a_running_loop() -> None:
     assert ssmic.run("night").kpis.jobs_on_grid == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"algorithm": "fastest"}, ssmic.SettingsError), ({"variables": {"hauses": 3}}, ssmic.ScenarioError)],
+)
+def test_a_script_can_catch_what_it_gave_wrongly_by_exported_names_alone(
+    options: dict[str, Any], error: type[ssmic.SsmicError]
+) -> None:
+    """The packages below are internal, so nobody should have to import from them."""
+    with pytest.raises(error):
+        ssmic.Emulation("street", **options)
+    with pytest.raises(ssmic.SsmicError):
+        ssmic.Emulation("street", **options)
+
+
+def test_the_documentation_names_all_that_the_package_exports() -> None:
+    """What is exported is stable, so its users must know what it is."""
+    documented = set(re.findall(r"`(?:ssmic\.)?(\w+)`", Path("docs/scripts.md").read_text()))
+    assert set(ssmic.__all__) <= documented
+
+
 def test_an_unknown_variable_is_an_error() -> None:
     """Whether from Python or by --set."""
     with pytest.raises(SsmicError, match="has no variable or key 'hause'"):

@@ -83,7 +83,7 @@ Strategy = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Strategy of the consumers, from a plug-in (docs/devices.md). "
+        help="Strategy of the consumers, from a plug-in (docs/plugins.md). "
         "[default: from the scenario, else the built-in one]",
         envvar="SSMIC_STRATEGY",
         show_envvar=False,
@@ -352,7 +352,7 @@ Limit = Annotated[
         "--limit",
         min=0.1,
         metavar="S",
-        help="Seconds without contact to a household or the broker before the run fails.",
+        help="Seconds without contact to the broker, the clock or a household before this process gives up.",
         envvar="SSMIC_LIMIT",
     ),
 ]

@@ -30,7 +30,9 @@ def generate(
     place: Annotated[str, typer.Option(metavar="LAT,LON", help="Degrees; north and east are positive.")] = "50.1,8.7",
     date: Annotated[
         datetime,
-        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day.", show_default="2026-06-22"),
+        typer.Option(
+            formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day. [default: 2026-06-22]", show_default=False
+        ),
     ] = datetime(2026, 6, 22),  # noqa: DTZ001 - a date
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
     weather: Annotated[
