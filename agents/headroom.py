@@ -33,9 +33,9 @@ from agents.scheduling import (
     BIN_S,
     MAX_COMPULSORY_TASKS,
     Commitment,
+    CompulsoryDraw,
     ProducerState,
     add,
-    without_compulsory_draw,
 )
 
 MIN_BLOCK_S = 3_600
@@ -440,7 +440,7 @@ def _uncommitted_of(state: ProducerState, *, is_fine: bool) -> Uncommitted:
     minutes_wh[-bins:] = np.maximum(state.production.energy_per_bin_wh(edges_s) - drawn_wh, 0.0)
     by_block, left_wh, slots = minutes_wh.reshape(blocks, -1), minutes_wh, SLOTS_A_BLOCK
     if is_fine and len(movable) <= MAX_COMPULSORY_TASKS:
-        left_wh = without_compulsory_draw(minutes_wh, [c.task for c in movable], from_s, state.now_s).left_wh
+        left_wh = CompulsoryDraw(minutes_wh, [c.task for c in movable], from_s, state.now_s).left_wh
         slots = FINE_SLOTS_A_BLOCK
     peaks_wh = left_wh if slots * BIN_S == block_s else left_wh.reshape(blocks * slots, -1).max(axis=1)
     promised = _promised(movable, from_s, block_s, blocks)

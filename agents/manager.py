@@ -273,20 +273,20 @@ class Manager(Agent[AnyMessage]):
         job = self._register.get(question.job_id)
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        asked = {self.scores.number_of[p] for p in question.asked if p in self.scores.number_of}
+        asked = [self.scores.number_of[p] for p in question.asked if p in self.scores.number_of]
         ids = self.scores.ids
         keys = self._ranking.keys(Question(received.sender, job.house, need.begin_s, ids, self._places, self.rng))
         order = self.scores.ranked(keys)
         may_serve = np.ones(len(order), dtype=np.bool_)
         if self._negotiating.leaves_out:
             may_serve = self._board.may_serve(need, order)
-        is_new = np.isin(order, list(asked), invert=True) if asked else np.ones(len(order), dtype=np.bool_)
+        is_new = ~self.scores.are_among(asked, order) if asked else np.ones(len(order), dtype=np.bool_)
         # If no producers are left out, a job that asks again starts over.
         is_once_more = question.part == "last" and known is not None and self._negotiating.leaves_out
         if is_once_more and known is not None:
             known.score_places(len(known.order), self.scores)
             # Those that were left out are asked if they have more to offer since.
-            was_left_out = np.isin(order, known.considered)
+            was_left_out = self.scores.are_among(known.considered, order)
             has_risen = np.flatnonzero(is_new & was_left_out & may_serve)
             may_serve[has_risen] = self._board.may_run(need, order[has_risen])
             is_new &= may_serve | ~was_left_out

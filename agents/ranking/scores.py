@@ -11,7 +11,7 @@ score.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +52,14 @@ class Scores:
         self._present: BoolArray = np.zeros(0, dtype=np.bool_)
         self._by_id: IntArray | None = None
         """All numbers, in the order of ids; None: not sorted since a producer became known."""
+        self._there: IntArray | None = None
+        """The numbers of those that take part, in the order of ids; None: to be selected again."""
+        self._ranked: IntArray | None = None
+        """The same by score; None: to be sorted again. Jobs that become known at once get the same order."""
         self._accepted: set[tuple[str, str]] = set()
         self._declined_s = 0
-        self._declined: dict[str, set[int]] = {}
-        """By job, the producers that declined it in the second `_declined_s`."""
+        self._declined: dict[str, BoolArray] = {}
+        """By job, which producers declined it in the second `_declined_s`, by number."""
         self._unheard: dict[int, int] = {}
         """By producer, how many of its refusals have not reached their consumers yet."""
         self._left_out: IntArray = np.zeros(0, dtype=np.int64)
@@ -68,13 +72,14 @@ class Scores:
         self.ids += new
         self._scores = np.concatenate([self._scores, np.array(list(new.values()), dtype=np.int64)])
         self._present = np.concatenate([self._present, np.zeros(len(new), dtype=np.bool_)])
-        self._by_id = None
+        self._by_id = self._there = self._ranked = None
 
     def add(self, producer: str) -> None:
         """Add a producer to those that take part."""
         if producer not in self.number_of:
             self._know({producer: NEW_PRODUCER})
         self._present[self.number_of[producer]] = True
+        self._there = self._ranked = None
 
     @property
     def _in_order(self) -> IntArray:
@@ -88,6 +93,7 @@ class Scores:
 
     def remove(self, producers: Collection[str]) -> None:
         """Remove producers from those that take part; their scores are kept."""
+        self._there = self._ranked = None
         for producer in producers:
             if producer in self.number_of:
                 self._present[self.number_of[producer]] = False
@@ -97,6 +103,7 @@ class Scores:
         if self.takes_part(producer) and (producer, job_id) not in self._accepted:
             self._accepted.add((producer, job_id))
             self._scores[self.number_of[producer]] -= 1
+            self._ranked = None
 
     def declined(self, producer: str, job_id: str, at_s: int) -> bool:
         """Raise the score of a producer that declined a job; the ranking changes with `heard`.
@@ -112,9 +119,9 @@ class Scores:
         if not self.takes_part(producer):
             return False
         number, before = self.number_of[producer], self._declined_by(job_id, at_s)
-        if number in before:
+        if before[number]:
             return False
-        before.add(number)
+        before[number] = True
         self._scores[number] += 1
         self._unheard[number] = self._unheard.get(number, 0) + 1
         return True
@@ -131,10 +138,10 @@ class Scores:
         if not len(numbers):
             return
         before = self._declined_by(job_id, at_s)
-        if before:
-            numbers = np.array([n for n in numbers.tolist() if n not in before], dtype=np.int64)
-        before.update(numbers.tolist())
+        numbers = numbers[~before[numbers]]
+        before[numbers] = True
         self._scores[numbers] += 1
+        self._ranked = None
         if len(self._left_out) < len(self._scores):
             missing = len(self._scores) - len(self._left_out)
             self._left_out = np.concatenate([self._left_out, np.zeros(missing, dtype=np.int64)])
@@ -146,11 +153,17 @@ class Scores:
         self._left_out[:] = 0
         return counts
 
-    def _declined_by(self, job_id: str, at_s: int) -> set[int]:
+    def _declined_by(self, job_id: str, at_s: int) -> BoolArray:
         if at_s != self._declined_s:
             self._declined_s = at_s
             self._declined.clear()
-        return self._declined.setdefault(job_id, set())
+        known, count = self._declined.get(job_id), len(self._scores)
+        if known is None or len(known) < count:
+            grown = np.zeros(count, dtype=np.bool_)
+            if known is not None:
+                grown[: len(known)] = known
+            self._declined[job_id] = known = grown
+        return known
 
     def heard(self, producer: str) -> None:
         """Apply a refusal to the ranking, because its consumer has now received it."""
@@ -158,10 +171,14 @@ class Scores:
         self._unheard[number] -= 1
         if not self._unheard[number]:
             del self._unheard[number]
+        self._ranked = None
 
     def taking_part(self) -> IntArray:
-        """Return the numbers of the producers that take part, in the order of their ids, shape (producers,)."""
-        return self._in_order[self._present[self._in_order]]
+        """Return the producers that take part, in the order of their ids: their numbers, read-only."""
+        if self._there is None:
+            self._there = self._in_order[self._present[self._in_order]]
+            self._there.setflags(write=False)
+        return self._there
 
     def ranked(self, keys: npt.NDArray[np.float64] | None = None) -> IntArray:
         """Return the numbers of the producers that take part, in order.
@@ -170,15 +187,25 @@ class Scores:
             keys: By number, what counts before the score, lowest first; None: nothing does.
 
         Returns:
-            Lowest key first, then lowest score, ties by id; shape (producers,).
+            Lowest key first, then lowest score, ties by id; shape (producers,). Read-only.
         """
-        there = self.taking_part()
-        known = self._scores
+        if self._ranked is None:
+            self._ranked = self._by_score()
+            self._ranked.setflags(write=False)
+        return self._ranked if keys is None else self._ranked[np.argsort(keys[self._ranked], kind="stable")]
+
+    def _by_score(self) -> IntArray:
+        there, known = self.taking_part(), self._scores
         if self._unheard:
             known = known.copy()
             known[list(self._unheard)] -= np.array(list(self._unheard.values()), dtype=np.int64)
-        there = there[np.argsort(_narrow(known[there]), kind="stable")]
-        return there if keys is None else there[np.argsort(keys[there], kind="stable")]
+        return there[np.argsort(_narrow(known[there]), kind="stable")]
+
+    def are_among(self, some: Sequence[int] | IntArray, order: IntArray) -> BoolArray:
+        """Return which producers of an order are among some producers; all are given by their numbers."""
+        is_one = np.zeros(len(self.ids), dtype=np.bool_)
+        is_one[some] = True
+        return is_one[order]
 
     def ranking(self) -> list[str]:
         """Return the producers that take part, lowest score first, ties by id."""

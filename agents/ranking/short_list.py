@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray, LoadProfile
-from agents.headroom import MARGIN_WH, MAX_BLOCKS, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
+from agents.headroom import MARGIN_WH, MAX_BLOCKS, MIN_BLOCK_S, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
 from agents.ranking.scores import BoolArray, Scores
 from agents.scheduling import BIN_S
 
@@ -41,6 +41,10 @@ JOBS_A_GROUP = 3
 FIRST_LOOK = 8
 """How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
+MANY_PRODUCERS = 256
+"""With fewer, it takes no longer to look at all of them for each job."""
+MAX_STRETCHES = 256
+"""Pairs of hours for which the most of all producers is kept."""
 _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
 
@@ -61,6 +65,22 @@ class _FineSlots:
         return self.from_s + first * self.slot_s, self.slots_wh[first:end]
 
 
+@dataclass(slots=True)
+class _Most:
+    """The most that producers may have for jobs which run between two times, shape (producers,)."""
+
+    energy_wh: npt.NDArray[np.float32]
+    peak_wh: npt.NDArray[np.float32]
+    """In one minute."""
+    views: int
+    """How many views have been taken into account."""
+
+    def covers(self, need: Need) -> BoolArray:
+        """Return which producers have enough for a job."""
+        found: BoolArray = (self.energy_wh >= need.energy_wh) & (self.peak_wh >= need.peak_wh)
+        return found
+
+
 class Board:
     """The producers' views, by number, in arrays, so that one operation finds all producers that may serve a job."""
 
@@ -79,6 +99,10 @@ class Board:
         """How many views it has taken."""
         self._newest: IntArray = np.zeros(0, dtype=np.int64)
         """By number, which of them the producer's newest one is, counted from 1; 0: it has published none."""
+        self._has_odd_blocks: BoolArray = np.zeros(0, dtype=np.bool_)
+        """By number, whose blocks do not begin and end with hours."""
+        self._within: dict[tuple[int, int], _Most] = {}
+        """By the hours between which jobs run: the first one, and the one after the last. The newest are kept."""
 
     def put(self, number: int, view: View) -> None:
         """Take a producer's new view."""
@@ -91,6 +115,7 @@ class Board:
         self._energy_wh[number, :edges, :edges] = bounds.energy_wh
         self._peak_wh[number, :edges, :edges] = bounds.peak_wh
         self._from_s[number], self._block_s[number], self._blocks[number] = bounds.from_s, bounds.block_s, bounds.blocks
+        self._has_odd_blocks[number] = bounds.from_s % MIN_BLOCK_S > 0 or bounds.block_s % MIN_BLOCK_S > 0
         slots_wh, slot_s = bounds.slots_wh * (1 + _SHARE), bounds.slot_s
         self._fine.pop(number, None)
         if view.is_fine:
@@ -107,18 +132,41 @@ class Board:
             producers: The producers' numbers, shape (producers,).
         """
         self._reserve(int(producers.max(initial=-1)) + 1, 1)
+        if len(producers) < MANY_PRODUCERS:
+            return self._most(need, producers).covers(need)
+        return self._most_of_all(need).covers(need)[producers]
+
+    def _most_of_all(self, need: Need) -> _Most:
+        """Return the most that each producer may have for a job, by number.
+
+        Jobs that run between the same hours, and there are many of them, share it: a look into the arrays of all
+        stretches waits for the memory once for each producer. Only new views are looked at again.
+        """
+        hours = need.begin_s // MIN_BLOCK_S, -(-need.end_s // MIN_BLOCK_S)
+        most, count = self._within.pop(hours, None), len(self._newest)
+        if most is None or len(most.energy_wh) < count:
+            most = _Most(np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32), views=-1)
+            while len(self._within) >= MAX_STRETCHES:
+                del self._within[next(iter(self._within))]
+        numbers = ((self._newest > most.views) | self._has_odd_blocks).nonzero()[0]
+        if len(numbers):
+            newer = self._most(need, numbers)
+            most.energy_wh[numbers], most.peak_wh[numbers] = newer.energy_wh, newer.peak_wh
+        most.views = self.views
+        self._within[hours] = most
+        return most
+
+    def _most(self, need: Need, producers: IntArray) -> _Most:
+        """Return the most that some producers may have for a job; infinite for those that have published no view."""
         blocks = self._blocks[producers]
         from_s, block_s = self._from_s[producers], self._block_s[producers]
         most = np.maximum(blocks, 0)
         rows = np.minimum(np.maximum((need.begin_s - from_s) // block_s, 0), most)
         columns = np.minimum(np.maximum(-(-(need.end_s - from_s) // block_s), 0), most)
         energy_wh = self._energy_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
-        found: BoolArray = (blocks < 0) | (energy_wh >= need.energy_wh)
-        # Most lack energy. With thousands of producers, each look into the large arrays waits for the memory.
-        places = found.nonzero()[0]
-        peak_wh = self._peak_wh[producers[places], rows[places], columns[places]] * (1 + _SHARE) + MARGIN_WH
-        found[places] = (blocks[places] < 0) | (peak_wh >= need.peak_wh)
-        return found
+        peak_wh = self._peak_wh[producers, rows, columns] * (1 + _SHARE) + MARGIN_WH
+        energy_wh[blocks < 0] = peak_wh[blocks < 0] = np.inf
+        return _Most(energy_wh, peak_wh, self.views)
 
     def may_run(self, need: Need, producers: IntArray) -> BoolArray:
         """Return which producers have enough for a job in each slot, for some start; all that have published no view.
@@ -199,6 +247,7 @@ class Board:
         self._block_s = np.concatenate([self._block_s, np.ones(new, dtype=np.int64)])
         self._blocks = np.concatenate([self._blocks, np.full(new, -1, dtype=np.int64)])
         self._newest = np.concatenate([self._newest, np.zeros(new, dtype=np.int64)])
+        self._has_odd_blocks = np.concatenate([self._has_odd_blocks, np.zeros(new, dtype=np.bool_)])
         self._slot_s = np.concatenate([self._slot_s, np.full(new, BIN_S, dtype=np.int64)])
         self._slots_wh = np.concatenate([self._slots_wh, np.zeros((new, self._slots_wh.shape[1]), dtype=np.float32)])
 

@@ -6,7 +6,7 @@ from .blas_threads import (
 )
 from .compulsory_draw import (
     MAX_COMPULSORY_TASKS as MAX_COMPULSORY_TASKS,
-    without_compulsory_draw as without_compulsory_draw,
+    CompulsoryDraw as CompulsoryDraw,
 )
 from .insertion import (
     Insertion as Insertion,
@@ -61,5 +61,4 @@ __all__ = [
     "replan",
     "scheduler_for",
     "settings_of",
-    "without_compulsory_draw",
 ]

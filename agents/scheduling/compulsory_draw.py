@@ -60,6 +60,18 @@ class _Movable:
         last = min((task.latest_start_s - begin_s) // BIN_S, minutes)
         return cls(load_wh, needed_wh, int(needed_wh.argmax()), first, last, 0, _NOTHING)
 
+    def copied(self) -> _Movable:
+        """Return a copy that has taken no changes into account."""
+        return _Movable(
+            self.load_wh,
+            self.needed_wh,
+            self.peak,
+            self.first,
+            self.last,
+            self.drawn_from,
+            self.drawn_wh,
+        )
+
     @property
     def end(self) -> int:
         """The minute after its last possible run."""
@@ -70,52 +82,101 @@ _NOTHING = np.zeros(0)
 _NO_STARTS = np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Remaining:
-    """The production that tasks leave at every possible start."""
+class CompulsoryDraw:
+    """What tasks draw in each minute wherever they start, and what they leave."""
 
-    left_wh: FloatArray
-    """The most that a further task can get in each minute, Wh, shape (minutes,); not negative."""
-    is_possible: bool
-    """Whether each task may have a start; if not, there is no schedule of them all."""
+    def __init__(self, free_wh: FloatArray, tasks: Iterable[Task], begin_s: int, now_s: int) -> None:
+        """Compute it.
+
+        Args:
+            free_wh: Production without what running and fixed tasks draw, Wh, shape (minutes,).
+            tasks: The tasks that may still move.
+            begin_s: Begin of the first minute, UNIX seconds.
+            now_s: Virtual time, UNIX seconds: no task starts earlier.
+        """
+        self._minutes, self._begin_s, self._now_s = len(free_wh), begin_s, now_s
+        self._movable = [_Movable.of(task, begin_s, now_s, self._minutes) for task in tasks]
+        self._left_wh = _extended(free_wh, self._movable)
+        self.is_possible = _narrow(self._movable, self._movable, self._left_wh, [], self._minutes)
+        """Whether each task may have a start; if not, there is no schedule of them all."""
+
+    @property
+    def left_wh(self) -> FloatArray:
+        """The most that a further task can get in each minute, Wh, shape (minutes,); not negative."""
+        return np.maximum(self._left_wh[: self._minutes], 0.0)
+
+    def leaves_room_for(self, task: Task) -> bool:
+        """Return whether there may be a schedule of all tasks and a further one; if not, it is certain.
+
+        Only tasks that the further one may concern are looked at again. Many are tried on the same tasks.
+
+        Args:
+            task: The further task.
+        """
+        if not self.is_possible:
+            return False
+        new = _Movable.of(task, self._begin_s, self._now_s, self._minutes)
+        left_wh = _extended(self._left_wh, [new])
+        changes: list[_Change] = []
+        if not _narrow([new], [new], left_wh, changes, self._minutes):
+            return False
+        if not changes:
+            return True
+        others = [other.copied() for other in self._movable]
+        concerned = [other for other in others if _is_concerned(other, changes)]
+        return _narrow([new, *others], concerned, left_wh, changes, self._minutes)
 
 
-def without_compulsory_draw(free_wh: FloatArray, tasks: Iterable[Task], begin_s: int, now_s: int) -> Remaining:
-    """Return what tasks leave in each minute wherever they start.
+_Change = tuple[int, int, _Movable]
+"""From and until which minute a task draws more than was known before."""
+
+
+def _extended(left_wh: FloatArray, tasks: Sequence[_Movable]) -> FloatArray:
+    """Return a copy of what is left in each minute that is long enough for all runs; nothing is produced later."""
+    longer_wh = np.zeros(len(left_wh) + 1 + max((len(task.load_wh) for task in tasks), default=0))
+    longer_wh[: len(left_wh)] = left_wh
+    return longer_wh
+
+
+def _narrow(
+    tasks: Sequence[_Movable],
+    waiting: Sequence[_Movable],
+    left_wh: FloatArray,
+    changes: list[_Change],
+    minutes: int,
+) -> bool:
+    """Remove starts that tasks cannot have, and subtract what they draw in any case, until nothing changes.
 
     Args:
-        free_wh: Production without what running and fixed tasks draw, Wh, shape (minutes,).
-        tasks: The tasks that may still move.
-        begin_s: Begin of the first minute, UNIX seconds.
-        now_s: Virtual time, UNIX seconds: no task starts earlier.
+        tasks: The tasks; changed in place.
+        waiting: Those of them to begin with.
+        left_wh: What they leave, Wh, by the minute; changed in place.
+        changes: What tasks draw more than the others have taken into account; extended.
+        minutes: How many minutes have production.
+
+    Returns:
+        Whether each of them may have a start.
     """
-    minutes = len(free_wh)
-    movable = [_Movable.of(task, begin_s, now_s, minutes) for task in tasks]
-    left_wh = np.zeros(minutes + 1 + max((len(task.load_wh) for task in movable), default=0))
-    left_wh[:minutes] = free_wh
-    changes: list[tuple[int, int, _Movable]] = []
-    """From and until which minute a task draws more than was known before."""
-    waiting: Sequence[_Movable] = movable
     for _ in range(MAX_ROUNDS):
         for task in waiting:
             before_wh = task.drawn_wh
             left_wh[task.drawn_from : task.drawn_from + len(before_wh)] += before_wh
             starts = _possible_starts(left_wh, task)
             if starts is None:
-                return Remaining(np.maximum(left_wh[:minutes], 0.0), is_possible=False)
+                return False
             task.drawn_from, task.drawn_wh = _always_drawn(starts, task.load_wh, minutes)
             end = task.drawn_from + len(task.drawn_wh)
             left_wh[task.drawn_from : end] -= task.drawn_wh
             if len(task.drawn_wh) != len(before_wh) or (task.drawn_wh > before_wh).any():
                 changes.append((task.drawn_from, end, task))
             task.seen = len(changes)
-        waiting = [task for task in movable if _is_concerned(task, changes)]
+        waiting = [task for task in tasks if _is_concerned(task, changes)]
         if not waiting:
             break
-    return Remaining(np.maximum(left_wh[:minutes], 0.0), is_possible=True)
+    return True
 
 
-def _is_concerned(task: _Movable, changes: Sequence[tuple[int, int, _Movable]]) -> bool:
+def _is_concerned(task: _Movable, changes: Sequence[_Change]) -> bool:
     """Return whether another task draws more, since this one was looked at, where this one may run."""
     return any(
         other is not task and begin < task.end and task.first < end for begin, end, other in changes[task.seen :]

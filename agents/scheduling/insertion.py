@@ -13,11 +13,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 from agents.energy import FloatArray
 from agents.scheduling.blas_threads import one_blas_thread
-from agents.scheduling.compulsory_draw import without_compulsory_draw
+from agents.scheduling.compulsory_draw import CompulsoryDraw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.rejection_reason import explain_rejection
 from agents.scheduling.rescheduling import replan
@@ -151,24 +152,8 @@ def rebuild(
     return None
 
 
-def is_hopeless(grid: Grid, unstarted: Sequence[Commitment], task: Task) -> bool:
-    """Return whether it is certain that there is no schedule of the new task and all unstarted ones.
-
-    This takes a fraction of the search that it makes needless: most tasks are rejected by producers with few others.
-
-    Args:
-        grid: The producer's time grid.
-        unstarted: Commitments that have not started.
-        task: The new task.
-    """
-    if len(unstarted) > MAX_TASKS_OF_A_PROOF:
-        return False
-    tasks = [task, *(commitment.task for commitment in unstarted)]
-    return not without_compulsory_draw(grid.free_wh, tasks, grid.first_s, grid.now_s).is_possible
-
-
-class _Prepared:
-    """What the decisions on all new tasks have in common, as long as the state does not change."""
+class Prepared:
+    """A producer's state: what the decisions on all new tasks have in common, as long as the state does not change."""
 
     def __init__(self, state: ProducerState, tasks: Sequence[Task]) -> None:
         self.grid = Grid.of(state, *tasks)
@@ -180,7 +165,7 @@ class _Prepared:
         self._left_wh = self.grid.free_wh
 
     @classmethod
-    def of(cls, state: ProducerState, *tasks: Task) -> _Prepared:
+    def of(cls, state: ProducerState, *tasks: Task) -> Prepared:
         """Return what is prepared of a state for new tasks."""
         known = state.computed.get(cls)
         if not isinstance(known, cls) or not known.grid.holds(tasks):
@@ -191,6 +176,12 @@ class _Prepared:
         """Return how list schedules begin; most states need none."""
         self._begun = self._begun or list_schedules(self.grid, self.unstarted)
         return self._begun
+
+    @cached_property
+    def compulsory_draw(self) -> CompulsoryDraw:
+        """What unstarted tasks draw wherever they start."""
+        grid = self.grid
+        return CompulsoryDraw(grid.free_wh, [c.task for c in self.unstarted], grid.first_s, grid.now_s)
 
     def tentative(self) -> TentativeSchedule:
         """Return the schedule as it stands, the same object each time: a search that fails puts all tasks back.
@@ -209,6 +200,20 @@ class _Prepared:
         self._tentative = None
 
 
+def is_hopeless(prepared: Prepared, task: Task) -> bool:
+    """Return whether it is certain that there is no schedule of the new task and all unstarted ones.
+
+    This takes a fraction of the search that it makes needless: most tasks are rejected by producers with few others.
+
+    Args:
+        prepared: The producer's state.
+        task: The new task.
+    """
+    if len(prepared.unstarted) > MAX_TASKS_OF_A_PROOF:
+        return False
+    return not prepared.compulsory_draw.leaves_room_for(task)
+
+
 def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection:
     """Place a task at its first feasible start; if there is none, move unstarted tasks within their windows.
 
@@ -216,7 +221,7 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
         state: The producer's state.
         task: The new task.
     """
-    prepared = _Prepared.of(state, task)
+    prepared = Prepared.of(state, task)
     terms = task.load.digest, task.open_starts
     rejection = prepared.rejected.get(terms)
     if rejection is None:
@@ -227,14 +232,14 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
     return rejection
 
 
-def _decide(prepared: _Prepared, task: Task) -> dict[str, int] | Rejection:
+def _decide(prepared: Prepared, task: Task) -> dict[str, int] | Rejection:
     """Return the start of a new task and of those that move for it, UNIX seconds, or why it is rejected."""
     grid, unstarted, tentative = prepared.grid, prepared.unstarted, prepared.tentative()
     groups = grid.candidates(task)
     start_s = first_feasible_s(groups, tentative.left_wh)
     if start_s is not None:
         return {task.job_id: start_s}
-    if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(grid, unstarted, task):
+    if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(prepared, task):
         return explain_rejection(grid, tentative.left_wh, task)
     if insert_with_repair(tentative, task):
         prepared.renew()
@@ -256,14 +261,14 @@ def fit_beside(state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
     """
     if not tasks:
         return []
-    prepared = _Prepared.of(state, *tasks)
+    prepared = Prepared.of(state, *tasks)
     grid, unstarted = prepared.grid, prepared.unstarted
 
     def fits(task: Task) -> bool:
         groups, tentative = grid.candidates(task), prepared.tentative()
         if first_feasible_s(groups, tentative.left_wh) is not None:
             return True
-        if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(grid, unstarted, task):
+        if first_feasible_s(groups, grid.free_wh) is None or is_hopeless(prepared, task):
             return False
         if insert_with_repair(tentative, task):
             prepared.renew()

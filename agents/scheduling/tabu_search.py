@@ -119,7 +119,9 @@ class TentativeSchedule:
             as long, would repeat itself until the limit; it ends there.
         """
         evaluations = step = 0
-        seen: set[tuple[tuple[int, int], ...]] = set()
+        seen: set[frozenset[tuple[PlacedTask, int, int]]] = set()
+        moved: dict[PlacedTask, int] = {}
+        """The start of each moved task before the search, UNIX seconds."""
         for placed in self.placed_tasks:
             placed.tabu_until = 0
         while True:
@@ -132,16 +134,23 @@ class TentativeSchedule:
             if not candidates:
                 return False
             # If all of them are tabu, the one that has been for longest is released.
-            step = max(step, min(placed.tabu_until for placed in candidates) + 1)
-            here = tuple((placed.start_s, max(placed.tabu_until - step, -1)) for placed in self.placed_tasks)
+            free = [placed for placed in candidates if placed.tabu_until < step]
+            if not free:
+                step = min(placed.tabu_until for placed in candidates) + 1
+                free = [placed for placed in candidates if placed.tabu_until < step]
+            here = frozenset(
+                (placed, placed.start_s, max(placed.tabu_until - step, -1))
+                for placed, before_s in moved.items()
+                if placed.start_s != before_s or placed.tabu_until >= step
+            )
             if here in seen:
                 return False
             seen.add(here)
-            free = [placed for placed in candidates if placed.tabu_until < step]
             evaluations += len(free)
             if evaluations > max_evaluations:
                 return False
             placed, start_s = self._best_of_moves(free)
+            moved.setdefault(placed, placed.start_s)
             self.move(placed, start_s)
             placed.tabu_until = step + TABU_MOVES
 
@@ -224,7 +233,8 @@ class TentativeSchedule:
         Returns:
             As `best_move`; minus infinity and the present start if no start was searched for.
         """
-        load_wh, left_wh = placed.load_wh, self.left_wh[placed.bins]
+        load_wh = placed.load_wh
+        left_wh = self.left_wh[placed.first_bin : placed.first_bin + len(load_wh)]
         left_wh += load_wh
         here_wh = float(np.add.reduce(np.minimum(load_wh, np.maximum(left_wh, 0.0))))
         covered_wh, start_s = float("-inf"), placed.start_s
@@ -276,29 +286,28 @@ def best_covered(groups: Sequence[StartGroup], left_wh: FloatArray, except_s: in
     Returns:
         The covered energy, Wh, and the first start at which it is reached, UNIX seconds.
     """
-    free_wh = np.maximum(left_wh, 0.0)
     best_wh, best_s = -1.0, 0
     for group in groups:
         excluded = -1
         if except_s is not None:
             minutes, second = divmod(except_s - group.first_s, BIN_S)
             excluded = minutes if second == 0 else -1
-        covered_wh, place = _best_of(group, free_wh, excluded)
+        covered_wh, place = _best_of(group, left_wh, excluded)
         if covered_wh > best_wh:
             best_wh, best_s = covered_wh, group.first_s + place * BIN_S
     return best_wh, best_s
 
 
-def _best_of(group: StartGroup, free_wh: FloatArray, excluded: int) -> tuple[float, int]:
+def _best_of(group: StartGroup, left_wh: FloatArray, excluded: int) -> tuple[float, int]:
     """Return the highest coverage of a group's starts, Wh, and its index; negative if there is no start."""
-    load_wh = group.load_wh
-    if group.count == 1:
-        if excluded == 0:
-            return -2.0, 0
-        part_wh = free_wh[group.first_bin : group.first_bin + len(load_wh)]
-        return float(np.add.reduce(np.minimum(part_wh, load_wh))), 0
-    windows = group.windows(free_wh)
-    stride = -(-group.count * len(load_wh) // MAX_EVALUATED_CELLS)
+    load_wh, count = group.load_wh, group.count
+    bins = len(load_wh)
+    free_wh = np.maximum(left_wh[group.first_bin : group.first_bin + count + bins - 1], 0.0)
+    if count == 1:
+        return -2.0 if excluded == 0 else float(np.add.reduce(np.minimum(free_wh, load_wh))), 0
+    step = free_wh.itemsize
+    windows = np.ndarray((count, bins), free_wh.dtype, free_wh, 0, (step, step))
+    stride = -(-count * bins // MAX_EVALUATED_CELLS)
     if stride == 1:
         return _best_row(windows, load_wh, excluded)
     _, coarse = _best_row(windows[::stride], load_wh, excluded // stride if excluded % stride == 0 else -1)
@@ -308,8 +317,8 @@ def _best_of(group: StartGroup, free_wh: FloatArray, excluded: int) -> tuple[flo
 
 
 def _best_row(windows: FloatArray, load_wh: FloatArray, excluded: int) -> tuple[float, int]:
-    covered_wh: FloatArray = np.add.reduce(np.minimum(windows, load_wh), axis=1)
+    covered_wh: FloatArray = np.add.reduce(np.minimum(windows, load_wh), 1)
     if 0 <= excluded < len(covered_wh):
         covered_wh[excluded] = -2.0
     best = int(covered_wh.argmax())
-    return float(covered_wh[best]), best
+    return covered_wh.item(best), best

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling import insertion, time_grid
-from agents.scheduling.insertion import fit_beside, is_hopeless, place_by_insertion
+from agents.scheduling.insertion import Prepared, fit_beside, is_hopeless, place_by_insertion
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.time_grid import Grid
 
@@ -75,8 +75,7 @@ def test_no_task_is_proven_hopeless_that_the_search_places(monkeypatch: pytest.M
             with monkeypatch.context() as without:
                 without.setattr(insertion, "is_hopeless", lambda *_: False)
                 searched = place_by_insertion(_fresh(state), task)
-            unstarted = [c for c in state.committed if c.start_s > NOW_S]
-            is_proven = is_hopeless(Grid.of(state, task), unstarted, task)
+            is_proven = is_hopeless(Prepared.of(state, task), task)
             assert not (is_proven and isinstance(searched, Schedule))
             assert place_by_insertion(_fresh(state), task) == searched
             proven += is_proven
