@@ -11,7 +11,7 @@ from .composing import (
     cost_of as cost_of,
     start_without_sun as start_without_sun,
 )
-from .job_offers import (
+from .job_supply import (
     NOTHING_MWH as NOTHING_MWH,
     supplier_of as supplier_of,
 )

@@ -1,7 +1,7 @@
 """A consumer with shared supply: its jobs compose their starts and shares from what producers offer.
 
 Each job negotiates in a coroutine of its own (`agents.sharing.shared_job_negotiation`). The consumer knows the supply
-of each (`agents.sharing.job_offers`), and represents it in its contract.
+of each (`agents.sharing.job_supply`), and represents it in its contract.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agents.messages import (
 from agents.model import MANAGER, Contract, Job
 from agents.sequencing import Starts
 from agents.shares import packed, unpacked
-from agents.sharing.job_offers import JobSupply, KnownOffer, SupplyCriteria, supplier_of
+from agents.sharing.job_supply import JobSupply, KnownOffer, SupplyCriteria, supplier_of
 from agents.sharing.pricing import PricesOfMinutes, PriceView
 from agents.sharing.shared_job_negotiation import SharedJobNegotiation
 from agents.sharing.supply_preferences import SupplySettings

@@ -40,7 +40,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, packed, shares_of, unpacked
-from agents.sharing.job_offers import JobSupply, KnownOffer
+from agents.sharing.job_supply import JobSupply, KnownOffer
 from broker.hosts import AgentLostError, Received, TimeUp
 
 MAX_ROUNDS = 4

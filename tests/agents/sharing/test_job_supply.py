@@ -11,7 +11,7 @@ from agents.energy import FloatArray, IntArray
 from agents.messages import Offer
 from agents.shares import Share, packed
 from agents.sharing import EnergyPrices, PriceView, SupplySettings
-from agents.sharing.job_offers import MAX_IN_VAIN, MAX_WISHES, JobSupply, KnownOffer, SupplyCriteria
+from agents.sharing.job_supply import MAX_IN_VAIN, MAX_WISHES, JobSupply, KnownOffer, SupplyCriteria
 from tests.scenarios.neighbourhoods import START_S, job, load
 
 MINUTE = START_S // 60

@@ -1,4 +1,4 @@
-"""What producers offer one job, as its consumer knows it: offers and shares, what they are worth, the best of them.
+"""The supply of one job, as its consumer knows it: offers and shares, what they are worth, and the best that they make.
 
 What a start and its shares are worth is the energy that they cover, or their cost, if the consumer puts that first.
 """
