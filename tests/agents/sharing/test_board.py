@@ -63,6 +63,17 @@ def test_a_job_is_offered_its_own_share_too_and_what_others_could_give_up() -> N
     assert some.offer(0, "iron", 10 * HOUR, 5, 80, 10 * 3_600)[1] == ((2, 0), (2, 70))
 
 
+def test_energy_that_was_given_away_and_comes_back_is_news() -> None:
+    """Jobs knew of it before, but composed their supply without it since."""
+    some = board(a=(10, 1, 100))
+    some.end_news()
+    some.promise(0, "wash", 10 * 3_600 + 60, [(3, 70)])
+    assert len(some.news()[1]) == 0
+    some.promise(0, "wash", 10 * 3_600 + 60, [(3, 30)])
+    first_minute, more_mwh = some.news()
+    assert (first_minute, more_mwh.tolist()) == (10 * HOUR + 1, [40, 40, 40])
+
+
 def test_a_long_offer_in_many_steps_shows_what_is_there_for_sure() -> None:
     """It would not fit into a message minute by minute."""
     many = np.arange(20_000) % 7 + 1
