@@ -138,3 +138,14 @@ def test_jobs_are_informed_of_more_energy_one_by_one_until_enough_could_use_it()
     jobs.remove("wash")
     assert jobs.next_to_inform(11 * HOUR, more, 0.01) is None
     assert list(jobs) == ["car", "night"]
+
+
+def test_equal_jobs_are_informed_in_the_order_of_their_ids() -> None:
+    """The order in which they came to wait, or in which others stopped, does not count."""
+    waiting = UndersuppliedJobs()
+    for job_id in ("gone", "c", "a", "b"):
+        waiting.add(job_id, f"{job_id}/machine", need(10, 12))
+    waiting.remove("gone")
+    more_mwh = np.full(2 * HOUR, 100_000, dtype=np.int64)
+    told = [waiting.next_to_inform(10 * HOUR, more_mwh, 0.01) for _ in range(4)]
+    assert told == [("a", "a/machine"), ("b", "b/machine"), ("c", "c/machine"), None]
