@@ -59,7 +59,7 @@ class LedgerEntry(BaseModel):
         """Return the entry with as much of its history as fits into a message: the beginning and the latest events.
 
         Args:
-            most_bytes: Maximum size as JSON; exceeded only if the contract itself is larger.
+            most_bytes: Maximum size as JSON; exceeded only if the contract with its latest event is larger.
         """
         beginning, later = self.history[:1], self.history[1:]
         left_bytes = most_bytes - _json_bytes(self.model_copy(update={"history": beginning}))

@@ -1,4 +1,4 @@
-"""Shared supply: how a job's start and shares are composed from what producers offer; pure functions."""
+"""Shared supply: its consumers, producers and manager, and how a start and shares are composed from offers."""
 
 import lazy_loader
 

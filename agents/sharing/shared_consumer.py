@@ -151,6 +151,7 @@ class SharedConsumer(Consumer):
         Returns:
             For each `SharesAnswered`, which contains the producer, or the error if it is lost or silent.
         """
+        # `ask_all` numbers its messages from the agent's next number on; the manager passes answers on without them.
         pending = {producer: self._seq + i for i, (producer, _) in enumerate(requests)}
         supply = self.supply_of(job_id)
         supply.pending = pending

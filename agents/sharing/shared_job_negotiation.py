@@ -245,7 +245,9 @@ class SharedJobNegotiation(JobNegotiation):
             if start_s is None:
                 return False
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
-            event = await self._channel.get(until_s=min(until_s, self._supply.next_wish_s or until_s))
+            if self._supply.next_wish_s is not None:
+                until_s = min(until_s, self._supply.next_wish_s)
+            event = await self._channel.get(until_s=until_s)
             if isinstance(event, RunEnds):
                 self._run_ends = True
             elif isinstance(event, TimeUp):

@@ -27,13 +27,13 @@ class UndersuppliedJobs:
         self._ids: list[str] = []
         self._consumers: dict[str, str] = {}
         self._rows: dict[str, int] = {}
-        self._begin: IntArray = np.zeros(0, dtype=np.int64)
+        self._begin_minute: IntArray = np.zeros(0, dtype=np.int64)
         """The first UNIX minute in which a job can run, shape (jobs,), as are the following."""
-        self._end: IntArray = np.zeros(0, dtype=np.int64)
+        self._end_minute: IntArray = np.zeros(0, dtype=np.int64)
         """The minute after the last one."""
-        self._energy: IntArray = np.zeros(0, dtype=np.int64)
+        self._energy_mwh: IntArray = np.zeros(0, dtype=np.int64)
         """The energy that it needs, mWh."""
-        self._lacking: IntArray = np.zeros(0, dtype=np.int64)
+        self._lacking_mwh: IntArray = np.zeros(0, dtype=np.int64)
         """The part of it that panels do not cover, mWh."""
         self._news: IntArray = np.zeros(0, dtype=np.int64)
         """How often it has been informed since the newest forecast."""
@@ -61,11 +61,11 @@ class UndersuppliedJobs:
         if job_id not in self._rows:
             row = self._rows[job_id] = len(self._ids)
             self._ids.append(job_id)
-            if row >= len(self._begin):
-                for name in ("_begin", "_end", "_energy", "_lacking", "_news"):
+            if row >= len(self._begin_minute):
+                for name in ("_begin_minute", "_end_minute", "_energy_mwh", "_lacking_mwh", "_news"):
                     kept = getattr(self, name)
                     setattr(self, name, np.concatenate([kept, np.zeros(max(64, len(kept)), dtype=np.int64)]))
-            self._energy[row] = self._lacking[row] = round(need.energy_wh * 1_000)
+            self._energy_mwh[row] = self._lacking_mwh[row] = round(need.energy_wh * 1_000)
             self._news[row] = 0
         self._consumers[job_id] = consumer
         self.within(job_id, need.begin_s, need.end_s)
@@ -79,13 +79,13 @@ class UndersuppliedJobs:
             end_s: Its latest end, UNIX seconds.
         """
         row = self._rows[job_id]
-        self._begin[row], self._end[row] = begin_s // MINUTE_S, -(-end_s // MINUTE_S)
+        self._begin_minute[row], self._end_minute[row] = begin_s // MINUTE_S, -(-end_s // MINUTE_S)
 
     def covered(self, job_id: str, covered_mwh: int) -> None:
         """Take how much of a job panels cover; jobs that do not wait are ignored."""
         row = self._rows.get(job_id)
         if row is not None:
-            self._lacking[row] = max(0, int(self._energy[row]) - covered_mwh)
+            self._lacking_mwh[row] = max(0, int(self._energy_mwh[row]) - covered_mwh)
 
     def remove(self, job_id: str) -> None:
         """Remove a job; unknown ones are ignored."""
@@ -94,7 +94,7 @@ class UndersuppliedJobs:
             return
         del self._consumers[job_id]
         last = len(self._ids) - 1
-        for array in (self._begin, self._end, self._energy, self._lacking, self._news):
+        for array in (self._begin_minute, self._end_minute, self._energy_mwh, self._lacking_mwh, self._news):
             array[row] = array[last]
         moved = self._ids.pop()
         if moved != job_id:
@@ -108,7 +108,7 @@ class UndersuppliedJobs:
 
     def remove_ended(self, now_minute: int) -> None:
         """Remove jobs that can no longer run."""
-        for row in np.flatnonzero(self._end[: len(self._ids)] <= now_minute)[::-1].tolist():
+        for row in np.flatnonzero(self._end_minute[: len(self._ids)] <= now_minute)[::-1].tolist():
             self.remove(self._ids[row])
 
     def forget_news(self) -> None:
@@ -122,7 +122,7 @@ class UndersuppliedJobs:
     def lack_energy(self, least_lacking: float) -> bool:
         """Return whether any job lacks more than this share of its energy."""
         jobs = len(self._ids)
-        return bool((self._lacking[:jobs] > least_lacking * self._energy[:jobs]).any())
+        return bool((self._lacking_mwh[:jobs] > least_lacking * self._energy_mwh[:jobs]).any())
 
     def inform_again(self) -> None:
         """Let jobs be informed again that have been informed already: there is energy that they do not know of."""
@@ -142,9 +142,9 @@ class UndersuppliedJobs:
         jobs = len(self._ids)
         until = np.concatenate([[0.0], np.cumsum(more_mwh, dtype=np.float64)])
         self._most_mwh = max(self._most_mwh, float(until[-1]))
-        begin = np.clip(self._begin[:jobs] - first_minute, 0, len(more_mwh))
-        end = np.clip(self._end[:jobs] - first_minute, 0, len(more_mwh))
-        energy, lacking = self._energy[:jobs], self._lacking[:jobs]
+        begin = np.clip(self._begin_minute[:jobs] - first_minute, 0, len(more_mwh))
+        end = np.clip(self._end_minute[:jobs] - first_minute, 0, len(more_mwh))
+        energy, lacking = self._energy_mwh[:jobs], self._lacking_mwh[:jobs]
         possible = np.minimum(until[np.maximum(begin, end)] - until[begin], lacking)
         is_of_use = (possible >= NEWS_SHARE * energy) & (lacking > least_lacking * energy) & (energy > 0)
         rows = np.flatnonzero(is_of_use & (self._news[:jobs] < MAX_NEWS)).tolist()

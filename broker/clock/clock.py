@@ -23,7 +23,7 @@ from broker.clock.barrier import RoundBarrier
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.lost_hosts import LostHosts
-from broker.clock.membership import Admission, Membership
+from broker.clock.membership import AWAY_TOO_LONG, Admission, Membership
 from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, RunControl
@@ -101,8 +101,8 @@ class Clock:
         self._stored_wall_s = 0.0
         """When progress was stored last, loop time."""
         for host in self._step.dropped:
-            reason = {"why": self._step.reasons[host]} if host in self._step.reasons else {}
-            self.membership.drop(host, **reason, is_quarantined=host in self._step.quarantined)
+            why = self._step.reasons.get(host, AWAY_TOO_LONG)
+            self.membership.drop(host, why, is_quarantined=host in self._step.quarantined)
         self._barrier = RoundBarrier(self.membership.expected | self.membership.dropped)
         self._quarantine = Quarantine(
             settings,

@@ -15,24 +15,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from broker.protocol import MAX_BUFFERED_BYTES, ResendRequest, topics
 from broker.transport import Bus
 
 MOST_PACKETS = 10_000
-"""Packets of one host that one reader may not have read yet, plus for each host of the run ... (A queue at the broker
+"""Limit on the packets of one host that one reader may not have read yet, in a run of few hosts. (A queue at the broker
 holds 100,000.)"""
 MOST_PACKETS_OF_HOST = 4
-"""... this many: in a round, a host sends each other host a packet or two, and repeats those that were lost."""
+"""How much each host of the run raises that limit: in a round, a host sends each other host a packet or two, and
+repeats those that were lost."""
 MOST_BYTES = 4 * MAX_BUFFERED_BYTES
 """Bytes of payload of one host that may be unread by all readers together: half of a broker's memory. In a round, a
 host sends a quarter of it at most, which two read: the clock and the receiver."""
 ECHO_EVERY = 1_000
-"""After so many packets of one host, ..."""
+"""The clock publishes an echo after this many packets of one host, and after `ECHO_EVERY_BYTES`."""
 ECHO_EVERY_BYTES = MAX_BUFFERED_BYTES // 4
-"""... or so many bytes, the clock publishes an echo."""
+"""The same in bytes of payload."""
 SENT_BY_HOSTS = frozenset({"hosts", "done", "inbox", "local", "wake", "resend"})
 """Kinds of topics whose last level is the sending host. If there is a level before, it names a host that reads it."""
+
+
+@dataclass(slots=True)
+class _Unread:
+    """Packets of one host that one reader may not have read yet."""
+
+    packets: int = 0
+    size_bytes: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Count one more packet, with the size of its payload."""
+        self.packets += 1
+        self.size_bytes += size_bytes
 
 
 class UnreadPackets:
@@ -47,10 +62,10 @@ class UnreadPackets:
         """
         self.foreign = frozenset(foreign)
         self.most_packets = MOST_PACKETS + MOST_PACKETS_OF_HOST * len(hosts)
-        self._to_clock = {host: [0, 0] for host in foreign}
-        """By sending host, number of packets that the clock may not have read, and their bytes."""
-        self._to_hosts: dict[str, dict[str, list[int]]] = {host: {} for host in hosts}
-        """The same by receiving host."""
+        self._to_clock = {host: _Unread() for host in foreign}
+        """By sending host, what the clock may not have read."""
+        self._to_hosts: dict[str, dict[str, _Unread]] = {host: {} for host in hosts}
+        """By receiving host, the same."""
         self._to_hosts_bytes = dict.fromkeys(foreign, 0)
         """By sending host, bytes of these for all receiving hosts."""
         self._echo = 0
@@ -70,32 +85,29 @@ class UnreadPackets:
             return None
         ids = address.ids
         host = ids[-1]
-        counts, most = self._to_clock[host], self.most_packets
-        counts[0] += 1
-        counts[1] += size_bytes
-        if counts[0] % ECHO_EVERY == 0 or counts[1] % ECHO_EVERY_BYTES < size_bytes:
+        to_clock, most = self._to_clock[host], self.most_packets
+        to_clock.add(size_bytes)
+        if to_clock.packets % ECHO_EVERY == 0 or to_clock.size_bytes % ECHO_EVERY_BYTES < size_bytes:
             self._is_echo_due.set()
-        if counts[0] > most:
+        if to_clock.packets > most:
             return f"it has sent the clock more than {most:,} packets that were not read yet"
         if len(ids) > 1 and ids[0] in self._to_hosts:
             to_host = self._to_hosts[ids[0]]
             if host not in to_host:
-                to_host[host] = [0, 0]
-            received = to_host[host]
-            received[0] += 1
-            received[1] += size_bytes
+                to_host[host] = _Unread()
+            to_host[host].add(size_bytes)
             self._to_hosts_bytes[host] += size_bytes
-            if received[0] > most:
+            if to_host[host].packets > most:
                 return f"it has sent host {ids[0]!r} more than {most:,} packets that were not read yet"
-        if counts[1] + self._to_hosts_bytes[host] > MOST_BYTES:
+        if to_clock.size_bytes + self._to_hosts_bytes[host] > MOST_BYTES:
             return f"it has sent more than {MOST_BYTES // 2**20} MiB that were not read yet"
         return None
 
     def clear(self, reader: str) -> None:
         """Record that a host has read what it was sent."""
         if self._to_hosts[reader]:
-            for host, (_, size_bytes) in self._to_hosts[reader].items():
-                self._to_hosts_bytes[host] -= size_bytes
+            for host, unread in self._to_hosts[reader].items():
+                self._to_hosts_bytes[host] -= unread.size_bytes
             self._to_hosts[reader] = {}
 
     async def keep_echoing(self, bus: Bus, run: str) -> None:
@@ -116,5 +128,5 @@ class UnreadPackets:
     def take_echo(self, echo: ResendRequest) -> None:
         """Take an echo that has returned; only the last one counts, because more packets may wait behind others."""
         if echo.step == self._echo:
-            self._to_clock = {host: [0, 0] for host in self.foreign}
+            self._to_clock = {host: _Unread() for host in self.foreign}
             self._hears_echo = True

@@ -162,11 +162,11 @@ class Channel(Generic[ItemT]):
         while not self._items:
             if until_s is not None and self._agent.now_s >= until_s:
                 return TIME_UP
-            self._reader = self._agent._future()  # noqa: SLF001 - the inbox is a part of its agent
+            self._reader = self._agent._future()  # noqa: SLF001 - a channel is part of its agent
             if until_s is not None:
-                self._agent._set_timer(until_s, self._reader)  # noqa: SLF001 - the inbox is a part of its agent
+                self._agent._set_timer(until_s, self._reader)  # noqa: SLF001 - a channel is part of its agent
             try:
-                await self._agent._block(self._reader)  # noqa: SLF001 - the inbox is a part of its agent
+                await self._agent._block(self._reader)  # noqa: SLF001 - a channel is part of its agent
             finally:
                 self._reader = None
         return self._items.popleft()

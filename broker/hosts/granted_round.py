@@ -1,7 +1,8 @@
-"""A round that the clock has granted, as one host runs it."""
+"""A round that the clock has granted, as one host runs it; and which grants a host has taken."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -79,6 +80,53 @@ class Round(NamedTuple):
             ValueError: It is something else.
         """
         return Round(**_STORED.validate_json(content))
+
+
+class Grants:
+    """The clock's grants as one host takes them: the latest one, the one that runs, and whether more can come."""
+
+    def __init__(self) -> None:
+        self.latest: Round | None = None
+        self.running_step: int | None = None
+        """The step of the grant whose rounds are running."""
+        self.last_step = -1
+        """The last step that has run, in rounds without a grant too; -1: none."""
+        self.has_ended = False
+        """Whether the clock has ended the run."""
+        self._waiter: asyncio.Future[None] | None = None
+
+    def take(self, grant: Round) -> bool:
+        """Take a grant of a step that has not begun; return False if it is of another one, and so repeated.
+
+        A repeated grant of the latest step names fewer hosts if one was dropped, whose messages are not waited for.
+        """
+        if grant.step <= self.last_step or grant.step == self.running_step:
+            return False
+        if self.latest is None or grant.step >= self.latest.step:
+            self.latest = grant
+            self._wake()
+        return True
+
+    def end(self) -> None:
+        """Record that the clock has ended the run."""
+        self.has_ended = True
+        self._wake()
+
+    async def next(self) -> Round | None:
+        """Wait for the grant of a step that has not run; return None if the run has ended."""
+        while not self.has_ended:
+            if self.latest is not None and self.latest.step > self.last_step:
+                return self.latest
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 @with_config(ConfigDict(extra="forbid"))

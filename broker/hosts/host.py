@@ -31,7 +31,7 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import ClockSigns, ClockWatch
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import ExternalInput, Port
-from broker.hosts.granted_round import Round
+from broker.hosts.granted_round import Grants, Round
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.retransmit_buffer import RetransmitBuffer
 from broker.journal_file import JournalError
@@ -118,14 +118,7 @@ class Host:
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
-        self._granted: asyncio.Future[None] | None = None
-        """The future that waits for the next grant, or for the run's end; None: nothing is waiting."""
-        self._running: int | None = None
-        """The step of the grant whose rounds are running."""
-        self._expecting: Round | None = None
-        """The latest grant."""
-        self._has_ended = False
-        """Whether the clock has ended the run."""
+        self._grants = Grants()
         self._local: tuple[Envelope, ...] = ()
         """Messages between the host's own agents in the last round."""
         self._is_current_session: bool | None = None
@@ -252,7 +245,7 @@ class Host:
             session=self.session,
             agents=self._group.ids,
             setup=self._setup,
-            ran=self._outbox.last_step,
+            ran=self._grants.last_step,
             state="there",
         )
         topic = topics.host(self.run_id, self.host_id)
@@ -335,9 +328,8 @@ class Host:
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
-            self._has_ended = True
+            self._grants.end()
             self._arrived.set()
-            self._go_on()
             self._in_roster.set()
             return True
         mine = roster.hosts.get(self.host_id)
@@ -358,23 +350,19 @@ class Host:
         """Drop what newly quarantined hosts have sent for later rounds, because each round would have to search it."""
         for host in roster.quarantined.keys() - self._directory.quarantined.keys():
             # The latest grant may name them; no later one does.
-            self._buffer.drop_from(0 if self._expecting is None else self._expecting.step, host)
+            latest = self._grants.latest
+            self._buffer.drop_from(0 if latest is None else latest.step, host)
 
     def _take_new_grant(self, grant: Round) -> bool:
         """Take a grant of a step that has not begun; return whether it is one."""
-        if grant.step <= self._outbox.last_step or grant.step == self._running:
-            return False
-        if self._expecting is None or grant.step > self._expecting.step:
-            self._expecting = grant
-            self._go_on()
-        elif grant.step == self._expecting.step:
-            self._expecting = grant  # it names fewer hosts if one was dropped, whose messages are not waited for
-            self._arrived.set()
-        return True
+        is_new = self._grants.take(grant)
+        if is_new and not self._arrived.is_set():
+            self._arrived.set()  # it may name fewer hosts to wait for
+        return is_new
 
     async def _answer_again(self, bus: Bus, grant: Round) -> None:
         """Answer the repeated grant of a step that is running, or that has run."""
-        if self._running == grant.step:
+        if self._grants.running_step == grant.step:
             busy = Done(
                 session=self.session,
                 step=grant.step,
@@ -385,7 +373,7 @@ class Host:
                 busy=True,
             )
             await self._outbox.publish_answer(bus, busy)
-        elif grant.step <= self._outbox.last_step:
+        elif grant.step <= self._grants.last_step:
             last = self._outbox.last
             if last is not None and grant.step == last.step:
                 await self._outbox.answer(bus)
@@ -412,20 +400,21 @@ class Host:
         if envelope.to not in self._group:
             raise MalformedError(f"agent {envelope.to!r} does not live on this host")
         self._directory.check(envelope, from_host)
-        if envelope.step < self._outbox.last_step:
+        if envelope.step < self._grants.last_step:
             return  # a late duplicate
         self._buffer.add(from_host, envelope, size_bytes)
 
     # Rounds.
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
-        while (granted := await self._next_grant()) is not None:
+        grants = self._grants
+        while (granted := await grants.next()) is not None:
             if granted.expected and self._missing():
                 await self._wait_for_messages(bus, granted.step)
-                if self._has_ended:
+                if grants.has_ended:
                     return
-                granted = self._expecting or granted
-            self._running = granted.step
+                granted = grants.latest or granted
+            grants.running_step = granted.step
             messages = self._buffer.pop(granted.before, granted.expected)
             if self._local:
                 messages = in_order([*messages, *self._local]) if messages else self._local
@@ -437,26 +426,9 @@ class Host:
                 record = await self._run_round(record.grant.following, self._local, tasks)
                 sent += len(record.sent)
             await self._outbox.publish_last(bus)
-            self._running = None
+            grants.running_step = None
             if granted.phase == "end":
                 return
-
-    async def _next_grant(self) -> Round | None:
-        """Wait for the grant of a step that has not run yet; return None if the run has ended."""
-        while not self._has_ended:
-            grant = self._expecting
-            if grant is not None and grant.step > self._outbox.last_step:
-                return grant
-            self._granted = asyncio.get_running_loop().create_future()
-            try:
-                await self._granted
-            finally:
-                self._granted = None
-        return None
-
-    def _go_on(self) -> None:
-        if self._granted is not None and not self._granted.done():
-            self._granted.set_result(None)
 
     async def _run_round(self, round_: Round, messages: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> RoundRecord:
         if self._outside is not None:
@@ -501,7 +473,7 @@ class Host:
         backoff = self._timeouts.backoff()
         loop = asyncio.get_running_loop()
         since_wall_s: float | None = loop.time()
-        while not self._has_ended and (missing := self._missing()):
+        while not self._grants.has_ended and (missing := self._missing()):
             if not await backoff.wait(self._arrived):
                 await self._request_missing(bus)
             if since_wall_s is not None and loop.time() - since_wall_s >= SILENT_AFTER_WALL_S:
@@ -510,13 +482,14 @@ class Host:
 
     def _missing(self) -> list[str]:
         """Return the hosts whose messages of the granted step have not all arrived."""
-        return [] if self._expecting is None else self._buffer.missing(self._expecting.before, self._expecting.expected)
+        latest = self._grants.latest
+        return [] if latest is None else self._buffer.missing(latest.before, latest.expected)
 
     async def _request_missing(self, bus: Bus) -> None:
-        grant = self._expecting
-        if self._running is not None or not self._in_roster.is_set():
+        grant = self._grants.latest
+        if self._grants.running_step is not None or not self._in_roster.is_set():
             return  # the answer will follow; one for a part of the rounds must not reach the clock while others run
-        if grant is None or self._outbox.last_step >= grant.step:
+        if grant is None or self._grants.last_step >= grant.step:
             await self._outbox.answer(bus)  # it may be the message that was lost
             return
         step = grant.step - 1
@@ -548,6 +521,7 @@ class Host:
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)
+        self._grants.last_step = record.grant.step
         self._local = tuple([envelope for host, envelope in record.sent if host == self.host_id]) if record.sent else ()
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)

@@ -74,11 +74,6 @@ class RetransmitBuffer:
         self._new_publications: dict[str, None] = {}
 
     @property
-    def last_step(self) -> int:
-        """The last step that ran; -1 before the first one."""
-        return -1 if self._last is None else self._last[0].grant.step
-
-    @property
     def last(self) -> Done | None:
         """The answer to the last grant whose rounds ran."""
         if self._done is None and self._last is not None:

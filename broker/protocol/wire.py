@@ -347,7 +347,7 @@ class Roster(Wire):
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """See `Wire.payloads`; where all does not fit into a message, who is refused is left out, and then the reasons.
+        """See `Wire.payloads`. If it is too large for a message, it is sent without `refused`, then without reasons.
 
         Raises:
             SsmicError: The run has more hosts and agents than fit into a message.

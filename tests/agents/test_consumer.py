@@ -17,6 +17,7 @@ from agents.messages import (
     ContractCancelled,
     ContractVoid,
     Decline,
+    DropJob,
     Hold,
     Opening,
     Producers,
@@ -25,7 +26,7 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, TOGETHER, Job
+from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Job
 from broker.hosts.agent import MAX_WAITING_MESSAGES, Outgoing
 from tests.agents.stage import Stage, on_stage, only, to
 from tests.scenarios.neighbourhoods import START_S, job, load
@@ -374,3 +375,52 @@ def test_openings_for_a_job_that_has_started_do_not_pile_up() -> None:
             stage.wait_until(at(4) + second)
             assert stage.say(*[("pv-1", Opening(job_id="one"))] * MAX_OPENINGS) == []
         assert rejected(stage) == []
+
+
+# The second in which a job starts or ends.
+
+
+def test_in_the_second_of_its_start_a_job_neither_moves_nor_loses_its_contract() -> None:
+    """Its device is switched on in that second; whatever its producer or its household says comes too late."""
+    with machine(wash("one", 0, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        stage.say(("pv", Accept(job_id="one", start_s=at(1))), re=asks)
+        assert stage.wait_until(at(1)) == []
+        assert stage.say(("pv", Amend(job_id="one", start_s=at(2)))) == []
+        assert stage.say(("pv", Cancel(job_id="one", reason="too late"))) == []
+        assert stage.say((TIMELINE, DropJob(job_id="one"))) == []
+        assert stage.agent.contracts["one"].start_s == at(1)  # type: ignore[attr-defined]  # a consumer
+
+
+def test_a_job_is_not_moved_into_the_past() -> None:
+    """The starts among which its producer may move it include some that have passed."""
+    with machine(wash("one", 0, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        stage.say(("pv", Accept(job_id="one", start_s=at(9))), re=asks)
+        stage.wait_until(at(5))
+        assert stage.say(("pv", Amend(job_id="one", start_s=at(4)))) == []
+        assert rejected(stage) == ["pv"]
+        moved = ContractAmended(contract_id="one/1", start_s=at(5), reason="")
+        assert to(MANAGER, stage.say(("pv", Amend(job_id="one", start_s=at(5))))) == [moved]
+
+
+def test_a_void_contract_whose_job_has_just_ended_is_not_replaced() -> None:
+    """The job has drawn its power; a second before, its rest still needs a supplier."""
+    void = ContractVoid(job_id="one", contract_id="one/1", contracts=0, reason="not promised")
+    for seconds_left in (0, 1):
+        with machine(wash("one", 0, 10)) as stage:
+            asks = only(asked(stage, stage.first, "pv"))
+            stage.say(("pv", Accept(job_id="one", start_s=at(1))), re=asks)
+            stage.wait_until(at(1))
+            stage.wait_until(at(3) - seconds_left)
+            assert bool(stage.say((MANAGER, void))) is bool(seconds_left)
+
+
+def test_a_producer_that_cancels_later_because_of_its_forecast_is_asked_again() -> None:
+    """Only one that cancels in the second of its promise has never meant it."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        stage.say(("pv", Accept(job_id="one", start_s=at(7))), re=asks)
+        stage.wait_until(at(1))
+        sent = stage.say(("pv", Cancel(job_id="one", reason="clouds")))
+        assert [m.asked for m in to(MANAGER, sent) if isinstance(m, ProducersFor)] == [()]

@@ -119,3 +119,17 @@ def published(buffer: RetransmitBuffer, content: LedgerEntry) -> tuple[bytes, ..
     buffer.add_round(record)
     asyncio.run(buffer.publish_last(cast("Bus", Wire())))
     return tuple(sent)
+
+
+def test_a_shortened_entry_keeps_as_many_of_its_latest_events_as_fit_and_always_the_last_one() -> None:
+    """Its size is exact to the byte: what is published is never larger than a message."""
+    moves = [LedgerEvent(at_s=20 + n, what="amended", start_s=600 + n, reason="x" * n) for n in range(10)]
+    long = entry("a/1").model_copy(update={"history": (*entry("a/1").history, *moves)})
+    sizes = []
+    for kept in range(1, 11):
+        expected = long.model_copy(update={"history": (long.history[0], *moves[10 - kept :])})
+        sizes.append(len(expected.model_dump_json().encode()))
+        assert long.shortened(sizes[-1]) == expected
+        assert long.shortened(sizes[-1] - 1).history[2:] == tuple(moves[12 - kept :] if kept > 1 else ())
+    assert long.shortened(sizes[-1]) is long
+    assert long.shortened(0).history == (long.history[0], moves[-1])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile, Production
+from agents.energy import LoadProfile, Outlook, Production
 
 rises_s = st.lists(st.integers(1, 4000), min_size=1, max_size=12)
 energies_wh = st.lists(st.floats(0, 1e5, allow_nan=False), min_size=1, max_size=12)
@@ -113,3 +113,19 @@ def test_a_load_profile_begins_at_zero_seconds() -> None:
     """Its times count from the job's start."""
     with pytest.raises(ValidationError, match="the first point of a load profile is at 0 s, not at 60 s"):
         LoadProfile(times_s=(60, 120), cumulative_wh=(0.0, 1.0))
+
+
+def test_a_forecast_that_begins_at_a_point_of_the_last_one_takes_the_place_of_that_point() -> None:
+    """Times stay strictly ascending, however often forecasts follow one another at full hours."""
+    first = Production(times_s=(0, 3600, 7200), cumulative_wh=(0.0, 100.0, 300.0))
+    newer = Production(times_s=(3600, 7200), cumulative_wh=(0.0, 50.0))
+    assert first.continued_by(newer) == Production(times_s=(0, 3600, 7200), cumulative_wh=(0.0, 100.0, 150.0))
+    outlook = Outlook.of(first).continued_by(newer)
+    assert (outlook.times_s.tolist(), outlook.cumulative_wh.tolist()) == ([0, 3600, 7200], [0.0, 100.0, 150.0])
+
+
+def test_a_base_load_above_production_leaves_nothing_and_takes_nothing_from_other_minutes() -> None:
+    """In the first hour the house draws more than its roof produces, in the second one less."""
+    roof = Production(times_s=(0, 3600, 7200), cumulative_wh=(0.0, 100.0, 600.0))
+    house = Production(times_s=(0, 7200), cumulative_wh=(0.0, 600.0))
+    assert roof.less(house).energy_per_bin_wh([0, 3600, 7200]).tolist() == [0.0, 200.0]

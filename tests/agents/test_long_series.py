@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from agents.energy import LoadProfile, Outlook, Prediction, Production
+from agents.energy import MAX_SENT_POINTS, LoadProfile, Outlook, Prediction, Production
 from broker.transport.base import MAX_PAYLOAD_BYTES
 
 START_S = 1_767_225_600
@@ -31,6 +31,13 @@ def test_a_long_series_fits_into_a_message(minutes: int) -> None:
     assert (sent.start_s, sent.end_s) == (whole.start_s, whole.end_s)
     assert sent.energy_wh == pytest.approx(whole.energy_wh, rel=1e-12)
     assert sent.energy_until_wh(sent.times_s) == pytest.approx(whole.energy_until_wh(sent.times_s), rel=1e-12)
+
+
+def test_a_series_that_begins_between_two_minutes_has_no_point_too_many() -> None:
+    """Its first and last point are additional to the whole minutes."""
+    for minutes in (MAX_SENT_POINTS - 2, MAX_SENT_POINTS - 1, MAX_SENT_POINTS):
+        whole = forecast(START_S + 1, [1.0] * 2 * minutes, step_s=30)
+        assert len(whole.times_s) > MAX_SENT_POINTS >= len(whole.as_sent.times_s)
 
 
 def test_a_day_of_seconds_keeps_the_energy_of_every_minute() -> None:

@@ -16,6 +16,7 @@ from agents.messages import (
     ContractCancelled,
     ContractVoid,
     Declined,
+    JobExecuted,
     JobsRegistered,
     Opening,
     ProducerJoined,
@@ -27,6 +28,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
+from broker.hosts.agent import Received
 from tests.agents.correspondence import Correspondent, correspond
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
@@ -453,3 +455,37 @@ def test_no_other_agent_changes_a_producers_score(stage: Stage) -> None:
     stage.say(("roof", promised()))
     stage.say((WASHER, agreed(2)))
     assert stage.agent.scores.by_producer() == {"roof": 9, "shed": 10}
+
+
+# The order within a step.
+
+
+@pytest.mark.parametrize(("refused", "asking", "first"), [(WASHER, DRYER, "shed"), (DRYER, WASHER, "roof")])
+def test_a_refusal_counts_for_the_agents_that_ask_after_its_consumer_has_received_it(
+    stage: Stage, refused: str, asking: str, first: str
+) -> None:
+    """In the step of its arrival, an agent before the consumer in the order of messages asks by the old scores."""
+    jobs = {WASHER: "wash", DRYER: "dry"}
+    declined = Declined(job_id=jobs[refused], producer="roof")
+    stage.agent.deliver(Received("roof", 100, declined, step=5), None)
+    stage.agent.deliver(Received(asking, 101, ProducersFor(job_id=jobs[asking]), step=6), None)
+    (answer,) = [message for message in to(asking, stage.say()) if isinstance(message, Producers)]
+    assert answer.producers[0] == first
+
+
+def executed(started_s: int) -> JobExecuted:
+    """Return the report of a washing machine that runs."""
+    return JobExecuted(contract_id="wash/1", job_id="wash", state="EXECUTING", outcome="on_time", started_s=started_s)
+
+
+def test_a_device_cannot_have_started_later_than_now() -> None:
+    """The ledger has what happened, and never what is to come."""
+    with on_stage(Manager(JobRegister((WASH,), ROOFS, [WASHER])), START_S) as on:
+        on.wait_until(NOW_S)
+        on.say((WASHER, agreed(producer=GRID)))
+        on.wait_until(LATER_S)
+        on.say((WASHER, executed(LATER_S + 1)))
+        assert rejected(on) == [WASHER]
+        on.say((WASHER, executed(LATER_S)))
+        assert rejected(on) == []
+        assert [event.what for event in ledger(on)["wash/1"].history] == ["agreed", "started"]

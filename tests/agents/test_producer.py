@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 
 import pytest
 
@@ -29,6 +30,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling.algorithms import scheduler_for
+from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts
 from tests.agents.stage import Stage, on_stage, to
@@ -282,3 +284,70 @@ def test_a_release_beyond_the_jobs_window_is_rejected() -> None:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
         stage.say(("c/machine", Release(job_id="mine", starts=((at(7), at(7) + 10**9),))))
         assert [rejection.sender for rejection in stage.agent.take_rejections()] == ["c/machine"]
+
+
+# Minutes and seconds.
+
+
+def test_what_a_job_drew_in_a_minute_counts_until_the_minute_is_over() -> None:
+    """Promises hold minute by minute: the next job cannot have what the last one has drawn half a minute ago."""
+    short, last_s = load((0, 0.0), (30, 15.0)), at(8) + 30
+    both = (job("ends", "c", WASH, (0, 23 * HOUR_S)), job("begins", "d", short, (0, 23 * HOUR_S)))
+    for pause_s in (0, 30):
+        with panel((0, ONE_KW)) as stage:
+            stage.say((MANAGER, JobsRegistered(digests=tuple(map(digest_of, both)))))
+            for of, start_s in zip(both, (last_s - HOUR_S, last_s + pause_s), strict=True):
+                stage.wait_until(start_s)
+                wants = Request(job=of, patient=False, starts=((start_s, start_s),), held=True)
+                (answer,) = to(of.agent, stage.say((of.agent, wants)))
+            assert isinstance(answer, Accept if pause_s else Decline)
+
+
+def test_a_waiting_job_is_informed_of_an_opening_until_its_latest_start() -> None:
+    """In that very second it can still start; a second later nobody waits for it."""
+    cloudy, latest = ((0, 0.0), (14 * HOUR_S, 8.0)), 8
+    for too_late_s in (0, 1):
+        with panel((0, cloudy), (latest + too_late_s / HOUR_S, ONE_KW)) as stage:
+            stage.say(("c/machine", wanted("c", "waits", hours((7, latest)))))
+            opened = to("c/machine", stage.wait_until(at(latest) + too_late_s))
+            assert opened == ([] if too_late_s else [Opening(job_id="waits")])
+
+
+def test_a_producer_forgets_forecasts_of_more_than_a_day_ago() -> None:
+    """Otherwise the last day of a year would take longer than the first, and more memory."""
+    days = [(24.0 * day, ((24 * HOUR_S * day, 0.0), (24 * HOUR_S * (day + 2), 9_000.0))) for day in range(10)]
+    with panel(*days) as stage:
+        for day in range(1, 10):
+            stage.wait_until(at(24 * day))
+        outlook = stage.agent._production  # type: ignore[attr-defined]  # a producer
+        assert outlook.start_s >= at(24 * 8) - 24 * HOUR_S
+        assert outlook.end_s == at(24 * 11)
+
+
+class Hasty:
+    """A scheduler of another package that starts each job a minute ago."""
+
+    is_heavy = False
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """Place it in the past, but within its window."""
+        del rng
+        return Schedule({task.job_id: state.now_s - 60})
+
+    def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+        """Invite no job."""
+        del state
+        return [False for _ in tasks]
+
+    def replan(self, state: ProducerState) -> Replanning:
+        """Keep everything."""
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, {})
+
+
+def test_a_schedule_that_begins_in_the_past_ends_the_run() -> None:
+    """The scheduler has a bug, and its promises would be worth nothing."""
+    with on_stage(Producer("pv", [Prediction(issued_s=at(0), production=sun(*ONE_KW))], Hasty()), START_S) as stage:
+        stage.say((MANAGER, JobsRegistered(digests=(digest_of(wash("c", "mine")),))))
+        stage.wait_until(at(7))
+        with pytest.raises(AssertionError, match=r"starts job 'mine' at \d+, which it may not"):
+            stage.say(("c/machine", wanted("c", "mine", hours((0, 10)))))

@@ -34,6 +34,14 @@ def test_accepts_only_what_fits(name: str) -> None:
     assert isinstance(scheduler.place(state, task("b", 1001.0, 0, 4 * HOUR), Random(1)), Rejection)
 
 
+def test_a_schedule_that_moves_a_task_in_the_second_of_its_start_breaks_a_promise() -> None:
+    """Its device is switched on in that second; a second before, it may still move."""
+    stands, new = Commitment(task("a", 100.0, 0, 3 * HOUR), HOUR), task("b", 100.0, 0, 3 * HOUR)
+    starts_s = {"a": 2 * HOUR, "b": 2 * HOUR}
+    assert fits(ProducerState(FLAT, (stands,), HOUR - 1), new, starts_s)
+    assert not fits(ProducerState(FLAT, (stands,), HOUR), new, starts_s)
+
+
 def test_moves_tasks_that_are_in_the_way() -> None:
     """A new task with a window of one second gets the time of one that can move."""
     stands = Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR)

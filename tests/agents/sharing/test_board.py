@@ -63,6 +63,17 @@ def test_a_job_is_offered_its_own_share_too_and_what_others_could_give_up() -> N
     assert some.offer(0, "iron", 10 * HOUR, 5, 80, 10 * 3_600)[1] == ((2, 0), (2, 70))
 
 
+def test_energy_that_was_given_away_and_comes_back_is_news() -> None:
+    """Jobs knew of it before, but composed their supply without it since."""
+    some = board(a=(10, 1, 100))
+    some.end_news()
+    some.promise(0, "wash", 10 * 3_600 + 60, [(3, 70)])
+    assert len(some.news()[1]) == 0
+    some.promise(0, "wash", 10 * 3_600 + 60, [(3, 30)])
+    first_minute, more_mwh = some.news()
+    assert (first_minute, more_mwh.tolist()) == (10 * HOUR + 1, [40, 40, 40])
+
+
 def test_a_long_offer_in_many_steps_shows_what_is_there_for_sure() -> None:
     """It would not fit into a message minute by minute."""
     many = np.arange(20_000) % 7 + 1
@@ -127,3 +138,14 @@ def test_jobs_are_informed_of_more_energy_one_by_one_until_enough_could_use_it()
     jobs.remove("wash")
     assert jobs.next_to_inform(11 * HOUR, more, 0.01) is None
     assert list(jobs) == ["car", "night"]
+
+
+def test_equal_jobs_are_informed_in_the_order_of_their_ids() -> None:
+    """The order in which they came to wait, or in which others stopped, does not count."""
+    waiting = UndersuppliedJobs()
+    for job_id in ("gone", "c", "a", "b"):
+        waiting.add(job_id, f"{job_id}/machine", need(10, 12))
+    waiting.remove("gone")
+    more_mwh = np.full(2 * HOUR, 100_000, dtype=np.int64)
+    told = [waiting.next_to_inform(10 * HOUR, more_mwh, 0.01) for _ in range(4)]
+    assert told == [("a", "a/machine"), ("b", "b/machine"), ("c", "c/machine"), None]

@@ -11,10 +11,13 @@ from agents.messages import (
     ProducerJoined,
     ProducersFor,
     ProductionExpected,
+    Reserve,
     RoomWanted,
     SharePromised,
+    SharesAmended,
+    Withdraw,
 )
-from agents.model import Contract
+from agents.model import MANAGER, SHARED, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
 from agents.shares import Share, load_mwh, packed
 from agents.sharing import SharedManager, SharedProducer
@@ -67,3 +70,63 @@ def test_a_consumer_that_wants_room_a_thousand_times_in_a_second_is_rejected() -
         stage.wait_until(START_S + 1)
         stage.say(wish)
         assert stage.agent.take_rejections() == []
+
+
+def test_a_job_that_ends_early_keeps_the_minutes_that_have_passed_and_frees_the_present_one() -> None:
+    """What it has had is settled; from the present minute on, another job can have the energy."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    with on_stage(roof, START_S) as stage:
+        share = Reserve(
+            job_id="wash", start_s=START_S, minutes_mwh=((60, 6_000),), keeps_earlier=False, job=WASH.as_sent
+        )
+        stage.say((WASH.agent, share))
+        stage.wait_until(START_S + 2 * 60 + 30)
+        (left,) = to(MANAGER, stage.say((WASH.agent, Withdraw(job_id="wash"))))
+    assert isinstance(left, SharePromised)
+    assert left.minutes_mwh == ((2, 6_000),)
+
+
+def promise(minutes_mwh: tuple[tuple[int, int], ...]) -> SharePromised:
+    """Return the roof's promise of a share of the washing, which starts at once."""
+    of = {"job_id": "wash", "consumer": WASH.agent, "digest": digest_of(WASH.as_sent)}
+    return SharePromised(start_s=START_S, minutes_mwh=minutes_mwh, **of)
+
+
+def shared(minutes_mwh: tuple[tuple[int, int], ...]) -> Contract:
+    """Return a contract of the washing with a share of the roof."""
+    return Contract(
+        contract_id="wash/1",
+        job_id="wash",
+        producer=SHARED,
+        start_s=START_S,
+        agreed_s=START_S,
+        energy_wh=400.0,
+        shares=(Share(producer="roof", minutes_mwh=minutes_mwh),),
+    )
+
+
+def test_a_share_that_lasts_longer_than_its_job_makes_a_contract_void() -> None:
+    """A household and a roof could agree on it, and take energy that nobody draws."""
+    for minutes in (60, 61):
+        manager = SharedManager(JobRegister([WASH], ["roof"]))
+        with on_stage(manager, START_S) as stage:
+            runs = ((minutes, 1_000),)
+            stage.say(("roof", ProducerJoined(producer="roof")), ("roof", promise(runs)))
+            stage.say((WASH.agent, ContractAgreed(contract=shared(runs))))
+            assert ("wash/1" in manager.ledger) is (minutes == 60)
+
+
+def test_the_minutes_of_a_share_that_have_passed_stay_as_they_were() -> None:
+    """In the fourth minute of a running job, the third one is settled, and the fourth may still change."""
+    for changed_minute in (2, 3):
+        manager = SharedManager(JobRegister([WASH], ["roof"]))
+        with on_stage(manager, START_S) as stage:
+            before, after = ((60, 1_000),), ((changed_minute, 1_000), (60 - changed_minute, 900))
+            stage.say(("roof", ProducerJoined(producer="roof")), ("roof", promise(before)))
+            stage.say((WASH.agent, ContractAgreed(contract=shared(before))))
+            stage.wait_until(START_S + 3 * 60)
+            report = SharesAmended(contract=shared(after), reason="clouds")
+            stage.say(("roof", promise(after)), (WASH.agent, report))
+            assert (manager.ledger["wash/1"].contract == shared(after)) is (changed_minute == 3)

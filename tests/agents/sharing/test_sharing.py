@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from agents.energy import LoadProfile, Production
 from agents.errors import SettingsError
-from agents.messages import Reserve, RoomNeeded, RoomWanted
-from agents.model import SHARED, Contract
+from agents.messages import Conclude, Reserve, RoomNeeded, RoomWanted, SharePromised
+from agents.model import MANAGER, SHARED, Contract, Job
 from agents.scheduling import AlgorithmSettings, ProducerState, Schedule, Task, scheduler_for
 from agents.shares import Share, giving_periods_s, load_mwh, packed, unpacked
 from agents.sharing import (
@@ -245,3 +245,30 @@ def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() ->
             )
         ]
     assert [len(needed) for needed in passed_on] == [0, 1]
+
+
+def test_two_reservations_of_a_job_take_no_more_than_the_larger_one() -> None:
+    """Until its consumer says which of the two remains, another job can have the rest."""
+    wash, dry = (job(name, name, load((0, 0.0), (3600, 400.0)), (0, 7_200)) for name in ("wash", "dry"))
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (10_800, 1_800.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    with on_stage(roof, START_S) as stage:
+
+        def is_promised(of: Job, mwh: int, *, keeps_earlier: bool = False) -> bool:
+            reserve = Reserve(
+                job_id=of.job_id,
+                start_s=START_S + 3_600,
+                minutes_mwh=((10, mwh),),
+                keeps_earlier=keeps_earlier,
+                job=of.as_sent,
+            )
+            (answer,) = to(MANAGER, stage.say((of.agent, reserve)))
+            return isinstance(answer, SharePromised)
+
+        assert is_promised(wash, 6_000)
+        assert is_promised(wash, 5_000, keeps_earlier=True)
+        assert not is_promised(dry, 4_001)
+        assert is_promised(dry, 4_000)
+        stage.say((wash.agent, Conclude(job_id="wash", is_agreed=True)))
+        assert is_promised(dry, 5_000)

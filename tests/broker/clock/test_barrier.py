@@ -1,15 +1,19 @@
-"""How long the clock waits for the answers to a step, and what ends the wait."""
+"""How long the clock waits for the answers to a step, what ends the wait, and what an answer may say."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from broker.clock.barrier import RoundBarrier
-from broker.protocol import Done
+from broker.clock.barrier import RoundBarrier, check_answer
+from broker.clock.next_round import first_round
+from broker.errors import ContradictionError, MalformedError
+from broker.protocol import MAX_PASSED_ROUNDS, Done, Envelope
 
 pytestmark = pytest.mark.looptime
 PAUSE_S = 0.5
@@ -114,3 +118,64 @@ async def test_steps_that_are_answered_in_time_set_one_timer() -> None:
         loop.call_soon(barrier.record_answer, "a", answer("a"))
         assert await barrier.wait_for_answers(PAUSE_S)
     assert len(set_timers) == 1
+
+
+# What an answer may say.
+
+STEP = replace(first_round(60, ("a", "b")), step=7, phase="run")
+"""A round at second 60."""
+
+
+def envelope(seq: int, to: str = "a1") -> Envelope:
+    """Return a message that an agent of host `a` sends in step 7."""
+    return Envelope(session="a", step=7, time=60, round=0, sender="a1", seq=seq, to=to, body={"kind": "Ping"})
+
+
+@pytest.mark.parametrize(
+    ("said", "is_allowed"),
+    [
+        ({"next": 60}, False),
+        ({"next": 61}, True),
+        ({"next": 1_000}, True),
+        ({"next": 1_001}, False),
+        ({"resume": 7}, False),
+        ({"resume": 8}, True),
+        ({"resume": 7 + MAX_PASSED_ROUNDS}, True),
+        ({"resume": 8 + MAX_PASSED_ROUNDS}, False),
+    ],
+)
+def test_timers_and_skipped_rounds_lie_ahead_and_within_the_run(said: dict[str, int], *, is_allowed: bool) -> None:
+    """A timer of the present second, or a round that has run, would keep time from advancing."""
+    done = Done.model_validate({**answer("a").model_dump(), "time": 60, **said})
+    with nullcontext() if is_allowed else pytest.raises(MalformedError, match="expected between"):
+        check_answer(done, "a", STEP, {"a": ("a1",), "b": ("b1",)}, latest_s=1_000)
+
+
+def test_input_from_outside_may_be_due_in_the_second_of_the_start() -> None:
+    """The first round of the phase `run` delivers it."""
+    done = Done.model_validate({**answer("a").model_dump(), "time": 60, "next": 60})
+    check_answer(done, "a", replace(STEP, phase="start"), {"a": ("a1",)}, latest_s=1_000)
+
+
+@pytest.mark.parametrize("to_host", ["a", "b"])
+async def test_a_message_beyond_what_its_hosts_answer_reports_is_a_contradiction(to_host: str) -> None:
+    """Its receiver may have taken it already: the clock cannot let both stand."""
+    barrier = begun("a", "b")
+    reported: dict[str, Any] = {"local": 1} if to_host == "a" else {"sent": {"b": 1}}
+    barrier.record_answer("a", answer("a").model_copy(update=reported))
+    assert barrier.add_message("a", to_host, envelope(0), 10)
+    with pytest.raises(ContradictionError, match="more messages were sent in step 7 than the answer reports"):
+        barrier.add_message("a", to_host, envelope(1), 10)
+
+
+@pytest.mark.parametrize("to_host", ["a", "b"])
+async def test_the_messages_of_a_host_that_is_dropped_in_a_step_are_not_recorded(to_host: str) -> None:
+    """Its answer does not count, so no host waits for them or delivers them."""
+    for is_dropped in (False, True):
+        barrier = begun("a", "b")
+        assert barrier.add_message("a", to_host, envelope(0), 10)
+        reported: dict[str, Any] = {"local": 1} if to_host == "a" else {"sent": {"b": 1}}
+        barrier.record_answer("a", answer("a").model_copy(update=reported))
+        if is_dropped:
+            barrier.forget("a")
+        assert [len(messages) for messages in barrier.pop_messages(60, 0)] == [0 if is_dropped else 1]
