@@ -105,6 +105,16 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     assert tree_model.at(history.tree, path) == "adler"
 
 
+def test_undo_selects_what_was_selected_before_the_first_letter() -> None:
+    """The letters of a word are one change."""
+    history = History(Document("version: 1\nname: a\n"), saved=True)
+    for shown, typed in ((("houses", 0), "ab"), (("houses", 1), "abc")):
+        history.apply(partial(commands.set_field, path=("name",), value=typed), shown, merge_key="name")
+    assert history.tree["name"] == "abc"
+    assert history.undo() == ("houses", 0)
+    assert history.tree["name"] == "a"
+
+
 def test_a_reverted_edit_does_not_count_as_a_change(ours: str) -> None:
     """A letter typed and deleted leaves the file as saved."""
     history = History(Document(ours), saved=True)
