@@ -78,7 +78,10 @@ class Zone:
         """Return the same local time some days later, UNIX seconds; a local day may have 23 or 25 hours."""
         if not self.key:
             return time_s + days * DAY_S
-        return int((self.at(time_s) + timedelta(days=days)).timestamp())
+        try:
+            return int((self.at(time_s) + timedelta(days=days)).timestamp())
+        except OverflowError:  # after the year 9999, no zone is known
+            return time_s + days * DAY_S
 
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""

@@ -44,7 +44,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
             time_s = start_s + int(after.total_seconds())
         else:
             begin = datetime.fromtimestamp(start_s, zone).replace(tzinfo=None)
-            time_s = _local_s(begin + after, zone)
+            time_s = _local_s(_later(begin, after, value), zone)
     elif (after_s := after_start_s(value)) is not None:
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
@@ -81,19 +81,36 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
         if hours > 23:
             raise ValueError(f"{value!r} is not a clock time; for the second day write for example 2d 12:00")
         midnight = datetime.combine(zone.at(start_s).date(), datetime.min.time())
-        local = midnight + timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
+        after = timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
+        local = _later(midnight, after, value)
         time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info)
     else:
         time_s = value if isinstance(value, int) else _parse_iso(value, info, _MOMENTS)
-        _check_range(value, time_s)
+    _check_range(value, time_s)
     if time_s < start_s:
         raise ValueError(f"{value!r} is in the past: {zone.iso(time_s)} is before the run starts ({zone.iso(start_s)})")
     return time_s
 
 
+def _later(local: datetime, after: timedelta, value: int | str) -> datetime:
+    """Return a time of the clock some time after another one.
+
+    Raises:
+        ValueError: It is after the year 9999.
+    """
+    try:
+        return local + after
+    except OverflowError:
+        raise ValueError(_out_of_range(value)) from None
+
+
 def _check_range(value: int | str, time_s: int) -> None:
     if not 0 <= time_s <= MAX_TIME_S:
-        raise ValueError(f"{value!r} is not a time between the years 1970 and 9999")
+        raise ValueError(_out_of_range(value))
+
+
+def _out_of_range(value: int | str) -> str:
+    return f"{value!r} is not a time between the years 1970 and 9999"
 
 
 def _local_s(local: datetime, zone: ZoneInfo) -> int:
@@ -134,7 +151,7 @@ def _parse_iso(value: str, zone: ZoneInfo | None = None, forms: str = _FORMS) ->
     try:
         return int(moment.timestamp())
     except (OverflowError, ValueError):
-        raise ValueError(f"{value!r} is not a time between the years 1970 and 9999") from None
+        raise ValueError(_out_of_range(value)) from None
 
 
 def _suggest_offset(moment: datetime) -> str:

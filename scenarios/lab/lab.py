@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
@@ -36,7 +36,7 @@ from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.lab_claims import LabClaims
 from scenarios.lab.plug import Plug
 from scenarios.lab.virtual_clock import Agenda, VirtualClock
-from scenarios.scenario import Fault, Scenario, planned_end_s
+from scenarios.scenario import Fault, FaultKind, Scenario, planned_end_s
 
 _log = structlog.get_logger(__name__)
 
@@ -307,7 +307,7 @@ class Lab:
                 case "late":
                     client.delay_s = fault.delay_s
                 case "lies":
-                    self._lie(key, Lie(fault.factor, fault.power_w, fault.obeys))
+                    self._lie(key, _lie_of(fault))
                 case _:
                     said = client.device.forget(key, now_s)
                     await client.say(said)
@@ -322,16 +322,19 @@ class Lab:
     ) -> Callable[[int], Awaitable[None]]:
         async def end(now_s: int) -> None:
             _log.info("fault is over", device=key, fault=fault.kind)
+            other = fault_in_force(self.settings.faults, fault.kind, key, now_s)
             match fault.kind:
+                case "dead" if other is not None:
+                    pass  # another power cut lasts longer
                 case "dead":
                     said = client.device.power(key, now_s, on=True)
                     if not client.device.is_gateway:
                         client.start(self.broker.current, tasks)
                     await client.say(said)
                 case "late":
-                    client.delay_s = 0
+                    client.delay_s = 0 if other is None else other.delay_s
                 case _:
-                    self._lie(key, TRUTH)
+                    self._lie(key, TRUTH if other is None else _lie_of(other))
 
         return end
 
@@ -430,6 +433,27 @@ class Lab:
             await bus.publish(topic, b"", qos=1, retain=True)
         await bus.publish(time_topic, b"", qos=1, retain=True)
         await bus.flush()
+
+
+def fault_in_force(faults: Iterable[Fault], kind: FaultKind, key: str, now_s: int) -> Fault | None:
+    """Return the fault of a kind that a device has at a time; of several, the one that began last.
+
+    Args:
+        faults: All faults.
+        kind: Kind of the fault.
+        key: The device, `house/device`.
+        now_s: The time, UNIX seconds.
+    """
+    of_device = [fault for fault in faults if fault.kind == kind and fnmatchcase(key, fault.device)]
+    return max(
+        (fault for fault in of_device if fault.at_s <= now_s and (fault.until_s is None or now_s < fault.until_s)),
+        key=lambda fault: fault.at_s,
+        default=None,
+    )
+
+
+def _lie_of(fault: Fault) -> Lie:
+    return Lie(fault.factor, fault.power_w, fault.obeys)
 
 
 def _state_of(run: ApplianceRun, now_s: int) -> LabJobState:

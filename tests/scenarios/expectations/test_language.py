@@ -33,6 +33,9 @@ def value_of(name: Name) -> Value:
         ("job(\"wash\").producer != 'roof' or (jobs + 1) / 2 == 3", True),
         ("bill_eur < 3", False),
         ("-jobs < 0 and true", True),
+        ("0.1 + 0.2 == 0.3", True),
+        ("0.1 + 0.2 != 0.3", False),
+        ("jobs / 0 == 1 or jobs / 0 < 1", False),
     ],
 )
 def test_a_condition_has_a_value(text: str, *, expected: bool) -> None:

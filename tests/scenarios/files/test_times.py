@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
+from scenarios.files.times import MAX_TIME_S, parse_moment, parse_time
 from scenarios.load import load_scenario
 from scenarios.scenario import Zone
 
@@ -53,6 +56,20 @@ houses:
 jobs:
   - {{house: adler, device: washer, registered: "00:00", earliest_start: "{time}", latest_start: "60:00"}}
 """
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+@pytest.mark.parametrize("time", ["2d 12:00", "9999d 12:00", "+300d", "99999:00"])
+def test_a_time_after_the_year_9999_is_out_of_range(zone: str, time: str) -> None:
+    """Of a job and of an event; also where the clock of a zone shows no such time."""
+    last = Zone(3600 if zone else 0, zone)
+    start_s = MAX_TIME_S - 7200
+    with pytest.raises(ValueError, match="is not a time between the years 1970 and 9999"):
+        parse_time(time, start_s, ZoneInfo(zone) if zone else None)
+    if time != "99999:00":
+        with pytest.raises(ValueError, match="is not a time between the years 1970 and 9999"):
+            parse_moment(time, start_s, last)
+    assert last.days_later_s(start_s, 2) == start_s + 2 * 86_400
 
 
 @pytest.mark.parametrize(

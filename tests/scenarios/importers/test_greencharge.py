@@ -166,6 +166,19 @@ def test_a_stay_that_is_too_short_charges_what_it_can(simulation: Path) -> None:
     assert car.latest_start_s == MIDNIGHT_S + 86_400 + 10_000 - 8640
 
 
+def test_only_the_time_of_day_of_a_time_counts(simulation: Path) -> None:
+    """As in the simulator: the loads of another day are those of the day of the first production."""
+    jobs = import_source(simulation).scenario.jobs
+    another_day_s = 1_400_000_000 // 86_400 * 86_400
+    loads = re.sub(
+        r"<(est|lst|creation_time|pat|pdt|aat|adt)>(\d+)<",
+        lambda time: f"<{time[1]}>{int(time[2]) + another_day_s}<",
+        LOADS,
+    )
+    (simulation / "xml" / "loads.xml").write_text(loads)
+    assert import_source(simulation).scenario.jobs == jobs
+
+
 def test_a_session_of_less_than_a_second_lasts_one(simulation: Path) -> None:
     """At full power and above the threshold alike: a load profile counts whole seconds."""
     loads = LOADS.replace("<soc>70", "<soc>79.9999").replace("<targetSoc>90", "<targetSoc>80.0001")

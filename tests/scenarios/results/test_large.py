@@ -73,6 +73,16 @@ def _write(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
     return path
 
 
+def _scenario_of_two_roofs() -> Scenario:
+    houses = {
+        "a": {"pv": forecast(sun((0, 0), (18000, 2500)))},
+        "b": {},
+        "c": {"pv-2": forecast(sun((0, 0), (18000, 1500)))},
+    }
+    scenario = _scenario()
+    return replace(neighbourhood(houses, list(scenario.jobs), tariff=TARIFF), base_loads=scenario.base_loads)
+
+
 def _write_shared(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
     """Write a run in which two houses' panels supply one job together, and one of them another job alone."""
     wash, cook, _ = scenario.jobs
@@ -143,13 +153,7 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
 
 def test_a_large_run_with_shared_supply_shows_what_a_small_one_shows(tmp_path: Path) -> None:
     """Also what each panel gave to a job that several supplied, which the panels' households sold."""
-    houses = {
-        "a": {"pv": forecast(sun((0, 0), (18000, 2500)))},
-        "b": {},
-        "c": {"pv-2": forecast(sun((0, 0), (18000, 1500)))},
-    }
-    scenario = replace(_scenario(), houses=(), producers={})
-    scenario = replace(neighbourhood(houses, list(scenario.jobs), tariff=TARIFF), base_loads=scenario.base_loads)
+    scenario = _scenario_of_two_roofs()
     small = _write_shared(tmp_path / "small.sqlite", scenario, 10_000)
     large = _write_shared(tmp_path / "large.sqlite", scenario, 10)
     with ResultsReader(small) as one, ResultsReader(large) as other:
@@ -169,6 +173,25 @@ def test_a_large_run_with_shared_supply_shows_what_a_small_one_shows(tmp_path: P
         page = report_contents(other)
         assert page["runs"][0]["contracts"][0][-1] or page["runs"][0]["contracts"][1][-1]
         assert "</html>" in build_page(page)
+
+
+def test_a_resumed_run_keeps_no_share_of_a_contract_that_was_cancelled(tmp_path: Path) -> None:
+    """The overview of the time before it was resumed is removed as a whole."""
+    scenario = _scenario_of_two_roofs()
+    path = _write_shared(tmp_path / "large.sqlite", scenario, 10)
+    with ResultsReader(path) as results:
+        assert results.delivered_shares(1)
+    with (
+        RunWriter(
+            path, scenario, run=1, run_id="r", seed=1, start_s=START_S, resume=True, most_minute_rows=10
+        ) as writer,
+        ResultsReader(path) as results,
+    ):
+        for entry in results.ledger(1):
+            writer.entry(entry.model_copy(update={"state": "cancelled"}))
+        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+    with ResultsReader(path) as results:
+        assert results.delivered_shares(1) == []
 
 
 def test_bills_are_the_same_however_many_houses_are_settled_at_once(

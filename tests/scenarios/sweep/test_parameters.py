@@ -104,6 +104,18 @@ def test_problems_of_a_parameter_are_reported(text: str, said: str) -> None:
     assert said in _problems(vary=(text,))
 
 
+def test_seeds_follow_the_first_one() -> None:
+    """Without a first one, that of the scenario."""
+    assert plan_sweep(SweepRequest("street", seeds=2, first_seed=7)).seeds == (7, 8)
+    assert plan_sweep(SweepRequest("street", seeds=2)).seeds == (1, 2)
+
+
+def test_a_sample_of_whole_numbers_reaches_both_ends() -> None:
+    """Each of them is drawn about equally often."""
+    plan = plan_sweep(SweepRequest("street", ("algorithm=exact", "node_limit=1:3"), sample=12))
+    assert {point.values for point in plan.points} == {("exact", 1), ("exact", 2), ("exact", 3)}
+
+
 def test_a_key_cannot_be_varied_and_set() -> None:
     """A key cannot be varied and set."""
     assert "varied or set twice" in _problems(vary=("penalty=1,2",), fixed=("penalty=3",))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.events import AddJobs, GiveForecast, Happening, ReturnOnline
+from agents import Production
+from scenarios.events import AddJobs, ForecastError, GiveForecast, Happening, Note, ReturnOnline
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
 from scenarios.timeline import as_happened, as_planned
+from scenarios.timeline.effects import with_error
 from tests.scenarios.timeline.two_roofs import SUN, TWO_ROOFS, run, scripted, starts_h, suppliers
 
 
@@ -58,6 +60,31 @@ def test_a_new_forecast_cancels_contracts_that_it_does_not_cover() -> None:
     outcome = run(scripted("{at: '09:00', do: forecast, producer: pv-a, factor: 0}"))
 
     assert set(suppliers(outcome).values()) == {"pv-b"}
+
+
+def test_forecasts_with_errors_are_issued_for_the_duration_of_the_event() -> None:
+    """Every hour, to each producer."""
+    scenario = scripted("{at: '08:00', do: forecast_error, growth_per_h: 0.02, every: 1h, duration: 3h}")
+    happenings: list[Happening] = []
+    run(scenario, on_event=happenings.append)
+
+    issued_h = [(h.at_s - scenario.start_s) / 3600 for h in happenings if isinstance(h.action, GiveForecast)]
+    assert issued_h == [8, 8, 9, 9, 10, 10]
+
+
+def test_the_error_of_a_forecast_has_a_limit() -> None:
+    """An error that is at its limit from the first hour on no longer depends on how fast it grows."""
+    scenario = scripted()
+    real = scenario.producers["pv-a"].predictions[0].production
+
+    def forecast(growth_per_h: float, most: float) -> Production | None:
+        error = ForecastError(
+            producers=("pv-a",), growth_per_h=growth_per_h, most=most, every_s=3600, duration_s=None, seed=1
+        )
+        return with_error(real, error, "pv-a", real.start_s)
+
+    assert forecast(10, 0.2) == forecast(20, 0.2)
+    assert forecast(10, 0.2) != forecast(10, 0.3)
 
 
 def test_forecast_errors_repeat_with_their_seed() -> None:
@@ -170,6 +197,21 @@ def test_an_event_waits_for_a_job_to_start() -> None:
     assert agreed_h["next"] == pytest.approx(starts_h(outcome)["wash-a"] + 1 / 6)
 
 
+def test_an_event_waits_for_the_start_that_a_job_really_has() -> None:
+    """The job was to start at another time before its contract was moved."""
+    scenario = scripted("""
+        {when: {job: wash-a, turn: starts}, do: note, text: it starts}
+        {at: '09:30', do: cloud, factor: 0.1, ramp: 0, duration: 3h, announced: true}
+    """)
+    happenings: list[Happening] = []
+    outcome = run(scenario, on_event=happenings.append)
+    starts_s = {event.start_s for e in outcome.ledger if e.contract.job_id == "wash-a" for event in e.history}
+
+    assert len(starts_s) > 1
+    noted_h = [(h.at_s - scenario.start_s) / 3600 for h in happenings if isinstance(h.action, Note)]
+    assert noted_h == [starts_h(outcome)["wash-a"]]
+
+
 def test_an_event_waits_for_each_turn_of_a_job() -> None:
     """It is agreed, its contract is cancelled, it starts and it ends; each time a neighbour's job is added."""
     turns = ("agreed", "cancelled", "starts", "ends")
@@ -209,6 +251,19 @@ def test_a_house_is_offline_until_the_last_of_its_outages_is_over(duration: str,
     assert [
         (one.at_s - scenario.start_s) / 3600 for one in happenings if isinstance(one.action, ReturnOnline)
     ] == returns_h
+
+
+def test_a_device_that_has_left_does_not_return_with_its_house() -> None:
+    """The outage of the household has nothing to do with it."""
+    outcome = run(
+        scripted("""
+        {at: '07:00', do: leave, house: a, device: pv-a}
+        {at: '07:00', do: leave, house: b, device: pv-b}
+        {at: '08:00', do: offline, house: b, duration: 1h}
+    """)
+    )
+
+    assert suppliers(outcome) == {"wash-a": "grid", "wash-b": "grid"}
 
 
 def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:

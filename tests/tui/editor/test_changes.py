@@ -13,7 +13,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse_yaml
 from tui.editor import commands, tree_model
-from tui.editor.edit_history import Change, History, Put
+from tui.editor.edit_history import MOST_VERSIONS, Change, History, Put
 from tui.editor.picker import DEFAULT_SKY
 from tui.editor.tree_model import Ref, Tree
 
@@ -103,6 +103,58 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     assert history.current.document().text == ours
     history.redo()
     assert tree_model.at(history.tree, path) == "adler"
+
+
+def test_undo_selects_what_was_selected_before_the_first_letter() -> None:
+    """The letters of a word are one change."""
+    history = History(Document("version: 1\nname: a\n"), saved=True)
+    for shown, typed in ((("houses", 0), "ab"), (("houses", 1), "abc")):
+        history.apply(partial(commands.set_field, path=("name",), value=typed), shown, merge_key="name")
+    assert history.tree["name"] == "abc"
+    assert history.undo() == ("houses", 0)
+    assert history.tree["name"] == "a"
+
+
+def _named(history: History, *names: str, merge_key: object = None) -> None:
+    """Change the name of the scenario, once for each of these."""
+    for name in names:
+        history.apply(partial(commands.set_field, path=("name",), value=name), merge_key=merge_key)
+
+
+def test_typing_after_undo_is_a_step_of_its_own() -> None:
+    """It does not continue the word that was typed before."""
+    history = History(Document("version: 1\nname: a\n"), saved=True)
+    _named(history, "ab", merge_key="name")
+    _named(history, "other")
+    history.undo()
+    _named(history, "abc", merge_key="name")
+    history.undo()
+    assert history.tree["name"] == "ab"
+
+
+def test_the_oldest_versions_are_forgotten() -> None:
+    """A session of a day has thousands."""
+    history = History(Document("version: 1\nname: a\n"), saved=True)
+    _named(history, *(f"n{i}" for i in range(MOST_VERSIONS + 5)))
+    undone = 0
+    while history.undoable is not None:
+        history.undo()
+        undone += 1
+    assert undone == MOST_VERSIONS - 1
+    assert history.current.document().value(("name",)) == "n5"
+
+
+def test_a_later_version_is_dropped_without_leaving_the_one_that_is_shown() -> None:
+    """The text of a version is made in the background, and may fail when it is no longer shown."""
+    history = History(Document("version: 1\nname: a\n"), saved=True)
+    _named(history, "b", "c")
+    dropped = history.current
+    history.undo()
+    history.undo()
+    assert not history.drop(dropped)
+    assert history.tree["name"] == "a"
+    history.redo()
+    assert (history.tree["name"], history.redoable) == ("b", None)
 
 
 def test_a_reverted_edit_does_not_count_as_a_change(ours: str) -> None:

@@ -143,7 +143,7 @@ def test_local_times_are_right_when_clocks_change(tmp_path: Path) -> None:
     rows = ("01:00", "02:00", "02:00", "03:00")
     autumn = "time,Wh\n" + "".join(f"2026-10-25 {at},100\n" for at in rows)
     loaded = _load(tmp_path, autumn, "zone: Europe/Berlin\nreading: interval")
-    assert [at for at, _ in _steps(loaded.scenario)] == ["23:00", "00:00", "01:00", "02:00"]
+    assert _steps(loaded.scenario) == [(at, 100) for at in ("23:00", "00:00", "01:00", "02:00")]
     with pytest.raises(ScenarioError, match=r"meter\.csv:3: the time 2026-03-29 02:30 does not exist on that day"):
         _load(tmp_path, "time,Wh\n2026-03-29 01:30,1\n2026-03-29 02:30,1\n", "zone: Europe/Berlin")
 
