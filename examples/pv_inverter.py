@@ -1,4 +1,4 @@
-"""A solar inverter that joins a run: announces itself, forecasts the day, and reports what it gives (aiomqtt)."""
+"""A solar inverter that joins a run: announces itself, forecasts the day, and reports what it produces (aiomqtt)."""
 
 import asyncio
 import json

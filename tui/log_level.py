@@ -15,6 +15,5 @@ LogLevel = Annotated[
         "[default: warning on standard error, info in the file]",
         envvar="SSMIC_LOG_LEVEL",
         show_default=False,
-        show_envvar=False,
     ),
 ]

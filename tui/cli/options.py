@@ -28,10 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a single JSON object
 AllowOutside = Annotated[
     bool,
     typer.Option(
-        "--allow-outside",
-        help="Let the scenario refer to files outside its folder.",
-        envvar="SSMIC_ALLOW_OUTSIDE",
-        show_envvar=False,
+        "--allow-outside", help="Let the scenario refer to files outside its folder.", envvar="SSMIC_ALLOW_OUTSIDE"
     ),
 ]
 
@@ -61,7 +58,6 @@ Algorithm = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
-        show_envvar=False,
     ),
 ]
 
@@ -75,7 +71,6 @@ Algorithms = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
-        show_envvar=False,
     ),
 ]
 
@@ -86,7 +81,6 @@ Strategy = Annotated[
         help="Strategy of the consumers, from a plug-in (docs/plugins.md). "
         "[default: from the scenario, else the built-in one]",
         envvar="SSMIC_STRATEGY",
-        show_envvar=False,
     ),
 ]
 
@@ -96,7 +90,6 @@ Supply = Annotated[
         help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
         "[default: from the scenario, else whole]",
         envvar="SSMIC_SUPPLY",
-        show_envvar=False,
     ),
 ]
 
@@ -108,7 +101,6 @@ Prefer = Annotated[
         f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
         f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
         envvar="SSMIC_PREFER",
-        show_envvar=False,
     ),
 ]
 
@@ -118,7 +110,6 @@ Penalty = Annotated[
         help="L-BFGS-B, SLSQP, TNC: penalty per Wh of demand above the forecast; above 0. "
         f"[default: {_BY_DEFAULT.penalty:g}]",
         envvar="SSMIC_PENALTY",
-        show_envvar=False,
     ),
 ]
 
@@ -128,7 +119,6 @@ StepSize = Annotated[
         help="L-BFGS-B, SLSQP, TNC: step of the numerical gradient, seconds (PySSMic: eps); "
         f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
         envvar="SSMIC_STEP_SIZE",
-        show_envvar=False,
     ),
 ]
 
@@ -138,7 +128,6 @@ Tolerance = Annotated[
         help="L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search (PySSMic: tol); above 0. "
         f"[default: {_BY_DEFAULT.tolerance:g}]",
         envvar="SSMIC_TOLERANCE",
-        show_envvar=False,
     ),
 ]
 
@@ -149,7 +138,6 @@ Keep = Annotated[
         help="Keep the run's retained messages at the broker after it has ended, for later watchers; "
         "`ssmic broker clean` removes them.",
         envvar="SSMIC_KEEP",
-        show_envvar=False,
     ),
 ]
 
@@ -160,7 +148,6 @@ HomeAssistant = Annotated[
         help="Show every agent in a Home Assistant that is connected to the broker, by MQTT discovery; the entities "
         "are removed at the end.",
         envvar="SSMIC_HOME_ASSISTANT",
-        show_envvar=False,
     ),
 ]
 
@@ -169,7 +156,6 @@ NodeLimit = Annotated[
     typer.Option(
         help=f"exact: search-tree nodes per decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
         envvar="SSMIC_NODE_LIMIT",
-        show_envvar=False,
     ),
 ]
 
@@ -333,7 +319,6 @@ AnyBroker = Annotated[
         help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
         "[default: a private Mosquitto if installed, else the embedded broker]",
         envvar="SSMIC_BROKER",
-        show_envvar=False,
     ),
 ]
 

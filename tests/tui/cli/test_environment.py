@@ -10,7 +10,7 @@ import typer.main
 from typer.core import TyperOption
 
 from broker.transport import endpoint
-from tui.cli.commands import clock, host
+from tui.cli.commands import clock, host, run
 
 DEPLOY = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
 NO_SETTINGS = {"as_json", "install_completion", "show_completion"}
@@ -30,3 +30,11 @@ def test_every_setting_of_a_deployed_process_is_a_documented_environment_variabl
             variable = option.envvar or f"SSMIC_{str(option.name).upper()}"
             assert option.envvar or variable in READ_ELSEWHERE, option.name
             assert f"`{variable}`" in written
+
+
+@pytest.mark.parametrize("command", [clock, host, run])
+def test_the_help_names_each_variable_that_sets_an_option(command: ModuleType) -> None:
+    """Else a variable of the shell could change a run unnoticed."""
+    for parameter in typer.main.get_command(command.app).params:
+        if isinstance(parameter, TyperOption) and parameter.envvar:
+            assert parameter.show_envvar, parameter.name

@@ -209,9 +209,7 @@ def clean(
     ctx: typer.Context,
     broker: Annotated[
         str,
-        typer.Option(
-            metavar="URL", help="mqtt[s]://[user:password@]host[:port].", envvar="SSMIC_BROKER", show_envvar=False
-        ),
+        typer.Option(metavar="URL", help="mqtt[s]://[user:password@]host[:port].", envvar="SSMIC_BROKER"),
     ],
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Only this run. [default: all runs that are not active]")

@@ -35,9 +35,7 @@ def scan(
     ctx: typer.Context,
     broker: Annotated[
         str,
-        typer.Option(
-            metavar="URL", help="mqtt://[user:password@]host[:port]", envvar="SSMIC_BROKER", show_envvar=False
-        ),
+        typer.Option(metavar="URL", help="mqtt://[user:password@]host[:port]", envvar="SSMIC_BROKER"),
     ],
     wall_s: Annotated[
         float, typer.Option("--for", min=0.1, max=3600, metavar="S", help="How long to listen, s.")

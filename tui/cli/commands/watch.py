@@ -47,7 +47,6 @@ def watch(
             help="mqtt://[user:password@]host[:port], or mqtts://. "
             "[default: the broker of your newest run on this machine]",
             envvar="SSMIC_BROKER",
-            show_envvar=False,
         ),
     ] = None,
     run: Annotated[
