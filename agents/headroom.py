@@ -50,6 +50,8 @@ MARGIN_WH = 0.05
 """By how much a job may exceed the headroom, Wh: far more than what schedulers tolerate over all minutes of a run."""
 MAX_CELLS = 1 << 17
 """Starts times slots compared at once."""
+FIRST_BLOCK = 16
+"""Starts of one producer compared in the first block; each further one is four times as long."""
 _DIGITS = 10.0
 """Views are in tenths of a watt-hour."""
 
@@ -363,6 +365,8 @@ def _any_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.f
     # The strongest slot, and the last one that draws half as much, leave few starts at which to compare all slots.
     peak = int(needed_wh.argmax())
     late = int((needed_wh >= needed_wh[peak] / 2).nonzero()[0][-1]) if needed_wh[peak] > 0 else peak
+    if len(there_wh) == 1:
+        return np.array([_is_covered(there_wh[0], needed_wh, starts, peak, late)])
     fits = there_wh[:, peak : peak + starts] >= needed_wh[peak]
     fits &= there_wh[:, late : late + starts] >= needed_wh[late]
     run = np.arange(len(needed_wh))
@@ -373,6 +377,39 @@ def _any_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.f
         return found
 
     return _any_start(fits, covered, len(needed_wh))
+
+
+def _is_covered(
+    there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.floating], starts: int, peak: int, late: int
+) -> bool:
+    """Return whether a producer covers a run of many slots at some start; see `_any_covered`.
+
+    Args:
+        there_wh: The best minute of each slot, Wh, shape (starts + slots of a run - 1,).
+        needed_wh: What the run draws in each slot, Wh, shape (slots of a run,).
+        starts: How many starts there are, a slot apart.
+        peak: The strongest slot of the run.
+        late: Another strong slot.
+    """
+    fits = there_wh[peak : peak + starts] >= needed_wh[peak]
+    fits &= there_wh[late : late + starts] >= needed_wh[late]
+    begins = fits.nonzero()[0]
+    if not len(begins):
+        return False
+    # A producer that has enough usually has it in the middle of these starts.
+    middle, run = int(begins[len(begins) // 2]), len(needed_wh)
+    covers = there_wh[middle : middle + run] >= needed_wh
+    if covers[covers.argmin()]:
+        return True
+    there_wh = np.ascontiguousarray(there_wh)
+    step = there_wh.itemsize
+    windows = np.ndarray((starts, run), there_wh.dtype, there_wh, 0, (step, step))
+    at, block, most = 0, FIRST_BLOCK, max(1, MAX_CELLS // run)
+    while at < len(begins):
+        if np.logical_or.reduce(np.logical_and.reduce(windows[begins[at : at + block]] >= needed_wh, 1)):
+            return True
+        at, block = at + block, min(4 * block, most)
+    return False
 
 
 def _any_start(fits: BoolArray, covered: Callable[[IntArray, IntArray], BoolArray], cells: int) -> BoolArray:

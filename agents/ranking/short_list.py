@@ -41,6 +41,8 @@ JOBS_A_GROUP = 3
 FIRST_LOOK = 8
 """How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
+FEW_VIEWS = 3
+"""Up to so many fine views are compared one by one, which is simpler than a comparison of several."""
 MANY_PRODUCERS = 256
 """With fewer, it takes no longer to look at all of them for each job."""
 MAX_STRETCHES = 256
@@ -195,6 +197,11 @@ class Board:
             if slots is not None:
                 fine.setdefault((slots.slot_s, slots.from_s % slots.slot_s), []).append(place)
         for (slot_s, _), places in fine.items():
+            if len(places) <= FEW_VIEWS:
+                for place in places:
+                    part_s, part_wh = self._fine[int(producers[place])].within(need)
+                    found[place] = may_run(need, np.array([part_s]), slot_s, part_wh[np.newaxis])[0]
+                continue
             parts = [self._fine[int(producers[place])].within(need) for place in places]
             from_s = np.array([part_s for part_s, _ in parts], dtype=np.int64)
             there_wh = np.zeros((len(parts), max(1, *(len(part_wh) for _, part_wh in parts))), dtype=np.float32)

@@ -12,7 +12,7 @@ from agents.energy import LoadProfile, Production
 from agents.headroom import MARGIN_WH, Need, View, may_run, uncommitted_of
 from agents.ranking.scores import Scores
 from agents.ranking.short_list import Board, Negotiation
-from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
+from agents.scheduling import BIN_S, AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
 
 HOUR_S = 3600
 NOW_S = 1_466_460_000
@@ -202,3 +202,32 @@ def test_a_job_may_run_exactly_where_each_slot_has_what_it_draws(seed: int, slot
                 )
             )
         assert may_run(need, from_s, slot_s, slots_wh).tolist() == expected
+        alone = [may_run(need, from_s[i : i + 1], slot_s, slots_wh[i : i + 1]).tolist() for i in range(6)]
+        assert alone == [[may] for may in expected]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_producer_is_judged_as_among_others(seed: int) -> None:
+    """By the minute; the only suitable start may be any of them."""
+    random = Random(seed)
+    minutes = [random.choice([3.0, 5.0, 8.0]) for _ in range(random.randint(2, 40))]
+    until_wh = [0.0, *np.cumsum(minutes).tolist()]
+    load = LoadProfile(times_s=tuple(range(0, 60 * len(until_wh), 60)), cumulative_wh=tuple(until_wh))
+    needed_wh = load.least_peaks_wh(BIN_S)[0]
+    found = []
+    for _ in range(30):
+        slots = random.randint(1, 150)
+        there_wh = np.array([random.choice([needed_wh.max(), needed_wh.max(), 4.0]) for _ in range(slots)])
+        if random.random() < 0.5 and slots > len(needed_wh):  # enough at one start
+            begin = random.randrange(slots - len(needed_wh))
+            there_wh[begin : begin + len(needed_wh)] = needed_wh
+        first = random.randrange(-5, slots + 5)
+        begin_s = NOW_S + BIN_S * first
+        end_s = begin_s + BIN_S * random.randrange(120) + load.duration_s
+        need = Need(begin_s, end_s, load.energy_wh, load.least_peak_wh, load)
+        from_s, nothing_wh = np.array([NOW_S]), np.zeros_like(there_wh)
+        alone = may_run(need, from_s, BIN_S, there_wh[np.newaxis])
+        among = may_run(need, np.repeat(from_s, 2), BIN_S, np.stack([there_wh, nothing_wh]))
+        assert alone.tolist() == among[:1].tolist()
+        found += alone.tolist()
+    assert len(found) == 30
