@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Containers often set it. Then each of the hundreds of processes that tests start compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-all check screenshots soak faults operate bench bench-quick
 run: $(VENV)/.installed

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from asyncio import constants
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def pytest_configure() -> None:
     gc.set_threshold(*gc.get_threshold()[:2], 100)
     if not sys.flags.dev_mode:
         _keep_debug_mode_cheap()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Run no garbage collection while tests are collected: all of them stay, and looking at them takes a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def _keep_debug_mode_cheap() -> None:

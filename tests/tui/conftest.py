@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.patience import PATIENCE_WALL_S
 from tui.app import SsmicApp
 
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
@@ -30,6 +31,12 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """After each key Textual looks twice every 20 ms whether the application is idle; that is half of a test's time."""
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+
+
+@pytest.fixture(autouse=True)
+def _patient_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after each key Textual waits until all widgets are idle, for 30 s; on a busy machine that is short."""
+    monkeypatch.setattr(Pilot._wait_for_screen, "__defaults__", (PATIENCE_WALL_S,))
 
 
 def without_asyncio_debug() -> None:
