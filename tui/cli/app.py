@@ -138,9 +138,13 @@ class Commands(TyperGroup):
     def _suggestion(self, ctx: typer.Context, typed: str) -> str:
         from pathlib import Path
 
+        from broker import inode_of
         from scenarios.load import bundled_names
+        from scenarios.results import SUFFIX
 
-        if typed in bundled_names() or Path(typed).exists():
+        if inode_of(Path(typed)) is not None and Path(typed).suffix == SUFFIX:
+            return did_you_mean([f"tui {typed}", f"results show {typed}"])
+        if typed in bundled_names() or inode_of(Path(typed)) is not None:
             return did_you_mean([f"run {typed}"])
         groups = [(name, self.get_command(ctx, name)) for name in COMMANDS]
         below = {name: list(group.commands) for name, group in groups if isinstance(group, TyperGroup)}

@@ -44,14 +44,14 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "compare, difference, versus, vs",
         "export, csv, json, parquet, excel, spreadsheet, table, tables, download",
         "report, html, print, browser, page",
-        "find, search, filter",
+        "find, search, filter, scan",
         "sort, order",
         "quit, exit, leave, close",
         "theme, colour, color, colours, colors, dark, light, appearance",
         "help, keys, shortcuts, manual, documentation",
         "screenshot, picture, image, svg",
         "bundled, example, examples, sample, demo",
-        "import, pyssmic, xml, pickle, convert",
+        "import, pyssmic, greencharge, meter, xml, pickle, convert",
         "problem, error, mistake, wrong, check, validate",
     )
 )

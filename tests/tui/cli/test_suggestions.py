@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import typer
 
+from tests.ended import Ssmic
 from tui.cli.app import COMMANDS as OURS, application_of, did_you_mean, likely, likely_command
 
 COMMANDS = ["tui", "run", "results", "broker"]
@@ -45,3 +48,15 @@ def test_the_list_of_commands_says_what_each_commands_own_help_says() -> None:
     for name, about in OURS.items():
         own = typer.main.get_command(application_of(name))
         assert own.get_short_help_str(200) == about, name
+
+
+def test_a_file_suggests_what_opens_it(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Results are shown; anything else is run."""
+    for name, commands in (("year.sqlite", ("tui", "results show")), ("street.yaml", ("run",))):
+        file = tmp_path / name
+        file.touch()
+        ended = ssmic(file)
+        assert ended.code == 2
+        said = "".join(ended.err.split())
+        for command in commands:
+            assert f"'{command}{file}'".replace(" ", "") in said

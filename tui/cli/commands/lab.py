@@ -86,7 +86,7 @@ def lab(
         typer.Option(
             "--until",
             metavar="HH:MM",
-            help="End this long after the scenario's start; leave out jobs that may start later.",
+            help="End this long after the scenario's start; leave out jobs that may start then or later.",
         ),
     ] = None,
     report_every: Annotated[
@@ -240,7 +240,7 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
     jobs = tuple(
         job
         for job in scenario.jobs
-        if (first_s is None or job.latest_start_s >= first_s) and (last_s is None or job.latest_start_s <= last_s)
+        if (first_s is None or job.latest_start_s >= first_s) and (last_s is None or job.latest_start_s < last_s)
     )
     if first_s is None:
         first_s = scenario.start_s
