@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from agents import GRID, LedgerEntry
+from agents import GRID, SHARED, LedgerEntry
 from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
 from scenarios.results import ResultsReader
@@ -269,12 +269,18 @@ def _until(entry: LedgerEntry, at_s: int) -> LedgerEntry | None:
     if not history:
         return None
     start_s, state = history[0].start_s, "standing"
+    supply: dict[str, Any] = {}
+    """Empty: it has always been the same."""
     for event in history:
         if event.what == "amended":
             start_s = event.start_s
         elif event.what in ("cancelled", "lost"):
             state = event.what
-    contract = entry.contract.model_copy(update={"start_s": start_s})
+        if event.shares:
+            supply = {"producer": SHARED, "shares": event.shares}
+        elif event.producer:
+            supply = {"producer": event.producer, "shares": ()}
+    contract = entry.contract.model_copy(update={"start_s": start_s, **supply})
     return entry.model_copy(update={"contract": contract, "state": state, "history": history})
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agents import Device, JobExecuted
-from agents.contract_ledger import LedgerEntry
+from agents import SHARED, Device, JobExecuted, Share
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID
 from scenarios.expectations import judge
 from scenarios.gateways import Gateway
@@ -84,6 +84,34 @@ LEDGER = [
     cancelled(contract(DRY, "pv", HOUR_S), HOUR_S // 2),
     agreed(contract(DRY, GRID, 3 * HOUR_S, n=2, agreed_s=HOUR_S // 2)),
 ]
+
+
+SHARES = (Share(producer="pv", minutes_mwh=((60, 10_000),)),)
+AGREED = LedgerEvent(at_s=START_S, what="agreed", start_s=START_S, producer=GRID)
+AMENDED = LedgerEvent(at_s=START_S + HOUR_S // 2, what="amended", start_s=START_S, shares=SHARES)
+
+
+def test_a_job_has_the_suppliers_of_the_moment(tmp_path: Path) -> None:
+    """With shared supply, a job that took grid power at first gets shares later, and the reverse."""
+    of = contract(WASH, GRID, 0).model_copy(update={"producer": SHARED, "shares": SHARES})
+    later = LedgerEntry(contract=of, state="standing", history=(AGREED, AMENDED))
+    names = ("contracts.on_grid @ 0.25", "contracts.on_grid", "delivered_wh @ 0.25", 'producer("pv").contracts')
+    found = values_of(tmp_path, HOUSES, [later], [], *names)
+    assert found == [
+        "contracts.on_grid = 1",
+        "contracts.on_grid = 0",
+        "delivered_wh = 0",
+        'producer("pv").contracts = 1',
+    ]
+    back = AGREED.model_copy(update={"at_s": START_S + HOUR_S, "what": "amended"})
+    lost = LedgerEntry(contract=contract(WASH, GRID, 0), state="standing", history=(AGREED, AMENDED, back))
+    names = ("contracts.on_grid @ 0.25", "contracts.on_grid @ 0.75", 'producer("pv").contracts @ 0.75', "delivered_wh")
+    assert values_of(tmp_path, HOUSES, [lost], [], *names) == [
+        "contracts.on_grid = 1",
+        "contracts.on_grid = 0",
+        'producer("pv").contracts = 1',
+        "delivered_wh = 0",
+    ]
 
 
 VALUES = {
