@@ -193,9 +193,15 @@ class SweepPlan:
         digest = hashlib.sha256()
         for scenario in self.variants:
             digest.update(SCENARIO.dump_json(scenario) + b"\0")
+            if scenario.timeline:
+                digest.update(_WITH_EVENTS)
         points = [(point.number, point.values, point.variant, dict(point.settings)) for point in self.points]
         digest.update(json.dumps([self.keys, points, self.seeds], sort_keys=True).encode())
         return digest.hexdigest()[:32]
+
+
+_WITH_EVENTS = b"events count in the figures\0"
+"""Keeps apart the sweeps of earlier versions, whose figures left out the events of the timeline."""
 
 
 def shown(value: Value) -> str:

@@ -309,7 +309,7 @@ def _check_same(path: Path, plan: SweepPlan) -> None:
         for key, option in _OPTIONS.items()
         if before[key] != now[key]
     ]
-    what = "; ".join(changed) or "the scenario has changed since"
+    what = "; ".join(changed) or "the scenario, or how ssmic computes its figures, has changed since"
     raise ResultsExistError(f"{path}: holds another sweep ({what}); name another file")
 
 
