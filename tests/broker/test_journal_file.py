@@ -16,7 +16,7 @@ import pytest
 from broker.clock.journal import ClockJournal
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundRecord
-from broker.journal_file import JournalError
+from broker.journal_file import JournalError, _link
 from broker.protocol.envelope import Envelope
 from tests.patience import PATIENCE_WALL_S
 
@@ -232,3 +232,35 @@ async def test_a_round_is_stored_although_its_host_is_cancelled_meanwhile(tmp_pa
             await storing
         may_go_on.set()
     assert read(path) == [0]
+
+
+def test_no_content_of_a_journal_can_pass_for_another_one() -> None:
+    """Bytes that move from one column to the next, or change their type, change the chain."""
+    chains = [_link("", *parts) for parts in (("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), (b"abc",), (1,), ("1",))]
+    assert len(set(chains)) == len(chains)
+    assert _link(chains[0], "x") != _link(chains[1], "x")
+
+
+def test_each_commit_waits_for_the_disk_unless_it_need_not(file: Path) -> None:
+    """The last rounds would be lost in a power cut, and the household could not catch up."""
+    full = (2,)
+    with HostJournal(file, IDENTITY) as journal:
+        assert journal._connection.execute("PRAGMA synchronous").fetchone() == full
+        journal.save_host_by_agent("{}")
+        assert journal._connection.execute("PRAGMA synchronous").fetchone() == full
+
+
+def test_the_digest_of_a_round_covers_all_that_a_replay_must_repeat_and_no_session() -> None:
+    """A host whose next timer, or next step, comes out differently would go another way later on."""
+    one = record(1)
+    other_session = Envelope(session="t", step=1, time=60, round=0, sender="b", seq=1, to="a", body={"kind": "x"})
+    same = one._replace(sent=(("brandt", other_session),))
+    ours = Envelope(session="s", step=1, time=60, round=0, sender="b", seq=1, to="a", body={"kind": "x"})
+    assert one._replace(sent=(("brandt", ours),)).digest == same.digest
+    changed = [
+        one._replace(sent=()),
+        one._replace(sent=(("adler", one.sent[0][1]),)),
+        one._replace(next_s=60),
+        one._replace(next_step=8),
+    ]
+    assert len({one.digest, *(other.digest for other in changed)}) == 5
