@@ -59,6 +59,7 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.plugins import AGENTS, load_plugin
 from agents.ranking import RANKED, NegotiationSettings
+from agents.second_counts import SecondCounts
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, Channel, Received
 
@@ -114,10 +115,10 @@ class Consumer(Agent[AnyMessage]):
         self._turns = _TurnLock(self)
         self._waiting: dict[str, None] = {}
         """Ids of the jobs that wait for an opening, in the order in which they began to."""
-        self._openings: dict[tuple[str, str], tuple[int, int]] = {}
-        """By job and producer, the second of its last opening, and how many it sent in that second."""
-        self._pushes: dict[tuple[str, str], tuple[int, int]] = {}
-        """By job and producer, the second in which it was last pushed out, and how often in that second."""
+        self._openings = SecondCounts()
+        """By job and producer."""
+        self._pushes = SecondCounts()
+        """How often a job was pushed out, by job and producer."""
         self._affected: set[str] = set()
         """Ids of the jobs whose part of the device's time may have changed since it was divided last."""
         self._time_was_freed = False
@@ -177,17 +178,10 @@ class Consumer(Agent[AnyMessage]):
         contract = self.contracts.get(job_id)
         if self._jobs[job_id].is_dropped or (contract is not None and contract.start_s <= self.now_s):
             return False
-        count = self._counted(self._openings, job_id, producer)
+        count = self._openings.add((job_id, producer), self.now_s)
         if count > MAX_OPENINGS:
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
         return count <= MAX_OPENINGS
-
-    def _counted(self, counts: dict[tuple[str, str], tuple[int, int]], job_id: str, producer: str) -> int:
-        """Count a message of a producer about a job; return how many it sent in the present second."""
-        at_s, count = counts.get((job_id, producer), (self.now_s, 0))
-        count = count + 1 if at_s == self.now_s else 1
-        counts[job_id, producer] = (self.now_s, count)
-        return count
 
     def contract_changed(self, job_id: str) -> None:
         """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
@@ -339,7 +333,7 @@ class Consumer(Agent[AnyMessage]):
                 if not record.is_provisional or is_firm(contract.start_s, self.now_s):
                     self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
                     return
-                if self._counted(self._pushes, job_id, contract.producer) > MAX_PUSHES:
+                if self._pushes.add((job_id, contract.producer), self.now_s) > MAX_PUSHES:
                     self.reject(contract.producer, f"pushes out job {job_id!r} too often in one second")
                     record.untrusted.add(contract.producer)
                 self._cancel(contract, reason)

@@ -37,6 +37,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import ProducerState
+from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
 from agents.sharing.booking import Book
@@ -108,10 +109,10 @@ class SharedProducer(Producer):
         """Houses that have described a job that is not registered so: they describe no more."""
         self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
         """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
-        self._counts: dict[str, tuple[int, int]] = {}
-        """By job, the second of its last reservation, and how many it made in that second."""
-        self._wishes: dict[str, tuple[int, int]] = {}
-        """By consumer, the second of its last wish for room, and how many it sent in that second."""
+        self._reservations = SecondCounts()
+        """By job."""
+        self._wishes = SecondCounts()
+        """Wishes for room, by consumer."""
         self.forecasts: list[tuple[int, Production]] = []
         """All forecasts, each with the time from which it counted, UNIX seconds."""
         self.was_away = False
@@ -252,9 +253,7 @@ class SharedProducer(Producer):
     def _problem_with(self, reserve: Reserve) -> str:
         """Return the problem of a reservation that does not depend on the uncommitted production; empty: none."""
         job_id = reserve.job_id
-        at_s, count = self._counts.get(job_id, (self.now_s, 0))
-        self._counts[job_id] = (self.now_s, count + 1 if at_s == self.now_s else 1)
-        if self._counts[job_id][1] > MAX_RESERVATIONS:
+        if self._reservations.add(job_id, self.now_s) > MAX_RESERVATIONS:
             return f"reserves more than {MAX_RESERVATIONS} times for job {job_id!r} in one second"
         job, wanted = self._jobs[job_id], unpacked(reserve.minutes_mwh)
         needed = load_mwh(job.load_profile, reserve.start_s)
@@ -334,10 +333,7 @@ class SharedProducer(Producer):
 
         The other job may be unknown here, because the producer had nothing left for it to reserve.
         """
-        at_s, count = self._wishes.get(consumer, (self.now_s, 0))
-        count = count + 1 if at_s == self.now_s else 1
-        self._wishes[consumer] = self.now_s, count
-        if count > MAX_WISHES_TAKEN:
+        if self._wishes.add(consumer, self.now_s) > MAX_WISHES_TAKEN:
             self.reject(consumer, f"wants room more than {MAX_WISHES_TAKEN} times in one second")
             return
         own = next((share for share in wanted.shares if share.producer == self.id), None)

@@ -21,12 +21,12 @@ from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.incoming_messages import IncomingMessages
-from broker.clock.journal import ClockJournal, ClockProgress
+from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
 from broker.clock.membership import AWAY_TOO_LONG, Admission, Membership
 from broker.clock.next_round import ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
-from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, Moment, RunControl
+from broker.clock.pacing import AWAY_AFTER_WALL_S, Moment, RunControl
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
 from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, ClockReport, Reporter, last_will
@@ -35,7 +35,6 @@ from broker.errors import (
     HostsGoneError,
     HostsMissingError,
 )
-from broker.journal_file import JournalError
 from broker.protocol import (
     MOST_ROUNDS_A_GRANT,
     VERSION,
@@ -94,12 +93,8 @@ class Clock:
         self._journal = journal
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
-        self._earlier = journal.load_progress() if journal is not None else None
-        """The progress stored by earlier processes of this clock."""
-        self._begun_wall_s = 0.0
-        """When `run` was called, loop time."""
-        self._stored_wall_s = 0.0
-        """When progress was stored last, loop time."""
+        self._progress = ProgressKeeper(journal)
+        earlier = self._progress.earlier
         for host in self._step.dropped:
             why = self._step.reasons.get(host, AWAY_TOO_LONG)
             self.membership.drop(host, why, is_quarantined=host in self._step.quarantined)
@@ -108,7 +103,7 @@ class Clock:
             settings,
             self.membership,
             self._barrier,
-            None if self._earlier is None else self._earlier.counted,
+            None if earlier is None else earlier.counted,
             is_observed=observer is not None,
         )
         self._quarantine.check_journaled_timers(self._step)
@@ -126,7 +121,7 @@ class Clock:
             settings.pace,
             self._step.time_s,
             catch_up=settings.catch_up,
-            state=None if self._earlier is None else self._earlier.control,
+            state=None if earlier is None else earlier.control,
             on_look=self._store_progress,
         )
         self._incoming = IncomingMessages(
@@ -189,7 +184,7 @@ class Clock:
     @property
     def earlier_wall_s(self) -> float:
         """How long the run took in earlier processes of its clock, wall-clock seconds."""
-        return 0.0 if self._earlier is None else self._earlier.wall_s
+        return self._progress.earlier_wall_s
 
     async def run(self, broker: Broker) -> None:
         """Run until the end.
@@ -212,7 +207,7 @@ class Clock:
         # id.
         if self._journal is not None:
             await check_alone(broker, self.settings.run)
-        self._begun_wall_s = asyncio.get_running_loop().time()
+        self._progress.begin()
         failure: BaseException | None = None
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
             try:
@@ -289,24 +284,14 @@ class Clock:
         return self._step.all_left
 
     def _store_progress(self, *, is_final: bool = False) -> None:
-        """Journal the commands and how far the run has come; if that fails, it is logged, and the next step fails.
+        """Journal the commands and how far the run has come.
 
         Args:
             is_final: Whether it must survive a power cut; if not, it is stored every half second at most.
         """
-        now_wall_s = asyncio.get_running_loop().time()
-        if self._journal is None:
-            return
-        if not is_final and now_wall_s - self._stored_wall_s < LOOK_EVERY_WALL_S * 0.9:
-            return
-        self._stored_wall_s = now_wall_s
-        self._leave_out_absence()
-        wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
-        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s, counted=self._quarantine.counted)
-        try:
-            self._journal.save_progress(progress, is_final=is_final)
-        except JournalError as error:
-            log.warning("progress not stored", why=str(error))
+        if self._progress.is_due(is_final=is_final):
+            self._leave_out_absence()
+            self._progress.store(self._run_control.state, self._quarantine.counted, is_final=is_final)
 
     def _leave_out_absence(self) -> None:
         """Exclude the time spent waiting for absent hosts from the pace."""

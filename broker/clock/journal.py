@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.clock.next_round import ScheduledRound
-from broker.clock.pacing import ControlState
+from broker.clock.pacing import LOOK_EVERY_WALL_S, ControlState
 from broker.clock.quarantine import Counted
-from broker.journal_file import JournalFile
+from broker.journal_file import JournalError, JournalFile
 from broker.protocol import first_problem
+
+log = structlog.get_logger(__name__)
 
 
 class ClockProgress(BaseModel):
@@ -72,3 +76,58 @@ class ClockJournal(JournalFile):
             return None if progress_json is None else ClockProgress.model_validate_json(progress_json)
         except ValidationError as error:
             raise self._unreadable(f"its progress ({first_problem(error)})") from None
+
+
+class ProgressKeeper:
+    """Journals how far a run has come, and knows what earlier processes of its clock have journaled."""
+
+    def __init__(self, journal: ClockJournal | None) -> None:
+        """Read what the journal has.
+
+        Args:
+            journal: The clock's; None: nothing is stored.
+
+        Raises:
+            JournalError: The stored content was changed.
+        """
+        self._journal = journal
+        self.earlier = journal.load_progress() if journal is not None else None
+        """The progress stored by earlier processes of this clock; None: there is none."""
+        self._begun_wall_s = 0.0
+        """When this process began to run, loop time."""
+        self._stored_wall_s = 0.0
+        """When progress was stored last, loop time."""
+
+    @property
+    def earlier_wall_s(self) -> float:
+        """How long the run took in earlier processes of its clock, wall-clock seconds."""
+        return 0.0 if self.earlier is None else self.earlier.wall_s
+
+    def begin(self) -> None:
+        """Record that this process begins to run."""
+        self._begun_wall_s = asyncio.get_running_loop().time()
+
+    def is_due(self, *, is_final: bool) -> bool:
+        """Return whether progress is to be stored now: every half second at most, unless it `is_final`."""
+        if self._journal is None:
+            return False
+        passed_wall_s = asyncio.get_running_loop().time() - self._stored_wall_s
+        return is_final or passed_wall_s >= LOOK_EVERY_WALL_S * 0.9
+
+    def store(self, control: ControlState, counted: Counted, *, is_final: bool) -> None:
+        """Store the progress; if that fails, it is logged, and the next step fails.
+
+        Args:
+            control: The pace, the commands, and the virtual time reached.
+            counted: What hosts have been counted for.
+            is_final: Whether it must survive a power cut.
+        """
+        if self._journal is None:
+            return
+        self._stored_wall_s = asyncio.get_running_loop().time()
+        wall_s = self.earlier_wall_s + self._stored_wall_s - self._begun_wall_s
+        progress = ClockProgress(control=control, wall_s=wall_s, counted=counted)
+        try:
+            self._journal.save_progress(progress, is_final=is_final)
+        except JournalError as error:
+            log.warning("progress not stored", why=str(error))

@@ -16,7 +16,7 @@ LAST = replace(first_round(60, HOSTS), phase="run", step=7, round=2)
 
 def following(last: ScheduledRound = LAST, **left: Any) -> ScheduledRound | None:
     """Return the round that follows, where nothing is left to do unless `left` says so."""
-    usual = {"addressed": {}, "timers_s": {}, "hosts": HOSTS, "end_s": None, "is_stopped": False}
+    usual: dict[str, Any] = {"addressed": {}, "timers_s": {}, "hosts": HOSTS, "end_s": None, "is_stopped": False}
     return next_round(last, **{**usual, **left})
 
 
