@@ -40,6 +40,7 @@ from .scenario_with_guests import (
     GUEST as GUEST,
     guest_devices as guest_devices,
     guest_gateway as guest_gateway,
+    is_guest_producer as is_guest_producer,
     nothing_yet as nothing_yet,
     with_guests as with_guests,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "found_in",
     "guest_devices",
     "guest_gateway",
+    "is_guest_producer",
     "languages_of",
     "nothing_yet",
     "scan_broker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from agents import Device, House, Prediction, Production
@@ -31,6 +32,11 @@ def guest_devices(house: str, first: int, guests: int) -> list[Device]:
         places.append(Device(id=f"guest-{number}", house=house, type="consumer", template=GUEST))
         places.append(Device(id=f"{house}/guest-{number}/out", house=house, type="producer", template=GUEST))
     return places
+
+
+def is_guest_producer(producer: str) -> bool:
+    """Return whether a producer's id is that of a place for a guest (`guest_devices`)."""
+    return re.fullmatch(r".+/guest-\d+/out", producer) is not None
 
 
 def guest_gateway(device: Device) -> Gateway:

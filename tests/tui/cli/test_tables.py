@@ -75,6 +75,13 @@ def test_no_line_is_too_wide_and_no_figure_is_cut(
     assert any(line.startswith(WIDE_HOUSE[:5]) and line.rstrip().endswith("-0.40") for line in lines)
 
 
+def test_places_that_no_guest_has_taken_are_not_listed_as_suppliers(ssmic: Ssmic) -> None:
+    """In a street of a hundred houses, `--guests 2` would list two hundred roofs that do not exist."""
+    ended = ssmic("run", "sunny", "--days", "1", "--guests", "2", "--pace", "100000x")
+    assert "from pv-adler" in ended.out
+    assert "guest" not in ended.out
+
+
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(ssmic: Ssmic, file: Path) -> None:
     """The heading states the zone."""
     own, utc = ssmic("results", "show", file).out, ssmic("results", "show", file, "--utc").out
