@@ -126,8 +126,9 @@ def _from_points(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) 
 
 def _from_steps(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) -> PriceSeries | None:
     if entry.start is None or entry.step_s is None or entry.eur_per_kwh is None:
-        missing = " and ".join(repr(key) for key in ("start", "step_s") if getattr(entry, key) is None)
-        what = f"'start', 'step_s' and 'eur_per_kwh' go together; {missing} is missing"
+        missing = [repr(key) for key in ("start", "step_s") if getattr(entry, key) is None]
+        is_or_are = "is" if len(missing) == 1 else "are"
+        what = f"'start', 'step_s' and 'eur_per_kwh' go together; {' and '.join(missing)} {is_or_are} missing"
         series.collector.at(path, what)
         return None
     start_s = series.time((*path, "start"), entry.start)

@@ -17,6 +17,7 @@ from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptio
 from scenarios.devices.payload_problems import problem_in_words
 from scenarios.devices.payloads import announcement, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
+from scenarios.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,9 @@ def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
         return [((key,), "unknown key; devices on ssmic's own topics have no options") for key in gateway.options]
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
-        known = ", ".join((SSMIC, *ADAPTERS, *sorted(LANGUAGES)))
-        return [(("adapter",), f"there is no adapter {gateway.adapter!r}; expected one of {known}")]
+        known = (SSMIC, *ADAPTERS, *sorted(LANGUAGES))
+        hint = suggest(gateway.adapter, known, f"; expected one of {', '.join(known)}")
+        return [(("adapter",), f"there is no adapter {gateway.adapter!r}{hint}")]
     if gateway.type not in kind.types:
         return [(("adapter",), f"{gateway.adapter!r} is for a {' or '.join(sorted(kind.types))}, not a {gateway.type}")]
     try:

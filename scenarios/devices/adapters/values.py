@@ -106,3 +106,5 @@ def _is_topic(text: str) -> str:
 
 Topic = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterValidator(_is_topic)]
 """A topic, or a part of one, which has no wildcards."""
+OptionalTopic = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_is_topic)]
+"""The same, or empty."""

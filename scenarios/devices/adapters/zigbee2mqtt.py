@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import OptionalTopic, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553
@@ -28,7 +28,7 @@ class Zigbee2MqttOptions(BaseModel):
     """First levels of Zigbee2MQTT's topics."""
     ieee_address: str = ""
     """The permanent address of the device, by which its friendly name is found."""
-    name: Topic | Literal[""] = ""
+    name: OptionalTopic = ""
     """Its friendly name, where there is no address."""
     endpoint: str = ""
     """Of a device with several switches: `l1` for `state_l1`."""

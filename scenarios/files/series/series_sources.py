@@ -247,7 +247,8 @@ class SeriesReader:
             self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
         if forms == ["power_w"] and (missing := [key for key in power_keys if key not in given]):
-            what = f"{' and '.join(map(repr, power_keys))} go together; {' and '.join(map(repr, missing))} is missing"
+            lost = f"{' and '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing"
+            what = f"{' and '.join(map(repr, power_keys))} go together; {lost}"
             self.collector.at(path, what)
             return None
         return forms[0]

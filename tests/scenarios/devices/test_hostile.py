@@ -16,7 +16,7 @@ from agents.gateway.gateway_settings import GatewaySettings
 from broker.hosts import Received
 from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
-from scenarios.devices.adapters.registry import adapter_for
+from scenarios.devices.adapters.registry import adapter_for, adapter_problems
 from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
@@ -128,6 +128,16 @@ def test_a_state_other_than_on_and_off_is_refused(name: str) -> None:
         assert not refused.value.problem.startswith("'"), "it does not say what is wrong"
         if name != "generic" and "rpc" not in topic and b"{" not in payload:
             assert adapter.take(topic, b"", retained=False) == []
+
+
+def test_problems_of_a_device_in_the_scenario_are_in_plain_words() -> None:
+    """No type of a library, and the likely adapter."""
+    (problem,) = adapter_problems(gateway("zigbee2mqtt", name="a/+/b"))
+    assert problem == (("name",), "'a/+/b' is not a topic; expected characters other than + and #")
+    (problem,) = adapter_problems(gateway("shely", prefix="x"))
+    assert problem == (("adapter",), "there is no adapter 'shely'; did you mean 'shelly'?")
+    (problem,) = adapter_problems(gateway("modbus"))
+    assert problem[1].startswith("there is no adapter 'modbus'; expected one of ssmic, tasmota, ")
 
 
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "x\x01y", "\ud800", "n" * 300, "", ["z"]])

@@ -158,6 +158,7 @@ def test_times(old: str, new: str, message: str) -> None:
         (POINTS, "step_s: 60, power_w: [1, -2]", "s.yaml:6: load_profiles.dish.power_w[1]: at least 0 is expected, not -2"),
         (POINTS, "step_s: 60, power_w: []", "s.yaml:6: load_profiles.dish.power_w: is empty; at least one is needed"),
         (POINTS, "file: x.csv", "s.yaml:6: load_profiles.dish.file: a file cannot be referred to here"),
+        (SUN, "power_w: [1]", "s.yaml:14: houses[0].devices[1].predictions[0]: 'start' and 'step_s' and 'power_w' go together; 'start' and 'step_s' are missing"),
         (SUN, "step_s: 60, power_w: [1]", "s.yaml:14: houses[0].devices[1].predictions[0]: 'start' and 'step_s' and 'power_w' go together; 'start' is missing"),
         (SUN, 'points: [["05:00", 0], ["04:00", 1]]', "s.yaml:14: houses[0].devices[1].predictions[0].points[1]: the time 1782007200 is not after 1782010800; times must increase"),
     ],
