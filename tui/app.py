@@ -41,6 +41,7 @@ from tui.shell import (
     Intent,
     MonitoredRun,
     OpenNeighbourhood,
+    ParsedStyles,
     Preferences,
     Rescue,
     complain,
@@ -128,6 +129,7 @@ class SsmicApp(Guarded, App[None]):
             allow_outside: Whether scenarios may refer to files outside their folder.
         """
         super().__init__()
+        self.stylesheet = ParsedStyles(variables=self.get_css_variables())
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
         self.before_quit: list[Callable[[], str | None]] = []

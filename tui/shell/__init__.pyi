@@ -53,6 +53,9 @@ from .navigation import (
     RunScenario as RunScenario,
     WatchBroker as WatchBroker,
 )
+from .parsed_styles import (
+    ParsedStyles as ParsedStyles,
+)
 from .preferences import (
     Preferences as Preferences,
     load_preferences as load_preferences,
@@ -93,6 +96,7 @@ __all__ = [
     "OpenNeighbourhood",
     "OpenResults",
     "PaletteEntry",
+    "ParsedStyles",
     "PickPath",
     "Preferences",
     "Rescue",

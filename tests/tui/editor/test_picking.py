@@ -119,6 +119,7 @@ async def test_a_device_is_added_without_choosing_the_house_first(editing: Editi
         await person.dialog(Picker)
         await person.press(*"brandt", "enter")
         await person.until(lambda: "Add a device to Brandt" in str(getattr(person.app.screen, "title", "")))
+        await person.dialog(Picker)  # the second one
         await person.press(*"oven", "enter")
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
 

@@ -141,7 +141,7 @@ async def test_messages_are_filtered_by_one_of_many_houses(opened: Opened, stree
         house = pilot.app.screen.query_one("#house", Select)
         house.focus()
         await pilot.press("enter", "down", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
+        await dialog(pilot, ChooseOne)
         await pilot.press(*"adler", "enter")
         await until(pilot, lambda: house.value == "adler")
         ours = ("adler/", "pv-adler")
@@ -384,6 +384,7 @@ async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, stree
         await pilot.press("p")
         (await dialog(pilot, AskText)).query_one(Input).value = "3600x"
         await pilot.press("enter")
+        await until(pilot, lambda: where().pace == "3600x" and not isinstance(pilot.app.screen, AskText))
         await pilot.press("space")
         await until(pilot, lambda: where().pace == "3600x" and where().state == "running")
         for _ in range(3):

@@ -57,7 +57,7 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = str(running.url)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
+        await dialog(pilot, RunChooser)
         await until(pilot, lambda: pilot.app.screen.query_one(VirtualTable).rows)
         await pilot.press("enter")
         monitored_run: Any = pilot.app.monitored_run
@@ -130,7 +130,7 @@ async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
         await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
+        await dialog(pilot, RunChooser)
         note = pilot.app.screen.query_one(".note", Static)
         await until(pilot, lambda: "connection refused: no broker at 127.0.0.1:9; trying again" in str(note.content))
         await pilot.press("escape")

@@ -50,6 +50,7 @@ async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
     async with opened(first_area="results") as pilot:
         await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
         assert "ssmic run street" in text(pilot, "#nothing .empty-hint")
+        await until(pilot, lambda: the_screen(pilot).focused is not None)
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.AREA == "run")
 

@@ -11,7 +11,7 @@ import pytest
 
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_runs
-from tests.tui.driving import click, notices, until
+from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, WIDE, listed, opened_first, table, text, the_screen
 from tui.results.comparison import OtherChooser
 from tui.widgets.chart import Chart
@@ -58,7 +58,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         table(pilot, "#entries").go_to(Path("results") / FIFTY)
         await opened_first(pilot)
         await pilot.press("v")
-        await until(pilot, lambda: isinstance(pilot.app.screen, OtherChooser))
+        await dialog(pilot, OtherChooser)
         assert [row.path.name for row in pilot.app.screen.query_one("VirtualTable").rows] == [INSERTION]
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "comparison")

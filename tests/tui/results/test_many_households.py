@@ -13,7 +13,7 @@ from agents.contract_ledger import LedgerEvent
 from scenarios.results import MOST_LISTED, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
-from tests.tui.driving import until
+from tests.tui.driving import dialog, until
 from tests.tui.results.driving import Opened, cells, drawn, listed, opened_first, table, text, the_screen
 from tui.results.households import Households
 from tui.shell import ChooseOne
@@ -101,7 +101,7 @@ async def test_one_of_many_households_is_chosen_by_a_search(opened: Opened) -> N
         await pilot.press("O")
         await drawn(pilot, lambda sheet: sheet.house == "elm-1")
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne))
+        await dialog(pilot, ChooseOne)
         await pilot.press(*"oak-17")
         await until(pilot, lambda: len(table(pilot, "VirtualTable").rows) == 11)
         await pilot.press("enter")

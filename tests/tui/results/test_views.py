@@ -15,7 +15,7 @@ from scenarios.monitor.summaries import energy
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.scenario import Zone
-from tests.tui.driving import click, until
+from tests.tui.driving import click, dialog, until
 from tests.tui.results.driving import (
     FIFTY,
     INSERTION,
@@ -179,7 +179,7 @@ async def test_another_run_is_chosen(opened: Opened) -> None:
         await drawn(pilot, lambda sheet: sheet.run.run == 2)
         assert pilot.app.screen.query_one("#run-choice", Select).value == 2
         await pilot.press("U")
-        await until(pilot, lambda: len(table(pilot, "#runs").rows) == 4)
+        await until(pilot, lambda: table(pilot, "#runs").has_focus and len(table(pilot, "#runs").rows) == 4)
         await pilot.press("home", "enter")
         await drawn(pilot, lambda sheet: sheet.run.run == 1)
 
@@ -194,7 +194,7 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         await opened_first(pilot)
         await pilot.press("right_square_bracket", "right_square_bracket")
         runs = table(pilot, "#runs")
-        await until(pilot, lambda: len(runs.rows) == 4)
+        await until(pilot, lambda: runs.has_focus and len(runs.rows) == 4)
         assert [row.title for row in runs.rows] == ["1", "2", "mean", "± sd"]
         mean, deviation = runs.rows[2].figures, runs.rows[3].figures
         assert mean["delivered_wh"] == view.statistics["delivered_wh"].mean
@@ -242,7 +242,7 @@ async def test_a_contract_shows_its_negotiation(opened: Opened, results_folder: 
         await opened_first(pilot)
         chosen = table(pilot, CONTRACTS).rows[0]
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NegotiationDialog))
+        await dialog(pilot, NegotiationDialog)
         await until(pilot, lambda: bool(pilot.app.screen.query("NegotiationDialog VirtualTable")))
         await until(pilot, lambda: bool(table(pilot, "NegotiationDialog VirtualTable").rows))
         lines = table(pilot, "NegotiationDialog VirtualTable").rows

@@ -46,7 +46,7 @@ async def test_results_are_exported_into_a_folder(opened: Opened, results_folder
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await dialog(pilot, ExportDialog)
         await pilot.press("enter")
         folder = results_folder / "fifty-csv"
         await until(pilot, (folder / "simulation.json").exists)
@@ -70,11 +70,11 @@ async def test_an_export_asks_before_it_writes_over(opened: Opened, results_fold
         await opened_first(pilot)
         for answer in ("enter", "right"):
             await pilot.press("e")
-            await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+            await dialog(pilot, ExportDialog)
             pilot.app.screen.query_one(Select).value = "json"
             await until(pilot, lambda: pilot.app.screen.query_one(Input).value.endswith("insertion-json"))
             await pilot.press("ctrl+s")
-            await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+            await dialog(pilot, Confirm)
             assert (folder / "simulation.json").read_text(encoding="utf-8") == "mine"
             await pilot.press(answer)
             if answer == "enter":
@@ -91,7 +91,7 @@ async def test_an_export_needs_a_folder(opened: Opened, results_folder: Path) ->
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await dialog(pilot, ExportDialog)
         pilot.app.screen.query_one(Input).value = str(results_folder / FIFTY)
         asked = await dialog(pilot, ExportDialog)
         await click(pilot, asked.query("Button").first())
@@ -110,7 +110,7 @@ async def test_the_report_is_written_and_opened(opened: Opened, results_folder: 
         await listed(pilot)
         await opened_first(pilot)
         await pilot.press("B")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PickPath))
+        await dialog(pilot, PickPath)
         await pilot.press("enter")
         await until(pilot, lambda: desktop.pages)
         assert desktop.pages == [page.as_uri()]
@@ -118,9 +118,9 @@ async def test_the_report_is_written_and_opened(opened: Opened, results_folder: 
         await until(pilot, lambda: any("fifty.html" in message for _, message in notices(pilot)))
         page.write_text("mine", encoding="utf-8")
         await pilot.press("B")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PickPath))
+        await dialog(pilot, PickPath)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await dialog(pilot, Confirm)
         await pilot.press("right", "enter")
         await until(pilot, lambda: len(desktop.pages) == 2)
         assert page.read_text(encoding="utf-8") == "mine"

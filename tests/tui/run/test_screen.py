@@ -181,6 +181,7 @@ async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) 
         await pilot.press("ctrl+q")
         await dialog(pilot, Confirm)
         await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.press("p")
         (await dialog(pilot, AskText)).query_one(Input).value = "300x"
         await pilot.press("enter")

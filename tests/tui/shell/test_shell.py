@@ -71,7 +71,7 @@ async def test_help_explains_the_screen_and_names_its_keys(opened: Opened, area:
     """Each screen has help; Escape closes it."""
     async with opened(first_area=area) as pilot:
         await pilot.press("f1")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await dialog(pilot, HelpScreen)
         assert len(pilot.app.screen.query_one(Prose).source) > 40
         assert pilot.app.screen._bindings_shown
         await pilot.press("escape")
@@ -82,7 +82,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
     """Everything that a key does is in it."""
     async with opened() as pilot:
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+        await dialog(pilot, CommandPalette)
         found = pilot.app.screen.query_one(CommandList)
         await pilot.press(*"export the results")
         await until(pilot, lambda: found.option_count and "Results" in str(found.get_option_at_index(0).prompt))
@@ -106,7 +106,7 @@ async def test_the_palette_knows_descriptions_synonyms_and_the_ways_into_other_a
     """Without a match, it says so."""
     async with opened(first_area="run") as pilot:
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+        await dialog(pilot, CommandPalette)
         found = pilot.app.screen.query_one(CommandList)
         await pilot.press(*typed)
         await until(pilot, lambda: any(title in str(option.prompt) for option in found.options))

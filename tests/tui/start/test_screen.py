@@ -43,7 +43,7 @@ async def _on(pilot: Pilot[Any], target: str) -> None:
     """Put the cursor on an entry by the arrow keys."""
     screen = pilot.app.screen
     assert isinstance(screen, StartScreen)
-    await until(pilot, lambda: screen.entry is not None)
+    await until(pilot, lambda: screen.entry is not None and screen.focused is not None)
     await focus(pilot, screen.query_one(OptionList))
     await pilot.press("home")
     for _ in screen.entries:
@@ -58,7 +58,7 @@ async def test_without_a_history_the_start_screen_offers_bundled_scenarios(opene
     async with opened() as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, StartScreen)
-        await until(pilot, lambda: screen.entry is not None)
+        await until(pilot, lambda: screen.entry is not None and screen.focused is not None)
         assert set(_kinds()) == {"bundled", "way"}
         await _on(pilot, "street")
         await pilot.press("ctrl+r")
@@ -81,7 +81,7 @@ async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Open
     (tmp_path / "gone.yaml").unlink()
     async with opened() as pilot:
         screen = pilot.app.screen
-        await until(pilot, lambda: screen.entry is not None)
+        await until(pilot, lambda: screen.entry is not None and screen.focused is not None)
         offered = [entry.title for entry in screen.entries if entry.kind == "neighbourhood"]
         assert offered == ["new.yaml", "old.yaml"]
         assert screen.entry.title == "new.yaml"
@@ -101,7 +101,7 @@ async def test_rescued_changes_come_back_as_unsaved_changes_of_their_file(opened
     rescued.write_text(SMALL.replace("name: small", "name: smaller"))
     async with opened() as pilot:
         screen = pilot.app.screen
-        await until(pilot, lambda: screen.entry is not None)
+        await until(pilot, lambda: screen.entry is not None and screen.focused is not None)
         assert screen.entry.kind == "rescued"
         await pilot.press("enter")
         await until(pilot, partial(_is_settled, pilot))
@@ -120,7 +120,9 @@ async def test_rescued_changes_are_discarded_only_after_a_question(opened: Opene
     rescued.write_text(SMALL)
     async with opened() as pilot:
         screen = pilot.app.screen
-        await until(pilot, lambda: screen.entry is not None and screen.entry.kind == "rescued")
+        await until(
+            pilot, lambda: screen.focused is not None and screen.entry is not None and screen.entry.kind == "rescued"
+        )
         await pilot.press("delete")
         await dialog(pilot, Confirm)
         await pilot.press("enter")
