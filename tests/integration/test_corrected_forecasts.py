@@ -40,7 +40,7 @@ def used_wh(scenario: Scenario, outcome: RunOutcome) -> float:
     return pooled_wh(scenario, {of.job_id: of.start_s for of in contracts}, end_s=outcome.end_s)
 
 
-@pytest.mark.parametrize(("name", "least"), [("wrong-forecast", 1.3), ("29", 1.04)])
+@pytest.mark.parametrize(("name", "least"), [("wrong-forecast", 1.3), pytest.param("29", 1.04, marks=pytest.mark.long)])
 def test_more_is_delivered_where_forecasts_are_wrong_for_hours(name: str, least: float) -> None:
     """They promise three times the production, or 12 % too little; late corrections would gain little."""
     scenario = scarce(int(name)) if name.isdigit() else load_scenario(name)
@@ -48,7 +48,14 @@ def test_more_is_delivered_where_forecasts_are_wrong_for_hours(name: str, least:
     assert delivered_wh(scenario, corrected) > least * delivered_wh(scenario, issued)
 
 
-@pytest.mark.parametrize(("name", "factor"), [("wrong-forecast", 1.0), ("5", 3.0), ("10", 3.0), ("6", 1.25)])
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [
+        ("wrong-forecast", 1.0),
+        ("10", 3.0),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in (("5", 3.0), ("6", 1.25))),
+    ],
+)
 def test_no_less_sun_is_used_than_with_whole_jobs_where_forecasts_are_too_high(name: str, factor: float) -> None:
     """With forecasts as issued it would be: jobs start before there is enough sun."""
     scenario = scarce(int(name)) if name.isdigit() else load_scenario(name)

@@ -39,7 +39,7 @@ def calm(street: Scenario) -> RunOutcome:
     return run_seed(street, None, 0)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 12))])
 def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOutcome, seed: int) -> None:
     """Every seed gives the same ledger."""
     disturbed = run_seed(street, seed, calm.rounds)

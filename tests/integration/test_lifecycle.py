@@ -181,7 +181,7 @@ def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
     assert "start times +02:00 on 2026-06-21" in shown[0][1]
 
 
-@pytest.mark.parametrize("name", ["small_test", "test"])
+@pytest.mark.parametrize("name", ["small_test", pytest.param("test", marks=pytest.mark.long)])
 def test_insertion_runs_pyssmics_inputs_on_solar_energy(ssmic: Ssmic, pyssmic_inputs: Path, name: str) -> None:
     """It covers 99.9 % of the energy, twice as much as PySSMic's optimisers; each job runs within its window."""
     (run,) = ssmic("run", pyssmic_inputs / name, "--bus", "memory", "--json").json["runs"]

@@ -202,7 +202,14 @@ def test_while_a_broker_starts(slow: Path, number: signal.Signals) -> None:
 
 
 @both_signals
-@pytest.mark.parametrize("what", [("run",), ("clock",), ("host", "--house", "1")], ids=["run", "clock", "host"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(("run",), id="run"),
+        pytest.param(("clock",), id="clock", marks=pytest.mark.long),
+        pytest.param(("host", "--house", "1"), id="host", marks=pytest.mark.long),
+    ],
+)
 def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, ...]) -> None:
     """The server accepts the connection and is silent."""
     with silent_server() as (port, connected):

@@ -80,7 +80,9 @@ async def test_a_file_is_opened_by_its_path(editing: Editing, file: Path) -> Non
         assert person.work.path == file
 
 
-@pytest.mark.parametrize("name", ["street", "scarce", pytest.param("village", marks=pytest.mark.long), "cloud-front"])
+@pytest.mark.parametrize(
+    "name", ["street", *(pytest.param(it, marks=pytest.mark.long) for it in ("scarce", "village", "cloud-front"))]
+)
 async def test_a_bundled_one_opens_as_a_copy(editing: Editing, tmp_path: Path, name: str) -> None:
     """It has no problems; saving asks for a file, and the saved scenario is the same."""
     async with editing() as person:

@@ -95,7 +95,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
     [
         ("pyssmic", "Import"),
         ("mqtt", "Watch a run on a broker"),
-        ("dark", "Theme"),
+        pytest.param("dark", "Theme", marks=pytest.mark.long),
         ("exit", "Quit"),
         pytest.param("zzzz", "No matches found", marks=pytest.mark.long),
     ],
