@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling import insertion, time_grid
+from agents.scheduling.compulsory_draw import CompulsoryDraw
 from agents.scheduling.insertion import Prepared, fit_beside, is_hopeless, place_by_insertion
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.time_grid import Grid
@@ -83,6 +84,25 @@ def test_no_task_is_proven_hopeless_that_the_search_places(monkeypatch: pytest.M
             placed += isinstance(searched, Schedule)
     assert proven > rejected / 3
     assert placed > 100
+
+
+def test_proofs_on_one_state_do_not_influence_each_other() -> None:
+    """Each task is judged as if it were the first, and what the promised tasks leave stays the same."""
+    judged: list[bool] = []
+    for seed in range(60):
+        random = Random(seed)
+        state = _crowded(random)
+        tasks = [_task(random, f"new-{number}", (0, 61, 600, 3000)) for number in range(12)]
+        grid = Grid.of(state, *tasks)
+        promised = [commitment.task for commitment in state.committed if commitment.start_s > NOW_S]
+        shared = CompulsoryDraw(grid.free_wh, promised, grid.first_s, NOW_S)
+        left_wh = shared.left_wh.copy()
+        for task in tasks:
+            alone = CompulsoryDraw(grid.free_wh, promised, grid.first_s, NOW_S)
+            assert shared.leaves_room_for(task) == alone.leaves_room_for(task)
+            judged.append(alone.leaves_room_for(task))
+        assert (shared.left_wh == left_wh).all()
+    assert 100 < sum(judged) < len(judged) - 100
 
 
 def test_a_state_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
