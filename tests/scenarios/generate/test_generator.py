@@ -275,6 +275,26 @@ def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int
     assert all(clocks[0][job_id] == clocks[1][job_id] for job_id in common)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "reason"),
+    [
+        ("Pacific/Apia", date(2011, 12, 30), "its clocks skip"),
+        ("America/Sao_Paulo", date(2018, 11, 4), "begins at 01:00:00"),
+        ("Asia/Kathmandu", date(1986, 1, 1), "begins at 00:15:00"),
+    ],
+)
+def test_the_first_day_has_a_midnight(zone: str, day: date, reason: str) -> None:
+    """Times in the file count from it; a run may begin or end beside a skipped one."""
+    info = zone_of(zone, "")
+    said = f"^date: a day that begins at 00:00 in {zone} is expected, not {day}, which {reason}$"
+    with pytest.raises(ValueError, match=said):
+        GeneratorSpec(houses=3, zone=info, first_day=day)
+    for first in (day - timedelta(days=1), day + timedelta(days=1)):
+        spec = GeneratorSpec(houses=3, days=2, zone=info, first_day=first)
+        scenario = load_text(generated_yaml(generate(spec)), "generated", None)
+        assert scenario.end_s(2) == spec.midnight_s(2)
+
+
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's
 @pytest.mark.parametrize(
     ("site", "plane", "day"),
