@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -89,32 +92,44 @@ def _issue_name(day: int, hour: int) -> str:
     return f"forecast-{day * 24 + hour:03}h"
 
 
-def write_series(made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
-    """Write the tables of the neighbourhood `made` into `folder` and return their paths.
+@contextmanager
+def write_series(
+    made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]
+) -> Iterator[tuple[Path, ...]]:
+    """Write the tables of the neighbourhood `made` as drafts in `folder`, and yield their paths.
 
-    Their names begin with `beside`; `kind` is the file format.
+    Their names begin with `beside`; `kind` is the file format. The drafts take their places when the block, in which
+    the file that refers to them is written, ends. If it fails, or a table cannot be written, `folder` stays as it was.
 
     Raises:
         ScenarioWriteError: A table cannot be written, or is Parquet and pyarrow is not installed.
     """
     written = []
-    for table in series_tables(made, beside):
-        path = folder / f"{table.name}.{kind}"
-        names, columns = zip(*table.columns(), strict=True)
-        times = [
-            datetime.fromtimestamp(table.start_s + i * table.step_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
-            for i in range(len(columns[0]))
-        ]
-        try:
-            with atomic_write(path) as draft:
-                _WRITERS[kind](draft, times, names, columns)
-        except OSError as error:
-            raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from error
-        except ImportError:
-            what = "Parquet needs pyarrow: pip install 'ssmic[parquet]'"
-            raise ScenarioWriteError([Problem(str(path), what)]) from None
-        written.append(path)
-    return tuple(written)
+    with ExitStack() as drafts:
+        for table in series_tables(made, beside):
+            path = folder / f"{table.name}.{kind}"
+            try:
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                _WRITERS[kind](drafts.enter_context(atomic_write(path)), *_content(table))
+            except OSError as error:
+                what = f"cannot be written: {error.strerror or error}"
+                raise ScenarioWriteError([Problem(str(path), what)]) from error
+            except ImportError:
+                what = "Parquet needs pyarrow: pip install 'ssmic[parquet]'"
+                raise ScenarioWriteError([Problem(str(path), what)]) from None
+            written.append(path)
+        yield tuple(written)
+
+
+def _content(table: SeriesTable) -> tuple[list[str], Sequence[str], Sequence[FloatArray]]:
+    """Return a table's times, and the names and values of its columns."""
+    names, columns = zip(*table.columns(), strict=True)
+    times = [
+        datetime.fromtimestamp(table.start_s + i * table.step_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
+        for i in range(len(columns[0]))
+    ]
+    return times, names, columns
 
 
 def _write_csv(path: Path, times: Sequence[str], names: Sequence[str], columns: Sequence[FloatArray]) -> None:

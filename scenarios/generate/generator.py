@@ -103,8 +103,18 @@ class GeneratorSpec:
         problems = [what for holds, what in checks if not holds]
         if what := country_problem(self.country):
             problems.append(f"country: {what}")
+        if FIRST_DATE <= self.first_day <= LAST_DATE and (what := self._midnight_problem()):
+            problems.append(f"date: {what}")
         if problems:
             raise ValueError("; ".join(problems))
+
+    def _midnight_problem(self) -> str:
+        """Return what is wrong if the clock skips the midnight from which the file's times count; else ''."""
+        begins = datetime.fromtimestamp(self.start_s, self.zone)
+        if (begins.date(), begins.time()) == (self.first_day, time()):
+            return ""
+        skipped = "its clocks skip" if begins.date() != self.first_day else f"begins at {begins.time()}"
+        return f"a day that begins at 00:00 in {self.zone} is expected, not {self.first_day}, which {skipped}"
 
     @property
     def start_s(self) -> int:

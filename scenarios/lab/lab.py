@@ -43,6 +43,8 @@ _log = structlog.get_logger(__name__)
 REPORT_WALL_S = 1.0
 CHECKS_PER_REPORT = 5
 DEFAULT_PACE = Pace(60.0)
+LOOKS_AGAIN_S = 60
+"""After how long a person who could not start or unload an appliance returns, seconds of virtual time."""
 
 
 class PlugNotice(BaseModel):
@@ -240,23 +242,51 @@ class Lab:
         async def tell(_now_s: int) -> None:
             await self._tell_job(plug, run)
 
-        async def by_hand(now_s: int) -> None:
-            if run.start_s is None and not plug.is_on:
-                client = self._by_key[plug.key]
-                _log.info("switched on by hand, because the controller had not", device=plug.key, job=job.job_id)
-                await client.say(client.device.pressed(plug.key, now_s, on=True))
-                if run.start_s is not None:
-                    self.agenda.add(now_s + job.duration_s, unload)
-
-        async def unload(now_s: int) -> None:
-            client = self._by_key[plug.key]
-            if plug.is_on and not plug.appliance.is_running:
-                await client.say(client.device.pressed(plug.key, now_s, on=False))
-
         self.agenda.add(max(job.registered_s, self.scenario.start_s), tell)
         self.agenda.add(run.loaded_s, tell)
         if self.settings.by_hand and plug.key not in self.street.fixed:
-            self.agenda.add(max(job.latest_start_s, run.loaded_s), by_hand)
+            self.agenda.add(max(job.latest_start_s, run.loaded_s), self._starts_by_hand(plug, run))
+
+    def _starts_by_hand(self, plug: Plug, run: ApplianceRun) -> Callable[[int], Awaitable[None]]:
+        """Return what a person does at a job's latest start, and again until it has started."""
+
+        async def start(now_s: int) -> None:
+            # The device itself may only act after this in this second.
+            plug.appliance.advance(now_s)
+            if run.start_s is not None:
+                return
+            if not self._is_dead(plug, now_s):
+                if plug.is_on and plug.lie.obeys and not plug.appliance.is_running:
+                    await self._press(plug, now_s, on=False)  # left on after the job before, which is not to run again
+                if not plug.is_on:
+                    await self._press(plug, now_s, on=True)
+            if run.start_s is None:
+                # An earlier job is running, or the plug cannot be switched.
+                self.agenda.add(now_s + LOOKS_AGAIN_S, start)
+                return
+            _log.info("switched on by hand, because the controller had not", device=plug.key, job=run.job.job_id)
+            self.agenda.add(now_s + run.job.duration_s, self._unloads(plug, run))
+
+        return start
+
+    def _unloads(self, plug: Plug, run: ApplianceRun) -> Callable[[int], Awaitable[None]]:
+        """Return what the person does when the job's programme is to be over, and again until it is."""
+
+        async def unload(now_s: int) -> None:
+            plug.appliance.advance(now_s)
+            if not run.is_done or self._is_dead(plug, now_s):
+                self.agenda.add(now_s + LOOKS_AGAIN_S, unload)
+            elif plug.is_on and not plug.appliance.is_running:
+                await self._press(plug, now_s, on=False)
+
+        return unload
+
+    async def _press(self, plug: Plug, now_s: int, *, on: bool) -> None:
+        client = self._by_key[plug.key]
+        await client.say(client.device.pressed(plug.key, now_s, on=on))
+
+    def _is_dead(self, plug: Plug, now_s: int) -> bool:
+        return fault_in_force(self.settings.faults, "dead", plug.key, now_s) is not None
 
     async def _tell_job(self, plug: Plug, run: ApplianceRun) -> None:
         """Publish a job if its state has changed."""

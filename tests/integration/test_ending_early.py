@@ -193,6 +193,32 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("size_kb", [100, 240])
+def test_a_full_disk_leaves_no_part_of_a_generated_neighbourhood(
+    small_disk: Callable[[int], Path], size_kb: int, unbuffered: str
+) -> None:
+    """The disk is full in the middle of the tables or of the file that the shell writes: exit code 1, no table."""
+    folder = small_disk(size_kb)
+    command = [sys.executable, "-m", "tui", "generate", "--houses", "80", "--days", "2"]
+    env = {**environment(), "PYTHONUNBUFFERED": unbuffered}
+    file = folder / "made.yaml"
+
+    def fails(*options: str) -> None:
+        with file.open("a") as out:
+            ended = subprocess.run(
+                [*command, *options], stdout=out, stderr=subprocess.PIPE, text=True, env=env, check=False
+            )
+        assert ended.returncode == 1, ended.stderr
+        assert re.fullmatch(r"ssmic: .* cannot be written: No space left on device\n", ended.stderr)
+        assert list(folder.iterdir()) == [file]
+
+    fails()
+    file.write_text("old", encoding="utf-8")
+    fails("--out", str(file), "--force")
+    assert file.read_text(encoding="utf-8") == "old"
+
+
 @pytest.mark.parametrize("size_kb", [100, *(pytest.param(size_kb, marks=pytest.mark.long) for size_kb in (200, 340))])
 def test_a_full_disk_fails_the_run_and_damages_nothing(
     ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int

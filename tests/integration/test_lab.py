@@ -86,6 +86,30 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
     assert "Verdict: 0 passed, 2 failed" in ended.out
 
 
+@pytest.mark.parametrize("kind", ["tasmota", "zigbee2mqtt"])
+def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
+    ssmic: Ssmic, lane_file: Path, kind: str
+) -> None:
+    """The appliance runs an earlier job then, has been left on after one, or its plug is dead."""
+    lane_file.write_text(
+        TEXT + "  - {house: adler, device: washer, id: wash-2, registered: '00:00', earliest_start: '00:15', "
+        "latest_start: '02:10'}\n"
+        "  - {house: adler, device: washer, id: wash-3, registered: '00:00', earliest_start: '00:20', "
+        "latest_start: '03:05'}\n"
+        "faults:\n"
+        "  - {device: berg/dryer, fault: dead, at: '02:20', until: '02:40'}\n"
+    )
+    ended = ssmic("lab", lane_file, "--as", kind, "--pace", "7200x", "--no-compare", "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["lab"]["jobs_by_hand"] == 4
+    starts = {c["job_id"]: c["start"] - START_S for c in found["results"]["runs"][0]["contracts"]}
+    assert starts["wash-1"] == 120 * 60
+    assert 150 * 60 <= starts["wash-2"] <= 151 * 60
+    assert starts["wash-3"] == 185 * 60
+    assert 160 * 60 <= starts["dry-1"] <= 161 * 60
+
+
 def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
     """Without the controller, time would never begin."""
     ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")

@@ -1,4 +1,4 @@
-"""`ssmic tui --serve`, in a real browser."""
+"""`ssmic tui --serve`: in a real browser, and where it cannot listen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import shutil
+import socket
+import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
@@ -119,3 +121,17 @@ async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
             await browser.until_heard("No run to watch")
             await browser.press("?")
             await browser.until_heard("Help: Negotiations")
+
+
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "address already in use"), ("192.0.2.1", "address")])
+def test_where_it_cannot_listen_there_is_one_error_and_no_banner(host: str, reason: str) -> None:
+    """The port is taken, or the address is that of another machine."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "tui", "tui", "--serve", "--host", host, "--port", str(port)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_WALL_S, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"ssmic: cannot listen on {host}:{port}: ")
+    assert reason in line

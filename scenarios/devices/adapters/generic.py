@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import Topic, Unit, dig, either, number_of, text_of
+from scenarios.devices.adapters.values import JsonPath, Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ValueSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     topic: Topic
-    path: str = ""
+    path: JsonPath = ""
     """Where it is in a JSON payload; empty: in no place of its own, see `template`."""
     template: str = Field("", max_length=MAX_TEMPLATE_CHARACTERS)
     """If there is no path: computes it from the payload; empty: the payload is the value."""
@@ -150,6 +150,14 @@ class GenericOptions(BaseModel):
     """Longest time of that timer, or of the one in the command that switches it on."""
     ask: tuple[Ask, ...] = ()
     """Messages that request its state, published after each connection."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if (self.switch or self.power or self.energy or self.command) is None:
+            raise ValueError("'switch', 'power', 'energy' or 'command' is expected: where it is measured or switched")
+        if self.timer is not None and self.command is None:
+            raise ValueError("'timer' needs a 'command', before which it is published")
+        return self
 
     @property
     def address(self) -> tuple[object, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -25,6 +26,7 @@ SCALE: dict[Unit, float] = {
     "MJ": 1e6 / 3600,
 }
 """The factor of a unit to W or Wh."""
+_JSON_PATH = re.compile(r"(\.?[^.\[\]]+|\[[\w-]+\])(\.[^.\[\]]+|\[[\w-]+\])*")
 
 
 def text_of(payload: bytes) -> str:
@@ -97,6 +99,13 @@ def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
     return value
 
 
+def _is_json_path(text: str) -> str:
+    """Refuse a path with an open bracket or an empty part, for which `dig` would look elsewhere than is meant."""
+    if text and not _JSON_PATH.fullmatch(text):
+        raise ValueError(f"{text!r} is not a path in JSON; expected keys and positions, such as a.b[0].c")
+    return text
+
+
 def _is_topic(text: str) -> str:
     """Refuse a topic that cannot be published to: the client would raise in the middle of the run."""
     if set(text) & set("+#\0"):
@@ -108,3 +117,5 @@ Topic = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), AfterVali
 """A topic, or a part of one, which has no wildcards."""
 OptionalTopic = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_is_topic)]
 """The same, or empty."""
+JsonPath = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_is_json_path)]
+"""A path that `dig` understands, or empty."""

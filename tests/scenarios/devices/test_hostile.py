@@ -140,6 +140,32 @@ def test_problems_of_a_device_in_the_scenario_are_in_plain_words() -> None:
     assert problem[1].startswith("there is no adapter 'modbus'; expected one of ssmic, tasmota, ")
 
 
+@pytest.mark.parametrize("path", ["a[", "a]", "a[0", "a[]", "a[[0]]", "a..b", "a.", ".", "a['b']"])
+def test_a_path_in_json_with_an_open_bracket_or_an_empty_part_is_refused(path: str) -> None:
+    """It would be read as another path, or find nothing in every message."""
+    (problem,) = adapter_problems(gateway("generic", power={"topic": "p", "unit": "W", "path": path}))
+    expected = "is not a path in JSON; expected keys and positions, such as a.b[0].c"
+    assert problem == (("power", "path"), f"{path!r} {expected}")
+
+
+@pytest.mark.parametrize("path", ["", "a", "a.b[0].c", "[1][-1].power L1", "a[b-c]", ".a.0", "é:1"])
+def test_a_path_in_json_has_keys_and_positions(path: str) -> None:
+    """With any characters in a key but dots and brackets."""
+    assert adapter_problems(gateway("generic", power={"topic": "p", "unit": "W", "path": path})) == []
+
+
+def test_a_device_that_is_neither_measured_nor_switched_is_refused() -> None:
+    """Availability alone is neither, and a timer is only published before a command."""
+    expected = "'switch', 'power', 'energy' or 'command' is expected: where it is measured or switched"
+    assert adapter_problems(gateway("generic")) == [((), expected)]
+    assert adapter_problems(gateway("generic", availability={"topic": "a"}, ask=[{"topic": "b"}])) == [((), expected)]
+    timer = {"topic": "t", "payload": "{{ run_s }}"}
+    (problem,) = adapter_problems(gateway("generic", power={"topic": "p", "unit": "W"}, timer=timer))
+    assert problem == ((), "'timer' needs a 'command', before which it is published")
+    for one in ("switch", "command"):
+        assert adapter_problems(gateway("generic", **{one: {"topic": "p"}})) == []
+
+
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "x\x01y", "\ud800", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_an_invalid_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""

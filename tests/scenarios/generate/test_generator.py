@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents import FloatArray
+from scenarios.errors import ScenarioWriteError
 from scenarios.files import load_text, zone_of
 from scenarios.generate import (
     Generated,
@@ -172,6 +174,27 @@ def test_the_error_of_forecasts_grows_with_the_horizon() -> None:
     assert means[0] < means[1] < means[2]
 
 
+@pytest.mark.parametrize("overwrites", [False, True])
+def test_tables_are_written_all_or_none(tmp_path: Path, *, overwrites: bool) -> None:
+    """If one cannot take its place, or the file that refers to them cannot be written, the folder stays as it was."""
+    spec = GeneratorSpec(houses=5, days=2, roofs=1)
+    if overwrites:
+        with write_series(generate(spec), tmp_path, "made", "csv"):
+            (tmp_path / "made.yaml").write_text("old", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = generate(replace(spec, seed=2))
+    with pytest.raises(OSError, match="full"), write_series(other, tmp_path, "made", "csv"):
+        raise OSError("the disk is full")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    last = tmp_path / "made.forecast-042h.csv"
+    last.unlink(missing_ok=True)
+    last.mkdir()
+    before.pop(last.name, None)
+    with pytest.raises(ScenarioWriteError, match="Is a directory"), write_series(other, tmp_path, "made", "csv"):
+        pass
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path != last} == before
+
+
 def test_four_forecasts_a_day_are_issued() -> None:
     """They are issued at midnight, six, noon and eighteen hours of each day."""
     scenario = load_text(generated_yaml(generate(GeneratorSpec(houses=4, days=2, roofs=1))), "generated", None)
@@ -186,8 +209,9 @@ def test_tables_next_to_the_file_hold_the_same_series(kind: str, tmp_path: Path)
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
     made = generate(GeneratorSpec(houses=5, days=2, roofs=1))
-    (tmp_path / "made.yaml").write_text(generated_yaml(made, "made", kind), encoding="utf-8")
-    assert len(write_series(made, tmp_path, "made", kind)) == 2 + 8  # type: ignore[arg-type]  # one of the kinds
+    with write_series(made, tmp_path, "made", kind) as tables:  # type: ignore[arg-type]  # one of the kinds
+        (tmp_path / "made.yaml").write_text(generated_yaml(made, "made", kind), encoding="utf-8")
+    assert len(tables) == 2 + 8
     beside, inside = load(tmp_path / "made.yaml").scenario, load_text(generated_yaml(made), "generated", None)
     assert beside.jobs == inside.jobs
     for house, base_load in inside.base_loads.items():
@@ -273,6 +297,26 @@ def test_habits_keep_the_time_of_the_clock_when_it_changes(day: date, hours: int
     common = clocks[0].keys() & clocks[1].keys()
     assert len(common) > 20
     assert all(clocks[0][job_id] == clocks[1][job_id] for job_id in common)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "reason"),
+    [
+        ("Pacific/Apia", date(2011, 12, 30), "its clocks skip"),
+        ("America/Sao_Paulo", date(2018, 11, 4), "begins at 01:00:00"),
+        ("Asia/Kathmandu", date(1986, 1, 1), "begins at 00:15:00"),
+    ],
+)
+def test_the_first_day_has_a_midnight(zone: str, day: date, reason: str) -> None:
+    """Times in the file count from it; a run may begin or end beside a skipped one."""
+    info = zone_of(zone, "")
+    said = f"^date: a day that begins at 00:00 in {zone} is expected, not {day}, which {reason}$"
+    with pytest.raises(ValueError, match=said):
+        GeneratorSpec(houses=3, zone=info, first_day=day)
+    for first in (day - timedelta(days=1), day + timedelta(days=1)):
+        spec = GeneratorSpec(houses=3, days=2, zone=info, first_day=first)
+        scenario = load_text(generated_yaml(generate(spec)), "generated", None)
+        assert scenario.end_s(2) == spec.midnight_s(2)
 
 
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's

@@ -48,6 +48,7 @@ def test_wrong_usage_is_one_clear_error(tmp_path: Path) -> None:
         (("--houses", "3", "--zone", "Europe/Berln"), "did you mean 'Europe/Berlin'?"),
         (("--houses", "20000"), "from 1 to 10,000"),
         (("--houses", "3", "--series", "csv"), "add --out FILE"),
+        (("--houses", "3", "--zone", "Pacific/Apia", "--date", "2011-12-30"), "not 2011-12-30, which its clocks skip"),
     ):
         ended = _generate(tmp_path, *options)
         assert ended.returncode == 2, ended

@@ -98,7 +98,6 @@ def generate(
     Households own and use appliances as statistics report for their size (docs/generate.md names the sources). All
     roofs see the same clouds, and forecasts are issued four times a day.
     """
-    from scenarios.files import write_text
     from scenarios.generate import (
         GeneratorSpec,
         Site,
@@ -106,6 +105,7 @@ def generate(
         generate as make,
         generated_yaml,
         pvlib_irradiance,
+        write_series,
     )
     from tui.cli.output import notes
 
@@ -137,12 +137,34 @@ def generate(
     made = make(spec)
     target = out or _output_file()
     kind = _series_kind(made, target) if series == "auto" else series
-    text = generated_yaml(made) if kind == "inline" else _with_tables(made, target, kind)
+    if kind == "inline":
+        _write(generated_yaml(made), out)
+        return
+    if target is None:
+        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
+    with write_series(made, target.parent, target.stem, kind) as tables:
+        _write(generated_yaml(made, target.stem, kind), out)
+    notes().print(f"Series: {len(tables)} tables, {tables[0]} and the next", soft_wrap=True)
+
+
+def _write(text: str, out: Path | None) -> None:
+    """Write a neighbourhood's file; None: to standard output.
+
+    Raises:
+        OSError: Standard output cannot be written.
+        ScenarioWriteError: The file cannot be written.
+    """
+    from scenarios.files import write_text
+    from tui.cli.output import notes
+
     if out is None:
-        sys.stdout.write(text)
-    else:
-        write_text(text, out)
-        notes().print(f"Written: {out}", soft_wrap=True)
+        # By line, as an unbuffered stream (PYTHONUNBUFFERED) loses the rest of a write for which the disk has no room,
+        # but fails at the next one; flushed, so that this is known before the tables take their places.
+        sys.stdout.writelines(text.splitlines(keepends=True))
+        sys.stdout.flush()
+        return
+    write_text(text, out)
+    notes().print(f"Written: {out}", soft_wrap=True)
 
 
 def _series_kind(made: Generated, target: Path | None) -> Literal["inline", "csv"]:
@@ -150,23 +172,6 @@ def _series_kind(made: Generated, target: Path | None) -> Literal["inline", "csv
     from scenarios.generate import needs_tables
 
     return "csv" if target is not None and needs_tables(made) else "inline"
-
-
-def _with_tables(made: Generated, target: Path | None, kind: Literal["csv", "parquet"]) -> str:
-    """Write the series of a neighbourhood into tables beside its file; return the file's text.
-
-    Raises:
-        typer.BadParameter: There is no file.
-    """
-    from scenarios.generate import generated_yaml, write_series
-    from tui.cli.output import notes
-
-    if target is None:
-        raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
-    text = generated_yaml(made, target.stem, kind)
-    written = write_series(made, target.parent, target.stem, kind)
-    notes().print(f"Series: {len(written)} tables, {written[0]} and the next", soft_wrap=True)
-    return text
 
 
 def _place(text: str) -> tuple[float, float]:

@@ -80,14 +80,29 @@ def _serve(scenario: str | None, host: str, port: int, *, allow_outside: bool) -
     except ImportError:
         complain("--serve needs textual-serve, an extra: pip install 'ssmic[serve]'")
         raise typer.Exit(USAGE) from None
+    import asyncio
     import shlex
 
     options = ["--allow-outside"] if allow_outside else []
     command = [sys.executable, "-m", "tui", "tui", *options, *([] if scenario is None else [scenario])]
-    if host not in {"localhost", "127.0.0.1", "::1"}:
-        complain(f"warning: anyone who can reach {host}:{port} can act on this machine as you; there is no login")
     try:
+        asyncio.run(_try_to_listen(host, port))  # the server prints its banner before it listens
+        if host not in {"localhost", "127.0.0.1", "::1"}:
+            complain(f"warning: anyone who can reach {host}:{port} can act on this machine as you; there is no login")
         Server(shlex.join(command), host=host, port=port, title="ssmic").serve()
     except OSError as error:
         complain(f"cannot listen on {host}:{port}: {error.strerror or error}")
         raise typer.Exit(FAILED) from None
+
+
+async def _try_to_listen(host: str, port: int) -> None:
+    """Listen for a moment where the server is to listen.
+
+    Raises:
+        OSError: The port is taken, or the address is not one of this machine.
+    """
+    import asyncio
+
+    listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    listening.close()
+    await listening.wait_closed()

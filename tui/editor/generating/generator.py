@@ -306,8 +306,8 @@ def _written(generated: Generated, file: Path, series: str) -> tuple[Path, ...]:
         write_text(generated_yaml(generated), file)
         return (file,)
     kind: Literal["csv", "parquet"] = "parquet" if series == "parquet" else "csv"
-    tables = write_series(generated, file.parent, file.stem, kind)
-    write_text(generated_yaml(generated, file.stem, kind), file)
+    with write_series(generated, file.parent, file.stem, kind) as tables:
+        write_text(generated_yaml(generated, file.stem, kind), file)
     return (file, *tables)
 
 
