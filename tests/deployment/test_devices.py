@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,14 @@ class Login:
         await self.bus.publish(topic, json.dumps(content).encode(), qos=1, retain=retain)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for a condition on the received messages."""
-        while not condition():
+        """Wait for a condition on the received messages.
+
+        A condition on the last one (`[-1]`) does not hold before the first one has arrived.
+        """
+        while True:
+            with suppress(IndexError):
+                if condition():
+                    return
             self.changed.clear()
             await self.changed.wait()
 

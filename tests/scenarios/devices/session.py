@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,17 @@ class Device:
         return [json.loads(payload) for topic, payload, _ in self.heard if topic.endswith(f"/{part}") and payload]
 
     async def until(self, condition: Callable[[], Any]) -> Any:
-        """Wait until a condition on the received messages holds; return its value."""
+        """Wait until a condition on the received messages holds; return its value.
+
+        A condition on the last message (`[-1]`) does not hold before the first one has arrived.
+        """
         async with asyncio.timeout(PATIENCE_WALL_S):
-            while not (found := condition()):
+            while True:
+                with suppress(IndexError):
+                    if found := condition():
+                        return found
                 self.changed.clear()
                 await self.changed.wait()
-        return found
 
 
 @dataclass
