@@ -32,7 +32,7 @@ from tests.integration.test_ending_early import until
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-ENGINES = [pytest.param("mosquitto", marks=needs_mosquitto), "embedded"]
+ENGINES = [pytest.param("mosquitto", marks=[needs_mosquitto, pytest.mark.long]), "embedded"]
 
 
 @contextmanager
@@ -181,7 +181,9 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that takes nothing is needed")
-@pytest.mark.parametrize("command", [["run", "street", "--bus", "memory"], ["scenarios"]])
+@pytest.mark.parametrize(
+    "command", [["run", "street", "--bus", "memory"], pytest.param(["scenarios"], marks=pytest.mark.long)]
+)
 def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) -> None:
     """The error is a single line."""
     with Path("/dev/full").open("w") as full:

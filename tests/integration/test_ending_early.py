@@ -129,7 +129,8 @@ def test_a_signal_ends_the_run_cleanly(slow: Path, number: signal.Signals) -> No
         assert left == ["slow.log.jsonl", "slow.scores.json", "slow.sqlite", "slow.yaml"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_runs_on_other_processes_too(slow: Path, number: signal.Signals) -> None:
     """Each records its results before its process ends; Ctrl-C in a terminal reaches all of them at once."""
     with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:

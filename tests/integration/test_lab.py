@@ -86,7 +86,7 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
     assert "Verdict: 0 passed, 2 failed" in ended.out
 
 
-@pytest.mark.parametrize("kind", ["tasmota", "zigbee2mqtt"])
+@pytest.mark.parametrize("kind", ["tasmota", pytest.param("zigbee2mqtt", marks=pytest.mark.long)])
 def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     ssmic: Ssmic, lane_file: Path, kind: str
 ) -> None:
@@ -234,7 +234,7 @@ def test_all_wrong_faults_are_refused_at_once_with_their_places(ssmic: Ssmic, la
         pytest.param(["--pace", "max"], "a lab follows the wall clock", marks=pytest.mark.long),
         pytest.param(["--expect", "self_suficiency>1"], "did you mean 'self_sufficiency'?", marks=pytest.mark.long),
         pytest.param(["--expect", "nonsense"], "expected a figure and its limit", marks=pytest.mark.long),
-        (["--controller", "no-such-program-here"], "no-such-program-here"),
+        pytest.param(["--controller", "no-such-program-here"], "no-such-program-here", marks=pytest.mark.long),
     ],
 )
 def test_wrong_usage_is_refused(ssmic: Ssmic, lane_file: Path, arguments: list[str], problem: str) -> None:

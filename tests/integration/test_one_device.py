@@ -175,9 +175,8 @@ def can_all_follow(jobs: Sequence[Job], taken: Sequence[tuple[int, int]], now_s:
 CHEAP = ("insertion", "fifty_fifty")
 
 
-@pytest.mark.parametrize(
-    "algorithm", [name if name == "insertion" else pytest.param(name, marks=pytest.mark.long) for name in ALGORITHMS]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_no_two_jobs_of_a_machine_meet_where_any_sequence_keeps_all_windows(algorithm: str) -> None:
     """Found by trying all starts, where all jobs are known at once."""
 

@@ -46,7 +46,7 @@ if __name__ == "__main__":
         pytest.param(
             ["run", "street", "--bus", "memory", "--json", "--runs", "2", "--workers", "2"], marks=pytest.mark.long
         ),
-        ["optimum", "street", "--time-limit", "1", "--json"],
+        pytest.param(["optimum", "street", "--time-limit", "1", "--json"], marks=pytest.mark.long),
     ],
 )
 def test_nothing_else_is_on_standard_output(tmp_path: Path, arguments: list[str]) -> None:

@@ -100,6 +100,7 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         assert outcome.ledger_sha256 == alone.ledger_sha256
 
 
+@pytest.mark.long
 @needs_mosquitto
 async def test_the_monitor_waits_for_a_broker_that_goes_away(opened: Opened) -> None:
     """A message is shown until it returns, then the view continues; its content is kept."""

@@ -132,7 +132,7 @@ async def test_the_open_scenario_runs(opened: Opened, ours: Path) -> None:
         assert user.run._follows
 
 
-@pytest.mark.parametrize("answer", ["save", "back"])
+@pytest.mark.parametrize("answer", ["save", pytest.param("back", marks=pytest.mark.long)])
 async def test_unsaved_changes_are_saved_on_the_way(opened: Opened, ours: Path, answer: str) -> None:
     """They are saved if the user agrees; otherwise no run starts."""
     async with working(opened, ours) as user:
@@ -190,10 +190,8 @@ async def test_a_scenario_with_problems_does_not_run(opened: Opened, ours: Path)
         assert user.run._simulation is None
 
 
-@pytest.mark.parametrize(
-    ("keys", "houses"),
-    [(("right", "enter"), 1), pytest.param(("right", "right", "enter"), 2, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("keys", "houses"), [(("right", "enter"), 1), (("right", "right", "enter"), 2)])
 async def test_an_externally_changed_file_is_asked_about(
     opened: Opened, ours: Path, keys: tuple[str, ...], houses: int
 ) -> None:

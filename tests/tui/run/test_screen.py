@@ -314,6 +314,7 @@ async def test_parts_that_cannot_meet_in_time_are_noted_before_the_run(opened: O
         assert about.endswith("Neighbourhoods offers remedies")
 
 
+@pytest.mark.long
 async def test_nothing_is_cut_at_the_right_edge_of_80_columns(opened: Opened) -> None:
     """This covers settings of the algorithm and columns of the runs."""
     async with opened(first_area="run", size=(80, 24)) as pilot:
