@@ -8,11 +8,15 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
+from textual.widgets.directory_tree import DirEntry
+from textual.widgets.tree import TreeNode
+from typing_extensions import override
 
 from broker import plural
 from scenarios.results import streets_of
@@ -146,6 +150,18 @@ class _Tree(DirectoryTree):
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Omit hidden files and files that do not match."""
         return [p for p in paths if not p.name.startswith(".") and (p.is_dir() or self._fits(p))]
+
+    @override
+    def _add_to_load_queue(self, node: TreeNode[DirEntry]) -> AwaitComplete:
+        """Have a folder loaded, without waiting until it is.
+
+        Textual waits until its queue is empty. If the loader is replaced meanwhile, because another folder is shown, or
+        cancelled, because the dialog closes, that never happens: the dialog never ends, nor does the application.
+        """
+        if node.data is not None and not node.data.loaded:
+            node.data.loaded = True
+            self._load_queue.put_nowait(node)
+        return AwaitComplete()
 
     def _fits(self, path: Path) -> bool:
         return not self._suffixes or path.suffix.lower() in self._suffixes

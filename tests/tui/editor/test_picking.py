@@ -233,6 +233,20 @@ async def test_an_absolute_path_typed_behind_the_folder_is_opened(opened: Opened
         await until(pilot, lambda: answers == [there])
 
 
+async def test_a_dialog_closes_while_a_folder_waits_to_be_loaded(opened: Opened, tmp_path: Path) -> None:
+    """The application hung if the loader ended first; so did one test in several hundred."""
+    (tmp_path / "elsewhere").mkdir()
+    async with opened() as pilot:
+        pilot.app.push_screen(PickPath("Open", tmp_path))
+        asking = await dialog(pilot, PickPath)
+        tree = asking.query_one(DirectoryTree)
+        await until(pilot, lambda: tree.root.children)
+        pilot.app.workers.cancel_node(tree)
+        tree.root.children[0].expand()
+        await pilot.press("escape")
+        await until(pilot, lambda: not asking.is_running)
+
+
 def test_a_doubled_slash_within_a_path_that_exists_changes_nothing(tmp_path: Path) -> None:
     """As in a shell, after a completed folder's slash."""
     (tmp_path / "tmp").mkdir()
