@@ -173,7 +173,7 @@ class Consumer(Agent[AnyMessage]):
     def _follows(self, producer: str, job_id: str) -> bool:
         """Return whether to follow a producer's opening: a producer must not keep a job busy for ever.
 
-        A job that has started, or is not to run, reads its channel no longer: openings would fill it.
+        A job that has started, or was dropped, no longer reads its channel: openings would fill it.
         """
         contract = self.contracts.get(job_id)
         if self._jobs[job_id].is_dropped or (contract is not None and contract.start_s <= self.now_s):

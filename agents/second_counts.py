@@ -1,4 +1,4 @@
-"""Counts what others cause in one second of virtual time, so that nobody can keep an agent busy in it for ever."""
+"""Counts what other agents cause in one second of virtual time, so that none can keep an agent busy in it for ever."""
 
 from __future__ import annotations
 

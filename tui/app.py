@@ -138,7 +138,7 @@ class SsmicApp(Guarded, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
-        self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
+        self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
         """The monitored run, and its status, at the last refresh."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
         """Returns what is open in *Neighbourhoods*."""
@@ -193,7 +193,7 @@ class SsmicApp(Guarded, App[None]):
     def _tell_changes(self) -> None:
         """Notify, in any area, when the watched run stalls, continues, or is paused by someone else."""
         feed, standing = self.monitored_run.feed, self.monitored_run.standing
-        (feed_before, before), self._stood = self._stood, (feed, standing)
+        (feed_before, before), self._last_seen = self._last_seen, (feed, standing)
         if standing is None or before is None or feed is not feed_before or standing.kind == before.kind:
             return
         halted = {"stalled", "disconnected"}

@@ -96,18 +96,18 @@ class JobCourse:
         return 2 * (self.job.duration_s + self.grace_s)
 
     def wake(self) -> None:
-        """Wake the coroutine that follows the job, or let the next one that will look at it at once.
+        """Wake the coroutine that follows the job; if there is none yet, the next one will look at the job at once.
 
-        However often that happens, one wake-up waits: no coroutine follows a job before its start, and a device may
-        report its state every second until then.
+        At most one wake-up waits in the channel: no coroutine follows a job before its start, and a device may report
+        its state every second until then.
         """
         if not self.changed.waiting:
             self.changed.put(None)
 
     def hand_over(self, channel: Channel[None]) -> None:
-        """Let another coroutine follow the job from now on, and the present one end.
+        """Let another coroutine follow the job from now on, and wake the present one, which then ends.
 
-        Each has a channel of its own: a channel wakes one reader, and would wake the one that is about to end.
+        Each has a channel of its own, because a channel wakes one reader only: it could be the one that is to end.
 
         Args:
             channel: Wakes the other coroutine.

@@ -42,11 +42,11 @@ FIRST_LOOK = 8
 """How many producers are first checked slot by slot; most jobs need no more."""
 MAX_LOOK = 512
 FEW_VIEWS = 3
-"""Up to so many fine views are compared one by one, which is simpler than a comparison of several."""
+"""Up to this many fine views are compared one by one, which takes less time than preparing a common comparison."""
 MANY_PRODUCERS = 256
 """With fewer, it takes no longer to look at all of them for each job."""
 MAX_STRETCHES = 256
-"""Pairs of hours for which the most of all producers is kept."""
+"""For how many pairs of hours the most that producers may have is kept."""
 _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
 
@@ -102,9 +102,9 @@ class Board:
         self._newest: IntArray = np.zeros(0, dtype=np.int64)
         """By number, which of them the producer's newest one is, counted from 1; 0: it has published none."""
         self._has_odd_blocks: BoolArray = np.zeros(0, dtype=np.bool_)
-        """By number, whose blocks do not begin and end with hours."""
+        """By number, whether the blocks of the producer's view begin or end within an hour."""
         self._within: dict[tuple[int, int], _Most] = {}
-        """By the hours between which jobs run: the first one, and the one after the last. The newest are kept."""
+        """By the hours between which jobs run: the first one, and the one after the last. Those used last are kept."""
 
     def put(self, number: int, view: View) -> None:
         """Take a producer's new view."""
@@ -141,8 +141,8 @@ class Board:
     def _most_of_all(self, need: Need) -> _Most:
         """Return the most that each producer may have for a job, by number.
 
-        Jobs that run between the same hours, and there are many of them, share it: a look into the arrays of all
-        stretches waits for the memory once for each producer. Only new views are looked at again.
+        The many jobs that run between the same hours share the result, because a look into the arrays of all hours
+        waits for the computer's memory once for each producer. Only new views are looked at again.
         """
         hours = need.begin_s // MIN_BLOCK_S, -(-need.end_s // MIN_BLOCK_S)
         most, count = self._within.pop(hours, None), len(self._newest)

@@ -356,7 +356,7 @@ class Host:
     def _take_new_grant(self, grant: Round) -> bool:
         """Take a grant of a step that has not begun; return whether it is one."""
         is_new = self._grants.take(grant)
-        if is_new and not self._arrived.is_set():
+        if is_new:
             self._arrived.set()  # it may name fewer hosts to wait for
         return is_new
 

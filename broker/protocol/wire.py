@@ -369,8 +369,8 @@ class Roster(Wire):
 REPORTS_MISSED = 2.5
 """After this many of its intervals without a report, a run has ended."""
 LONGEST_VALID_WALL_S = 60.0
-"""No report holds for longer, wall-clock seconds, whatever interval it states: who waits for the next one must not wait
-for ever because of a leftover."""
+"""Longest time for which a report is valid, whatever interval it states, wall-clock seconds: a retained report that was
+left behind must not make anyone wait for ever."""
 
 
 class TimeReport(Wire):

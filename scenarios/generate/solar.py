@@ -42,6 +42,18 @@ class Site:
     latitude_deg: float
     longitude_deg: float
 
+    @classmethod
+    def parse(cls, text: str) -> Site:
+        """Return the place that a text such as `50.1,8.7` names: latitude and longitude.
+
+        Raises:
+            ValueError: The text is not two finite numbers.
+        """
+        latitude_deg, longitude_deg = (float(part) for part in text.split(","))
+        if not math.isfinite(latitude_deg + longitude_deg):
+            raise ValueError(f"{text!r} is not a place")
+        return cls(latitude_deg, longitude_deg)
+
 
 @dataclass(frozen=True, slots=True)
 class Roof:

@@ -251,7 +251,7 @@ class Lab:
         """Return what a person does at a job's latest start, and again until it has started."""
 
         async def start(now_s: int) -> None:
-            # The device itself may only act after this in this second.
+            # In this second the person comes first: the appliance has not noticed yet what has ended by now.
             plug.appliance.advance(now_s)
             if run.start_s is not None:
                 return
@@ -270,7 +270,7 @@ class Lab:
         return start
 
     def _unloads(self, plug: Plug, run: ApplianceRun) -> Callable[[int], Awaitable[None]]:
-        """Return what the person does when the job's programme is to be over, and again until it is."""
+        """Return what the person does when the job's programme should be over, and again until it is."""
 
         async def unload(now_s: int) -> None:
             plug.appliance.advance(now_s)

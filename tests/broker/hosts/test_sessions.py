@@ -170,14 +170,7 @@ def test_messages_of_another_process_or_run_are_dropped() -> None:
         async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.done(RUN, "a"), topics.inboxes(RUN, "b"))
             life = tasks.create_task(host.run(broker))
-            members = {
-                "a": Member(session=host.session, agents=("echo",)),
-                "b": Member(session="now", agents=("asker",)),
-            }
-            await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
-            await heard(bus)
-            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
-            await heard(bus)
+            await start(bus, host)
             for session, seq, n in (("earlier", 0, 100), ("now", 0, 1)):
                 message = Envelope(
                     session=session, step=0, time=0, round=0, sender="asker", seq=seq, to="echo", re=None,
@@ -203,14 +196,7 @@ def test_messages_that_no_agent_understands_are_counted_against_their_host() -> 
         async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.done(RUN, "a"))
             life = tasks.create_task(host.run(broker))
-            members = {
-                "a": Member(session=host.session, agents=("echo",)),
-                "b": Member(session="now", agents=("asker",)),
-            }
-            await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
-            await heard(bus)
-            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
-            await heard(bus)
+            await start(bus, host)
             nonsense = [
                 Envelope(
                     session="now", step=0, time=0, round=0, sender="asker", seq=seq, to="echo", re=None,
@@ -235,6 +221,18 @@ def granted(step: int, **more: Any) -> bytes:
     """What the clock says."""
     expected = {"a": more.pop("expected", {})}
     return Grant(step=step, time=0, round=step, expected=expected, **more).encoded()
+
+
+async def start(bus: Bus, host: Host) -> None:
+    """Have host `a` take part beside host `b`, whose session is `now`, and run its first round."""
+    members = {
+        "a": Member(session=host.session, agents=("echo",)),
+        "b": Member(session="now", agents=("asker",)),
+    }
+    await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
+    await heard(bus)
+    await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
+    await heard(bus)
 
 
 def test_a_second_process_runs_no_round_of_its_host() -> None:

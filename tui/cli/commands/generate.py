@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from scenarios.generate import Generated
+    from scenarios.generate import Generated, Site
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -100,7 +100,6 @@ def generate(
     """
     from scenarios.generate import (
         GeneratorSpec,
-        Site,
         clear_irradiance,
         generate as make,
         generated_yaml,
@@ -109,7 +108,7 @@ def generate(
     )
     from tui.cli.output import notes
 
-    latitude, longitude = _place(place)
+    site = _site(place)
     if sun == "pvlib":
         _require_pvlib()
     if out is not None and out.exists() and not force:
@@ -118,9 +117,9 @@ def generate(
         spec = GeneratorSpec(
             houses=houses,
             days=days,
-            site=Site(latitude, longitude),
+            site=site,
             first_day=date.date(),
-            zone=_zone(zone, latitude, longitude),
+            zone=_zone(zone, site),
             seed=seed,
             weather=weather,
             roofs=roofs,
@@ -174,26 +173,23 @@ def _series_kind(made: Generated, target: Path | None) -> Literal["inline", "csv
     return "csv" if target is not None and needs_tables(made) else "inline"
 
 
-def _place(text: str) -> tuple[float, float]:
-    import math
+def _site(text: str) -> Site:
+    from scenarios.generate import Site
 
     try:
-        latitude, longitude = (float(part) for part in text.split(","))
+        return Site.parse(text)
     except ValueError:
-        latitude = longitude = math.nan
-    if not math.isfinite(latitude + longitude):
         what = f"{text!r}: two numbers are expected, for example 50.1,8.7"
-        raise typer.BadParameter(what, param_hint="--place")
-    return latitude, longitude
+        raise typer.BadParameter(what, param_hint="--place") from None
 
 
-def _zone(name: str | None, latitude: float, longitude: float) -> tzinfo:
+def _zone(name: str | None, site: Site) -> tzinfo:
     from scenarios import ScenarioError
     from scenarios.files import zone_of
-    from scenarios.generate import Site, usual_zone
+    from scenarios.generate import usual_zone
 
     if name is None:
-        return usual_zone(Site(latitude, longitude))
+        return usual_zone(site)
     try:
         return zone_of(name, "--zone")
     except ScenarioError as error:

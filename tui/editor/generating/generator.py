@@ -6,7 +6,6 @@ The process is `tui.editor.generating.generate_server`. A request has the fields
 from __future__ import annotations
 
 import importlib.util
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -132,7 +131,7 @@ def spec_of(values: Mapping[str, str]) -> tuple[GeneratorSpec | None, dict[str, 
 
     numbers = {id_: read(id_, int, "a whole number is expected") for id_ in ("houses", "days", "seed")}
     shares = {id_: read(id_, float, "a number is expected") for id_ in ("roofs", "cars", "heat_pumps", "flexibility")}
-    place = read("place", _place, "two numbers are expected, for example 50.1,8.7")
+    place = read("place", Site.parse, "two numbers are expected, for example 50.1,8.7")
     first_day = read("date", date.fromisoformat, "a day is expected, YYYY-MM-DD")
     days_off = read("holiday", _days, "days are expected, YYYY-MM-DD with spaces between")
     name = read("name", _name, "letters, digits, - and _ are expected")
@@ -166,13 +165,6 @@ def spec_of(values: Mapping[str, str]) -> tuple[GeneratorSpec | None, dict[str, 
             problems.setdefault(_FIELD_OF.get(about, about), expected)
         return None, problems
     return (None if problems else spec), problems
-
-
-def _place(text: str) -> Site:
-    latitude, longitude = (float(part) for part in text.split(","))
-    if not math.isfinite(latitude + longitude):
-        raise ValueError
-    return Site(latitude, longitude)
 
 
 def _days(text: str) -> frozenset[date]:
