@@ -100,7 +100,7 @@ async def test_what_a_run_publishes_fits_the_document(document: dict[str, Any]) 
                     wire.take(event.topic, event.payload)
 
         reading = asyncio.create_task(read())
-        await run_scenario(load_scenario("street"), RunSettings(seed=1, run_id="x", pace=Pace()), broker)
+        await run_scenario(load_scenario("late-joiner"), RunSettings(seed=1, run_id="x", pace=Pace()), broker)
         await asyncio.sleep(0)
         reading.cancel()
     assert wire.problems == []

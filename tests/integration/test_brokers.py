@@ -77,6 +77,7 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
     assert ssmic("run", "street", "--broker", url, "--limit", "1").code == 4
 
 
+@pytest.mark.long
 @needs_mosquitto
 def test_a_run_continues_when_its_broker_returns(ssmic: Ssmic, slow: Path) -> None:
     """The broker is killed in the middle and restarted without its state: the ledger is the same."""

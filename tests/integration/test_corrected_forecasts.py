@@ -52,8 +52,7 @@ def test_more_is_delivered_where_forecasts_are_wrong_for_hours(name: str, least:
     ("name", "factor"),
     [
         ("wrong-forecast", 1.0),
-        ("10", 3.0),
-        *(pytest.param(*case, marks=pytest.mark.long) for case in (("5", 3.0), ("6", 1.25))),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in (("10", 3.0), ("5", 3.0), ("6", 1.25))),
     ],
 )
 def test_no_less_sun_is_used_than_with_whole_jobs_where_forecasts_are_too_high(name: str, factor: float) -> None:
@@ -93,7 +92,10 @@ def test_whole_jobs_are_decided_by_forecasts_as_issued() -> None:
     assert run(scenario, supply=corrected).ledger_sha256 == run(scenario, supply=issued).ledger_sha256
 
 
-@pytest.mark.parametrize("name", ["wrong-forecast", "cloud-front", "late-joiner"])
+@pytest.mark.parametrize(
+    "name",
+    ["wrong-forecast", *(pytest.param(name, marks=pytest.mark.long) for name in ("cloud-front", "late-joiner"))],
+)
 def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network(name: str) -> None:
     """Each household reads only its own counter, with the events that concern it."""
     scenario = load_scenario(name)

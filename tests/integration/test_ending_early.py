@@ -194,8 +194,10 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("size_kb", [100, 240])
+@pytest.mark.parametrize(
+    ("size_kb", "unbuffered"),
+    [(240, "1"), *(pytest.param(*case, marks=pytest.mark.long) for case in ((240, ""), (100, ""), (100, "1")))],
+)
 def test_a_full_disk_leaves_no_part_of_a_generated_neighbourhood(
     small_disk: Callable[[int], Path], size_kb: int, unbuffered: str
 ) -> None:

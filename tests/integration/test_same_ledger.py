@@ -91,7 +91,7 @@ def cases() -> Iterator[object]:
     for source in SOURCES:
         for algorithm, seeds in (("insertion", (1,)), ("fifty_fifty", (1, 2) if source == "village" else range(1, 6))):
             for seed in seeds:
-                marks = () if seed == 1 and source == "street" else pytest.mark.long
+                marks = () if (source, algorithm) == ("street", "insertion") else pytest.mark.long
                 yield pytest.param(source, algorithm, seed, marks=marks, id=f"{source}-{algorithm}-{seed}")
 
 

@@ -186,6 +186,7 @@ def picture(pilot: Pilot[Any]) -> str:
     return emulated(update.render_segments(pilot.app.console), SIZE, moves=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "pane",
     ["messages", *(pytest.param(pane, marks=pytest.mark.long) for pane in ("jobs", "producers", "ledger", "hosts"))],

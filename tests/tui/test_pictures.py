@@ -92,6 +92,7 @@ def shown(screen: Any, name: str) -> bool:
     return pane is not None and pane.id == f"{name}-tab" and screen.focused is pane.query(VirtualTable).first()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_live_view(
     opened: Opened, picture: SnapshotAssertion, storybook: ModuleType, size: tuple[int, int]

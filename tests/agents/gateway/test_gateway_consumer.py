@@ -55,6 +55,7 @@ def test_a_job_started_by_hand_ends_when_its_device_says_so_also_after_its_contr
     assert executed(report(washer, Reported(state="FINISHED"))) == [("FINISHED", "started_by_hand")]
 
 
+@pytest.mark.long
 def test_a_device_that_repeats_its_state_until_its_job_starts_does_not_fill_its_agent(washer: Stage) -> None:
     """Nobody follows the job yet, and some machines report every second that their last programme is over."""
     finished = Reported(state="FINISHED")

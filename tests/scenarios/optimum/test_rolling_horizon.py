@@ -56,7 +56,8 @@ def test_believes_the_newest_forecast_and_lets_the_job_wait() -> None:
     assert plan_rolling_horizon(scenario, end_s=START_S + 8 * HOUR_S) == {}
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(5, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 5])
 def test_keeps_the_rules_on_generated_neighbourhoods(seed: int) -> None:
     """Windows, promises, and no more than the bound on any run."""
     scenario = scarce(seed)

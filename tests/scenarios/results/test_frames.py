@@ -93,7 +93,9 @@ def test_duckdb_reads_the_parquet_tables(results_file: Path, tmp_path: Path) -> 
     assert total == pytest.approx(same)
 
 
-@pytest.mark.parametrize("ending", [".pdf", ".svg", ".png"])
+@pytest.mark.parametrize(
+    "ending", [".svg", *(pytest.param(other, marks=pytest.mark.long) for other in (".pdf", ".png"))]
+)
 def test_figures_are_written_and_are_the_same_each_time(results_file: Path, tmp_path: Path, ending: str) -> None:
     """Day profile and Gantt chart, in each format; no date in them."""
     pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")

@@ -233,7 +233,8 @@ def test_bundled_scenarios_are_listed(ssmic: Ssmic) -> None:
     """The generated ones and the gallery."""
     names = [one["name"] for one in ssmic("scenarios", "--json").json["scenarios"]]
     assert {"scarce", "street", "village", "sunny", "cloud-front", "daylight-saving"} <= set(names)
-    assert all(name in ssmic("scenarios").out for name in names)
+    listed = ssmic("scenarios").out
+    assert all(name in listed for name in names)
 
 
 def test_results_are_listed_shown_and_exported(ssmic: Ssmic, small: Path) -> None:

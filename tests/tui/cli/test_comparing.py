@@ -111,6 +111,7 @@ def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Pat
     assert ssmic("results", "compare", two[0], "nowhere.sqlite").code == 3
 
 
+@pytest.mark.long
 def test_many_simulations_are_shown_in_blocks_that_fit(ssmic: Ssmic, small: Path) -> None:
     """No column is truncated, for any number of simulations."""
     algorithms = ("fifty_fifty", "insertion", "L-BFGS-B", "SLSQP", "TNC", "exact")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import load
+from tests.ended import Ssmic
 
 
 def _generate(folder: Path, *options: str, to: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,7 @@ def test_many_series_are_in_tables_next_to_the_file_that_the_shell_writes(tmp_pa
     assert loaded.notes == ()
 
 
-def test_wrong_usage_is_one_clear_error(tmp_path: Path) -> None:
+def test_wrong_usage_is_one_clear_error(ssmic: Ssmic) -> None:
     """Exit code 2, no file."""
     for options, said in (
         (("--houses", "3", "--place", "north"), "two numbers are expected"),
@@ -50,10 +51,10 @@ def test_wrong_usage_is_one_clear_error(tmp_path: Path) -> None:
         (("--houses", "3", "--series", "csv"), "add --out FILE"),
         (("--houses", "3", "--zone", "Pacific/Apia", "--date", "2011-12-30"), "not 2011-12-30, which its clocks skip"),
     ):
-        ended = _generate(tmp_path, *options)
-        assert ended.returncode == 2, ended
-        assert said in " ".join(ended.stderr.split()).replace("│ ", "").replace(" │", ""), ended.stderr
-        assert ended.stdout == ""
+        ended = ssmic("generate", *options)
+        assert ended.code == 2, ended
+        assert said in " ".join(ended.err.split()).replace("│ ", "").replace(" │", ""), ended.err
+        assert ended.out == ""
 
 
 @pytest.mark.long

@@ -66,6 +66,7 @@ def test_nothing_else_is_on_standard_output(tmp_path: Path, arguments: list[str]
     assert b"left in the buffer of C" in ended.stderr
 
 
+@pytest.mark.long
 def test_a_table_is_on_standard_output(tmp_path: Path) -> None:
     """The command's own output is unaffected."""
     root = Path(__file__).parents[3]

@@ -31,7 +31,8 @@ def buttons(person: Any) -> dict[str, Button]:
     return {str(button.label): button for button in person.screen.query(CoveragePanel).first().query(Button)}
 
 
-@pytest.mark.parametrize("size", [(80, 24), pytest.param((140, 45), marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
 async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing, tmp_path: Path, size: Any) -> None:
     """Each brings production to the job; after undo, the note returns."""
     path = tmp_path / "apart.yaml"

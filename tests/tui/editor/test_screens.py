@@ -63,6 +63,7 @@ def test_a_neighbourhood(looks_the_same: Any, size: tuple[int, int]) -> None:
     assert looks_the_same("street", size, ())
 
 
+@pytest.mark.long
 @SIZES
 def test_a_producer(looks_the_same: Any, size: tuple[int, int]) -> None:
     """Its forecasts."""

@@ -216,6 +216,7 @@ async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scen
         await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
 
 
+@pytest.mark.long
 async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario) -> None:
     """They are at the offset of its start, which the status line states; `U` shows them in UTC."""
     assert street.zone.name == "+02:00"
@@ -260,6 +261,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
         await until(pilot, lambda: rows.columns[1].cell(rows.rows[0]) == "00:00:00")
 
 
+@pytest.mark.long
 async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Opened, street: Scenario) -> None:
     """The clock then stands at the first moment of the day after it, for which there is no forecast."""
     async with monitored_run(opened, street, size=WIDE) as (pilot, watched, run):
@@ -394,6 +396,7 @@ async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, stree
         assert outcome.ledger_sha256 == untouched.ledger_sha256
 
 
+@pytest.mark.long
 async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
     """All contracts are kept."""
     async with monitored_run(opened, street) as (pilot, watched, run):

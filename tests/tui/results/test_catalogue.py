@@ -165,6 +165,7 @@ async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
         await until(pilot, lambda: [row.path.name for row in table(pilot, "#entries").rows] == [INSERTION, FIFTY])
 
 
+@pytest.mark.long
 async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_folder: Path) -> None:
     """Both are opened by their path."""
     elsewhere = results_folder.parent / "elsewhere"

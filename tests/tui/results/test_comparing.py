@@ -77,6 +77,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_two_days_share_a_scale(opened: Opened) -> None:
     """Otherwise the smaller one would look as large as the other."""

@@ -40,6 +40,7 @@ async def test_nothing_yet(opened: Opened, picture: SnapshotAssertion, size: tup
         assert await still(pilot) == picture(name="nothing")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_screens(
     opened: Opened, picture: SnapshotAssertion, told_folder: Path, size: tuple[int, int]

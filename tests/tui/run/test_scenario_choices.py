@@ -132,7 +132,8 @@ async def test_the_open_scenario_runs(opened: Opened, ours: Path) -> None:
         assert user.run._follows
 
 
-@pytest.mark.parametrize("answer", ["save", pytest.param("back", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("answer", ["save", "back"])
 async def test_unsaved_changes_are_saved_on_the_way(opened: Opened, ours: Path, answer: str) -> None:
     """They are saved if the user agrees; otherwise no run starts."""
     async with working(opened, ours) as user:

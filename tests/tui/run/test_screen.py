@@ -155,6 +155,7 @@ async def test_a_scenario_that_is_still_being_loaded_is_run_once_it_is(opened: O
             assert results.scenario.name == "night"
 
 
+@pytest.mark.long
 async def test_several_runs_show_their_figures(opened: Opened) -> None:
     """Each run has a line."""
     async with opened(first_area="run", size=(140, 45)) as pilot:

@@ -54,10 +54,12 @@ async def test_nothing_is_parsed_again_for_a_theme_that_was_shown(opened: Any, p
         await until(pilot, lambda: not pilot.app.current_theme.dark)
         await pilot.press("ctrl+t")
         await until(pilot, lambda: pilot.app.current_theme.dark)
-        await _visit_all(pilot)
+        await pilot.press(AREAS[1].function_key)
+        await until(pilot, partial(_is_in, pilot, AREAS[1].id))
         assert len(parsed) == before
     async with opened() as pilot:
-        await _visit_all(pilot)
+        await pilot.press(AREAS[1].function_key)
+        await until(pilot, partial(_is_in, pilot, AREAS[1].id))
         assert len(parsed) == before
 
 

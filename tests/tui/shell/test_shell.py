@@ -96,7 +96,7 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         ("pyssmic", "Import"),
         ("mqtt", "Watch a run on a broker"),
         pytest.param("dark", "Theme", marks=pytest.mark.long),
-        ("exit", "Quit"),
+        pytest.param("exit", "Quit", marks=pytest.mark.long),
         pytest.param("zzzz", "No matches found", marks=pytest.mark.long),
     ],
 )

@@ -39,7 +39,7 @@ def powers(minutes: int) -> str:
     return ", ".join(str(60 + i % 7) for i in range(minutes))
 
 
-@pytest.mark.parametrize("minutes", [7 * 1440, MINUTES])
+@pytest.mark.parametrize("minutes", [7 * 1440, pytest.param(MINUTES, marks=pytest.mark.long)])
 def test_measured_production_may_be_of_any_length(minutes: int) -> None:
     """A week of minutes has 10,081 points, which were too many; a year has 525,601."""
     text = HEAD % (SHORT_LOAD, SHORT_FORECAST, f'{{start: "00:00", step_s: 60, power_w: [{powers(minutes)}]}}')
