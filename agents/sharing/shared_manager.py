@@ -279,12 +279,12 @@ class SharedManager(Manager):
         Jobs that ask come first, in the order in which they asked; then, as long as there is more energy than jobs know
         of, those that could use it.
         """
-        if self._step < self._next_turn:
+        if self.step < self._next_turn:
             has_more = True
         else:
             has_more = self._has_read()
             if has_more:
-                self._next_turn = self._step + ROUNDS_OF_TURN
+                self._next_turn = self.step + ROUNDS_OF_TURN
         if has_more and not self._is_waking:
             self._is_waking = True
             self.spawn(self._wake_for_turns(), "turns")
@@ -292,7 +292,7 @@ class SharedManager(Manager):
     async def _wake_for_turns(self) -> None:
         """Give turns when a job has not reserved anything, so that no message brings the next one."""
         # One round later than the reports of what it reserved, which are read first.
-        await self.pass_rounds(max(1, self._next_turn + 1 - self._step))
+        await self.pass_rounds(max(1, self._next_turn + 1 - self.step))
         self._is_waking = False
         self._give_turn()
 
