@@ -12,9 +12,9 @@ producer's statement is rejected immediately, because the statement would have a
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -69,12 +69,11 @@ from agents.ranking import (
     WaitingJobs,
     ranking_for,
 )
+from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
-MAX_UNCONFIRMED = 100
-"""Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
 MAX_CANCELLED = 200
 """Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
 MAX_CHANGES = 1_000
@@ -100,12 +99,11 @@ _EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "ab
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A producer's statement about a job that its consumer has not confirmed yet."""
+    """A producer's statement about a job; a consumer confirms the start."""
 
-    said_s: int
     start_s: int | None
     """The promised start, UNIX seconds; None: it no longer supplies the job."""
-    reason: str = ""
+    reason: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +161,7 @@ class Manager(Agent[AnyMessage]):
         """By job id, how many contracts of it the ledger has."""
         self._cancelled: dict[str, int] = defaultdict(int)
         """By job id, how many its consumer has cancelled on its own initiative."""
-        self._statements: dict[tuple[str, str], deque[_Statement]] = {}
-        """By job and producer."""
+        self._statements: UnconfirmedStatements[_Statement] = UnconfirmedStatements()
         self._refusals: list[_Refusal] = []
 
     async def run(self) -> None:
@@ -186,7 +183,7 @@ class Manager(Agent[AnyMessage]):
         self._joined -= agents
         self._waiting.remove_of(agents)
         self._negotiations = {job_id: n for job_id, n in self._negotiations.items() if n.consumer not in agents}
-        self._statements = {key: said for key, said in self._statements.items() if key[1] not in agents}
+        self._statements.forget(agents)
         for entry in list(self.ledger.values()):
             is_open = entry.state == "standing" and entry.contract.start_s > self.now_s
             if is_open and self._job_of(entry.contract).agent in agents:
@@ -413,8 +410,8 @@ class Manager(Agent[AnyMessage]):
                 case Promised():
                     self._take_promise(producer, job, statement)
                 case PromiseWithdrawn(reason=reason):
-                    if self._said_something(producer, statement.job_id):
-                        self._remember(producer, statement.job_id, _Statement(self.now_s, None, reason))
+                    if self._may_withdraw(producer, statement.job_id):
+                        self._statements.add(statement.job_id, producer, self.now_s, _Statement(None, reason))
                 case Declined(producer=named) if named != producer:
                     self.reject(producer, f"says that {named!r} declined a job; each producer speaks for itself")
                 case Declined(job_id=job_id):
@@ -428,41 +425,27 @@ class Manager(Agent[AnyMessage]):
             problem = f"promises {promise.energy_wh} Wh for job {promise.job_id!r}, which needs {job.sent_energy_wh} Wh"
         elif not job.may_start_at(promise.start_s, self.now_s):
             problem = f"promises job {promise.job_id!r} a start at {promise.start_s}, outside its window"
-        elif not self._remember(producer, promise.job_id, _Statement(self.now_s, promise.start_s)):
+        elif not self._statements.add(promise.job_id, producer, self.now_s, _Statement(promise.start_s)):
             problem = f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
         if problem:
             self.reject(producer, problem)
             reason = problem[:MAX_REASON_CHARACTERS]
             self.send(producer, PromiseVoid(job_id=promise.job_id, start_s=promise.start_s, reason=reason))
 
-    def _said_something(self, producer: str, job_id: str) -> bool:
+    def _may_withdraw(self, producer: str, job_id: str) -> bool:
         """Return whether the producer has a promise or contract that it could withdraw."""
         entry = self._standing(job_id)
-        return (job_id, producer) in self._statements or (entry is not None and entry.contract.producer == producer)
+        has_contract = entry is not None and entry.contract.producer == producer
+        return has_contract or self._statements.has_any(job_id, producer)
 
-    def _remember(self, producer: str, job_id: str, statement: _Statement) -> bool:
-        said = self._statements.setdefault((job_id, producer), deque())
-        if len(said) >= MAX_UNCONFIRMED:
-            return False
-        said.append(statement)
-        return True
-
-    def _confirm(self, producer: str, job_id: str, start_s: int | None) -> bool:
-        """Remove a producer's statement, and all its earlier ones; return False if the producer has not made it.
+    def _confirm(self, contract: Contract, start_s: int | None) -> bool:
+        """Confirm the statement of a contract's producer; return False if it has not made it, as the grid never does.
 
         Args:
-            producer: The producer.
-            job_id: The job.
+            contract: The contract, as agreed before.
             start_s: The start that its consumer reports, UNIX seconds; None: that the contract has ended.
         """
-        said = self._statements.get((job_id, producer), deque())
-        if start_s not in [statement.start_s for statement in said]:
-            return False
-        while said.popleft().start_s != start_s:
-            pass
-        if not said:
-            del self._statements[job_id, producer]
-        return True
+        return self._statements.confirm(contract.job_id, contract.producer, _Statement(start_s))
 
     # Reports of consumers.
 
@@ -509,7 +492,7 @@ class Manager(Agent[AnyMessage]):
 
     def _unsigned(self, contract: Contract) -> str:
         """Confirm the statement of a contract's producer; return why this is impossible, or an empty text."""
-        if contract.producer == GRID or self._confirm(contract.producer, contract.job_id, contract.start_s):
+        if contract.producer == GRID or self._confirm(contract, contract.start_s):
             return ""
         return f"{contract.producer!r} has not promised it"
 
@@ -530,7 +513,7 @@ class Manager(Agent[AnyMessage]):
 
     def _amend(self, entry: LedgerEntry, report: ContractAmended) -> None:
         contract = entry.contract
-        if contract.producer == GRID or not self._confirm(contract.producer, contract.job_id, report.start_s):
+        if not self._confirm(contract, report.start_s):
             reason = f"{contract.producer!r} has not moved it to the start that its consumer reports"
             self._end(entry, reason, "consumer", "producer")
             return
@@ -540,7 +523,7 @@ class Manager(Agent[AnyMessage]):
 
     def _cancel_for_consumer(self, entry: LedgerEntry, reason: str) -> None:
         contract = entry.contract
-        if contract.producer != GRID and self._confirm(contract.producer, contract.job_id, None):
+        if self._confirm(contract, None):
             self._end(entry, reason)
         elif self.may_cancel(contract):
             informed: tuple[Party, ...] = () if contract.producer == GRID else ("producer",)
@@ -575,8 +558,8 @@ class Manager(Agent[AnyMessage]):
     # The end of the exchange.
 
     def _next_settlement_s(self) -> int | None:
-        said_s = (said[0].said_s for said in self._statements.values())
-        return min((first_s + 1 for first_s in said_s), default=None)
+        first_s = self._statements.first_s
+        return None if first_s is None else first_s + 1
 
     async def _settle_at_the_end(self) -> None:
         await self.closing()
@@ -589,16 +572,15 @@ class Manager(Agent[AnyMessage]):
             if begun.at_s < before_s:
                 begun.score_places(len(begun.order), self.scores)
                 del self._negotiations[job_id]
-        due = [key for key, said in self._statements.items() if said[0].said_s < before_s]
-        for job_id, producer in due:
-            last = self._statements.pop((job_id, producer))[-1]
+        for unconfirmed in self._statements.take_older(before_s):
+            job_id, producer, last = unconfirmed.job_id, unconfirmed.producer, unconfirmed.statement
             entry = self._standing(job_id)
             is_theirs = entry is not None and entry.contract.producer == producer
             if entry is None or not is_theirs:
                 if last.start_s is not None:
                     reason = "its consumer has not confirmed it"
                     self.send(producer, PromiseVoid(job_id=job_id, start_s=last.start_s, reason=reason))
-            elif entry.contract.start_s > last.said_s and last.start_s != entry.contract.start_s:
+            elif entry.contract.start_s > unconfirmed.said_s and last.start_s != entry.contract.start_s:
                 if last.start_s is None:
                     self._end(entry, last.reason, "consumer")
                 else:

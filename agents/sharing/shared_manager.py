@@ -12,7 +12,6 @@ learns of a promise only after it has been reported for the ledger.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.manager import MAX_UNCONFIRMED, Manager, Party, continued
+from agents.manager import Manager, Party, continued
 from agents.messages import (
     MAX_OFFERS,
     MAX_REASON_CHARACTERS,
@@ -49,6 +48,7 @@ from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, u
 from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
 from agents.sharing.supply_preferences import SupplySettings
 from agents.sharing.undersupplied_jobs import UndersuppliedJobs
+from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
 from broker.hosts import Received
 
 MOST_OFFERS = 12
@@ -74,12 +74,13 @@ Runs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A producer's statement of its share of a job."""
+class _SignedShare:
+    """A producer's share of a job, as it states it and a consumer confirms it."""
 
-    said_s: int
     start_s: int
+    """The job's start, UNIX seconds."""
     runs: Runs
+    """Energy by the minute, mWh, run-length encoded; empty: none."""
 
 
 class _Answers:
@@ -141,10 +142,9 @@ class SharedManager(Manager):
         """Whether any job has been informed of the present additional energy."""
         self._is_waking = False
         """Whether a coroutine waits for the next turn."""
-        self._said: dict[tuple[str, str], deque[_Said]] = {}
-        """By job and producer, what its consumer has not confirmed yet."""
-        self._signed: dict[str, dict[str, tuple[int, Runs]]] = {}
-        """By job and producer, start and share that both have signed."""
+        self._shares: UnconfirmedStatements[_SignedShare] = UnconfirmedStatements()
+        self._signed: dict[str, dict[str, _SignedShare]] = {}
+        """By job and producer, the share that both have signed."""
         self._dropped: dict[tuple[str, str], int] = {}
         """By job and producer, when a consumer took a share out of its contract and its producer had not said so."""
 
@@ -155,7 +155,7 @@ class SharedManager(Manager):
             if producer in self.scores.number_of:
                 self._energy.forget(self.scores.number_of[producer])
         self._undersupplied.remove_of(agents)
-        self._said = {key: said for key, said in self._said.items() if key[1] not in agents}
+        self._shares.forget(agents)
         self._dropped = {key: at_s for key, at_s in self._dropped.items() if key[1] not in agents}
 
     def _take(self, received: Received[AnyMessage]) -> None:
@@ -279,12 +279,12 @@ class SharedManager(Manager):
         Jobs that ask come first, in the order in which they asked; then, as long as there is more energy than jobs know
         of, those that could use it.
         """
-        if self._step < self._next_turn:
+        if self.step < self._next_turn:
             has_more = True
         else:
             has_more = self._has_read()
             if has_more:
-                self._next_turn = self._step + ROUNDS_OF_TURN
+                self._next_turn = self.step + ROUNDS_OF_TURN
         if has_more and not self._is_waking:
             self._is_waking = True
             self.spawn(self._wake_for_turns(), "turns")
@@ -292,7 +292,7 @@ class SharedManager(Manager):
     async def _wake_for_turns(self) -> None:
         """Give turns when a job has not reserved anything, so that no message brings the next one."""
         # One round later than the reports of what it reserved, which are read first.
-        await self.pass_rounds(max(1, self._next_turn + 1 - self._step))
+        await self.pass_rounds(max(1, self._next_turn + 1 - self.step))
         self._is_waking = False
         self._give_turn()
 
@@ -353,8 +353,8 @@ class SharedManager(Manager):
 
     def _covered_mwh(self, job_id: str) -> int:
         """Return how much of a job its signed shares cover."""
-        runs_of = self._signed.get(job_id, {}).values()
-        return sum(minutes * mwh for _, runs in runs_of for minutes, mwh in runs)
+        shares = self._signed.get(job_id, {}).values()
+        return sum(minutes * mwh for share in shares for minutes, mwh in share.runs)
 
     # Reports of producers.
 
@@ -386,15 +386,13 @@ class SharedManager(Manager):
             return f"promises job {promise.job_id!r} to {promise.consumer!r}, whose job it is not"
         if not promise.minutes_mwh:
             self._dropped.pop(key, None)
-            if key not in self._said and producer not in self._signed.get(promise.job_id, {}):
+            if not self._shares.has_any(*key) and producer not in self._signed.get(promise.job_id, {}):
                 self._free(producer, promise.job_id)  # its contract has done without the share before
                 return ""
         elif not job.earliest_start_s <= promise.start_s <= job.latest_start_s:
             return f"promises job {promise.job_id!r} a start at {promise.start_s}, outside its window"
-        said = self._said.setdefault(key, deque())
-        if len(said) >= MAX_UNCONFIRMED:
+        if not self._shares.add(*key, self.now_s, _SignedShare(promise.start_s, promise.minutes_mwh)):
             return f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
-        said.append(_Said(self.now_s, promise.start_s, promise.minutes_mwh))
         self._energy.promise(self.scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 
@@ -409,34 +407,22 @@ class SharedManager(Manager):
         if any(len(unpacked(runs)) > len(drawn) for runs in shares.values()) or (given > drawn).any():
             return "its shares give more than the job draws"
         signed = self._signed.get(contract.job_id, {})
-        for producer, runs in shares.items():
-            wanted = (contract.start_s, runs)
-            said = self._said.get((contract.job_id, producer), ())
-            if signed.get(producer) != wanted and wanted not in [(s.start_s, s.runs) for s in said]:
+        wanted = {producer: _SignedShare(contract.start_s, runs) for producer, runs in shares.items()}
+        for producer, share in wanted.items():
+            if signed.get(producer) != share and not self._shares.has(contract.job_id, producer, share):
                 return f"{producer!r} has not promised its share"
-        for producer in signed.keys() - shares.keys():
+        for producer in [one for one in signed if one not in wanted]:  # in order: a set's depends on the process
             self._drop(contract.job_id, producer)
-        for producer, runs in shares.items():
-            self._confirm_share(contract.job_id, producer, (contract.start_s, runs))
-        self._signed[contract.job_id] = {producer: (contract.start_s, runs) for producer, runs in shares.items()}
+        for producer, share in wanted.items():
+            self._shares.confirm(contract.job_id, producer, share)
+        self._signed[contract.job_id] = wanted
         self._undersupplied.covered(contract.job_id, self._covered_mwh(contract.job_id))
         return ""
 
-    def _confirm_share(self, job_id: str, producer: str, wanted: tuple[int, Runs]) -> None:
-        """Take what a producer said, and all that it said before."""
-        said = self._said.get((job_id, producer), deque())
-        if wanted in [(s.start_s, s.runs) for s in said]:
-            while True:
-                first = said.popleft()
-                if (first.start_s, first.runs) == wanted:
-                    break
-        if not said:
-            self._said.pop((job_id, producer), None)
-
     def _drop(self, job_id: str, producer: str) -> None:
         """Record that a share is no longer in a contract, and inform its producer unless it reported that itself."""
-        said = self._said.pop((job_id, producer), deque())
-        if not said or said[-1].runs:
+        last = self._shares.take(job_id, producer)
+        if last is None or last.runs:
             self._dropped[job_id, producer] = self.now_s
 
     def _take_amendment(self, sender: str, report: SharesAmended) -> None:
@@ -505,20 +491,20 @@ class SharedManager(Manager):
     # The end of the exchange.
 
     def _next_settlement_s(self) -> int | None:
-        said_s = [said[0].said_s for said in self._said.values()] + list(self._dropped.values())
-        return min((first_s + 1 for first_s in said_s), default=None)
+        first_s = min(self._dropped.values(), default=None)
+        if self._shares.first_s is not None:
+            first_s = self._shares.first_s if first_s is None else min(first_s, self._shares.first_s)
+        return None if first_s is None else first_s + 1
 
     def _settle(self, before_s: int) -> None:
         """See `Manager._settle`: the same for each share."""
-        for (job_id, producer), said in list(self._said.items()):
-            if said[0].said_s >= before_s:
-                continue
-            last = self._said.pop((job_id, producer), deque([said[-1]]))[-1]
+        for unconfirmed in self._shares.take_older(before_s):
+            job_id, producer, last = unconfirmed.job_id, unconfirmed.producer, unconfirmed.statement
             entry, signed = self._standing(job_id), self._signed.get(job_id, {}).get(producer)
             if entry is None or signed is None:
                 if last.runs:
                     self._tell_share_void(producer, job_id, "its consumer has not confirmed it")
-            elif (last.start_s, last.runs) != signed and entry.contract.start_s > self.now_s:
+            elif last != signed and entry.contract.start_s > self.now_s:
                 self._end(
                     entry, f"its consumer has not confirmed the new share of {producer!r}", "consumer", "producer"
                 )

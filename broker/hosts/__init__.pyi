@@ -2,14 +2,16 @@ from .agent import (
     Agent as Agent,
     AgentLostError as AgentLostError,
     AskLapsedError as AskLapsedError,
-    Channel as Channel,
     Instruction as Instruction,
     Received as Received,
     RetainedPublication as RetainedPublication,
-    TimeUp as TimeUp,
 )
 from .clock_watch import (
     ClockSigns as ClockSigns,
+)
+from .coroutines import (
+    Channel as Channel,
+    TimeUp as TimeUp,
 )
 from .directory import (
     check_session as check_session,

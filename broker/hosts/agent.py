@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import heapq
-import traceback
-from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
 from broker.errors import SsmicError
+from broker.hosts.coroutines import MAX_WAITING_MESSAGES, AgentCoroutines, Channel, TimeUp, new_future
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
 
@@ -84,11 +82,7 @@ class Instruction:
     content: BaseModel
 
 
-ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-MAX_WAITING_MESSAGES = 100_000
-"""More unread messages than this mean that the agent does not read its inbox, which is an error."""
 
 
 class AgentLostError(SsmicError):
@@ -124,67 +118,6 @@ def _answer_of(reply: asyncio.Future[Received[MessageT]]) -> MessageT | AgentLos
     return reply.result().message
 
 
-class TimeUp:
-    """Returned by waiting with `until_s` if that time is reached first."""
-
-
-TIME_UP: Final = TimeUp()
-
-
-class Channel(Generic[ItemT]):
-    """A queue from some coroutines of an agent to one of its coroutines."""
-
-    def __init__(self, agent: Agent[Any], most: int | None = MAX_WAITING_MESSAGES) -> None:
-        self._agent = agent
-        self._most = most
-        """How many items may wait; None: any number."""
-        self._items: deque[ItemT] | None = None
-        """None until the first item is added: most channels of a large neighbourhood stay empty, and a deque takes 600
-        B."""
-        self._reader: asyncio.Future[None] | None = None
-
-    def put(self, item: ItemT) -> None:
-        """Add an item and wake the reader.
-
-        Raises:
-            SsmicError: The agent does not read its items.
-        """
-        if self._items is None:
-            self._items = deque()
-        if self._most is not None and len(self._items) >= self._most:
-            raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} are waiting")
-        self._items.append(item)
-        if self._reader is not None:
-            self._agent._wake(self._reader)  # noqa: SLF001 - a channel is part of its agent
-
-    async def get(self, until_s: int | None = None) -> ItemT | TimeUp:
-        """Return the next item, or `TIME_UP` if virtual time reaches `until_s` (UNIX seconds) first."""
-        while not self._items:
-            if until_s is not None and self._agent.now_s >= until_s:
-                return TIME_UP
-            self._reader = self._agent._future()  # noqa: SLF001 - a channel is part of its agent
-            if until_s is not None:
-                self._agent._set_timer(until_s, self._reader)  # noqa: SLF001 - a channel is part of its agent
-            try:
-                await self._agent._block(self._reader)  # noqa: SLF001 - a channel is part of its agent
-            finally:
-                self._reader = None
-        return self._items.popleft()
-
-    @property
-    def waiting(self) -> int:
-        """How many items are waiting."""
-        return len(self._items or ())
-
-    def take_all(self) -> list[ItemT]:
-        """Return all items that are present, without waiting."""
-        if self._items is None:
-            return []
-        items = list(self._items)
-        self._items.clear()
-        return items
-
-
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
@@ -200,31 +133,18 @@ class Agent(Generic[MessageT]):
         self._run_seed = 0
         self.is_closing = False
         """True once the run's end is reached: the agent should finish what is open and start nothing new."""
-        self.timers_until_s: int | None = None
-        """The run does not continue for the agent's timers after this time, UNIX seconds; None: it continues for all of
-        them."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self, most=None)
         self._closing_channels: list[Channel[None]] = []
         self._replies: dict[int, _Asked] = {}
         """By sequence number, the requests that wait for an answer."""
         self._lost: set[str] = set()
-        self._timers: list[tuple[int, int, asyncio.Future[Any]]] = []
-        self._timer_count = 0
-        self._step = 0
-        """The step of the round that runs."""
-        self._resumptions: list[tuple[int, int, asyncio.Future[None]]] = []
-        """Coroutines that skip rounds: the step in which each continues, order, future."""
-        self._busy = 0
-        self._all_blocked: asyncio.Future[None] | None = None
-        """Done once all coroutines are blocked, or one has failed; None: the host does not wait for it."""
-        self._computing: list[tuple[asyncio.Task[Any], asyncio.Future[None]]] = []
-        self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
         self._rejections: list[MessageRejection] = []
         self._instructions: list[Instruction] = []
-        self._failure: str | None = None
+        self.coroutines = AgentCoroutines()
+        """Used by this class and its channels; subclasses have methods for it."""
 
     @property
     def rng(self) -> Random:
@@ -236,6 +156,20 @@ class Agent(Generic[MessageT]):
             digest = hashlib.sha256(f"{self._run_seed}/{self.id}".encode()).digest()
             self._rng = Random(int.from_bytes(digest))
         return self._rng
+
+    @property
+    def timers_until_s(self) -> int | None:
+        """The run does not continue for the agent's timers after this time, UNIX seconds; None: for all of them."""
+        return self.coroutines.timers_until_s
+
+    @timers_until_s.setter
+    def timers_until_s(self, until_s: int | None) -> None:
+        self.coroutines.timers_until_s = until_s
+
+    @property
+    def step(self) -> int:
+        """The step of the round that runs."""
+        return self.coroutines.step
 
     async def run(self) -> None:
         """Act until the run is over; may return early."""
@@ -292,10 +226,10 @@ class Agent(Generic[MessageT]):
         if to in self._lost:
             raise AgentLostError(f"agent {to!r} is lost")
         seq = self.send(to, message)
-        future: asyncio.Future[Received[MessageT]] = self._future()
+        future: asyncio.Future[Received[MessageT]] = new_future()
         self._replies[seq] = _Asked(to, future)
         try:
-            return (await self._block(future)).message
+            return (await self.coroutines.block(future)).message
         finally:
             del self._replies[seq]
 
@@ -308,11 +242,11 @@ class Agent(Generic[MessageT]):
         Returns:
             For each question its answer, or the error that `ask` would raise.
         """
-        group = _Group(self._future())
+        group = _Group(new_future())
         asked: list[tuple[int, _Asked]] = []
         for to, message in questions:
             seq = self.send(to, message)
-            asked.append((seq, _Asked(to, self._future(), group)))
+            asked.append((seq, _Asked(to, new_future(), group)))
             group.unanswered += 1
         for seq, one in asked:
             if one.to in self._lost:
@@ -322,7 +256,7 @@ class Agent(Generic[MessageT]):
         try:
             if asked:
                 # The agent wakes up once, when the last answer has come: one that waits on is no activity.
-                await self._block(group.all_answered)
+                await self.coroutines.block(group.all_answered)
         finally:
             for seq, _ in asked:
                 self._replies.pop(seq, None)
@@ -352,9 +286,9 @@ class Agent(Generic[MessageT]):
     async def until(self, time_s: int) -> None:
         """Wait until a virtual time, UNIX seconds; return at once if it has passed."""
         if self.now_s < time_s:
-            future: asyncio.Future[None] = self._future()
-            self._set_timer(time_s, future)
-            await self._block(future)
+            future: asyncio.Future[None] = new_future()
+            self.coroutines.set_timer(time_s, future)
+            await self.coroutines.block(future)
 
     async def pass_rounds(self, count: int) -> None:
         """Wait until a number of rounds of the present second have passed, whether or not any agent acts in them.
@@ -365,10 +299,7 @@ class Agent(Generic[MessageT]):
             count: How many rounds; with 1, the coroutine continues in the next one.
         """
         if count > 0:
-            future: asyncio.Future[None] = self._future()
-            self._timer_count += 1
-            heapq.heappush(self._resumptions, (self._step + count, self._timer_count, future))
-            await self._block(future)
+            await self.coroutines.pass_rounds(count)
 
     async def compute(self, function: Callable[..., ResultT], *args: object) -> ResultT:
         """Run a long pure function in a thread while virtual time stands still.
@@ -383,14 +314,7 @@ class Agent(Generic[MessageT]):
         Returns:
             The function's result.
         """
-        task = asyncio.create_task(asyncio.to_thread(function, *args), name=f"{self.id}.compute")
-        turn: asyncio.Future[None] = self._future()
-        self._computing.append((task, turn))
-        try:
-            await self._block(turn)
-            return await task
-        finally:
-            task.cancel()
+        return await self.coroutines.compute(function, args, f"{self.id}.compute")
 
     def publish(self, name: str, content: BaseModel, subject: Subject = "ledger") -> None:
         """Publish something to everyone, retained until it is published again under the same subject and name.
@@ -416,11 +340,9 @@ class Agent(Generic[MessageT]):
         Raises:
             SsmicError: The agent is not running.
         """
-        if self._tasks is None:
+        if not self.coroutines.spawn(coroutine, f"{self.id}.{name}"):
             coroutine.close()
             raise SsmicError(f"agent {self.id!r} is not running")
-        self._busy += 1
-        self._tasks.create_task(self._guard(coroutine), name=f"{self.id}.{name}")
 
     def channel(self) -> Channel[Any]:
         """Return a new channel between this agent's coroutines."""
@@ -442,15 +364,13 @@ class Agent(Generic[MessageT]):
             seed: The run's seed.
             now_s: Virtual time, UNIX seconds.
         """
-        self._busy = 1  # counts `run`, whose task does not exist yet
+        self.coroutines.prepare()
         self.now_s = now_s
         self._run_seed = seed
 
     async def live(self) -> None:
         """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            await self._guard(self.run())
+        await self.coroutines.live(self.run())
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Deliver a message.
@@ -480,13 +400,9 @@ class Agent(Generic[MessageT]):
         if self._inbox.waiting > MAX_WAITING_MESSAGES:
             raise SsmicError(f"agent {self.id!r} does not read its messages: {self._inbox.waiting} are waiting")
         self.now_s = now_s
-        self._step = step
-        while self._resumptions and self._resumptions[0][0] <= step:
-            self._wake(heapq.heappop(self._resumptions)[2])
-        while not self.is_closing and self._timers and self._timers[0][0] <= now_s:
-            future = heapq.heappop(self._timers)[2]
-            if not future.done():
-                self._wake(future)
+        self.coroutines.wake_resuming(step)
+        if not self.is_closing:
+            self.coroutines.wake_due(now_s)
 
     def close(self) -> None:
         """Inform the agent that the run's end is reached; repeated calls have no effect."""
@@ -518,18 +434,6 @@ class Agent(Generic[MessageT]):
             if seqs is None or seq in seqs:
                 self._answer(asked, AskLapsedError(f"agent {asked.to!r} has not answered"))
 
-    async def wait_all_blocked(self) -> None:
-        """Wait until all of the agent's coroutines are blocked, or one has failed."""
-        while True:
-            while self._busy and not self._failure:
-                self._all_blocked = self._future()
-                await self._all_blocked
-            if self._failure or not self._computing:
-                return
-            task, turn = self._computing.pop(0)
-            await asyncio.wait([task])
-            self._wake(turn)
-
     def collect(self) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Remove and return the messages and publications since the last call."""
         outgoing, publications = self._outgoing, self._publications
@@ -553,73 +457,19 @@ class Agent(Generic[MessageT]):
             self._instructions = []
         return instructions
 
-    @property
-    def next_timer_s(self) -> int | None:
-        """When the agent's earliest timer is due, UNIX seconds; None: no timer, or none that counts."""
-        while self._timers and self._timers[0][2].done():
-            heapq.heappop(self._timers)
-        if not self._timers or (self.timers_until_s is not None and self._timers[0][0] > self.timers_until_s):
-            return None
-        return self._timers[0][0]
-
-    @property
-    def next_step(self) -> int | None:
-        """The earliest step in which a coroutine that skips rounds continues; None: there is none."""
-        return self._resumptions[0][0] if self._resumptions else None
-
-    @property
-    def failure(self) -> str | None:
-        """The traceback of an exception in one of its coroutines; None: no failure."""
-        return self._failure
-
-    # Counting active coroutines.
-
-    def _future(self) -> asyncio.Future[Any]:
-        return asyncio.get_running_loop().create_future()
-
-    def _set_timer(self, time_s: int, future: asyncio.Future[Any]) -> None:
-        self._timer_count += 1
-        heapq.heappush(self._timers, (time_s, self._timer_count, future))
-
-    def _wake(self, future: asyncio.Future[Any], result: object = None) -> None:
-        # Counted here and not when the coroutine resumes, or the agent would seem blocked in between.
-        if not future.done():
-            self._busy += 1
-            future.set_result(result)
-
     def _answer(self, asked: _Asked, answer: Received[MessageT] | AgentLostError) -> None:
         """Resolve a request with its answer, or with the reason why there is none."""
-        if asked.reply.done():
-            return
-        if isinstance(answer, AgentLostError):
-            asked.reply.set_exception(answer)
-        else:
-            asked.reply.set_result(answer)
         if asked.group is None:
-            self._busy += 1  # as in `_wake`
-            return
-        asked.group.unanswered -= 1
-        if not asked.group.unanswered:
-            self._wake(asked.group.all_answered)
-
-    async def _block(self, future: asyncio.Future[ResultT]) -> ResultT:
-        self._mark_blocked()
-        return await future
-
-    def _mark_blocked(self) -> None:
-        self._busy -= 1
-        if self._busy == 0:
-            self._note_blocked()
-
-    def _note_blocked(self) -> None:
-        if self._all_blocked is not None and not self._all_blocked.done():
-            self._all_blocked.set_result(None)
-
-    async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        try:
-            await coroutine
-        except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self._failure = traceback.format_exc()
-            self._note_blocked()
-        finally:
-            self._mark_blocked()
+            if isinstance(answer, AgentLostError):
+                self.coroutines.fail(asked.reply, answer)
+            else:
+                self.coroutines.wake(asked.reply, answer)
+        elif not asked.reply.done():
+            # No coroutine waits for a single answer of a group.
+            if isinstance(answer, AgentLostError):
+                asked.reply.set_exception(answer)
+            else:
+                asked.reply.set_result(answer)
+            asked.group.unanswered -= 1
+            if not asked.group.unanswered:
+                self.coroutines.wake(asked.group.all_answered)

@@ -80,7 +80,7 @@ class AgentGroup:
         publications: list[RetainedPublication] = []
         instructions: list[Instruction] = []
         for agent in acting:
-            await agent.wait_all_blocked()
+            await agent.coroutines.wait_all_blocked()
             outgoing, published = agent.collect()
             if outgoing and not all(message.to in host_by_agent for message in outgoing):
                 outgoing, published = await self._without_undeliverable(agent, outgoing, published, host_by_agent)
@@ -135,7 +135,8 @@ class AgentGroup:
 
     def _note_state(self, agent: Agent[Any]) -> None:
         """Record what an agent waits for after it has acted."""
-        agent_id, timer_s, next_step = agent.id, agent.next_timer_s, agent.next_step
+        coroutines = agent.coroutines
+        agent_id, timer_s, next_step = agent.id, coroutines.next_timer_s, coroutines.next_step
         if timer_s != self._timer_of.get(agent_id):
             self._timer_of[agent_id] = timer_s
             if timer_s is not None:
@@ -148,9 +149,9 @@ class AgentGroup:
             self._asking.add(agent_id)
         else:
             self._asking.discard(agent_id)
-        if agent.failure is not None and agent_id not in self._failed:
+        if coroutines.failure is not None and agent_id not in self._failed:
             # The end of a traceback names the error.
-            self._failed[agent_id] = Failure(agent=agent_id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:])
+            self._failed[agent_id] = Failure(agent=agent_id, traceback=coroutines.failure[-MAX_TRACEBACK_CHARACTERS:])
 
     def _next_s(self, outside_s: int | None) -> int | None:
         """Return the earliest timer of all agents, or of the world outside if that is earlier, UNIX seconds."""
@@ -181,7 +182,7 @@ class AgentGroup:
             for message in undeliverable:
                 log.warning("dropped", sender=agent.id, to=shortened(message.to), why="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
-            await agent.wait_all_blocked()
+            await agent.coroutines.wait_all_blocked()
             outgoing, published = agent.collect()
             publications += published
 

@@ -10,6 +10,7 @@ import structlog
 
 from agents import Announced, DeviceSaid, Left
 from scenarios.devices.adapter import Guest, MessageError
+from scenarios.devices.adapters import guest_of
 from scenarios.devices.device_port import MAX_STRANGERS
 from scenarios.gateways import SSMIC, Gateway
 
@@ -166,8 +167,6 @@ class DevicePlaces(Mapping[str, Gateway]):
 
 def _guest_of(device: str, payload: bytes) -> Guest:
     """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
-    from scenarios.devices.adapters import guest_of  # noqa: PLC0415 - adapters know no places
-
     try:
         return guest_of(device, payload)
     except MessageError:

@@ -32,6 +32,7 @@ from broker.protocol import clipped, topics
 from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
+from scenarios.devices.adapters import LANGUAGES, adapter_for, address_of, language_for
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
 from scenarios.devices.device_port import MAX_TOPIC_SHOWN, DevicePort, WaitingMessage
@@ -183,7 +184,7 @@ class DeviceLink:
         return {
             switch_id(address): gateway
             for gateway in switched
-            if self._adapters[gateway.agent].is_switched and (address := _address_of(gateway)) is not None
+            if self._adapters[gateway.agent].is_switched and (address := address_of(gateway)) is not None
         }
 
     async def _subscribe(self, bus: Bus) -> None:
@@ -385,7 +386,7 @@ class DeviceLink:
             MessageError: Its library is not installed here.
         """
         try:
-            return _language_of(gateway.model_copy(update={"id": device, "adapter": S2}))
+            return language_for(gateway.model_copy(update={"id": device, "adapter": S2}))
         except MissingLibraryError as error:
             raise MessageError(str(error), "a message in ssmic's own form") from None
 
@@ -511,8 +512,6 @@ class DeviceLink:
 
 def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
     """Return the adapters of devices that do not use our topics, by agent id."""
-    from scenarios.devices.adapters import LANGUAGES, adapter_for  # noqa: PLC0415 - an adapter knows no link
-
     return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
 
 
@@ -522,20 +521,7 @@ def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
     Raises:
         MissingLibraryError: The library of one of them is not installed.
     """
-    from scenarios.devices.adapters import LANGUAGES, language_for  # noqa: PLC0415 - as above
-
     return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
-
-
-def _language_of(gateway: Gateway) -> Language:
-    """Return the language of one device.
-
-    Raises:
-        MissingLibraryError: Its library is not installed.
-    """
-    from scenarios.devices.adapters import language_for  # noqa: PLC0415 - as above
-
-    return language_for(gateway)
 
 
 def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
@@ -546,7 +532,7 @@ def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
         adapter = adapters.get(agent)
         read = () if adapter is None else tuple(adapter.filters())
         write = () if adapter is None else tuple(adapter.writes())
-        if adapter is not None and adapter.is_switched and (address := _address_of(gateway)) is not None:
+        if adapter is not None and adapter.is_switched and (address := address_of(gateway)) is not None:
             claims = topics.claims(switch_id(address))
             read, write = (*read, claims), (*write, claims)
         accesses.append(DeviceAccess(gateway.house, gateway.id, read, write))
@@ -555,13 +541,6 @@ def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
 
 def _is_on_claims(message: object) -> TypeGuard[DeviceSaid]:
     return isinstance(message, DeviceSaid) and isinstance(message.said, Occupied | Vacated)
-
-
-def _address_of(gateway: Gateway) -> tuple[object, ...] | None:
-    """Return what a device switches; see `address_of`."""
-    from scenarios.devices.adapters import address_of  # noqa: PLC0415 - as above
-
-    return address_of(gateway)
 
 
 def _wall_s() -> float:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from broker import character_problem
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
+from scenarios.devices.adapters import ADAPTERS
 
 FILTERS = (
     "tasmota/discovery/+/config",
@@ -177,8 +178,6 @@ def _understood(topic: str, payload: bytes) -> list[FoundDevice]:
 
 
 def _may_be_declared(device: FoundDevice) -> bool:
-    from scenarios.devices.adapters import ADAPTERS  # noqa: PLC0415 - an adapter knows no scan
-
     if character_problem(device.id) is not None:
         return False
     kind = ADAPTERS.get(device.adapter)

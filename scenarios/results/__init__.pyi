@@ -15,6 +15,9 @@ from .connection import (
     seal as seal,
     whole_file as whole_file,
 )
+from .contract_rows import (
+    ContractRow as ContractRow,
+)
 from .damage import (
     foreign_part as foreign_part,
 )
@@ -52,6 +55,11 @@ from .paper_figures import (
     write_day_figure as write_day_figure,
     write_gantt_figure as write_gantt_figure,
 )
+from .power_profiles import (
+    AveragePowerProfile as AveragePowerProfile,
+    PowerProfile as PowerProfile,
+    average_power_profile as average_power_profile,
+)
 from .reader import (
     ResultsReader as ResultsReader,
 )
@@ -73,13 +81,9 @@ from .summary import (
     simulation_json as simulation_json,
 )
 from .views import (
-    AveragePowerProfile as AveragePowerProfile,
-    ContractRow as ContractRow,
     HouseView as HouseView,
     NeighbourhoodView as NeighbourhoodView,
     Overview as Overview,
-    PowerProfile as PowerProfile,
-    average_power_profile as average_power_profile,
     household_rows as household_rows,
     household_total as household_total,
     load_run as load_run,

@@ -32,6 +32,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.contract_rows import ContractRow, contract_rows
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.overviews import (
     MOST_MINUTE_ROWS,
@@ -53,7 +54,7 @@ from scenarios.results.rows import (
     write_jobs,
 )
 from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
-from scenarios.results.views import ContractRow, contract_rows, households_of
+from scenarios.results.views import households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 

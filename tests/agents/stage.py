@@ -68,8 +68,8 @@ class Stage:
         return asyncio.create_task(self.agent.live())
 
     def _sent(self) -> list[Outgoing]:
-        self._run(self.agent.wait_all_blocked())
-        assert self.agent.failure is None, self.agent.failure
+        self._run(self.agent.coroutines.wait_all_blocked())
+        assert self.agent.coroutines.failure is None, self.agent.coroutines.failure
         return self.agent.collect()[0]
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -27,7 +27,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Job
-from broker.hosts.agent import MAX_WAITING_MESSAGES, Outgoing
+from broker.hosts.agent import Outgoing
+from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -175,7 +176,7 @@ def test_patient_jobs_take_grid_power_as_late_as_they_can_one_after_the_other() 
     """Without a supplier, the first job must start at 8 o'clock, so that the other can start at 10."""
     with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
         asked(stage, asked(stage, stage.first))
-        assert stage.agent.next_timer_s == at(8)
+        assert stage.agent.coroutines.next_timer_s == at(8)
         _, producer, start, reason = contract_of(stage.wait_until(at(8)))
         assert (producer, start, reason) == (GRID, 8, "")
         _, producer, start, reason = contract_of(stage.wait_until(at(10)))
@@ -189,7 +190,7 @@ def test_a_job_waits_longer_once_the_other_one_has_its_contract() -> None:
         sent = stage.say(("pv", Decline(job_id="one", reason="no sun")), re=only(first))
         second = asked(stage, asked(stage, sent), "pv")
         asked(stage, stage.say(("pv", Decline(job_id="two", reason="no sun")), re=only(second)))
-        assert stage.agent.next_timer_s == at(8)
+        assert stage.agent.coroutines.next_timer_s == at(8)
         asks = only(stage.say(("pv", Opening(job_id="two"))))
         agreed = stage.say(("pv", Accept(job_id="two", start_s=at(6))), re=asks)
         assert contract_of(agreed) == ("two", "pv", 6, "")

@@ -15,11 +15,12 @@ import numpy as np
 
 from scenarios.metrics import figures_json, mean_power_w, peak_to_average, statistics_by_figure
 from scenarios.results.bill_rows import LINES, BillRow
+from scenarios.results.contract_rows import ContractRow
 from scenarios.results.overviews import MINUTE_S, Minutes
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.run_header import run_header
 from scenarios.results.rows import RunInfo
-from scenarios.results.views import ContractRow, Overview, view_overview
+from scenarios.results.views import Overview, view_overview
 
 MOST_CONTRACTS: Final = 2_000
 """Contracts that a report of large runs lists, of all runs together."""

@@ -12,7 +12,8 @@ from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import Accept, DeviceSaid, JobExecuted, Producers, ProducersFor
 from agents.model import MANAGER
-from broker.hosts.agent import MAX_WAITING_MESSAGES, Outgoing
+from broker.hosts.agent import Outgoing
+from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to
 
 START_S = 1_782_021_600

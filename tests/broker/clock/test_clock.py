@@ -13,7 +13,8 @@ from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
-from broker.hosts.agent import TIME_UP, Agent
+from broker.hosts.agent import Agent
+from broker.hosts.coroutines import TIME_UP
 from broker.hosts.host import Host
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Broker

@@ -27,11 +27,11 @@ async def test_an_agent_is_quiet_while_some_of_those_that_it_asked_have_not_answ
     agent.prepare(1, 0)
     living = asyncio.create_task(agent.live())
     async with asyncio.timeout(PATIENCE_WALL_S):
-        await agent.wait_all_blocked()
+        await agent.coroutines.wait_all_blocked()
         sent, _ = agent.collect()
         for question in sent[1::-1]:  # the far one answers first
             agent.deliver(Received(question.to, 0, Note(text=question.to)), re=question.seq)
-            await agent.wait_all_blocked()
+            await agent.coroutines.wait_all_blocked()
             assert agent.is_asking
             assert agent.answers == ()
         agent.lapse()

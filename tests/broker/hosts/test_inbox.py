@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from broker.errors import SsmicError
 from broker.hosts import Agent, Received
-from broker.hosts.agent import MAX_WAITING_MESSAGES
+from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 
 
 class Note(BaseModel):
@@ -38,10 +38,10 @@ async def flood(reader: Reader) -> None:
     reader.prepare(seed=1, now_s=0)
     life = asyncio.create_task(reader.live())
     try:
-        await reader.wait_all_blocked()
+        await reader.coroutines.wait_all_blocked()
         for seq in range(MAX_WAITING_MESSAGES + 1):
             reader.deliver(Received("liar", seq, Note()), None)
-        await reader.wait_all_blocked()
+        await reader.coroutines.wait_all_blocked()
         reader.advance(0, 1)
     finally:
         life.cancel()

@@ -27,8 +27,9 @@ from broker.servers.mosquitto import find_mosquitto
 from scenarios.devices import Saying
 from scenarios.files.scenario_from_text import load_text
 from scenarios.metrics.settlement import Settlement
+from scenarios.results.contract_rows import ContractRow
 from scenarios.results.reader import ResultsReader
-from scenarios.results.views import ContractRow, load_run
+from scenarios.results.views import load_run
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.run import Replay

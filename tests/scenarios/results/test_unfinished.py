@@ -9,10 +9,11 @@ import pytest
 from agents.contract_ledger import LedgerEntry
 from scenarios.results.export import tables
 from scenarios.results.files import SimulationSpec, create_results, list_results
+from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import average_power_profile, view_house, view_runs
+from scenarios.results.views import view_house, view_runs
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract
 

@@ -13,9 +13,10 @@ from agents.model import GRID
 from scenarios.metrics.peak_power import IntervalError
 from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results, list_results
+from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import average_power_profile, view_house, view_neighbourhood, view_runs
+from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract

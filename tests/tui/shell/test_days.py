@@ -9,7 +9,7 @@ import pytest
 
 from agents.energy import Prediction, Production
 from scenarios.monitor.producers import ObservedProducer
-from scenarios.results.views import AveragePowerProfile, PowerProfile, PowerStatistics
+from scenarios.results.power_profiles import AveragePowerProfile, PowerProfile, PowerStatistics
 from scenarios.scenario import Zone
 from tui.editor.preview_chart import Artist, Kept
 from tui.shell.days import Days

@@ -1,0 +1,196 @@
+"""The standing contracts of a run with their jobs, and what each supplier gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents import GRID, LedgerEntry
+from scenarios.metrics import MINUTE_S, Settlement
+from scenarios.results.reader import ResultsReader
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRow:
+    """A standing contract with its job and its delivered energy. Times are UNIX seconds."""
+
+    contract_id: str
+    job_id: str
+    source_id: str
+    """The job's id in the input that its scenario was made from."""
+    house: str
+    device: str
+    producer: str
+    """`GRID`, `SHARED` or a producer id."""
+    producer_house: str | None
+    """None for the grid and for several producers."""
+    registered_s: int
+    """When the job becomes known."""
+    earliest_start_s: int
+    latest_start_s: int
+    start_s: int
+    """Start by the contract."""
+    end_s: int
+    """When the job has run."""
+    agreed_s: int
+    """When the contract was made."""
+    energy_wh: float
+    """By the contract; for a job of a real device, as measured."""
+    delivered_wh: float
+    """Energy that the producer delivered."""
+    profile: str
+    """Name of the job's load profile."""
+    amended: int
+    """How often its start was moved."""
+    cancelled_before: int
+    """Number of cancelled contracts of the same job."""
+
+    shares: tuple[SupplierShare, ...]
+    """What each producer gives, in the order of the settlement's producers; the rest is grid power."""
+
+    @property
+    def suppliers(self) -> str:
+        """The producers that supply it, and the grid if it gives a part: `pv-1 + pv-2 + grid`."""
+        return " + ".join(name for name, _ in self.energy_by_supplier)
+
+    @property
+    def energy_by_supplier(self) -> tuple[tuple[str, float], ...]:
+        """What each producer gives by the contract, Wh, and last what the grid gives, if anything."""
+        given = tuple((share.producer, share.contracted_wh) for share in self.shares)
+        promised_wh = sum(wh for _, wh in given)
+        is_grid_needed = not given or promised_wh <= self.energy_wh * (1 - 1e-9)
+        return (*given, (GRID, self.energy_wh - promised_wh)) if is_grid_needed else given
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierShare:
+    """One producer's part of a job's supply."""
+
+    producer: str
+    """Its id."""
+    house: str
+    """The producer's house."""
+    contracted_wh: float
+    """Energy that it was to give by the contract."""
+    delivered_wh: float
+    """The part of it that its production covered."""
+    first_s: int
+    """Beginning of the first minute in which it gives something, UNIX seconds."""
+    last_s: int
+    """End of the last one."""
+
+
+def contract_rows(
+    settled: Settlement, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
+) -> tuple[ContractRow, ...]:
+    """Return the standing contracts with their jobs, ordered by start, then contract id.
+
+    Args:
+        settled: The run's settled energy.
+        ledger: The run's ledger, including cancelled contracts.
+        producer_house: The house of each producer, by producer id.
+    """
+    entries = {entry.contract.contract_id: entry for entry in ledger}
+    cancelled: dict[str, int] = {}
+    for entry in ledger:
+        if entry.state == "cancelled":
+            cancelled[entry.contract.job_id] = cancelled.get(entry.contract.job_id, 0) + 1
+    shares = _supplier_shares(settled, producer_house)
+    rows = (
+        ContractRow(
+            contract_id=contract.contract_id,
+            job_id=job.job_id,
+            source_id=job.source_id,
+            house=job.house,
+            device=job.device,
+            producer=contract.producer,
+            producer_house=producer_house.get(contract.producer),
+            registered_s=job.registered_s,
+            earliest_start_s=job.earliest_start_s,
+            latest_start_s=job.latest_start_s,
+            start_s=contract.start_s,
+            end_s=contract.start_s + job.duration_s,
+            agreed_s=contract.agreed_s,
+            energy_wh=job.energy_wh,
+            delivered_wh=float(delivered_wh),
+            profile=job.profile,
+            amended=sum(event.what == "amended" for event in entries[contract.contract_id].history),
+            cancelled_before=cancelled.get(job.job_id, 0),
+            shares=given,
+        )
+        for job, contract, delivered_wh, given in zip(
+            settled.jobs, settled.contracts, settled.job_delivered_wh, shares, strict=True
+        )
+    )
+    return tuple(sorted(rows, key=lambda row: (row.start_s, row.contract_id)))
+
+
+def _supplier_shares(settled: Settlement, producer_house: Mapping[str, str]) -> list[tuple[SupplierShare, ...]]:
+    """Return what each producer gives to each job, in the order of the jobs; see `contract_rows`."""
+    given, producers = settled.share_minutes, len(settled.producers)
+    pair = given.job * max(1, producers) + given.producer
+    pairs, index = np.unique(pair, return_inverse=True)
+    contracted_wh = np.bincount(index, weights=given.contracted_wh, minlength=len(pairs))
+    delivered_wh = np.bincount(index, weights=given.delivered_wh, minlength=len(pairs))
+    first = np.full(len(pairs), settled.minutes, dtype=np.int64)
+    last = np.zeros(len(pairs), dtype=np.int64)
+    np.minimum.at(first, index, given.minute)
+    np.maximum.at(last, index, given.minute + 1)
+    shares: list[list[SupplierShare]] = [[] for _ in settled.jobs]
+    for i, one in enumerate(pairs.tolist()):
+        job, producer = divmod(one, max(1, producers))
+        share = SupplierShare(
+            settled.producers[producer],
+            producer_house[settled.producers[producer]],
+            float(contracted_wh[i]),
+            float(delivered_wh[i]),
+            settled.start_s + MINUTE_S * int(first[i]),
+            settled.start_s + MINUTE_S * int(last[i]),
+        )
+        shares[job].append(share)
+    return [tuple(of) for of in shares]
+
+
+def kept_contract_rows(results: ResultsReader, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
+    """Return the standing contracts of a large run, of all households or of one."""
+    shares: dict[str, list[SupplierShare]] = {}
+    for contract_id, *share in results.delivered_shares(run):
+        shares.setdefault(contract_id, []).append(SupplierShare(*share))
+    return tuple(
+        ContractRow(
+            contract_id=row["contract_id"],
+            job_id=row["job_id"],
+            source_id=row["source_id"],
+            house=row["house"],
+            device=row["device"],
+            producer=row["producer"],
+            producer_house=row["producer_house"],
+            registered_s=row["registered_s"],
+            earliest_start_s=row["earliest_start_s"],
+            latest_start_s=row["latest_start_s"],
+            start_s=row["begin_s"],
+            end_s=row["begin_s"] + row["duration_s"],
+            agreed_s=row["agreed_s"],
+            energy_wh=row["energy_wh"],
+            delivered_wh=row["delivered_wh"] or 0.0,
+            profile=row["profile"],
+            amended=row["amended"],
+            cancelled_before=row["cancelled"],
+            shares=tuple(shares[row["contract_id"]]) if row["contract_id"] in shares else _only_share(row),
+        )
+        for row in results.delivered_contracts(run, house)
+    )
+
+
+def _only_share(row: Mapping[str, Any]) -> tuple[SupplierShare, ...]:
+    if row["producer_house"] is None:
+        return ()
+    first_s, last_s = (
+        row["begin_s"] // MINUTE_S * MINUTE_S,
+        -((row["begin_s"] + row["duration_s"]) // -MINUTE_S) * MINUTE_S,
+    )
+    energy_wh, delivered_wh = row["energy_wh"], row["delivered_wh"] or 0.0
+    return (SupplierShare(row["producer"], row["producer_house"], energy_wh, delivered_wh, first_s, last_s),)

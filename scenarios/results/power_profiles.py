@@ -1,0 +1,201 @@
+"""Mean powers over the intervals of a run, and their average over several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents import FloatArray
+from scenarios.metrics import DEFAULT_INTERVAL_S, IntArray, Settlement, mean_power_w, settle
+from scenarios.results.connection import ResultsError
+from scenarios.results.overviews import Minutes
+from scenarios.results.reader import ResultsReader
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class PowerProfile:
+    """Mean powers over the intervals of a run, W, shape (intervals,) each."""
+
+    interval_s: int
+    """Length of an interval, seconds."""
+    times_s: IntArray
+    """Beginning of each interval, UNIX seconds."""
+    production_w: FloatArray
+    """Actual production."""
+    local_w: FloatArray
+    """Consumption that producers served, by contract and of base loads."""
+    grid_w: FloatArray
+    """Consumption supplied by the grid."""
+
+    @property
+    def consumption_w(self) -> FloatArray:
+        """Mean consumption in each interval, local and from the grid, W, shape (intervals,)."""
+        return self.local_w + self.grid_w
+
+    @property
+    def days(self) -> int:
+        """Number of days to display one by one; 1 if everything is displayed together."""
+        return day_count(len(self.times_s), self.interval_s)
+
+    def of_day(self, index: int) -> PowerProfile:
+        """Return one of the days, 0 is the first; everything if it is displayed together."""
+        part = day_slice(len(self.times_s), self.interval_s, index)
+        return replace(
+            self,
+            times_s=self.times_s[part],
+            production_w=self.production_w[part],
+            local_w=self.local_w[part],
+            grid_w=self.grid_w[part],
+        )
+
+
+def day_count(intervals: int, interval_s: int) -> int:
+    """Return the number of days to display intervals by; up to two days are displayed together, as 1."""
+    span_s = intervals * interval_s
+    return 1 if span_s <= 2 * DAY_S else -(-span_s // DAY_S)
+
+
+def day_slice(intervals: int, interval_s: int, index: int) -> slice:
+    """Return the intervals of a day: those that begin within 24 hours from the run's time of day.
+
+    Args:
+        intervals: Number of intervals of the run.
+        interval_s: Length of an interval, seconds.
+        index: The day, 0 the first.
+    """
+    count = day_count(intervals, interval_s)
+    if count == 1:
+        return slice(0, intervals)
+    index = min(max(index, 0), count - 1)
+    return slice(-(-index * DAY_S // interval_s), min(intervals, -(-(index + 1) * DAY_S // interval_s)))
+
+
+def minutes_of(settled: Settlement, house: str | None = None, producers: Collection[str] = ()) -> Minutes:
+    """Return the energy of each minute of a run.
+
+    Args:
+        settled: The run's settled energy.
+        house: Only the consumption of this household, and the production of its producers; None: all.
+        producers: The household's producers.
+    """
+    if house is None:
+        return Minutes(settled.start_s, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh)
+    row = settled.houses.index(house)
+    own = [producer in producers for producer in settled.producers]
+    produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
+    return Minutes(settled.start_s, produced_wh, settled.house_consumed_wh[row], settled.house_delivered_wh[row])
+
+
+def power_profile(minutes: Minutes, interval_s: int) -> PowerProfile:
+    """Return the mean powers of a run over intervals.
+
+    Args:
+        minutes: The energy of each minute.
+        interval_s: Length of an interval, seconds.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    production_w = mean_power_w(minutes.produced_wh, interval_s)
+    return PowerProfile(
+        interval_s=interval_s,
+        times_s=minutes.first_s + interval_s * np.arange(len(production_w), dtype=np.int64),
+        production_w=production_w,
+        local_w=mean_power_w(minutes.local_wh, interval_s),
+        grid_w=mean_power_w(np.maximum(minutes.consumed_wh - minutes.local_wh, 0.0), interval_s),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PowerStatistics:
+    """Statistics of a power over runs, W, shape (intervals,) each."""
+
+    mean_w: FloatArray
+    deviation_w: FloatArray
+    """Sample standard deviation over the runs; zero for a single run."""
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePowerProfile:
+    """Average of all completed runs, over the time that any of them covers."""
+
+    runs: int
+    """How many completed runs it averages."""
+    interval_s: int
+    """Length of an interval, seconds."""
+    times_s: IntArray
+    """Beginning of each interval, UNIX seconds."""
+    production: PowerStatistics
+    """Actual production."""
+    local: PowerStatistics
+    """Consumption that producers served, by contract and of base loads."""
+    grid: PowerStatistics
+    """Consumption supplied by the grid."""
+
+    @property
+    def days(self) -> int:
+        """Number of days to be shown one by one; see `PowerProfile.days`."""
+        return day_count(len(self.times_s), self.interval_s)
+
+    def of_day(self, index: int) -> AveragePowerProfile:
+        """Return one of the days, 0 the first."""
+        part = day_slice(len(self.times_s), self.interval_s, index)
+        courses = (
+            PowerStatistics(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid)
+        )
+        return AveragePowerProfile(self.runs, self.interval_s, self.times_s[part], *courses)
+
+
+def average_power_profile(
+    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None
+) -> AveragePowerProfile:
+    """Return the average over all completed runs; only the first run while none has completed.
+
+    Args:
+        results: An open results file.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        house: Id of a house, for that household only; None: all.
+
+    Raises:
+        ResultsError: There is no run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    begun = results.runs()
+    if not begun:
+        raise ResultsError(f"{results.path}: has no run yet")
+    runs = [run for run in begun if run.is_complete] or begun[:1]
+    if len(runs) == 1 and (minutes := results.minutes(runs[0].run, house)) is not None:
+        return _average([power_profile(minutes, interval_s)])
+    producers = () if house is None else results.producers_of(house)
+    spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
+    # Settled over the time that any run covers: production continues after the last job of a run.
+    start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
+    profiles = []
+    for run in runs:
+        standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
+        realised = results.realised(run.run)
+        settled = settle(realised.scenario, realised.settled(standing), start_s, end_s)
+        profiles.append(power_profile(minutes_of(settled, house, producers), interval_s))
+    return _average(profiles)
+
+
+def _average(profiles: Sequence[PowerProfile]) -> AveragePowerProfile:
+    """Return the average of profiles over the same intervals."""
+    return AveragePowerProfile(
+        len(profiles),
+        profiles[0].interval_s,
+        profiles[0].times_s,
+        production=_statistics([profile.production_w for profile in profiles]),
+        local=_statistics([profile.local_w for profile in profiles]),
+        grid=_statistics([profile.grid_w for profile in profiles]),
+    )
+
+
+def _statistics(runs_w: Sequence[FloatArray]) -> PowerStatistics:
+    powers_w = np.stack(runs_w)
+    deviation_w = powers_w.std(axis=0, ddof=1) if len(powers_w) > 1 else np.zeros(powers_w.shape[1])
+    return PowerStatistics(mean_w=powers_w.mean(axis=0), deviation_w=deviation_w)
