@@ -448,9 +448,16 @@ class Agent(Generic[MessageT]):
 
     async def live(self) -> None:
         """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            await self._guard(self.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                await self._guard(self.run())
+        except asyncio.CancelledError as cancelled:
+            # It refers to frames that refer to it: they would stay in memory until they are collected.
+            cancelled.__traceback__ = None
+            raise
+        finally:
+            self._tasks = None
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Deliver a message.
