@@ -25,6 +25,7 @@ from .file_writing import (
 )
 from .garbage_collection import (
     long_lived_objects as long_lived_objects,
+    no_collections as no_collections,
     rare_collections as rare_collections,
 )
 from .identifiers import (
@@ -80,6 +81,7 @@ __all__ = [
     "make_private_folder",
     "may_be_topic",
     "new_loop",
+    "no_collections",
     "plural",
     "printable",
     "printable_json",

@@ -77,9 +77,16 @@ class AgentCoroutines:
 
     async def live(self, first: Coroutine[Any, Any, None]) -> None:
         """Run all coroutines, the first one in the present task."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            await self._guard(first)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                await self._guard(first)
+        except asyncio.CancelledError as cancelled:
+            # It refers to frames that refer to it: they would stay in memory until they are collected.
+            cancelled.__traceback__ = None
+            raise
+        finally:
+            self._tasks = None
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> bool:
         """Start another coroutine; return False if the agent is not running.

@@ -13,7 +13,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -26,6 +26,7 @@ from broker.errors import (
     RunFailedError,
     RunSuspendedError,
 )
+from broker.garbage_collection import no_collections
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import ClockSigns, ClockWatch
@@ -146,7 +147,7 @@ class Host:
             RunFailedError: The clock ended the run because of a failure.
             JournalError: The journal cannot be used or does not replay.
         """
-        async with asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as leaving, asyncio.TaskGroup() as tasks:
             replayed = await self._replay(tasks)
             # A broker ends a client's connection when another one takes its id, so the id must stay secret, unlike the
             # session, which is in the roster.
@@ -161,6 +162,7 @@ class Host:
                     with self._waking(bus, tasks):
                         await self._run_rounds(bus, tasks)
                 # A host restarted after its last step has nothing to report: to the clock, its departure is the answer.
+            leaving.enter_context(no_collections())  # until the agents' tasks have ended
             self._group.stop()
             for error in early:
                 raise error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
-
-from paho.mqtt.matcher import MQTTMatcher
 
 ClientT = TypeVar("ClientT", bound=Hashable)
 
@@ -77,9 +75,21 @@ def check_filter(topic_filter: str) -> None:
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Return whether a filter covers a topic; a leading wildcard does not cover `$SYS` and similar topics."""
-    matcher = MQTTMatcher()
-    matcher[topic_filter] = True
-    return any(matcher.iter_match(topic))
+    subscriptions: Subscriptions[str] = Subscriptions()
+    subscriptions.add(topic_filter, topic_filter)
+    return bool(subscriptions.find(topic))
+
+
+class _Level(Generic[ClientT]):
+    """A level of topic filters: what they have in common up to here."""
+
+    __slots__ = ("clients", "further")
+
+    def __init__(self) -> None:
+        self.clients: dict[ClientT, None] = {}
+        """Those that have subscribed to the filter that ends here, in the order of subscription."""
+        self.further: dict[str, _Level[ClientT]] = {}
+        """How filters continue, by their next level."""
 
 
 class Subscriptions(Generic[ClientT]):
@@ -90,27 +100,57 @@ class Subscriptions(Generic[ClientT]):
     """
 
     def __init__(self) -> None:
-        self._matcher = MQTTMatcher()
-        self._clients: dict[str, dict[ClientT, None]] = {}
-        """By filter; the dict keeps the order of subscription, in which clients are served."""
+        self._root: _Level[ClientT] = _Level()
+        self._filters_of: dict[ClientT, dict[str, None]] = {}
 
     def add(self, topic_filter: str, client: ClientT) -> None:
         """Subscribe a client to a filter."""
-        clients = self._clients.setdefault(topic_filter, {})
-        clients[client] = None
-        self._matcher[topic_filter] = clients
+        level = self._root
+        for name in topic_filter.split("/"):
+            level = level.further.setdefault(name, _Level())
+        level.clients[client] = None
+        self._filters_of.setdefault(client, {})[topic_filter] = None
 
     def remove(self, client: ClientT) -> None:
         """Cancel all subscriptions of a client."""
-        for topic_filter, clients in list(self._clients.items()):
-            clients.pop(client, None)
-            if not clients:
-                del self._clients[topic_filter]
-                del self._matcher[topic_filter]
+        for topic_filter in self._filters_of.pop(client, {}):
+            path = [self._root]
+            names = topic_filter.split("/")
+            for name in names:
+                path.append(path[-1].further[name])
+            del path[-1].clients[client]
+            for before, name in zip(reversed(path[:-1]), reversed(names), strict=True):
+                if before.further[name].clients or before.further[name].further:
+                    break
+                del before.further[name]
 
     def find(self, topic: str) -> tuple[ClientT, ...]:
         """Return the clients whose filters cover a topic, each once."""
         found: dict[ClientT, None] = {}
-        for clients in self._matcher.iter_match(topic):
-            found.update(clients)
+        _find(self._root, topic.split("/"), 0, found, may_be_wildcard=not topic.startswith("$"))
         return tuple(found)
+
+
+def _find(
+    level: _Level[ClientT], names: Sequence[str], at: int, found: dict[ClientT, None], *, may_be_wildcard: bool
+) -> None:
+    """Find the clients whose filters begin as a level does, and cover a topic from one of its levels on.
+
+    Literal levels come first, then `+`, then `#`; clients are served in this order.
+
+    Args:
+        level: Where the filters are the same as the topic, or cover it.
+        names: The levels of the topic.
+        at: How many of them are covered.
+        found: The clients that have been found; extended.
+        may_be_wildcard: Whether a wildcard covers the next level.
+    """
+    if at == len(names):
+        found.update(level.clients)
+    else:
+        if (literal := level.further.get(names[at])) is not None:
+            _find(literal, names, at + 1, found, may_be_wildcard=True)
+        if may_be_wildcard and (any_one := level.further.get("+")) is not None:
+            _find(any_one, names, at + 1, found, may_be_wildcard=True)
+    if may_be_wildcard and (all_more := level.further.get("#")) is not None:
+        found.update(all_more.clients)

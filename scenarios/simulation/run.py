@@ -22,7 +22,7 @@ from broker import (
     HostsMissingError,
     SsmicError,
     long_lived_objects,
-    rare_collections,
+    no_collections,
 )
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
@@ -92,21 +92,22 @@ async def run_scenario(
         SsmicError: the ledger violates an invariant, which is a defect of this program.
     """
     started_wall_s = time.perf_counter()
-    run = _LocalRun(
-        scenario,
-        _resending_soon(scenario, settings),
-        broker,
-        local_hosts,
-        recorder,
-        replay,
-        restart_broker,
-        script,
-        on_event,
-        is_spread=is_spread,
-    )
     # Each decision limits linear algebra to one thread; within one block for all, it need not set the limit again.
     with one_blas_thread(), ExitStack() as opened:
-        clock, hosts, files = run.open(opened, on_moment, on_missing, on_report)
+        with no_collections():
+            run = _LocalRun(
+                scenario,
+                _resending_soon(scenario, settings),
+                broker,
+                local_hosts,
+                recorder,
+                replay,
+                restart_broker,
+                script,
+                on_event,
+                is_spread=is_spread,
+            )
+            clock, hosts, files = run.open(opened, on_moment, on_missing, on_report)
         ending = run.ending(clock, started_wall_s)
         try:
             await run.until_ended(clock, hosts, files)
@@ -173,9 +174,8 @@ class _LocalRun:
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
         """The same for the hosts of this process."""
-        with rare_collections():
-            local_agents = {agent for agents in self._local.values() for agent in agents}
-            self._cast = Cast(scenario, settings, local_agents, script)
+        local_agents = {agent for agents in self._local.values() for agent in agents}
+        self._cast = Cast(scenario, settings, local_agents, script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
         host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
         self._disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
@@ -446,14 +446,14 @@ async def run_hosts(
     shared = house_ids if isinstance(house_ids, Mapping) else {house: (house,) for house in house_ids}
     agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
     homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
-    with rare_collections():
-        cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
-    ports = _Ports(scenario, settings, broker, homes, is_whole=False)
-    try:
-        with one_blas_thread(), ExitStack() as opened:
+    with one_blas_thread(), ExitStack() as opened:
+        with no_collections():
+            cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
+            ports = _Ports(scenario, settings, broker, homes, is_whole=False)
             setups = settings.fingerprints(scenario, shared)
             journals = open_journals(settings, setups, opened)
             opened.enter_context(long_lived_objects())
+        try:
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members, signs = [], ClockSigns()
                 for host_id in shared:
@@ -472,8 +472,8 @@ async def run_hosts(
                 looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
                 await asyncio.wait(members)
                 looking.cancel()
-    except ExceptionGroup as group:
-        raise root_cause(group) from group
+        except ExceptionGroup as group:
+            raise root_cause(group) from group
 
 
 def _open(journal: JournalT | None, journals: ExitStack) -> JournalT | None:

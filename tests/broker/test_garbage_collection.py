@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from broker import long_lived_objects, rare_collections
-from broker.garbage_collection import YOUNG
+from broker import long_lived_objects, no_collections, rare_collections
+from broker.garbage_collection import GROWTH, YOUNG
 
 
 def test_collections_are_rare_and_then_as_before() -> None:
@@ -56,10 +56,59 @@ def test_overlapping_contexts_restore_the_collector() -> None:
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    assert gc.get_threshold()[0] == YOUNG
+    assert gc.get_threshold()[0] >= YOUNG
     second.__exit__(None, None, None)
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+
+
+def test_the_more_objects_exist_the_rarer_collections_are() -> None:
+    """Each examines the new objects, of which hardly any are garbage during a run."""
+    before = gc.get_threshold()
+    many: list[list[int]] = [[] for _ in range(3 * YOUNG)]
+    with rare_collections():
+        with long_lived_objects():
+            assert gc.get_threshold()[0] >= max(GROWTH * len(many), YOUNG + 1)
+            with rare_collections():
+                pass
+            assert gc.get_threshold()[0] >= GROWTH * len(many)
+        assert gc.get_threshold()[0] == YOUNG
+    assert gc.get_threshold() == before
+
+
+def test_new_objects_of_a_context_are_old_when_it_ends() -> None:
+    """Otherwise they would all be examined when the usual threshold applies again."""
+    with long_lived_objects():
+        many: list[list[int]] = [[] for _ in range(2_000)]
+        assert gc.get_count()[0] > len(many) // 2
+    assert gc.get_count()[0] < len(many) // 2
+    assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_collected_until_the_last_context_ends() -> None:
+    """Also if one ends with an error."""
+
+    def fail() -> None:
+        with no_collections():
+            with no_collections():
+                pass
+            assert not gc.isenabled()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_turned_off_stays_so() -> None:
+    """The program may have its own reasons."""
+    gc.disable()
+    try:
+        with no_collections():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.long

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import given, strategies as st
 
 from broker.transport.filters import Subscriptions, check_filter, matches
@@ -55,3 +57,17 @@ def test_what_covers_what() -> None:
     assert not matches("#", "$SYS/uptime")
     assert not matches("+/uptime", "$SYS/uptime")
     assert matches("$SYS/#", "$SYS/uptime")
+
+
+def test_a_lookup_leaves_nothing_to_the_garbage_collector() -> None:
+    """A run publishes to a topic of its own for each contract."""
+    subscribed: Subscriptions[int] = Subscriptions()
+    subscribed.add("run/+/#", 1)
+    subscribed.add("run/ledger/+", 2)
+    gc.collect()
+    gc.disable()
+    try:
+        assert subscribed.find("run/ledger/job-1") == (2, 1)
+        assert not gc.collect()
+    finally:
+        gc.enable()
