@@ -91,7 +91,7 @@ class Emulation:
                     )
                 )
             if outcome.state == "done" and self._plan.start_scores is None:
-                self._plan.kept_scores().learn(order.settings.scores, outcome.scores)
+                await self._plan.kept_scores().learn(order.settings.scores, outcome.scores)
             return outcome
 
         task = asyncio.create_task(perform(), name="ssmic.emulation")

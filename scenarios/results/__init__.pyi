@@ -14,6 +14,7 @@ from .connection import (
     refuse_existing as refuse_existing,
     seal as seal,
     whole_file as whole_file,
+    whole_files as whole_files,
 )
 from .contract_rows import (
     ContractRow as ContractRow,
@@ -155,6 +156,7 @@ __all__ = [
     "view_overview",
     "view_runs",
     "whole_file",
+    "whole_files",
     "write_day_figure",
     "write_gantt_figure",
 ]

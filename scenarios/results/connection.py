@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,41 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         ResultsWriteError: The file cannot be written.
     """
-    try:
+    with whole_files() as draft_of:
+        yield draft_of(path)
+
+
+@contextmanager
+def whole_files() -> Iterator[Callable[[Path], Path]]:
+    """Yield a function that returns the draft of a file made of results; missing folders are created.
+
+    All drafts take their places when the block ends. If it fails, for example because the disk is full, all files stay
+    as they were, and folders that were created are removed.
+
+    Raises:
+        ResultsWriteError: A file cannot be written.
+    """
+    begun: list[Path] = []
+    created: list[Path] = []
+
+    def draft_of(path: Path) -> Path:
+        begun.append(path)
+        created.extend(parent for parent in reversed(path.parents) if not parent.exists())
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            yield draft
-    except OSError as error:
-        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        return drafts.enter_context(atomic_write(path))
+
+    try:
+        with ExitStack() as drafts:
+            yield draft_of
+    except BaseException as error:
+        for folder in reversed(created):
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, FileExistsError):
+            raise ResultsWriteError(f"{begun[-1].parent}: is a file; a folder is expected") from None
+        if isinstance(error, OSError):
+            raise ResultsWriteError(f"{begun[-1]}: cannot be written: {error.strerror or error}") from error
+        raise
 
 
 def is_sweep_file(path: Path) -> bool:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 import numpy as np
 
 from agents import FloatArray
-from broker import atomic_write
 from scenarios.metrics import Kpis, Settlement
 from scenarios.results.bill_rows import BillRow
-from scenarios.results.connection import ResultsExistError, ResultsWriteError
+from scenarios.results.connection import ResultsExistError, ResultsWriteError, refuse_existing, whole_files
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 
@@ -369,43 +368,38 @@ def export_results(
     overwrite: bool = False,
     wrote: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`.
+    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`, or nothing.
 
     Args:
         results: An open results file.
         format_: Format of the tables.
         folder: Target folder; created if missing.
         overwrite: Whether to overwrite files of the same names.
-        wrote: Called with each file once it is complete.
+        wrote: Called with each file, once all are complete.
 
     Returns:
         The files, in the order of writing.
 
     Raises:
-        ResultsError: Files exist already, the folder cannot be written to, pyarrow is missing, or the results are
-            damaged.
+        ResultsError: Files exist already, one cannot be written, pyarrow is missing, or the results are damaged; the
+            folder is as it was.
     """
     if format_ == "parquet":
         require_parquet()
     planned = [(folder / f"{table.name}.{format_}", table) for table in tables(results)]
     summary = folder / "simulation.json"
-    there = [path.name for path in (*(path for path, _ in planned), summary) if path.exists()]
+    paths = (*(path for path, _ in planned), summary)
+    there = [path.name for path in paths if path.exists()]
     if there and not overwrite:
         raise ResultsExistError(f"{folder}: already contains {', '.join(there)}; use --force to overwrite")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        refuse_existing(path, overwrite=True)
+    with whole_files() as draft_of:
         for path, table in planned:
-            with atomic_write(path) as draft:
-                _WRITERS[format_](table, draft)
-            if wrote:
-                wrote(path)
+            _WRITERS[format_](table, draft_of(path))
         text = json.dumps(simulation_json(results), indent=2, ensure_ascii=False)
-        with atomic_write(summary) as draft:
-            draft.write_text(f"{text}\n", encoding="utf-8")
-        if wrote:
-            wrote(summary)
-    except FileExistsError:
-        raise ResultsWriteError(f"{folder}: is a file; a folder is expected") from None
-    except OSError as error:
-        raise ResultsWriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return (*(path for path, _ in planned), summary)
+        draft_of(summary).write_text(f"{text}\n", encoding="utf-8")
+    if wrote:
+        for path in paths:
+            wrote(path)
+    return paths

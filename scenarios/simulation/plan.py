@@ -119,7 +119,7 @@ class Plan:
         """Return the file that keeps the scores."""
         return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name, self.scores_file)
 
-    def _first_scores(self) -> list[dict[str, int]]:
+    async def _first_scores(self) -> list[dict[str, int]]:
         """Return what each run begins with, by producer id, and have it remembered.
 
         Raises:
@@ -130,7 +130,7 @@ class Plan:
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
             keys = [self._key(seed) for seed in self.seeds]
-        return self.kept_scores().begin(keys, afresh=self.reset_scores)
+        return await self.kept_scores().begin(keys, afresh=self.reset_scores)
 
     def _key(self, seed: int) -> str:
         return run_key(
@@ -148,7 +148,7 @@ class Plan:
         """How jobs are supplied."""
         return self.supply or self.scenario.supply_settings
 
-    def run_settings(self) -> list[RunSettings]:
+    async def run_settings(self) -> list[RunSettings]:
         """Return the settings of each run, and have the scores remembered that each begins with.
 
         The ids of the runs are unlike those of any other run on the same broker; they have no part in the results.
@@ -157,6 +157,7 @@ class Plan:
             ScoresFileError: the file that keeps the scores cannot be used.
         """
         name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
+        begun_with = await self._first_scores()
         return [
             RunSettings(
                 seed=seed,
@@ -174,11 +175,11 @@ class Plan:
                 home_assistant=self.home_assistant,
                 scores=scores,
             )
-            for seed, scores in zip(self.seeds, self._first_scores(), strict=True)
+            for seed, scores in zip(self.seeds, begun_with, strict=True)
         ]
 
 
-def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+async def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     """Return plans that are to be compared, so that none begins with what another one learned.
 
     All begin with fresh scores or, where a scores file is named, with those in it; no kept score changes, unless the
@@ -190,6 +191,6 @@ def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     first = plans[0]
     kept = first.kept_scores()
     if first.reset_scores:
-        kept.begin((), afresh=True)
+        await kept.begin((), afresh=True)
     begun_with = {} if first.scores_file is None else kept.scores()
     return tuple(replace(plan, start_scores=begun_with, reset_scores=False) for plan in plans)

@@ -6,8 +6,10 @@ with them again and reaches the same contracts, regardless of what was learned i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +28,8 @@ MAX_BYTES = 100_000_000
 """More is not a scores file: 100 producers after 10,000 simulations fit several times."""
 LOCK_WALL_S = 30.0
 """How long to wait for the lock, wall-clock seconds; others hold it while they read and write the file."""
+_POLL_WALL_S = 0.05
+"""How long to wait between two attempts to take the lock, wall-clock seconds."""
 
 _ScoreById = dict[Annotated[str, Field(min_length=1)], int]
 
@@ -104,7 +108,7 @@ class ScoresFile:
         """
         return self._read().scores
 
-    def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
+    async def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
         """Return what each run begins with, by producer id, and remember it.
 
         Args:
@@ -114,7 +118,7 @@ class ScoresFile:
         Raises:
             ScoresFileError: it is not a scores file, or one of another scenario, or cannot be written.
         """
-        with self._locked():
+        async with self._locked():
             content = _Content(scenario=self.scenario, scores={}) if afresh else self._read()
             before = {run: start.scores for start in content.starts for run in start.runs}
             new = tuple(dict.fromkeys(run for run in runs if run is not None and run not in before))
@@ -122,35 +126,53 @@ class ScoresFile:
                 self._write(_with_starts(content, new))
         return [before.get(run, content.scores) if run is not None else content.scores for run in runs]
 
-    def learn(self, begun_with: Mapping[str, int], ended_with: Mapping[str, int]) -> None:
+    async def learn(self, begun_with: Mapping[str, int], ended_with: Mapping[str, int]) -> None:
         """Keep the outcome of a run; one that only repeated an earlier run, or was overtaken by another, adds nothing.
 
         Raises:
             ScoresFileError: as `begin`.
         """
-        with self._locked():
+        async with self._locked():
             content = self._read()
             if content.scores == begun_with:
                 self._write(content.model_copy(update={"scores": dict(ended_with)}))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Lock the file between reading and writing: simulations of one scenario may run concurrently."""
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE)
-        try:
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Lock the file between reading and writing: simulations of one scenario may run concurrently.
+
+        While another process holds the lock, the event loop goes on: agents, connections and signals are served.
+        """
+        give_up_wall_s = time.monotonic() + LOCK_WALL_S
+        with self._lock_errors():
             make_private_folder(self.path.parent)
-            lock.acquire(timeout=LOCK_WALL_S)
-        except Timeout:
-            why = f"no lock within {LOCK_WALL_S:g} s: another process holds it, or the folder takes no files"
-            raise ScoresWriteError(f"{lock.lock_file}: {why}") from None
-        except FileExistsError:
-            raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
-        except OSError as error:
-            raise self._unwritable(error) from error
+            lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE)
+            while True:
+                try:
+                    lock.acquire(timeout=0)
+                    break
+                except Timeout:
+                    if time.monotonic() >= give_up_wall_s:
+                        raise
+                await asyncio.sleep(_POLL_WALL_S)
         try:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def _lock_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Timeout as timeout:
+            raise ScoresWriteError(
+                f"{self.path}: another process has held its lock for {LOCK_WALL_S:g} s, and may hang "
+                f"({timeout.lock_file}); end that process, or use another scores file"
+            ) from None
+        except FileExistsError:
+            raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _read(self) -> _Content:
         path = self.path

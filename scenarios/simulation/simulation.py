@@ -72,7 +72,7 @@ class Simulation:
                 self.plan.scenario, self.orders, self.broker, workers, tell, in_worker, on_report=report
             )
         if outcomes[0].state == "done" and self.plan.start_scores is None:
-            self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
+            await self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
 
     async def _run_once(
@@ -120,7 +120,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
     if plan.bus == "mqtt":
         plan.check_fits_broker()
     async with open_broker(plan) as broker:
-        runs = plan.run_settings()
+        runs = await plan.run_settings()
         scores = {settings.seed: settings.scores for settings in runs}
         chosen = described(scenario, runs[0], plan.bus, runs[0].days_of(scenario), scores)
         if plan.has_script:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scenarios.metrics import sample_statistics
-from scenarios.results import refuse_existing, require_parquet, whole_file
+from scenarios.results import refuse_existing, require_parquet, whole_files
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
 from scenarios.sweep.results_file import SweepResults, differences, pairs_of, summarize
@@ -73,11 +73,11 @@ def export_sweep(
         format_: Format of the files, also their extension.
         folder: Created if missing.
         overwrite: Whether existing files are replaced.
-        wrote: Called with each file once it is written.
+        wrote: Called with each file, once all are written.
 
     Raises:
         ResultsExistError: A file exists already; nothing was written.
-        ResultsWriteError: A file cannot be written.
+        ResultsWriteError: A file cannot be written; nothing was written.
         ResultsError: Parquet is requested, and pyarrow is not installed.
     """
     if format_ == "parquet":
@@ -85,10 +85,11 @@ def export_sweep(
     made = {folder / f"{name}.{format_}": table for name, table in tables(results).items()}
     for path in made:
         refuse_existing(path, overwrite=overwrite)
-    for path, table in made.items():
-        with whole_file(path) as draft:
-            _WRITERS[format_](table, draft)
-        if wrote is not None:
+    with whole_files() as draft_of:
+        for path, table in made.items():
+            _WRITERS[format_](table, draft_of(path))
+    if wrote is not None:
+        for path in made:
             wrote(path)
     return tuple(made)
 

@@ -114,10 +114,10 @@ class ScoresPane(Guarded, Vertical):
         self.query_one(".detail", Words).say(sheet.said)
 
 
-def reset_scores(results: Path, scenario: str) -> None:
+async def reset_scores(results: Path, scenario: str) -> None:
     """Reset the saved scores next to the results; the results are unchanged.
 
     Raises:
         ScoresFileError: They cannot be written.
     """
-    ScoresFile.beside(results, scenario).begin((), afresh=True)
+    await ScoresFile.beside(results, scenario).begin((), afresh=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from agents.scheduling import INSERTION
 from broker import SsmicError
 from scenarios import Scenario, repeated_id_notes, run_notes
 from scenarios.load import Loaded, load
-from scenarios.simulation import from_equal_scores
+from scenarios.simulation import Plan, from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
@@ -304,7 +305,22 @@ Results are written during the run; if you stop it early, everything agreed so f
         if wanted.bus == "auto":
             plans = tuple(plan.with_a_bus_that_fits() for plan in plans)
         if len(plans) > 1:
-            plans = from_equal_scores(plans)
+            compare: Any = partial(self._start_comparison, plans)
+            self.run_worker(compare, name="scores", group="save", exclusive=True, exit_on_error=False)
+            return
+        self._start(plans)
+
+    async def _start_comparison(self, plans: Sequence[Plan]) -> None:
+        try:
+            equal = await from_equal_scores(plans)
+        except SsmicError as error:
+            self.complain(error, "The runs did not start")
+            return
+        if not self.is_busy:
+            self._start(equal)
+
+    def _start(self, plans: Sequence[Plan]) -> None:
+        wanted = self.query_one(RunForm).form
         batch = self._batch = SimulationBatch(plans, self._changed, wanted.optimum_wall_s)
         self.query_one(ProgressPanel).remove_class("gone")
         self.run_worker(self._run(batch), name="run", group="run", exit_on_error=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.figure import check_png, pdf, png, svg
 from scenarios.results.comparison.tables import WRITERS
-from scenarios.results.connection import FigureFormatError, ResultsExistError, refuse_existing, whole_file
+from scenarios.results.connection import FigureFormatError, ResultsExistError, refuse_existing, whole_file, whole_files
 
 ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
@@ -48,12 +48,12 @@ def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *,
 
     Raises:
         FigureFormatError, ResultsExistError: See `check_files`; nothing was written.
-        ResultsWriteError: A file cannot be written.
+        ResultsWriteError: A file cannot be written; nothing was written.
     """
     check_files(paths, overwrite=overwrite)
-    made = [(path, _content(comparison, path)) for path in paths]
-    for path, content in made:
-        _write(path, content)
+    with whole_files() as draft_of:
+        for path in paths:
+            draft_of(path).write_bytes(_content(comparison, path))
 
 
 def write_comparison_figure(comparison: SimulationComparison, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -122,6 +123,39 @@ def test_nothing_is_written_over_unasked(results_file: Path, tmp_path: Path) -> 
         assert (tmp_path / "runs.csv").read_text() == "mine"
         export_results(results, "csv", tmp_path, overwrite=True)
     assert len(read_csv(tmp_path / "runs.csv")) == 2
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_failed_export_changes_nothing(results_file: Path, tmp_path: Path, format_: Format) -> None:
+    """The largest table does not fit; on a full disk, complete tables were left behind, without the rest."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    with ResultsReader(results_file) as results:
+        sizes = {path: path.stat().st_size for path in export_results(results, format_, old)}
+        largest = max(sizes, key=lambda path: sizes[path])
+        (old / "simulation.json").write_text("mine")
+        before = {path: path.read_bytes() for path in sizes}
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[largest] - 1, limits[1]))
+        try:
+            for folder in (old, new / "deep"):
+                with pytest.raises(ResultsError, match=rf"{folder / largest.name}: cannot be written: .*too large"):
+                    export_results(results, format_, folder, overwrite=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert {path: path.read_bytes() for path in old.iterdir()} == before
+    assert not new.exists()
+
+
+def test_a_closed_pipe_does_not_stop_an_export(results_file: Path, tmp_path: Path) -> None:
+    """The names of the files are printed, for example to `head -1`, once all files are there."""
+
+    def closed(_: Path) -> None:
+        raise BrokenPipeError
+
+    with ResultsReader(results_file) as results, pytest.raises(BrokenPipeError):
+        export_results(results, "csv", tmp_path / "out", wrote=closed)
+    assert len(list((tmp_path / "out").iterdir())) == len(TABLES) + 1
 
 
 def test_a_folder_that_cannot_be_made_is_named(results_file: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,69 +23,89 @@ def kept(tmp_path: Path) -> ScoresFile:
     return ScoresFile.beside(tmp_path / "new" / "r.sqlite", "street")
 
 
-def test_what_was_learned_is_what_the_next_run_begins_with(kept: ScoresFile) -> None:
+async def test_what_was_learned_is_what_the_next_run_begins_with(kept: ScoresFile) -> None:
     """Ids may be anything; the folder is made."""
     assert kept.scores() == {}
-    assert kept.begin(["monday"]) == [{}]
-    kept.learn({}, ODD)
+    assert await kept.begin(["monday"]) == [{}]
+    await kept.learn({}, ODD)
     assert kept.scores() == ODD
-    assert kept.begin(["tuesday"]) == [ODD]
+    assert await kept.begin(["tuesday"]) == [ODD]
     assert [path.name for path in kept.path.parent.glob("[!.]*")] == ["street.scores.json"]
 
 
-def test_a_repeated_run_begins_as_before_and_changes_no_saved_score(kept: ScoresFile) -> None:
+async def test_a_repeated_run_begins_as_before_and_changes_no_saved_score(kept: ScoresFile) -> None:
     """This also holds if it is one of several, of which the others are new."""
-    kept.begin(["monday"])
-    kept.learn({}, {"pv": 9})
-    kept.begin(["tuesday"])
-    kept.learn({"pv": 9}, {"pv": 8})
-    assert kept.begin(["wednesday", "monday", "tuesday"]) == [{"pv": 8}, {}, {"pv": 9}]
-    kept.learn({}, {"pv": 7})
+    await kept.begin(["monday"])
+    await kept.learn({}, {"pv": 9})
+    await kept.begin(["tuesday"])
+    await kept.learn({"pv": 9}, {"pv": 8})
+    assert await kept.begin(["wednesday", "monday", "tuesday"]) == [{"pv": 8}, {}, {"pv": 9}]
+    await kept.learn({}, {"pv": 7})
     assert kept.scores() == {"pv": 8}
 
 
-def test_a_repeated_interrupted_run_still_updates_the_scores(kept: ScoresFile) -> None:
+async def test_a_repeated_interrupted_run_still_updates_the_scores(kept: ScoresFile) -> None:
     """It began, but had no result."""
-    kept.begin(["monday"])
-    assert kept.begin(["monday"]) == [{}]
-    kept.learn({}, {"pv": 9})
+    await kept.begin(["monday"])
+    assert await kept.begin(["monday"]) == [{}]
+    await kept.learn({}, {"pv": 9})
     assert kept.scores() == {"pv": 9}
 
 
-def test_a_lock_that_cannot_be_had_is_an_error(kept: ScoresFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lock_that_cannot_be_had_is_an_error(kept: ScoresFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run waited forever, without a word: for a process that had stopped, or in a folder that takes no files."""
-    kept.begin(["monday"])
+    await kept.begin(["monday"])
     monkeypatch.setattr("scenarios.simulation.scores.LOCK_WALL_S", 0.05)
-    with FileLock(kept.path.with_name(f".{kept.path.name}.lock")), pytest.raises(ScoresWriteError, match="no lock"):
-        kept.begin(["tuesday"])
+    with (
+        FileLock(kept.path.with_name(f".{kept.path.name}.lock")),
+        pytest.raises(
+            ScoresWriteError, match=r"street\.scores\.json: another process has held its lock for 0\.05 s, and may hang"
+        ),
+    ):
+        await kept.begin(["tuesday"])
 
 
-def test_a_run_without_a_key_always_uses_the_latest_scores(kept: ScoresFile) -> None:
+async def test_the_event_loop_goes_on_while_another_process_holds_the_lock(kept: ScoresFile) -> None:
+    """Agents, the broker's connection and the keys of the application share the loop; a signal cancels the wait."""
+    await kept.begin(["monday"])
+    with FileLock(kept.path.with_name(f".{kept.path.name}.lock")):
+        beginning = asyncio.create_task(kept.begin(["tuesday"]))
+        given_up = asyncio.create_task(kept.learn({}, {"pv": 9}))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert not beginning.done()
+    assert await beginning == [{}]
+    assert kept.scores() == {}
+
+
+async def test_a_run_without_a_key_always_uses_the_latest_scores(kept: ScoresFile) -> None:
     """A named file works this way."""
     for score in (9, 8, 7):
-        (begun_with,) = kept.begin([None])
-        kept.learn(begun_with, {"pv": score})
-        assert kept.begin([None]) == [{"pv": score}]
+        (begun_with,) = await kept.begin([None])
+        await kept.learn(begun_with, {"pv": score})
+        assert await kept.begin([None]) == [{"pv": score}]
 
 
-def test_a_fresh_start_forgets_what_runs_began_with(kept: ScoresFile) -> None:
+async def test_a_fresh_start_forgets_what_runs_began_with(kept: ScoresFile) -> None:
     """It ignores the content of the file, even if it is not a scores file."""
-    kept.begin(["monday"])
-    kept.learn({}, {"pv": 9})
-    assert kept.begin(["tuesday"], afresh=True) == [{}]
+    await kept.begin(["monday"])
+    await kept.learn({}, {"pv": 9})
+    assert await kept.begin(["tuesday"], afresh=True) == [{}]
     assert kept.scores() == {}
-    assert kept.begin(["monday"]) == [{}]
+    assert await kept.begin(["monday"]) == [{}]
     kept.path.write_text("no scores")
-    assert kept.begin(["monday"], afresh=True) == [{}]
+    assert await kept.begin(["monday"], afresh=True) == [{}]
 
 
-def test_simulations_side_by_side_lose_nothing(kept: ScoresFile) -> None:
+async def test_simulations_side_by_side_lose_nothing(kept: ScoresFile) -> None:
     """Fifty runs begin at once; the file knows all of them afterwards."""
     runs = [f"run-{number}" for number in range(50)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda run: kept.begin([run]), runs))
-    kept.learn({}, {"pv": 9})
-    assert kept.begin([*runs, "another"]) == [{}] * 50 + [{"pv": 9}]
+        list(pool.map(lambda run: asyncio.run(kept.begin([run])), runs))
+    await kept.learn({}, {"pv": 9})
+    assert await kept.begin([*runs, "another"]) == [{}] * 50 + [{"pv": 9}]
 
 
 def test_a_run_is_identified_by_what_its_contracts_depend_on() -> None:
@@ -119,26 +140,29 @@ def test_a_run_is_identified_by_what_its_contracts_depend_on() -> None:
         (b'{"version": 1, "scenario": "scarce", "scores": {}}', "of scenario 'scarce', not of 'street'"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+async def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
     """The message states the file, the problem and the remedy."""
     file = tmp_path / "bad.scores.json"
     file.write_bytes(content)
-    for use in (ScoresFile.scores, lambda kept: kept.begin(["run"]), lambda kept: kept.learn({}, {"pv": 9})):
-        with pytest.raises(ScoresFileError, match=rf"bad\.scores\.json: .*{complaint}.*--reset-scores"):
-            use(ScoresFile(file, "street"))
+    kept, refused = ScoresFile(file, "street"), rf"bad\.scores\.json: .*{complaint}.*--reset-scores"
+    with pytest.raises(ScoresFileError, match=refused):
+        kept.scores()
+    for use in (kept.begin(["run"]), kept.learn({}, {"pv": 9})):
+        with pytest.raises(ScoresFileError, match=refused):
+            await use
     assert file.read_bytes() == content
 
 
-def test_a_place_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+async def test_a_place_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     """A folder in its place, a file in its folder's, a folder that nothing can be written to."""
     with pytest.raises(ScoresFileError, match="cannot be read"):
         ScoresFile(tmp_path, "street").scores()
     with pytest.raises(ScoresWriteError, match="cannot be written"):
-        ScoresFile(tmp_path, "street").begin(["run"], afresh=True)
+        await ScoresFile(tmp_path, "street").begin(["run"], afresh=True)
     (tmp_path / "file").touch()
     with pytest.raises(ScoresWriteError, match="file: is a file, and results need a folder"):
-        ScoresFile(tmp_path / "file" / "street.scores.json", "street").begin(["run"], afresh=True)
+        await ScoresFile(tmp_path / "file" / "street.scores.json", "street").begin(["run"], afresh=True)
     if os.geteuid() != 0:
         tmp_path.chmod(0o500)
         with pytest.raises(ScoresWriteError, match="cannot be written"):
-            ScoresFile(tmp_path / "street.scores.json", "street").begin(["run"])
+            await ScoresFile(tmp_path / "street.scores.json", "street").begin(["run"])

@@ -64,7 +64,7 @@ async def test_a_missing_log_is_reported(opened: Opened) -> None:
 async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened, newest: Path) -> None:
     """The reset asks first; it affects the next run, not the results."""
     kept = ScoresFile.beside(newest, "street")
-    kept.learn({}, {"pv-adler": 3})
+    await kept.learn({}, {"pv-adler": 3})
     with ResultsReader(newest) as results:
         scores = results.scores(1)
     assert set(scores) == {"pv-adler", "pv-brandt", "pv-celik", "pv-fuchs"}

@@ -229,6 +229,7 @@ def _scores_of(
         reset: Whether the run begins with fresh scores.
     """
     from scenarios.simulation import ScoresFile, run_key
+    from tui.signals import run_until_interrupted
 
     key = run_key(
         scenario,
@@ -243,7 +244,7 @@ def _scores_of(
         # A named file is used as it is, but a restarted clock begins with the same scores as before.
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, scenario.name, scores)
-    return kept, kept.begin([key], afresh=reset)[0]
+    return kept, run_until_interrupted(kept.begin([key], afresh=reset))[0]
 
 
 def _keep_time(
@@ -282,7 +283,7 @@ def _keep_time(
             )
             record.ended(outcome)
         if outcome.state == "done":
-            kept.learn(settings.scores, outcome.scores)
+            await kept.learn(settings.scores, outcome.scores)
         return exit_code_of([outcome])
 
     with interruption_told(code_of=code_for_supervisor) as codes:

@@ -59,11 +59,10 @@ def scan(
     """
     from broker.transport import AccessOptions
     from scenarios.devices import scan_broker
-    from scenarios.files import block_lines
+    from scenarios.files import block_lines, write_text
     from tui.cli.output import notes
     from tui.cli.settings import deployed_broker
     from tui.cli.simulate import print_json
-    from tui.exit_codes import FAILED, complain
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
@@ -83,11 +82,7 @@ def scan(
         print_json({"devices": entries})
     text = "\n".join(block_lines({"devices": entries}, 0)) + "\n"
     if to is not None:
-        try:
-            to.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            complain(f"{to}: cannot be written: {error.strerror or error}")
-            raise typer.Exit(FAILED) from None
+        write_text(text, to)
         notes().print(f"Written: {to}", soft_wrap=True)
     elif not as_json and entries:
         echo(text, nl=False)
