@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, 
 
 from pydantic import BaseModel
 
-from broker.errors import SsmicError
+from broker.errors import PluginError, SsmicError
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
 
@@ -569,8 +569,12 @@ class Agent(Generic[MessageT]):
 
     @property
     def failure(self) -> str | None:
-        """The traceback of an exception in one of its coroutines; None: no failure."""
+        """What `described` says of an exception in one of its coroutines; None: no failure."""
         return self._failure
+
+    def described(self, error: Exception) -> str:
+        """Return what is reported of an exception that ends the run: the traceback, or the message of a plug-in's."""
+        return str(error) if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
 
     # Counting active coroutines.
 
@@ -618,8 +622,8 @@ class Agent(Generic[MessageT]):
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
-        except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self._failure = traceback.format_exc()
+        except Exception as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
+            self._failure = self.described(error)
             self._note_blocked()
         finally:
             self._mark_blocked()
