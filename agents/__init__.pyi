@@ -1,5 +1,6 @@
 from .consumer import (
     Consumer as Consumer,
+    make_consumer as make_consumer,
 )
 from .contract_ledger import (
     LedgerEntry as LedgerEntry,
@@ -98,8 +99,11 @@ from .model import (
 )
 from .plugins import (
     AGENTS as AGENTS,
+    SCHEDULERS as SCHEDULERS,
+    is_installed as is_installed,
     known_strategies as known_strategies,
     load_plugin as load_plugin,
+    plugin_name as plugin_name,
 )
 from .producer import (
     Producer as Producer,
@@ -140,6 +144,7 @@ __all__ = [
     "MESSAGE_KINDS",
     "NEW_PRODUCER",
     "READ_EVERY_S",
+    "SCHEDULERS",
     "SHARED",
     "TIMELINE",
     "TOGETHER",
@@ -220,13 +225,16 @@ __all__ = [
     "consumer_agent",
     "covers",
     "giving_periods_s",
+    "is_installed",
     "known_strategies",
     "largest_sequence",
     "ledger_sha256",
     "load_mwh",
     "load_plugin",
+    "make_consumer",
     "open_starts",
     "packed",
+    "plugin_name",
     "produced_mwh",
     "shares_of",
     "supplier_of",

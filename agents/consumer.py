@@ -15,11 +15,14 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import ClassVar
 
 import structlog
+from typing_extensions import override
 
 from agents.device_calendar import Calendar
 from agents.job_negotiation import (
@@ -57,10 +60,11 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
-from agents.plugins import AGENTS, load_plugin
+from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
 from agents.ranking import RANKED, NegotiationSettings
 from agents.second_counts import SecondCounts
 from agents.sequencing import Starts, covers
+from broker import PluginError
 from broker.hosts import Agent, AgentLostError, Channel, Received
 
 log = structlog.get_logger(__name__)
@@ -192,9 +196,35 @@ class Consumer(Agent[AnyMessage]):
         Args:
             job: The job.
             producers: Ids of the producers that the manager names, lowest score first.
+
+        Returns:
+            The same ids, each of them once.
         """
         del job
         return producers
+
+    def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return what `rank` does.
+
+        Raises:
+            PluginError: A plug-in's `rank` fails, or does not return the same producers. A job that asked only some of
+                them would be told of the others again and again.
+        """
+        plugin = plugin_of(type(self))
+        if plugin is None:
+            return self.rank(job, producers)
+        with calling(plugin, "rank"):
+            ranked: object = self.rank(job, producers)
+            if not isinstance(ranked, Sequence) or Counter(ranked) != Counter(producers):
+                what = f"{ranked!r:.80}: expected the ids that it was given, each of them once, in any order"
+                raise wrong_result(plugin, "rank", what)
+        return ranked
+
+    @override
+    def described(self, error: Exception) -> str:
+        """See `Agent.described`."""
+        plugin = plugin_of(type(self))
+        return (plugin is not None and failure_of(plugin, type(self), error)) or super().described(error)
 
     def runs_itself(self, job: Job) -> bool:
         """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.
@@ -252,7 +282,8 @@ class Consumer(Agent[AnyMessage]):
         common = vars(Consumer(self.id, jobs, patient=self.patient)).keys()
         vars(self).clear()
         self.__class__ = strategy
-        strategy.__init__(self, before["id"], jobs, patient=before["patient"], is_there=not before["is_gone"])
+        with _making(strategy):
+            strategy.__init__(self, before["id"], jobs, patient=before["patient"], is_there=not before["is_gone"])
         vars(self).update({name: before[name] for name in common})
 
     def drop(self, job_id: str) -> None:
@@ -507,3 +538,23 @@ class _TurnLock:
         self._taken = False
         if kind is None:
             self._consumer.release_held()
+
+
+def make_consumer(
+    strategy: type[Consumer], agent_id: str, jobs: Sequence[Job], *, patient: bool, is_there: bool
+) -> Consumer:
+    """Return a consumer with a strategy; see `Consumer.__init__` for the rest.
+
+    Raises:
+        PluginError: The strategy is a plug-in that cannot be made.
+    """
+    with _making(strategy):
+        made = strategy(agent_id, jobs, patient=patient, is_there=is_there)
+    if not hasattr(made, "_calendar"):
+        raise PluginError(f"{plugin_of(strategy)}: its __init__ does not call that of agents.Consumer")
+    return made
+
+
+def _making(strategy: type[Consumer]) -> AbstractContextManager[None]:
+    plugin = plugin_of(strategy)
+    return nullcontext() if plugin is None else calling(plugin, "__init__")

@@ -156,7 +156,7 @@ class JobOwner(Protocol):
 
     # Its strategy, and its messages; see `broker.hosts.Agent`.
 
-    def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+    def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
         """Return the order in which a job asks producers."""
         ...
 
@@ -283,7 +283,7 @@ class JobNegotiation:
         following: Producers | None = listed
         while following is not None:
             listed, following = following, None
-            producers, left_out = self._agent.rank(self._job, listed.producers), listed.left_out
+            producers, left_out = self._agent.ranked(self._job, listed.producers), listed.left_out
             for begin in range(0, len(producers), self._at_once):
                 if begin < len(left_out):
                     await self._let_pass(left_out[begin])
@@ -310,7 +310,7 @@ class JobNegotiation:
 
     async def _ask_each(self, producers: Sequence[str]) -> bool:
         """Ask producers that the manager named, one by one; return whether one accepted."""
-        for producer in self._agent.rank(self._job, producers):
+        for producer in self._agent.ranked(self._job, producers):
             if (await self._ask_at_once((producer,)))[0]:
                 return True
         return False

@@ -15,6 +15,7 @@ from agents.headroom import Need, Uncommitted, View, uncommitted_of
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
+    MAX_REASON_CHARACTERS,
     Accept,
     AcceptProvisionally,
     Amend,
@@ -303,7 +304,7 @@ class Producer(Agent[AnyMessage]):
             self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=PUSHED_OUT))
 
     def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
-        self.reply(received, Decline(job_id=job_id, reason=reason))
+        self.reply(received, Decline(job_id=job_id, reason=reason[:MAX_REASON_CHARACTERS]))
         self.send(MANAGER, Declined(job_id=job_id, producer=self.id))
         if self._provisional is not None:
             self._provisional.declined(job_id, self.now_s)
@@ -320,13 +321,9 @@ class Producer(Agent[AnyMessage]):
         for commitment in (*state.committed, Commitment(task, state.now_s + 1)):
             if self._may_lack(commitment, schedule, state):
                 continue
-            start_s = schedule.starts_s[commitment.task.job_id]
-            if commitment.start_s <= state.now_s:
-                allowed = start_s == commitment.start_s
-            else:
-                allowed = start_s >= state.now_s and commitment.task.can_start_at(start_s)
-            if not allowed:
-                job_id = commitment.task.job_id
+            job_id = commitment.task.job_id
+            start_s = schedule.starts_s[job_id]
+            if not commitment.may_start_at(start_s, state.now_s):
                 raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
 
     def _may_lack(self, commitment: Commitment, schedule: Schedule, state: ProducerState) -> bool:
@@ -429,7 +426,8 @@ class Producer(Agent[AnyMessage]):
     def _replan(self, state: ProducerState) -> None:
         """Keep as many promises as a new forecast allows."""
         replanning = self._scheduler.replan(state)
-        for job_id, reason in replanning.cancelled.items():
+        for job_id, why in replanning.cancelled.items():
+            reason = why[:MAX_REASON_CHARACTERS]
             del self._committed[job_id]
             self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
             self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))

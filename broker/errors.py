@@ -83,8 +83,12 @@ class RunSuspendedError(RunFailedError):
     """The clock suspended the run; a clock that is started again resumes it."""
 
 
+class PluginError(SsmicError):
+    """A plug-in, which an agent runs, failed or returned what it must not; the message names it, and fits in a line."""
+
+
 class AgentFailedError(SsmicError):
-    """A host reports that one of its agents raised an exception, which ends the run: a bug, not a user's mistake."""
+    """A host reports that one of its agents raised an exception, which ends the run: a bug, of ours or of a plug-in."""
 
     def __init__(self, agent: str, host: str, traceback: str) -> None:
         """Create the error.
@@ -92,9 +96,11 @@ class AgentFailedError(SsmicError):
         Args:
             agent: Id of the agent that failed.
             host: Id of its host.
-            traceback: As Python formats it.
+            traceback: As Python formats it; of a plug-in's failure, the message only, which is one line.
         """
-        super().__init__(f"agent {agent!r} on host {host!r} failed:\n{traceback.rstrip()}")
+        what = traceback.rstrip()
+        separator = "\n" if "\n" in what else " "
+        super().__init__(f"agent {agent!r} on host {host!r} failed:{separator}{what}")
         self.agent = agent
         self.host = host
         self.traceback = traceback

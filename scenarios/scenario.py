@@ -15,9 +15,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
+from agents.scheduling import AlgorithmSettings
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule, SupplySettings
 from broker.protocol import MAX_TIME_S
-from scenarios.events import AddJobs, CloudFront, ForecastError, GoOffline, SwitchStrategy, TimelineEvent
+from scenarios.events import (
+    AddJobs,
+    CloudFront,
+    ForecastError,
+    GoOffline,
+    SwitchAlgorithm,
+    SwitchStrategy,
+    TimelineEvent,
+)
 from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
@@ -318,6 +327,12 @@ class Scenario:
         """The plug-ins that consumers are made by, at the beginning or by an event; not our own."""
         switches = (event.action.strategy for event in self.timeline if isinstance(event.action, SwitchStrategy))
         return tuple(dict.fromkeys(name for name in (self.strategy, *switches) if name))
+
+    @property
+    def switched_algorithms(self) -> tuple[AlgorithmSettings, ...]:
+        """The algorithms that events change to."""
+        switches = (event.action.algorithm for event in self.timeline if isinstance(event.action, SwitchAlgorithm))
+        return tuple(dict.fromkeys(switches))
 
     @property
     def zone(self) -> Zone:

@@ -143,6 +143,7 @@ class SsmicApp(Guarded, App[None]):
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
         """Returns what is open in *Neighbourhoods*."""
         self.allow_outside = allow_outside
+        self.devices_broker = ""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
-from agents.plugins import load_plugin, plugins
+from agents.plugins import calling, described, load_plugin, plugin_name, plugins, wrong_result
 from agents.ranking.negotiation_settings import RANKINGS, known_rankings
 
 REWARD = 0.1
@@ -173,5 +173,41 @@ def ranking_for(name: str) -> Ranking:
         return _OWN[name]()
     if name not in plugins(RANKINGS):
         raise SettingsError((f"unknown ranking {name!r}: expected one of {', '.join(known_rankings())}",))
-    made: Ranking = load_plugin(RANKINGS, name)()
-    return made
+    make, plugin = load_plugin(RANKINGS, name), plugin_name(RANKINGS, name)
+    try:
+        made = make()
+    except (Exception, SystemExit) as error:
+        what = f"{described(error)}; expected a class without arguments"
+        raise SettingsError((f"{plugin} cannot make a ranking: {what}",)) from error
+    for method in ("keys", "learn"):
+        if not callable(getattr(made, method, None)):
+            raise SettingsError((f"{plugin}: expected a ranking, with the method {method!r}",))
+    return _OfPlugin(plugin, made)
+
+
+class _OfPlugin:
+    """A ranking that calls a plug-in's, and raises `PluginError` if that fails or returns what it must not."""
+
+    def __init__(self, plugin: str, made: Ranking) -> None:
+        self._plugin = plugin
+        self._made = made
+
+    def keys(self, question: Question) -> FloatArray | None:
+        """See `Ranking`."""
+        with calling(self._plugin, "keys"):
+            keys = self._made.keys(question)
+        if keys is None:
+            return None
+        try:
+            numbers = np.asarray(keys, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.array([np.nan])
+        if numbers.shape != (len(question.producers),) or np.isnan(numbers).any():
+            what = f"{keys!r:.80}: expected {len(question.producers)} numbers, one for each producer, or None"
+            raise wrong_result(self._plugin, "keys", what)
+        return numbers
+
+    def learn(self, consumer: str, producer: str) -> None:
+        """See `Ranking`."""
+        with calling(self._plugin, "learn"):
+            self._made.learn(consumer, producer)

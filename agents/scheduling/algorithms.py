@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agents.errors import SettingsError
-from agents.plugins import SCHEDULERS, load_plugin
+from agents.plugins import SCHEDULERS, described, load_plugin, plugin_name
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.milp import Exact
+from agents.scheduling.plugin_scheduler import PluginScheduler
 from agents.scheduling.problem import Scheduler
 from agents.scheduling.push_out import LatePromises
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
@@ -45,12 +46,15 @@ def _from_plugin(name: str) -> Scheduler:
         SettingsError: There is no such plug-in, or it makes none.
     """
     make = load_plugin(SCHEDULERS, name)
+    plugin = plugin_name(SCHEDULERS, name)
     try:
         made = make()
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}; expected a class or function without arguments"
-        raise SettingsError((f"plug-in {name!r} cannot make a scheduler: {what}",)) from error
-    if not callable(getattr(made, "place", None)):
-        raise SettingsError((f"plug-in {name!r}: expected a scheduler, with the method 'place'",))
-    scheduler: Scheduler = made
-    return scheduler
+    except (Exception, SystemExit) as error:
+        what = f"{described(error)}; expected a class or function without arguments"
+        raise SettingsError((f"{plugin} cannot make a scheduler: {what}",)) from error
+    for method in ("place", "have_room", "replan"):
+        if not callable(getattr(made, method, None)):
+            raise SettingsError((f"{plugin}: expected a scheduler, with the method {method!r}",))
+    if not isinstance(getattr(made, "is_heavy", None), bool):
+        raise SettingsError((f"{plugin}: expected a scheduler, whose 'is_heavy' is True or False",))
+    return PluginScheduler(plugin, made)

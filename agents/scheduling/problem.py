@@ -69,6 +69,12 @@ class Commitment:
     start_s: int
     """The agreed start, UNIX seconds. A task with `start_s <= now_s` is running or has run, and must not move."""
 
+    def may_start_at(self, start_s: int, now_s: int) -> bool:
+        """Return whether a schedule that is made now, at `now_s`, may start it then. UNIX seconds."""
+        if self.start_s <= now_s:
+            return start_s == self.start_s
+        return start_s >= now_s and self.task.can_start_at(start_s)
+
 
 @dataclass(frozen=True, slots=True)
 class ProducerState:

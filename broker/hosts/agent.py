@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import traceback
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -17,7 +18,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime
 
 from pydantic import BaseModel
 
-from broker.errors import SsmicError
+from broker.errors import PluginError, SsmicError
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES, AgentCoroutines, Channel, TimeUp, new_future
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
@@ -456,6 +457,10 @@ class Agent(Generic[MessageT]):
         if instructions:
             self._instructions = []
         return instructions
+
+    def described(self, error: Exception) -> str:
+        """Return what is reported of an exception that ends the run: the traceback, or the message of a plug-in's."""
+        return str(error) if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
 
     def _answer(self, asked: _Asked, answer: Received[MessageT] | AgentLostError) -> None:
         """Resolve a request with its answer, or with the reason why there is none."""

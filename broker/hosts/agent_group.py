@@ -151,7 +151,8 @@ class AgentGroup:
             self._asking.discard(agent_id)
         if coroutines.failure is not None and agent_id not in self._failed:
             # The end of a traceback names the error.
-            self._failed[agent_id] = Failure(agent=agent_id, traceback=coroutines.failure[-MAX_TRACEBACK_CHARACTERS:])
+            what = agent.described(coroutines.failure)
+            self._failed[agent_id] = Failure(agent=agent_id, traceback=what[-MAX_TRACEBACK_CHARACTERS:])
 
     def _next_s(self, outside_s: int | None) -> int | None:
         """Return the earliest timer of all agents, or of the world outside if that is earlier, UNIX seconds."""

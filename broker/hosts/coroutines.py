@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -47,8 +46,8 @@ class AgentCoroutines:
     )
 
     def __init__(self) -> None:
-        self.failure: str | None = None
-        """The traceback of an exception in one of the coroutines; None: no failure."""
+        self.failure: Exception | None = None
+        """What one of the coroutines raised; None: no failure."""
         self.step = 0
         """The step of the round that runs."""
         self.timers_until_s: int | None = None
@@ -127,8 +126,8 @@ class AgentCoroutines:
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
-        except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self.failure = traceback.format_exc()
+        except Exception as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
+            self.failure = error
             self._note_blocked()
         finally:
             self._mark_blocked()

@@ -32,6 +32,7 @@ from agents import (
     SharedProducer,
     Waiting,
     load_plugin,
+    make_consumer,
 )
 from agents.ranking import RANKED, NegotiationSettings
 from agents.scheduling import scheduler_for
@@ -226,7 +227,7 @@ class _Making:
             return self._shared_consumer(device, jobs, gateway, is_there=is_there)
         if gateway is not None:
             return GatewayConsumer(device.agent, jobs, patient=patient, gateway=gateway, is_there=is_there)
-        return self._strategy(device.agent, jobs, patient=patient, is_there=is_there)
+        return make_consumer(self._strategy, device.agent, jobs, patient=patient, is_there=is_there)
 
     def _shared_consumer(
         self, device: Device, jobs: Sequence[Job], gateway: GatewaySettings | None, *, is_there: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tomllib
 from dataclasses import replace
@@ -14,11 +15,14 @@ import pytest
 
 from agents.errors import SettingsError
 from agents.model import MANAGER
-from agents.plugins import AGENTS, load_plugin, plugins
+from agents.plugins import AGENTS, SCHEDULERS, load_plugin, plugins
+from agents.ranking import RANKINGS, NegotiationSettings, ranking_for
+from agents.scheduling import AlgorithmSettings
+from broker.errors import AgentFailedError, PluginError
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.events import SwitchStrategy, TimelineEvent
-from scenarios.scenario import Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.agent_limits import most_rounds, most_timers
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_hosts, run_scenario
@@ -26,6 +30,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tui.cli.settings import plugins_without_effect
 
 EXAMPLE = PROJECT / "examples" / "plugins"
 
@@ -265,8 +270,8 @@ def test_a_plugin_that_cannot_be_used_is_named_before_the_run(ssmic: Ssmic, tmp_
     path = f"{PROJECT}:{tmp_path}"
     expected = {
         "gone": "plug-in 'gone' (broken_plugins:nothing_here) cannot be loaded: AttributeError",
-        "not-one": "plug-in 'not-one': expected a scheduler, with the method 'place'",
-        "needs-more": "plug-in 'needs-more' cannot make a scheduler: TypeError",
+        "not-one": "plug-in 'not-one' (broken_plugins:NotOne): expected a scheduler, with the method 'place'",
+        "needs-more": "plug-in 'needs-more' (broken_plugins:needs_more) cannot make a scheduler: TypeError",
     }
     for name, problem in expected.items():
         ended = ssmic("run", "street", "--algorithm", name, PYTHONPATH=path)
@@ -278,3 +283,187 @@ def test_a_plugin_that_cannot_be_used_is_named_before_the_run(ssmic: Ssmic, tmp_
     assert ended.code == 3
     assert "algorithm: there is no algorithm 'gon'; did you mean 'gone'?" in ended.err
     assert "strategy: there is no strategy 'mne'; did you mean 'mine'?" in ended.err
+
+
+FAULTY = """
+import numpy as np
+
+from agents import Consumer
+from agents.scheduling import Insertion, Rejection, Schedule
+
+
+class Raises(Insertion):
+    def place(self, state, task, rng):
+        raise KeyError("roof")
+
+
+class TakesTooMuch(Insertion):
+    def place(self, state):
+        return None
+
+
+class ReturnsNothing(Insertion):
+    def place(self, state, task, rng):
+        return None
+
+
+class TooLate(Insertion):
+    def place(self, state, task, rng):
+        return Schedule({task.job_id: task.latest_start_s + 60})
+
+
+class NoRoom(Insertion):
+    def place(self, state, task, rng):
+        return Rejection("not today")
+
+    def have_room(self, state, tasks):
+        return None
+
+
+class CannotReplan(Insertion):
+    def replan(self, state):
+        raise SystemExit("bye")
+
+
+class Unsure(Consumer):
+    def rank(self, job, producers):
+        raise ValueError("no\\nidea")
+
+
+class OwnOnly(Consumer):
+    def rank(self, job, producers):
+        return [producer for producer in producers if producer == "pv"]
+
+
+class Unborn(Consumer):
+    def __init__(self, *args, **kwargs):
+        pass
+
+
+class Restless(Consumer):
+    async def run(self):
+        raise OSError("no price today")
+
+
+class Guess:
+    def keys(self, question):
+        return np.zeros((len(question.producers), 2))
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Forgets:
+    def keys(self, question):
+        return None
+
+    def learn(self, consumer, producer):
+        raise ValueError("full")
+
+
+class Shapeless:
+    pass
+"""
+FAULTS = {
+    SCHEDULERS: {
+        "Raises": r"failed in place: KeyError: 'roof' \(faulty_plugin.py, line 10\)",
+        "TakesTooMuch": r"failed in place: TypeError: TakesTooMuch.place\(\) takes 2",
+        "ReturnsNothing": "returned from place a NoneType: expected a Schedule or a Rejection",
+        "TooLate": "returned from place [0-9]+ as the start of job 'one', which may not start then",
+        "NoRoom": "returned from have_room a NoneType: expected a list of 1, one for each task",
+        "CannotReplan": "failed in replan: SystemExit: bye",
+    },
+    AGENTS: {
+        "Unsure": r"failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
+        "OwnOnly": r"returned from rank \['pv'\]: expected the ids that it was given, each of them once",
+        "Restless": r"failed: OSError: no price today \(faulty_plugin.py, line 58\)",
+    },
+    RANKINGS: {
+        "Guess": r"returned from keys array\(.*: expected 2 numbers, one for each producer, or None",
+        "Forgets": "failed in learn: ValueError: full",
+    },
+}
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have plug-ins installed that fail, or return what they must not; one has the name of another package's."""
+    (tmp_path / "faulty_plugin.py").write_text(FAULTY)
+    groups = {group: [*names] for group, names in FAULTS.items()}
+    groups[AGENTS] += ["Unborn"]
+    groups[RANKINGS] += ["Shapeless"]
+    groups[SCHEDULERS] += ["Twice"]
+    for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
+        info = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        module = "faulty_plugin" if package == "faulty-plugin" else "other_module"
+        points = [
+            f"[{group}]\n" + "".join(f"{name} = {module}:{name}\n" for name in names)
+            for group, names in provided.items()
+        ]
+        (info / "entry_points.txt").write_text("\n".join(points))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "faulty_plugin", raising=False)
+    plugins.cache_clear()
+
+
+def run_with(group: str, name: str) -> None:
+    """Run a job with one plug-in; a producer gets a second forecast."""
+    poor = sun((0, 0.0), (3600, 900.0))
+    first, second = (forecast(poor, START_S + at_s).predictions[0] for at_s in (0, 60))
+    houses = {"a": {"pv": ProducerSeries(predictions=(first, second))}, "b": {"pv-b": forecast(poor)}}
+    jobs = [job("one", "a", load((0, 0.0), (300, 30.0)), (300, 1200))]
+    scenario = replace(neighbourhood(houses, jobs), strategy=name if group == AGENTS else "")
+    settings = RunSettings(
+        1,
+        "faulty",
+        algorithm=AlgorithmSettings(name) if group == SCHEDULERS else AlgorithmSettings(),
+        negotiating=NegotiationSettings(ranking=name) if group == RANKINGS else NegotiationSettings(),
+    )
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        runner.run(run_scenario(scenario, settings, MemoryBroker()))
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize(
+    ("group", "name", "problem"),
+    [(group, name, problem) for group, faults in FAULTS.items() for name, problem in faults.items()],
+)
+def test_a_plugin_that_fails_during_a_run_is_named_in_one_line(group: str, name: str, problem: str) -> None:
+    """With what it did, and where; no traceback of ours."""
+    with pytest.raises(AgentFailedError) as caught:
+        run_with(group, name)
+    expected = rf"agent '\S+' on host '\S+' failed: plug-in '{name}' \(faulty_plugin:{name}\) {problem}.*"
+    assert re.fullmatch(expected, str(caught.value)), caught.value
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_plugin_that_cannot_be_made_is_named() -> None:
+    """So is one whose name two packages use, and a ranking that is none."""
+    with pytest.raises(
+        PluginError, match=r"plug-in 'Unborn' \(faulty_plugin:Unborn\): its __init__ does not call that"
+    ):
+        run_with(AGENTS, "Unborn")
+    with pytest.raises(SettingsError, match=r"plug-in 'Shapeless' \(faulty_plugin:Shapeless\): expected a ranking"):
+        ranking_for("Shapeless")
+    twice = "2 plug-ins 'Twice' of ssmic.schedulers: faulty_plugin:Twice of package faulty-plugin; other_module:Twice"
+    with pytest.raises(SettingsError, match=twice):
+        load_plugin(SCHEDULERS, "Twice")
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_plugin_with_the_name_of_a_built_in_algorithm_is_said_not_to_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The built-in one runs."""
+    points = next(tmp_path.glob("other*/entry_points.txt"))
+    points.write_text(
+        "[ssmic.schedulers]\ninsertion = other_module:Mine\n[ssmic.rankings]\nprice = other_module:Mine\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins.cache_clear()
+    assert plugins_without_effect([AlgorithmSettings("insertion"), AlgorithmSettings("exact")], "price") == [
+        "plug-in 'insertion' (other_module:Mine) is not used: a built-in algorithm has this name",
+        "plug-in 'price' (other_module:Mine) is not used: a built-in ranking has this name",
+    ]

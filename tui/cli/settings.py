@@ -6,15 +6,15 @@ Imported inside the commands, because its imports would slow down `--help`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from agents import AGENTS, Promise, SettingsError, load_plugin
-from agents.ranking import NegotiationSettings
+from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, plugin_name
+from agents.ranking import ABOUT_RANKING, RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import ForecastUse, SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
@@ -121,9 +121,22 @@ def scenario_algorithm(
     chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
     if name is None:
         chosen = replace(chosen, name=scenario.algorithm)
-    if chosen.name not in ALGORITHMS:
-        scheduler_for(chosen)  # before the run, to see that its plug-in can be loaded
+    for algorithm in (chosen, *scenario.switched_algorithms):
+        if algorithm.name not in ALGORITHMS:
+            scheduler_for(algorithm)  # before the run, to see that its plug-in can be loaded
     return chosen
+
+
+def plugins_without_effect(algorithms: Iterable[AlgorithmSettings], ranking: str) -> list[str]:
+    """Return notes on plug-ins that are not used although their names are chosen: built-in ones have them."""
+    return [
+        f"{plugin_name(group, name)} is not used: a built-in {kind} has this name"
+        for group, kind, name in (
+            *((SCHEDULERS, "algorithm", chosen.name) for chosen in algorithms if chosen.name in ALGORITHMS),
+            *((RANKINGS, "ranking", name) for name in (ranking,) if name in ABOUT_RANKING),
+        )
+        if is_installed(group, name)
+    ]
 
 
 def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
@@ -229,13 +242,16 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
         ranking: In which order.
 
     Raises:
-        BadParameter: A value is out of range.
+        BadParameter: A value is out of range, or the ranking's plug-in cannot be loaded.
     """
     wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     try:
-        return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
+        chosen = NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
+        if chosen.ranking not in ABOUT_RANKING:
+            ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
     except SettingsError as error:
         raise typer.BadParameter("; ".join(error.problems)) from None
+    return chosen
 
 
 def deployment_settings(

@@ -161,7 +161,7 @@ file.
         user = ScreenUser(self)
         self.edits = EditActions(self.session, user)
         self.script = ScriptActions(self.session, user, self.edits.fields)
-        self.real = ScanActions(self.session, user, self.edits)
+        self.real = ScanActions(self.session, user, self.edits, self._note_devices_broker)
         self.files = FileActions(self.session, user, self._remember)
         self._offered: object = None
 
@@ -182,6 +182,9 @@ file.
                 id="nothing",
             )
             yield self.workspace
+
+    def _note_devices_broker(self, url: str) -> None:
+        self.ssmic.devices_broker = url
 
     def on_mount(self) -> None:
         """Take part in quitting, offer what is open to the other areas, and watch the file."""

@@ -185,6 +185,8 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
             "broker", lambda: with_own_login(access_to(form.broker.strip(), AccessOptions(), environment))
         )
         url, tls = (access.url, access.tls) if access is not None else (None, None)
+    if scenario.gateways:
+        _refuse_what_devices_cannot(form, runs, pace, reader)
     if form.optimum:
         _optimum_s(form, reader)
     out = typed_path(form.out.strip()) if form.out.strip() else None
@@ -262,6 +264,16 @@ def _supply(form: FormValues, scenario: Scenario, reader: _Reader) -> SupplySett
     for key, problem in sharing_problems(scenario.promise, scenario.strategy).items():
         reader.problems["supply" if key == "strategy" else key] = f"{key}: {problem}" if key == "strategy" else problem
     return reader.take("prefer", lambda: SupplySettings(rule, names, form.forecast or scenario.forecast))
+
+
+def _refuse_what_devices_cannot(form: FormValues, runs: int, pace: Pace | None, reader: _Reader) -> None:
+    """Report settings that real devices cannot follow, as on the command line."""
+    if pace is not None and pace.factor is None:
+        reader.problems["pace"] = "real devices need a pace, such as 1x or 60x"
+    if form.bus == "memory":
+        reader.problems["bus"] = "real devices need MQTT"
+    if runs > 1 or form.others:
+        reader.problems["runs"] = "real devices take part in one run at a time"
 
 
 def _optimum_s(form: FormValues, reader: _Reader) -> None:

@@ -27,13 +27,19 @@ _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),
     "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
     "supplies": ("supply", "promise", "prefer", "forecast"),
-    "buses": ("broker",),
+    "buses": ("bus", "broker"),
     "times": ("pace", "hosts"),
     "optima": ("optimum_s",),
     "files": ("out",),
 }
-_SELECTS = ("supply", "promise", "forecast")
-_LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "optimum_s": "seconds"}
+_SELECTS = ("supply", "promise", "forecast", "bus")
+_LABELS = {
+    "bus": "transport",
+    "step_size": "step",
+    "node_limit": "nodes",
+    "out": "results file",
+    "optimum_s": "seconds",
+}
 
 
 class RunForm(Guarded, VerticalScroll):
@@ -93,6 +99,8 @@ class RunForm(Guarded, VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self._others: tuple[str, ...] = ()
+        self._has_devices = False
+        """Whether the scenario that was loaded last has real devices."""
         self._preselected: tuple[str, str, str, str] | None = None
         """Supply, promise, preferences and use of forecasts of the scenario that was loaded last."""
 
@@ -222,7 +230,7 @@ class RunForm(Guarded, VerticalScroll):
         """The fields' contents."""
         names = [name for names in _ROWS.values() for name in names if name not in _SELECTS]
         values: dict[str, Any] = {name: self.query_one(f"#{name}", Input).value for name in names}
-        values |= {name: self.query_one(f"#{name}", Select).value for name in ("bus", *_SELECTS)}
+        values |= {name: self.query_one(f"#{name}", Select).value for name in _SELECTS}
         return FormValues(
             **values,
             algorithm=self._chosen("algorithm"),
@@ -236,8 +244,14 @@ class RunForm(Guarded, VerticalScroll):
         """Set the scenario field."""
         self.query_one("#source", Input).value = source
 
-    def preselect(self, scenario: Scenario) -> None:
-        """Set the fields on supply as the scenario has them, if another one had others before."""
+    def preselect(self, scenario: Scenario, devices_broker: str) -> None:
+        """Set the fields on supply as the scenario has them, if another one had others before.
+
+        Args:
+            scenario: The scenario.
+            devices_broker: URL of the broker at which real devices were found; empty: none.
+        """
+        self._preselect_for_devices(devices_broker, has_devices=bool(scenario.gateways))
         own = scenario.supply, scenario.promise, ", ".join(scenario.prefer), scenario.forecast
         if own != self._preselected:
             self._preselected = own
@@ -248,6 +262,23 @@ class RunForm(Guarded, VerticalScroll):
                 self.query_one("#prefer", Input).value = prefer
                 self.query_one("#forecast", Select).value = forecast
             self._show_settings()
+
+    def _preselect_for_devices(self, devices_broker: str, *, has_devices: bool) -> None:
+        """Choose a pace and a broker that real devices can follow, if the scenario before had none, or the reverse."""
+        if has_devices == self._has_devices:
+            return
+        self._has_devices = has_devices
+        pace = self.query_one("#pace", Input)
+        with self.prevent(Select.Changed, Input.Changed):
+            if has_devices and pace.value.strip() in {"", "max"}:
+                pace.value = "1x"
+            elif not has_devices and pace.value == "1x":
+                pace.value = "max"
+                self.query_one("#bus", Select).value = "auto"
+            if has_devices and devices_broker:
+                self.query_one("#bus", Select).value = "url"
+                self.query_one("#broker", Input).value = devices_broker
+        self._show_settings()
 
     def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
         """Set the algorithms to compare and the number of seeds; a single one is not compared."""

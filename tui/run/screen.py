@@ -231,7 +231,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         self._is_loading = False
         self.query_one(Preview).show(seen)
         self._scenario = scenario
-        form.preselect(scenario)
+        form.preselect(scenario, self.ssmic.devices_broker)
         about = f"{'' if opened is None else say_open(opened)}{describe(scenario)}"
         form.tell("\n".join([about, *_noted(found)]))
         self._check()

@@ -63,7 +63,7 @@ async def test_an_agent_that_is_stopped_leaves_its_coroutines_to_nobody() -> Non
     try:
         agent.prepare(1, 0)
         life = asyncio.create_task(agent.live())
-        await agent.wait_all_blocked()
+        await agent.coroutines.wait_all_blocked()
         assert [reference() is None for reference in held] == [False, False]
         life.cancel()
         with pytest.raises(asyncio.CancelledError):

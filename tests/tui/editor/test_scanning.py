@@ -40,11 +40,13 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
         await person.until(lambda: found.option_count and "real devices" in str(found.get_option_at_index(0).prompt))
         await person.press("enter")
         asked = await person.dialog(AskText)
-        asked.query_one(Input).value = f"mqtt://127.0.0.1:{running.url.port}"
+        asked_url = f"mqtt://127.0.0.1:{running.url.port}"
+        asked.query_one(Input).value = asked_url
         await person.press("enter")
         await person.dialog(ChooseSeveral)
         await person.press("down", "space", "enter")
         await person.until(lambda: len(person.work.tree["houses"][0]["devices"]) == before + 1)
+        assert person.pilot.app.devices_broker == asked_url
         device = person.work.tree["houses"][0]["devices"][before]
         assert device["gateway"] == {"adapter": "tasmota", "topic": "tasmota_A1"}
         await person.settle()

@@ -290,6 +290,49 @@ def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
     assert set(problems) == {"days", "runs", "broker", "tolerance", "out"}
 
 
+WITH_A_PLUG = TEXT.replace("type: consumer", "type: consumer, gateway: {adapter: tasmota, topic: tasmota_A1}", 1)
+
+
+def test_real_devices_are_not_run_in_a_way_that_they_cannot_follow(tmp_path: Path) -> None:
+    """As on the command line: they need MQTT, a pace, and a run of their own."""
+    file = tmp_path / "plug.yaml"
+    file.write_text(WITH_A_PLUG, encoding="utf-8")
+    scenario = load_scenario(file)
+    assert scenario.gateways
+    plan, problems = plan_of(FormValues(bus="memory", runs="2"), scenario, {})
+    assert plan is None
+    assert problems == {
+        "pace": "real devices need a pace, such as 1x or 60x",
+        "bus": "real devices need MQTT",
+        "runs": "real devices take part in one run at a time",
+    }
+    assert plan_of(FormValues(pace="60x"), scenario, {})[1] == {}
+
+
+async def test_a_run_with_real_devices_has_their_pace_and_the_broker_at_which_they_were_found(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """A neighbourhood without them has neither."""
+    file, simulated = tmp_path / "plug.yaml", tmp_path / "simulated.yaml"
+    file.write_text(WITH_A_PLUG, encoding="utf-8")
+    simulated.write_text(TEXT, encoding="utf-8")
+    async with opened(first_area="run") as pilot:
+        app: Any = pilot.app
+        app.devices_broker = "mqtt://127.0.0.1:18830"
+        screen = await ready(pilot, source=str(simulated))
+        form = screen.query_one(RunForm)
+        await until(pilot, lambda: screen.scenario is not None and not screen.scenario.gateways)
+        assert (form.form.pace, form.form.bus) == ("max", "auto")
+        form.set_source(str(file))
+        await until(pilot, lambda: screen.scenario is not None and screen.scenario.gateways)
+        await until(pilot, lambda: form.form.pace == "1x")
+        assert (form.form.bus, form.form.broker) == ("url", "mqtt://127.0.0.1:18830")
+        assert form.query_one("#broker-row").display
+        form.set_source(str(simulated))
+        await until(pilot, lambda: form.form.pace == "max")
+        assert form.form.bus == "auto"
+
+
 def test_paces_go_up_and_down() -> None:
     """They change by the usual steps, from any pace."""
     assert [neighbour_pace(pace, 1) for pace in ("1x", "42x", "3600x", "max")] == ["10x", "60x", "max", "max"]

@@ -269,6 +269,7 @@ def run(
         chosen_access,
         negotiation_settings,
         options_without_effect,
+        plugins_without_effect,
         refuse_foreign_settings,
         scenario_algorithms,
         supply_settings,
@@ -301,7 +302,8 @@ def run(
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     supplied = supply_settings(loaded, supply, prefer, forecast)
     notes = (note.what for note in run_notes(loaded, days, supplied))
-    tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied)))
+    unused = plugins_without_effect(algorithms, negotiating.ranking)
+    tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))
 
     first_seed = loaded.seed if seed is None else seed
     plan = Plan(
