@@ -129,7 +129,7 @@ def bills(
     if changes:
         firsts = [max(0, -(-(change.at_s - settlement.start_s) // MINUTE_S)) for change in changes]
         bounds = [0, *(min(first, settlement.minutes) for first in firsts), settlement.minutes]
-        parts = [Part(settlement, begin, max(begin, end)) for begin, end in pairwise(bounds)]
+        parts = [Part(settlement, begin, end) for begin, end in pairwise(bounds)]
     tariffs = [tariff, *(change.tariff for change in changes)]
     at = zone or Zone()
     billed = [_bills(part, producer_house, of, at) for part, of in zip(parts, tariffs, strict=True)]

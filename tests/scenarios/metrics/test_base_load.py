@@ -102,6 +102,21 @@ def test_a_house_with_two_roofs_divides_its_base_load_by_what_they_give() -> Non
     assert settled.base_load.given_wh.sum(axis=1) == pytest.approx([100, 100])
 
 
+def test_a_house_with_two_roofs_is_paid_for_what_both_give_to_neighbours() -> None:
+    """B's base load takes 600 of the 800 Wh that A's roofs give together."""
+    roofs = {"east": forecast(sun((0, 0), (3600, 500))), "west": forecast(sun((0, 0), (3600, 300)))}
+    scenario = replace(
+        neighbourhood({"a": roofs, "b": {}}, [], tariff=TARIFF), base_loads={"b": draw((0, 0), (3600, 600))}
+    )
+    settled = settle(scenario, [], START_S, START_S + 3600)
+
+    account = account_of(scenario, settled, producer_houses(scenario), Community(key="negotiated"))
+
+    assert account is not None
+    assert account.members["a"].sold_wh == pytest.approx(600, abs=0.01)
+    assert account.members["a"].fed_in_wh == pytest.approx(200, abs=0.01)
+
+
 @st.composite
 def runs_with_base_loads(draw_: st.DrawFn) -> tuple[Scenario, list[Contract], int]:
     """Draw a run in which some houses have a base load, some above their production."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.model import GRID, Contract
 from scenarios.metrics.billing import account_of, bills, bills_of
-from scenarios.metrics.community_allocation import ALLOCATION_KEYS, LocalSupply, allocate
+from scenarios.metrics.community_allocation import ALLOCATION_KEYS, LocalSupply, allocate, apportion
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.metrics.kpis import producer_houses
 from scenarios.metrics.settlement import Settlement, settle
@@ -83,6 +83,42 @@ def test_a_static_share_that_its_owner_does_not_use_is_fed_in() -> None:
     assert energy.imported_milliwh.sum(axis=1).tolist() == [0, 400_000, 2_400_000]
 
 
+def test_intervals_begin_at_quarters_of_an_hour_whenever_the_run_starts() -> None:
+    """The run starts at five past; its first interval has ten minutes."""
+    scenario, _ = community_of_three()
+    first, *_ = scenario.jobs
+    settled = settle(
+        replace(scenario, start_s=START_S + 300), [contract(first, GRID, 300)], START_S + 300, START_S + 300
+    )
+
+    energy = allocate(settled, producer_houses(scenario), "hierarchical", 900)
+
+    assert energy.times_s.tolist() == [START_S + s for s in (300, 900, 1800, 2700, 3600)]
+    assert energy.consumed_milliwh[0].sum() == 500_000
+    assert energy.consumed_milliwh[0, 0] == pytest.approx(500_000 / 6, abs=1)
+
+
+def test_what_does_not_divide_goes_to_the_largest_remainders() -> None:
+    """Of ten: 5.5, 2.8 and 1.7. Of eleven: 6.05, 3.08 and 1.87, but at most five for the first."""
+    weights = np.array([[55], [28], [17]])
+
+    assert apportion(weights, np.array([10]), np.array([[10], [10], [10]]))[:, 0].tolist() == [5, 3, 2]
+    assert apportion(weights, np.array([11]), np.array([[5], [10], [10]]))[:, 0].tolist() == [5, 4, 2]
+
+
+def test_rounding_lets_no_member_buy_more_than_it_consumes() -> None:
+    """B draws 100.6 mWh in five minutes, all of it by contract: its meter counts 101, 100, ... mWh."""
+    scenario, _ = community_of_three()
+    tiny = job("b-job", "b", load((0, 0), (3600, 1.2072)))
+    settled = settle(replace(scenario, jobs=(tiny,)), [contract(tiny, "pv-a", 0)], START_S, START_S + 3600)
+
+    energy = allocate(settled, producer_houses(scenario), "negotiated", 300)
+
+    assert energy.bought_milliwh[1].tolist() == [101] * 12
+    assert (energy.own_milliwh >= 0).all()
+    assert (energy.imported_milliwh >= 0).all()
+
+
 def test_several_suppliers_of_one_job_are_settled_as_they_supplied() -> None:
     """Shares: C's job gets 1200 Wh from A and 300 Wh from B in the first minutes of the hour."""
     scenario, settled = community_of_three()
@@ -123,6 +159,78 @@ def test_bills_have_reduced_grid_fees_fixed_fees_and_vat() -> None:
     assert (alone.import_cents, alone.grid_fee_cents, alone.fixed_cents, alone.vat_cents) == (120, 24, 10, 31)
     assert account.members["c"].saving_cents == 185 - 145
     assert account.total_cents == account.outside.total_cents
+
+
+def test_fixed_fees_are_those_of_a_year_of_365_days() -> None:
+    """8760 hours at 10 EUR."""
+    scenario, settled = community_of_three()
+
+    account = account_of(scenario, settled, producer_houses(scenario), Community(supplier_fee_eur_per_year=87_600.0))
+
+    assert account is not None
+    assert account.members["c"].with_community.fixed_cents == 1000
+
+
+def test_without_a_reduced_grid_fee_energy_of_members_costs_the_full_one() -> None:
+    """C buys 1.25 kWh from A."""
+    scenario, settled = community_of_three()
+
+    account = account_of(scenario, settled, producer_houses(scenario), Community(grid_fee_eur_per_kwh=0.08))
+
+    assert account is not None
+    assert account.members["c"].with_community.local_grid_fee_cents == 10
+
+
+def test_value_added_tax_on_local_energy_is_paid_by_those_who_buy_it() -> None:
+    """C buys 1.25 kWh for 25 ct; A, who sells it, pays none."""
+    scenario, settled = community_of_three()
+    community = Community(vat_percent=20.0, vat_on=("local",))
+
+    account = account_of(scenario, settled, producer_houses(scenario), community)
+
+    assert account is not None
+    assert [account.members[house].with_community.vat_cents for house in "abc"] == [0, 1, 5]
+
+
+def test_percentages_and_prices_are_as_exact_as_they_are_written() -> None:
+    """Neither 8.1 % nor 0.000249 EUR is a binary fraction."""
+    scenario, settled = community_of_three()
+    fees = Community(supplier_fee_eur_per_year=43_800.0, vat_percent=8.1, vat_on=("fixed_fee",))
+    account = account_of(scenario, settled, producer_houses(scenario), fees)
+    assert account is not None
+    assert account.members["c"].without_community.vat_cents == 41  # of 40.5
+
+    fees = Community(grid_fee_eur_per_kwh=0.000249)
+    smelter = job("c-job", "c", load((0, 0), (3600, 1e7)))
+    much = replace(scenario, jobs=(smelter,))
+    settled = settle(much, [contract(smelter, GRID, 0)], START_S, START_S + 3600)
+    account = account_of(much, settled, producer_houses(much), fees)
+    assert account is not None
+    assert account.members["c"].without_community.grid_fee_cents == 249  # of 10 MWh
+
+
+def test_an_account_shows_only_the_lines_that_there_are() -> None:
+    """Trade among members is no payment to outsiders."""
+    scenario, settled = community_of_three()
+
+    account = account_of(scenario, settled, producer_houses(scenario), Community(supplier_fee_eur_per_year=8760.0))
+
+    assert account is not None
+    assert account.members["a"].named_lines() == [("sold to members", -0.3), ("fixed fees", 1.0)]
+    outside = account.as_dict()["outside"]
+    assert isinstance(outside, dict)
+    assert outside.keys().isdisjoint({"local_bought_eur", "local_sold_eur"})
+    assert outside["total_eur"] == pytest.approx(3.0 + 0.35 * 0.4 + 1.75 * 0.4)
+
+
+def test_emissions_and_savings_compare_a_member_with_itself_alone() -> None:
+    """Alone, B buys 600 Wh from the grid; as a member, 350 Wh, and 250 Wh from A."""
+    scenario, settled = community_of_three()
+
+    b = bills_of(replace(scenario, community=Community()), settled, producer_houses(scenario))["b"]
+
+    assert (b.with_kg_co2, b.without_kg_co2) == pytest.approx((0.175, 0.3))
+    assert (b.with_eur, b.without_eur, b.saving_eur) == (0.19, 0.24, 0.05)
 
 
 @st.composite
@@ -226,7 +334,10 @@ def test_prices_of_the_tariff_may_vary_without_a_community_too() -> None:
 
     assert c.with_eur == pytest.approx(1.5 * 0.4 + 1.5 * 0.8)
     assert b.with_eur == pytest.approx(0.5 * 0.4 + 0.5 * 0.8 - 0.4 * 0.1)
-    assert bills_of(changed, settled, producer_houses(scenario))["c"].with_eur == pytest.approx(1.5 * 0.4 + 1.5 * 0.1)
+    billed = bills_of(changed, settled, producer_houses(scenario))
+    assert billed["c"].with_eur == pytest.approx(1.5 * 0.4 + 1.5 * 0.1)
+    assert billed["b"].bought_from_neighbours_wh == pytest.approx(1000)
+    assert billed["b"].with_eur == pytest.approx(0.5 * 0.4 + 0.5 * 0.2 - 0.4 * 0.1)
     account = account_of(changed, settled, producer_houses(scenario), Community(key="negotiated"))
     assert account is not None
     assert account.members["c"].with_community.total_cents == 75

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import Prediction
+from scenarios.optimum.cuts import CapacityCut, DualFeasibleFunction
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.lagrangian import DualPrices, LagrangianBound
 from scenarios.scenario import ProducerSeries, Scenario
-from tests.scenarios.neighbourhoods import START_S, job, load, sun
-from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tests.scenarios.optimum.tiny import DAY, best_by_force, every_second, street, tiny
 
 HOUR_S = 3600
 
@@ -48,3 +49,28 @@ def test_overpromised_energy_is_priced_by_its_cost_beyond_its_worth() -> None:
     assert bound_at(0.0) == pytest.approx(1000.0)
     assert bound_at(1.0) == pytest.approx(800.0, abs=0.1)
     assert bound_at(2.0) == pytest.approx(2 * 800.0 + 200.0, abs=0.1)
+
+
+def test_a_cut_holds_for_each_of_some_identical_producers() -> None:
+    """Two roofs of 1 kW each take one load of 600 W, of three; they may be told apart by nothing but their names."""
+    loads = [job(f"load-{i}", f"{i}", load((0, 0.0), (HOUR_S, 600.0)), (0, 0)) for i in range(3)]
+    roofs = {"pv-1": forecast(DAY), "pv-2": forecast(DAY)}
+    instance = instance_of(neighbourhood({"0": roofs, "1": {}, "2": {}}, loads))
+    pricing = LagrangianBound(instance, instance.production_wh)
+    last_minute = 59
+    pricing.add_cut(CapacityCut(0, last_minute, 1000.0 / 60, DualFeasibleFunction(steps=1)))
+    prices = DualPrices(np.zeros_like(pricing.production_wh), np.array([600.0]))
+
+    bound_wh, columns = pricing.evaluate(prices)
+
+    assert len(instance.classes) == 1
+    assert bound_wh == pytest.approx(1200.0)
+    assert [pricing.cost(column, prices) for column in columns] == pytest.approx([600.0] * 3)
+
+
+def test_prices_between_others_are_weighted_and_cuts_found_later_are_free() -> None:
+    """Half-way in the usual search, but any weight is possible."""
+    one, other = DualPrices(np.array([[1.0]]), np.array([2.0])), DualPrices(np.array([[5.0]]), np.array([4.0, 8.0]))
+    between = one.interpolate(other, 0.25)
+    assert between.by_bin.tolist() == [[2.0]]
+    assert between.by_cut.tolist() == [2.5, 2.0]

@@ -183,17 +183,56 @@ def test_what_a_run_had_to_run_together_the_best_plan_may_too() -> None:
     assert clairvoyant_optimum(scenario, plan, rounds=0).best_wh == pytest.approx(1800.0)
 
 
+def test_what_a_run_had_to_run_together_stays_together_in_a_better_plan() -> None:
+    """Only both at once use the sun until half past two; the run left a third wash to the grid in the afternoon."""
+    first, second, third = at_hours((1, 3), (1, 1.5), (5, 6))
+    noon = forecast(sun((HOUR_S, 0.0), (round(2.5 * HOUR_S), 1500.0)))
+    afternoon = forecast(sun((5 * HOUR_S, 0.0), (7 * HOUR_S, 2000.0)))
+    second = second.model_copy(update={"registered_s": START_S + round(1.25 * HOUR_S)})
+    plan = {
+        "wash-0": ("pv-1", START_S + HOUR_S),
+        "wash-1": ("pv-2", START_S + round(1.5 * HOUR_S)),
+        "wash-2": (GRID, START_S + 6 * HOUR_S),
+    }
+    scenario = street({"pv-1": noon, "pv-2": noon, "pv-3": afternoon}, first, second, third)
+    assert clairvoyant_optimum(scenario, plan, rounds=0).best_wh == pytest.approx(2700.0)
+
+
+def test_a_plan_that_promises_more_than_there_is_is_not_the_best_one() -> None:
+    """It delivers the whole kilowatt, but no run can have promised it."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 1), (1, 1)))
+    plan = {"wash-0": ("pv", START_S + HOUR_S), "wash-1": ("pv", START_S + HOUR_S)}
+    assert delivered_wh(scenario, plan) == pytest.approx(1000.0)
+    assert clairvoyant_optimum(scenario, plan, rounds=0).best_wh == pytest.approx(900.0)
+
+
 def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
-    """The forecast was 1 kW, production 800 W; a wash that no panel could cover in full got most of its energy."""
+    """The forecast was 1 kW, production 800 W; a wash that no panel could cover in full got most of its energy.
+
+    Another wash ran on grid power.
+    """
     real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
     producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), real)
-    scenario = street({"pv": producer}, *at_hours((1, 2)))
-    alone, compared = (clairvoyant_optimum(scenario, plan) for plan in (None, {"wash-0": ("pv", START_S + HOUR_S)}))
+    scenario = street({"pv": producer}, *at_hours((1, 2), (5, 6)))
+    plan = {"wash-0": ("pv", START_S + HOUR_S), "wash-1": (GRID, START_S + 6 * HOUR_S)}
+    alone, compared = (clairvoyant_optimum(scenario, known) for known in (None, plan))
     assert (alone.best_wh, alone.carried_bound_wh) == (0.0, 0.0)
     assert alone.bound_wh >= 800.0 - 1e-6
     assert compared.best_wh == pytest.approx(800.0)
     assert compared.share(800.0) == pytest.approx(1.0)
     assert compared.bound_wh >= 800.0 - 1e-6
+
+
+def test_no_forecast_is_promised_before_it_is_issued_or_after_the_run() -> None:
+    """500 W are known at first; from five o'clock on, a forecast for the whole day says 1 kW."""
+    first = Prediction(issued_s=START_S, production=sun((0, 0.0), (24 * HOUR_S, 12_000.0)))
+    second = Prediction(issued_s=START_S + 5 * HOUR_S, production=DAY)
+    scenario = street({"pv": ProducerSeries((first, second), sun((0, 0.0), (24 * HOUR_S, 1.0)))}, *at_hours((1, 9)))
+    early, late = ({"wash-0": ("pv", START_S + hour * HOUR_S)} for hour in (1, 6))
+    assert len(plan_problems(scenario, early)) == 60
+    assert plan_problems(scenario, late) == []
+    assert plan_problems(scenario, late, end_s=START_S + 5 * HOUR_S) == []
+    assert len(plan_problems(scenario, late, end_s=START_S + 5 * HOUR_S - 1)) == 60
 
 
 def test_progress_is_reported() -> None:
@@ -236,3 +275,11 @@ def test_the_checker_refuses(plan: dict[str, tuple[str, int]], says: str) -> Non
     (problem,) = plan_problems(scenario, plan)
     with pytest.raises(AssertionError, match=says):
         raise AssertionError(problem)
+
+
+def test_the_checker_refuses_a_start_before_the_job_is_known() -> None:
+    """Although its window is open."""
+    late = at_hours((1, 3))[0].model_copy(update={"registered_s": START_S + 2 * HOUR_S})
+    scenario = street({"pv": forecast(DAY)}, late)
+    assert plan_problems(scenario, {"wash-0": ("pv", START_S + 2 * HOUR_S)}) == []
+    assert len(plan_problems(scenario, {"wash-0": ("pv", START_S + 2 * HOUR_S - 1)})) == 1

@@ -121,6 +121,32 @@ def test_jobs_of_one_device_follow_one_another() -> None:
     assert found.best_wh == pytest.approx(900.0)
 
 
+@pytest.mark.parametrize(
+    ("hours", "says"),
+    [
+        ({"wash-0": 1, "wash-1": 2}, []),
+        ({"wash-0": 1}, ["wash-1: no start"]),
+        ({"wash-0": 1, "wash-1": 2, "ghost": 1}, ["ghost: no such job"]),
+        ({"wash-0": 4, "wash-1": 2}, [f"wash-0: start {START_S + 4 * HOUR_S} is outside its window"]),
+        ({"wash-0": 1, "wash-1": 1.5}, ["wash-1: starts while wash-0 runs on the same device"]),
+    ],
+)
+def test_the_checker_refuses(hours: dict[str, float], says: list[str]) -> None:
+    """It rejects each broken rule with a description."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 3), (1, 3)))
+    starts_s = {job_id: START_S + round(hour * HOUR_S) for job_id, hour in hours.items()}
+    found = start_problems(scenario, starts_s)
+    assert [problem.partition(" or before")[0] for problem in found] == says
+
+
+def test_a_start_of_a_run_is_valid_at_any_time_and_beside_others() -> None:
+    """A household that was away runs its job when it is back; other starts outside of the window stay refused."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 3), (3, 4)))
+    starts_s = {"wash-0": START_S + round(3.5 * HOUR_S), "wash-1": START_S + 3 * HOUR_S}
+    assert start_problems(scenario, starts_s, given_starts_s={"wash-0": [starts_s["wash-0"]]}) == []
+    assert len(start_problems(scenario, starts_s, given_starts_s={"wash-0": [START_S]})) == 1
+
+
 def test_a_job_whose_window_is_over_runs_at_once() -> None:
     """It draws in any plan, so the production of that hour counts."""
     past_s = dict.fromkeys(("registered_s", "earliest_start_s", "latest_start_s"), START_S - HOUR_S)
