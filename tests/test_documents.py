@@ -122,3 +122,17 @@ def test_the_script_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> No
     done = subprocess.run(command, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
     *_, of_script, of_recording = done.stdout.splitlines()
     assert of_script == of_recording
+
+
+def test_the_exercise_in_the_documentation_is_graded_as_it_says(tmp_path: Path) -> None:
+    """The example submission meets its conditions; one that starts the job in the cloud does not."""
+    page = Path("docs/teaching.md").read_text()
+    exercise, expect = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    hasty = exercise.replace('latest_start: "15:00"', 'latest_start: "09:00"')
+    assert hasty != exercise
+    for student, submission in (("anna", exercise), ("ben", hasty)):
+        (tmp_path / f"{student}.yaml").write_text(submission)
+        (tmp_path / f"grade-{student}.yaml").write_text(f"include: {student}.yaml\n{expect}")
+
+    assert ssmic.run(tmp_path / "grade-anna.yaml", bus="memory", reset_scores=True).all_hold
+    assert not ssmic.run(tmp_path / "grade-ben.yaml", bus="memory", reset_scores=True).all_hold

@@ -284,14 +284,18 @@ def _until(entry: LedgerEntry, at_s: int) -> LedgerEntry | None:
     return entry.model_copy(update={"contract": contract, "state": state, "history": history})
 
 
-def junit_xml(scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float) -> bytes:
+def junit_xml(scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float, failure: str = "") -> bytes:
     """Return JUnit XML: a test suite for each run, a test case for each expectation.
 
     Args:
         scenario: Name of the scenario.
         verdicts: By name of the run.
         wall_s: How long all took, wall-clock seconds.
+        failure: Why there is no verdict on all runs: a test case of its own, with an error. Without it, a report on a
+            run that failed before it was judged would have no test case, which readers of JUnit XML take for success.
     """
+    if failure:
+        verdicts = {**verdicts, "run": [Verdict("the run ends", "the run ends", holds=False, values="", error=failure)]}
     cases = [verdict for of in verdicts.values() for verdict in of]
     root = Element("testsuites", {"name": scenario, **_counts(cases), "time": f"{wall_s:.3f}"})
     for run, of in verdicts.items():

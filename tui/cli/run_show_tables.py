@@ -52,6 +52,12 @@ def show_outcome(console: Console, simulation: Json) -> None:
         console.print(_one_run(simulation, runs[0]))
     else:
         console.print(_several_runs(simulation, runs, console.width))
+        if _have_one_ledger(runs):
+            console.print(
+                f"All {len(runs)} runs made the same contracts: the seed made no difference, and the intervals are 0 "
+                "wide.",
+                soft_wrap=True,
+            )
     for run in runs:
         how = unfinished(run["state"], run["covered_share"])
         if how and len(runs) > 1:
@@ -60,6 +66,11 @@ def show_outcome(console: Console, simulation: Json) -> None:
             console.print(f"The run is unfinished ({how}): its figures cover that part only.")
         for line in _notes(run, f"seed {run['seed']}" if len(runs) > 1 else "the run"):
             console.print(line, soft_wrap=True)
+
+
+def _have_one_ledger(runs: Sequence[Json]) -> bool:
+    """Return whether all runs are complete and made the same contracts at the same times."""
+    return all(run["complete"] for run in runs) and len({run["ledger_sha256"] for run in runs}) == 1
 
 
 def _notes(run: Json, name: str) -> Iterator[str]:

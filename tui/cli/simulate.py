@@ -38,7 +38,9 @@ WIDTH = 80
 """Longer lines are broken."""
 
 
-def report_verdicts(scenario: str, files: Sequence[Path], junit: Path | None, wall_s: float, *, is_quiet: bool) -> bool:
+def report_verdicts(
+    scenario: str, files: Sequence[Path], junit: Path | None, wall_s: float, failure: str, *, is_quiet: bool
+) -> bool:
     """Print and write the verdicts on a scenario's expectations; return whether all hold.
 
     Args:
@@ -46,6 +48,7 @@ def report_verdicts(scenario: str, files: Sequence[Path], junit: Path | None, wa
         files: Results files.
         junit: Where to write JUnit XML; None: nowhere.
         wall_s: How long all took, wall-clock seconds.
+        failure: Why not all runs ended; empty: they did.
         is_quiet: Whether nothing is printed.
 
     Raises:
@@ -53,7 +56,7 @@ def report_verdicts(scenario: str, files: Sequence[Path], junit: Path | None, wa
     """
     verdicts = verdicts_of(files)
     if junit is not None:
-        write_junit(junit, scenario, verdicts, wall_s)
+        write_junit(junit, scenario, verdicts, wall_s, failure)
     if not is_quiet:
         show_verdicts(verdicts)
     return all(verdict.holds for of in verdicts.values() for verdict in of)
@@ -88,15 +91,43 @@ def show_verdicts(verdicts: Mapping[str, Sequence[Verdict]]) -> None:
             console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
 
 
-def write_junit(path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float) -> None:
-    """Write the `verdicts` on runs of `scenario` as JUnit XML to `path`; `wall_s` is the duration of the test, seconds.
+def write_junit(
+    path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float, failure: str = ""
+) -> None:
+    """Write the verdicts on a scenario's expectations as JUnit XML.
+
+    Args:
+        path: The file.
+        scenario: Name of the scenario.
+        verdicts: By name of the run.
+        wall_s: Duration of the test, wall-clock seconds.
+        failure: Why there is no verdict on all runs; empty: there is.
 
     Raises:
         ResultsWriteError: The file cannot be written.
     """
     with whole_file(path) as draft:
-        draft.write_bytes(junit_xml(scenario, verdicts, wall_s))
+        draft.write_bytes(junit_xml(scenario, verdicts, wall_s, failure))
     notes().print(f"Written: {path}", soft_wrap=True)
+
+
+@contextmanager
+def junit_of_failure(junit: Path | None, scenario: str) -> Iterator[None]:
+    """If the block fails, write JUnit XML that says why, so that no report of an earlier run is taken for this one's.
+
+    Args:
+        junit: Where to write it; None: nowhere.
+        scenario: The scenario as the user named it.
+
+    Raises:
+        ResultsWriteError: The file cannot be written.
+    """
+    try:
+        yield
+    except SsmicError as error:
+        if junit is not None:
+            write_junit(junit, scenario, {}, 0.0, str(error))
+        raise
 
 
 def simulate(
@@ -136,7 +167,12 @@ def simulate(
             elif to:
                 complain(f"not written, because not all runs ended: {', '.join(map(str, to))}")
             all_hold = report_verdicts(
-                plans[0].scenario.name, files, junit, time.monotonic() - began_wall_s, is_quiet=as_json
+                plans[0].scenario.name,
+                files,
+                junit,
+                time.monotonic() - began_wall_s,
+                f"not all runs ended (exit code {code})" if code else "",
+                is_quiet=as_json,
             )
         if not code and not all_hold:
             complain("an expectation of the scenario does not hold")

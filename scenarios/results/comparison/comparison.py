@@ -80,6 +80,11 @@ class Compared:
         """Number of planned runs that never started."""
         return len(self.info.seeds) - len(self.by_seed) - len(self.excluded)
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether several seeds gave the same figures, so that intervals over them are 0 wide."""
+        return len(self.by_seed) > 1 and all(not of.standard_deviation for of in self.figures.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -302,7 +307,7 @@ def _warnings(read: Sequence[_Read], simulations: Sequence[Compared], difference
         *(
             f"{one.label}: the runs of all {len(one.by_seed)} seeds have the same figures, so its intervals are 0 wide."
             for one in simulations
-            if _are_alike(one)
+            if one.is_alike
         ),
         *_seed_warnings(read, simulations, differences),
     ]
@@ -359,10 +364,6 @@ def _said(value: object) -> str:
 def _start_scores(one: Compared) -> dict[int, dict[str, int]]:
     scores = one.info.settings.get("scores") or {}
     return {seed: scores.get(str(seed)) or {} for seed in one.by_seed}
-
-
-def _are_alike(one: Compared) -> bool:
-    return len(one.by_seed) > 1 and all(not of.standard_deviation for of in one.figures.values())
 
 
 def _excluded_warning(one: Compared) -> str:

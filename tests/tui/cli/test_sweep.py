@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ended import Ssmic
 from tests.patience import PATIENCE_WALL_S
 
 # So many runs that it is not over before a test on a busy machine has looked at it.
@@ -109,3 +110,18 @@ def test_the_results_commands_read_a_sweep(tmp_path: Path) -> None:
     assert run("results", "export", str(path), "--to", "tables").returncode == 0
     assert {file.name for file in (tmp_path / "tables").iterdir()} == {"runs.csv", "summary.csv", "pairwise.csv"}
     assert run("sweep", "street", "--vary", "penality=1").returncode == 2
+
+
+def test_points_that_no_seed_changes_are_counted(ssmic: Ssmic, small: Path) -> None:
+    """An interval of 0 is no proof of certainty where no random number is drawn."""
+    of_both = ("--vary", "algorithm=insertion,fifty_fifty", "--seeds", "4", "--workers", "1")
+    assert (
+        "All seeds gave the same figures at 1 of 2 points: the seed made no difference"
+        in ssmic("sweep", small, *of_both, "--out", "a.sqlite").out
+    )
+
+    of_one = ("--vary", "ranking=scores,own-roof", "--seeds", "2", "--workers", "1")
+    assert (
+        "All seeds gave the same figures: the seed made no difference"
+        in ssmic("sweep", small, *of_one, "--out", "b.sqlite").out
+    )

@@ -109,3 +109,12 @@ def test_results_without_an_offset_are_shown_in_utc_with_a_notice(ssmic: Ssmic, 
     assert "start times UTC" in ended.out
     assert "times are shown in UTC" in ended.err
     assert not ssmic("results", "show", file, "--utc").err
+
+
+def test_runs_that_no_seed_changes_say_so(ssmic: Ssmic, small: Path) -> None:
+    """A scheduler without random numbers gives ten equal runs, whose interval of 0 says nothing."""
+    said = "runs made the same contracts: the seed made no difference"
+
+    assert f"All 3 {said}" in ssmic("run", small, "--bus", "memory", "--runs", "3").out
+    assert said not in ssmic("run", small, "--bus", "memory", "--runs", "3", "--algorithm", "fifty_fifty").out
+    assert said not in ssmic("run", small, "--bus", "memory").out

@@ -249,7 +249,12 @@ def run(
     to: CompareTo = None,
     set_: SetVariables = None,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the scenario's expectations as JUnit XML, for CI.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the verdicts on the scenario's expectations as JUnit XML, for CI. An invalid scenario or a "
+            "failed run is reported as an error.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     as_json: AsJson = False,
@@ -276,7 +281,7 @@ def run(
         with_promise,
         with_strategy,
     )
-    from tui.cli.simulate import simulate
+    from tui.cli.simulate import junit_of_failure, simulate
     from tui.exit_codes import tell_notes
     from tui.logs import configure_logs
 
@@ -295,7 +300,8 @@ def run(
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
 
-    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
+    with junit_of_failure(junit, scenario):
+        found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     _refuse_what_does_not_fit(loaded, runs * len(names), run_id=run_id, record=record, bus=bus, pace=pace)
     algorithms = scenario_algorithms(loaded, names, settings)
