@@ -369,9 +369,9 @@ class Agent(Generic[MessageT]):
         self.now_s = now_s
         self._run_seed = seed
 
-    async def live(self) -> None:
-        """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
-        await self.coroutines.live(self.run())
+    def live(self) -> Coroutine[Any, Any, None]:
+        """Return what runs all of the agent's coroutines, `run` in the task that its host has made for it."""
+        return self.coroutines.live(self.run())
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Deliver a message.
@@ -401,9 +401,7 @@ class Agent(Generic[MessageT]):
         if self._inbox.waiting > MAX_WAITING_MESSAGES:
             raise SsmicError(f"agent {self.id!r} does not read its messages: {self._inbox.waiting} are waiting")
         self.now_s = now_s
-        self.coroutines.wake_resuming(step)
-        if not self.is_closing:
-            self.coroutines.wake_due(now_s)
+        self.coroutines.begin_round(step, None if self.is_closing else now_s)
 
     def close(self) -> None:
         """Inform the agent that the run's end is reached; repeated calls have no effect."""

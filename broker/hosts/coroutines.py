@@ -180,15 +180,17 @@ class AgentCoroutines:
         heapq.heappush(self._resumptions, (self.step + count, self._order, future))
         await self.block(future)
 
-    def wake_resuming(self, step: int) -> None:
-        """Begin the round of a step, and wake the coroutines that skip rounds until then."""
+    def begin_round(self, step: int, due_s: int | None) -> None:
+        """Wake the coroutines that skip rounds until a step, and those whose timers are due, in the order of setting.
+
+        Args:
+            step: The step of the round that begins.
+            due_s: Virtual time up to which timers are due, UNIX seconds; None: no timer fires any more.
+        """
         self.step = step
         while self._resumptions and self._resumptions[0][0] <= step:
             self.wake(heapq.heappop(self._resumptions)[2])
-
-    def wake_due(self, now_s: int) -> None:
-        """Wake the coroutines whose timers are due at a virtual time, UNIX seconds, in the order of setting."""
-        while self._timers and self._timers[0][0] <= now_s:
+        while due_s is not None and self._timers and self._timers[0][0] <= due_s:
             self.wake(heapq.heappop(self._timers)[2])
 
     @property
