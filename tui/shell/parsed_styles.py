@@ -12,6 +12,16 @@ from typing_extensions import override
 _Source = tuple[str, CSSLocation, bool, int, str]
 
 
+class _Rule(RuleSet):
+    """A rule whose hash is its identity, as Textual's is, but found without a call of Python.
+
+    To style a widget, Textual looks each of some 450 rules up in a set. The calls took a tenth of the processor time of
+    opening an area.
+    """
+
+    __hash__ = object.__hash__
+
+
 class ParsedStyles(Stylesheet):
     """A style sheet that keeps the rules of each source.
 
@@ -56,7 +66,8 @@ class ParsedStyles(Stylesheet):
     ) -> list[RuleSet]:
         source = (css, read_from, is_default_rules, tie_breaker, scope)
         if source not in self._parsed:
-            self._parsed[source] = super()._parse_rules(css, read_from, is_default_rules, tie_breaker, scope)
+            rules = super()._parse_rules(css, read_from, is_default_rules, tie_breaker, scope)
+            self._parsed[source] = [_Rule(**vars(rule)) for rule in rules]
         return self._parsed[source]
 
     @classmethod
