@@ -36,7 +36,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agents.device_events import DeviceEvent, ExecutionOutcome, JobState
-from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
+from agents.energy import MAX_DURATION_S, MAX_SENT_POINTS, MAX_WH, LoadProfile, Production
 from agents.headroom import View
 from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
@@ -67,12 +67,6 @@ def _are_in_order(starts: Starts) -> Starts:
     if any(following[0] <= before[1] for before, following in pairwise(starts)):
         raise ValueError("intervals of starts overlap or are not in ascending order")
     return starts
-
-
-MAX_DURATION_S = 366 * 86_400
-"""Longest load profile, as in scenarios."""
-MAX_WH = 1e12
-"""Largest energy, as in scenarios."""
 
 
 def _is_load_within_limits(load: LoadProfile) -> LoadProfile:

@@ -206,13 +206,24 @@ PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh
 _PRICE_UNIT = re.compile(r"(EUR|€|ct|cent)s?[ _]*(?:/|per)[ _]*(kWh|MWh)", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices that were read from a table; each holds from its time until the next one."""
+
+    times_s: tuple[int, ...]
+    """UNIX seconds, ascending."""
+    eur_per_kwh: tuple[float, ...]
+    notes: tuple[str, ...]
+    """What was guessed, one sentence each."""
+
+
 def read_prices(
     path: Path, where: str, time: str | int | None, value: str | int | None, unit: str | None, zone_name: str | None
-) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
-    """Return the times (UNIX seconds) and prices (EUR/kWh) of a table, and notes on what was guessed.
+) -> PriceTable:
+    """Return the prices in a table.
 
     Args:
-        path: CSV, gzip or Parquet; each price holds from its time until the next one.
+        path: CSV, gzip or Parquet.
         where: Its name, for messages.
         time: Name or number of the column of times; None: to be guessed.
         value: Name or number of the column of prices; None: to be guessed.
@@ -234,7 +245,7 @@ def read_prices(
         raise ScenarioError([Problem(where, what)])
     times, values = _parsed(table, _Times(table, time_column, zone, is_run=False), value_column, None, notes)
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
-    return tuple(times), prices, tuple(f"{where}: {note}" for note in notes)
+    return PriceTable(tuple(times), prices, tuple(f"{where}: {note}" for note in notes))
 
 
 def _price_unit(column: str) -> str | None:
