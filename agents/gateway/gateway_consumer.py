@@ -331,7 +331,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         waits = self._appliance.waits(waiting, self._meter.power_w, self.now_s, has_job=has_job)
         if waits and waiting is not None:
             self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
-            self._instruct("stop", "")
+            self._instruct_to_stop()
 
     # Jobs.
 
@@ -497,31 +497,22 @@ class GatewayConsumer(DeviceAgent, Consumer):
         run_s = course.timer_s
         longest_s = self._gateway.longest_timer_s
         course.renew_timer_s = None if longest_s is None else self.now_s + min(run_s, longest_s) // 2
-        self._instruct(command, course.asked_id, attempt, run_s, course.device, course.reference)
-
-    def _instruct(
-        self,
-        command: str,
-        asked_id: str,
-        attempt: int = 1,
-        run_s: int | None = None,
-        device: str | None = None,
-        reference: str = "",
-    ) -> None:
         self._commands += command == "start"
         self.instruct(
-            DeviceCommand.model_validate(
-                {
-                    "command": command,
-                    "device": device or self._device,
-                    "job": asked_id,
-                    "reference": reference,
-                    "time_s": self.now_s,
-                    "attempt": attempt,
-                    "run_s": run_s,
-                }
+            DeviceCommand(
+                command=command,
+                device=course.device or self._device,
+                job=course.asked_id,
+                reference=course.reference,
+                time_s=self.now_s,
+                attempt=attempt,
+                run_s=run_s,
             )
         )
+
+    def _instruct_to_stop(self, asked_id: str = "") -> None:
+        """Switch the device off: after the job with this id, if there was one."""
+        self.instruct(DeviceCommand(command="stop", device=self._device, job=asked_id, time_s=self.now_s))
 
     def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
@@ -534,7 +525,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._gateway.learns and course.measured is not None and course.measured.energy_wh > 0:
                 self._profiles.learn(course.job.profile, course.measured)
             if self._gateway.is_switched and self._gateway.waiting is None:
-                self._instruct("stop", course.asked_id)
+                self._instruct_to_stop(course.asked_id)
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self.contracts.get(course.job.job_id)
