@@ -151,7 +151,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._is_available = False
         for course in self._courses.values():
             if course.is_open and self._has_begun(course):
-                course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
+                course.ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
                 course.wake()
             elif course.is_open:
                 self._withdraw(course, "its device has left")
@@ -168,7 +168,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_refusal(self, problem: str) -> None:
         for course in self._courses.values():
             if course.is_commanded and course.state == "SCHEDULED":
-                course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
+                course.ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
                 course.wake()
 
     def _take_obstacle(self, said: CommandRefused | Occupied | Vacated) -> None:
@@ -255,9 +255,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 if course.is_running and not course.is_due:
                     self._conclude(course, end, course.outcome)
                 elif course.is_running:
-                    course.is_ended_by = end
+                    course.ended_by = end
                 elif course.is_commanded:
-                    course.is_ended_by, course.outcome = "ABORTED", "refused"
+                    course.ended_by, course.outcome = "ABORTED", "refused"
                 course.wake()
             case None if report.is_on is True and (course.is_commanded or course.is_running):
                 self._take_start(course)
@@ -300,7 +300,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
         if course.is_over_when_switched_off(self.now_s, self._gateway.rules):
-            course.is_ended_by = "FINISHED"
+            course.ended_by = "FINISHED"
             course.wake()
         else:
             self._interrupt(course)
@@ -440,17 +440,17 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._occupied_by and course.started_s is None:
                 self._conclude(course, "ABORTED", "refused", _in_use(self._occupied_by))
                 return False
-            if course.started_s is None and course.is_ended_by is None:
+            if course.started_s is None and course.ended_by is None:
                 self._command(course, attempt)
             until_s = self.now_s + self._gateway.answer_s
-            while course.started_s is None and course.is_ended_by is None and not self.is_closing:
+            while course.started_s is None and course.ended_by is None and not self.is_closing:
                 if isinstance(await course.changed.get(until_s), TimeUp):
                     break
             if course.started_s is not None:
                 course.outcome = course.outcome or ("on_time" if attempt == 1 else "late")
                 self._show_job(course)
                 return True
-            if course.is_ended_by is not None:
+            if course.ended_by is not None:
                 self._conclude(course, "ABORTED", course.outcome or "refused")
                 return False
             if self.is_closing:
