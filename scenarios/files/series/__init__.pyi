@@ -14,13 +14,11 @@ from .energy_lines import (
 )
 from .measured import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
-    UNITS as UNITS,
     Measured as Measured,
     MeasuredFormat as MeasuredFormat,
     head_of as head_of,
     is_measured as is_measured,
     read_measured as read_measured,
-    zone_of as zone_of,
 )
 from .series_problems import (
     known as known,
@@ -30,6 +28,12 @@ from .series_sources import (
     MAX_TOLD as MAX_TOLD,
     SeriesReader as SeriesReader,
     constant_w as constant_w,
+)
+from .table_columns import (
+    UNITS as UNITS,
+)
+from .table_times import (
+    zone_of as zone_of,
 )
 from .tables import (
     forget_tables as forget_tables,

@@ -19,13 +19,12 @@ from scenarios.files.series.energy_lines import read_columns, read_referred
 from scenarios.files.series.measured import (
     Measured,
     MeasuredFormat,
-    PriceTable,
     is_measured,
     read_measured,
-    read_prices,
-    zone_of,
 )
+from scenarios.files.series.price_tables import PriceTable, read_prices
 from scenarios.files.series.series_problems import known, series_problems
+from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import is_number, read_table
 from scenarios.files.times import counts_from_start, parse_time
 
