@@ -7,7 +7,6 @@ from .coverage import (
     coverage_notes as coverage_notes,
 )
 from .energy_lines import (
-    cap_problems as cap_problems,
     read_points as read_points,
     read_referred as read_referred,
     read_series as read_series,
@@ -21,6 +20,7 @@ from .measured import (
     read_measured as read_measured,
 )
 from .series_problems import (
+    cap_problems as cap_problems,
     known as known,
     series_problems as series_problems,
 )

@@ -12,10 +12,7 @@ from typing import TypeVar
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.file_reading import check_inside, lines_of, read_text
-from scenarios.files.series.series_problems import is_sound, known, series_problems
-
-MAX_PROBLEMS = 10
-"""Problems reported per file; the rest are counted."""
+from scenarios.files.series.series_problems import cap_problems, is_sound, known, series_problems
 
 _SPACE = re.compile(r"\s+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
@@ -95,13 +92,6 @@ def read_rows(text: str, where: str, *, quotes: bool = True) -> tuple[list[Serie
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines of 'seconds Wh' are expected")])
     return rows, problems
-
-
-def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
-    """Return the first problems, and the number of the others as one more problem."""
-    if len(problems) <= MAX_PROBLEMS:
-        return problems
-    return [*problems[:MAX_PROBLEMS], Problem(where, f"and {len(problems) - MAX_PROBLEMS} more problems")]
 
 
 def _columns(row: str) -> list[str]:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
+from scenarios.files.series.series_problems import MAX_PROBLEMS
 from scenarios.files.series.table_columns import UNITS, Reading, Unit, find_time_column, find_unit, find_value_column
-from scenarios.files.series.table_rows import MAX_PROBLEMS, RowTimes, check_times, parsed_rows, rows_in_order
+from scenarios.files.series.table_rows import RowTimes, check_times, parsed_rows, rows_in_order
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import Table, read_table
 

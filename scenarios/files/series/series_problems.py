@@ -9,9 +9,20 @@ from typing import TypeVar
 import numpy as np
 
 from agents import MAX_DURATION_S, MAX_WH
+from scenarios.errors import Problem
 from scenarios.files.times import MAX_TIME_S
 
+MAX_PROBLEMS = 10
+"""Problems reported per file; the rest are counted."""
+
 _Number = TypeVar("_Number", int, float)
+
+
+def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
+    """Return the first problems, and the number of the others as one more problem."""
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    return [*problems[:MAX_PROBLEMS], Problem(where, f"and {len(problems) - MAX_PROBLEMS} more problems")]
 
 
 def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:

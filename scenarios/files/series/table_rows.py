@@ -10,6 +10,7 @@ from typing import Any
 
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.series.series_problems import cap_problems
 from scenarios.files.series.table_columns import LOOKED_AT, UNITS, Unit, unit_named
 from scenarios.files.series.table_times import (
     EXPECTED,
@@ -26,8 +27,6 @@ from scenarios.files.series.table_times import (
 )
 from scenarios.files.series.tables import UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of
 
-MAX_PROBLEMS = 10
-"""Problems reported per file; the rest are counted."""
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
@@ -156,7 +155,8 @@ def parsed_rows(
             continue
         times.append(time_s)
         values.append(value)
-    _raise_first(table, problems)
+    if problems:
+        raise ScenarioError(cap_problems(problems, table.where))
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
@@ -217,11 +217,5 @@ def check_times(table: Table, of_time: RowTimes) -> None:
             before_s = of_time.time_s(cells, before_s) if len(cells) > of_time.column else before_s
         except ValueError as error:
             problems.append(Problem(f"{table.where}:{line}", str(error)))
-    _raise_first(table, problems)
-
-
-def _raise_first(table: Table, problems: Sequence[Problem]) -> None:
     if problems:
-        rest = len(problems) - MAX_PROBLEMS
-        more = [Problem(table.where, f"and {rest} more problems")] if rest > 0 else []
-        raise ScenarioError([*problems[:MAX_PROBLEMS], *more])
+        raise ScenarioError(cap_problems(problems, table.where))
