@@ -26,6 +26,8 @@ from .device_events import (
     Vacated as Vacated,
 )
 from .energy import (
+    MAX_DURATION_S as MAX_DURATION_S,
+    MAX_WH as MAX_WH,
     CumulativeSeries as CumulativeSeries,
     FloatArray as FloatArray,
     LoadProfile as LoadProfile,
@@ -139,7 +141,9 @@ __all__ = [
     "DEVICE_RULES",
     "GRID",
     "MANAGER",
+    "MAX_DURATION_S",
     "MAX_OPEN_JOBS",
+    "MAX_WH",
     "MESSAGES",
     "MESSAGE_KINDS",
     "NEW_PRODUCER",

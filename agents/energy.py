@@ -29,6 +29,11 @@ may be longer."""
 MAX_TIME_S = 10**12
 """Largest time in a message or a series, either way, seconds: far beyond all that a run can reach, and exact as a
 floating-point number."""
+MAX_DURATION_S = 366 * 86_400
+"""Longest load profile, seconds."""
+MAX_WH = 1e12
+"""Largest energy of a series: far more than a neighbourhood has, and small enough for full precision within a minute.
+"""
 _MINUTE_S = 60
 
 

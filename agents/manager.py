@@ -468,7 +468,7 @@ class Manager(Agent[AnyMessage]):
             else:
                 self._cancel_for_consumer(entry, report.reason)
 
-    def _is_served(self, job_id: str) -> None:
+    def _note_contract(self, job_id: str) -> None:
         """Called when a job has a contract: it no longer waits for producers."""
         self._waiting.remove(job_id)
 
@@ -485,7 +485,7 @@ class Manager(Agent[AnyMessage]):
                 self.scores.accepted(producer, contract.job_id)
                 self._ranking.learn(job.agent, producer)
             self._end_negotiation(contract.job_id, contract.producer)
-            self._is_served(contract.job_id)
+            self._note_contract(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
             self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))

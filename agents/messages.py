@@ -1,15 +1,14 @@
 """The messages between agents, named after the request or the event.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
-gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined, or have more to offer
                        since; ContractVoid
-producer -> manager    ProducerJoined, Headroom, Promised, PromiseWithdrawn, Declined
-manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
 producer -> consumer   Accept, AcceptProvisionally, Decline, Amend, Cancel, PushOut, Opening
-producer -> manager    ProducerLeft
+producer -> manager    ProducerJoined, ProducerLeft, Headroom, Promised, PromiseWithdrawn, Declined
+manager -> producer    JobsRegistered, PromiseVoid
 manager -> itself      Scored
+gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
 timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
@@ -17,13 +16,13 @@ timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangeStrat
 
 With shared supply, instead of Request, Accept, Promised, Headroom and what follows from them:
 
-producer -> manager    ProductionExpected, SharePromised, ShareDeclined
+consumer -> manager    ContractAgreed, SharesAmended, ContractCancelled
 manager -> consumer    Offered: the answer to ProducersFor; later on, when more is left; SharesAnswered: the answers of
                        producers to Reserve
 consumer -> producer   Reserve, Conclude, RoomWanted, Withdraw
 producer -> consumer   Shrink, RoomNeeded
+producer -> manager    ProductionExpected, SharePromised, ShareDeclined
 manager -> producer    ShareVoid
-consumer -> manager    ContractAgreed, SharesAmended, ContractCancelled
 
 The timeline's agent carries out what a scenario's `timeline` says; agents obey these messages from no other sender.
 """
@@ -36,7 +35,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agents.device_events import DeviceEvent, ExecutionOutcome, JobState
-from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
+from agents.energy import MAX_DURATION_S, MAX_SENT_POINTS, MAX_WH, CumulativeSeries, LoadProfile, Production
 from agents.headroom import View
 from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
@@ -69,30 +68,26 @@ def _are_in_order(starts: Starts) -> Starts:
     return starts
 
 
-MAX_DURATION_S = 366 * 86_400
-"""Longest load profile, as in scenarios."""
-MAX_WH = 1e12
-"""Largest energy, as in scenarios."""
-
-
 def _is_load_within_limits(load: LoadProfile) -> LoadProfile:
     """Check that a load is within the limits of scenarios, because readers calculate with every minute of it."""
     if load.duration_s > MAX_DURATION_S:
         raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
-    if len(load.times_s) > MAX_SENT_POINTS:
-        raise ValueError(f"the load profile has {len(load.times_s)} points: at most {MAX_SENT_POINTS} are sent")
-    if max(abs(load.cumulative_wh[0]), abs(load.cumulative_wh[-1])) > MAX_WH:
-        raise ValueError(f"the load profile reaches an energy beyond {MAX_WH:g} Wh")
+    _check_size(load, "load profile")
     return load
 
 
 def _is_production_within_limits(production: Production) -> Production:
     """Return a measured production that a message can hold."""
-    if len(production.times_s) > MAX_SENT_POINTS:
-        raise ValueError(f"the production has {len(production.times_s)} points: at most {MAX_SENT_POINTS} are sent")
-    if max(abs(production.cumulative_wh[0]), abs(production.cumulative_wh[-1])) > MAX_WH:
-        raise ValueError(f"the production reaches an energy beyond {MAX_WH:g} Wh")
+    _check_size(production, "production")
     return production
+
+
+def _check_size(series: CumulativeSeries, what: str) -> None:
+    """Raise `ValueError` if a series has more points or energy than a message may hold."""
+    if len(series.times_s) > MAX_SENT_POINTS:
+        raise ValueError(f"the {what} has {len(series.times_s)} points: at most {MAX_SENT_POINTS} are sent")
+    if max(abs(series.cumulative_wh[0]), abs(series.cumulative_wh[-1])) > MAX_WH:
+        raise ValueError(f"the {what} reaches an energy beyond {MAX_WH:g} Wh")
 
 
 def _is_within_limits(job: Job) -> Job:

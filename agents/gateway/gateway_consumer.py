@@ -151,7 +151,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._is_available = False
         for course in self._courses.values():
             if course.is_open and self._has_begun(course):
-                course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
+                course.ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
                 course.wake()
             elif course.is_open:
                 self._withdraw(course, "its device has left")
@@ -168,7 +168,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_refusal(self, problem: str) -> None:
         for course in self._courses.values():
             if course.is_commanded and course.state == "SCHEDULED":
-                course.is_ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
+                course.ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
                 course.wake()
 
     def _take_obstacle(self, said: CommandRefused | Occupied | Vacated) -> None:
@@ -255,9 +255,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 if course.is_running and not course.is_due:
                     self._conclude(course, end, course.outcome)
                 elif course.is_running:
-                    course.is_ended_by = end
+                    course.ended_by = end
                 elif course.is_commanded:
-                    course.is_ended_by, course.outcome = "ABORTED", "refused"
+                    course.ended_by, course.outcome = "ABORTED", "refused"
                 course.wake()
             case None if report.is_on is True and (course.is_commanded or course.is_running):
                 self._take_start(course)
@@ -300,7 +300,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
         if course.is_over_when_switched_off(self.now_s, self._gateway.rules):
-            course.is_ended_by = "FINISHED"
+            course.ended_by = "FINISHED"
             course.wake()
         else:
             self._interrupt(course)
@@ -331,7 +331,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         waits = self._appliance.waits(waiting, self._meter.power_w, self.now_s, has_job=has_job)
         if waits and waiting is not None:
             self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
-            self._instruct("stop", "")
+            self._instruct_to_stop()
 
     # Jobs.
 
@@ -440,17 +440,17 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._occupied_by and course.started_s is None:
                 self._conclude(course, "ABORTED", "refused", _in_use(self._occupied_by))
                 return False
-            if course.started_s is None and course.is_ended_by is None:
+            if course.started_s is None and course.ended_by is None:
                 self._command(course, attempt)
             until_s = self.now_s + self._gateway.answer_s
-            while course.started_s is None and course.is_ended_by is None and not self.is_closing:
+            while course.started_s is None and course.ended_by is None and not self.is_closing:
                 if isinstance(await course.changed.get(until_s), TimeUp):
                     break
             if course.started_s is not None:
                 course.outcome = course.outcome or ("on_time" if attempt == 1 else "late")
                 self._show_job(course)
                 return True
-            if course.is_ended_by is not None:
+            if course.ended_by is not None:
                 self._conclude(course, "ABORTED", course.outcome or "refused")
                 return False
             if self.is_closing:
@@ -497,31 +497,22 @@ class GatewayConsumer(DeviceAgent, Consumer):
         run_s = course.timer_s
         longest_s = self._gateway.longest_timer_s
         course.renew_timer_s = None if longest_s is None else self.now_s + min(run_s, longest_s) // 2
-        self._instruct(command, course.asked_id, attempt, run_s, course.device, course.reference)
-
-    def _instruct(
-        self,
-        command: str,
-        asked_id: str,
-        attempt: int = 1,
-        run_s: int | None = None,
-        device: str | None = None,
-        reference: str = "",
-    ) -> None:
         self._commands += command == "start"
         self.instruct(
-            DeviceCommand.model_validate(
-                {
-                    "command": command,
-                    "device": device or self._device,
-                    "job": asked_id,
-                    "reference": reference,
-                    "time_s": self.now_s,
-                    "attempt": attempt,
-                    "run_s": run_s,
-                }
+            DeviceCommand(
+                command=command,
+                device=course.device or self._device,
+                job=course.asked_id,
+                reference=course.reference,
+                time_s=self.now_s,
+                attempt=attempt,
+                run_s=run_s,
             )
         )
+
+    def _instruct_to_stop(self, asked_id: str = "") -> None:
+        """Switch the device off: after the job with this id, if there was one."""
+        self.instruct(DeviceCommand(command="stop", device=self._device, job=asked_id, time_s=self.now_s))
 
     def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
@@ -534,7 +525,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self._gateway.learns and course.measured is not None and course.measured.energy_wh > 0:
                 self._profiles.learn(course.job.profile, course.measured)
             if self._gateway.is_switched and self._gateway.waiting is None:
-                self._instruct("stop", course.asked_id)
+                self._instruct_to_stop(course.asked_id)
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self.contracts.get(course.job.job_id)

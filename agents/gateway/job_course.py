@@ -60,7 +60,7 @@ class JobCourse:
     interrupted_s: int | None = None
     renew_timer_s: int | None = None
     """When its device's own timer is set again; None: it has none."""
-    is_ended_by: JobState | None = None
+    ended_by: JobState | None = None
     """The report of the device on its end."""
     base_wh: float = 0.0
     """The meter at its start."""
@@ -178,8 +178,8 @@ class JobCourse:
             silent_s: For how long it has sent nothing.
         """
         started_s = self.started_s or now_s
-        if self.is_ended_by is not None:
-            return End(self.is_ended_by, self.outcome or "on_time", self.reason)
+        if self.ended_by is not None:
+            return End(self.ended_by, self.outcome or "on_time", self.reason)
         if self.interrupted_s is not None:
             return None if now_s < self.interrupted_s + gateway.resume_s else End("ABORTED", self.outcome)
         is_idle = self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s

@@ -190,7 +190,7 @@ class SharedManager(Manager):
         assert job is not None  # noqa: S101 - the sender owns it
         need = job.need(question.first_start_s, question.last_start_s, self.now_s)
         self._undersupplied.add(question.job_id, received.sender, need)
-        self._undersupplied.has_read(question.job_id)
+        self._undersupplied.mark_informed(question.job_id)
         first_minute, offers = self._offers(question.job_id, job, need, frozenset(question.asked))
         self.reply(received, Offered(job_id=question.job_id, first_minute=first_minute, offers=offers))
 
@@ -238,7 +238,7 @@ class SharedManager(Manager):
             self._own[job.house] = own
         return own
 
-    def _is_served(self, job_id: str) -> None:
+    def _note_contract(self, job_id: str) -> None:
         """Keep the job waiting: until it has run, there may be energy that covers more of it."""
 
     def _join(self, sender: str, producer: str) -> None:
@@ -282,7 +282,7 @@ class SharedManager(Manager):
         if self.step < self._next_turn:
             has_more = True
         else:
-            has_more = self._has_read()
+            has_more = self._let_next_read()
             if has_more:
                 self._next_turn = self.step + ROUNDS_OF_TURN
         if has_more and not self._is_waking:
@@ -296,7 +296,7 @@ class SharedManager(Manager):
         self._is_waking = False
         self._give_turn()
 
-    def _has_read(self) -> bool:
+    def _let_next_read(self) -> bool:
         """Let a job read the board; return whether there was any that wanted or needed to."""
         if self._questions:
             self._offer_to(*self._questions.pop(next(iter(self._questions))))

@@ -115,7 +115,7 @@ class UndersuppliedJobs:
         """Let all jobs be informed again: there is a new forecast."""
         self._news[:] = 0
 
-    def has_read(self, job_id: str) -> None:
+    def mark_informed(self, job_id: str) -> None:
         """Record that a job knows of the present additional energy, because it has just asked."""
         self._informed.add(job_id)
 

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import traceback
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -83,6 +83,16 @@ class Instruction:
     content: BaseModel
 
 
+@dataclass(slots=True)
+class _Outbox:
+    """What an agent has for its host since the host last looked."""
+
+    messages: list[Outgoing] = field(default_factory=list)
+    publications: list[RetainedPublication] = field(default_factory=list)
+    rejections: list[MessageRejection] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
+
+
 ResultT = TypeVar("ResultT")
 
 
@@ -139,11 +149,8 @@ class Agent(Generic[MessageT]):
         self._closing_channels: list[Channel[None]] = []
         self._replies: dict[int, _Asked] = {}
         """By sequence number, the requests that wait for an answer."""
-        self._lost: set[str] = set()
-        self._outgoing: list[Outgoing] = []
-        self._publications: list[RetainedPublication] = []
-        self._rejections: list[MessageRejection] = []
-        self._instructions: list[Instruction] = []
+        self._lost: frozenset[str] = frozenset()
+        self._outbox = _Outbox()
         self.coroutines = AgentCoroutines()
         """Used by this class and its channels; subclasses have methods for it."""
 
@@ -194,7 +201,7 @@ class Agent(Generic[MessageT]):
         seq = self._seq
         self._seq += 1
         if to not in self._lost:
-            self._outgoing.append(Outgoing(seq, to, message, re))
+            self._outbox.messages.append(Outgoing(seq, to, message, re))
         return seq
 
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
@@ -208,7 +215,7 @@ class Agent(Generic[MessageT]):
             sender: The agent that sent it.
             why: What the sender did, and what was expected instead.
         """
-        self._rejections.append(MessageRejection(self.id, sender, why))
+        self._outbox.rejections.append(MessageRejection(self.id, sender, why))
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
         """Send a message and return the answer, which takes no virtual time.
@@ -325,11 +332,11 @@ class Agent(Generic[MessageT]):
             content: The content to publish.
             subject: Determines the topic.
         """
-        self._publications.append(RetainedPublication(name, content, subject))
+        self._outbox.publications.append(RetainedPublication(name, content, subject))
 
     def instruct(self, content: BaseModel) -> None:
         """Send an instruction to the world outside the run; see `broker.hosts.external_port`."""
-        self._instructions.append(Instruction(self.id, content))
+        self._outbox.instructions.append(Instruction(self.id, content))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Start another coroutine of this agent. It ends with the agent, and its exception is the agent's.
@@ -412,7 +419,7 @@ class Agent(Generic[MessageT]):
 
     def mark_lost(self, agents: Collection[str]) -> None:
         """Inform the agent that others are permanently gone: its pending requests to them fail, then `on_lost` runs."""
-        self._lost.update(agents)
+        self._lost = self._lost.union(agents)
         for asked in self._replies.values():
             if asked.to in self._lost:
                 self._answer(asked, AgentLostError(f"agent {asked.to!r} is lost"))
@@ -435,25 +442,26 @@ class Agent(Generic[MessageT]):
 
     def collect(self) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Remove and return the messages and publications since the last call."""
-        outgoing, publications = self._outgoing, self._publications
-        if outgoing:
-            self._outgoing = []
+        outbox = self._outbox
+        messages, publications = outbox.messages, outbox.publications
+        if messages:
+            outbox.messages = []
         if publications:
-            self._publications = []
-        return outgoing, publications
+            outbox.publications = []
+        return messages, publications
 
     def take_rejections(self) -> list[MessageRejection]:
         """Remove and return the messages that the agent refused since the last call."""
-        rejections = self._rejections
+        rejections = self._outbox.rejections
         if rejections:
-            self._rejections = []
+            self._outbox.rejections = []
         return rejections
 
     def take_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""
-        instructions = self._instructions
+        instructions = self._outbox.instructions
         if instructions:
-            self._instructions = []
+            self._outbox.instructions = []
         return instructions
 
     def described(self, error: Exception) -> str:

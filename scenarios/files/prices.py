@@ -194,7 +194,7 @@ def _from_file(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) ->
     columns = entry.columns or ColumnsEntry()
     zone = entry.zone or (None if series.zone is None else series.zone.key)
     found = series.prices(entry.file or "", columns, entry.unit, zone, path)
-    return None if found is None else _series(*found, (*path, "file"), series)
+    return None if found is None else _series(found.times_s, found.eur_per_kwh, (*path, "file"), series)
 
 
 def tariff_entry(tariff: Tariff, start_s: int, zone: ZoneInfo | None) -> dict[str, Any]:

@@ -9,21 +9,21 @@ power limits are omitted. Notes list assumptions and omissions.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
 
-from agents import LoadProfile, Prediction, Production
-from broker import canonical, first_few, plural
+from agents import Prediction, Production
+from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import check_inside, format_iso, lines_of, read_bytes, read_text, series_problems
+from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
+from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
+from scenarios.importers.greencharge_profiles import DAY_S, EnergySeries, ProfileFiles
 from scenarios.importers.pyssmic_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
@@ -37,7 +37,6 @@ from scenarios.importers.pyssmic_xml import Element, read_xml
 from scenarios.suggestions import suggest
 
 ROOT = "Neighborhood"
-_DAY_S = 86_400
 _OWN = re.compile(
     rb"<(Neighborhood|ecar|battery|backgroundload|heatercooler|chargingStation|ChargingPoint|fleet|energyCost"
     rb"|energyMix)[\s/>]"
@@ -51,13 +50,6 @@ _LEFT_OUT = {
 }
 _LIMITS = ("peakLoad", "peakLoad2")
 _STATE_OF_CAR = ("V2G", "priority")
-_FALLS_OF_A_COUNTER = 0.05
-"""A counter's values fall in no more than this share of its rows."""
-_PERCENT, _MOST_PERCENT = ("soc", "targetSoc"), 100
-_LEAST, _MOST = 1e-6, 1e9
-"""Range of the other numbers, apart from 0."""
-_LEAST_WH_CAPACITY = 1000
-"""From here on, a capacity is taken for Wh; the simulator's own examples have both `24` and `30000`."""
 
 
 def is_greencharge(path: Path) -> bool:
@@ -98,7 +90,8 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
         raise ScenarioError([Problem(str(path), what)])
     load_root = None if found is None else read_xml(found, ROOT)
     folders = [*loads, *_folders_of(path), *([] if found is None else _folders_of(found))]
-    conversion = _Conversion(root, load_root, _Profiles(list(dict.fromkeys(folders)), problems, notes), problems, notes)
+    profiles = ProfileFiles(list(dict.fromkeys(folders)), problems, notes)
+    conversion = _Conversion(root, load_root, profiles, problems, notes)
     conversion.convert()
     return assemble(
         InputPlaces(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
@@ -172,114 +165,17 @@ def _has_times(root: Element) -> bool:
 
 
 @dataclass(slots=True)
-class _Series:
-    """A profile as its file has it."""
-
-    times_s: tuple[int, ...]
-    cumulative_wh: tuple[float, ...]
-
-    @property
-    def midnight_s(self) -> int:
-        """Midnight (UTC) of the day on which it begins."""
-        return self.times_s[0] // _DAY_S * _DAY_S
-
-    def load_profile(self) -> LoadProfile:
-        """Return it as a load profile that begins with its start."""
-        first_s, first_wh = self.times_s[0], self.cumulative_wh[0]
-        return LoadProfile(
-            times_s=tuple(time_s - first_s for time_s in self.times_s),
-            cumulative_wh=tuple(wh - first_wh for wh in self.cumulative_wh),
-        )
-
-
-@dataclass(slots=True)
-class _Profiles:
-    """The files of profiles, and those that the scenario takes."""
-
-    folders: Sequence[Path]
-    problems: list[Problem]
-    notes: list[str]
-    used: dict[str, LoadProfile] = field(default_factory=dict)
-    _read: dict[str, _Series | None] = field(default_factory=dict)
-
-    def series(self, name: str) -> _Series | None:
-        """Return the content of a profile's file; None: it is missing, or has problems, which are reported."""
-        if name not in self._read:
-            self._read[name] = self._found(name)
-        return self._read[name]
-
-    def _found(self, name: str) -> _Series | None:
-        for folder in self.folders:
-            path = folder / name
-            if not name or Path(name).name != name or not path.is_file():
-                continue
-            try:
-                check_inside(path, folder, str(path))
-                return _read_series(path, self.notes)
-            except ScenarioError as error:
-                self.problems += error.problems
-                return None
-        return None
-
-
-def _read_series(path: Path, notes: list[str]) -> _Series:
-    times_s: list[int] = []
-    values: list[float] = []
-    lines: list[int] = []
-    problems: list[Problem] = []
-    for number, text in enumerate(lines_of(read_text(path, str(path))), start=1):
-        fields = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
-        if not fields:
-            continue
-        try:
-            time_s, value = int(float(fields[0])), float(fields[1])
-        except (ValueError, IndexError, OverflowError):
-            what = f"'UNIX-seconds cumulative-Wh' is expected, not {text.strip()[:40]!r}"
-            problems.append(Problem(f"{path}:{number}", what))
-            continue
-        lines.append(number)
-        times_s.append(time_s)
-        values.append(value)
-    energies_wh = _cumulative(times_s, values, str(path), lines, notes)
-    for index, what in series_problems(times_s, energies_wh, from_zero=False):
-        problems.append(Problem(str(path) if index is None else f"{path}:{lines[index]}", what))
-    if problems:
-        raise ScenarioError(problems)
-    return _Series(tuple(times_s), tuple(energies_wh))
-
-
-def _cumulative(
-    times_s: Sequence[int], values: Sequence[float], where: str, lines: Sequence[int], notes: list[str]
-) -> list[float]:
-    """Return values as cumulative Wh: those that fall often are W, and a single fall is the reset of a counter."""
-    falls = [i for i, (before, after) in enumerate(pairwise(values), start=1) if after < before]
-    if not falls:
-        return list(values)
-    if len(falls) > len(values) * _FALLS_OF_A_COUNTER:
-        fall = f"the values fall ({plural(len(falls), 'time')})"
-        notes.append(f"{where}: {fall}, so they are taken as W and not as cumulative Wh")
-        steps = [
-            (after - before) * value / 3600 for (before, after), value in zip(pairwise(times_s), values, strict=False)
-        ]
-    else:
-        shown = first_few(f"{where}:{lines[i]}" for i in falls)
-        notes.append(f"the counter was reset; these steps count as 0 Wh: {shown}")
-        steps = [max(0.0, after - before) for before, after in pairwise(values)]
-    return list(accumulate(steps, initial=0.0))
-
-
-@dataclass(slots=True)
 class _Conversion:
     root: Element
     loads: Element | None
-    profiles: _Profiles
+    profiles: ProfileFiles
     problems: list[Problem]
     notes: list[str]
     houses: list[InputHouse] = field(default_factory=list)
     devices: list[InputDevice] = field(default_factory=list)
     jobs: list[InputJob] = field(default_factory=list)
     start_s: int = START_S
-    _base: defaultdict[str, list[_Series]] = field(default_factory=lambda: defaultdict(list))
+    _base: defaultdict[str, list[EnergySeries]] = field(default_factory=lambda: defaultdict(list))
     """By house, the loads that cannot be shifted."""
     _of: dict[tuple[str, str], list[Element]] = field(default_factory=dict)
     """By house and device, its entries in the loads."""
@@ -361,13 +257,13 @@ class _Conversion:
         for entry in entries:
             profile = self._stored(_profile_name(entry))
             first = first or profile
-            times_s = [self._moment(entry, tag) for tag in ("creation_time", "est", "lst")]
-            registered_s, earliest_s, latest_s = times_s
+            registered_s, earliest_s, latest_s = (self._moment(entry, tag) for tag in ("creation_time", "est", "lst"))
             if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
-                latest_s += _DAY_S
+                latest_s += DAY_S
                 self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is assumed to be on the next day")
             self.problems += window_problems(entry.where, registered_s, earliest_s, latest_s)
-            self._job(entry.where, home, user, own, profile, registered_s, earliest_s, latest_s)
+            times_s = registered_s or 0, earliest_s or 0, latest_s or 0  # a missing one has been reported
+            self.jobs.append(InputJob(entry.where, home, user, own, profile, *times_s))
         name = element.value("name") or ""
         self.devices.append(InputDevice(element.where, home, user, own, name, first, "consumer"))
 
@@ -402,11 +298,11 @@ class _Conversion:
         for number, entry in enumerate(entries, start=1):
             arrives_s, departs_s = self._moment(entry, "aat", "pat"), self._moment(entry, "adt", "pdt")
             booked_s = self._moment(entry, "creation_time")
-            charge = _charge(element, point, entry, self.problems)
+            charge = charge_of(element, point, entry, self.problems)
             if arrives_s is None or departs_s is None or booked_s is None or charge is None:
                 continue
             if departs_s <= arrives_s:
-                departs_s += _DAY_S
+                departs_s += DAY_S
             if not charge.is_any:
                 self.notes.append(f"a session of {what} was left out: {charge.why_none} ({entry.where})")
                 continue
@@ -419,7 +315,8 @@ class _Conversion:
             self.profiles.used[profile] = load
             first = first or profile
             latest_s = departs_s - load.times_s[-1]
-            self._job(entry.where, home, user, own, profile, min(booked_s, latest_s), arrives_s, latest_s)
+            begin_s = min(booked_s, latest_s)
+            self.jobs.append(InputJob(entry.where, home, user, own, profile, begin_s, arrives_s, latest_s))
             self._say_of_a_session(what, entry)
         if not first:
             if not entries:
@@ -432,9 +329,9 @@ class _Conversion:
 
     def _say_units(self, what: str, car: Element, point: Element | None) -> None:
         """Note in which unit the numbers of a car are taken, each with its line: the file says none."""
-        is_kwh = _unit_wh(car) != 1
+        is_kwh = unit_wh(car) != 1
         energy, power = ("kWh", "kW") if is_kwh else ("Wh", "W")
-        why = f"{'below' if is_kwh else 'not below'} {_LEAST_WH_CAPACITY}"
+        why = f"{'below' if is_kwh else 'not below'} {LEAST_WH_CAPACITY}"
         whole = f"capacity {car.value('capacity')} is {why}, so it is taken as {energy} ({car.where_of('capacity')})"
         self.notes.append(f"{what}: {whole}")
         powers = [(car, "maxchpowac"), (car, "maxchpowcc"), *([] if point is None else [(point, "peakLoad")])]
@@ -451,21 +348,6 @@ class _Conversion:
         if ignored:
             self.notes.append(f"{what}: {' and '.join(ignored)} left out ({entry.where})")
 
-    def _job(
-        self,
-        where: str,
-        home: str,
-        user: str,
-        device: str,
-        profile: str,
-        registered_s: int | None,
-        earliest_s: int | None,
-        latest_s: int | None,
-    ) -> None:
-        self.jobs.append(
-            InputJob(where, home, user, device, profile, registered_s or 0, earliest_s or 0, latest_s or 0)
-        )
-
     def _stored(self, file_name: str) -> str:
         """Return the name in the scenario of a file's profile; without such a file, just the name."""
         name, series = _stem(file_name), self.profiles.series(file_name)
@@ -477,7 +359,7 @@ class _Conversion:
         for tag in tags:
             if entry.value(tag):
                 time_s = entry.time(tag, self.problems)
-                return None if time_s is None else time_s % _DAY_S
+                return None if time_s is None else time_s % DAY_S
         entry.required(tags[0], self.problems)
         return None
 
@@ -522,90 +404,3 @@ def _profile_name(entry: Element) -> str:
 
 def _stem(file_name: str) -> str:
     return canonical(file_name.removesuffix(".csv"))
-
-
-def _unit_wh(car: Element) -> int:
-    """Return how many Wh its unit of energy has: capacities below 1000 are kWh."""
-    try:
-        return 1 if float(car.value("capacity") or 0) >= _LEAST_WH_CAPACITY else 1000
-    except ValueError:
-        return 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Charge:
-    """The load of a car in a session: full power up to a state of charge, and a share of it above."""
-
-    energy_wh: float
-    fast_wh: float
-    """How much of it at full power."""
-    power_w: float
-    slow_w: float
-
-    @property
-    def is_any(self) -> bool:
-        """Whether there is anything to charge."""
-        return self.energy_wh > 0 and self.power_w > 0
-
-    @property
-    def why_none(self) -> str:
-        """Why there is nothing to charge."""
-        return "its power is 0" if self.energy_wh > 0 else "it has nothing to charge"
-
-    def profile(self, stay_s: int) -> tuple[LoadProfile, bool]:
-        """Return the load within a stay, and whether it reaches the target."""
-        points = [(0.0, 0.0)]
-        for energy_wh, power_w in ((self.fast_wh, self.power_w), (self.energy_wh - self.fast_wh, self.slow_w)):
-            if energy_wh > 0:
-                points.append((points[-1][0] + energy_wh * 3600 / power_w, points[-1][1] + energy_wh))
-        whole = list({math.ceil(time_s): wh for time_s, wh in points}.items())  # of one second, the later point counts
-        cut = [whole[0]]
-        for (begin_s, begin_wh), (end_s, end_wh) in pairwise(whole):
-            if end_s <= stay_s:
-                cut.append((end_s, end_wh))
-                continue
-            if begin_s < stay_s:
-                share = (stay_s - begin_s) / (end_s - begin_s)
-                cut.append((stay_s, begin_wh + share * (end_wh - begin_wh)))
-            break
-        profile = LoadProfile(times_s=tuple(time_s for time_s, _ in cut), cumulative_wh=tuple(wh for _, wh in cut))
-        return profile, cut[-1] == whole[-1]
-
-
-def _charge(car: Element, point: Element | None, entry: Element, problems: list[Problem]) -> _Charge | None:
-    """Return the load of a session; None after adding a problem."""
-    before = len(problems)
-    capacity = _number(car, "capacity", problems)
-    is_direct = point is not None and (point.value("ConnectorsType") or "").upper() == "DC"
-    power = _number(car, "maxchpowcc" if is_direct else "maxchpowac", problems)
-    begins, ends = _number(entry, "soc", problems), _number(entry, "targetSoc", problems)
-    threshold, share = _number(car, "sbch", problems, 1.0), _number(car, "cheff", problems, 1.0)
-    limit = 0.0 if point is None else _number(point, "peakLoad", problems, 0.0)
-    if len(problems) > before:
-        return None
-    unit = _unit_wh(car)
-    threshold = 100 * threshold if threshold <= 1 else threshold
-    share = share if 0 < share <= 1 else 1.0
-    threshold = threshold if 0 < threshold <= 100 else 100.0
-    power_w = unit * (min(power, limit) if limit > 0 else power)
-    per_percent_wh = unit * capacity / 100
-    fast_wh = max(0.0, min(ends, threshold) - begins) * per_percent_wh
-    return _Charge(max(0.0, ends - begins) * per_percent_wh, fast_wh, power_w, power_w * share)
-
-
-def _number(element: Element, tag: str, problems: list[Problem], default: float | None = None) -> float:
-    text = element.value(tag) if default is not None else element.required(tag, problems)
-    if not text:
-        return default or 0.0
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    most = _MOST_PERCENT if tag in _PERCENT else _MOST
-    # Not even a charge at the smallest power overflows.
-    if not (number == 0 or _LEAST <= number <= most):
-        kind = "a state of charge in percent, from 0 to 100," if tag in _PERCENT else f"a number from 0 to {most:,.0f}"
-        what = f"<{element.tag}>: {tag!r}: {kind} is expected, not {text[:40]!r}"
-        problems.append(Problem(element.where, what))
-        return 0.0
-    return number

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from agents import GRID, LedgerEntry
 from scenarios.metrics import MINUTE_S, Settlement
-from scenarios.results.reader import ResultsReader
+from scenarios.results.schema import has_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,43 +154,76 @@ def _supplier_shares(settled: Settlement, producer_house: Mapping[str, str]) -> 
     return [tuple(of) for of in shares]
 
 
-def kept_contract_rows(results: ResultsReader, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
-    """Return the standing contracts of a large run, of all households or of one."""
+_STANDING = (
+    "SELECT c.*, j.*, c.start_s AS begin_s, d.delivered_wh, h.house AS producer_house,"
+    " (SELECT COUNT(*) FROM history AS e WHERE e.run = c.run AND e.contract_id = c.contract_id"
+    " AND e.what = 'amended') AS amended,"
+    " IFNULL(x.cancelled, 0) AS cancelled FROM contracts AS c JOIN jobs AS j USING (job_id)"
+    " LEFT JOIN deliveries AS d ON d.run = c.run AND d.contract_id = c.contract_id"
+    " LEFT JOIN producers AS p ON p.producer = c.producer LEFT JOIN houses AS h ON h.id = p.house_id"
+    " LEFT JOIN (SELECT job_id, COUNT(*) AS cancelled FROM contracts WHERE run = :run AND state = 'cancelled'"
+    " GROUP BY job_id) AS x ON x.job_id = c.job_id"
+    " WHERE c.run = :run AND c.state = 'standing'"
+)
+_SHARED_WITH = (
+    "SELECT s.contract_id FROM share_deliveries AS s JOIN producers AS q ON q.id = s.producer_id"
+    " JOIN houses AS g ON g.id = q.house_id WHERE s.run = :run AND g.house = :house"
+)
+_SHARES = (
+    "SELECT contract_id, producer, house, contracted_wh, s.delivered_wh, first_s, last_s"
+    " FROM share_deliveries AS s JOIN producers AS p ON p.id = s.producer_id JOIN houses AS h ON h.id = p.house_id"
+    " WHERE run = ? ORDER BY contract_id, s.producer_id"
+)
+
+
+def read_contract_rows(connection: sqlite3.Connection, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
+    """Return the standing contracts of a large run as its file keeps them, by start, then contract id.
+
+    Args:
+        connection: Open for reading.
+        run: Number of the run.
+        house: Only contracts of its jobs and with its producers; None: all.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    has_shares = has_table(connection, "share_deliveries")
+    query = _STANDING
+    if house is not None:
+        by_share = f" OR c.contract_id IN ({_SHARED_WITH})" if has_shares else ""
+        query += f" AND (j.house = :house OR h.house = :house{by_share})"
+    found = connection.execute(f"{query} ORDER BY c.start_s, c.contract_id", {"run": run, "house": house}).fetchall()
     shares: dict[str, list[SupplierShare]] = {}
-    for contract_id, *share in results.delivered_shares(run):
+    for contract_id, *share in connection.execute(_SHARES, (run,)).fetchall() if has_shares else ():
         shares.setdefault(contract_id, []).append(SupplierShare(*share))
-    return tuple(
-        ContractRow(
-            contract_id=row["contract_id"],
-            job_id=row["job_id"],
-            source_id=row["source_id"],
-            house=row["house"],
-            device=row["device"],
-            producer=row["producer"],
-            producer_house=row["producer_house"],
-            registered_s=row["registered_s"],
-            earliest_start_s=row["earliest_start_s"],
-            latest_start_s=row["latest_start_s"],
-            start_s=row["begin_s"],
-            end_s=row["begin_s"] + row["duration_s"],
-            agreed_s=row["agreed_s"],
-            energy_wh=row["energy_wh"],
-            delivered_wh=row["delivered_wh"] or 0.0,
-            profile=row["profile"],
-            amended=row["amended"],
-            cancelled_before=row["cancelled"],
-            shares=tuple(shares[row["contract_id"]]) if row["contract_id"] in shares else _only_share(row),
-        )
-        for row in results.delivered_contracts(run, house)
-    )
+    return tuple(_kept_row(row, tuple(shares.get(row["contract_id"], ()))) for row in found)
 
 
-def _only_share(row: Mapping[str, Any]) -> tuple[SupplierShare, ...]:
-    if row["producer_house"] is None:
-        return ()
-    first_s, last_s = (
-        row["begin_s"] // MINUTE_S * MINUTE_S,
-        -((row["begin_s"] + row["duration_s"]) // -MINUTE_S) * MINUTE_S,
+def _kept_row(row: sqlite3.Row, shares: tuple[SupplierShare, ...]) -> ContractRow:
+    """Return a contract as the file keeps it; only contracts of several suppliers have shares there."""
+    begin_s, end_s = row["begin_s"], row["begin_s"] + row["duration_s"]
+    energy_wh, delivered_wh, producer_house = row["energy_wh"], row["delivered_wh"] or 0.0, row["producer_house"]
+    if not shares and producer_house is not None:
+        first_s, last_s = begin_s // MINUTE_S * MINUTE_S, -(end_s // -MINUTE_S) * MINUTE_S
+        shares = (SupplierShare(row["producer"], producer_house, energy_wh, delivered_wh, first_s, last_s),)
+    return ContractRow(
+        contract_id=row["contract_id"],
+        job_id=row["job_id"],
+        source_id=row["source_id"],
+        house=row["house"],
+        device=row["device"],
+        producer=row["producer"],
+        producer_house=producer_house,
+        registered_s=row["registered_s"],
+        earliest_start_s=row["earliest_start_s"],
+        latest_start_s=row["latest_start_s"],
+        start_s=begin_s,
+        end_s=end_s,
+        agreed_s=row["agreed_s"],
+        energy_wh=energy_wh,
+        delivered_wh=delivered_wh,
+        profile=row["profile"],
+        amended=row["amended"],
+        cancelled_before=row["cancelled"],
+        shares=shares,
     )
-    energy_wh, delivered_wh = row["energy_wh"], row["delivered_wh"] or 0.0
-    return (SupplierShare(row["producer"], row["producer_house"], energy_wh, delivered_wh, first_s, last_s),)

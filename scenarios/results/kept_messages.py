@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Final, Literal
 
 from scenarios.realised_scenario import KINDS
+from scenarios.results.schema import has_table
 
 KeptMessages = Literal["all", "contracts", "none"]
 ABOUT_KEPT: Final = {
@@ -107,8 +108,7 @@ def read_message_counts(connection: sqlite3.Connection, run: int, until_s: int |
         run: Number of the run.
         until_s: Only messages up to this moment, UNIX seconds, which must be that of an expectation; None: all.
     """
-    there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message_counts'"
-    if connection.execute(there).fetchone() is None:
+    if not has_table(connection, "message_counts"):
         return None
     query = "SELECT kind, messages FROM message_counts WHERE run = ? AND until_s IS ?"
     return dict(connection.execute(query, (run, until_s)).fetchall())

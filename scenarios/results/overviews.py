@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from agents import FloatArray
 from scenarios.metrics import Bill, IntArray, MemberBill, Settlement, Split
+from scenarios.results.schema import has_table
 
 MOST_MINUTE_ROWS: Final = 5_000_000
 """Rows of minutes of houses and producers that a run's results have at most; a run with more of them is large."""
@@ -208,8 +209,7 @@ def has_overview(connection: sqlite3.Connection, run: int) -> bool:
     Raises:
         sqlite3.Error: The file cannot be read.
     """
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'overviews'"
-    if connection.execute(query).fetchone() is None:
+    if not has_table(connection, "overviews"):
         return False
     return connection.execute("SELECT 1 FROM overviews WHERE run = ?", (run,)).fetchone() is not None
 

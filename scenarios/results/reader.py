@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -33,6 +34,7 @@ from scenarios.metrics import (
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
+from scenarios.results.contract_rows import ContractRow, read_contract_rows
 from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
 from scenarios.results.overviews import (
     HouseholdRow,
@@ -53,6 +55,7 @@ from scenarios.results.rows import (
     read_verdicts,
     restored_scenario,
 )
+from scenarios.results.schema import has_table
 from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_digest, scenario_of
 from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
@@ -60,10 +63,6 @@ from scenarios.timeline import as_happened
 MESSAGES_A_PAGE = 1000
 MOST_NAMED = 30
 """Houses that an error names at most."""
-_CONTRACTS_SHARED_BY = (
-    "SELECT s.contract_id FROM share_deliveries AS s JOIN producers AS q ON q.id = s.producer_id"
-    " JOIN houses AS g ON g.id = q.house_id WHERE s.run = ? AND g.house = ?"
-)
 MOST_SETTLED_CELLS = 4_000_000
 """Minutes of producers of the settlements that a reader keeps; the newest one is kept in any case."""
 
@@ -165,7 +164,11 @@ class ResultsReader:
 
     @property
     def _has_overviews(self) -> bool:
-        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'overviews'"))
+        return self._has_table("overviews")
+
+    def _has_table(self, name: str) -> bool:
+        with translate_read_errors(self.path):
+            return has_table(self._connection, name)
 
     def _meta(self, key: str) -> str | None:
         """Return the file's facts about its scenario; None: written by a version that did not store them."""
@@ -186,12 +189,12 @@ class ResultsReader:
         has_timeline = bool(self.scenario.timeline) if planned is None else planned != "0"
         if not has_timeline and not self.info.settings.get("script"):
             return ()  # searching a million messages takes a while
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             return read_happenings(self._connection, run)
 
     def verdicts(self, run: int) -> tuple[dict[str, Any], ...]:
         """Return the verdicts on the scenario's expectations, in their order; empty if it has none."""
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             return read_verdicts(self._connection, run)
 
     def scenario_of(self, run: int) -> Scenario:
@@ -201,7 +204,7 @@ class ResultsReader:
     def realised(self, run: int) -> Realised:
         """Return the scenario as a run realised it, with its events and the requests and readings of real devices."""
         happenings = self.happenings(run)
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             happened = as_happened(self.scenario, happenings)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
@@ -230,7 +233,7 @@ class ResultsReader:
 
     def _dropped_hosts(self) -> dict[int, tuple[DroppedHost, ...]]:
         """Return the hosts that the runs ended without, by run; empty for files written before they were recorded."""
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dropped_hosts'"):
+        if not self._has_table("dropped_hosts"):
             return {}
         by_run: dict[int, tuple[DroppedHost, ...]] = {}
         for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
@@ -240,7 +243,7 @@ class ResultsReader:
 
     def _disputes(self) -> dict[int, tuple[str, ...]]:
         """Return the disputes by run; a file without disputes lacks the table."""
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'disputes'"):
+        if not self._has_table("disputes"):
             return {}
         by_run: dict[int, tuple[str, ...]] = {}
         for row in self._rows("SELECT * FROM disputes ORDER BY run, n"):
@@ -259,7 +262,7 @@ class ResultsReader:
         """Return a run's contracts with their history, including cancelled ones, in the order of contract ids."""
         info = self.run(run)
         if self._ledger is None or self._ledger[0] != info or info.state == "running":
-            with self._translate_damage(), translate_read_errors(self.path):
+            with self._reading():
                 self._ledger = info, read_ledger(self._connection, run)
         return self._ledger[1]
 
@@ -338,68 +341,30 @@ class ResultsReader:
 
     def minutes(self, run: int, house: str | None = None) -> Minutes | None:
         """Return the minutes of all households of a large run, or of one; None: the run is not large (`overviews`)."""
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             if not has_overview(self._connection, run):
                 return None
             return read_minutes(self._connection, run, house)
 
     def households(self, run: int) -> tuple[HouseholdRow, ...]:
         """Return the figures of all households of a large run, in the scenario's order."""
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             return read_households(self._connection, run)
 
     def household(self, run: int, house: str) -> tuple[HouseholdRow, MemberBill | None]:
         """Return the figures of one household of a large run, and its bill in an energy community."""
-        with self._translate_damage(), translate_read_errors(self.path):
+        with self._reading():
             return read_household(self._connection, run, house)
 
-    def delivered_contracts(self, run: int, house: str | None = None) -> list[dict[str, Any]]:
-        """Return the standing contracts of a large run with their jobs, by start, then contract id.
+    def kept_contracts(self, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
+        """Return the standing contracts of a large run, by start, then contract id.
 
         Args:
             run: Number of the run.
             house: Only contracts of its jobs and with its producers.
         """
-        query = (
-            "SELECT c.*, j.*, c.start_s AS begin_s, d.delivered_wh, h.house AS producer_house,"
-            " (SELECT COUNT(*) FROM history AS e WHERE e.run = c.run AND e.contract_id = c.contract_id"
-            " AND e.what = 'amended') AS amended,"
-            " IFNULL(x.cancelled, 0) AS cancelled FROM contracts AS c JOIN jobs AS j USING (job_id)"
-            " LEFT JOIN deliveries AS d ON d.run = c.run AND d.contract_id = c.contract_id"
-            " LEFT JOIN producers AS p ON p.producer = c.producer LEFT JOIN houses AS h ON h.id = p.house_id"
-            " LEFT JOIN (SELECT job_id, COUNT(*) AS cancelled FROM contracts WHERE run = ? AND state = 'cancelled'"
-            " GROUP BY job_id) AS x ON x.job_id = c.job_id"
-            " WHERE c.run = ? AND c.state = 'standing'"
-        )
-        order = " ORDER BY c.start_s, c.contract_id"
-        if house is None:
-            rows = self._rows(query + order, run, run)
-        else:
-            given = f" OR c.contract_id IN ({_CONTRACTS_SHARED_BY})" if self._has_shares else ""
-            by_shares = (run, house) if self._has_shares else ()
-            query = f"{query} AND (j.house = ? OR h.house = ?{given}){order}"
-            rows = self._rows(query, run, run, house, house, *by_shares)
-        return [dict(row) for row in rows]
-
-    @property
-    def _has_shares(self) -> bool:
-        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'share_deliveries'"))
-
-    def delivered_shares(self, run: int) -> list[tuple[Any, ...]]:
-        """Return what each producer gives to contracts that several supply, in a large run.
-
-        By contract: contract, producer, its house, energy by the contract and delivered, Wh, and between which minutes,
-        UNIX seconds.
-        """
-        if not self._has_shares:
-            return []
-        query = (
-            "SELECT contract_id, producer, house, contracted_wh, s.delivered_wh, first_s, last_s"
-            " FROM share_deliveries AS s JOIN producers AS p ON p.id = s.producer_id"
-            " JOIN houses AS h ON h.id = p.house_id"
-            " WHERE run = ? ORDER BY contract_id, s.producer_id"
-        )
-        return [tuple(row) for row in self._rows(query, run)]
+        with self._reading():
+            return read_contract_rows(self._connection, run, house)
 
     def _kept_kpis(self, run: int, minutes: Minutes, interval_s: int) -> Kpis:
         """Return the figures that the file has, with powers averaged over another interval if need be."""
@@ -418,7 +383,7 @@ class ResultsReader:
             community: Settle in this way instead of the scenario's.
         """
         if community is None and self.minutes(run) is not None:
-            with self._translate_damage(), translate_read_errors(self.path):
+            with self._reading():
                 return read_bills(self._connection, run)
         settled = self.settlement(run)
         with self._translate_damage():
@@ -443,7 +408,7 @@ class ResultsReader:
         Empty while the run is in progress, and for files written before scores were recorded.
         """
         with self._translate_damage():
-            if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'scores'"):
+            if not self._has_table("scores"):
                 return {}
             query = "SELECT producer, before, after FROM scores JOIN producers ON id = producer_id WHERE run = ?"
             return {row["producer"]: (row["before"], row["after"]) for row in self._rows(query, run)}
@@ -530,6 +495,12 @@ class ResultsReader:
         for row in self._rows(query, *values):
             return row
         raise ResultsError(f"{self.path}: is damaged: it does not say what was simulated")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Translate all errors of reading from the connection."""
+        with self._translate_damage(), translate_read_errors(self.path):
+            yield
 
     def _translate_damage(self) -> _Damage:
         return _Damage(self.path)

@@ -14,7 +14,7 @@ from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfil
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
 from scenarios.results.connection import open_for_writing, transaction, translate_sqlite_errors
-from scenarios.results.schema import SHARE_TABLES
+from scenarios.results.schema import SHARE_TABLES, has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
 
@@ -261,7 +261,7 @@ def _read_shares(
     connection: sqlite3.Connection, run: int
 ) -> tuple[dict[tuple[str, int], tuple[Share, ...]], dict[tuple[str, int], str]]:
     """Return a run's shares and changed suppliers, by contract id and number of the event."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'shares'").fetchone() is None:
+    if not has_table(connection, "shares"):
         return {}, {}
     shares: dict[tuple[str, int], tuple[Share, ...]] = {}
     query = "SELECT contract_id, n, producer, minutes_json FROM shares WHERE run = ? ORDER BY contract_id, n, producer"
@@ -463,8 +463,7 @@ def read_verdicts(connection: sqlite3.Connection, run: int) -> tuple[dict[str, A
         ValueError: A row is not JSON.
         sqlite3.Error: The rows cannot be read.
     """
-    there = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'expectations'").fetchone()
-    if there is None:
+    if not has_table(connection, "expectations"):
         return ()
     rows = connection.execute("SELECT verdict_json FROM expectations WHERE run = ? ORDER BY n", (run,)).fetchall()
     return tuple(json.loads(text) for (text,) in rows)

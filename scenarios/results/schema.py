@@ -6,6 +6,8 @@ Times ending in `_s` are UNIX seconds of virtual time (`datetime(start_s, 'unixe
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x53534D43
 """`PRAGMA application_id`, "SSMC": distinguishes our files from other SQLite files."""
 SWEEP_ID = 0x53534D57
@@ -228,3 +230,13 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
 ) WITHOUT ROWID;
 
 {SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BASE_LOADS_TABLE}{BILLS_TABLE}"""
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether a file has a table; those of earlier versions of ssmic lack some.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None

@@ -24,7 +24,7 @@ from scenarios.metrics import (
     split_energy,
     statistics_by_figure,
 )
-from scenarios.results.contract_rows import ContractRow, contract_rows, kept_contract_rows
+from scenarios.results.contract_rows import ContractRow, contract_rows
 from scenarios.results.overviews import HouseholdRow, Minutes
 from scenarios.results.power_profiles import PowerProfile, minutes_of, power_profile
 from scenarios.results.reader import ResultsReader
@@ -252,7 +252,7 @@ def view_overview(results: ResultsReader, run: int, interval_s: int = DEFAULT_IN
         covered_share=results.covered_share(info),
         kpis=results.kpis(run, interval_s),
         households=results.households(run),
-        contracts=kept_contract_rows(results, run),
+        contracts=results.kept_contracts(run),
         day=power_profile(minutes, interval_s),
     )
 
@@ -274,7 +274,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     info = results.run(run)
     if (minutes := results.minutes(run, house)) is not None:
         row, member = results.household(run, house)
-        contracts = kept_contract_rows(results, run, house)
+        contracts = results.kept_contracts(run, house)
         return _house_view(results, info, row, contracts, minutes, member, interval_s)
     loaded = load_run(results, run)
     scenario, settled = results.scenario_of(run), loaded.settlement

@@ -37,12 +37,6 @@ class Disturbances:
         """
         self.now_s = 0
         """Virtual time, UNIX seconds."""
-        self.lost = 0
-        """Messages lost so far."""
-        self.delayed = 0
-        """Messages delayed so far."""
-        self.restarts = 0
-        """How often the broker was restarted."""
         self._broker = broker
         self._host_of_house = host_of_house
         self._restart = restart
@@ -75,7 +69,6 @@ class Disturbances:
             case DisturbLink(house=house, duration_s=duration_s) if house in self._host_of_house:
                 self._links.append((self._host_of_house[house], at_s + duration_s, action))
             case RestartBroker():
-                self.restarts += 1
                 # After the round, whose results are on their way.
                 asyncio.get_running_loop().call_soon(self._restart_broker)
 
@@ -94,13 +87,10 @@ class Disturbances:
 
     def is_lost(self, link: DisturbLink) -> bool:
         """Return whether the next message of a link is lost."""
-        lost = self._random.random() < link.loss
-        self.lost += lost
-        return lost
+        return self._random.random() < link.loss
 
     def later(self, link: DisturbLink, deliver: Callable[[], Awaitable[None]]) -> None:
         """Do something after the delay of a link."""
-        self.delayed += 1
         wall_s = self._random.uniform(0.0, link.delay_wall_s)
 
         async def wait_and_deliver() -> None:

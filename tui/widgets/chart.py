@@ -220,14 +220,6 @@ class Chart(Widget, can_focus=True):
 
     # The cursor.
 
-    @property
-    def cursor_text(self) -> str:
-        """Time and values at the cursor; empty without a cursor."""
-        column = self._column_of(self._cursor_s)
-        if column is None:
-            return ""
-        return "   ".join([self._when(column), *(f"{s.name} {value}" for s, value in self._values_at(column))])
-
     def action_cursor(self, by: int) -> None:
         """Move the cursor by columns; show it in the middle, or at the present, where there was none."""
         columns = self._columns

@@ -6,26 +6,34 @@ from .coverage import (
     ShiftForecasts as ShiftForecasts,
     coverage_notes as coverage_notes,
 )
+from .energy_lines import (
+    read_points as read_points,
+    read_referred as read_referred,
+    read_series as read_series,
+)
 from .measured import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
-    UNITS as UNITS,
     Measured as Measured,
     MeasuredFormat as MeasuredFormat,
     head_of as head_of,
     is_measured as is_measured,
     read_measured as read_measured,
-    zone_of as zone_of,
+)
+from .series_problems import (
+    cap_problems as cap_problems,
+    known as known,
+    series_problems as series_problems,
 )
 from .series_sources import (
     MAX_TOLD as MAX_TOLD,
     SeriesReader as SeriesReader,
-    cap_problems as cap_problems,
     constant_w as constant_w,
-    known as known,
-    read_points as read_points,
-    read_referred as read_referred,
-    read_series as read_series,
-    series_problems as series_problems,
+)
+from .table_columns import (
+    UNITS as UNITS,
+)
+from .table_times import (
+    zone_of as zone_of,
 )
 from .tables import (
     forget_tables as forget_tables,

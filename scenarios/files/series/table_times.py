@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.scenario import zone_info
+from scenarios.suggestions import suggest
 
 DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""
@@ -33,11 +38,31 @@ _HOURS = {
     "eest": 3,
 }
 _INTERVAL = re.compile(r"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*")
+_ZONE_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
 """Days since 1899 from 1954 to 2119: as UNIX seconds, all of them are on the first day of 1970."""
 _TOO_MANY_SECONDS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From which number on times are nanoseconds, microseconds and milliseconds: as seconds, after the year 5000."""
+
+
+def zone_of(name: str, where: str) -> tzinfo:
+    """Return the zone with an IANA name, `UTC` or an offset such as `+02:00`.
+
+    Raises:
+        ScenarioError: There is no zone of this name.
+    """
+    offset = _ZONE_OFFSET.fullmatch(name)
+    if offset is not None:
+        sign = -1 if offset[1] == "-" else 1
+        return timezone(sign * timedelta(hours=int(offset[2]), minutes=int(offset[3])))
+    if name in {"UTC", "Z"}:
+        return UTC
+    zone = zone_info(name)
+    if zone is None:
+        hint = suggest(name, zoneinfo.available_timezones(), otherwise="; known are Europe/Berlin, UTC, +02:00, ...")
+        raise ScenarioError([Problem(where, f"there is no time zone {name!r}{hint}")])
+    return zone
 
 
 def is_clock(text: str) -> bool:

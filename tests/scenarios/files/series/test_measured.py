@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from scenarios import Problem, Scenario, ScenarioError
-from scenarios.files.series.measured import Measured, MeasuredFormat, Reading, Unit, read_measured
+from scenarios.files.series.measured import Measured, MeasuredFormat, read_measured
+from scenarios.files.series.table_columns import Reading, Unit
 from scenarios.files.series.tables import forget_tables, read_table
 from scenarios.load import Loaded, load
 

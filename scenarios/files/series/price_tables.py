@@ -1,0 +1,69 @@
+"""Reads prices that vary over time from tables, as exchanges and suppliers export them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.series.table_columns import find_time_column, find_value_column
+from scenarios.files.series.table_rows import RowTimes, parsed_rows
+from scenarios.files.series.table_times import zone_of
+from scenarios.files.series.tables import read_table
+
+PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh": 0.001}
+"""By unit, the factor to EUR/kWh."""
+_PRICE_UNIT = re.compile(r"(EUR|€|ct|cent)s?[ _]*(?:/|per)[ _]*(kWh|MWh)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices that were read from a table; each holds from its time until the next one."""
+
+    times_s: tuple[int, ...]
+    """UNIX seconds, ascending."""
+    eur_per_kwh: tuple[float, ...]
+    notes: tuple[str, ...]
+    """What was guessed, one sentence each."""
+
+
+def read_prices(
+    path: Path, where: str, time: str | int | None, value: str | int | None, unit: str | None, zone_name: str | None
+) -> PriceTable:
+    """Return the prices in a table.
+
+    Args:
+        path: CSV, gzip or Parquet.
+        where: Its name, for messages.
+        time: Name or number of the column of times; None: to be guessed.
+        value: Name or number of the column of prices; None: to be guessed.
+        unit: One of `PRICE_UNITS`; None: as the column's name says.
+        zone_name: IANA name or offset, for times that say none.
+
+    Raises:
+        ScenarioError: It cannot be used; carries all problems, each with its line.
+    """
+    table = read_table(path, where)
+    notes = list(table.notes)
+    time_column = find_time_column(table, time, is_run=False)
+    value_column = find_value_column(table, value, time_column, notes)
+    zone = None if zone_name is None else zone_of(zone_name, where)
+    named = unit or _price_unit(table.columns[value_column])
+    if named is None:
+        units = ", ".join(PRICE_UNITS)
+        what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
+        raise ScenarioError([Problem(where, what)])
+    times, values = parsed_rows(table, RowTimes(table, time_column, zone, is_run=False), value_column, None, notes)
+    prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
+    return PriceTable(tuple(times), prices, tuple(f"{where}: {note}" for note in notes))
+
+
+def _price_unit(column: str) -> str | None:
+    found = _PRICE_UNIT.search(column)
+    if found is None:
+        return None
+    money = "EUR" if found[1].upper() in {"EUR", "€"} else "ct"
+    unit = f"{money}/{'MWh' if found[2].upper() == 'MWH' else 'kWh'}"
+    return unit if unit in PRICE_UNITS else None

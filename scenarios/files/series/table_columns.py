@@ -1,0 +1,139 @@
+"""Finds the columns of a table that hold its times and its values, and the unit of the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.series.table_times import is_clock, moment
+from scenarios.files.series.tables import UNIT_IN_CELL, Table, is_number
+
+Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
+Reading = Literal["power", "interval", "counter"]
+"""Whether values are powers, energies of each interval, or readings of a counter."""
+
+
+UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
+"""By unit, the factor to W or Wh."""
+_TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "moment", "last_changed")
+_RELATIVE_NAMES = ("second", "sekunde", "minute", "hour", "stunde", "elapsed", "sec", "min", "s", "h", "t")
+_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
+LOOKED_AT = 200
+"""Rows at the beginning of a table from which its columns are guessed."""
+
+
+def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) -> int:
+    """Return the index of the column of times: by its name, else by its first value, else the first column.
+
+    Args:
+        table: The table.
+        wanted: Name or number of the column; None: to be guessed.
+        is_run: Whether times may count from the start of a device's run.
+
+    Raises:
+        ScenarioError: There is no such column.
+    """
+    if wanted is not None:
+        return table.named(wanted)
+    samples = [next(iter(table.cells(i, LOOKED_AT)), None) for i in range(len(table.columns))]
+    with_moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
+    if table.has_header:
+        names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
+        named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
+        for i in named:
+            if i in with_moments or is_number(samples[i]):
+                return i
+        if named and not with_moments:
+            return named[0]
+    return with_moments[0] if with_moments else 0
+
+
+def _has_name(column: str, names: Sequence[str]) -> bool:
+    words = re.split(r"[^a-z]+", column.casefold())
+    return any(name in words if len(name) <= 3 and name != "utc" else name in column.casefold() for name in names)
+
+
+def _is_time(cell: object) -> bool:
+    return moment(cell) is not None or (isinstance(cell, str) and is_clock(cell))
+
+
+def find_value_column(table: Table, wanted: str | int | None, time_column: int | None, notes: list[str]) -> int:
+    """Return the index of the column of values: the only one with numbers, or the only one with a unit.
+
+    Args:
+        table: The table.
+        wanted: Name or number of the column; None: to be guessed.
+        time_column: Index of the column of times; None: not found.
+        notes: Receives a note if there is a choice.
+
+    Raises:
+        ScenarioError: There is no such column, or there are several.
+    """
+    if wanted is not None:
+        found = table.named(wanted)
+        if found == time_column:
+            what = f"column {table.columns[found]!r} cannot hold both times and values"
+            raise ScenarioError([Problem(table.where, what)])
+        return found
+    samples = {i: table.cells(i, LOOKED_AT) for i in range(len(table.columns)) if i != time_column}
+    numeric = [i for i, cells in samples.items() if cells and is_number(cells[0])]
+    with_unit = [i for i in numeric if unit_said(table, i) is not None]
+    choice = with_unit if len(with_unit) == 1 else numeric
+    if len(choice) == 1:
+        if len(numeric) > 1:
+            notes.append(f"values are taken from column {table.columns[choice[0]]!r}.")
+        return choice[0]
+    if not choice:
+        raise ScenarioError([Problem(table.where, "has no column with numbers beside its times")])
+    known = ", ".join(repr(table.columns[i]) for i in choice[:8])
+    what = f"has several columns of values; name one under columns.value: {known}"
+    raise ScenarioError([Problem(table.where, what)])
+
+
+def unit_said(table: Table, column: int) -> Unit | None:
+    """Return the unit that a column's name, the row of units or its first value says."""
+    texts = [table.columns[column], table.units[column]] if table.has_header else []
+    first = next(iter(table.cells(column, 1)), None)
+    in_cell = UNIT_IN_CELL.fullmatch(first) if isinstance(first, str) else None
+    for text in texts:
+        found = _UNIT_IN_NAME.search(text.replace("_", " "))
+        watts = _WATTS.search(text.replace("_", " "))
+        if found is not None:
+            return unit_named(found[1])
+        if watts is not None:
+            prefix = {"kilo": "k", "mega": "M"}.get((watts[1] or "").lower(), "")
+            return unit_named(f"{prefix}W{'h' if watts[2] else ''}")
+    return None if in_cell is None else unit_named(in_cell[2])
+
+
+def unit_named(text: str) -> Unit:
+    """Return a unit from a text with its letters, in upper or lower case."""
+    return next(unit for unit in UNITS if unit.casefold() == text.casefold())
+
+
+def find_unit(table: Table, column: int, reading: Reading | None, notes: list[str]) -> Unit:
+    """Return the unit that a table says its values have, or Wh in a table without a header.
+
+    Args:
+        table: The table.
+        column: Index of the column of values.
+        reading: What a value is; None: to be guessed.
+        notes: Receives a note if the unit is assumed.
+
+    Raises:
+        ScenarioError: The unit is not given.
+    """
+    found = unit_said(table, column)
+    if found is not None:
+        return found
+    if reading == "power":
+        what = "the unit is not given; add unit: W or unit: kW"
+        raise ScenarioError([Problem(table.where, what)])
+    if table.has_header:
+        what = f"column {table.columns[column]!r} has no unit; add unit: W, kW, Wh or kWh"
+        raise ScenarioError([Problem(table.where, what)])
+    notes.append("no unit is given; Wh is assumed.")
+    return "Wh"

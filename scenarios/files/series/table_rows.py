@@ -1,0 +1,221 @@
+"""Reads the rows of a table from old to new, each as a time and a value."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from broker import plural
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.series.series_problems import cap_problems
+from scenarios.files.series.table_columns import LOOKED_AT, UNITS, Unit, unit_named
+from scenarios.files.series.table_times import (
+    EXPECTED,
+    DateOrder,
+    clock_s,
+    excel_moment,
+    is_clock,
+    is_date_only,
+    is_excel_column,
+    moment,
+    moment_s,
+    order_of,
+    unix_s,
+)
+from scenarios.files.series.tables import UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of
+
+_TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
+_SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
+"""Beginnings of a last row that is not a measurement."""
+
+
+class RowTimes:
+    """The times of a table's rows."""
+
+    def __init__(self, table: Table, column: int, zone: tzinfo | None, *, is_run: bool) -> None:
+        self.column = column
+        self._table = table
+        self._zone = zone
+        self._is_run = is_run
+        cells = table.cells(column, LOOKED_AT)
+        self._clock = self._beside(column, cells)
+        self._numbers = numbers_of(table, column)
+        self.is_excel = all(map(is_number, cells)) and is_excel_column(list(map(self._numbers.parse, cells)))
+        self._order = self._order_of_dates()
+        self._factor = 1
+        if is_run and table.has_header:
+            words = re.split(r"[^a-z]+", table.columns[column].casefold())
+            self._factor = next((factor for name, factor in _TIME_UNITS.items() if name in words), 1)
+
+    def _beside(self, column: int, cells: Sequence[Any]) -> int | None:
+        """Return the column with the time of day that belongs to a separate column with dates, or the reverse."""
+        if not cells or is_number(cells[0]):
+            return None
+        is_date = is_date_only(cells[0])
+        if not is_date and not (is_clock(str(cells[0])) and not self._is_run):
+            return None
+        for i in range(len(self._table.columns)):
+            other = next(iter(self._table.cells(i, 1)), None)
+            if i != column and isinstance(other, str) and (is_clock(other) if is_date else is_date_only(other)):
+                return i
+        return None
+
+    def _order_of_dates(self) -> DateOrder:
+        column = self.column
+        cells = self._table.cells(column)
+        if self._clock is not None and cells and is_clock(str(cells[0])):
+            cells = self._table.cells(self._clock)
+        try:
+            order = order_of(cells)
+        except ValueError as error:
+            raise ScenarioError([Problem(self._table.where, str(error))]) from None
+        if order is None:
+            what = f"the date {str(cells[0])!r} is ambiguous (day or month first); write dates as 2026-06-21"
+            raise ScenarioError([Problem(self._table.where, what)])
+        return order
+
+    def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
+        """Return a row's time as written."""
+        cell = cells[self.column]
+        if self._clock is None or self._clock >= len(cells) or not isinstance(cell, str):
+            return cell
+        beside = str(cells[self._clock])
+        return f"{beside} {cell}" if is_clock(cell) else f"{cell} {beside}"
+
+    def rough(self, cells: Sequence[Any]) -> float | None:
+        """Return a time for comparisons within the table; None: it has none."""
+        text = self.text(cells)
+        if is_number(text):
+            return self._numbers.parse(text)
+        found = moment(text, self._order)
+        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+
+    def time_s(self, cells: Sequence[Any], before_s: int | None) -> int:
+        """Return the time of a row, UNIX seconds.
+
+        Raises:
+            ValueError: It says none, or one that does not exist.
+        """
+        text = self.text(cells)
+        if is_number(text):
+            number = self._numbers.parse(text)
+            if self.is_excel:
+                return self._zoned_s(excel_moment(number), before_s, excel_moment(number))
+            return unix_s(number * self._factor, text)
+        found = moment(text, self._order)
+        if found is not None:
+            if found.tzinfo is None and self._zone is None and self._is_run:
+                return int(found.replace(tzinfo=UTC).timestamp())  # of a run, only differences count
+            return self._zoned_s(found, before_s, text)
+        seconds = clock_s(text) if isinstance(text, str) else None
+        if seconds is not None and self._is_run:
+            days_s = 0 if before_s is None else before_s // 86_400 * 86_400
+            is_next_day = before_s is not None and days_s + seconds <= before_s
+            return days_s + seconds + (86_400 if is_next_day else 0)
+        if seconds is not None:
+            raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
+        raise ValueError(f"{text!r} is not a time; {EXPECTED}")
+
+    def _zoned_s(self, found: datetime, before_s: int | None, text: object) -> int:
+        try:
+            return moment_s(found, self._zone, before_s, text)
+        finally:
+            if self._zone is None and found.tzinfo is None:
+                self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
+
+
+def parsed_rows(
+    table: Table, of_time: RowTimes, value_column: int, unit: Unit | None, notes: list[str]
+) -> tuple[list[int], list[float]]:
+    """Return times and values of all rows; empty values are left out."""
+    problems: list[Problem] = []
+    times: list[int] = []
+    values: list[float] = []
+    repeated = 0
+    numbers = numbers_of(table, value_column)
+    most = max(of_time.column, value_column)
+    if of_time.is_excel:
+        notes.append("times are numbers of a spreadsheet, taken as days since 1899-12-30.")
+    for line, cells in rows_in_order(table, of_time, notes):
+        if len(cells) > most and is_nothing(cells[value_column]):
+            continue
+        try:
+            if len(cells) <= most:
+                raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - reported like the others
+            time_s = of_time.time_s(cells, times[-1] if times else None)
+            value = _value(cells[value_column], numbers, unit)
+            if _is_repeated(time_s, value, times, values, of_time.text(cells)):
+                repeated += 1
+                continue
+        except ValueError as error:
+            problems.append(Problem(f"{table.where}:{line}", str(error)))
+            continue
+        times.append(time_s)
+        values.append(value)
+    if problems:
+        raise ScenarioError(cap_problems(problems, table.where))
+    if len(times) < 2:
+        raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
+    if repeated:
+        notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
+    return times, values
+
+
+def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequence[float], text: object) -> bool:
+    """Return whether a row repeats the one before; raise ValueError if its time is not after that one's."""
+    if not times or time_s > times[-1]:
+        return False
+    if (time_s, value) == (times[-1], values[-1]):
+        return True
+    raise ValueError(f"the time {text} is not after the one before")
+
+
+def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence[tuple[int, Sequence[Any]]]:
+    """Return the rows from old to new, without a last one that sums them up."""
+    rows = table.rows
+    last = rows[-1][1]
+    if str(last[0]).casefold().startswith(_SUMS) or (len(last) > of_time.column and is_nothing(last[of_time.column])):
+        notes.append(f"line {rows[-1][0]} has no time and was left out.")
+        rows = rows[:-1]
+    whole = [row for row in rows if len(row[1]) > of_time.column]
+    found = [rough for row in (*whole[:3], *whole[-1:]) if (rough := of_time.rough(row[1])) is not None]
+    if len(whole) > 2 and len(found) == 4 and found[0] > found[-1] and found[0] >= found[1] >= found[2]:
+        notes.append("the newest row comes first; rows are read in reverse.")
+        return rows[::-1]
+    return rows
+
+
+def _value(cell: object, numbers: Numbers, unit: Unit | None) -> float:
+    said = UNIT_IN_CELL.fullmatch(cell) if isinstance(cell, str) else None
+    if not isinstance(cell, str) and not is_number(cell):
+        raise ValueError(f"a number is expected, not {cell!r}")
+    value = numbers.parse(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is expected, not {cell!r}")
+    if said is not None and (own := unit_named(said[2])) != unit:
+        if unit is None:
+            raise ValueError(f"a number is expected, not {cell!r}")
+        if own.endswith("h") != unit.endswith("h"):
+            raise ValueError(f"{cell!r} is not in {unit}, as others are")
+        return value * UNITS[own] / UNITS[unit]
+    return value
+
+
+def check_times(table: Table, of_time: RowTimes) -> None:
+    """Check the times of a table whose values cannot be read.
+
+    Raises:
+        ScenarioError: Carries their problems.
+    """
+    problems: list[Problem] = []
+    before_s: int | None = None
+    for line, cells in rows_in_order(table, of_time, []):
+        try:
+            before_s = of_time.time_s(cells, before_s) if len(cells) > of_time.column else before_s
+        except ValueError as error:
+            problems.append(Problem(f"{table.where}:{line}", str(error)))
+    if problems:
+        raise ScenarioError(cap_problems(problems, table.where))
