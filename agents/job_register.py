@@ -24,8 +24,26 @@ MAX_ADDED_JOBS = 100_000
 """Jobs that one device may request in a run: one every five minutes for a year."""
 
 
+_KNOWN_DIGESTS = 2_048
+"""For how many jobs the digest is kept."""
+_known: dict[int, tuple[Job, str]] = {}
+"""By the object's identity, jobs and their digests: in memory, a job asks one producer after the other with the same
+object, and each of them computes the digest."""
+
+
 def digest_of(job: Job) -> str:
     """Return a digest of a job as it is sent in messages, load profile included."""
+    known = _known.get(id(job))
+    if known is not None and known[0] is job:
+        return known[1]
+    if len(_known) >= _KNOWN_DIGESTS:
+        _known.clear()
+    digest = _digest_of(job)
+    _known[id(job)] = job, digest
+    return digest
+
+
+def _digest_of(job: Job) -> str:
     terms = (
         job.job_id,
         job.source_id,

@@ -16,8 +16,9 @@ from typing import Final
 
 YOUNG: Final = 50_000
 """Number of new objects after which the youngest generation is collected, at least."""
-GROWTH: Final = 0.5
-"""The same as a share of the objects that exist when a run begins: garbage takes at most as much of their memory."""
+GROWTH: Final = 2.0
+"""The same as a multiple of the number of objects that exist when a run begins, so that even a large run is rarely
+examined: the cyclic garbage that it might leave would be collected at three times these objects at the latest."""
 _MIDDLE_OBJECTS, _OLD = 1_000_000, 50
 """Number of new objects after which the middle generation is collected, and number of its collections after which the
 oldest one is."""

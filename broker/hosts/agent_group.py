@@ -47,6 +47,8 @@ class AgentGroup:
         """Agents with an unanswered request."""
         self._resuming: dict[str, int] = {}
         """By agent that skips rounds, the step in which it continues."""
+        self._resumptions: list[tuple[int, str]] = []
+        """A heap of these steps, by agent; those that differ from `_resuming` are outdated."""
         self._failed: dict[str, Failure] = {}
         self._rejections: list[MessageRejection] = []
         self._is_closing = False
@@ -98,7 +100,7 @@ class AgentGroup:
             failure=self._failed[min(self._failed)] if self._failed else None,
             is_asking=bool(self._asking),
             instructions=tuple(instructions),
-            next_step=min(self._resuming.values(), default=None),
+            next_step=self._next_step(),
         )
 
     def _wake(self, grant: Round, envelopes: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> list[Agent[Any]]:
@@ -110,13 +112,7 @@ class AgentGroup:
             self._is_closing |= is_closing
             acting = agents.values()
         else:
-            ids = {envelope.to for envelope in envelopes}
-            timers = self._timers
-            while timers and timers[0][0] <= grant.time and not self._is_closing:
-                ids.add(heapq.heappop(timers)[1])
-            if grant.lapse:
-                ids |= self._asking
-            ids |= {agent_id for agent_id, step in self._resuming.items() if step <= grant.step}
+            ids = self._due(grant, {envelope.to for envelope in envelopes})
             acting = [agents[agent_id] for agent_id in (sorted(ids) if len(ids) > 1 else ids)]
         for agent in acting:
             if grant.phase == "start":
@@ -133,6 +129,20 @@ class AgentGroup:
             self._deliver(envelope)
         return list(acting)
 
+    def _due(self, grant: Round, ids: set[str]) -> set[str]:
+        """Return the agents that a round concerns: those with a message, `ids`, or with anything that ends in it."""
+        timers = self._timers
+        while timers and timers[0][0] <= grant.time and not self._is_closing:
+            ids.add(heapq.heappop(timers)[1])
+        if grant.lapse:
+            ids |= self._asking
+        resumptions = self._resumptions
+        while resumptions and resumptions[0][0] <= grant.step:
+            step, agent_id = heapq.heappop(resumptions)
+            if self._resuming.get(agent_id) == step:
+                ids.add(agent_id)
+        return ids
+
     def _note_state(self, agent: Agent[Any]) -> None:
         """Record what an agent waits for after it has acted."""
         coroutines = agent.coroutines
@@ -142,7 +152,9 @@ class AgentGroup:
             if timer_s is not None:
                 heapq.heappush(self._timers, (timer_s, agent_id))
         if next_step is not None:
-            self._resuming[agent_id] = next_step
+            if self._resuming.get(agent_id) != next_step:
+                self._resuming[agent_id] = next_step
+                heapq.heappush(self._resumptions, (next_step, agent_id))
         elif self._resuming:
             self._resuming.pop(agent_id, None)
         if agent.is_asking:
@@ -162,6 +174,13 @@ class AgentGroup:
         if not timers:
             return outside_s
         return timers[0][0] if outside_s is None else min(timers[0][0], outside_s)
+
+    def _next_step(self) -> int | None:
+        """Return the earliest step in which an agent that skips rounds continues; None: there is none."""
+        resumptions = self._resumptions
+        while resumptions and self._resuming.get(resumptions[0][1]) != resumptions[0][0]:
+            heapq.heappop(resumptions)
+        return resumptions[0][0] if resumptions else None
 
     @staticmethod
     async def _without_undeliverable(
