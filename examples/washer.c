@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static char topic[200];
-static int step = -1, ended = 0; /* step: -1 before the programme, then its step */
+static char topic[200], run_time[200];
+static int step = -1, asked = 0, ended = 0; /* step: -1 before the programme, then its step */
 static double next_at;
 static const int power_w[] = {100, 2000, 150};
 
@@ -41,16 +41,22 @@ static void on_connect(struct mosquitto *client, void *data, int reason) {
   snprintf(content, sizeof content, "{\"type\": \"consumer\", \"house\": \"%s\"}", setting("HOUSE", "adler"));
   say(client, "availability", "online", true);
   say(client, "announce", content, true);
-  say(client, "request",
-      "{\"id\": \"wash-1\", \"step_s\": 600, \"power_w\": [100, 2000, 150], \"ready_by\": \"in 8 h\"}", false);
+  mosquitto_subscribe(client, NULL, run_time, 0);
 }
 
 static void on_message(struct mosquitto *client, void *data, const struct mosquitto_message *message) {
   char content[4096];
   int length = message->payloadlen < 4095 ? message->payloadlen : 4095;
-  (void)client, (void)data;
+  (void)data;
   if (message->payload) memcpy(content, message->payload, (size_t)length);
   content[length] = 0;
+  if (!strcmp(message->topic, run_time)) {
+    if (!strstr(content, "\"running\"") || asked) return;
+    asked = 1; /* the run is under way: an earlier request is lost */
+    say(client, "request",
+        "{\"id\": \"wash-1\", \"step_s\": 600, \"power_w\": [100, 2000, 150], \"ready_by\": \"in 8 h\"}", false);
+    return;
+  }
   printf("%s %s\n", message->topic, content);
   fflush(stdout);
   if (strstr(message->topic, "/set") && strstr(content, "\"start\"") && step < 0) step = 0;
@@ -61,6 +67,7 @@ int main(void) {
   char gone[256], report[200];
   double step_s = 600 / atof(setting("PACE", "1"));
   snprintf(topic, sizeof topic, "ssmic/%s/devices/%s", setting("SSMIC_RUN", "street"), setting("DEVICE", "washer"));
+  snprintf(run_time, sizeof run_time, "ssmic/%s/time", setting("SSMIC_RUN", "street"));
   snprintf(gone, sizeof gone, "%s/availability", topic);
   mosquitto_lib_init();
   struct mosquitto *client = mosquitto_new(NULL, true, NULL);

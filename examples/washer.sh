@@ -2,7 +2,8 @@
 # A washing machine that joins a run: a shell script with mosquitto_pub and mosquitto_sub (Debian: mosquitto-clients).
 set -eu
 host=${MQTT_HOST:-127.0.0.1} port=${MQTT_PORT:-1883} pace=${PACE:-1}
-topic=ssmic/${SSMIC_RUN:-street}/devices/${DEVICE:-washer}
+run=ssmic/${SSMIC_RUN:-street}
+topic=$run/devices/${DEVICE:-washer}
 
 say() { # what, content, further options
   what=$1 content=$2
@@ -23,17 +24,20 @@ say announce "{\"type\": \"consumer\", \"house\": \"${HOUSE:-adler}\", \"name\":
 
 pipe=$(mktemp -u)
 mkfifo "$pipe"
-mosquitto_sub -h "$host" -p "$port" -q 1 -v -t "$topic/set" -t "$topic/job" -t "$topic/error" -t "$topic/availability" \
+mosquitto_sub -h "$host" -p "$port" -q 1 -v -t "$topic/set" -t "$topic/job" -t "$topic/error" -t "$run/time" \
   --will-topic "$topic/availability" --will-payload offline --will-retain --will-qos 1 > "$pipe" &
 subscriber=$!
 trap 'kill -KILL $subscriber 2> /dev/null || true; rm -f "$pipe"' EXIT
 
-started=no
+asked=no started=no
 while read -r heard content; do # one message a line: topic, blank, content
-  echo "$heard $content"
+  [ "$heard" = "$run/time" ] || echo "$heard $content"
   case "$heard $content" in
-    # Hearing itself, it is subscribed: no command can be missed from now on.
-    */availability*online) say request '{"id": "wash-1", "energy_wh": 375, "duration_s": 1800, "ready_by": "in 8 h"}' ;;
+    # The run is under way: an earlier request is lost.
+    "$run/time "*'"running"'*)
+      [ $asked = yes ] || say request '{"id": "wash-1", "energy_wh": 375, "duration_s": 1800, "ready_by": "in 8 h"}'
+      asked=yes
+      ;;
     */set*'"start"'*) [ $started = yes ] || { started=yes; wash & } ;;
     */job*'"FINISHED"'* | */job*'"ABORTED"'*) break ;;
   esac

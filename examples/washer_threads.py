@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 HOST, PORT = os.environ.get("MQTT_HOST", "127.0.0.1"), int(os.environ.get("MQTT_PORT", "1883"))
 RUN, DEVICE = os.environ.get("SSMIC_RUN", "street"), os.environ.get("DEVICE", "washer")
 HOUSE, PACE = os.environ.get("HOUSE", "adler"), float(os.environ.get("PACE", "1"))
-TOPIC = f"ssmic/{RUN}/devices/{DEVICE}"
+TOPIC, TIME = f"ssmic/{RUN}/devices/{DEVICE}", f"ssmic/{RUN}/time"
 jobs: queue.Queue[str] = queue.Queue()
 asked, ended = threading.Event(), threading.Event()
 
@@ -32,18 +32,20 @@ def machine() -> None:
 
 
 def on_connect(_client: mqtt.Client, _data: object, _flags: object, _reason: object, _properties: object) -> None:
-    """Announce the machine, at every connection, and ask for a job at the first one."""
-    client.subscribe([(f"{TOPIC}/set", 1), (f"{TOPIC}/job", 1), (f"{TOPIC}/error", 1)])
+    """Announce the machine, at every connection."""
+    client.subscribe([(f"{TOPIC}/set", 1), (f"{TOPIC}/job", 1), (f"{TOPIC}/error", 1), (TIME, 0)])
     say("availability", "online", retain=True)
     say("announce", {"type": "consumer", "house": HOUSE, "name": "Washing machine"}, retain=True)
-    if not asked.is_set():
-        asked.set()
-        say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
 
 
 def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-    """Take a command, or note that the job is over."""
+    """Ask for a job once the run is under way, take a command, or note that the job is over."""
     content = json.loads(message.payload or b"{}")
+    if message.topic == TIME:
+        if content.get("state") == "running" and not asked.is_set():  # an earlier request is lost
+            asked.set()
+            say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
+        return
     print(message.topic, content, flush=True)
     if message.topic == f"{TOPIC}/set" and content["command"] == "start":
         jobs.put(content["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -17,6 +18,7 @@ def main() -> None:
     """Run the command line; ends the process."""
     for variable in _LINEAR_ALGEBRA_THREADS:
         os.environ.setdefault(variable, "1")
+    _complete_output()
     with signals_heard():
         try:
             _run()
@@ -24,6 +26,18 @@ def main() -> None:
             if ended.code is None or isinstance(ended.code, int):
                 _end(ended.code or 0)
             raise
+
+
+def _complete_output() -> None:
+    """Make standard output report it if a text does not fit on the disk.
+
+    With PYTHONUNBUFFERED, Python writes a text once and ignores how much of it was written.
+    """
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(out.buffer), encoding=out.encoding, errors=out.errors, line_buffering=True
+        )
 
 
 def _run() -> None:

@@ -278,7 +278,9 @@ class _Folder:
     def _authority(self) -> Credential:
         folder = self._folder / AUTHORITY
         cert_file, key_file = folder / CA, folder / _CA_KEY
-        if cert_file.exists() or key_file.exists():
+        # A key alone, of which nothing is signed: the first writing broke off after it, for example on a full disk.
+        is_begun = key_file.exists() and not cert_file.exists() and not (self._broker / conf.CERT_FILE).exists()
+        if (cert_file.exists() or key_file.exists()) and not is_begun:
             authority = _read(cert_file, key_file)
             if authority is None or not is_good(authority, authority):
                 raise GuardError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -222,6 +223,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 BUSY_WALL_S = 60.0
 """How long a transaction waits for those of other processes."""
+_DEAF_WALL_S = 0.05
+"""How long SQLite itself waits at most before a transaction; meanwhile Python hears no signal."""
 
 
 def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
@@ -238,9 +241,10 @@ def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> No
     with translate_sqlite_errors(path):
         connection = open_for_writing(path)
         try:
-            changed = connection.execute(
-                "UPDATE runs SET comparison_json = ? WHERE run = ?", (json.dumps(dict(comparison)), run)
-            ).rowcount
+            with transaction(connection):
+                changed = connection.execute(
+                    "UPDATE runs SET comparison_json = ? WHERE run = ?", (json.dumps(dict(comparison)), run)
+                ).rowcount
         finally:
             connection.close()
     if not changed:
@@ -292,9 +296,28 @@ def _check_version(path: Path, version: int) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Take the write lock at the start: a reader that upgrades to a writer could be refused it."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: sqlite3.Connection, busy_wall_s: float = BUSY_WALL_S) -> Iterator[None]:
+    """Take the write lock at the start: a reader that upgrades to a writer could be refused it.
+
+    Args:
+        connection: The file.
+        busy_wall_s: How long to wait for the lock, wall-clock seconds; a signal ends the wait.
+
+    Raises:
+        sqlite3.OperationalError: Another process has the lock (`is_busy`), or the file cannot be written.
+    """
+    give_up_wall_s = time.monotonic() + busy_wall_s
+    connection.execute(f"PRAGMA busy_timeout = {min(_DEAF_WALL_S, busy_wall_s) * 1000:.0f}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= give_up_wall_s:
+                    raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_WALL_S * 1000:.0f}")
     try:
         yield
     except BaseException:

@@ -303,18 +303,29 @@ class RunWriter:
         return True
 
     def _write_waiting_now(self, busy_wall_s: float) -> None:
-        self._connection.execute(f"PRAGMA busy_timeout = {busy_wall_s * 1000:.0f}")
+        with transaction(self._connection, busy_wall_s):
+            self._waiting.write(self._connection)
+            if self._counts is not None and self._counts.is_due:
+                self._counts.write(self._connection, self.run)
+            self._connection.execute(
+                "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
+                (self._reached_s, self._message_count, now_utc(), self.run),
+            )
+
+    async def until_unlocked(self) -> None:
+        """Wait while another process has locked the file, as long as `finish` would; the event loop goes on."""
+        give_up_wall_s = time.monotonic() + BUSY_WALL_S
+        while time.monotonic() < give_up_wall_s:
+            if not self._is_locked():
+                return
+            await asyncio.sleep(_RETRY_WALL_S)
+
+    def _is_locked(self) -> bool:
         try:
-            with transaction(self._connection):
-                self._waiting.write(self._connection)
-                if self._counts is not None and self._counts.is_due:
-                    self._counts.write(self._connection, self.run)
-                self._connection.execute(
-                    "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
-                    (self._reached_s, self._message_count, now_utc(), self.run),
-                )
-        finally:
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_WALL_S * 1000:.0f}")
+            with transaction(self._connection, 0):
+                return False
+        except sqlite3.Error as error:
+            return is_busy(error)  # `finish` reports all others
 
     @property
     def is_in_place(self) -> bool:

@@ -111,6 +111,8 @@ async def run_scenario(
         ending = run.ending(clock, started_wall_s)
         try:
             await run.until_ended(clock, hosts, files)
+            if isinstance(recorder, RunWriter):
+                await recorder.until_unlocked()
         except asyncio.CancelledError as cancelled:
             ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled))
             raise

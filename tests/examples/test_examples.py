@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from broker.servers import find_mosquitto, managed_mosquitto
@@ -88,6 +89,21 @@ async def test_a_washer_announces_itself_asks_for_a_job_and_runs_it_once(name: s
     assert states == ["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "FINISHED"]
     assert [report["power_w"] for report in witness.on("report")] == [100, 2000, 150, 0]
     assert not witness.on("error")
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
+
+
+@pytest.mark.parametrize("name", ["washer_aiomqtt.py", "washer_threads.py", "washer.sh", "washer.c"])
+async def test_a_washer_that_is_started_before_the_run_waits_for_it(name: str, tmp_path: Path) -> None:
+    """A request that nobody hears is lost, so it comes when the run is under way."""
+    command = _command(name, tmp_path)
+    async with managed_mosquitto() as running, aiomqtt.Client(running.url.host, running.url.port) as client:
+        await client.subscribe(f"ssmic/{RUN}/devices/washer/announce")
+        washing = asyncio.create_task(finish(command, running.url, PACE="6000"))
+        await anext(aiter(client.messages))
+        async with session(tmp_path, LANE, pace=60.0, broker=running.url) as run:
+            await washing
+            outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
 

@@ -183,7 +183,13 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that takes nothing is needed")
 @pytest.mark.parametrize(
-    "command", [["run", "street", "--bus", "memory"], pytest.param(["scenarios"], marks=pytest.mark.long)]
+    "command",
+    [
+        ["run", "street", "--bus", "memory"],
+        ["--help"],
+        ["--version"],
+        pytest.param(["scenarios"], marks=pytest.mark.long),
+    ],
 )
 def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) -> None:
     """The error is a single line."""

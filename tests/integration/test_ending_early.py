@@ -222,6 +222,25 @@ def test_a_full_disk_leaves_no_part_of_a_generated_neighbourhood(
     assert file.read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["asyncapi"], ["scenarios", "show", "street"]])
+def test_output_is_never_cut_short_without_an_error(
+    small_disk: Callable[[int], Path], command: list[str], unbuffered: str
+) -> None:
+    """The disk has room for the beginning; an unbuffered stream ignored that, and the exit code was 0."""
+    with (small_disk(4) / "out").open("w") as out:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tui", *command],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**environment(), "PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "ssmic: standard output cannot be written: No space left on device"
+
+
 @pytest.mark.parametrize("size_kb", [100, *(pytest.param(size_kb, marks=pytest.mark.long) for size_kb in (200, 340))])
 def test_a_full_disk_fails_the_run_and_damages_nothing(
     ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int

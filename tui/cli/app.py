@@ -122,8 +122,8 @@ class Commands(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Parse the options before the command."""
-        with suggesting_options():
+        """Parse the options before the command; `--help` and `--version` print here."""
+        with exit_codes(), suggesting_options():
             return super().make_context(*args, **more)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in `list_commands`

@@ -138,6 +138,18 @@ def test_an_authority_is_never_replaced_unasked(tmp_path: Path, missing: str) ->
     assert files_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("kept", range(1, 14))
+def test_a_first_writing_that_broke_off_is_completed_by_the_next(tmp_path: Path, kept: int) -> None:
+    """The disk was full after some files; after the first one, the authority's key, it could not be repeated."""
+    guard = Guard(HOUSES, ("manager",))
+    write_guard(tmp_path, guard)
+    files = sorted(files_of(tmp_path), key=lambda path: (tmp_path / path).stat().st_mtime_ns)
+    for path in files[kept:]:
+        (tmp_path / path).unlink()
+    write_guard(tmp_path, guard)
+    assert sorted(files_of(tmp_path)) == sorted(files)
+
+
 def test_certificates_stay_required(tmp_path: Path) -> None:
     """Adding a household does not open the broker to passwords."""
     write_guard(tmp_path, Guard(HOUSES, ("manager",), client_certificates=True))

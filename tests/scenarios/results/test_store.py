@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from agents.contract_ledger import LedgerEntry, ledger_sha256
-from scenarios.results.connection import ResultsError, record_comparison, seal
+from scenarios.results.connection import BUSY_WALL_S, ResultsError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost
@@ -48,6 +50,45 @@ def test_everything_that_was_written_is_read_back(
         assert (first.start_s, first.end_s, first.messages, first.negotiations) == (START_S, START_S + 10800, 3, 4)
         assert second.not_registered == ("late",)
         assert second.wall_s == 0.25
+
+
+def test_a_signal_ends_the_wait_for_a_locked_file(results_file: Path) -> None:
+    """SQLite itself let no signal through, so Ctrl-C had no effect for a minute."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    began_wall_s, before = time.monotonic(), signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with closing(sqlite3.connect(results_file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                record_comparison(results_file, 1, {})
+        assert time.monotonic() - began_wall_s < BUSY_WALL_S / 2
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    record_comparison(results_file, 1, {})
+
+
+async def test_the_event_loop_goes_on_while_the_file_of_an_ended_run_is_locked(
+    simulation: SimulationSpec, tmp_path: Path
+) -> None:
+    """Watchers, the broker and the user's request to stop are served; the results are written afterwards."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(writer.until_unlocked())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        await waiting
+        writer.finish("done", START_S)
+    with ResultsReader(path) as results:
+        assert results.runs()[0].state == "done"
 
 
 def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:

@@ -39,3 +39,4 @@ def asyncapi(
     else:
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     sys.stdout.write(text)
+    sys.stdout.flush()

@@ -157,10 +157,8 @@ def _write(text: str, out: Path | None) -> None:
     from tui.cli.output import notes
 
     if out is None:
-        # By line, as an unbuffered stream (PYTHONUNBUFFERED) loses the rest of a write for which the disk has no room,
-        # but fails at the next one; flushed, so that this is known before the tables take their places.
-        sys.stdout.writelines(text.splitlines(keepends=True))
-        sys.stdout.flush()
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a full disk is known before the tables take their places
         return
     write_text(text, out)
     notes().print(f"Written: {out}", soft_wrap=True)
